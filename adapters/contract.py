@@ -1,0 +1,301 @@
+"""What every dialect and the gateway say to each other.
+
+A dialect is one flat module in this package: data plus pure functions. Bytes come in as an
+`Inbound`, leave as canonical `Record`s, and the sender is answered with a `Reply` in its own
+shape. Nothing here knows of Flask, of a database or of the classifier.
+
+    Inbound  --read-->  [Record]  --(label, save)-->  [Saved]  --reply-->  Reply
+    anything wrong: raise Refused(Problem)            --refuse-->  Reply
+
+Names: what the sender wrote is `sent`, what we make of it is a `record`, what is stored is `saved`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from adapters.strict_json import InvalidJSON, parse
+
+Category = Literal["bug", "feature", "question", "praise", "other"]
+Sentiment = Literal["positive", "neutral", "negative"]
+RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
+
+CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
+SENTIMENTS: tuple[Sentiment, ...] = ("positive", "neutral", "negative")
+TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci", "chat")
+
+Code = Literal[
+    "invalid_json",
+    "invalid",
+    "unauthorized",
+    "invalid_key",
+    "forbidden",
+    "not_found",
+    "method_not_allowed",
+    "too_large",
+    "unsupported_encoding",
+    "idempotency_duplicate",
+    "idempotency_conflict",
+    "idempotency_in_flight",
+    "rate_limited",
+    "overloaded",
+    "internal",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One bad field: its dotted path as the sender wrote it, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a request is refused, before any dialect has given it a shape."""
+
+    status: int
+    code: Code
+    message: str
+    faults: tuple[Fault, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+
+
+class Refused(Exception):
+    """A request that is answered with a problem; every step may raise it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def invalid(*faults: Fault) -> Refused:
+    """The refusal of a body whose fields are wrong: 400, every bad field named."""
+    message = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return Refused(Problem(400, "invalid", message, faults))
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """One request, free of the web framework.
+
+    `headers` has lower-case names. `body` is the whole body, content-decoded. `path` has no mount
+    prefix (`/orq/v2/feedback` arrives as `/v2/feedback`). `received_at` is milliseconds since the
+    epoch, UTC. `request_id` is `req_` and a ULID, made by the gateway. `answer_headers` go on
+    whatever answer the request gets, also on a refusal: steps put what they learn there.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    query: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = "req_00000000000000000000000000"
+    received_at: int = 0
+    answer_headers: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, whatever its Content-Type says.
+
+        Raises Refused (400 invalid_json) when it is not one strict JSON text.
+        """
+        try:
+            return parse(self.body)
+        except InvalidJSON as error:
+            raise Refused(Problem(400, "invalid_json", str(error))) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who gave the feedback, as far as the sender said."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One piece of feedback in canonical form, before it is labelled.
+
+    `category`, `sentiment`, `sentiment_score` (-1..1) and `severity` (0..5) are set only when the
+    sender declared them. `subject` says what it is about: page, url, trace_id, product, property,
+    value, environment, release and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
+
+    `dedupe_key` identifies one delivery within its source: the same key again is stored once.
+    With `replaceable` the same key with other content updates the record instead.
+    `workspace_ref` and `project_ref` are ids the sender named; when they are ours they must be
+    ones the caller may use, otherwise they are kept as references.
+    """
+
+    text: str
+    title: str = ""
+    type: RecordType = "message"
+    kind: str | None = None
+    category: Category | None = None
+    sentiment: Sentiment | None = None
+    sentiment_score: float | None = None
+    severity: int | None = None
+    language: str | None = None
+    subject: Mapping[str, Any] = field(default_factory=dict)
+    author: Author = Author()
+    tags: tuple[str, ...] = ()
+    external_id: str | None = None
+    occurred_at: int | None = None
+    dedupe_key: str | None = None
+    replaceable: bool = False
+    retracts: bool = False
+    workspace_ref: str | None = None
+    project_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One part of an impact score: severity, sentiment, reach or area, its points and why."""
+
+    part: Literal["severity", "sentiment", "reach", "area"]
+    points: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What triage says of one record.
+
+    `*_origin` is "declared" when the sender said so, else "predicted". `category_confidence` is
+    0..1 (1 when declared), `category_scores` the probability of each category. `sentiment_score`
+    is -1..1. `impact` is 0..14, the sum of the points of `impact_reasons`.
+    """
+
+    category: Category
+    category_origin: Literal["declared", "predicted"]
+    category_confidence: float
+    category_scores: Mapping[str, float]
+    sentiment: Sentiment
+    sentiment_origin: Literal["declared", "predicted"]
+    sentiment_score: float
+    language: str | None
+    impact: int
+    impact_reasons: tuple[Reason, ...]
+    model_version: str
+
+
+Outcome = Literal["created", "updated", "unchanged", "retracted", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One record after the commit.
+
+    `document` is the canonical record as the API shows it; empty only when the outcome is
+    "ignored". `category_scores` are those of the labels, for dialects that know fewer categories.
+    """
+
+    outcome: Outcome
+    document: Mapping[str, Any]
+    category_scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return str(self.document["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: `body` is JSON-able, or None for an empty one."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """What an Idempotency-Key header means in a dialect.
+
+    `seconds` is how long a key is remembered. `repeat` says what a second call gets: "replay" the
+    first answer (another body is refused), or "refuse" whatever the body.
+    """
+
+    seconds: int = 24 * 3600
+    repeat: Literal["replay", "refuse"] = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A route that takes feedback: how its body is read and how its sender is answered."""
+
+    path: str
+    read: Callable[[Inbound], list[Record]]
+    reply: Callable[[Inbound, list[Saved]], Reply]
+    method: str = "POST"
+    scope: str = "ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to the gateway's directory of workspaces and projects.
+
+    `what` names the question; the other fields are its arguments. `offset` and `limit` page a
+    list. `name` is a new project's name, or what a listed name must contain.
+    """
+
+    what: Literal["workspaces", "projects", "project", "create_project", "widget"]
+    workspace_id: str = ""
+    project_id: str = ""
+    name: str = ""
+    offset: int = 0
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the directory found: rows as dictionaries, how many there are, where the next page starts."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    total: int = 0
+    next_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A route beside the feedback doors that a sender's client also calls, such as its project list."""
+
+    path: str
+    ask: Callable[[Inbound], Ask]
+    reply: Callable[[Inbound, Answer], Reply]
+    method: str = "GET"
+    scope: str = "ingest"
+
+
+def bearer(inbound: Inbound) -> str | None:
+    """The key of `Authorization: Bearer KEY`; None when the header is missing or malformed (RFC 6750)."""
+    scheme, _, key = inbound.headers.get("authorization", "").strip().partition(" ")
+    key = key.strip()
+    return key if scheme.lower() == "bearer" and key and " " not in key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One dialect: its routes, how it refuses, and which paths beside its routes it answers for.
+
+    `owns` are path prefixes whose framework errors (404, 405, 413, ...) leave in this dialect.
+    Every route is also reachable below `/<name>`, since real clients keep a path prefix.
+    `key` finds the API key in a request.
+    """
+
+    name: str
+    doors: tuple[Door, ...]
+    refuse: Callable[[Problem], Reply]
+    lookups: tuple[Lookup, ...] = ()
+    owns: tuple[str, ...] = ()
+    key: Callable[[Inbound], str | None] = bearer
+    idempotency: Idempotency = Idempotency()

@@ -1,0 +1,137 @@
+"""native: the canonical record itself, for programs written against this gateway. docs/dialects/native.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from adapters.contract import (
+    CATEGORIES,
+    SENTIMENTS,
+    TYPES,
+    Adapter,
+    Author,
+    Door,
+    Fault,
+    Inbound,
+    Problem,
+    Record,
+    Reply,
+    Saved,
+    invalid,
+)
+from adapters.payload import Number, Object, Strict, Text, TextList, length, not_blank, one_of
+from adapters.times import milliseconds
+
+TITLES = {
+    "invalid_json": "Body is not valid JSON",
+    "invalid": "Fields are invalid",
+    "unauthorized": "Key missing",
+    "invalid_key": "Key invalid",
+    "forbidden": "Forbidden",
+    "not_found": "Not found",
+    "method_not_allowed": "Method not allowed",
+    "too_large": "Body too large",
+    "unsupported_encoding": "Content encoding not supported",
+    "idempotency_conflict": "Idempotency-Key reused",
+    "idempotency_in_flight": "Idempotency-Key in flight",
+    "rate_limited": "Rate limit exceeded",
+    "overloaded": "Overloaded",
+    "internal": "Internal error",
+}
+
+
+def _score(value: float) -> None:
+    if not -1 <= value <= 1:
+        raise ValidationError("Number must be from -1 to 1")
+
+
+def _severity(value: float) -> None:
+    if value not in (0, 1, 2, 3, 4, 5):
+        raise ValidationError("Number must be a whole one from 0 to 5")
+
+
+def _language(value: str) -> None:
+    if not (len(value) == 2 and value.isascii() and value.islower()):
+        raise ValidationError("Must be an ISO 639-1 code of two lower-case letters")
+
+
+def _time(value: str) -> None:
+    try:
+        milliseconds(value)
+    except (ValueError, OverflowError):
+        raise ValidationError("Must be an ISO 8601 time such as 2026-04-09T10:30:00Z") from None
+
+
+class AuthorPart(Strict):
+    id = Text(allow_none=True)
+    name = Text(allow_none=True)
+    email = Text(allow_none=True)
+
+
+class Feedback(Strict):
+    text = Text(not_blank, required=True)
+    title = Text(length(most=500))
+    type = Text(one_of(TYPES), load_default="message")
+    kind = Text(length(most=200), allow_none=True)
+    category = Text(one_of(CATEGORIES), allow_none=True)
+    sentiment = Text(one_of(SENTIMENTS), allow_none=True)
+    sentiment_score = Number(_score, allow_none=True)
+    severity = Number(_severity, allow_none=True)
+    language = Text(_language, allow_none=True)
+    subject = Object(load_default=dict)
+    author = fields.Nested(AuthorPart, allow_none=True)
+    tags = TextList(length(least=1, most=200), load_default=list)
+    external_id = Text(length(most=500), allow_none=True)
+    project_id = Text(length(least=1), allow_none=True)
+    occurred_at = Text(_time, allow_none=True)
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = Feedback.of(inbound)
+    if sent.get("sentiment_score") is not None and sent.get("sentiment") is None:
+        raise invalid(Fault("sentiment", "Required with sentiment_score"))
+    occurred_at = sent.pop("occurred_at", None)
+    project_id = sent.pop("project_id", None)
+    author = Author(**(sent.pop("author", None) or {}))
+    severity = sent.pop("severity", None)
+    given: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
+    if project_id:
+        given["subject"] = {**given["subject"], "project_id": project_id}
+    given["tags"] = tuple(given["tags"])
+    return [
+        Record(
+            **given,
+            author=author,
+            severity=None if severity is None else int(severity),
+            project_ref=project_id,
+            occurred_at=None if occurred_at is None else milliseconds(occurred_at),
+        )
+    ]
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    return Reply(201, saved[0].document, {"Location": f"/gateway/v1/feedback/{saved[0].id}"})
+
+
+def refuse(problem: Problem) -> Reply:
+    """RFC 9457 problem details; `errors` names every bad field."""
+    body: dict[str, Any] = {
+        "type": f"urn:feedback-gateway:problem:{problem.code}",
+        "title": TITLES.get(problem.code, problem.code),
+        "status": problem.status,
+        "detail": problem.message,
+        "instance": f"urn:feedback-gateway:request:{problem.request_id}",
+    }
+    if problem.faults:
+        body["errors"] = [{"field": fault.field, "message": fault.message} for fault in problem.faults]
+    return Reply(problem.status, body, problem.headers, "application/problem+json")
+
+
+ADAPTER = Adapter(
+    name="native",
+    doors=(Door("/gateway/v1/feedback", read, reply),),
+    refuse=refuse,
+    owns=("/gateway", "/"),
+)

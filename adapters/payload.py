@@ -1,0 +1,159 @@
+"""Foreign JSON, tamed: marshmallow schemas whose errors name every bad field in plain words.
+
+The wording ("Required", "Expected string, received number") is the one FLORA publishes; every
+dialect uses it, since it says what is wrong without knowing this program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from adapters.contract import Fault, Inbound, invalid
+
+_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+
+
+def type_name(value: Any) -> str:
+    """What JSON calls this value's type."""
+    return "null" if value is None else _NAMES[type(value)]
+
+
+class Payload(Schema):
+    """A JSON object as a sender writes it; names it does not know pass unread."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    @classmethod
+    def of(cls, inbound: Inbound) -> dict[str, Any]:
+        """The request's body, checked. Raises Refused (400) that names every bad field."""
+        return cls.check(inbound.json)
+
+    @classmethod
+    def check(cls, sent: Any) -> dict[str, Any]:
+        """A JSON value, checked. Raises Refused (400) that names every bad field."""
+        if not isinstance(sent, dict):
+            raise invalid(Fault("body", f"Expected object, received {type_name(sent)}"))
+        try:
+            loaded: dict[str, Any] = _instance(cls).load(sent)
+        except ValidationError as error:
+            raise invalid(*_faults(error.messages_dict)) from None
+        return loaded
+
+
+class Strict(Payload):
+    """A JSON object that may hold nothing but the names it declares."""
+
+    error_messages = {"unknown": "Unrecognized key"}
+
+    class Meta:
+        unknown = "raise"
+
+
+class _Typed(fields.Field[Any]):
+    """A value of one JSON type, never converted: a number for a text is an error, not a text."""
+
+    expected = ""
+    accepts: tuple[type, ...] = ()
+
+    def __init__(self, check: Callable[[Any], None] | None = None, **options: Any) -> None:
+        messages: dict[str, Any] = {
+            "required": "Required",
+            "null": f"Expected {self.expected}, received null",
+        }
+        super().__init__(error_messages=messages, validate=check, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if type(value) not in self.accepts:
+            raise ValidationError(f"Expected {self.expected}, received {type_name(value)}")
+        return value
+
+
+class Text(_Typed):
+    """A string."""
+
+    expected = "string"
+    accepts: tuple[type, ...] = (str,)
+
+
+class Number(_Typed):
+    """A number; true and false are none."""
+
+    expected = "number"
+    accepts = (int, float)
+
+
+class Flag(_Typed):
+    """A boolean."""
+
+    expected = "boolean"
+    accepts = (bool,)
+
+
+class Object(_Typed):
+    """An object, whatever is in it."""
+
+    expected = "object"
+    accepts = (dict,)
+
+
+class TextList(fields.List[Any]):
+    """An array of strings."""
+
+    def __init__(self, check: Callable[[Any], None] | None = None, **options: Any) -> None:
+        super().__init__(Text(check), **options)
+        self.error_messages |= {"required": "Required", "null": "Expected array, received null"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not isinstance(value, list):
+            raise ValidationError(f"Expected array, received {type_name(value)}")
+        return super()._deserialize(value, attr, data, **options)
+
+
+def one_of(words: Collection[str]) -> Callable[[str], None]:
+    """A check that a text is one of these words."""
+    listed = " | ".join(f"'{word}'" for word in words)
+
+    def check(value: str) -> None:
+        if value not in words:
+            raise ValidationError(f"Invalid enum value. Expected {listed}, received '{value[:80]}'")
+
+    return check
+
+
+def length(*, least: int = 0, most: int | None = None) -> Callable[[str], None]:
+    """A check of a text's length in characters."""
+
+    def check(value: str) -> None:
+        if len(value) < least:
+            raise ValidationError(f"String must contain at least {least} character(s)")
+        if most is not None and len(value) > most:
+            raise ValidationError(f"String must contain at most {most} character(s)")
+
+    return check
+
+
+def not_blank(value: str) -> None:
+    """A check that a text has something other than white space."""
+    if not value.strip():
+        raise ValidationError("String must not be blank")
+
+
+@cache
+def _instance(schema: type[Payload]) -> Payload:
+    return schema()
+
+
+def _faults(messages: dict[str, Any], path: str = "") -> Iterator[Fault]:
+    """Marshmallow's nested messages as faults with dotted paths."""
+    for name, inner in messages.items():
+        here = f"{path}.{name}" if path else str(name)
+        if isinstance(inner, dict):
+            yield from _faults(inner, here)
+        else:
+            for message in inner:
+                yield Fault(path or "body" if name == "_schema" else here, str(message))

@@ -1,0 +1,114 @@
+"""Reading what came in: the list, one record, its history. All of it within the caller's workspace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.times import milliseconds
+from gateway.caller import Caller
+from models import event, feedback
+
+PAGE = 50  # rows when the caller names no limit
+LONGEST_PAGE = 200
+
+# parameter -> column
+FILTERS = {name: name for name in ("source", "category", "sentiment", "status")} | {"project": "project_id"}
+WORDS = {"category": CATEGORIES, "sentiment": SENTIMENTS, "status": feedback.STATUSES}
+PARAMETERS = {*FILTERS, "min_impact", "since", "until", "limit", "cursor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A route of the native API beside the feedback door: what it needs and what it does."""
+
+    path: str
+    act: Callable[[Caller, Inbound], Reply]
+    method: str = "GET"
+    scope: str = "read"
+
+
+def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """Records, newest first. Bad parameters are named, all of them at once."""
+    query, faults = inbound.query, list[Fault]()
+    faults += [Fault(name, "Unknown parameter") for name in query if name not in PARAMETERS]
+    for name, words in WORDS.items():
+        if name in query and query[name] not in words:
+            faults.append(Fault(name, f"Must be one of {', '.join(words)}"))
+    limit = _whole(inbound, "limit", 1, LONGEST_PAGE, faults)
+    min_impact = _whole(inbound, "min_impact", 0, 14, faults)
+    since, until = _moment(inbound, "since", faults), _moment(inbound, "until", faults)
+    before = query.get("cursor")
+    if before is not None and not re.fullmatch(r"fb_[0-9A-Z]{26}", before):
+        faults.append(Fault("cursor", "Invalid cursor"))
+    if faults:
+        raise invalid(*faults)
+    page = limit or PAGE
+    rows = feedback.newest(
+        caller.workspace_id,
+        caller.project_id,
+        limit=page + 1,
+        before=before,
+        equals={column: query[name] for name, column in FILTERS.items() if name in query},
+        min_impact=min_impact,
+        since=since,
+        until=until,
+    )
+    shown = [feedback.document(row) for row in rows[:page]]
+    return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
+
+
+def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """One record."""
+    return Reply(200, feedback.document(_mine(caller, inbound)))
+
+
+def list_events(caller: Caller, inbound: Inbound) -> Reply:
+    """A record's history, oldest first, with the raw payload of every delivery."""
+    row, faults = _mine(caller, inbound), list[Fault]()
+    faults += [Fault(name, "Unknown parameter") for name in inbound.query if name not in ("limit", "cursor")]
+    page = _whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
+    if faults:
+        raise invalid(*faults)
+    rows = event.of(row["id"], limit=page + 1, after=inbound.query.get("cursor"))
+    shown = [event.document(item) for item in rows[:page]]
+    return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
+
+
+def _mine(caller: Caller, inbound: Inbound) -> dict[str, Any]:
+    """The record a path names; another tenant's is answered like one that does not exist."""
+    row = feedback.find(caller.workspace_id, caller.project_id, inbound.params["feedback_id"])
+    if row is None:
+        raise Refused(Problem(404, "not_found", "No such feedback."))
+    return row
+
+
+def _whole(inbound: Inbound, name: str, least: int, most: int, faults: list[Fault]) -> int | None:
+    text = inbound.query.get(name)
+    if text is None:
+        return None
+    if re.fullmatch(r"\d{1,4}", text, re.ASCII) and least <= int(text) <= most:
+        return int(text)
+    faults.append(Fault(name, f"Must be a whole number from {least} to {most}"))
+    return None
+
+
+def _moment(inbound: Inbound, name: str, faults: list[Fault]) -> int | None:
+    text = inbound.query.get(name)
+    if text is None:
+        return None
+    try:
+        return milliseconds(text)
+    except (ValueError, OverflowError):
+        faults.append(Fault(name, "Must be an ISO 8601 time such as 2026-04-09T10:30:00Z"))
+        return None
+
+
+ENDPOINTS = (
+    Endpoint("/gateway/v1/feedback", list_feedback),
+    Endpoint("/gateway/v1/feedback/<feedback_id>", show_feedback),
+    Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
+)

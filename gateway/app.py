@@ -1,0 +1,161 @@
+"""The web application: settings, database, one route per door, and errors in each dialect."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+
+from flask import Flask, Response, request
+from peewee import OperationalError
+from werkzeug.exceptions import HTTPException
+
+import adapters
+from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
+from gateway import api, auth, directory, health, limits, log, triage
+from gateway.config import Config
+from gateway.http import adapter_for, cors_headers, inbound_of, preflight, problem_of, request_id, respond
+from gateway.ingest import ingest
+from models.base import connect
+
+RETRY_AFTER = "2"  # seconds, when the database cannot be used now
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application, ready for its first request: database bound, model loaded, nothing opened yet."""
+    config = config or Config.from_env()
+    log.configure(config.log_level)
+    connect(config.database_url)
+    limits.connect(config.limits_path, config.rate_limit)
+    auth.forget()
+    triage.load()
+    app = Flask("gateway", static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
+    _Routes(app, config, adapters.load()).add()
+    return app
+
+
+class _Routes:
+    """Every route of the application, each answering in its dialect."""
+
+    def __init__(self, app: Flask, config: Config, dialects: dict[str, Adapter]) -> None:
+        self.app = app
+        self.limit = config.max_body
+        self.origins = frozenset(config.cors_origins.replace(",", " ").split())
+        self.adapters = dialects
+        self.methods: dict[str, set[str]] = defaultdict(set)
+
+    def add(self) -> None:
+        for adapter in self.adapters.values():
+            for door in adapter.doors:
+                self._route(adapter, door.method, door.path, partial(ingest, adapter, door))
+            for lookup in adapter.lookups:
+                self._route(adapter, lookup.method, lookup.path, partial(directory.look_up, adapter, lookup))
+        native = self.adapters["native"]
+        for endpoint in api.ENDPOINTS:
+            act = partial(_identified, native, endpoint)
+            self._route(native, endpoint.method, endpoint.path, act, mounted=False)
+        for path, check in health.CHECKS.items():
+            self._route(native, "GET", path, partial(_unidentified, check), mounted=False)
+        for path, methods in self.methods.items():
+            self._preflight(path, sorted(methods | {"OPTIONS"}))
+        self.app.register_error_handler(Exception, self._failed)
+        self.app.before_request(_start)
+        self.app.after_request(self._finish)
+
+    def _route(
+        self,
+        adapter: Adapter,
+        method: str,
+        path: str,
+        act: Callable[[Inbound], Reply],
+        *,
+        mounted: bool = True,
+    ) -> None:
+        """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`."""
+
+        def view(**params: str) -> Response:
+            inbound = inbound_of(request, adapter, params, self.limit)
+            try:
+                return respond(act(inbound), inbound.answer_headers)
+            except Refused as refused:
+                return self._refuse(adapter, refused.problem, inbound.answer_headers)
+
+        for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
+            self.methods[rule].add(method)
+            self.app.add_url_rule(
+                rule,
+                f"{method} {rule}",
+                view,
+                methods=[method],
+                strict_slashes=False,
+                provide_automatic_options=False,
+            )
+
+    def _preflight(self, path: str, methods: list[str]) -> None:
+        def view(**params: str) -> Response:
+            return respond(preflight(request, methods))
+
+        self.app.add_url_rule(
+            path,
+            f"OPTIONS {path}",
+            view,
+            methods=["OPTIONS"],
+            strict_slashes=False,
+            provide_automatic_options=False,
+        )
+
+    def _refuse(self, adapter: Adapter, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+        named = Problem(
+            problem.status,
+            problem.code,
+            problem.message,
+            problem.faults,
+            problem.headers,
+            request_id(request),
+        )
+        return respond(adapter.refuse(named), headers)
+
+    def _failed(self, error: Exception) -> Response:
+        """Whatever was raised outside a dialect's own refusals, told in the dialect of the path."""
+        adapter = adapter_for(request.path, self.adapters)
+        if isinstance(error, Refused):
+            return self._refuse(adapter, error.problem)
+        if isinstance(error, HTTPException):
+            return self._refuse(adapter, problem_of(error))
+        if isinstance(error, OperationalError):
+            log.failure("database unavailable", request_id(request))
+            headers = {"Retry-After": RETRY_AFTER}
+            busy = Problem(503, "overloaded", "Storage is busy, try again.", headers=headers)
+            return self._refuse(adapter, busy)
+        log.failure("unexpected exception", request_id(request))
+        return self._refuse(adapter, Problem(500, "internal", "An unknown error occurred."))
+
+    def _finish(self, response: Response) -> Response:
+        response.headers["request-id"] = request_id(request)
+        for name, value in cors_headers(request, self.origins).items():
+            response.headers[name] = value
+        started = request.environ.get("gateway.started", 0.0)
+        log.request(
+            {
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+                "request_id": request_id(request),
+            }
+        )
+        return response
+
+
+def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:
+    return endpoint.act(auth.identify(adapter, endpoint.scope, inbound), inbound)
+
+
+def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:
+    return check()
+
+
+def _start() -> None:
+    request.environ["gateway.started"] = time.perf_counter()

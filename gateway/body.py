@@ -1,0 +1,115 @@
+"""A request's body: read once as bytes, content-decoded, and never more than the limit in memory.
+
+The limit is enforced here, because a framework's own limit cuts a chunked body silently. What is
+inflated is capped while it is inflated, so that a small gzip bomb cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+import brotli
+
+from adapters.contract import Problem, Refused
+
+LAYERS = 2  # content encodings on top of each other; real senders use one
+
+
+class Stream(Protocol):
+    """The part of a WSGI input stream that is used here."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_body(stream: Stream, content_length: int | None, content_encoding: str, limit: int) -> bytes:
+    """The decoded body, at most `limit` bytes before and after decoding.
+
+    Raises Refused: 413 (larger than the limit), 415 (an encoding other than gzip, deflate, br), 400
+    (corrupt data).
+    """
+    if content_length is not None and content_length > limit:
+        raise _too_large(limit)
+    body = _read(stream, limit)
+    names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
+    names = [name for name in names if name != "identity"]
+    if not names or not body:
+        return body
+    if len(names) > LAYERS or not all(name in _DECODERS for name in names):
+        headers = {"Accept-Encoding": "gzip, deflate, br"}
+        raise Refused(
+            Problem(
+                415, "unsupported_encoding", "Content-Encoding must be gzip, deflate or br.", headers=headers
+            )
+        )
+    for name in reversed(names):
+        try:
+            body = _DECODERS[name](body, limit)
+        except (zlib.error, brotli.error, EOFError):
+            raise Refused(Problem(400, "invalid_json", f"Body is not valid {name} data.")) from None
+        if len(body) > limit:
+            raise _too_large(limit)
+    return body
+
+
+def _read(stream: Stream, limit: int) -> bytes:
+    """Everything the stream has, one byte more than the limit at most."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= limit:
+        part = stream.read(limit + 1 - size)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+    raise _too_large(limit)
+
+
+def _too_large(limit: int) -> Refused:
+    # What is left of the body is not read: the connection cannot be used for another request.
+    headers = {"Connection": "close"}
+    return Refused(Problem(413, "too_large", f"Body is larger than {limit} bytes.", headers=headers))
+
+
+def _inflate(body: bytes, limit: int, wbits: int) -> bytes:
+    """Inflates every member, up to one byte more than the limit. Raises zlib.error or EOFError."""
+    whole = b""
+    while body and len(whole) <= limit:
+        inflater = zlib.decompressobj(wbits)
+        whole += inflater.decompress(body, limit + 1 - len(whole))
+        if not inflater.eof and len(whole) <= limit:
+            raise EOFError("truncated")
+        body = inflater.unused_data
+    return whole
+
+
+def _gzip(body: bytes, limit: int) -> bytes:
+    return _inflate(body, limit, 16 + zlib.MAX_WBITS)
+
+
+def _deflate(body: bytes, limit: int) -> bytes:
+    """RFC 9110 means the zlib format; some clients send bare deflate data."""
+    try:
+        return _inflate(body, limit, zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflate(body, limit, -zlib.MAX_WBITS)
+
+
+def _brotli(body: bytes, limit: int) -> bytes:
+    decoder = brotli.Decompressor()
+    whole: bytes = decoder.process(body, output_buffer_limit=limit + 1)
+    while not decoder.is_finished() and len(whole) <= limit:
+        part = decoder.process(b"", output_buffer_limit=limit + 1 - len(whole))
+        if not part:
+            raise EOFError("truncated")
+        whole += part
+    return whole
+
+
+_DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+}

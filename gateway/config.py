@@ -1,0 +1,81 @@
+"""Settings, read once from the environment. Each is described in docs/settings.md."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+from gateway.rates import Rate
+from models.base import UnsupportedURL, sqlite_path
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used; the message names it. The start is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting. The environment variable of `database_url` is GATEWAY_DATABASE_URL, and so on."""
+
+    database_url: str = "sqlite:///var/gateway.db"
+    bind: str = "127.0.0.1:8000"
+    workers: int = 2
+    threads: int = 16
+    rate_limit: str = "100/minute"
+    max_body: int = 1_048_576
+    cors_origins: str = "*"
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        try:
+            sqlite_path(self.database_url)
+        except UnsupportedURL as error:
+            raise BadSetting(f"GATEWAY_DATABASE_URL: {error}") from None
+        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", self.bind):
+            raise BadSetting("GATEWAY_BIND: must be HOST:PORT")
+        for name in ("workers", "threads", "max_body"):
+            if getattr(self, name) < 1:
+                raise BadSetting(f"GATEWAY_{name.upper()}: must be at least 1")
+        try:
+            Rate.parse(self.rate_limit)
+        except ValueError as error:
+            raise BadSetting(f"GATEWAY_RATE_LIMIT: {error}") from None
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise BadSetting("GATEWAY_LOG_LEVEL: must be debug, info, warning or error")
+
+    @property
+    def limits_path(self) -> Path:
+        """Where rate limits are counted on the embedded database: a file of its own beside it."""
+        path = sqlite_path(self.database_url)
+        return path.with_name(path.stem + ".limits.db")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """The settings of this environment. `NAME_FILE` reads a value from a file. Raises BadSetting."""
+        environ = os.environ if environ is None else environ
+        given: dict[str, str | int] = {}
+        for name, kind in get_type_hints(cls).items():
+            if not isinstance(kind, type):
+                continue
+            text = _read(environ, f"GATEWAY_{name.upper()}")
+            if text is None:
+                continue
+            try:
+                given[name] = kind(text)
+            except ValueError:
+                raise BadSetting(f"GATEWAY_{name.upper()}: must be a whole number") from None
+        return cls(**given)  # type: ignore[arg-type]  # the loop above made each value its field's type
+
+
+def _read(environ: Mapping[str, str], name: str) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name) or None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadSetting(f"{name}_FILE: {error.strerror}: {path}") from None

@@ -1,0 +1,33 @@
+"""Is the process alive, and can it take feedback?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from peewee import PeeweeException
+
+from adapters.contract import Reply
+from gateway import triage
+from models.base import database
+from models.migrations import pending
+
+
+def healthz() -> Reply:
+    """Alive: the process answers. Restart it when it does not."""
+    return Reply(200, {"status": "ok"})
+
+
+def readyz() -> Reply:
+    """Ready: the database answers, its schema is current, the model is loaded; else 503 says what is not."""
+    checks = {"database": "ok", "migrations": "ok", "triage": triage.version()}
+    try:
+        database.execute_sql("SELECT 1").fetchone()
+        if waiting := pending():
+            checks["migrations"] = f"pending: {', '.join(waiting)}"
+    except PeeweeException as error:
+        checks["database"] = type(error).__name__
+    ready = checks["database"] == checks["migrations"] == "ok"
+    return Reply(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
+
+
+CHECKS: dict[str, Callable[[], Reply]] = {"/healthz": healthz, "/readyz": readyz}

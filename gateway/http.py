@@ -1,0 +1,151 @@
+"""Between Flask and the rest: a request becomes an Inbound, a Reply becomes a response.
+
+The only module besides gateway.app that knows the web framework.
+"""
+
+from __future__ import annotations
+
+from flask import Request, Response
+from werkzeug.exceptions import ClientDisconnected, HTTPException
+
+from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, Reply, invalid
+from gateway.body import read_body
+from gateway.ids import new_id, now_ms
+from models.base import dumps
+
+# Errors the framework raises, in our words; any other 4xx is a bad request.
+CODES: dict[int, Code] = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_encoding",
+}
+REQUEST_ID = "gateway.request_id"  # in the WSGI environment
+
+EXPOSED = ", ".join(
+    (
+        "request-id",
+        "Retry-After",
+        "RateLimit",
+        "RateLimit-Policy",
+        "X-RateLimit-Limit",
+        "X-RateLimit-Remaining",
+        "X-RateLimit-Reset",
+        "Idempotent-Replayed",
+        "Location",
+    )
+)
+ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, X-API-Key"
+
+
+def request_id(request: Request) -> str:
+    """This request's id, made when it is first asked for."""
+    made: str = request.environ.setdefault(REQUEST_ID, "") or new_id("req")
+    request.environ[REQUEST_ID] = made
+    return made
+
+
+def inbound_of(request: Request, adapter: Adapter, params: dict[str, str], limit: int) -> Inbound:
+    """The request as the adapters and steps see it. Raises Refused (400, 413, 415)."""
+    query = _query(request)
+    try:
+        body = read_body(
+            request.stream, request.content_length, request.headers.get("Content-Encoding", ""), limit
+        )
+    except ClientDisconnected:
+        raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
+    return Inbound(
+        method=request.method,
+        path=unprefixed(request.path, adapter.name),
+        headers={name.lower(): value for name, value in request.headers},
+        body=body,
+        query=query,
+        params=params,
+        request_id=request_id(request),
+        received_at=now_ms(),
+    )
+
+
+def unprefixed(path: str, name: str) -> str:
+    """The path without the optional `/<dialect>` prefix and without trailing slashes."""
+    prefix = f"/{name}/"
+    return (path[len(prefix) - 1 :] if path.startswith(prefix) else path).rstrip("/") or "/"
+
+
+def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
+    """Whose dialect an error at this path is told in: the mount's, else the longest owned prefix's."""
+    first = path.lstrip("/").partition("/")[0]
+    if first in adapters:
+        return adapters[first]
+    owners = [
+        (len(prefix), adapter)
+        for adapter in adapters.values()
+        for prefix in adapter.owns
+        if prefix == "/" or path == prefix or path.startswith(prefix + "/")
+    ]
+    return max(owners, key=lambda owner: owner[0])[1]
+
+
+def respond(reply: Reply, headers: dict[str, str] | None = None) -> Response:
+    """A reply as a response."""
+    body = b"" if reply.body is None else dumps(reply.body).encode()
+    response = Response(body, reply.status, content_type=reply.content_type)
+    for name, value in {**(headers or {}), **reply.headers}.items():
+        response.headers[name] = value
+    return response
+
+
+def problem_of(error: HTTPException) -> Problem:
+    """A framework error as a problem; the method list of a 405 is kept."""
+    status = error.code or 500
+    if status >= 500:
+        return Problem(status, "internal", "An unknown error occurred.")
+    code = CODES.get(status, "invalid_json")
+    headers = {}
+    if valid := getattr(error, "valid_methods", None):
+        headers["Allow"] = ", ".join(sorted(valid))
+    message = {404: "Not found.", 405: "Method not allowed."}.get(status, error.description or error.name)
+    return Problem(status, code, message, headers=headers)
+
+
+def cors_headers(request: Request, origins: frozenset[str]) -> dict[str, str]:
+    """What lets a page of an allowed origin read the answer. Keys travel in headers, so no cookies."""
+    origin = request.headers.get("Origin")
+    if not origin:
+        return {}
+    if "*" in origins:
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
+    if origin not in origins:
+        return {"Vary": "Origin"}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": EXPOSED,
+        "Vary": "Origin",
+    }
+
+
+def preflight(request: Request, methods: list[str]) -> Reply:
+    """The answer to OPTIONS, which browsers send without a key.
+
+    The headers asked for are allowed by name, since `*` does not cover Authorization (Fetch
+    standard) and clients send some of their own, such as x-stainless-*.
+    """
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    names = [name.strip() for name in asked.split(",")]
+    extra = [name for name in names if name and name.replace("-", "").isalnum() and name.isascii()]
+    headers = {
+        "Allow": ", ".join(methods),
+        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Allow-Headers": ", ".join([ALLOWED, *extra[:40]]),
+        "Access-Control-Max-Age": "7200",
+    }
+    return Reply(204, None, headers)
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The query, the last value of each name. Raises Refused (400) for NUL, which no column can hold."""
+    query = dict(request.args.items(multi=True))
+    for name, value in query.items():
+        if "\0" in name or "\0" in value:
+            raise invalid(Fault(name.replace("\0", "\ufffd"), "must not contain NUL"))
+    return query

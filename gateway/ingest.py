@@ -1,0 +1,19 @@
+"""The straight line of one POST, from the sender's bytes to the sender's answer.
+
+Whatever a step refuses leaves through `adapter.refuse`, in the sender's own dialect (gateway.app).
+"""
+
+from __future__ import annotations
+
+from adapters.contract import Adapter, Door, Inbound, Reply
+from gateway import auth, limits, store, triage
+
+
+def ingest(adapter: Adapter, door: Door, inbound: Inbound) -> Reply:
+    """Takes one delivery of feedback: who, how much, what, labelled, stored, answered."""
+    caller = auth.identify(adapter, door.scope, inbound)
+    limits.spend(caller, inbound)
+    records = door.read(inbound)
+    labels = [triage.label(record) for record in records]
+    saved = store.save(caller, adapter, inbound, records, labels)
+    return door.reply(inbound, saved)

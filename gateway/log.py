@@ -1,0 +1,43 @@
+"""One line of JSON per request and per failure; never a header, a query string or a body."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+logger = logging.getLogger("gateway")
+
+
+class _JSONLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure(level: str) -> None:
+    """Sends this program's log lines to stderr from `level` (debug, info, warning, error) on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JSONLines())
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
+
+
+def request(facts: dict[str, object]) -> None:
+    """Notes one answered request."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("request", extra={"facts": facts})
+
+
+def failure(message: str, request_id: str) -> None:
+    """Notes the exception being handled, with the request it belongs to."""
+    logger.error(message, exc_info=True, extra={"facts": {"request_id": request_id}})

@@ -1,0 +1,26 @@
+"""What a rate limit is: so many requests in a window of so many seconds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`quota` requests in any `window` seconds."""
+
+    quota: int
+    window: int
+
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def parse(text: str) -> Rate:
+        """The rate of a text such as "100/minute" (second, minute, hour or day). Raises ValueError."""
+        match = re.fullmatch(r"([1-9]\d{0,8})/(second|minute|hour|day)", text.strip())
+        if match is None:
+            raise ValueError('must look like "100/minute" (second, minute, hour or day)')
+        return Rate(int(match[1]), _SECONDS[match[2]])

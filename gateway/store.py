@@ -1,0 +1,144 @@
+"""Keeps records for good: one transaction for records, events, raw payload and keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from peewee import OperationalError
+
+from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused, Saved
+from gateway import idempotency
+from gateway.caller import Caller
+from gateway.ids import new_id
+from models import intake
+from models.access import Project, Workspace
+from models.base import dumps, first
+from models.feedback import document
+
+TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
+RETRY_AFTER = "2"  # seconds
+
+
+def save(
+    caller: Caller, adapter: Adapter, inbound: Inbound, records: Sequence[Record], labels: Sequence[Labels]
+) -> list[Saved]:
+    """Commits one delivery and returns what is stored, or what the first delivery of its key was told.
+
+    Raises Refused: 403 (a project or workspace of ours that the caller may not use), 409 or 422
+    (the Idempotency-Key, see gateway.idempotency), 503 (the database cannot take it now).
+    """
+    writes = [_write(caller, adapter, inbound, *pair) for pair in zip(records, labels, strict=True)]
+    scores = [label.category_scores for label in labels]
+    claim = idempotency.claim_of(caller, adapter, inbound)
+    try:
+        with idempotency.in_flight(claim, adapter.idempotency):
+            stored = intake.save(
+                writes, claim, lambda stored: _snapshot(stored, scores), now=inbound.received_at
+            )
+    except intake.Taken as taken:
+        return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
+    except OperationalError as error:
+        raise Refused(
+            Problem(503, "overloaded", "Storage is busy, try again.", headers={"Retry-After": RETRY_AFTER})
+        ) from error
+    return [_saved(item, score) for item, score in zip(stored, scores, strict=True)]
+
+
+def place(caller: Caller, record: Record) -> str:
+    """The project a record lands in: the one it names if that is ours, else the key's, else the default.
+
+    Raises Refused (403) when it names a workspace or project of ours that the caller may not use;
+    ids that are not known here are the sender's own and refuse nothing.
+    """
+    named = record.workspace_ref
+    if named and named != caller.workspace_id and Workspace.select().where(Workspace.id == named).exists():
+        raise Refused(Problem(403, "forbidden", "Forbidden."))
+    if not record.project_ref or record.project_ref == caller.project_id:
+        return caller.default_project_id
+    project = first(Project.select(Project.workspace).where(Project.id == record.project_ref))
+    if project is None:
+        return caller.default_project_id
+    if project["workspace"] != caller.workspace_id or caller.project_id is not None:
+        raise Refused(Problem(403, "forbidden", "Forbidden."))
+    return record.project_ref
+
+
+def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, label: Labels) -> intake.Write:
+    now = inbound.received_at
+    row = {
+        "id": new_id("fb"),
+        "workspace_id": caller.workspace_id,
+        "project_id": place(caller, record),
+        "source": adapter.name,
+        "type": record.type,
+        "title": record.title or shorten(record.text),
+        "text": record.text,
+        "language": label.language,
+        "kind": record.kind,
+        "category": label.category,
+        "category_origin": label.category_origin,
+        "category_confidence": label.category_confidence,
+        "sentiment": label.sentiment,
+        "sentiment_origin": label.sentiment_origin,
+        "sentiment_score": label.sentiment_score,
+        "impact": label.impact,
+        "impact_reasons": [asdict(reason) for reason in label.impact_reasons],
+        "subject": dict(record.subject),
+        "author_id": record.author.id,
+        "author_name": record.author.name,
+        "author_email": record.author.email,
+        "tags": list(record.tags),
+        "status": "open",
+        "incident_key": None,
+        "occurrences": 1,
+        "first_seen_at": record.occurred_at or now,
+        "last_seen_at": record.occurred_at or now,
+        "resolved_at": None,
+        "retracted_at": None,
+        "external_id": record.external_id,
+        "occurred_at": record.occurred_at,
+        "received_at": now,
+        "updated_at": now,
+        "model_version": label.model_version,
+    }
+    event = {
+        "id": new_id("ev"),
+        "at": now,
+        "detail": {
+            "door": f"{inbound.method} {inbound.path}",
+            "key_id": caller.key_id,
+            "request_id": inbound.request_id,
+            "content_type": inbound.headers.get("content-type", ""),
+            "user_agent": inbound.headers.get("user-agent", ""),
+        },
+        "payload": inbound.body,
+    }
+    return intake.Write(row, event, record.dedupe_key, record.replaceable, record.retracts)
+
+
+def shorten(text: str) -> str:
+    """The first line of a text, cut at a word when it is long."""
+    line = text.strip().partition("\n")[0].strip()
+    if len(line) <= TITLE_LENGTH:
+        return line
+    head = line[: TITLE_LENGTH - 1]
+    return (head.rpartition(" ")[0] or head).rstrip() + "…"
+
+
+def _saved(stored: intake.Stored, scores: Mapping[str, float]) -> Saved:
+    shown = document(stored.row) if stored.row else {}
+    return Saved(stored.outcome, shown, scores)  # type: ignore[arg-type]  # intake speaks contract.Outcome
+
+
+def _snapshot(stored: Sequence[intake.Stored], scores: Sequence[Mapping[str, float]]) -> str:
+    """What a repeat of this request will be answered from."""
+    saved = [_saved(*pair) for pair in zip(stored, scores, strict=True)]
+    return dumps([[item.outcome, item.document, item.category_scores] for item in saved])
+
+
+def _replayed(answer: str) -> list[Saved]:
+    items: list[list[Any]] = json.loads(answer)
+    return [Saved(*item) for item in items]

@@ -1,0 +1,77 @@
+"""Who may use the gateway: workspaces (the tenant boundary), their projects, and API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import JOIN, BigIntegerField, BooleanField, ForeignKeyField, TextField, fn
+
+from models.base import JSONText, Table, first, rows
+from models.feedback import Feedback
+
+
+class Workspace(Table):
+    """A tenant. `default_project_id` is where records land whose key names no project."""
+
+    id = TextField(primary_key=True)
+    name = TextField()
+    default_project_id = TextField(null=True)
+    created_at = BigIntegerField()
+
+
+class Project(Table):
+    """A group of records within a workspace."""
+
+    id = TextField(primary_key=True)
+    workspace = ForeignKeyField(Workspace, backref="projects", on_delete="CASCADE")
+    name = TextField()
+    origin = TextField(null=True)
+    email_followup = BooleanField(default=True)
+    created_at = BigIntegerField()
+
+
+class ApiKey(Table):
+    """A key, kept as the SHA-256 of its text. Times are milliseconds UTC; `scopes` is a list of words."""
+
+    id = TextField(primary_key=True)
+    workspace = ForeignKeyField(Workspace, backref="keys", on_delete="CASCADE")
+    project = ForeignKeyField(Project, null=True, backref="keys", on_delete="CASCADE")
+    digest = TextField(unique=True)
+    prefix = TextField()
+    name = TextField(default="")
+    scopes = JSONText()
+    rate_limit = TextField(null=True)
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(null=True)
+    revoked_at = BigIntegerField(null=True)
+    last_used_at = BigIntegerField(null=True)
+
+
+def find_key(digest: str) -> dict[str, Any] | None:
+    """The key with this digest and its workspace's default project, or None."""
+    keys = ApiKey.select(ApiKey, Workspace.default_project_id.alias("default_project_id"))
+    return first(keys.join(Workspace).where(ApiKey.digest == digest))
+
+
+def list_projects(
+    workspace_id: str, *, only: str | None = None, name: str = "", offset: int = 0, limit: int | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """A workspace's projects, most recently active first, and how many there are in all.
+
+    `only` restricts to one project, `name` to those whose name contains it. `last_modified` is when
+    the newest record arrived, or None.
+    """
+    newest = fn.MAX(Feedback.received_at)
+    where = (Project.workspace == workspace_id) & (Project.name.contains(name) if name else True)
+    if only is not None:
+        where &= Project.id == only
+    found = (
+        Project.select(Project, newest.alias("last_modified"))
+        .join(Feedback, JOIN.LEFT_OUTER, on=(Feedback.project_id == Project.id))
+        .where(where)
+        .group_by(Project.id)
+        .order_by(fn.COALESCE(newest, Project.created_at).desc(), Project.id.desc())
+        .offset(offset)
+    )
+    total = Project.select().where(where).count()
+    return rows(found.limit(limit) if limit is not None else found), total

@@ -1,0 +1,80 @@
+"""Keys that have been used: what makes a second delivery of the same thing change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import BigIntegerField, CompositeKey, TextField
+
+from models.base import Table, database, first, rows
+
+
+class Dedupe(Table):
+    """One used key. `scope` says whose: a source's natural keys, or the Idempotency-Keys of an API key.
+
+    `digest` is of the body the key first came with, `answer` the first answer (JSON text), both for
+    Idempotency-Keys only. `expires_at` is milliseconds UTC; None means never.
+    """
+
+    workspace_id = TextField()
+    scope = TextField()
+    key = TextField()
+    feedback_id = TextField(null=True)
+    digest = TextField(null=True)
+    answer = TextField(null=True)
+    expires_at = BigIntegerField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("workspace_id", "scope", "key")
+        without_rowid = True
+
+
+# One statement, so that no reader can come between looking and taking. An expired key is free again.
+_TAKE = (
+    "INSERT INTO dedupe (workspace_id, scope, key, feedback_id, digest, answer, expires_at) "
+    "VALUES (?, ?, ?, ?, ?, NULL, ?) "
+    "ON CONFLICT (workspace_id, scope, key) DO UPDATE SET feedback_id = excluded.feedback_id, "
+    "digest = excluded.digest, answer = NULL, expires_at = excluded.expires_at "
+    "WHERE dedupe.expires_at <= ? RETURNING 1"
+)
+
+
+def take(
+    workspace_id: str,
+    scope: str,
+    key: str,
+    *,
+    now: int,
+    feedback_id: str | None = None,
+    digest: str | None = None,
+    expires_at: int | None = None,
+) -> bool:
+    """Takes a key within the open transaction; False when it is taken already."""
+    values = (workspace_id, scope, key, feedback_id, digest, expires_at, now)
+    return database.execute_sql(_TAKE, values).fetchone() is not None
+
+
+def taken(workspace_id: str, scope: str, key: str) -> dict[str, Any] | None:
+    """The row of a key, or None when it is free."""
+    return first(Dedupe.select().where(_is(workspace_id, scope, key)))
+
+
+def remember_answer(workspace_id: str, scope: str, key: str, answer: str) -> None:
+    """Keeps the first answer beside its key, within the transaction that took it."""
+    database.execute_sql(
+        "UPDATE dedupe SET answer = ? WHERE workspace_id = ? AND scope = ? AND key = ?",
+        (answer, workspace_id, scope, key),
+    )
+
+
+def forget_expired(now: int, at_most: int = 500) -> int:
+    """Deletes some expired keys and says how many, so that the table does not grow for ever."""
+    gone = rows(Dedupe.select().where(Dedupe.expires_at <= now).limit(at_most))
+    for row in gone:
+        used = _is(row["workspace_id"], row["scope"], row["key"])
+        Dedupe.delete().where(used).execute()
+    return len(gone)
+
+
+def _is(workspace_id: str, scope: str, key: str) -> Any:
+    return (Dedupe.workspace_id == workspace_id) & (Dedupe.scope == scope) & (Dedupe.key == key)

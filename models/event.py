@@ -1,0 +1,47 @@
+"""A record's append-only history; the raw payload of every delivery hangs on its event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from peewee import BigIntegerField, BlobField, ForeignKeyField, TextField
+
+from models.base import JSONText, Table, rows
+from models.feedback import Feedback, iso
+
+
+class Event(Table):
+    """Something that happened to a record: received, updated, retracted, ... `at` is milliseconds UTC.
+
+    `detail` says through which door, with which key and request; `payload` is the body as it came,
+    after content decoding.
+    """
+
+    id = TextField(primary_key=True)
+    feedback = ForeignKeyField(Feedback, backref="events", on_delete="CASCADE")
+    type = TextField()
+    at = BigIntegerField()
+    detail = JSONText()
+    payload = BlobField(null=True)
+
+
+def of(feedback_id: str, *, limit: int, after: str | None = None) -> list[dict[str, Any]]:
+    """A record's events, oldest first, starting after the id `after`."""
+    found = Event.select().where(Event.feedback == feedback_id)
+    if after is not None:
+        found = found.where(Event.id > after)
+    return rows(found.order_by(Event.id).limit(limit))
+
+
+def document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as the API shows it, its payload as text (bytes that are no UTF-8 appear as U+FFFD)."""
+    payload = row["payload"]
+    return {
+        "id": row["id"],
+        "feedback_id": row["feedback"],
+        "type": row["type"],
+        "at": iso(row["at"]),
+        "detail": row["detail"],
+        "payload": None if payload is None else bytes(payload).decode("utf-8", "replace"),
+    }

@@ -1,0 +1,120 @@
+"""The canonical record: one row per piece of feedback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from peewee import BigIntegerField, DoubleField, IntegerField, TextField
+
+from models.base import JSONText, Table, first, rows
+
+
+class Feedback(Table):
+    """One piece of feedback. Names are the API's; times are milliseconds since the epoch, UTC."""
+
+    id = TextField(primary_key=True)
+    workspace_id = TextField()
+    project_id = TextField()
+    source = TextField()
+    type = TextField()
+    title = TextField()
+    text = TextField()
+    language = TextField(null=True)
+    kind = TextField(null=True)
+    category = TextField()
+    category_origin = TextField()
+    category_confidence = DoubleField()
+    sentiment = TextField()
+    sentiment_origin = TextField()
+    sentiment_score = DoubleField()
+    impact = IntegerField()
+    impact_reasons = JSONText()
+    subject = JSONText()
+    author_id = TextField(null=True)
+    author_name = TextField(null=True)
+    author_email = TextField(null=True)
+    tags = JSONText()
+    status = TextField()
+    incident_key = TextField(null=True)
+    occurrences = IntegerField()
+    first_seen_at = BigIntegerField()
+    last_seen_at = BigIntegerField()
+    resolved_at = BigIntegerField(null=True)
+    retracted_at = BigIntegerField(null=True)
+    external_id = TextField(null=True)
+    occurred_at = BigIntegerField(null=True)
+    received_at = BigIntegerField()
+    updated_at = BigIntegerField()
+    model_version = TextField()
+
+
+STATUSES = ("open", "acknowledged", "resolved", "ignored")
+TIMES = (
+    "first_seen_at",
+    "last_seen_at",
+    "resolved_at",
+    "retracted_at",
+    "occurred_at",
+    "received_at",
+    "updated_at",
+)
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """Milliseconds since the epoch as ISO 8601 with milliseconds and Z."""
+    if milliseconds is None:
+        return None
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the API shows it: the author in one object, times in ISO 8601."""
+    shown = dict(row)
+    shown["author"] = {name: shown.pop(f"author_{name}") for name in ("id", "name", "email")}
+    for name in TIMES:
+        shown[name] = iso(shown[name])
+    return shown
+
+
+def find(workspace_id: str, project_id: str | None, feedback_id: str) -> dict[str, Any] | None:
+    """One row of this workspace (and, when given, of this project), or None."""
+    return first(_mine(workspace_id, project_id).where(Feedback.id == feedback_id))
+
+
+def newest(
+    workspace_id: str,
+    project_id: str | None,
+    *,
+    limit: int,
+    before: str | None = None,
+    equals: Mapping[str, str] | None = None,
+    min_impact: int | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> list[dict[str, Any]]:
+    """Rows of this workspace, newest first, starting after the id `before`.
+
+    `equals` maps column names to the value they must have; `since` (inclusive) and `until`
+    (exclusive) bound received_at.
+    """
+    found = _mine(workspace_id, project_id)
+    for name, value in (equals or {}).items():
+        found = found.where(getattr(Feedback, name) == value)
+    if before is not None:
+        found = found.where(Feedback.id < before)
+    if min_impact is not None:
+        found = found.where(Feedback.impact >= min_impact)
+    if since is not None:
+        found = found.where(Feedback.received_at >= since)
+    if until is not None:
+        found = found.where(Feedback.received_at < until)
+    return rows(found.order_by(Feedback.id.desc()).limit(limit))
+
+
+def _mine(workspace_id: str, project_id: str | None) -> Any:
+    """Every query starts here, from the caller's workspace."""
+    rows = Feedback.select().where(Feedback.workspace_id == workspace_id)
+    return rows if project_id is None else rows.where(Feedback.project_id == project_id)

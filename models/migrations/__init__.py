@@ -1,0 +1,24 @@
+"""Numbered changes to the schema, applied in order by peewee's own runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playhouse.migrations import Runner
+
+from models.base import database
+
+
+def _runner() -> Runner:
+    return Runner(database.obj, str(Path(__file__).parent))
+
+
+def migrate() -> list[str]:
+    """Applies what is pending and returns the names applied."""
+    names: list[str] = _runner().up()
+    return names
+
+
+def pending() -> list[str]:
+    """The names of migrations that have not been applied."""
+    return [step.name for step in _runner().status() if step.applied is None]

@@ -1,0 +1,193 @@
+"""What every test may ask for: an application in this process, or a real server in its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gateway import setup
+from gateway.app import create_app
+from gateway.config import Config
+from gateway.keys import create_key
+from models.base import close
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+PLENTY = "100000000/minute"
+
+
+@dataclass
+class Tenant:
+    """A workspace, its default project and a key that may do everything there."""
+
+    workspace_id: str
+    project_id: str
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+def make_tenant(name: str | None = None) -> Tenant:
+    """A new workspace in the bound database."""
+    made = setup.initialise(name, None)
+    return Tenant(made["workspace_id"], made["project_id"], made["key"])
+
+
+@pytest.fixture(name="config")
+def _config(tmp_path: Path) -> Config:
+    return Config(database_url=f"sqlite:///{tmp_path}/gateway.db", rate_limit=PLENTY, log_level="error")
+
+
+@pytest.fixture(name="app")
+def _app(config: Config) -> Iterator[Flask]:
+    app = create_app(config)
+    yield app
+    close()
+
+
+@pytest.fixture(name="client")
+def _client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(name="tenant")
+def _tenant(app: Flask) -> Tenant:
+    return make_tenant()
+
+
+@pytest.fixture(name="other")
+def _other(tenant: Tenant) -> Tenant:
+    """A second workspace in the same gateway."""
+    return make_tenant("Other")
+
+
+Call = Callable[..., TestResponse]
+
+
+@pytest.fixture(name="call")
+def _call(client: FlaskClient, tenant: Tenant) -> Call:
+    """Sends one request with the tenant's key: call("POST", path, json=..., headers=...)."""
+
+    def call(method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
+        return client.open(path, method=method, headers={**tenant.headers, **(headers or {})}, **options)
+
+    return call
+
+
+@pytest.fixture(name="new_key")
+def _new_key(tenant: Tenant) -> Callable[..., str]:
+    """Makes a key of the tenant's workspace: new_key(scopes=["ingest"], rate_limit="2/minute")."""
+
+    def new_key(project_id: str | None = None, **options: Any) -> str:
+        return create_key(tenant.workspace_id, project_id, **options)[1]
+
+    return new_key
+
+
+@dataclass
+class Server:
+    """A running `feedback-gateway serve`, its database and its first key."""
+
+    url: str
+    tenant: Tenant
+    directory: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.tenant.headers
+
+    def run(self, *words: str) -> dict[str, Any]:
+        """Runs a command of the gateway against this server's database and returns its JSON."""
+        return run_command(self.environ, *words)
+
+    def new_key(self, *options: str) -> str:
+        """A new key: server.new_key("--rate-limit", "2/minute")."""
+        return str(self.run("key", "create", *options)["key"])
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, **options)
+
+
+def run_command(environ: dict[str, str], *words: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "gateway.cli", *words, "--json"]
+    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def environ_of(directory: Path, **settings: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    return {
+        **kept,
+        "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
+        "GATEWAY_RATE_LIMIT": PLENTY,
+        "GATEWAY_BIND": "127.0.0.1:0",
+        "GATEWAY_LOG_LEVEL": "warning",
+        **settings,
+    }
+
+
+@contextmanager
+def running(directory: Path, **settings: str) -> Iterator[Server]:
+    """A server on a free port until the block ends; `settings` are environment variables."""
+    environ = environ_of(directory, **settings)
+    made = run_command(environ, "init")
+    known = directory / "key"
+    if made["key"]:
+        known.write_text(made["key"])
+    tenant = Tenant(made["workspace_id"], made["project_id"], known.read_text())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "serve"],
+        env=environ,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    server = Server("", tenant, directory, environ, process)
+    assert process.stderr is not None
+    for line in process.stderr:
+        server.lines.append(line)
+        if found := re.search(r"listens on (http://\S+)", line):
+            server.url = found[1]
+            break
+    assert server.url, "".join(server.lines)
+    reader = threading.Thread(target=lambda: server.lines.extend(process.stderr or ()), daemon=True)
+    reader.start()
+    try:
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+        reader.join(timeout=10)
+        process.stderr.close()
+
+
+@pytest.fixture(name="server", scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One running gateway, shared by the tests of this process."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
