@@ -286,9 +286,14 @@ def _record(
         sentiment=meaning.sentiment,
         sentiment_score=meaning.score,
         severity=meaning.severity,
-        tags=tuple(tags if is_text else [*tags, *(f"{name}:{word}"[:200] for word in words)]),
+        tags=(*tags, *(f"{name}:{word}" for word in words if _is_label(name, word, value))),
         replaceable=True,
     )
+
+
+def _is_label(name: str, word: str, value: Any) -> bool:
+    """Whether a word is a choice somebody made rather than free text, which makes no good tag."""
+    return not isinstance(value, str) or word in MEANINGS.get(name, {})
 
 
 def _removed(what: str, sent: Mapping[str, Any]) -> Record:

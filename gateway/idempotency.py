@@ -84,4 +84,3 @@ def repeated(taken: Taken, claim: Claim | None, law: Idempotency, inbound: Inbou
         )
     inbound.answer_headers["Idempotent-Replayed"] = "true"
     return taken.answer
-

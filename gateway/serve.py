@@ -27,10 +27,12 @@ def serve(overrides: Mapping[str, str]) -> None:
     connect(config.database_url)
     migrate()
     close()  # a connection must not cross the fork
-    _Server(config).run()
+    Server(config).run()
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn with the settings of a Config; `load` says which application."""
+
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__()

@@ -86,7 +86,9 @@ Call = Callable[..., TestResponse]
 def _call(client: FlaskClient, tenant: Tenant) -> Call:
     """Sends one request with the tenant's key: call("POST", path, json=..., headers=...)."""
 
-    def call(method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
+    def call(
+        method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any
+    ) -> TestResponse:
         return client.open(path, method=method, headers={**tenant.headers, **(headers or {})}, **options)
 
     return call

@@ -1,0 +1,167 @@
+"""The command line: what it makes, prints and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import main
+from gateway.keys import is_well_formed
+from models import ApiKey
+from models.base import close
+
+
+@pytest.fixture(name="run")
+def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", f"sqlite:///{tmp_path}/new/gateway.db")
+    runner = CliRunner()
+
+    def run(*words: str) -> Result:
+        return runner.invoke(main, list(words))
+
+    yield run
+    close()
+
+
+@pytest.fixture(name="answer")
+def _answer(run: Any) -> Any:
+    def answer(*words: str) -> Any:
+        done = run(*words, "--json")
+        assert done.exit_code == 0, done.output
+        assert len(done.stdout.splitlines()) == 1
+        return json.loads(done.stdout)
+
+    return answer
+
+
+def test_init_creates_what_is_absent(answer: Any) -> None:
+    """init makes workspace, project and a key, and the second time says the same without the key."""
+    first, second = answer("init"), answer("init")
+
+    assert is_well_formed(first["key"])
+    assert second == {**first, "key": None, "key_id": None}
+
+
+def test_init_with_names(answer: Any) -> None:
+    """A workspace of another name is another tenant; a project of another name is added."""
+    default = answer("init")
+    acme = answer("init", "--workspace", "Acme", "--project", "App")
+    site = answer("init", "--workspace", "Acme", "--project", "Site")
+
+    assert acme["workspace_id"] != default["workspace_id"]
+    assert (site["workspace_id"], site["key"]) == (acme["workspace_id"], None)
+    assert site["project_id"] != acme["project_id"]
+    assert answer("init", "--workspace", "Acme", "--project", "Site") == site
+
+
+def test_init_prints_the_key_for_people(run: Any) -> None:
+    """Without --json the key stands on a line of its own, the first time only."""
+    first, second = run("init").stdout, run("init").stdout
+
+    assert sum("sk_live_" in line for line in first.splitlines()) == 1
+    assert "sk_live_" not in second
+
+
+def test_projects(answer: Any) -> None:
+    """Projects are created in the first workspace and listed."""
+    made = answer("init")
+    project = answer("project", "create", "Mobile app")
+    listed = answer("project", "list")["projects"]
+
+    assert project["workspace_id"] == made["workspace_id"]
+    assert {row["project_id"] for row in listed} == {made["project_id"], project["project_id"]}
+
+
+def test_keys(answer: Any) -> None:
+    """A key is created with its options, listed without its text, and revoked for good."""
+    made = answer("init")
+    key = answer(
+        *("key", "create", "--project", made["project_id"], "--name", "site", "--scope", "ingest"),
+        *("--rate-limit", "600/minute", "--expires", "30"),
+    )
+    listed = {row["key_id"]: row for row in answer("key", "list")["keys"]}
+    first, second = answer("key", "revoke", key["key_id"]), answer("key", "revoke", key["key_id"])
+
+    assert set(key) == {"key_id", "key", "project_id", "workspace_id", "scopes", "rate_limit"}
+    assert (key["scopes"], key["rate_limit"]) == (["ingest"], "600/minute")
+    assert key["project_id"] == made["project_id"]
+    assert key["key"] not in json.dumps(listed)
+    assert listed[key["key_id"]]["expires_at"] - listed[key["key_id"]]["created_at"] == pytest.approx(
+        30 * 86_400_000, abs=10_000
+    )
+    assert first == second
+    assert ApiKey.get(ApiKey.id == key["key_id"]).revoked_at is not None
+
+
+def test_default_key(answer: Any) -> None:
+    """Without options a key may send and read in its whole workspace at the default rate."""
+    answer("init")
+    key = answer("key", "create")
+
+    assert (key["project_id"], key["scopes"], key["rate_limit"]) == (None, ["ingest", "read"], "100/minute")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["key", "create", "--scope", "root"], 2, "root"),
+        (["key", "create", "--rate-limit", "many"], 2, "100/minute"),
+        (["key", "create", "--expires", "0"], 2, "expires"),
+        (["key", "create", "--project", "prj_none"], 1, "prj_none"),
+        (["key", "create", "--workspace", "ws_none"], 1, "ws_none"),
+        (["key", "revoke", "key_none"], 1, "key_none"),
+        (["project", "create"], 2, "NAME"),
+        (["nonsense"], 2, "nonsense"),
+        (["serve", "--bind", "nowhere"], 1, "GATEWAY_BIND"),
+    ],
+)
+def test_refusals(run: Any, words: list[str], code: int, said: str) -> None:
+    """Usage errors exit with 2, failures with 1, each with a line on stderr and nothing on stdout."""
+    run("init")
+    done = run(*words)
+
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_before_init(run: Any) -> None:
+    """Without a schema a command says what to run instead of failing inside."""
+    done = run("key", "list")
+
+    assert done.exit_code == 1
+    assert "feedback-gateway init" in done.stderr
+
+
+def test_migrate(answer: Any) -> None:
+    """migrate says what it applied, and nothing the second time."""
+    assert answer("migrate")["applied"][0] == "0001_first"
+    assert answer("migrate") == {"applied": []}
+
+
+def test_bad_setting(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad setting is told in one line."""
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "oracle://x")
+    done = run("init")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "GATEWAY_DATABASE_URL" in done.stderr
+
+
+def commands(group: Any, words: tuple[str, ...] = ()) -> Any:
+    for name, command in group.commands.items():
+        yield (*words, name)
+        yield from commands(command, (*words, name)) if hasattr(command, "commands") else ()
+
+
+@pytest.mark.parametrize("words", [(), *commands(main)], ids=" ".join)
+def test_help_everywhere(run: Any, words: tuple[str, ...]) -> None:
+    """Every command has --help that says what it does."""
+    done = run(*words, "--help")
+
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) > 3

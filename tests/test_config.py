@@ -1,0 +1,60 @@
+"""Settings: read from the environment or from files, refused with the name of what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import BadSetting, Config
+
+
+def test_defaults() -> None:
+    """Without any setting the gateway serves an embedded database on this machine only."""
+    config = Config.from_env({})
+
+    assert config.database_url == "sqlite:///var/gateway.db"
+    assert config.bind == "127.0.0.1:8000"
+    assert config.rate_limit == "100/minute"
+    assert config.limits_path == Path("var/gateway.limits.db")
+
+
+def test_values_and_files(tmp_path: Path) -> None:
+    """A value comes from its variable, or from the file that NAME_FILE names."""
+    (tmp_path / "rate").write_text("9/second\n")
+    config = Config.from_env(
+        {
+            "GATEWAY_BIND": "[::1]:9000",
+            "GATEWAY_WORKERS": "3",
+            "GATEWAY_MAX_BODY": "",
+            "GATEWAY_RATE_LIMIT_FILE": str(tmp_path / "rate"),
+        }
+    )
+
+    assert (config.bind, config.workers, config.rate_limit) == ("[::1]:9000", 3, "9/second")
+    assert config.max_body == Config().max_body
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEWAY_DATABASE_URL", "mysql://u:secret@h/d"),
+        ("GATEWAY_DATABASE_URL", "sqlite:///:memory:"),
+        ("GATEWAY_DATABASE_URL", "gateway.db"),
+        ("GATEWAY_BIND", "8000"),
+        ("GATEWAY_BIND", "localhost"),
+        ("GATEWAY_WORKERS", "two"),
+        ("GATEWAY_WORKERS", "0"),
+        ("GATEWAY_THREADS", "-1"),
+        ("GATEWAY_RATE_LIMIT", "lots"),
+        ("GATEWAY_MAX_BODY", "1MB"),
+        ("GATEWAY_LOG_LEVEL", "loud"),
+        ("GATEWAY_RATE_LIMIT_FILE", "/nowhere/at/all"),
+    ],
+)
+def test_bad_values_stop_the_start(name: str, value: str) -> None:
+    """A bad value is refused with the variable's name and without what may be secret in it."""
+    with pytest.raises(BadSetting, match=name) as refused:
+        Config.from_env({name: value})
+
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,103 @@
+"""The documents say what the program does: README's examples are run, tables are compared."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+import adapters
+from gateway.cli import main
+from gateway.config import Config
+from tests.conftest import ROOT, Server
+
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```sh\n(curl .*?)```\n\n```json\n(.*?)\n```", README, re.S)
+# What differs from one call to the next.
+VARYING = re.compile(r"\b(fb|req)_[0-9A-Z]{26}\b|^[0-9A-Z]{26}$|^\d{4}-\d\d-\d\dT[\d:]+Z$")
+
+
+def masked(value: Any) -> Any:
+    """An answer with ids and times replaced by what kind of thing they are."""
+    if isinstance(value, dict):
+        return {name: masked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if isinstance(value, str):
+        return VARYING.sub("*", value)
+    return "<ms>" if isinstance(value, int) and value > 10**12 else value
+
+
+@pytest.mark.parametrize(("command", "answer"), EXAMPLES, ids=[command[8:60] for command, _ in EXAMPLES])
+def test_readme_curl(server: Server, command: str, answer: str) -> None:
+    """README's curl lines give the answers printed below them, ids and times apart."""
+    command = command.replace("http://127.0.0.1:8000", server.url)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={"KEY": server.tenant.key, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+    )
+    got = json.loads(done.stdout)
+
+    assert masked(got) == masked(json.loads(answer))
+    assert list(got) == list(json.loads(answer))
+
+
+def test_readme_has_an_example_per_dialect() -> None:
+    """Every dialect has its curl."""
+    for name, adapter in adapters.load().items():
+        assert any(adapter.doors[0].path + " " in command for command, _ in EXAMPLES), name
+
+
+def test_readme_read_example(server: Server) -> None:
+    """README's list line answers a page."""
+    (command,) = re.findall(r"```sh\n(curl [^`]*limit=20[^`]*)```", README)
+    done = subprocess.run(
+        ["bash", "-c", command.replace("http://127.0.0.1:8000", server.url)],
+        env={"KEY": server.tenant.key, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+    )
+
+    assert set(json.loads(done.stdout)) == {"data", "next_cursor"}
+
+
+def test_settings_are_documented() -> None:
+    """docs/settings.md has every setting with its default, and no other."""
+    table = dict(
+        re.findall(r"^\| `(GATEWAY_\w+)` \| `([^`]*)` \|", (ROOT / "docs/settings.md").read_text(), re.M)
+    )
+
+    assert table == {f"GATEWAY_{field.name.upper()}": str(field.default) for field in fields(Config)}
+
+
+def test_commands_are_documented() -> None:
+    """README's table has every command."""
+    table = README.partition("## Commands")[2].partition("## Promises")[0]
+    for name, command in main.commands.items():
+        for words in (
+            [f"{name} {sub}" for sub in command.commands] if hasattr(command, "commands") else [name]
+        ):
+            assert f"`{words}" in table, words
+
+
+def test_readme_tree() -> None:
+    """README's tree names what lies at the top, and the test files it promises exist."""
+    tree = README.partition("## The tree")[2]
+    for name in ("adapters/", "models/", "gateway/", "tests/", "benchmarks/", "docs/", "wsgi.py"):
+        assert f"\n{name}" in tree
+        assert (ROOT / name).exists()
+    for path in re.findall(r"tests/[\w/.]+", README.partition("## Promises")[2].partition("## The tree")[0]):
+        assert (ROOT / path).exists(), path
+
+
+def test_links_lead_somewhere() -> None:
+    """Links between the documents lead to files."""
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,242 @@
+"""No body makes a 500, HTML or a traceback: a table of known attacks, and thousands made up for each door."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import adapters
+from gateway.app import create_app
+from gateway.config import Config
+from models.base import close
+from tests.conftest import PLENTY, Tenant, make_tenant
+
+FIXTURES = Path(__file__).parent / "fixtures"
+DOORS = [(adapter.name, door.path) for adapter in adapters.load().values() for door in adapter.doors]
+FEW, MANY = 300, 10_000  # made-up bodies a door, in `make test` and in `make test-long`
+
+
+@pytest.fixture(name="attacked", scope="module")
+def _attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FlaskClient, Tenant]]:
+    """One application for all attacks on this module's doors."""
+    path = tmp_path_factory.mktemp("hostile") / "gateway.db"
+    app: Flask = create_app(Config(database_url=f"sqlite:///{path}", rate_limit=PLENTY, log_level="error"))
+    yield app.test_client(), make_tenant()
+    close()
+
+
+def samples(dialect: str, path: str) -> list[dict[str, Any]]:
+    """The good bodies among a door's fixtures."""
+    cases = [json.loads(file.read_text()) for file in sorted((FIXTURES / dialect).glob("*.json"))]
+    return [
+        case["request"]["json"] for case in cases if "records" in case and case["request"]["path"] == path
+    ]
+
+
+def attack(
+    attacked: tuple[FlaskClient, Tenant], dialect: str, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    client, tenant = attacked
+    response = client.post(path, data=body, headers={**tenant.headers, **headers})
+    text = response.get_data(as_text=True)
+
+    assert response.status_code in (200, 201, 400, 409, 413, 415, 422), (
+        response.status_code,
+        body[:200],
+        text,
+    )
+    assert response.headers["Content-Type"].startswith(("application/json", "application/problem+json"))
+    assert response.headers["request-id"].startswith("req_")
+    assert "<html" not in text.lower() or b"<html" in body.lower()
+    assert "Traceback" not in text or b"Traceback" in body
+    json.loads(text)
+
+
+HUGE = b'{"text":"' + b"a" * 10_000_000 + b'"}'
+TABLE: list[tuple[str, bytes, dict[str, str]]] = [
+    ("empty", b"", {}),
+    ("blank", b" \n\t", {}),
+    ("nul", b"\x00", {}),
+    ("nul escape", rb'{"text":"\u0000"}', {}),
+    ("lone surrogate", rb'{"text":"\ud800\ud800"}', {}),
+    ("encoded surrogate", b'{"text":"\xed\xa0\x80"}', {}),
+    ("deep arrays", b"[" * 100_000, {}),
+    ("deep closed arrays", b"[" * 100_000 + b"]" * 100_000, {}),
+    ("deep objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, {}),
+    ("deep in a field", b'{"value":' + b"[" * 5000 + b"]" * 5000 + b"}", {}),
+    ("nan", b'{"value":NaN}', {}),
+    ("infinity", b'{"value":-Infinity}', {}),
+    ("1e400", b'{"value":1e400}', {}),
+    ("huge integer", b'{"value":' + b"9" * 100_000 + b"}", {}),
+    ("long integer", b'{"value":' + b"9" * 4000 + b"}", {}),
+    ("10 MB text", HUGE, {}),
+    ("10 MB gzipped", gzip.compress(HUGE), {"Content-Encoding": "gzip"}),
+    ("gzip bomb", gzip.compress(bytes(50_000_000)), {"Content-Encoding": "gzip"}),
+    ("double gzip bomb", gzip.compress(gzip.compress(bytes(50_000_000))), {"Content-Encoding": "gzip, gzip"}),
+    ("br bomb", brotli.compress(bytes(50_000_000), quality=1), {"Content-Encoding": "br"}),
+    ("deflate bomb", zlib.compress(bytes(50_000_000)), {"Content-Encoding": "deflate"}),
+    ("not gzip", b"{}", {"Content-Encoding": "gzip"}),
+    ("unknown coding", b"{}", {"Content-Encoding": "zstd"}),
+    ("duplicate keys", b'{"text":"a","text":1,"text":"b"}', {}),
+    ("latin-1", '{"text":"é"}'.encode("latin-1"), {}),
+    ("utf-16", '{"text":"é"}'.encode("utf-16"), {}),
+    ("utf-32", '{"text":"é"}'.encode("utf-32"), {}),
+    ("bom", b'\xef\xbb\xbf{"text":"a"}', {}),
+    ("array", b"[{}]", {}),
+    ("string", b'"text"', {}),
+    ("number", b"3", {}),
+    ("null", b"null", {}),
+    ("form", b"text=hello&value=1", {"Content-Type": "application/x-www-form-urlencoded"}),
+    ("multipart", b"--x\r\n\r\n--x--", {"Content-Type": "multipart/form-data; boundary=x"}),
+    ("wrong length charset", b"{}", {"Content-Type": "application/json; charset=klingon"}),
+    ("html", b"<html><script>alert(1)</script>", {"Content-Type": "text/html"}),
+    ("odd key", b"{}", {"Idempotency-Key": "\xff\xfe"}),
+    ("many names", json.dumps({f"k{n}": n for n in range(50_000)}).encode(), {}),
+    ("proto", b'{"__proto__":{"a":1},"__class__":1,"$ref":"x"}', {}),
+]
+
+
+@pytest.mark.parametrize(("dialect", "path"), DOORS)
+@pytest.mark.parametrize(("name", "body", "headers"), TABLE, ids=[name for name, _, _ in TABLE])
+def test_known_attacks(
+    attacked: tuple[FlaskClient, Tenant],
+    dialect: str,
+    path: str,
+    name: str,
+    body: bytes,
+    headers: dict[str, str],
+) -> None:
+    """Each known attack is answered with JSON and a status below 500."""
+    attack(attacked, dialect, path, body, headers)
+
+
+@pytest.mark.parametrize(("dialect", "path"), DOORS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        rb'"\u0000"',
+        rb'"\ud800"',
+        b"1e308",
+        b"9" * 4000,
+        b"-1",
+        b"true",
+        b"null",
+        b"[]",
+        b"{}",
+        b'""',
+        b'[[["x"]]]',
+        b'"' + b"a" * 900_000 + b'"',
+    ],
+    ids=lambda value: repr(value[:12]),
+)
+def test_every_field_with_hostile_values(
+    attacked: tuple[FlaskClient, Tenant], dialect: str, path: str, value: bytes
+) -> None:
+    """Every field of every door takes or refuses each hostile value."""
+    for sample in samples(dialect, path):
+        for name in sample:
+            body = json.dumps({**sample, name: "@@"}).encode().replace(b'"@@"', value)
+            attack(attacked, dialect, path, body, {})
+
+
+# Texts as attackers and broken clients make them, lone surrogates and NUL included.
+HOSTILE_TEXT = st.text(st.characters(), max_size=60) | st.sampled_from(
+    [
+        "\x00",
+        "\ud800",
+        "\udfff x",
+        "﷽" * 50,
+        "a\u0300" * 100,
+        "‮",
+        "' OR 1=1 --",
+        "{{7*7}}",
+        "%s%n",
+        "\r\nX: 1",
+    ]
+)
+NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**4000), 1e308, -0.0, 2**63, 2**64])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | HOSTILE_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(HOSTILE_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "Content-Type": st.sampled_from(
+            ["application/json", "text/plain", "", "application/json;charset=utf-16", "x"]
+        ),
+        "Idempotency-Key": st.sampled_from(["k", '"k"', "x" * 300, '"', "a b", "\xe9"]),
+        "Content-Encoding": st.sampled_from(["gzip", "br", "deflate", "identity", "gzip, br", ","]),
+    },
+)
+
+
+@st.composite
+def hostile(draw: st.DrawFn, bodies: list[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
+    """A body and headers: raw bytes, any JSON, or a good body with fields replaced, dropped, added or cut."""
+    headers = draw(HEADERS)
+    kind = draw(st.sampled_from(["bytes", "json", "fields", "fields", "fields", "cut"]))
+    if kind == "bytes":
+        return draw(st.binary(max_size=200)), headers
+    if kind == "json":
+        return _dumped(draw(ANYTHING)), headers
+    body = dict(draw(st.sampled_from(bodies)))
+    for name in draw(st.lists(st.sampled_from(sorted(body)), max_size=3)):
+        body[name] = draw(ANYTHING)
+    for name in draw(st.lists(st.sampled_from(sorted(body)), max_size=1)):
+        del body[name]
+    body |= draw(st.dictionaries(HOSTILE_TEXT, ANYTHING, max_size=2))
+    raw = _dumped(body)
+    if kind == "cut":
+        at = draw(st.integers(0, len(raw)))
+        raw = raw[:at] + draw(st.binary(max_size=4)) + raw[at + draw(st.integers(0, 4)) :]
+    coded = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+    encoding = headers.get("Content-Encoding", "")
+    if encoding in coded and draw(st.booleans()):
+        raw = coded[encoding](raw)
+    return raw, headers
+
+
+def _dumped(value: Any) -> bytes:
+    """JSON with NaN and lone surrogates as clients would write them."""
+    import sys
+
+    sys.set_int_max_str_digits(0)
+    try:
+        return json.dumps(value).encode()
+    finally:
+        sys.set_int_max_str_digits(4300)
+
+
+def made_up(attacked: tuple[FlaskClient, Tenant], dialect: str, path: str, count: int) -> None:
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(hostile(samples(dialect, path)))
+    def run(request: tuple[bytes, dict[str, str]]) -> None:
+        attack(attacked, dialect, path, *request)
+
+    run()
+
+
+@pytest.mark.parametrize(("dialect", "path"), DOORS)
+def test_made_up_attacks(attacked: tuple[FlaskClient, Tenant], dialect: str, path: str) -> None:
+    """Hundreds of made-up bodies a door are answered with JSON and a status below 500."""
+    made_up(attacked, dialect, path, FEW)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("dialect", "path"), DOORS)
+def test_ten_thousand_made_up_attacks(attacked: tuple[FlaskClient, Tenant], dialect: str, path: str) -> None:
+    """Ten thousand made-up bodies a door are answered with JSON and a status below 500."""
+    made_up(attacked, dialect, path, MANY)

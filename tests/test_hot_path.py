@@ -1,0 +1,62 @@
+"""The straight line: its steps in their order, and what it costs the database."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from flask import Flask
+from playhouse.test_utils import count_queries
+
+from gateway import ingest as module
+from gateway.ingest import ingest
+from tests.conftest import Call
+
+POST = ("/v1/feedback", {"projectId": "p", "text": "De zoekbalk verdwijnt als ik scroll"})
+
+
+def test_steps_in_order(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One POST is identify, spend, read, label, save, reply, each once and in this order."""
+    order: list[str] = []
+
+    def spy(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def noted(*args: Any, **options: Any) -> Any:
+            order.append(name)
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    spy(module.auth, "identify")
+    spy(module.limits, "spend")
+    spy(module.triage, "label")
+    spy(module.store, "save")
+    assert call("POST", POST[0], json=POST[1]).status_code == 201
+
+    assert order == ["identify", "spend", "label", "save"]
+
+
+def test_the_line_fits_a_screen() -> None:
+    """The straight line has no branch, no try and fits in ten lines."""
+    source = inspect.getsource(ingest)
+
+    assert len(source.splitlines()) <= 10
+    assert not any(word in source for word in ("if ", "try", "except", "else"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "queries"),
+    [
+        ({}, 4),  # the project that Fluister names, BEGIN, record, event; the commit is not counted
+        ({"Idempotency-Key": "k"}, 6),  # and the key, and its answer
+    ],
+)
+def test_query_budget(app: Flask, call: Call, headers: dict[str, str], queries: int) -> None:
+    """With a known key one POST asks the database this often and no more."""
+    call("POST", POST[0], json=POST[1])
+    with count_queries() as counted:
+        call("POST", POST[0], json=POST[1], headers=headers)
+
+    assert counted.count <= queries

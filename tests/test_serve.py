@@ -1,0 +1,210 @@
+"""The running gateway: start, drain, kill, and bodies as they really arrive on a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import brotli
+import httpx
+import pytest
+
+from tests.conftest import ROOT, Server, environ_of, running
+
+PATH = "/gateway/v1/feedback"
+POSTS = 2_000
+
+
+def test_says_where_it_listens_and_is_ready(server: Server) -> None:
+    """serve prints its address once it listens, and is alive and ready from then on."""
+    ready = httpx.get(f"{server.url}/readyz")
+
+    assert sum("listens on" in line for line in server.lines) == 1
+    assert httpx.get(f"{server.url}/healthz").json() == {"status": "ok"}
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+
+
+def test_bad_setting_stops_the_start(tmp_path: Path) -> None:
+    """A bad setting ends the start with one clear line."""
+    environ = environ_of(tmp_path, GATEWAY_WORKERS="none")
+    command = [sys.executable, "-m", "gateway.cli", "serve"]
+    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Error: GATEWAY_WORKERS: must be a whole number"
+
+
+def test_killed_in_the_middle_of_two_thousand_posts(tmp_path: Path) -> None:
+    """After SIGKILL every acknowledged record is there, once; sending all again makes two thousand in all."""
+    acknowledged: dict[int, str] = {}
+    enough = threading.Event()
+
+    def post(client: httpx.Client, n: int) -> None:
+        body = {"text": f"Report {n} does not load", "external_id": str(n)}
+        with contextlib.suppress(httpx.TransportError):
+            answer = client.post(PATH, json=body, headers={"Idempotency-Key": f"k{n}"})
+            assert answer.status_code == 201
+            acknowledged[n] = answer.json()["id"]
+            if len(acknowledged) >= POSTS // 3:
+                enough.set()
+
+    with running(tmp_path) as server, server.client() as client, ThreadPoolExecutor(16) as pool:
+        posts = [pool.submit(post, client, n) for n in range(POSTS)]
+        assert enough.wait(120)
+        os.killpg(server.process.pid, signal.SIGKILL)
+        for done in posts:
+            done.result()
+        server.process.wait()
+    assert POSTS // 3 <= len(acknowledged) < POSTS
+    first = dict(acknowledged)
+
+    with running(tmp_path) as server, server.client() as client, ThreadPoolExecutor(16) as pool:
+        stored = rows(tmp_path)
+        assert {n: stored[str(n)] for n in first} == {n: [record_id] for n, record_id in first.items()}
+        for done in [pool.submit(post, client, n) for n in range(POSTS)]:
+            done.result()
+        listed = listed_ids(client)
+
+    assert {n: acknowledged[n] for n in first} == first
+    assert len(acknowledged) == POSTS
+    assert sorted(acknowledged.values(), reverse=True) == listed
+    assert all(len(ids) == 1 for ids in rows(tmp_path).values())
+
+
+def rows(directory: Path) -> dict[str, list[str]]:
+    """The ids stored for each external id."""
+    found: dict[str, list[str]] = {}
+    with contextlib.closing(sqlite3.connect(directory / "gateway.db")) as database:
+        for external_id, record_id in database.execute("SELECT external_id, id FROM feedback"):
+            found.setdefault(external_id, []).append(record_id)
+    return found
+
+
+def listed_ids(client: httpx.Client) -> list[str]:
+    """Every id in the list, page by page."""
+    ids: list[str] = []
+    cursor = None
+    while True:
+        page = client.get(PATH, params={"limit": 200} | ({"cursor": cursor} if cursor else {})).json()
+        ids += [record["id"] for record in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return ids
+
+
+def test_sigterm_drains(tmp_path: Path) -> None:
+    """SIGTERM lets a request that has begun finish, stored and answered, and then the process ends with 0."""
+    body = json.dumps({"text": "Half of this arrives after the signal"}).encode()
+    with running(tmp_path) as server:
+        with connection(server) as (sock, stream):
+            head = request_head(server, f"Content-Length: {len(body)}", "Expect: 100-continue")
+            sock.sendall(head + body[:10])
+            assert stream.readline().startswith(b"HTTP/1.1 100")
+            assert stream.readline() == b"\r\n"
+            server.process.send_signal(signal.SIGTERM)
+            sock.sendall(body[10:])
+            status, _, answer = response_of(stream)
+        code = server.process.wait(timeout=60)
+
+    assert (status, code) == (201, 0)
+    assert list(rows(tmp_path).values()) == [[json.loads(answer)["id"]]]
+
+
+def test_chunked_body(server: Server) -> None:
+    """A chunked body without Content-Length is read whole."""
+    body = json.dumps({"text": "chunk " * 1000}).encode()
+    parts = [body[at : at + 700] for at in range(0, len(body), 700)]
+    with server.client() as client:
+        answer = client.post(PATH, content=iter(parts))
+
+    assert answer.status_code == 201
+    assert answer.json()["text"] == "chunk " * 1000
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/v1/feedback", "/v2/feedback", "/v1/feedback"])
+def test_chunked_body_over_the_limit(server: Server, path: str) -> None:
+    """A chunked body over the limit is refused, not silently cut to what fits."""
+
+    def endless() -> Iterator[bytes]:
+        yield b'{"text":"'
+        for _ in range(40):
+            yield b"x" * 50_000
+        yield b'"}'
+
+    with server.client() as client:
+        answer = client.post(path, content=endless())
+
+    assert answer.status_code == 413
+    assert answer.headers["content-type"].startswith("application/")
+    assert "1048576" in answer.text
+
+
+@pytest.mark.parametrize(("name", "code"), [("gzip", gzip.compress), ("br", brotli.compress)])
+def test_coded_body(server: Server, name: str, code: type) -> None:
+    """gzip and br bodies are decoded."""
+    body = code(json.dumps({"text": "packed words"}).encode())
+    with server.client() as client:
+        answer = client.post(PATH, content=body, headers={"Content-Encoding": name})
+
+    assert answer.json()["text"] == "packed words"
+
+
+def test_connection_after_refusals(server: Server) -> None:
+    """One connection serves request after request, refused ones included."""
+    statuses = []
+    with server.client(limits=httpx.Limits(max_connections=1)) as client:
+        for body in (b"{}", b'{"text":"a"}', b"x" * 1_100_000, b"{", b'{"text":"b"}', b""):
+            statuses.append(client.post(PATH, content=body).status_code)
+
+    assert statuses == [400, 201, 413, 400, 201, 400]
+
+
+def test_disconnect_in_the_middle_stores_nothing(server: Server) -> None:
+    """A sender that vanishes before its body is complete leaves no record and does not disturb others."""
+    with server.client() as client:
+        before = listed_ids(client)
+        with connection(server) as (sock, _):
+            sock.sendall(request_head(server, "Content-Length: 500") + b'{"text":"cut')
+        after = client.post(PATH, json={"text": "still here"})
+
+        assert after.status_code == 201
+        assert listed_ids(client) == [after.json()["id"], *before]
+
+
+@contextlib.contextmanager
+def connection(server: Server) -> Iterator[tuple[socket.socket, socket.SocketIO]]:
+    url = httpx.URL(server.url)
+    address = (url.host, url.port or 80)
+    with (
+        socket.create_connection(address, timeout=60) as sock,
+        sock.makefile("rb", buffering=0) as stream,
+    ):
+        yield sock, stream
+
+
+def request_head(server: Server, *headers: str) -> bytes:
+    lines = [f"POST {PATH} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {server.tenant.key}", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def response_of(stream: socket.SocketIO) -> tuple[int, dict[str, str], bytes]:
+    status = int(stream.readline().split()[1])
+    headers: dict[str, str] = {}
+    while (line := stream.readline().strip()) != b"":
+        name, _, value = line.decode().partition(":")
+        headers[name.lower()] = value.strip()
+    body = b""
+    while len(body) < int(headers["content-length"]):
+        body += stream.read(int(headers["content-length"]) - len(body))
+    return status, headers, body

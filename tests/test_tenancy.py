@@ -1,0 +1,198 @@
+"""One workspace never sees, names or changes what belongs to another: a table over every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from gateway import setup
+from gateway.ids import now_ms
+from models import Feedback, Project
+from tests.conftest import Call, Tenant
+
+# Every route, with a request for it. {ws}, {prj} and {fb} are ids of another workspace. The second
+# entry is the status the caller must get; a 2xx is then searched for anything of the other's.
+FLORA = {"kind": "bug", "summary": "Preview is black", "detail": "Since Monday."}
+ORQ = {"property": "rating", "value": ["good"], "trace_id": "t", "id": "shared-id"}
+ROUTES: dict[str, tuple[str, Any, int]] = {
+    "POST /api/v1/feedback": ("/api/v1/feedback", {**FLORA, "workspace_id": "{ws}"}, 403),
+    "GET /api/v1/workspaces": ("/api/v1/workspaces", None, 200),
+    "GET /api/v1/projects": ("/api/v1/projects?workspace_id={ws}", None, 403),
+    "POST /api/v1/projects": ("/api/v1/projects", {"workspace_id": "{ws}", "name": "n"}, 403),
+    "GET /api/v1/projects/<project_id>": ("/api/v1/projects/{prj}", None, 404),
+    "POST /api/v1/workspaces/<workspace_id>/projects": (
+        "/api/v1/workspaces/{ws}/projects",
+        {"name": "n"},
+        403,
+    ),
+    "POST /v2/feedback": ("/v2/feedback", ORQ, 200),
+    "POST /v2/feedback/remove": (
+        "/v2/feedback/remove",
+        {"id": "shared-id", "trace_id": "t", "product": "agents"},
+        200,
+    ),
+    "POST /v2/feedback/evaluation": (
+        "/v2/feedback/evaluation",
+        {"id": "shared-ev", "trace_id": "t", "evaluation_type": "e", "type": "number", "value": 1},
+        200,
+    ),
+    "POST /v2/feedback/evaluation/remove": (
+        "/v2/feedback/evaluation/remove",
+        {"id": "shared-ev", "trace_id": "t"},
+        200,
+    ),
+    "POST /v3/submit-feedback": ("/v3/submit-feedback", {"message": "m", "category": "bug"}, 200),
+    "POST /v1/feedback": ("/v1/feedback", {"projectId": "{prj}", "text": "hallo"}, 403),
+    "POST /api/feedback": ("/api/feedback", {"sentiment": "sad", "message": "m"}, 201),
+    "GET /api/widget/config": ("/api/widget/config", None, 200),
+    "POST /gateway/v1/feedback": ("/gateway/v1/feedback", {"text": "hallo", "project_id": "{prj}"}, 403),
+    "GET /gateway/v1/feedback": ("/gateway/v1/feedback?project={prj}", None, 200),
+    "GET /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
+    "GET /gateway/v1/feedback/<feedback_id>/events": ("/gateway/v1/feedback/{fb}/events", None, 404),
+}
+OPEN = {"GET /healthz", "GET /readyz"}  # without a key, and without a word about any record
+
+
+def routes_of(app: Flask) -> set[str]:
+    """Every route, those below a dialect's prefix counted as the one they mount."""
+    routes = set()
+    for rule in app.url_map.iter_rules():
+        path = rule.rule
+        for prefix in ("/flora", "/orq", "/fluister", "/native"):
+            path = path.removeprefix(prefix)
+        routes |= {f"{method} {path}" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    return routes
+
+
+def test_table_is_complete(app: Flask) -> None:
+    """Every route of the application stands in the table above."""
+    assert routes_of(app) == set(ROUTES) | OPEN
+
+
+@pytest.fixture(name="theirs")
+def _theirs(call: Call, other: Tenant) -> dict[str, str]:
+    """Records of the other workspace, with words that must never leave it."""
+    bodies = [
+        ("/gateway/v1/feedback", {"text": "topsecret words", "author": {"email": "topsecret@example.test"}}),
+        ("/v2/feedback", {**ORQ, "trace_id": "topsecret"}),
+        ("/v2/feedback/evaluation", {**ROUTES["POST /v2/feedback/evaluation"][1], "trace_id": "topsecret"}),
+    ]
+    for path, body in bodies:
+        assert call("POST", path, json=body, headers=other.headers).status_code < 300
+    record = Feedback.get(Feedback.text == "topsecret words")
+    return {"{ws}": other.workspace_id, "{prj}": other.project_id, "{fb}": record.id}
+
+
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: filled(item, ids) for name, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    for mark, real in ids.items():
+        value = value.replace(mark, real)
+    return value
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_route_shows_or_touches_anothers_record(call: Call, theirs: dict[str, str], route: str) -> None:
+    """With another workspace's ids a request is refused or answered without a trace of its data."""
+    before = snapshot(theirs["{ws}"])
+    path, body, status = ROUTES[route]
+    response = call(
+        route.partition(" ")[0], filled(path, theirs), json=filled(body, theirs) if body else None
+    )
+
+    assert response.status_code == status
+    assert "topsecret" not in response.text
+    if status >= 400:
+        assert theirs["{fb}"] not in response.text.replace(filled(path, theirs), "")
+    elif response.json.get("data") is not None:
+        assert response.json["data"] == []
+    assert snapshot(theirs["{ws}"]) == before
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_needs_a_key(call: Call, theirs: dict[str, str], route: str) -> None:
+    """Without a key every route that touches records is a 401."""
+    path, body, _ = ROUTES[route]
+    response = call(route.partition(" ")[0], filled(path, theirs), json=body, headers={"Authorization": ""})
+
+    assert response.status_code == 401
+
+
+def snapshot(workspace_id: str) -> list[Any]:
+    rows = Feedback.select().where(Feedback.workspace_id == workspace_id).order_by(Feedback.id)
+    return [*rows.dicts(), Project.select().where(Project.workspace == workspace_id).count()]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/api/v1/feedback",
+            {**FLORA, "workspace_id": "ws_theirs", "project_id": "prj_theirs", "run_id": "run_9"},
+        ),
+        ("/v1/feedback", {"projectId": "proj_elsewhere", "text": "hallo"}),
+        ("/gateway/v1/feedback", {"text": "hallo", "project_id": "prj_elsewhere"}),
+        ("/v2/feedback", {**ORQ, "trace_id": "never-seen"}),
+    ],
+)
+def test_unknown_foreign_ids_never_refuse(
+    call: Call, tenant: Tenant, path: str, body: dict[str, Any]
+) -> None:
+    """Ids that are not known here are references: kept in the subject, landing in the default project."""
+    assert call("POST", path, json=body).status_code < 300
+    record = call("GET", "/gateway/v1/feedback").json["data"][0]
+
+    assert record["project_id"] == tenant.project_id
+    for name in ("workspace_id", "project_id", "run_id", "trace_id"):
+        assert record["subject"].get(name) == body.get(
+            name, body.get("projectId") if name == "project_id" else None
+        )
+
+
+def test_a_record_lands_where_it_may(call: Call, tenant: Tenant, new_key: Callable[..., str]) -> None:
+    """The named project, else the key's, else the default; a key of one project may not name another."""
+    second = setup.create_project(tenant.workspace_id, "Second", now_ms())
+    bound = {"Authorization": f"Bearer {new_key(second)}"}
+    path, body = "/gateway/v1/feedback", {"text": "hallo"}
+
+    def landed(headers: dict[str, str], **more: str) -> tuple[int, str | None]:
+        response = call("POST", path, json={**body, **more}, headers=headers)
+        return response.status_code, response.json.get("project_id")
+
+    assert landed({}) == (201, tenant.project_id)
+    assert landed({}, project_id=second) == (201, second)
+    assert landed(bound) == (201, second)
+    assert landed(bound, project_id=second) == (201, second)
+    assert landed(bound, project_id=tenant.project_id) == (403, None)
+
+
+def test_a_key_of_one_project_reads_only_that(
+    call: Call, tenant: Tenant, new_key: Callable[..., str]
+) -> None:
+    """A project's key lists, shows and names that project only."""
+    second = setup.create_project(tenant.workspace_id, "Second", now_ms())
+    bound = {"Authorization": f"Bearer {new_key(second)}"}
+    elsewhere = call("POST", "/gateway/v1/feedback", json={"text": "hallo"}).json["id"]
+    here = call("POST", "/gateway/v1/feedback", json={"text": "hallo"}, headers=bound).json["id"]
+
+    def status(path: str) -> int:
+        return call("GET", path, headers=bound).status_code
+
+    listed = call("GET", "/gateway/v1/feedback", headers=bound).json["data"]
+    projects = call("GET", f"/api/v1/projects?workspace_id={tenant.workspace_id}", headers=bound).json
+    assert [record["id"] for record in listed] == [here]
+    assert status(f"/gateway/v1/feedback/{elsewhere}") == 404
+    assert status(f"/gateway/v1/feedback/{here}") == 200
+    assert [project["project_id"] for project in projects["projects"]] == [second]
+    assert status(f"/api/v1/projects/{tenant.project_id}") == 404
+    assert (
+        call(
+            "POST", "/api/v1/projects", json={"workspace_id": tenant.workspace_id, "name": "n"}, headers=bound
+        ).status_code
+        == 403
+    )
