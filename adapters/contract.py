@@ -87,7 +87,8 @@ class Inbound:
     `headers` has lower-case names. `body` is the whole body, content-decoded. `path` has no mount
     prefix (`/orq/v2/feedback` arrives as `/v2/feedback`). `received_at` is milliseconds since the
     epoch, UTC. `request_id` is `req_` and a ULID, made by the gateway. `answer_headers` go on
-    whatever answer the request gets, also on a refusal: steps put what they learn there.
+    whatever answer the request gets, also on a refusal: steps put what they learn there. `checked` is
+    the body as each schema checked it, so that `read` and `reply` check it once.
     """
 
     method: str
@@ -99,6 +100,7 @@ class Inbound:
     request_id: str = "req_00000000000000000000000000"
     received_at: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
+    checked: dict[type, Any] = field(default_factory=dict)
 
     @cached_property
     def json(self) -> Any:

@@ -89,7 +89,7 @@ class Feedback(Strict):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    sent = Feedback.of(inbound)
+    sent = dict(Feedback.of(inbound))
     if sent.get("sentiment_score") is not None and sent.get("sentiment") is None:
         raise invalid(Fault("sentiment", "Required with sentiment_score"))
     occurred_at = sent.pop("occurred_at", None)

@@ -30,8 +30,14 @@ class Payload(Schema):
 
     @classmethod
     def of(cls, inbound: Inbound) -> dict[str, Any]:
-        """The request's body, checked. Raises Refused (400) that names every bad field."""
-        return cls.check(inbound.json)
+        """The request's body, checked once; not to be changed.
+
+        Raises Refused (400) that names every bad field.
+        """
+        if cls not in inbound.checked:
+            inbound.checked[cls] = cls.check(inbound.json)
+        sent: dict[str, Any] = inbound.checked[cls]
+        return sent
 
     @classmethod
     def check(cls, sent: Any) -> dict[str, Any]:

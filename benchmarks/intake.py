@@ -85,8 +85,8 @@ def report() -> str:
     lines = [
         "## Intake: one durable POST against a bare Flask view",
         "",
-        f"`python -m benchmarks intake`: {REQUESTS} posts of a 40-word text each; closed loop, client and server "
-        "on the same cores.",
+        f"`python -m benchmarks intake`: {REQUESTS} posts of a 40-word text each; closed loop, client "
+        "and server on the same cores.",
         "",
         "| workers | connections | floor /s | gateway /s | ratio | floor CPU ms | gateway CPU ms | ratio "
         "| gateway p50 ms | p99 ms | resident MB |",

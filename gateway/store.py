@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from peewee import OperationalError
@@ -14,8 +13,8 @@ from gateway import idempotency
 from gateway.caller import Caller
 from gateway.ids import new_id
 from models import intake
-from models.access import Project, Workspace
-from models.base import dumps, first
+from models.access import is_workspace, workspace_of
+from models.base import dumps
 from models.feedback import document
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
@@ -54,14 +53,14 @@ def place(caller: Caller, record: Record) -> str:
     ids that are not known here are the sender's own and refuse nothing.
     """
     named = record.workspace_ref
-    if named and named != caller.workspace_id and Workspace.select().where(Workspace.id == named).exists():
+    if named and named != caller.workspace_id and is_workspace(named):
         raise Refused(Problem(403, "forbidden", "Forbidden."))
     if not record.project_ref or record.project_ref == caller.project_id:
         return caller.default_project_id
-    project = first(Project.select(Project.workspace).where(Project.id == record.project_ref))
-    if project is None:
+    owner = workspace_of(record.project_ref)
+    if owner is None:
         return caller.default_project_id
-    if project["workspace"] != caller.workspace_id or caller.project_id is not None:
+    if owner != caller.workspace_id or caller.project_id is not None:
         raise Refused(Problem(403, "forbidden", "Forbidden."))
     return record.project_ref
 
@@ -85,7 +84,10 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "sentiment_origin": label.sentiment_origin,
         "sentiment_score": label.sentiment_score,
         "impact": label.impact,
-        "impact_reasons": [asdict(reason) for reason in label.impact_reasons],
+        "impact_reasons": [
+            {"part": reason.part, "points": reason.points, "why": reason.why}
+            for reason in label.impact_reasons
+        ],
         "subject": dict(record.subject),
         "author_id": record.author.id,
         "author_name": record.author.name,

@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import JOIN, BigIntegerField, BooleanField, ForeignKeyField, TextField, fn
 
-from models.base import JSONText, Table, first, rows
+from models.base import JSONText, Table, database, first, rows
 from models.feedback import Feedback
 
 
@@ -51,6 +51,21 @@ def find_key(digest: str) -> dict[str, Any] | None:
     """The key with this digest and its workspace's default project, or None."""
     keys = ApiKey.select(ApiKey, Workspace.default_project_id.alias("default_project_id"))
     return first(keys.join(Workspace).where(ApiKey.digest == digest))
+
+
+def workspace_of(project_id: str) -> str | None:
+    """The workspace a project belongs to, or None when there is no such project.
+
+    Plain SQL: the straight line asks this, and building the query would cost more than running it.
+    """
+    row = database.execute_sql("SELECT workspace_id FROM project WHERE id = ?", (project_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def is_workspace(workspace_id: str) -> bool:
+    """Whether there is such a workspace."""
+    found = database.execute_sql("SELECT 1 FROM workspace WHERE id = ?", (workspace_id,)).fetchone()
+    return found is not None
 
 
 def list_projects(

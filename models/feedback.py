@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from peewee import BigIntegerField, DoubleField, IntegerField, TextField
@@ -66,8 +67,13 @@ def iso(milliseconds: int | None) -> str | None:
     """Milliseconds since the epoch as ISO 8601 with milliseconds and Z."""
     if milliseconds is None:
         return None
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """A record shows the second it came in several times, and so do those that came with it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
