@@ -30,6 +30,7 @@ TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci
 Code = Literal[
     "invalid_json",
     "invalid",
+    "invalid_request",
     "unauthorized",
     "invalid_key",
     "forbidden",

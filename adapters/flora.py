@@ -42,6 +42,7 @@ REFERENCES = ("workspace_id", "project_id", "run_id", "attempted_tools")
 ERRORS: dict[Code, tuple[str, str | None]] = {
     "invalid_json": ("invalid_json", None),
     "invalid": ("input_validation_error", None),
+    "invalid_request": ("input_validation_error", None),
     "unauthorized": ("unauthorized", None),
     "invalid_key": ("invalid_api_key", "Invalid API key."),
     "forbidden": ("forbidden", "Forbidden."),

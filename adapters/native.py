@@ -27,6 +27,7 @@ from adapters.times import milliseconds
 TITLES = {
     "invalid_json": "Body is not valid JSON",
     "invalid": "Fields are invalid",
+    "invalid_request": "Request is not valid HTTP",
     "unauthorized": "Key missing",
     "invalid_key": "Key invalid",
     "forbidden": "Forbidden",

@@ -14,6 +14,7 @@ from models.access import ApiKey, find_key
 from models.base import writing
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
+CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 
 
@@ -29,10 +30,10 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     """
     key = adapter.key(inbound)
     if key is None:
-        raise Refused(Problem(401, "unauthorized", "API key missing or malformed."))
+        raise Refused(Problem(401, "unauthorized", "API key missing or malformed.", headers=CHALLENGE))
     caller = _look_up(key) if is_well_formed(key) else None
     if caller is None or (caller.expires_at is not None and caller.expires_at <= inbound.received_at):
-        raise Refused(Problem(401, "invalid_key", "Invalid API key."))
+        raise Refused(Problem(401, "invalid_key", "Invalid API key.", headers=CHALLENGE))
     if scope not in caller.scopes and "admin" not in caller.scopes:
         raise Refused(Problem(403, "forbidden", f"This key lacks the scope {scope}."))
     return caller

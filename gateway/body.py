@@ -58,7 +58,10 @@ def _read(stream: Stream, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while size <= limit:
-        part = stream.read(limit + 1 - size)
+        try:
+            part = stream.read(limit + 1 - size)
+        except OSError as error:  # the sender vanished, or its chunks are malformed
+            raise Refused(Problem(400, "invalid_request", "Body could not be read.")) from error
         if not part:
             return b"".join(parts)
         parts.append(part)

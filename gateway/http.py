@@ -100,7 +100,7 @@ def problem_of(error: HTTPException) -> Problem:
     status = error.code or 500
     if status >= 500:
         return Problem(status, "internal", "An unknown error occurred.")
-    code = CODES.get(status, "invalid_json")
+    code = CODES.get(status, "invalid_request")
     headers = {}
     if valid := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(valid))

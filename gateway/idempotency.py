@@ -25,7 +25,7 @@ _lock = threading.Lock()
 def claim_of(caller: Caller, adapter: Adapter, inbound: Inbound) -> Claim | None:
     """What the request claims by its Idempotency-Key header; None without one.
 
-    Bare and quoted keys are the same. Keys are the caller's own, per dialect. Raises Refused (400)
+    Bare and quoted keys are the same. Keys are the caller's own, per route. Raises Refused (400)
     for an empty or overlong key.
     """
     sent = inbound.headers.get(HEADER)
@@ -36,9 +36,10 @@ def claim_of(caller: Caller, adapter: Adapter, inbound: Inbound) -> Claim | None
         key = key[1:-1]
     if not 1 <= len(key) <= LONGEST:
         raise invalid(Fault("Idempotency-Key", f"must have 1 to {LONGEST} characters"))
-    body = hashlib.sha256(f"{inbound.method} {inbound.path}\n".encode() + inbound.body).hexdigest()
+    scope = f"header:{caller.key_id}:{inbound.method} {inbound.path}"
+    body = hashlib.sha256(inbound.body).hexdigest()
     expires_at = inbound.received_at + adapter.idempotency.seconds * 1000
-    return Claim(caller.workspace_id, f"header:{adapter.name}:{caller.key_id}", key, body, expires_at)
+    return Claim(caller.workspace_id, scope, key, body, expires_at)
 
 
 @contextmanager

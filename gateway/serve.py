@@ -42,7 +42,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": self.config.bind,
             "workers": self.config.workers,
             "threads": self.config.threads,
-            "worker_class": "gthread",
+            "worker_class": "gateway.worker.Worker",
             # Loaded before the fork: workers share the model's memory and answer from the first request on.
             "preload_app": True,
             "graceful_timeout": DRAIN_SECONDS,

@@ -72,7 +72,7 @@ def connect(url: str) -> Database:
     """
     global _write_lock
     path = sqlite_path(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     opened = SqliteDatabase(
         str(path),
         timeout=BUSY_SECONDS,

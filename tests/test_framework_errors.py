@@ -115,7 +115,10 @@ def test_refusals(
     call: Call, path: str, dialect: str, body: bytes, headers: dict[str, str], status: int
 ) -> None:
     """413, 415, 400 and 401 at every door are in its dialect."""
-    check(call("POST", path, data=body, headers=headers), dialect, status)
+    response = call("POST", path, data=body, headers=headers)
+
+    check(response, dialect, status)
+    assert (response.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
 
 
 @pytest.mark.parametrize(("path", "dialect"), POSTS.items())

@@ -124,7 +124,7 @@ def test_bad_key(call: Call, path: str, body: dict[str, Any], key: str) -> None:
 
 
 def test_keys_are_the_callers_own(call: Call, new_key: Any, other: Tenant) -> None:
-    """Another key, another dialect and another workspace may use the same words."""
+    """Another key, another route and another workspace may use the same words."""
     path, body = NATIVE
     callers = [{}, {"Authorization": f"Bearer {new_key()}"}, other.headers]
     for headers in callers:

@@ -170,6 +170,42 @@ def test_connection_after_refusals(server: Server) -> None:
     assert statuses == [400, 201, 413, 400, 201, 400]
 
 
+def test_refusal_of_an_unread_body_ends_the_connection(server: Server) -> None:
+    """A 413 says that the connection ends, since the rest of the body was not read."""
+    with server.client() as client:
+        answer = client.post(PATH, content=b"x" * 5_000_000)
+
+    assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+
+
+NO_HTTP = {
+    b"NONSENSE\r\n\r\n": 400,
+    b"GET / HTTP/9.9\r\n\r\n": 400,
+    b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: many\r\n\r\n": 400,
+    b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n": 400,
+    b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: zip\r\n\r\n": 400,
+    b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nBad Header: 1\r\n\r\n": 400,
+    b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: g\r\n\r\n": 414,
+    b"GET / HTTP/1.1\r\nHost: g\r\nX: " + b"a" * 50_000 + b"\r\n\r\n": 431,
+    b"GET / HTTP/1.1\r\nHost: g\r\nExpect: magic\r\n\r\n": 417,
+    b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n": 400,
+    b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}xxx\r\n": 400,
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), NO_HTTP.items(), ids=lambda value: repr(value)[:60])
+def test_what_is_no_http(server: Server, sent: bytes, status: int) -> None:
+    """What is not valid HTTP is refused with JSON and a request id, never with HTML."""
+    with connection(server) as (sock, stream):
+        sock.sendall(sent)
+        got, headers, body = response_of(stream)
+
+    assert got == status
+    assert headers["content-type"] in ("application/json", "application/problem+json")
+    assert headers["request-id"].startswith("req_")
+    assert json.loads(body)
+
+
 def test_disconnect_in_the_middle_stores_nothing(server: Server) -> None:
     """A sender that vanishes before its body is complete leaves no record and does not disturb others."""
     with server.client() as client:
