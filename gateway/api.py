@@ -10,6 +10,7 @@ from typing import Any
 from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.times import milliseconds
 from gateway.caller import Caller
+from gateway.relabel import change_feedback
 from models import event, feedback
 
 PAGE = 50  # rows when the caller names no limit
@@ -18,7 +19,7 @@ LONGEST_PAGE = 200
 # parameter -> column
 FILTERS = {name: name for name in ("source", "category", "sentiment", "status")} | {"project": "project_id"}
 WORDS = {"category": CATEGORIES, "sentiment": SENTIMENTS, "status": feedback.STATUSES}
-PARAMETERS = {*FILTERS, "min_impact", "since", "until", "limit", "cursor"}
+PARAMETERS = {*FILTERS, "min_impact", "confidence_below", "since", "until", "limit", "cursor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
             faults.append(Fault(name, f"Must be one of {', '.join(words)}"))
     limit = _whole(inbound, "limit", 1, LONGEST_PAGE, faults)
     min_impact = _whole(inbound, "min_impact", 0, 14, faults)
+    confidence_below = _share(inbound, "confidence_below", faults)
     since, until = _moment(inbound, "since", faults), _moment(inbound, "until", faults)
     before = query.get("cursor")
     if before is not None and not re.fullmatch(r"fb_[0-9A-Z]{26}", before):
@@ -54,6 +56,7 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
         before=before,
         equals={column: query[name] for name, column in FILTERS.items() if name in query},
         min_impact=min_impact,
+        confidence_below=confidence_below,
         since=since,
         until=until,
     )
@@ -96,6 +99,16 @@ def _whole(inbound: Inbound, name: str, least: int, most: int, faults: list[Faul
     return None
 
 
+def _share(inbound: Inbound, name: str, faults: list[Fault]) -> float | None:
+    text = inbound.query.get(name)
+    if text is None:
+        return None
+    if re.fullmatch(r"0(\.\d{1,6})?|1(\.0{1,6})?|\.\d{1,6}", text, re.ASCII):
+        return float(text)
+    faults.append(Fault(name, "Must be a number from 0 to 1"))
+    return None
+
+
 def _moment(inbound: Inbound, name: str, faults: list[Fault]) -> int | None:
     text = inbound.query.get(name)
     if text is None:
@@ -110,5 +123,6 @@ def _moment(inbound: Inbound, name: str, faults: list[Fault]) -> int | None:
 ENDPOINTS = (
     Endpoint("/gateway/v1/feedback", list_feedback),
     Endpoint("/gateway/v1/feedback/<feedback_id>", show_feedback),
+    Endpoint("/gateway/v1/feedback/<feedback_id>", change_feedback, method="PATCH", scope="triage"),
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
 )

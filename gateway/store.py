@@ -9,7 +9,7 @@ from typing import Any
 from peewee import OperationalError
 
 from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused, Saved
-from gateway import idempotency
+from gateway import idempotency, reach
 from gateway.caller import Caller
 from gateway.ids import new_id
 from models import intake
@@ -19,6 +19,7 @@ from models.feedback import document
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
 RETRY_AFTER = "2"  # seconds
+REACH = intake.Reach(reach.STEPS, reach.WINDOW, reach.raised)
 
 
 def save(
@@ -35,7 +36,7 @@ def save(
     try:
         with idempotency.in_flight(claim, adapter.idempotency):
             stored = intake.save(
-                writes, claim, lambda stored: _snapshot(stored, scores), now=inbound.received_at
+                writes, claim, lambda stored: _snapshot(stored, scores), REACH, now=inbound.received_at
             )
     except intake.Taken as taken:
         return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
@@ -84,6 +85,8 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "sentiment_origin": label.sentiment_origin,
         "sentiment_score": label.sentiment_score,
         "impact": label.impact,
+        "impact_origin": "predicted",
+        "overruled": None,
         "impact_reasons": [
             {"part": reason.part, "points": reason.points, "why": reason.why}
             for reason in label.impact_reasons
@@ -105,6 +108,7 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "received_at": now,
         "updated_at": now,
         "model_version": label.model_version,
+        "fingerprint": reach.fingerprint(record),
     }
     event = {
         "id": new_id("ev"),

@@ -34,7 +34,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         because the rest of a body too large was not read.
         """
         super().load_wsgi()
-        app = self.wsgi
+        app: Any = self.wsgi  # type: ignore[has-type]
 
         def closing(environ: dict[str, Any], start_response: Any) -> Any:
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

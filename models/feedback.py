@@ -13,7 +13,11 @@ from models.base import JSONText, Table, first, rows
 
 
 class Feedback(Table):
-    """One piece of feedback. Names are the API's; times are milliseconds since the epoch, UTC."""
+    """One piece of feedback. Names are the API's; times are milliseconds since the epoch, UTC.
+
+    `overruled` holds the labels that people replaced, as they were; `fingerprint` is the same for
+    texts that say the same.
+    """
 
     id = TextField(primary_key=True)
     workspace_id = TextField()
@@ -31,7 +35,9 @@ class Feedback(Table):
     sentiment_origin = TextField()
     sentiment_score = DoubleField()
     impact = IntegerField()
+    impact_origin = TextField()
     impact_reasons = JSONText()
+    overruled = JSONText(null=True)
     subject = JSONText()
     author_id = TextField(null=True)
     author_name = TextField(null=True)
@@ -49,8 +55,10 @@ class Feedback(Table):
     received_at = BigIntegerField()
     updated_at = BigIntegerField()
     model_version = TextField()
+    fingerprint = TextField(null=True)
 
 
+HIDDEN = ("fingerprint",)
 STATUSES = ("open", "acknowledged", "resolved", "ignored")
 TIMES = (
     "first_seen_at",
@@ -78,7 +86,7 @@ def _second(seconds: int) -> str:
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it: the author in one object, times in ISO 8601."""
-    shown = dict(row)
+    shown = {name: value for name, value in row.items() if name not in HIDDEN}
     shown["author"] = {name: shown.pop(f"author_{name}") for name in ("id", "name", "email")}
     for name in TIMES:
         shown[name] = iso(shown[name])
@@ -98,6 +106,7 @@ def newest(
     before: str | None = None,
     equals: Mapping[str, str] | None = None,
     min_impact: int | None = None,
+    confidence_below: float | None = None,
     since: int | None = None,
     until: int | None = None,
 ) -> list[dict[str, Any]]:
@@ -113,6 +122,8 @@ def newest(
         found = found.where(Feedback.id < before)
     if min_impact is not None:
         found = found.where(Feedback.impact >= min_impact)
+    if confidence_below is not None:
+        found = found.where(Feedback.category_confidence < confidence_below)
     if since is not None:
         found = found.where(Feedback.received_at >= since)
     if until is not None:

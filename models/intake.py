@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,8 +40,25 @@ LABELS = (
     "sentiment_origin",
     "sentiment_score",
     "impact",
+    "impact_origin",
     "impact_reasons",
     "model_version",
+    "fingerprint",
+)
+
+# What a label's replacement by a person keeps from being labelled anew.
+OVERRULABLE = {"category", "sentiment", "impact"}
+RULED_BY = {
+    "category_origin": ("category",),
+    "category_confidence": ("category",),
+    "sentiment_origin": ("sentiment",),
+    "sentiment_score": ("sentiment",),
+    "impact_origin": ("impact",),
+}
+_COUNTED = 200  # newest records with the same words that are looked at, so that a flood costs no more
+_SAME = (
+    "SELECT id, COALESCE(author_id, author_email, id), impact_origin, impact_reasons FROM feedback "
+    "WHERE workspace_id = ? AND fingerprint = ? AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
 )
 
 
@@ -74,6 +92,19 @@ class Stored:
     row: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How reports of the same thing raise each other's impact.
+
+    Those of the last `window` milliseconds count together. `raised` gives impact reasons what so
+    many reporters add; when their number meets one of `steps`, the earlier records are raised too.
+    """
+
+    steps: Sequence[int]
+    window: int
+    raised: Callable[[Sequence[Mapping[str, Any]], int], list[dict[str, Any]]]
+
+
 class Taken(Exception):
     """The request's Idempotency-Key was used before: its body digest and the first answer."""
 
@@ -84,7 +115,12 @@ class Taken(Exception):
 
 
 def save(
-    writes: Sequence[Write], claim: Claim | None, answer: Callable[[list[Stored]], str], *, now: int
+    writes: Sequence[Write],
+    claim: Claim | None,
+    answer: Callable[[list[Stored]], str],
+    reach: Reach,
+    *,
+    now: int,
 ) -> list[Stored]:
     """Commits one request, all or nothing. `answer` makes what a repeat of the claim will be given.
 
@@ -94,7 +130,7 @@ def save(
     with writing():
         if claim is not None:
             take_claim(claim, now=now)
-        stored = [_store(write, now) for write in writes]
+        stored = [_store(write, reach, now) for write in writes]
         if claim is not None:
             dedupe.remember_answer(claim.workspace_id, claim.scope, claim.key, answer(stored))
         if next(_writes) % _FORGET_EVERY == 0:
@@ -113,14 +149,14 @@ def take_claim(claim: Claim, *, now: int) -> None:
         raise Taken(used["digest"], used["answer"])
 
 
-def _store(write: Write, now: int) -> Stored:
+def _store(write: Write, reach: Reach, now: int) -> Stored:
     row = write.row
     if write.dedupe_key is None:
-        return _create(write)
+        return _create(write, reach, now)
     if write.retracts:
         return _retract(write, now)
     if dedupe.take(row["workspace_id"], row["source"], write.dedupe_key, now=now, feedback_id=row["id"]):
-        return _create(write)
+        return _create(write, reach, now)
     known = _known(write)
     if known is None:  # the record was erased; its key stays used
         return Stored("ignored", {})
@@ -129,15 +165,46 @@ def _store(write: Write, now: int) -> Stored:
     return _replace(write, known, now)
 
 
-def _create(write: Write) -> Stored:
-    _insert(Feedback, write.row)
-    _insert(Event, {**write.event, "feedback": write.row["id"], "type": "received"})
-    return Stored("created", write.row)
+def _create(write: Write, reach: Reach, now: int) -> Stored:
+    row = _joined(write.row, reach, now) if write.row["fingerprint"] else write.row
+    _insert(Feedback, row)
+    _insert(Event, {**write.event, "feedback": row["id"], "type": "received"})
+    return Stored("created", row)
+
+
+def _joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
+    """A new row with the reach that the same words from others give it, which it gives them in turn."""
+    since = now - reach.window
+    same = database.execute_sql(_SAME, (row["workspace_id"], row["fingerprint"], since, _COUNTED)).fetchall()
+    if not same:
+        return row
+    who = row["author_id"] or row["author_email"] or row["id"]
+    before = {reporter for _, reporter, *_ in same}
+    reports = len({who, *before})
+    if reports > len(before) and reports in reach.steps:
+        for feedback_id, _, origin, reasons in same:
+            _raise(feedback_id, origin, reach.raised(json.loads(reasons), reports), now)
+    reasons = reach.raised(row["impact_reasons"], reports)
+    return {**row, "impact_reasons": reasons, "impact": _sum(reasons)}
+
+
+def _raise(feedback_id: str, origin: str, reasons: list[dict[str, Any]], now: int) -> None:
+    changed: dict[str, Any] = {"impact_reasons": reasons, "updated_at": now}
+    if origin != "corrected":
+        changed["impact"] = _sum(reasons)
+    Feedback.update(changed).where(Feedback.id == feedback_id).execute()
+
+
+def _sum(reasons: Sequence[Mapping[str, Any]]) -> int:
+    return sum(reason["points"] for reason in reasons)
 
 
 def _replace(write: Write, known: Mapping[str, Any], now: int) -> Stored:
     """New content for a record its sender sent before; a removed one stands again."""
-    changed = {name: write.row[name] for name in (*CONTENT, *LABELS)}
+    kept = OVERRULABLE & set(known["overruled"] or ())
+    changed = {
+        name: write.row[name] for name in (*CONTENT, *LABELS) if not kept & {name, *RULED_BY.get(name, ())}
+    }
     changed |= {"updated_at": now, "last_seen_at": now}
     if known["retracted_at"] is not None:
         changed |= {"retracted_at": None, "status": "open"}

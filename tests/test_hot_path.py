@@ -49,8 +49,8 @@ def test_the_line_fits_a_screen() -> None:
 @pytest.mark.parametrize(
     ("headers", "queries"),
     [
-        ({}, 4),  # the project that Fluister names, BEGIN, record, event; the commit is not counted
-        ({"Idempotency-Key": "k"}, 6),  # and the key, and its answer
+        ({}, 5),  # the project that Fluister names, BEGIN, the same words, record, event
+        ({"Idempotency-Key": "k"}, 7),  # and the key, and its answer
     ],
 )
 def test_query_budget(app: Flask, call: Call, headers: dict[str, str], queries: int) -> None:

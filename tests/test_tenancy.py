@@ -51,6 +51,7 @@ ROUTES: dict[str, tuple[str, Any, int]] = {
     "POST /gateway/v1/feedback": ("/gateway/v1/feedback", {"text": "hallo", "project_id": "{prj}"}, 403),
     "GET /gateway/v1/feedback": ("/gateway/v1/feedback?project={prj}", None, 200),
     "GET /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
+    "PATCH /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", {"status": "resolved"}, 404),
     "GET /gateway/v1/feedback/<feedback_id>/events": ("/gateway/v1/feedback/{fb}/events", None, 404),
 }
 OPEN = {"GET /healthz", "GET /readyz"}  # without a key, and without a word about any record

@@ -72,7 +72,9 @@ def up(migrator: Any, db: Database) -> None:
         sentiment_origin = TextField()
         sentiment_score = DoubleField()
         impact = IntegerField()
+        impact_origin = TextField()
         impact_reasons = TextField()
+        overruled = TextField(null=True)
         subject = TextField()
         author_id = TextField(null=True)
         author_name = TextField(null=True)
@@ -90,12 +92,14 @@ def up(migrator: Any, db: Database) -> None:
         received_at = BigIntegerField()
         updated_at = BigIntegerField()
         model_version = TextField()
+        fingerprint = TextField(null=True)
 
         class Meta:
             indexes = (
                 (("workspace_id", "id"), False),
                 (("workspace_id", "project_id", "id"), False),
                 (("project_id", "received_at"), False),
+                (("workspace_id", "fingerprint", "received_at"), False),
             )
 
     class Event(Base):

@@ -1,0 +1,47 @@
+"""How many say the same: what makes two pieces of feedback the same, and what that adds to their impact."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.contract import Record
+
+STEPS = (2, 5, 20)  # distinct reporters that make one, two and three points
+WINDOW = 7 * 86_400_000  # milliseconds within which reports count together
+LEAST_WORDS = 3  # fewer words than these are said about anything
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def points(reports: int) -> int:
+    """0..3 points of reach for so many reports."""
+    return sum(reports >= step for step in STEPS)
+
+
+def fingerprint(record: Record) -> str | None:
+    """A digest of the words, the same for texts that differ only in case, accents, marks and numbers.
+
+    None for what is no message (ratings, alerts) and for texts too short to be about one thing.
+    """
+    if record.type not in ("message", "chat", "correction"):
+        return None
+    folded = unicodedata.normalize("NFKD", f"{record.title} {record.text}"[:10_000].casefold())
+    words = _WORD.findall("".join(char for char in folded if not unicodedata.combining(char)))
+    if len(words) < LEAST_WORDS:
+        return None
+    return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def raised(reasons: Sequence[Mapping[str, Any]], reports: int) -> list[dict[str, Any]]:
+    """Impact reasons with at least the points that so many reports give reach; never fewer than before."""
+    least = points(reports)
+    return [
+        {**reason, "points": least, "why": f"reported by {reports} in a week"}
+        if reason["part"] == "reach" and reason["points"] < least
+        else dict(reason)
+        for reason in reasons
+    ]
