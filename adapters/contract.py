@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from secrets import token_urlsafe
 from typing import Any, Literal
 
 from adapters.strict_json import InvalidJSON, parse
@@ -26,6 +27,9 @@ RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
 SENTIMENTS: tuple[Sentiment, ...] = ("positive", "neutral", "negative")
 TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci", "chat")
+
+# What one delivery says of the story it belongs to. A note adds to the history and changes no state.
+State = Literal["triggered", "acknowledged", "suppressed", "resolved", "note"]
 
 Code = Literal[
     "invalid_json",
@@ -88,7 +92,8 @@ class Inbound:
     `headers` has lower-case names. `body` is the whole body, content-decoded. `path` has no mount
     prefix (`/orq/v2/feedback` arrives as `/v2/feedback`). `received_at` is milliseconds since the
     epoch, UTC. `request_id` is `req_` and a ULID, made by the gateway. `answer_headers` go on
-    whatever answer the request gets, also on a refusal: steps put what they learn there. `checked` is
+    whatever answer the request gets, also on a refusal: steps put what they learn there.
+    `options` are those of the hook the request came through, known once it is identified. `checked` is
     the body as each schema checked it, so that `read` and `reply` check it once.
     """
 
@@ -101,6 +106,7 @@ class Inbound:
     request_id: str = "req_00000000000000000000000000"
     received_at: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     checked: dict[type, Any] = field(default_factory=dict)
 
     @cached_property
@@ -133,7 +139,15 @@ class Record:
     value, environment, release and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
 
     `dedupe_key` identifies one delivery within its source: the same key again is stored once.
-    With `replaceable` the same key with other content updates the record instead.
+    With `replaceable` the same key with other content updates the record instead; `retracts` takes
+    back what came with the key, and `votes_for` names the dedupe_key of a record this only adds to.
+
+    `incident_key` ties deliveries of one story (an alert, a CI run, a thread) to one record within
+    its source; `state` is what this one says of it, in any order of arrival. `joins` is the
+    incident_key that another source may know the same story by.
+
+    `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
+    in quarantine and is no record.
     `workspace_ref` and `project_ref` are ids the sender named; when they are ours they must be
     ones the caller may use, otherwise they are kept as references.
     """
@@ -155,6 +169,11 @@ class Record:
     dedupe_key: str | None = None
     replaceable: bool = False
     retracts: bool = False
+    votes_for: str | None = None
+    incident_key: str | None = None
+    state: State | None = None
+    joins: str | None = None
+    unreadable: str | None = None
     workspace_ref: str | None = None
     project_ref: str | None = None
 
@@ -190,7 +209,7 @@ class Labels:
     model_version: str
 
 
-Outcome = Literal["created", "updated", "unchanged", "retracted", "ignored"]
+Outcome = Literal["created", "updated", "unchanged", "retracted", "ignored", "quarantined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +217,7 @@ class Saved:
     """One record after the commit.
 
     `document` is the canonical record as the API shows it; empty only when the outcome is
-    "ignored". `category_scores` are those of the labels, for dialects that know fewer categories.
+    "ignored" or "quarantined". `category_scores` are those of the labels, for dialects that know fewer categories.
     """
 
     outcome: Outcome
@@ -279,6 +298,21 @@ class Lookup:
     scope: str = "ingest"
 
 
+def tolerant(read: Callable[[Inbound], list[Record]]) -> Callable[[Inbound], list[Record]]:
+    """A `read` for senders that are never told 400: what it would refuse is kept raw in quarantine.
+
+    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither.
+    """
+
+    def read_or_keep(inbound: Inbound) -> list[Record]:
+        try:
+            return read(inbound)
+        except Refused as refused:
+            return [Record(text="", unreadable=refused.problem.message)]
+
+    return read_or_keep
+
+
 def bearer(inbound: Inbound) -> str | None:
     """The key of `Authorization: Bearer KEY`; None when the header is missing or malformed (RFC 6750)."""
     scheme, _, key = inbound.headers.get("authorization", "").strip().partition(" ")
@@ -287,12 +321,49 @@ def bearer(inbound: Inbound) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """An address made for one sender: what it signs with, and the options it was made with.
+
+    `secrets` are in clear, the current one first; there are two while they are rotated. With
+    `unsigned` the hook's id, which nobody can guess, is the only proof.
+    """
+
+    id: str
+    source: str
+    secrets: tuple[str, ...] = ()
+    unsigned: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def hook_in_path(inbound: Inbound) -> str | None:
+    """The hook id of `/hooks/<source>/<hook_id>`."""
+    return inbound.params.get("hook_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """How a sender that has no API key is known: which hook it came through, and what proves its origin.
+
+    `verify` looks at the raw body and headers; False or any exception is a 401. `new_secret` makes a
+    secret when the admin gives none; None means that the vendor's own must be given. `advice` says what to paste where at the vendor, with
+    {url}, {secret} and {hook_id} filled in.
+    """
+
+    verify: Callable[[Inbound, Hook], bool]
+    advice: str
+    hook_id: Callable[[Inbound], str | None] = hook_in_path
+    new_secret: Callable[[], str] | None = lambda: token_urlsafe(32)
+    may_be_unsigned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Adapter:
     """One dialect: its routes, how it refuses, and which paths beside its routes it answers for.
 
     `owns` are path prefixes whose framework errors (404, 405, 413, ...) leave in this dialect.
     Every route is also reachable below `/<name>`, since real clients keep a path prefix.
-    `key` finds the API key in a request.
+    `key` finds the API key in a request; senders without one are `signed` instead.
+    `source` is what its records are filed under, when that is not the adapter's name.
     """
 
     name: str
@@ -301,4 +372,6 @@ class Adapter:
     lookups: tuple[Lookup, ...] = ()
     owns: tuple[str, ...] = ()
     key: Callable[[Inbound], str | None] = bearer
+    signed: Signed | None = None
+    source: str = ""
     idempotency: Idempotency = Idempotency()

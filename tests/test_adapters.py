@@ -44,6 +44,7 @@ def inbound_of(request: dict[str, Any]) -> Inbound:
         body,
         request.get("query", {}),
         request.get("params", {}),
+        options=request.get("options", {}),
         request_id=REQUEST_ID,
         received_at=RECEIVED_AT,
     )
@@ -93,7 +94,7 @@ def test_has_fixtures_and_a_page(name: str) -> None:
     page = FIXTURES.parent.parent / "docs" / "dialects" / f"{name}.md"
 
     assert any("records" in case for case in cases)
-    assert any("refused" in case for case in cases)
+    assert any("refused" in case or case["records"] == [] for case in cases)
     assert page.read_text().startswith(f"# {name}")
 
 
@@ -128,9 +129,16 @@ GARBAGE = [
 @pytest.mark.parametrize("body", GARBAGE, ids=lambda body: repr(body[:24]))
 @pytest.mark.parametrize(("adapter", "door"), DOORS, ids=lambda value: getattr(value, "path", None))
 def test_garbage_is_refused_in_dialect(adapter: Adapter, door: Door, body: bytes) -> None:
-    """Bodies that mean nothing are refused with a 400 that is JSON and says why; they never crash."""
+    """Bodies that mean nothing are refused with a 400 that is JSON and says why; they never crash.
+
+    From senders that prove their origin they are kept as unreadable, or ignored, instead.
+    """
+    inbound = Inbound(door.method, door.path, {}, body)
+    if adapter.signed:
+        assert all(record.unreadable for record in door.read(inbound))
+        return
     with pytest.raises(Refused) as refused:
-        door.read(Inbound(door.method, door.path, {}, body))
+        door.read(inbound)
 
     problem = refused.value.problem
     assert problem.status == 400

@@ -1,0 +1,62 @@
+"""How senders prove themselves: over the raw bytes, in constant time, whatever the header holds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from adapters.contract import Hook, Inbound, Problem, Reply, Saved, bearer
+
+
+def same(given: str, expected: str) -> bool:
+    """Whether two texts are equal, in constant time; text that is not ASCII is merely different."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8", "replace"))
+
+
+def hmac_hex(secret: str, signed: bytes) -> str:
+    """HMAC-SHA256 in lower-case hex."""
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+def hex_header(*names: str, prefix: str = "") -> Callable[[Inbound, Hook], bool]:
+    """A check of `prefix` and the hex HMAC of the raw body in the first of these headers that is there."""
+
+    def verify(inbound: Inbound, hook: Hook) -> bool:
+        given = next((inbound.headers[name] for name in names if name in inbound.headers), "")
+        return any(same(given, prefix + hmac_hex(secret, inbound.body)) for secret in hook.secrets)
+
+    return verify
+
+
+def shows_secret(inbound: Inbound, hook: Hook) -> bool:
+    """Whether the request shows the hook's secret, as a bearer or as the password of basic auth."""
+    given = bearer(inbound)
+    if given is None:
+        scheme, _, coded = inbound.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        given = base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")[2]
+    return any(same(given, secret) for secret in hook.secrets)
+
+
+def refuse(problem: Problem) -> Reply:
+    """A plain JSON refusal for senders that read only the status."""
+    body = {"error": problem.code, "message": problem.message, "request_id": problem.request_id}
+    return Reply(problem.status, body, problem.headers)
+
+
+def refuse_retryable(problem: Problem) -> Reply:
+    """As `refuse`, with 503 for 429: for senders that give up on any 4xx."""
+    reply = refuse(problem)
+    return Reply(503, reply.body, reply.headers) if problem.status == 429 else reply
+
+
+def accepted(status: int = 200) -> Callable[[Inbound, list[Saved]], Reply]:
+    """A reply that only says that the delivery was taken."""
+
+    def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+        return Reply(status, {"status": "ok"})
+
+    return reply
