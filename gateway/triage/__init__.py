@@ -1,0 +1,81 @@
+"""What is it about, how does it sound, how much does it matter: labels for one record.
+
+`label` answers from words and structured signals; whatever the sender declared wins. The models are
+arrays that are loaded once (`load`), read by any number of threads; docs/triage.md is their card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from adapters.contract import Labels, Record
+from gateway.triage import impact
+from gateway.triage.areas import DEFAULT_AREAS, Area
+from gateway.triage.model import SHIPPED, Model, ModelError
+from gateway.triage.text import read
+from gateway.triage.verdict import decide_category, decide_language, decide_sentiment
+
+__all__ = ["DEFAULT_AREAS", "Area", "ModelError", "label", "load", "version"]
+
+_model: Model | None = None
+
+
+def load(path: Path | None = None) -> None:
+    """Loads the shipped model, or the one in the directory `path`; does nothing when it is loaded already.
+
+    Call it before forking workers, so that they share the memory. Raises ModelError with a clear line
+    for a missing, broken or foreign file; the model in use stays.
+    """
+    global _model
+    if _model is None or path is not None:
+        _model = Model.load(path or SHIPPED)
+
+
+def version() -> str:
+    """The version of the model in use."""
+    return _loaded().version
+
+
+def label(record: Record, reports: int = 1, area_rules: Sequence[Area] = DEFAULT_AREAS) -> Labels:
+    """Category, sentiment and impact of `record`; `reports` is how often the same was reported."""
+    model = _loaded()
+    text = read(words_of(record))
+    scores = model.score(text)
+    category, confidence, by_category, declared = decide_category(record, text, scores, model.classes)
+    sentiment, score, sentiment_declared = decide_sentiment(record, text, scores, model.classes)
+    words = " ".join(text.tokens)
+    reasons = (
+        impact.severity(record, category, words),
+        impact.mood(sentiment, score, words),
+        impact.reach(reports, words),
+        impact.area(record, words, area_rules),
+    )
+    return Labels(
+        category=category,
+        category_origin="declared" if declared else "predicted",
+        category_confidence=confidence,
+        category_scores=by_category,
+        sentiment=sentiment,
+        sentiment_origin="declared" if sentiment_declared else "predicted",
+        sentiment_score=score,
+        language=decide_language(record, text, scores),
+        impact=impact.total(reasons),
+        impact_reasons=reasons,
+        model_version=model.version,
+    )
+
+
+def words_of(record: Record) -> str:
+    """Title and text as one text, the title as its first line unless the text begins with it."""
+    title = record.title.strip()
+    if not title or record.text.lstrip().startswith(title):
+        return record.text
+    return f"{title}\n{record.text}"
+
+
+def _loaded() -> Model:
+    if _model is None:
+        load()
+    return cast(Model, _model)

@@ -1,0 +1,169 @@
+"""What the models see of a text: keys of words and sub-words, and a few numbers beside them.
+
+Every feature is a 32-bit key (CRC-32 of its name): a model file holds keys and weights, no words.
+The same functions serve training and serving, so both see the same features.
+
+    words      set of words, pairs of neighbours and negated words; TF-IDF, unit length
+    sub-words  each word's character n-grams, for unknown, misspelt and compound words
+    signals    polarity of known words, marks, faces, length, code: see SIGNALS
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from zlib import crc32
+
+from gateway.triage.text import Text
+
+LANGUAGES = ("en", "nl", "de", "fr", "es")
+SUBWORD_SIZES = (2, 3, 4, 5)
+SUBWORD_LETTERS = 20
+SUBWORD_WORDS = 60
+NEGATION_SPAN = 3
+_NEGATIONS = """
+not no never none nothing cannot cant dont doesnt didnt wont isnt wasnt couldnt wouldnt shouldnt
+arent without hardly niet geen nooit niets zonder nauwelijks nicht kein keine keinen keiner nie
+nichts ohne kaum ne pas jamais aucun aucune rien sans nunca jamas nada ningun ninguna ni sin tampoco
+"""
+NEGATIONS = frozenset(_NEGATIONS.split())
+SIGNALS = (
+    "positive",
+    "negative",
+    "highest",
+    "lowest",
+    "balance",
+    "last",
+    "flipped",
+    "exclamations",
+    "questions",
+    "ends_asking",
+    "starts_asking",
+    "happy",
+    "sad",
+    "shouting",
+    "length",
+    "lines",
+    "code",
+    "trace",
+    "markdown",
+    "link",
+)
+_ASKING = """
+how what why where when who which can could is are does do did will would anyone hoe wat waarom waar
+wanneer wie welke kan kun kunnen is zijn weet wie wo wann warum wieso welche kann gibt comment
+pourquoi quand quel quelle est ou como cual donde cuando por puedo
+"""
+ASKING = frozenset(_ASKING.split())
+Valence = Callable[[str], float]
+
+
+def key(name: str) -> int:
+    """The 32-bit key of a feature."""
+    return crc32(name.encode("utf-8", "surrogatepass"))
+
+
+def word_names(tokens: list[str]) -> set[str]:
+    """The names of the word features of `tokens`: words, pairs and negated words."""
+    names = set(tokens)
+    previous = ""
+    negated = 0
+    for token in tokens:
+        if previous:
+            names.add(previous + " " + token)
+        previous = token
+        if negated:
+            negated -= 1
+            if token == ".":
+                negated = 0
+            else:
+                names.add("not_" + token)
+        if is_negation(token):
+            negated = NEGATION_SPAN
+    names.discard(".")
+    return names
+
+
+def subword_key(name: str) -> int:
+    """The 32-bit key of a character n-gram, apart from the words."""
+    return key("~" + name)
+
+
+def is_negation(token: str) -> bool:
+    return token in NEGATIONS or token.endswith("n't")
+
+
+def subwords(word: str) -> list[str]:
+    """The character n-grams of one word, its ends marked by blanks; each once, none for marks."""
+    if not word[0].isalpha() or word.startswith("xx"):
+        return []
+    padded = " " + word[:SUBWORD_LETTERS] + " "
+    length = len(padded)
+    return list(
+        {padded[i : i + n] for n in SUBWORD_SIZES if n < length for i in range(length - n + 1)} | {padded}
+    )
+
+
+def subword_words(tokens: list[str]) -> list[str]:
+    """The words of a text whose sub-words count: the first distinct ones."""
+    return [word for word in dict.fromkeys(tokens) if word[0].isalpha()][:SUBWORD_WORDS]
+
+
+def signals(text: Text, valence: Valence) -> list[float]:
+    """The numbers beside the words, in the order of SIGNALS, each about 0..1 (polarity -1..1)."""
+    good = bad = highest = lowest = last = 0.0
+    flipped = happy = sad = exclamations = questions = 0
+    span = 0
+    tokens = text.tokens
+    for token in tokens:
+        value = valence(token)
+        if value:
+            if span:
+                value *= -0.7
+                flipped += 1
+            last = value
+            if value > 0:
+                good += value
+                highest = max(highest, value)
+            else:
+                bad -= value
+                lowest = min(lowest, value)
+        if span:
+            span -= 1
+        if is_negation(token):
+            span = NEGATION_SPAN
+        elif token == ".":
+            span = 0
+        elif token == "xxsmile":
+            happy += 1
+        elif token == "xxsad":
+            sad += 1
+        elif token[0] == "!":
+            exclamations += len(token)
+            questions += "?" in token
+        elif token[0] == "?":
+            questions += 1
+    size = len(tokens)
+    end = next((token for token in reversed(tokens[-3:]) if token != "."), "")
+    return [
+        math.log1p(good),
+        math.log1p(bad),
+        highest,
+        lowest,
+        (good - bad) / (good + bad + 0.5),
+        last,
+        min(flipped, 3) / 3,
+        min(exclamations, 4) / 4,
+        min(questions, 3) / 3,
+        float(end[:1] == "?" or end == "!?"),
+        float(bool(tokens) and tokens[0] in ASKING),
+        min(happy, 2) / 2,
+        min(sad, 2) / 2,
+        min(text.shouting * 2, 1.0),
+        math.log1p(size) / 6,
+        math.log1p(text.lines - 1) / 4,
+        float(text.has_code),
+        float(text.has_trace),
+        min(text.markdown, 8) / 8,
+        float("xxurl" in tokens),
+    ]

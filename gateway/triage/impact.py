@@ -1,0 +1,121 @@
+"""How much a piece of feedback matters, 0 to 14, as a sum of four parts that each say why.
+
+    severity   0..5   how bad it is for whoever meets it: declared by the sender, else from category and words
+    sentiment  0..3   how negative it is
+    reach      0..3   how many reported it, or say they are hit
+    area       0..3   where it is: rules on page, url, product, tags and words
+
+More of any part never lowers the sum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from adapters.contract import Category, Reason, Record, Sentiment
+from gateway.triage.areas import DEFAULT_AREAS, Area
+from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
+
+MOST_SEVERITY = 5
+
+
+_BASE: dict[Category, tuple[int, str]] = {
+    "bug": (2, "a bug"),
+    "feature": (1, "a wish"),
+    "question": (1, "a question"),
+    "praise": (0, "praise"),
+    "other": (0, "no defect"),
+}
+
+
+def severity(record: Record, category: Category, words: str) -> Reason:
+    """0..5: what the sender declared, else by category and, of bugs, by the words."""
+    if record.severity is not None:
+        points = min(MOST_SEVERITY, max(0, record.severity))
+        return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
+    base, why = _BASE[category]
+    if category in ("bug", "other"):
+        for points, meaning, pattern in SEVERE:
+            found = pattern.search(words)
+            if found and (category == "bug" or points > 3):
+                points = points if category == "bug" else 2
+                return Reason("severity", points, f'{why}, {meaning}: "{found[0]}"')
+    return Reason("severity", base, why)
+
+
+def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
+    """0..3: nothing for positive, 1 for neutral leaning down, 2 for negative, 3 for strongly negative."""
+    if sentiment == "negative":
+        found = STRONG.search(words)
+        if found:
+            return Reason("sentiment", 3, f'negative, in strong words: "{found[0]}"')
+        return Reason("sentiment", 2, f"negative ({score:+.2f})")
+    if sentiment == "neutral" and score <= -0.4:
+        return Reason("sentiment", 1, f"neutral, leaning to negative ({score:+.2f})")
+    return Reason("sentiment", 0, sentiment)
+
+
+def reach(reports: int, words: str) -> Reason:
+    """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many."""
+    points = (reports >= 2) + (reports >= 5) + (reports >= 20)
+    why = f"reported {reports} times" if reports > 1 else "reported once"
+    everyone, many = EVERYONE.search(words), MANY.search(words)
+    if everyone and points < 3:
+        return Reason("reach", max(points, 2), f'{why}, said to hit all: "{everyone[0]}"')
+    if many and points < 1:
+        return Reason("reach", 1, f'{why}, said to hit more than one: "{many[0]}"')
+    return Reason("reach", points, why)
+
+
+def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> Reason:
+    """0..3: the hottest area of `rules` that page, url, product, tags or words point at."""
+    best = Reason("area", 0, "no area that weighs more")
+    pages = list(_pages(record.subject))
+    names = {str(record.subject.get("product") or "").lower(), *(tag.lower() for tag in record.tags)}
+    names |= {name.partition(":")[2] for name in names}
+    for rule in rules:
+        page = next((page for page in pages if page_in(page, rule.prefixes)), None)
+        name = next((name for name in rule.names if name in names), None)
+        if page is not None and rule.points > best.points:
+            best = Reason("area", rule.points, f"{rule.name}: page {page[:80]}")
+        elif name is not None and rule.points > best.points:
+            best = Reason("area", rule.points, f"{rule.name}: {name}")
+        elif rule.words and rule.points - 1 > best.points:
+            found = _compiled(rule.words).search(words)
+            if found:
+                best = Reason("area", rule.points - 1, f'{rule.name}: "{found[0]}"')
+    return best
+
+
+def total(reasons: Iterable[Reason]) -> int:
+    return sum(reason.points for reason in reasons)
+
+
+def page_in(page: str, prefixes: Iterable[str]) -> bool:
+    """Whether a path begins with one of the prefixes, whole segments only (language folders are skipped)."""
+    path = re.sub(r"^/[a-z]{2}(?:-[a-z]{2})?(?=/)", "", page)
+    return any(
+        p == prefix or p.startswith((prefix + "/", prefix + "?", prefix + "#"))
+        for p in (page, path)
+        for prefix in prefixes
+    )
+
+
+def _pages(subject: Any) -> Iterable[str]:
+    for name in ("page", "url"):
+        value = subject.get(name)
+        if isinstance(value, str) and value:
+            path = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", value[:500].strip().lower())
+            yield path if path.startswith("/") else "/" + path
+
+
+_patterns: dict[str, re.Pattern[str]] = {}
+
+
+def _compiled(words: str) -> re.Pattern[str]:
+    pattern = _patterns.get(words)
+    if pattern is None:
+        pattern = _patterns[words] = re.compile(rf"\b(?:{words})\b")
+    return pattern

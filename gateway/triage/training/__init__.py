@@ -1,0 +1,1 @@
+"""Training and evaluation of the triage models. Needs scikit-learn; serving imports nothing from here."""

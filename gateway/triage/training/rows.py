@@ -1,0 +1,174 @@
+"""Labelled texts and where they come from: the pools the models learn from, and what is kept apart.
+
+A data directory holds CSV files with the columns text, label, lang, source and sometimes split, fold
+or stars. Three kinds of rows are never trained on: official test splits, one row in ten of every pool
+(chosen by the text itself, so copies of one text stay on one side), and a set that is left out whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zlib import crc32
+
+from gateway.triage.training.seeds import sentences
+
+csv.field_size_limit(sys.maxsize)
+_SPACES = re.compile(r"\W+")
+HOLD_OUT = 10
+_POLITE = re.compile(r"\W*(?:can|could|would|will) (?:you|we|it|this)|any chance|why not|how about", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled text. `weight` says how far its label is trusted."""
+
+    text: str
+    label: str
+    language: str
+    source: str
+    weight: float = 1.0
+    split: str = ""
+    stars: str = ""
+    title: str = ""
+    group: str = ""
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of one CSV file; raises FileNotFoundError, or KeyError when a column is missing."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Row(
+                row["text"] or "",
+                row["label"],
+                row["lang"],
+                row["source"],
+                split=row.get("split") or row.get("fold") or "",
+                stars=row.get("stars") or "",
+                title=row.get("title") or "",
+                group=row.get("repo") or row.get("doc") or "",
+            )
+            for row in csv.DictReader(file)
+            if row["text"]
+        ]
+
+
+def fingerprint(text: str) -> int:
+    """The same number for texts that differ only in case, marks and spaces."""
+    return crc32(_SPACES.sub(" ", text.lower()).strip().encode("utf-8", "surrogatepass"))
+
+
+def held_out(row: Row) -> bool:
+    """Whether a row belongs to the tenth of its pool that no model is trained on."""
+    return fingerprint(row.group or row.text) % HOLD_OUT == 0
+
+
+def _named(rows: Iterable[Row], source: str, weight: float = 1.0) -> list[Row]:
+    return [replace(row, source=source, weight=weight) for row in rows]
+
+
+def _title_only(row: Row) -> Row:
+    title = row.title or row.text.partition("\n")[0]
+    return replace(row, text=title[:200])
+
+
+def category_sets(data: Path) -> dict[str, list[Row]]:
+    """The labelled category sets by name, training parts only, every label one of the five."""
+    maalej = read(data / "cat_maalej.csv")
+    gplay = [row for row in read(data / "cat_gplay8000.csv") if row.label in ("bug", "feature")]
+    scalabrino = [row for row in read(data / "cat_scalabrino_rq1.csv") if row.label != "usability"]
+    vscode = read(data / "cat_vscode_kong.csv")
+    nlbse = [row for row in read(data / "cat_nlbse24.csv") if row.split == "train"]
+    return {
+        "maalej": _named(maalej, "maalej"),
+        "scalabrino_rq1": _named(scalabrino, "scalabrino_rq1"),
+        "vu_appstore": _named(read(data / "cat_vu_appstore.csv"), "vu_appstore", 0.5),
+        "gplay8000": _named(gplay, "gplay8000", 0.7),
+        "vscode_titles": _named((_title_only(row) for row in vscode), "vscode_titles", 0.6),
+        "nlbse_titles": _named((_title_only(row) for row in nlbse), "nlbse_titles", 0.8),
+    }
+
+
+def weak_category_sets(data: Path) -> dict[str, list[Row]]:
+    """Rows whose category follows from another label: what short praise and questions look like."""
+    android = [row for row in read(data / "sent_android_apps.csv") if row.label == "positive"]
+    praise = [replace(row, label="praise") for row in _some(android, 2000)]
+    asked = [
+        replace(row, label="question")
+        for name in ("sent_senti4sd.csv", "sent_se_javalib.csv")
+        for row in read(data / name)
+        if row.split != "test"
+        and row.text.rstrip().endswith("?")
+        and len(row.text) < 220
+        and not _POLITE.match(row.text)
+    ]
+    jira = [row for row in read(data / "sent_se_jira.csv") if row.label == "neutral" and "?" not in row.text]
+    tweets = [row for row in read(data / "sent_umsab.csv") if row.split == "train" and row.label == "neutral"]
+    bugs = [
+        row for row in read(data / "sev_bugzilla_titles.csv") if row.label in ("critical", "major", "blocker")
+    ]
+    other = [replace(row, label="other") for row in (*_some(jira, 1000), *tweets)]
+    return {
+        "weak_praise": _named(praise, "weak_praise", 0.4),
+        "weak_question": _named(asked, "weak_question", 0.8),
+        "weak_other": _named(other, "weak_other", 0.5),
+        "weak_bug": _named(_some(bugs, 1500), "weak_bug", 0.4),
+    }
+
+
+def sentiment_sets(data: Path) -> dict[str, list[Row]]:
+    """The labelled sentiment sets by name, training parts only, every label one of the three."""
+    sets: dict[str, list[Row]] = {}
+    weights = {
+        "senti4sd": 1.0,
+        "se_github": 1.0,
+        "se_jira": 1.0,
+        "se_pr": 1.0,
+        "se_javalib": 1.0,
+        "se_codereview": 0.7,
+        "android_apps": 0.5,
+        "vu_appstore": 0.8,
+        "umsab": 1.0,
+        "tweeteval": 0.7,
+        "potts": 0.4,
+        "germeval2017_dev": 0.7,
+        "pattern_nl": 0.8,
+        "pattern_fr": 0.8,
+        "pattern_de": 0.8,
+        "absa16_nl": 1.0,
+    }
+    official = {fingerprint(row.text) for row in read(data / "sent_umsab.csv") if row.split == "test"}
+    for name, weight in weights.items():
+        rows = read(data / f"sent_{name}.csv")
+        if name != "tweeteval":
+            rows = [row for row in rows if row.split != "test"]
+        rows = [row for row in rows if row.label in ("positive", "neutral", "negative")]
+        sets[name] = _named((row for row in rows if fingerprint(row.text) not in official), name, weight)
+    return sets
+
+
+def seed_rows(weight: float, per_group: int) -> Iterator[tuple[Row, str]]:
+    """The project's own sentences with their category, and their sentiment beside it."""
+    for language, category, sentiment, text in sentences(per_group):
+        yield Row(text, category, language, "seeds", weight), sentiment
+
+
+def _some(rows: list[Row], count: int) -> list[Row]:
+    """A fixed sample: the rows with the smallest fingerprints."""
+    return sorted(rows, key=lambda row: (fingerprint(row.text), row.text))[:count]
+
+
+def training_part(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if not held_out(row)]
+
+
+def distinct(rows: Iterable[Row]) -> list[Row]:
+    """The rows without repeats of the same text, the first one kept."""
+    seen: dict[int, Row] = {}
+    for row in rows:
+        seen.setdefault(fingerprint(row.text + "|" + row.language), row)
+    return list(seen.values())

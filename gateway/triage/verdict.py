@@ -1,0 +1,107 @@
+"""From model probabilities and structured signals to one category and one sentiment.
+
+What the sender declared wins. A text that says next to nothing pulls the probabilities towards the
+middle: a low confidence is better than a wild guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from adapters.contract import CATEGORIES, Category, Record, Sentiment
+from gateway.triage.model import Scores
+from gateway.triage.text import Text
+
+# What senders call their kinds of feedback, in our words; a weight on the model's odds, not a verdict.
+KINDS: dict[str, Category] = {
+    "bug": "bug",
+    "defect": "bug",
+    "error": "bug",
+    "issue": "bug",
+    "incident": "bug",
+    "problem": "bug",
+    "feature": "feature",
+    "feature_request": "feature",
+    "technique_request": "feature",
+    "missing_capability": "feature",
+    "enhancement": "feature",
+    "idea": "feature",
+    "suggestion": "feature",
+    "question": "question",
+    "support": "question",
+    "help": "question",
+    "praise": "praise",
+    "compliment": "praise",
+}
+KIND_ODDS = 12.0
+ALERT_ODDS = 6.0
+FEW_WORDS = 3
+SURE_LANGUAGE = 0.45
+
+
+def decide_category(
+    record: Record, text: Text, scores: Scores, classes: Mapping[str, list[str]]
+) -> tuple[Category, float, dict[str, float], bool]:
+    """The category, its confidence, the probability of each category, and whether it was declared."""
+    odds = dict(zip(classes["category"], scores.category, strict=True))
+    kind = KINDS.get((record.kind or "").strip().lower().replace("-", "_").replace(" ", "_"))
+    if kind:
+        odds[kind] *= KIND_ODDS
+    if record.type in ("alert", "ci"):
+        odds["bug"] *= ALERT_ODDS
+    knowledge = evidence(text)
+    total = sum(odds.values())
+    shares = {name: value / total * knowledge + (1 - knowledge) / len(odds) for name, value in odds.items()}
+    by_category: dict[str, float] = {name: round(shares[name], 4) for name in CATEGORIES}
+    if record.category is not None:
+        return record.category, 1.0, by_category, True
+    if not any(token[0].isalpha() for token in text.tokens) and not kind:
+        by_category = _wordless(text)
+    best = max(by_category, key=lambda name: by_category[name])
+    return cast(Category, best), by_category[best], by_category, False
+
+
+def decide_sentiment(
+    record: Record, text: Text, scores: Scores, classes: Mapping[str, list[str]]
+) -> tuple[Sentiment, float, bool]:
+    """The sentiment, its score -1..1, and whether it was declared."""
+    chances = dict(zip(classes["sentiment"], scores.sentiment, strict=True))
+    if record.sentiment is not None:
+        declared = record.sentiment_score
+        if declared is None:
+            declared = {"positive": 0.6, "neutral": 0.0, "negative": -0.6}[record.sentiment]
+        return record.sentiment, declared, True
+    if not any(token[0].isalpha() for token in text.tokens):
+        return "neutral", 0.0, False
+    score = round(chances["positive"] - chances["negative"], 4)
+    best = max(chances, key=lambda name: chances[name])
+    return cast(Sentiment, best), score, False
+
+
+def decide_language(record: Record, text: Text, scores: Scores) -> str | None:
+    """The language as an ISO 639-1 code; None when there are no words to tell it by."""
+    if record.language:
+        return record.language
+    if text.script != "latin":
+        return None if text.script == "other" else text.script
+    if scores.language_probability < SURE_LANGUAGE:
+        return None
+    return scores.language if any(t[0].isalpha() and not t.startswith("xx") for t in text.tokens) else None
+
+
+def evidence(text: Text) -> float:
+    """0..1: how far a text of so few words can be trusted to say anything."""
+    if text.script != "latin":
+        return 0.3
+    words = sum(1 for token in text.tokens if token[0].isalpha() and not token.startswith("xx"))
+    faces = "xxsmile" in text.tokens or "xxsad" in text.tokens
+    if words >= FEW_WORDS:
+        return 1.0
+    return (0.2, 0.75, 0.9)[words] if words or not faces else 0.5
+
+
+def _wordless(text: Text) -> dict[str, float]:
+    """Of marks and faces alone: `?` asks, the rest says nothing in particular."""
+    best: Category = "question" if text.tokens and text.tokens[0][0] == "?" else "other"
+    return {name: 0.4 if name == best else 0.15 for name in CATEGORIES}

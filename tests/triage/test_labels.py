@@ -1,0 +1,137 @@
+"""What the shipped model says of real sentences."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from adapters.contract import CATEGORIES, Record
+from gateway import triage
+
+SENTENCES = Path(__file__).parent / "fixtures" / "sentences.csv"
+
+
+def sentences() -> list[dict[str, str]]:
+    with SENTENCES.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_nine_in_ten_sentences_get_their_category() -> None:
+    """Sixty sentences, English and Dutch, of all five categories: at least nine in ten are right."""
+    rows = sentences()
+    wrong = [
+        row["text"] for row in rows if triage.label(Record(text=row["text"])).category != row["category"]
+    ]
+    assert {row["category"] for row in rows} == set(CATEGORIES) and len(rows) >= 60
+    assert len(wrong) <= len(rows) // 10, wrong
+
+
+def test_nine_in_ten_sentences_get_their_sentiment() -> None:
+    rows = sentences()
+    wrong = [
+        row["text"] for row in rows if triage.label(Record(text=row["text"])).sentiment != row["sentiment"]
+    ]
+    assert len(wrong) <= len(rows) // 10, wrong
+
+
+def test_languages_are_told_apart() -> None:
+    rows = sentences()
+    wrong = [
+        row["text"] for row in rows if triage.label(Record(text=row["text"])).language != row["language"]
+    ]
+    assert len(wrong) <= len(rows) // 20, wrong
+
+
+@pytest.mark.parametrize(
+    "text", ["De login knop werkt niet op mobiel", "Inloggen lukt niet op mijn telefoon, de knop doet niets"]
+)
+def test_a_broken_login_on_the_login_page_weighs_eight(text: str) -> None:
+    """Severity 3 (it does not work), sentiment 2 (negative), reach 0 (once), area 3 (login)."""
+    labels = triage.label(Record(text=text, subject={"page": "/login"}))
+    assert (labels.category, labels.sentiment, labels.language) == ("bug", "negative", "nl")
+    assert [reason.points for reason in labels.impact_reasons] == [3, 2, 0, 3]
+    assert labels.impact == 8
+
+
+def test_an_unrelated_sentence_on_the_login_page_weighs_less() -> None:
+    """The page alone makes no bug: only the area counts."""
+    labels = triage.label(Record(text="Wij zijn verhuisd naar Groningen", subject={"page": "/login"}))
+    assert labels.category == "other"
+    assert labels.impact <= 4
+
+
+def test_what_the_sender_declares_wins() -> None:
+    record = Record(
+        text="The app crashes",
+        category="praise",
+        sentiment="positive",
+        sentiment_score=0.9,
+        severity=0,
+        language="pt",
+    )
+    labels = triage.label(record)
+    assert (labels.category, labels.category_origin, labels.category_confidence) == (
+        "praise",
+        "declared",
+        1.0,
+    )
+    assert (labels.sentiment, labels.sentiment_origin, labels.sentiment_score) == (
+        "positive",
+        "declared",
+        0.9,
+    )
+    assert labels.language == "pt"
+    assert labels.impact == 0
+
+
+def test_a_declared_kind_tips_the_scales() -> None:
+    """A word of the sender's own taxonomy weighs, but words that say otherwise can still win."""
+    text = "the export of the report"
+    plain = triage.label(Record(text=text)).category_scores["feature"]
+    assert triage.label(Record(text=text, kind="feature_request")).category_scores["feature"] > plain
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "???", ":(", "😡😡", "https://example.org/a/b?c=1", "0 0 0", "\x00", "\ud800"]
+)
+def test_texts_without_words_get_low_confidence(text: str) -> None:
+    labels = triage.label(Record(text=text))
+    assert labels.category_confidence < 0.5
+    assert labels.language is None
+
+
+@pytest.mark.parametrize("text", ["Не работает кнопка входа", "登录按钮不起作用", "زر تسجيل الدخول لا يعمل"])
+def test_other_scripts_get_low_confidence(text: str) -> None:
+    labels = triage.label(Record(text=text))
+    assert labels.category_confidence < 0.5
+    assert labels.language in (None, "zh")
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "sentiment"),
+    [("werkt niet", "bug", "negative"), ("love it", "praise", "positive"), ("how?", "question", "neutral")],
+)
+def test_two_words_can_be_enough(text: str, category: str, sentiment: str) -> None:
+    labels = triage.label(Record(text=text))
+    assert (labels.category, labels.sentiment) == (category, sentiment)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 1_000_000, "the app crashes " * 60_000, "  at com.a.B(B.java:1)\n" * 5_000]
+)
+def test_huge_texts_are_labelled(text: str) -> None:
+    assert triage.label(Record(text=text)).category in CATEGORIES
+
+
+def test_the_title_is_read_with_the_text_once() -> None:
+    apart = Record(title="Login is broken", text="nothing happens")
+    together = Record(title="Login is broken", text="Login is broken\nnothing happens")
+    assert triage.label(apart) == triage.label(together)
+
+
+def test_probabilities_sum_to_one() -> None:
+    scores = triage.label(Record(text="please add a dark mode")).category_scores
+    assert set(scores) == set(CATEGORIES)
+    assert sum(scores.values()) == pytest.approx(1.0, abs=0.001)
