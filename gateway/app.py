@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -124,7 +125,7 @@ class _Routes:
             return self._refuse(adapter, error.problem)
         if isinstance(error, HTTPException):
             return self._refuse(adapter, problem_of(error))
-        if isinstance(error, OperationalError):
+        if isinstance(error, OperationalError | sqlite3.OperationalError):  # peewee's, or that of the limits
             log.failure("database unavailable", request_id(request))
             headers = {"Retry-After": RETRY_AFTER}
             busy = Problem(503, "overloaded", "Storage is busy, try again.", headers=headers)

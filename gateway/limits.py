@@ -50,8 +50,8 @@ class Meter:
         """Takes one request of `rate` for `name`, in one atomic step. `now` is seconds since the epoch."""
         slot_seconds = rate.window / _SLOTS
         slot = math.floor(now / slot_seconds)
-        database = self._connection()
         with self._lock:
+            database = self._connection()  # under the lock: two that switch to WAL at once fail
             database.execute("BEGIN IMMEDIATE")
             try:
                 row = database.execute("SELECT slots FROM spent WHERE name = ?", (name,)).fetchone()

@@ -39,8 +39,9 @@ def fingerprint(record: Record) -> str | None:
 def raised(reasons: Sequence[Mapping[str, Any]], reports: int) -> list[dict[str, Any]]:
     """Impact reasons with at least the points that so many reports give reach; never fewer than before."""
     least = points(reports)
+    met = max((step for step in STEPS if reports >= step), default=1)
     return [
-        {**reason, "points": least, "why": f"reported by {reports} in a week"}
+        {**reason, "points": least, "why": f"reported at least {met} times"}
         if reason["part"] == "reach" and reason["points"] < least
         else dict(reason)
         for reason in reasons

@@ -19,6 +19,7 @@ from models.feedback import document
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
 RETRY_AFTER = "2"  # seconds
+SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = intake.Reach(reach.STEPS, reach.WINDOW, reach.raised)
 
 
@@ -72,7 +73,7 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "id": new_id("fb"),
         "workspace_id": caller.workspace_id,
         "project_id": place(caller, record),
-        "source": adapter.name,
+        "source": adapter.source or adapter.name,
         "type": record.type,
         "title": record.title or shorten(record.text),
         "text": record.text,
@@ -97,8 +98,12 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "author_email": record.author.email,
         "tags": list(record.tags),
         "status": "open",
-        "incident_key": None,
+        "incident_key": record.incident_key,
         "occurrences": 1,
+        "votes": 0,
+        "triggers": 0,
+        "state_key": None,
+        "content_key": None,
         "first_seen_at": record.occurred_at or now,
         "last_seen_at": record.occurred_at or now,
         "resolved_at": None,
@@ -122,7 +127,42 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         },
         "payload": inbound.body,
     }
-    return intake.Write(row, event, record.dedupe_key, record.replaceable, record.retracts)
+    return intake.Write(
+        row,
+        event,
+        record.dedupe_key,
+        record.replaceable,
+        record.retracts,
+        record.votes_for,
+        record.state,
+        record.joins,
+        _held(caller, adapter, inbound, row, record.unreadable) if record.unreadable else None,
+    )
+
+
+def _held(
+    caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], reason: str
+) -> dict[str, Any]:
+    """A delivery as quarantine keeps it: everything a replay needs, nothing that proves who sent it."""
+    kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
+    return {
+        "id": new_id("qr"),
+        "workspace_id": caller.workspace_id,
+        "project_id": row["project_id"],
+        "source": adapter.name,
+        "hook_id": caller.key_id,
+        "reason": reason,
+        "request": {
+            "method": inbound.method,
+            "path": inbound.path,
+            "headers": kept,
+            "params": dict(inbound.params),
+            "request_id": inbound.request_id,
+        },
+        "payload": inbound.body,
+        "received_at": inbound.received_at,
+        "replayed_at": None,
+    }
 
 
 def shorten(text: str) -> str:

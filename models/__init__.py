@@ -5,8 +5,10 @@ from models.base import close, connect, database, sqlite_path
 from models.dedupe import Dedupe
 from models.event import Event
 from models.feedback import Feedback
+from models.hook import HookRow
+from models.quarantine import Quarantine
 
-TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe)
+TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine)
 
 __all__ = [
     "TABLES",
@@ -14,7 +16,9 @@ __all__ = [
     "Dedupe",
     "Event",
     "Feedback",
+    "HookRow",
     "Project",
+    "Quarantine",
     "Workspace",
     "close",
     "connect",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def first(query: Any) -> dict[str, Any] | None:
     """A query's first row as a dictionary, or None."""
     found: dict[str, Any] | None = query.dicts().first()
     return found
+
+
+def insert(table: type[Table], row: Mapping[str, Any]) -> None:
+    """Stores a row that has every column."""
+    sql, fields = _insert_sql(table)
+    database.execute_sql(sql, [field.db_value(row[field.name]) for field in fields])
+
+
+@cache
+def _insert_sql(table: type[Table]) -> tuple[str, tuple[Any, ...]]:
+    """A table's INSERT, compiled once: building it anew costs more than running it."""
+    fields = tuple(table._meta.sorted_fields)
+    columns = ", ".join(f'"{field.column_name}"' for field in fields)
+    marks = ", ".join([database.param] * len(fields))
+    return f'INSERT INTO "{table._meta.table_name}" ({columns}) VALUES ({marks})', fields
 
 
 def dumps(value: Any) -> str:

@@ -16,7 +16,8 @@ class Feedback(Table):
     """One piece of feedback. Names are the API's; times are milliseconds since the epoch, UTC.
 
     `overruled` holds the labels that people replaced, as they were; `fingerprint` is the same for
-    texts that say the same.
+    texts that say the same. `triggers`, `state_key` and `content_key` say how far a story has been
+    told (models.incident).
     """
 
     id = TextField(primary_key=True)
@@ -46,6 +47,7 @@ class Feedback(Table):
     status = TextField()
     incident_key = TextField(null=True)
     occurrences = IntegerField()
+    votes = IntegerField()
     first_seen_at = BigIntegerField()
     last_seen_at = BigIntegerField()
     resolved_at = BigIntegerField(null=True)
@@ -56,9 +58,12 @@ class Feedback(Table):
     updated_at = BigIntegerField()
     model_version = TextField()
     fingerprint = TextField(null=True)
+    triggers = IntegerField()
+    state_key = TextField(null=True)
+    content_key = TextField(null=True)
 
 
-HIDDEN = ("fingerprint",)
+HIDDEN = ("fingerprint", "triggers", "state_key", "content_key")
 STATUSES = ("open", "acknowledged", "resolved", "ignored")
 TIMES = (
     "first_seen_at",

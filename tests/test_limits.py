@@ -86,6 +86,34 @@ print(sum(passed))
 """
 
 
+OPENER = """
+import sys, threading
+from pathlib import Path
+from gateway.limits import Meter
+from gateway.rates import Rate
+path, start, failed = Path(sys.argv[1]), threading.Barrier(8), []
+def first_use(meter):
+    start.wait()
+    try:
+        meter.spend("k", Rate(100, 60), 1000.0)
+    except Exception as error:
+        failed.append(error)
+for n in range(40):
+    meter = Meter(path.with_name(f"{n}.db"), "1/minute")
+    threads = [threading.Thread(target=first_use, args=(meter,)) for _ in range(8)]
+    [t.start() for t in threads]; [t.join() for t in threads]
+print(len(failed))
+"""
+
+
+def test_first_use_by_many_at_once(tmp_path: Path) -> None:
+    """Threads and processes that meet a new file at the same moment all get their budget."""
+    command = [sys.executable, "-c", OPENER, str(tmp_path / "l.db")]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+
+    assert [process.communicate()[0].strip() for process in running] == ["0", "0"]
+
+
 def test_exact_across_threads_and_processes_and_restarts(tmp_path: Path) -> None:
     """Four processes with four threads each, then a fifth, together pass exactly the quota."""
     command = [sys.executable, "-c", SPENDER, str(tmp_path / "l.db")]

@@ -118,7 +118,9 @@ def test_overruled_labels_survive_an_update(call: Call) -> None:
 
 def test_low_confidence_can_be_listed(call: Call, record: Any) -> None:
     """confidence_below finds the records whose category is a guess."""
-    sure = patch(call, call("POST", "/gateway/v1/feedback", json={"text": "Hmm"}).json, category="praise").json
+    sure = patch(
+        call, call("POST", "/gateway/v1/feedback", json={"text": "Hmm"}).json, category="praise"
+    ).json
     unsure = call("POST", "/gateway/v1/feedback", json={"text": "Hmm, well"}).json
     below = call("GET", "/gateway/v1/feedback?confidence_below=0.99").json["data"]
 
