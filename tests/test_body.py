@@ -41,6 +41,7 @@ def read(body: bytes, encoding: str = "", *, length: int | None = None, limit: i
         (brotli.compress(TEXT), " br "),
         (gzip.compress(brotli.compress(TEXT)), "br, gzip"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_decodes(body: bytes, encoding: str) -> None:
     """gzip (also in several members), deflate (with and without its header) and br are decoded."""
@@ -66,6 +67,7 @@ def test_decodes(body: bytes, encoding: str) -> None:
         (TEXT, "gzip, gzip, gzip", 415),
         (TEXT, "gzip, \x00", 415),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else repr(value),
 )
 def test_refuses(body: bytes, encoding: str, status: int) -> None:
     """Too large, corrupt and unknown are told apart; a bomb is never inflated beyond the limit."""
