@@ -217,7 +217,8 @@ class Saved:
     """One record after the commit.
 
     `document` is the canonical record as the API shows it; empty only when the outcome is
-    "ignored" or "quarantined". `category_scores` are those of the labels, for dialects that know fewer categories.
+    "ignored" or "quarantined". `category_scores` are those of the labels, for dialects that know
+    fewer categories.
     """
 
     outcome: Outcome
@@ -345,7 +346,8 @@ class Signed:
     """How a sender that has no API key is known: which hook it came through, and what proves its origin.
 
     `verify` looks at the raw body and headers; False or any exception is a 401. `new_secret` makes a
-    secret when the admin gives none; None means that the vendor's own must be given. `advice` says what to paste where at the vendor, with
+    secret when the admin gives none; None means that the vendor's own must be given. `advice` says
+    what to paste where at the vendor, with
     {url}, {secret} and {hook_id} filled in.
     """
 
