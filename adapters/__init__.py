@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 from adapters.contract import Adapter
 
-_NOT_DIALECTS = {"contract", "payload", "signatures", "strict_json", "text", "times"}
+_NOT_DIALECTS = {"alerts", "contract", "payload", "signatures", "strict_json", "text", "times"}
 
 
 def load() -> dict[str, Adapter]:

@@ -1,0 +1,50 @@
+"""alertmanager: Prometheus Alertmanager's webhook, one record per alert. docs/dialects/alertmanager.md.
+
+Wire facts: prometheus/alertmanager 0.34, notify/webhook/webhook.go and template/template.go.
+"""
+
+from __future__ import annotations
+
+from adapters.alerts import alert_record, alerts_in, body_of, object_of, option_words, url_of
+from adapters.contract import Adapter, Door, Inbound, Record, Signed, tolerant
+from adapters.signatures import accepted, refuse_retryable, shows_secret
+
+IGNORED = ("Watchdog", "DeadMansSwitch")  # they fire for ever, to show that alerting works
+
+ADVICE = """\
+In alertmanager.yml, for the receiver whose alerts should arrive here:
+
+receivers:
+  - name: feedback
+    webhook_configs:
+      - url: {url}
+        send_resolved: true
+        http_config:
+          authorization:
+            type: Bearer
+            credentials: {secret}
+
+Basic authentication with {secret} as the password is taken too."""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
+    records = []
+    for alert in alerts_in(sent, ignored):
+        url = (
+            url_of(alert, "generatorURL")
+            or url_of(object_of(alert, "annotations"), "dashboard_url")
+            or url_of(sent, "externalURL")
+        )
+        records.append(alert_record(alert, sent, url=url, more={}))
+    return records
+
+
+ADAPTER = Adapter(
+    name="alertmanager",
+    doors=(Door("/hooks/alertmanager/<hook_id>", tolerant(read), accepted()),),
+    refuse=refuse_retryable,
+    owns=("/hooks/alertmanager",),
+    signed=Signed(verify=shows_secret, advice=ADVICE),
+)
