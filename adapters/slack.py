@@ -1,0 +1,359 @@
+"""Slack: messages, mentions, reactions, slash commands, message shortcuts and modals.
+
+Wire format: docs/dialects/slack.md. One address serves the Events API (JSON), slash commands (a
+form) and interactivity (a form whose `payload` is JSON); they are told apart by what they hold.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from slack_sdk.signature import Clock, SignatureVerifier
+
+from adapters.contract import (
+    Adapter,
+    Author,
+    Door,
+    Fault,
+    Hook,
+    Inbound,
+    Record,
+    Refused,
+    Reply,
+    Saved,
+    Signed,
+    invalid,
+    tolerant,
+)
+from adapters.payload import type_name
+from adapters.signatures import refuse_retryable
+from adapters.text import (
+    dict_of,
+    first_line,
+    form_of,
+    json_in,
+    list_of,
+    looks_like_json,
+    needed,
+    present,
+    slack_plain,
+    tags,
+    text_of,
+)
+
+SPOKEN = ("", "file_share", "thread_broadcast", "me_message")  # subtypes that a person's words come in
+UNSAID = (  # what is answered and holds no feedback
+    "url_verification",
+    "app_rate_limited",
+    "shortcut",
+    "block_actions",
+    "block_suggestion",
+    "view_closed",
+)
+TIMESTAMP = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
+
+THANKS = "Thanks, your feedback is recorded."
+USAGE = "Usage: {command} followed by your feedback, in your own words."
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = _sent(inbound)
+    kind = text_of(sent, "type")
+    if "command" in sent or "ssl_check" in sent:
+        return _command(inbound, sent)
+    if isinstance(sent.get("event"), dict):
+        return _event(inbound, sent, sent["event"])
+    if kind == "message_action":
+        return _shortcut(sent)
+    if kind == "view_submission":
+        return _modal(inbound, sent)
+    if kind == "url_verification":
+        needed(sent, "challenge")
+    if kind in UNSAID:
+        return []
+    raise invalid(Fault("type", f"Unknown kind of request: '{kind[:80]}'"))
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """The challenge, words for whoever ran a command, else nothing: Slack acts on a modal's answer."""
+    try:
+        sent = _sent(inbound)
+    except Refused:
+        return Reply(200)
+    challenge, command = text_of(sent, "challenge"), text_of(sent, "command")
+    if text_of(sent, "type") == "url_verification" and challenge:
+        return Reply(200, {"challenge": challenge})
+    if "command" in sent and text_of(sent, "ssl_check") != "1":
+        said = THANKS if text_of(sent, "text").strip() else USAGE.format(command=command)
+        return Reply(200, {"response_type": "ephemeral", "text": said})
+    return Reply(200)
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """Slack's own check, by the clock of the request: 300 s either way."""
+    return any(_signed_with(secret, inbound) for secret in hook.secrets)
+
+
+def _signed_with(secret: str, inbound: Inbound) -> bool:
+    verifier = SignatureVerifier(secret, _At(inbound.received_at / 1000))
+    try:
+        return verifier.is_valid_request(inbound.body, dict(inbound.headers))
+    except (ValueError, TypeError, OverflowError):  # a malformed time or signature, or bytes of no text
+        return False
+
+
+class _At(Clock):
+    """A clock that stands still, at seconds since the epoch."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def now(self) -> float:
+        return self._seconds
+
+
+def milliseconds(ts: str) -> int | None:
+    """Milliseconds since the epoch of "seconds.micros", which is an id and never a float."""
+    match = TIMESTAMP.fullmatch(ts)
+    return int(match[1]) * 1000 + int(match[2][:3].ljust(3, "0")) if match else None
+
+
+def _sent(inbound: Inbound) -> dict[str, Any]:
+    """What came, as one object: JSON, a form, or the JSON in a form's `payload`."""
+    if looks_like_json(inbound):
+        sent = inbound.json
+    else:
+        sent = form_of(inbound)
+        if "payload" in sent and "command" not in sent:
+            sent = json_in(inbound, sent["payload"])
+    if not isinstance(sent, dict):
+        raise invalid(Fault("body", "Expected an object"))
+    return sent
+
+
+def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
+    text = text_of(sent, "text")
+    if text_of(sent, "ssl_check") == "1" or not text.strip():
+        return []
+    return [
+        Record(
+            text=text,
+            title=first_line(text),
+            type="chat",
+            kind="command",
+            subject=present({name: text_of(sent, name) for name in ("team_id", "channel_id", "command")}),
+            author=Author(text_of(sent, "user_id") or None, text_of(sent, "user_name") or None),
+            tags=tags(**{name: sent.get(name) for name in ("command", "channel_name", "team_domain")}),
+            occurred_at=inbound.received_at,
+            dedupe_key=needed(sent, "trigger_id"),
+        )
+    ]
+
+
+def _event(inbound: Inbound, sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
+    kind, subtype = needed(event, "type"), text_of(event, "subtype")
+    if kind == "reaction_added":
+        return _reaction(sent, event)
+    if kind not in ("message", "app_mention"):
+        return []
+    allowed, old = inbound.options.get("bots"), dict_of(event, "previous_message")
+    if subtype == "message_changed":
+        message = dict_of(event, "message")
+        message = message | {"ts": text_of(old, "ts") or text_of(message, "ts")}
+        if text_of(message, "subtype") == "tombstone":  # a root that was deleted and has replies
+            return _taken_back(sent, event, message) if _heard(old, sent, allowed) else []
+        edited = _message(sent, event, message) if _heard(message, sent, allowed) else []
+        return [replace(record, replaceable=True) for record in edited]
+    if subtype == "message_deleted":
+        message = {"ts": text_of(old, "ts") or text_of(event, "deleted_ts")}
+        return _taken_back(sent, event, message) if _heard(old, sent, allowed) else []
+    if event.get("hidden") is True or not _heard(event, sent, allowed):
+        return []
+    return _message(sent, event, event)
+
+
+def _heard(message: dict[str, Any], sent: dict[str, Any], allowed: Any) -> bool:
+    """Whether a person said it, or a bot that the hook's option `bots` names; never our own bot."""
+    given = [entry for entry in list_of(sent, "authorizations") if isinstance(entry, dict)]
+    ours = [text_of(entry, "user_id") for entry in given if entry.get("is_bot") is True]
+    subtype, bot = text_of(message, "subtype"), text_of(message, "bot_id")
+    if text_of(message, "user") in filter(None, ours):
+        return False
+    if bot:
+        named = allowed.split(",") if isinstance(allowed, str) else allowed
+        return isinstance(named, list) and bot in named and subtype in (*SPOKEN, "bot_message")
+    return subtype in SPOKEN
+
+
+def _said(team: str, channel: str, message: dict[str, Any], subject: dict[str, str], **more: Any) -> Record:
+    """A message that has words. Its `ts` is its id in its channel; a root's names the thread."""
+    words, ts = _words(message), needed(message, "ts")
+    thread = _thread(message)
+    where = {"team_id": team, "channel_id": channel, "ts": ts, "thread_ts": thread}
+    return Record(
+        text=words,
+        title=first_line(words),
+        type="chat",
+        kind="message",
+        subject=present(subject | where),
+        occurred_at=milliseconds(ts),
+        external_id=ts,
+        dedupe_key=f"{team}:{channel}:{ts}",
+        incident_key=f"{team}:{channel}:{thread or ts}",
+        state="note" if thread else "triggered",  # a root begins the story, a reply only adds to it
+        **more,
+    )
+
+
+def _message(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> list[Record]:
+    """A message or a mention: Slack sends both for one message, under one `ts`."""
+    if not _words(message):
+        return []
+    team, channel = _team(sent, event), needed(event, "channel")
+    kind = text_of(event, "channel_type")
+    labels = tags(team_id=team, channel=channel, channel_type=kind, thread_ts=_thread(message))
+    return [_said(team, channel, message, {}, tags=labels, author=_author(message))]
+
+
+def _taken_back(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> list[Record]:
+    key = f"{_team(sent, event)}:{needed(event, 'channel')}:{needed(message, 'ts')}"
+    return [Record(text="", dedupe_key=key, retracts=True)]
+
+
+def _reaction(sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
+    """A vote for the message it was put on; our own bot's does not count."""
+    if text_of(event, "item", "type") != "message" or not _heard({"user": event.get("user")}, sent, None):
+        return []
+    team, name = _team(sent, event), needed(event, "reaction")
+    return [
+        Record(
+            text=f":{name}:",
+            title=f":{name}:",
+            type="chat",
+            kind="reaction",
+            subject={"reaction": name},
+            author=_author({"user": event.get("user")}),
+            occurred_at=milliseconds(text_of(event, "event_ts")),
+            dedupe_key=needed(sent, "event_id"),
+            votes_for=f"{team}:{needed(event, 'item', 'channel')}:{needed(event, 'item', 'ts')}",
+        )
+    ]
+
+
+def _shortcut(sent: dict[str, Any]) -> list[Record]:
+    """A message that somebody picked out; its author is who wrote it, not who picked it."""
+    message, user = dict_of(sent, "message"), dict_of(sent, "user")
+    if not _words(message):
+        return []
+    team = text_of(sent, "team", "id") or text_of(user, "team_id") or _team(sent, message)
+    channel, ts = needed(sent, "channel", "id"), text_of(sent, "message_ts") or needed(message, "ts")
+    domain, picker = text_of(sent, "team", "domain"), _author(user)
+    author = _author(message)
+    subject = {
+        "url": domain and f"https://{domain}.slack.com/archives/{channel}/p{ts.replace('.', '')}",
+        "reporter_id": picker.id or "",
+        "reporter_name": picker.name or "",
+    }
+    labels = tags(callback_id=sent.get("callback_id"), channel_name=text_of(sent, "channel", "name"))
+    author = picker if picker.id == author.id else author  # only the picker comes with a name
+    return [_said(team, channel, message | {"ts": ts}, subject, tags=labels, author=author)]
+
+
+def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
+    view, user = dict_of(sent, "view"), dict_of(sent, "user")
+    blocks = dict_of(view, "state", "values").values()
+    said = [_answer(action) for block in blocks if isinstance(block, dict) for action in block.values()]
+    words = "\n".join(filter(None, said))
+    if not words:
+        return []
+    return [
+        Record(
+            text=words,
+            title=first_line(text_of(view, "title", "text")) or first_line(words),
+            type="chat",
+            kind="view_submission",
+            subject=present({"team_id": text_of(sent, "team", "id"), "view_id": text_of(view, "id")}),
+            author=_author(user),
+            tags=tags(callback_id=text_of(view, "callback_id")),
+            occurred_at=inbound.received_at,
+            dedupe_key=f"{needed(view, 'id')}:{needed(view, 'hash')}",
+        )
+    ]
+
+
+def _answer(input: Any) -> str:
+    """What was typed or chosen in one input of a modal, whatever its element's type."""
+    if isinstance(input, str | int):
+        return str(input).strip()
+    if isinstance(input, list):
+        return ", ".join(filter(None, map(_answer, input)))
+    label = slack_plain(text_of(input, "text", "text"))  # of an option
+    said = label or text_of(input, "value") or _rich(dict_of(input, "rich_text_value")) or _files(input)
+    if said or not isinstance(input, dict):
+        return said.strip()
+    return ", ".join(filter(None, (_answer(input[name]) for name in input if name.startswith("selected_"))))
+
+
+def _rich(element: Any) -> str:
+    """The text of a rich text element, a line for each of its sections."""
+    words = text_of(element, "text") or text_of(element, "url") or text_of(element, "name")
+    end = "\n" if text_of(element, "type") == "rich_text_section" else ""
+    return words + "".join(map(_rich, list_of(element, "elements"))) + end
+
+
+def _words(message: dict[str, Any]) -> str:
+    """The message's text, then the names of its files."""
+    return "\n".join(filter(None, (slack_plain(_text(message)).strip(), _files(message))))
+
+
+def _files(message: Any) -> str:
+    names = (text_of(file, "name") or text_of(file, "title") for file in list_of(message, "files"))
+    return "\n".join(filter(None, names))
+
+
+def _text(message: dict[str, Any]) -> str:
+    """A message's `text`, which may be absent, but not of another type."""
+    text = message.get("text")
+    if text is None or isinstance(text, str):
+        return text or ""
+    raise invalid(Fault("text", f"Expected string, received {type_name(text)}"))
+
+
+def _team(sent: dict[str, Any], event: dict[str, Any]) -> str:
+    """The workspace that the request names; an installation for a whole company may name only that."""
+    company = text_of(sent, "enterprise_id")
+    return text_of(sent, "team_id") or text_of(event, "team") or company or needed(sent, "team_id")
+
+
+def _thread(message: dict[str, Any]) -> str:
+    """The `ts` of a reply's root; "" for a message that is no reply."""
+    thread = text_of(message, "thread_ts")
+    return "" if thread == text_of(message, "ts") else thread
+
+
+def _author(sent: dict[str, Any]) -> Author:
+    """Who wrote a message (`user` is an id there), or a user as such."""
+    return Author(
+        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id") or None,
+        text_of(sent, "name") or text_of(sent, "username") or None,
+    )
+
+
+ADAPTER = Adapter(
+    name="slack",
+    doors=(Door("/hooks/slack/<hook_id>", tolerant(read), reply),),
+    refuse=refuse_retryable,
+    owns=("/hooks/slack",),
+    signed=Signed(
+        verify=verify,
+        new_secret=None,  # Slack makes it
+        advice=(
+            "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
+            "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "
+            "message.channels, app_mention and reaction_added), under Interactivity & Shortcuts, and for each"
+            " slash command. Then install the app and invite it to the channels it shall read."
+        ),
+    ),
+)
