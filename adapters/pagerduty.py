@@ -1,0 +1,232 @@
+"""pagerduty: incidents through v3 webhook subscriptions, and the older messages. docs/dialects/pagerduty.md.
+
+Wire facts: PagerDuty/developer-docs, docs/webhooks/01-Overview.md and 04-Signatures.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.alerts import (
+    body_of,
+    moment_of,
+    object_of,
+    objects_of,
+    one_line,
+    severity_of,
+    text_of,
+    url_of,
+    word_of,
+)
+from adapters.contract import (
+    Adapter,
+    Author,
+    Door,
+    Fault,
+    Hook,
+    Inbound,
+    Record,
+    Signed,
+    State,
+    invalid,
+    tolerant,
+)
+from adapters.payload import type_name
+from adapters.signatures import accepted, hmac_hex, refuse, same, shows_secret
+from adapters.text import present
+
+# Every other event, such as incident.escalated, responder.added or pagey.ping, is ignored.
+STATES: dict[str, State] = {
+    "incident.triggered": "triggered",
+    "incident.reopened": "triggered",
+    "incident.unacknowledged": "triggered",
+    "incident.acknowledged": "acknowledged",
+    "incident.resolved": "resolved",
+    "incident.annotated": "note",
+    "incident.status_update_published": "note",
+    "incident.priority_updated": "note",
+}
+OLD_STATES: dict[str, State] = {
+    "incident.trigger": "triggered",
+    "incident.unacknowledge": "triggered",
+    "incident.acknowledge": "acknowledged",
+    "incident.resolve": "resolved",
+    "incident.annotate": "note",
+}
+
+ADVICE = """\
+In PagerDuty, Integrations > Generic Webhooks (v3), make a webhook:
+
+Webhook URL: {url}
+Event subscription: all that begin with "incident."
+
+PagerDuty then shows its signing secret, once. Give it to this hook, unless you already have:
+
+feedback-gateway hook rotate {hook_id} --secret THE_SIGNING_SECRET
+
+An older v2 webhook signs nothing; add this custom header to it: Authorization: Bearer {secret}"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    messages = sent.get("messages")
+    if isinstance(messages, list):
+        if not all(isinstance(message, dict) for message in messages):
+            raise invalid(Fault("messages", "Expected array of objects"))
+        return [record for message in messages for record in _read_old(message)]
+    event = sent.get("event")
+    if not isinstance(event, dict):
+        wrong = f"Expected object, received {type_name(event)}" if "event" in sent else "Required"
+        raise invalid(Fault("event", wrong))
+    kind = text_of(event, "event_type")
+    if not kind:
+        raise invalid(Fault("event.event_type", "Required"))
+    if kind not in STATES:
+        return []
+
+    data = object_of(event, "data")
+    # Notes and status updates only refer to their incident; what they are about is data itself.
+    incident = object_of(data, "incident") or data
+    title = text_of(incident, "title", "summary")
+    priority = text_of(object_of(incident, "priority"), "summary")
+    if kind == "incident.priority_updated":
+        said = f"Priority: {priority or 'none'}"
+    else:
+        said = text_of(data, "content", "message") or _resolution(data)
+    agent = object_of(event, "agent")
+    delivery = inbound.headers.get("x-webhook-id", "").strip()
+    return [
+        _record(
+            incident,
+            kind=kind,
+            state=STATES[kind],
+            title=title,
+            text=said,
+            tags=[
+                ("service", text_of(object_of(incident, "service"), "summary")),
+                *(("team", text_of(team, "summary")) for team in objects_of(incident, "teams")),
+                ("incident_type", text_of(object_of(incident, "incident_type"), "name")),
+            ],
+            author=Author(id=text_of(agent, "id") or None, name=text_of(agent, "summary") or None),
+            occurred_at=text_of(event, "occurred_at"),
+            # An event's id is the same in every subscription, the header in every attempt of one.
+            dedupe_key=delivery or _joined(text_of(event, "id"), kind),
+        )
+    ]
+
+
+def _read_old(message: Mapping[str, Any]) -> list[Record]:
+    """One of messages[]: version 2 has `event` and `incident`, version 1 `type` and `data.incident`."""
+    kind = text_of(message, "event", "type")
+    if not kind:
+        raise invalid(Fault("messages.event", "Required"))
+    if kind not in OLD_STATES:
+        return []
+    incident = object_of(message, "incident") or object_of(object_of(message, "data"), "incident")
+    summary = object_of(incident, "trigger_summary_data")
+    entry = next(iter(objects_of(message, "log_entries")), {})
+    agent = object_of(entry, "agent") or object_of(incident, "last_status_change_by")
+    note = text_of(object_of(entry, "channel"), "content", "summary") if kind == "incident.annotate" else ""
+    return [
+        _record(
+            incident,
+            kind=kind,
+            state=OLD_STATES[kind],
+            title=text_of(incident, "title") or text_of(summary, "subject", "description"),
+            text=note or text_of(incident, "description") or text_of(summary, "description"),
+            tags=[
+                ("service", text_of(object_of(incident, "service"), "summary", "name")),
+                *(("team", text_of(team, "summary", "name")) for team in objects_of(incident, "teams")),
+            ],
+            author=Author(id=text_of(agent, "id") or None, name=text_of(agent, "summary", "name") or None),
+            occurred_at=text_of(message, "created_on"),
+            dedupe_key=_joined(word_of(message, "id"), kind),
+        )
+    ]
+
+
+def _record(
+    incident: Mapping[str, Any],
+    *,
+    kind: str,
+    state: State,
+    title: str,
+    text: str,
+    tags: list[tuple[str, str]],
+    author: Author,
+    occurred_at: str,
+    dedupe_key: str,
+) -> Record:
+    """The record of what one delivery says of an incident.
+
+    Raises Refused (400) for an incident without an id.
+    """
+    key, number = word_of(incident, "id"), word_of(incident, "number", "incident_number")
+    if not key:
+        raise invalid(Fault("incident.id", "Required"))
+    title = title or f"Incident {number or key}"
+    subject = {
+        "url": url_of(incident, "html_url"),
+        "incident_id": key,
+        "incident_number": number,
+        "incident_key": word_of(incident, "incident_key"),
+        "priority": text_of(object_of(incident, "priority"), "summary"),
+        "urgency": text_of(incident, "urgency"),
+    }
+    return Record(
+        title=one_line(title),
+        text=text or title,
+        type="alert",
+        kind=kind,
+        severity=_severity(subject["priority"], subject["urgency"]),
+        subject=present(subject),
+        author=author,
+        tags=tuple(dict.fromkeys(f"{name}:{value}" for name, value in tags if value)),
+        external_id=key,
+        occurred_at=moment_of(occurred_at),
+        dedupe_key=dedupe_key or None,
+        incident_key=key,
+        state=state,
+        joins=subject["incident_key"] or None,
+    )
+
+
+def _severity(priority: str, urgency: str) -> int | None:
+    """Of the priority, whose names an account makes up itself, else of the urgency: high or low."""
+    severity = severity_of(priority)
+    return severity_of(urgency) if severity is None else severity
+
+
+def _resolution(data: Mapping[str, Any]) -> str:
+    """Why an incident was resolved: words, or the incident that it was merged into."""
+    into = object_of(object_of(data, "resolve_reason"), "incident")
+    merged = text_of(into, "summary", "id")
+    return text_of(data, "resolve_reason") or (f"Merged into {merged}" if merged else "")
+
+
+def _joined(name: str, kind: str) -> str:
+    return f"{name}:{kind}" if name else ""
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """Any of the v1 signatures by any live secret; without the header, the secret as bearer or basic.
+
+    PagerDuty signs with each of its secrets while one is rotated. Version 2 webhooks sign nothing,
+    but send headers of one's own.
+    """
+    header = inbound.headers.get("x-pagerduty-signature")
+    if header is None:
+        return shows_secret(inbound, hook)
+    given = [entry.strip() for entry in header.split(",")]
+    signed = [f"v1={hmac_hex(secret, inbound.body)}" for secret in hook.secrets]
+    return any(same(entry, expected) for entry in given for expected in signed)
+
+
+ADAPTER = Adapter(
+    name="pagerduty",
+    doors=(Door("/hooks/pagerduty/<hook_id>", tolerant(read), accepted(202)),),
+    refuse=refuse,
+    owns=("/hooks/pagerduty",),
+    signed=Signed(verify=verify, advice=ADVICE),
+)
