@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,12 @@ MOST_FIELDS = 1000  # of one form
 SLACK_TOKEN = re.compile(r"<([^<>]*)>")
 SLACK_ENTITY = re.compile("&(?:lt|gt|amp);")
 SLACK_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+DISCORD_TOKEN = re.compile(
+    r"<(?:(?P<sign>@[!&]?|#)(?P<id>\d{1,20})|/(?P<command>[^<>:]{1,120}):\d{1,20}|a?:(?P<emoji>\w{1,40}):\d{1,20}"
+    r"|t:(?P<unix>-?\d{1,12})(?::[a-zA-Z])?|id:(?P<guide>[a-z-]{1,40})(?::\d{1,20})?)>",
+    re.ASCII,
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def value_of(sent: Any, *path: str) -> Any:
@@ -126,3 +133,28 @@ def _slack_token(match: re.Match[str]) -> str:
         return body[0] + (label or body[1:])
     url = body.removeprefix("mailto:")
     return url if label in ("", url, body) else f"{label} ({url})"
+
+
+def discord_plain(text: str, names: Mapping[str, str]) -> str:
+    """Discord's markup as plain text, emphasis left as it is.
+
+    `names` are those of users, roles and channels by id; an unknown one keeps its id.
+    """
+
+    def token(match: re.Match[str]) -> str:
+        if match["id"]:
+            return match["sign"][0] + names.get(match["id"], match["id"])
+        if match["command"]:
+            return f"/{match['command']}"
+        if match["emoji"]:
+            return f":{match['emoji']}:"
+        return f"#{match['guide']}" if match["guide"] else _moment(match[0], int(match["unix"]))
+
+    return DISCORD_TOKEN.sub(token, text)
+
+
+def _moment(written: str, seconds: int) -> str:
+    try:
+        return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M UTC}"
+    except OverflowError:
+        return written

@@ -1,0 +1,268 @@
+"""Discord: slash commands, reported messages and modals of an application.
+
+Wire format: docs/dialects/discord.md. One address serves interactions and Webhook Events, which
+number their types differently; they are told apart by shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from adapters.contract import (
+    Adapter,
+    Author,
+    Door,
+    Fault,
+    Hook,
+    Inbound,
+    Record,
+    Refused,
+    Reply,
+    Saved,
+    Signed,
+    invalid,
+    tolerant,
+)
+from adapters.signatures import refuse
+from adapters.text import (
+    dict_of,
+    discord_plain,
+    first_line,
+    int_of,
+    list_of,
+    needed,
+    present,
+    tags,
+    text_of,
+)
+from adapters.times import milliseconds
+
+PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5  # types of interactions
+SLASH, USER, MESSAGE, ENTRY_POINT = 1, 2, 3, 4  # types of commands
+EVENT_PING = 0  # of Webhook Events, whose type 1 is an event
+
+WINDOW = 300_000  # milliseconds a signature is good for; Discord documents none
+KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+SIGNATURE = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
+SECONDS = re.compile(r"\d{1,12}", re.ASCII)
+SNOWFLAKE = re.compile(r"\d{1,20}", re.ASCII)
+SNOWFLAKE_EPOCH = 1_420_070_400_000  # 2015-01-01, milliseconds
+ONLY_THEM = 64  # the flag of an answer that nobody else sees
+
+THANKS = "Thanks, your feedback is recorded."
+NOTHING = "There was nothing to record: please say it in words."
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = _sent(inbound)
+    kind = int_of(sent, "type")
+    if _is_event(sent) or kind in (PING, COMPONENT, AUTOCOMPLETE):
+        return []
+    data = dict_of(sent, "data")
+    if kind == MODAL:
+        return _modal(sent, data)
+    if kind == COMMAND and int_of(data, "type") == SLASH:
+        return _slash(sent, data)
+    if kind == COMMAND and int_of(data, "type") == MESSAGE:
+        return _reported(sent, data, inbound.options)
+    if kind == COMMAND and int_of(data, "type") in (USER, ENTRY_POINT):
+        return []  # points at a person or opens an activity: no words
+    raise invalid(Fault("type", "Unknown kind of interaction"))
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """What Discord asks for each type, without which the person sees that the command failed."""
+    try:
+        sent = _sent(inbound)
+    except Refused:
+        return Reply(200)
+    kind = int_of(sent, "type")
+    if _is_event(sent):
+        return Reply(204)
+    if kind == PING:
+        return Reply(200, {"type": 1})
+    if kind == COMPONENT:
+        return Reply(200, {"type": 6})
+    if kind == AUTOCOMPLETE:
+        return Reply(200, {"type": 8, "data": {"choices": []}})
+    if kind not in (COMMAND, MODAL):
+        return Reply(200)
+    said = THANKS if saved else NOTHING
+    return Reply(
+        200, {"type": 4, "data": {"content": said, "flags": ONLY_THEM, "allowed_mentions": {"parse": []}}}
+    )
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """Ed25519 over the time as written and the raw body; the secret is the application's public key."""
+    time = inbound.headers.get("x-signature-timestamp", "")
+    given = inbound.headers.get("x-signature-ed25519", "")
+    if not SECONDS.fullmatch(time) or not SIGNATURE.fullmatch(given):
+        return False
+    if abs(inbound.received_at - int(time) * 1000) > WINDOW:
+        return False
+    signed, signature = time.encode() + inbound.body, bytes.fromhex(given)
+    return any(_signed_with(secret, signature, signed) for secret in hook.secrets)
+
+
+def _signed_with(public_key: str, signature: bytes, signed: bytes) -> bool:
+    if not KEY.fullmatch(public_key):
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(signature, signed)
+    except (InvalidSignature, ValueError):  # a wrong signature, or a key that is no point
+        return False
+    return True
+
+
+def sent_at(snowflake: str) -> int | None:
+    """Milliseconds since the epoch that an id carries; interactions have no other time."""
+    if not SNOWFLAKE.fullmatch(snowflake):
+        return None
+    return (int(snowflake) >> 22) + SNOWFLAKE_EPOCH
+
+
+def _sent(inbound: Inbound) -> dict[str, Any]:
+    sent = inbound.json
+    if not isinstance(sent, dict):
+        raise invalid(Fault("body", "Expected an object"))
+    return sent
+
+
+def _is_event(sent: dict[str, Any]) -> bool:
+    """Whether this is Webhook Events' ping or event: installs and entitlements, no feedback."""
+    return int_of(sent, "type") == EVENT_PING or (int_of(sent, "type") == 1 and "event" in sent)
+
+
+def _slash(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
+    name, words = needed(data, "name"), _given(data)
+    return [_record(sent, words, f"/{name} {first_line(words)}", "command", command=name)] if words else []
+
+
+def _modal(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
+    form, words = needed(data, "custom_id"), _given(data)
+    return [_record(sent, words, f"{form} / {first_line(words)}", "modal", custom_id=form)] if words else []
+
+
+def _reported(sent: dict[str, Any], data: dict[str, Any], options: dict[str, Any]) -> list[Record]:
+    """A message that somebody picked out; its author is who wrote it, not who picked it."""
+    target = needed(data, "target_id")
+    message = dict_of(data, "resolved", "messages").get(target)
+    if not isinstance(message, dict):
+        raise invalid(Fault("data.resolved.messages", "Expected the message of target_id"))
+    words, by_bot = _words(message, _names(data)), dict_of(message, "author").get("bot") is True
+    if not words or (by_bot and options.get("ignore_bots") is True):
+        return []
+    record = _record(sent, words, words, "message", command=text_of(data, "name"))
+    guild = text_of(sent, "guild_id") or "@me"
+    channel = text_of(sent, "channel_id") or needed(message, "channel_id")
+    url = f"https://discord.com/channels/{guild}/{channel}/{target}"
+    reporter = {"reporter_id": record.author.id, "reporter_name": record.author.name}
+    return [
+        replace(
+            record,
+            subject=present({**record.subject, "url": url, "message_id": target, **reporter}),
+            author=_author(dict_of(message, "author")),
+            external_id=target,
+            occurred_at=_time_of(message) or sent_at(target),
+            dedupe_key=f"{guild}:{channel}:{target}",  # the same message, whoever reports it
+        )
+    ]
+
+
+def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: str) -> Record:
+    """What the kinds of submissions share; `named` says what was used to send it."""
+    guild, channel, own = text_of(sent, "guild_id"), text_of(sent, "channel_id"), text_of(sent, "id")
+    url = channel and f"https://discord.com/channels/{guild or '@me'}/{channel}"
+    user = dict_of(sent, "member", "user") or dict_of(sent, "user")  # in a server, in a direct message
+    return Record(
+        text=words,
+        title=first_line(title),
+        type="chat",
+        kind=kind,
+        subject=present({"url": url, "guild_id": guild, "channel_id": channel, **named}),
+        author=_author(user),
+        tags=tags(guild_id=guild, channel_id=channel, **named, locale=sent.get("locale")),
+        external_id=own or None,
+        occurred_at=sent_at(own),
+        dedupe_key=own or None,
+    )
+
+
+def _author(user: dict[str, Any]) -> Author:
+    return Author(text_of(user, "id") or None, _name(user) or None)
+
+
+def _name(thing: Any) -> str:
+    """What people see of a user, a role, a channel or an attachment."""
+    keys = ("global_name", "username", "name", "filename")
+    return next((text_of(thing, key) for key in keys if text_of(thing, key)), "")
+
+
+def _names(data: dict[str, Any]) -> dict[str, str]:
+    """The names of what an interaction refers to, by id."""
+    kinds = (dict_of(data, "resolved", kind) for kind in ("users", "roles", "channels", "attachments"))
+    return {own: _name(thing) for kind in kinds for own, thing in kind.items() if _name(thing)}
+
+
+def _given(data: dict[str, Any]) -> str:
+    """Every value of a command's options or a modal's inputs, a line each."""
+    names = _names(data)
+    return "\n".join(filter(None, (discord_plain(value, names).strip() for value in _values(data, names))))
+
+
+def _values(part: Any, names: dict[str, str]) -> Iterator[str]:
+    """The values in one option or component, then in those it holds, in order.
+
+    Sub-commands hold `options`, labels a `component`, action rows `components`; selects have `values`.
+    """
+    if not isinstance(part, dict):
+        return
+    value = part.get("value")
+    if isinstance(value, bool):
+        yield str(value).lower()
+    elif isinstance(value, str | int | float):
+        yield names.get(str(value), str(value))
+    chosen = [value for value in list_of(part, "values") if isinstance(value, str)]
+    yield ", ".join(names.get(value, value) for value in chosen)
+    inner = (part.get("component"), *list_of(part, "components"), *list_of(part, "options"))
+    for held in inner:
+        yield from _values(held, names)
+
+
+def _words(message: dict[str, Any], names: dict[str, str]) -> str:
+    """A message's content, then the titles and texts of its embeds and the names of its files."""
+    people = {text_of(user, "id"): _name(user) for user in list_of(message, "mentions") if _name(user)}
+    embeds = [text_of(embed, key) for embed in list_of(message, "embeds") for key in ("title", "description")]
+    said = [discord_plain(text, names | people).strip() for text in (text_of(message, "content"), *embeds)]
+    return "\n".join(filter(None, (*said, *map(_name, list_of(message, "attachments")))))
+
+
+def _time_of(message: dict[str, Any]) -> int | None:
+    try:
+        return milliseconds(text_of(message, "timestamp"))
+    except ValueError:
+        return None
+
+
+ADAPTER = Adapter(
+    name="discord",
+    doors=(Door("/hooks/discord/<hook_id>", tolerant(read), reply),),
+    refuse=refuse,
+    owns=("/hooks/discord",),
+    signed=Signed(
+        verify=verify,
+        new_secret=None,  # Discord makes the key pair
+        advice=(
+            "At discord.com/developers/applications open your application. The secret of this hook must be "
+            "its Public Key, under General Information. Then paste {url} there as the Interactions Endpoint "
+            "URL and save: Discord checks it at once."
+        ),
+    ),
+)
