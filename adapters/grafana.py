@@ -1,0 +1,155 @@
+"""grafana: alerts of Grafana's webhook contact point, and those before version 9. docs/dialects/grafana.md.
+
+Wire facts: grafana/alerting (receivers/webhook, http/hmac.go) and Grafana's page on the webhook notifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.alerts import (
+    alert_record,
+    alerts_in,
+    body_of,
+    object_of,
+    objects_of,
+    one_line,
+    option_words,
+    severity_of,
+    text_of,
+    url_of,
+    word_of,
+)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Record, Signed, State, invalid, tolerant
+from adapters.signatures import accepted, hmac_hex, refuse, same, shows_secret
+from adapters.text import present
+
+# Made by the Test button, and alerts that fire for ever to show that alerting works.
+IGNORED = ("TestAlert", "Watchdog", "DeadMansSwitch")
+LEGACY_STATES: dict[str, State | None] = {
+    "alerting": "triggered",
+    "no_data": "triggered",
+    "ok": "resolved",
+    "paused": "suppressed",
+    "pending": None,  # not yet an alert: ignored
+}
+LEGACY_PREFIX = re.compile(r"\A\s*\[(?:Alerting|OK|No Data|Paused|Pending|Unknown)\]\s*", re.IGNORECASE)
+
+SIGNATURE = "x-grafana-alerting-signature"
+WINDOW = 300  # seconds a signed time may be off
+
+ADVICE = """\
+In Grafana, Alerting > Contact points, make a contact point of the type Webhook:
+
+URL: {url}
+HTTP method: POST (or PUT)
+
+and prove the origin in one of two ways:
+
+HMAC signature, secret: {secret}
+(with a timestamp header, name it to this hook: --option timestamp_header=X-Grafana-Alerting-Timestamp)
+
+Authorization header, scheme Bearer, credentials: {secret}"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
+    if "alerts" not in sent and word_of(sent, "ruleId", "ruleName"):
+        return [] if text_of(sent, "ruleName") in ignored else _read_legacy(inbound, sent)
+    return [_read_alert(alert, sent) for alert in alerts_in(sent, ignored)]
+
+
+def _read_alert(alert: Mapping[str, Any], sent: Mapping[str, Any]) -> Record:
+    """One alert of a group. Annotations named `__...__` are Grafana's own and unread."""
+    more = {
+        "organisation": word_of(alert, "orgId") or word_of(sent, "orgId"),
+        "rule_uid": text_of(alert, "ruleUID"),
+        "dashboard_url": url_of(alert, "dashboardURL"),
+        "panel_url": url_of(alert, "panelURL"),
+        "silence_url": url_of(alert, "silenceURL"),
+        "image_url": url_of(alert, "imageURL"),
+        "values": {name: value for name, value in object_of(alert, "values").items() if _is_number(value)},
+        "value_string": text_of(alert, "valueString"),
+    }
+    url = url_of(alert, "panelURL", "dashboardURL", "generatorURL") or url_of(sent, "externalURL")
+    return alert_record(alert, sent, url=url, more=more, body=text_of(sent, "message"))
+
+
+def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:
+    """The one alert of Grafana's alerting before version 9, which has no time of its own.
+
+    Raises Refused (400) for a state that it does not know.
+    """
+    state = text_of(sent, "state")
+    if state not in LEGACY_STATES:
+        listed = " | ".join(f"'{word}'" for word in LEGACY_STATES)
+        raise invalid(Fault("state", f"Invalid enum value. Expected {listed}"))
+    if LEGACY_STATES[state] is None:
+        return []
+    rule, organisation = word_of(sent, "ruleId", "ruleName"), word_of(sent, "orgId")
+    title = LEGACY_PREFIX.sub("", text_of(sent, "title")) or text_of(sent, "ruleName") or f"Rule {rule}"
+    tags = object_of(sent, "tags")
+    matches = [(word_of(match, "metric"), match.get("value")) for match in objects_of(sent, "evalMatches")]
+    subject = {
+        "url": url_of(sent, "ruleUrl"),
+        "environment": word_of(tags, "env", "environment", "cluster", "namespace"),
+        "alertname": text_of(sent, "ruleName"),
+        "organisation": organisation,
+        "rule_id": rule,
+        "image_url": url_of(sent, "imageUrl"),
+        "values": {name: value for name, value in matches if name and _is_number(value)},
+    }
+    return [
+        Record(
+            title=one_line(title),
+            text=text_of(sent, "message") or title,
+            type="alert",
+            severity=severity_of(word_of(tags, "severity")),
+            subject=present(subject),
+            tags=tuple(f"{name}:{word_of(tags, name)}" for name in sorted(tags) if word_of(tags, name)),
+            external_id=rule,
+            dedupe_key=f"{rule}:{state}:{hashlib.sha256(inbound.body).hexdigest()[:32]}",
+            incident_key=f"{organisation}:{rule}" if organisation else rule,
+            state=LEGACY_STATES[state],
+        )
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """The hex HMAC of the body, or of `time:body` for hooks that name a time header; else the secret itself.
+
+    A request that has the signature header must have it right. One without must show the secret as
+    bearer or basic, unless the hook's options say that it signs.
+    """
+    header = text_of(hook.options, "signature_header").lower()
+    clock = text_of(hook.options, "timestamp_header").lower()
+    given = inbound.headers.get(header or SIGNATURE)
+    if given is None:
+        return not (header or clock) and shows_secret(inbound, hook)
+    signed = inbound.body
+    if clock:
+        moment = inbound.headers[clock]
+        if abs(inbound.received_at / 1000 - int(moment)) > WINDOW:
+            return False
+        signed = moment.encode() + b":" + signed
+    return any(same(given, hmac_hex(secret, signed)) for secret in hook.secrets)
+
+
+ADAPTER = Adapter(
+    name="grafana",
+    doors=(
+        Door("/hooks/grafana/<hook_id>", tolerant(read), accepted()),
+        Door("/hooks/grafana/<hook_id>", tolerant(read), accepted(), method="PUT"),
+    ),
+    refuse=refuse,
+    owns=("/hooks/grafana",),
+    signed=Signed(verify=verify, advice=ADVICE),
+)
