@@ -1,0 +1,284 @@
+"""generic: any JSON, mapped to records by JMESPath expressions. Writing a map: docs/dialects/generic.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, get_args
+
+import jmespath  # type: ignore[import-untyped]
+from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
+from jmespath.functions import Functions  # type: ignore[import-untyped]
+
+from adapters import signatures
+from adapters.contract import (
+    CATEGORIES,
+    SENTIMENTS,
+    TYPES,
+    Adapter,
+    Author,
+    Door,
+    Fault,
+    Hook,
+    Inbound,
+    Record,
+    Signed,
+    State,
+    invalid,
+    tolerant,
+)
+from adapters.payload import type_name
+from adapters.times import milliseconds
+
+FIELDS = (
+    *("text", "title", "type", "kind", "category", "sentiment", "severity", "language", "url", "tags"),
+    *("author.id", "author.name", "author.email", "external_id", "occurred_at"),
+    *("dedupe_key", "incident_key", "state", "items"),
+)
+SUBJECT = re.compile(r"subject\.[A-Za-z_][A-Za-z0-9_-]*")
+STATES: tuple[State, ...] = get_args(State)
+# What the usual words say; `severity_words` and `state_words` of a map come first.
+SEVERITY = {
+    **dict.fromkeys(("critical", "fatal", "emergency", "p1"), 5),
+    **dict.fromkeys(("high", "error", "major", "p2"), 4),
+    **dict.fromkeys(("medium", "warning", "warn", "minor", "p3"), 3),
+    **dict.fromkeys(("low", "p4"), 2),
+    **dict.fromkeys(("info", "information", "p5"), 1),
+}
+STATE: dict[str, State] = {
+    **{state: state for state in STATES},
+    **dict.fromkeys(
+        ("firing", "alerting", "alert", "open", "opened", "reopened", "down", "failed"), "triggered"
+    ),
+    **dict.fromkeys(("acked", "ack"), "acknowledged"),
+    **dict.fromkeys(("silenced", "muted", "snoozed", "ignored"), "suppressed"),
+    **dict.fromkeys(("ok", "closed", "up", "recovered", "success", "inactive"), "resolved"),
+}
+MOST_ITEMS = 1000  # in one delivery
+LONGEST = 2000  # characters of an expression
+TITLE = 200  # characters
+# Numbers below each of these are seconds, milliseconds and microseconds since the epoch; above, nanoseconds.
+UNITS = ((10**11, 1000), (10**14, 1), (10**17, 1 / 1000))
+# What expressions raise on values their author did not think of: the library lets most of them through.
+FAILURES = (
+    JMESPathError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def check_map(mapping: Any) -> list[Fault]:
+    """What is wrong with a map, each fault by the name of its field; nothing when it can be used."""
+    if not isinstance(mapping, dict):
+        return [Fault("map", f"Expected object, received {type_name(mapping)}")]
+    faults = [] if "text" in mapping else [Fault("text", "Required")]
+    for name, value in mapping.items():
+        if name == "severity_words":
+            faults += _check_words(name, value, "a whole number from 0 to 5", _is_severity)
+        elif name == "state_words":
+            faults += _check_words(name, value, " | ".join(STATES), STATES.__contains__)
+        elif name in FIELDS or SUBJECT.fullmatch(name):
+            faults += _check_expression(name, value)
+        else:
+            faults.append(Fault(name, f"Unknown field; known are subject.<name> and {', '.join(FIELDS)}"))
+    return faults
+
+
+def read(inbound: Inbound) -> list[Record]:
+    mapping = inbound.options.get("map")
+    if not isinstance(mapping, dict):
+        raise invalid(Fault("map", "This hook has no map"))
+    sent = inbound.json
+    if "items" not in mapping:
+        return [_record(sent, mapping, "")]
+    items = _find(sent, mapping["items"], "items")
+    if not isinstance(items, list):
+        raise invalid(Fault("items", f"Expected array, received {type_name(items)}"))
+    if len(items) > MOST_ITEMS:
+        raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
+    return [_record(item, mapping, f"items.{at}.") for at, item in enumerate(items)]
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """The hex HMAC of the raw body in the header that the hook's options name, else the secret itself."""
+    header = hook.options.get("signature_header")
+    if header is None:
+        return signatures.shows_secret(inbound, hook)
+    prefix = hook.options.get("signature_prefix") or ""
+    return signatures.hex_header(header.lower(), prefix=prefix)(inbound, hook)
+
+
+def _record(sent: Any, mapping: Mapping[str, Any], where: str) -> Record:
+    """One record; `where` is the path of `sent` in the body, for messages."""
+    found = {
+        name: _find(sent, expression, where + name)
+        for name, expression in mapping.items()
+        if name not in ("items", "severity_words", "state_words")
+    }
+
+    def text(name: str, glue: str = " ") -> str:
+        return _text(found.get(name), glue).strip()
+
+    if not text("text", "\n"):
+        raise invalid(Fault(f"{where}text", "Required"))
+    kind, url = text("type").lower(), text("url")
+    category, sentiment = text("category").lower(), text("sentiment").lower()
+    subject = {name.partition(".")[2]: value for name, value in found.items() if SUBJECT.fullmatch(name)}
+    if re.match(r"https?://\S", url):
+        subject["url"] = url
+    incident = text("incident_key", ":") or None
+    return Record(
+        text=text("text", "\n"),
+        title=" ".join(text("title").split())[:TITLE],
+        type=next((known for known in TYPES if known == kind), "message"),
+        kind=text("kind") or None,
+        category=next((known for known in CATEGORIES if known == category), None),
+        sentiment=next((known for known in SENTIMENTS if known == sentiment), None),
+        severity=_severity(found.get("severity"), mapping.get("severity_words")),
+        language=_language(text("language").lower()),
+        subject={name: value for name, value in subject.items() if value not in (None, "")},
+        author=Author(*(text(f"author.{name}") or None for name in ("id", "name", "email"))),
+        tags=tuple(dict.fromkeys(_tags(found.get("tags")))),
+        external_id=text("external_id") or None,
+        occurred_at=_moment(found.get("occurred_at")),
+        dedupe_key=text("dedupe_key", ":") or None,
+        incident_key=incident,
+        state=_state(text("state"), mapping) if incident else None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> Any:
+    return jmespath.compile(expression)
+
+
+def _find(sent: Any, expression: Any, name: str) -> Any:
+    """What an expression finds: JSON, or None. Raises Refused (400) that names the field."""
+    try:
+        found = _compiled(expression).search(sent)
+        if not isinstance(found, str):
+            json.dumps(found, allow_nan=False)  # expressions can make infinities, and things that are no JSON
+    except FAILURES as error:
+        raise invalid(Fault(name, " ".join(str(error).split())[:200] or type(error).__name__)) from None
+    return found
+
+
+def _check_expression(name: str, expression: Any) -> list[Fault]:
+    if not isinstance(expression, str):
+        return [Fault(name, f"Expected string, received {type_name(expression)}")]
+    if len(expression) > LONGEST:
+        return [Fault(name, f"String must contain at most {LONGEST} character(s)")]
+    try:
+        return [Fault(name, message) for message in _misuses(_compiled(expression).parsed)]
+    except FAILURES as error:
+        return [Fault(name, " ".join(str(error).split()) or type(error).__name__)]
+
+
+def _misuses(node: Mapping[str, Any]) -> Iterator[str]:
+    """Functions of a parsed expression that are unknown, or are given too few or too many arguments."""
+    if node["type"] == "function_expression":
+        known = Functions.FUNCTION_TABLE.get(node["value"])
+        if known is None:
+            yield f"Unknown function {node['value']}()"
+        else:
+            expected, given = len(known["signature"]), len(node["children"])
+            variadic = bool(expected) and known["signature"][-1].get("variadic", False)
+            if given < expected or (given > expected and not variadic):
+                yield f"{node['value']}() takes {expected} argument(s), received {given}"
+    for child in node["children"]:
+        if isinstance(child, Mapping):
+            yield from _misuses(child)
+
+
+def _check_words(name: str, words: Any, expected: str, good: Any) -> list[Fault]:
+    if not isinstance(words, dict):
+        return [Fault(name, f"Expected object, received {type_name(words)}")]
+    return [
+        Fault(f"{name}.{word}", f"Expected {expected}") for word, value in words.items() if not good(value)
+    ]
+
+
+def _is_severity(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 5
+
+
+def _text(value: Any, glue: str) -> str:
+    """Text, numbers, true and false as text; an array of them joined; "" for anything else."""
+    if isinstance(value, list):
+        return glue.join(_text(item, glue) for item in value if not isinstance(item, (list, dict)))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (str, int, float)) else ""
+
+
+def _word(value: Any, words: Any) -> tuple[str, Any]:
+    """A word in lower case, and what the map's own words say of it."""
+    word = _text(value, " ").strip().lower()
+    own = words.items() if isinstance(words, dict) else ()
+    return word, next((meaning for name, meaning in own if name.strip().lower() == word), None)
+
+
+def _severity(value: Any, words: Any) -> int | None:
+    word, own = _word(value, words)
+    if _is_severity(own):
+        return int(own)
+    return int(word[0]) if re.fullmatch(r"[0-5](\.0)?", word) else SEVERITY.get(word)
+
+
+def _state(word: str, mapping: Mapping[str, Any]) -> State:
+    """A word that is not known changes no state; without an expression for it everything is a trigger."""
+    if "state" not in mapping:
+        return "triggered"
+    word, own = _word(word, mapping.get("state_words"))
+    return own if own in STATES else STATE.get(word, "note")
+
+
+def _language(word: str) -> str | None:
+    """The language of a tag such as en or en-GB."""
+    match = re.fullmatch(r"([a-z]{2})(?:[-_].*)?", word)
+    return match[1] if match else None
+
+
+def _tags(value: Any) -> Iterator[str]:
+    """Words with commas, an array, or an object's name:value."""
+    if isinstance(value, dict):
+        listed = [f"{name}:{_text(item, ' ')}" for name, item in value.items() if _text(item, " ")]
+    else:
+        listed = [_text(v, " ") for v in value] if isinstance(value, list) else _text(value, ",").split(",")
+    return filter(None, (tag.strip() for tag in listed))
+
+
+def _moment(value: Any) -> int | None:
+    """Milliseconds of an ISO 8601 time, or of a number since the epoch in whatever unit makes sense."""
+    word = _text(value, " ").strip()
+    try:
+        if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", word):
+            return milliseconds(word.replace(" UTC", "+00:00"))
+        number = float(word)
+        return round(number * next((factor for bound, factor in UNITS if number < bound), 1e-6))
+    except (ValueError, OverflowError):
+        return None
+
+
+ADAPTER = Adapter(
+    name="generic",
+    doors=(Door("/hooks/generic/<hook_id>", tolerant(read), signatures.accepted()),),
+    refuse=signatures.refuse,
+    owns=("/hooks/generic",),
+    signed=Signed(
+        verify=verify,
+        may_be_unsigned=True,
+        advice=(
+            "Let your tool send POST with JSON to {url}\n"
+            "and prove itself with the header Authorization: Bearer {secret}\n"
+            "or with basic authentication: any user name, and {secret} as the password.\n"
+            "A hook made with the option signature_header expects the body's hex HMAC-SHA256 there instead."
+        ),
+    ),
+)
