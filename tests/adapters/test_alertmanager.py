@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.alertmanager import ADAPTER
+from adapters.alerts import fingerprint_of
 from adapters.contract import Problem
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
 
@@ -173,6 +174,14 @@ def test_vendor_resolved_and_truncated() -> None:
     assert done[0].incident_key == cut[0].incident_key
     assert done[0].occurred_at == 1_795_234_355_791
     assert [record.subject["truncated_alerts"] for record in cut] == [1]
+
+
+def test_vendor_fingerprints() -> None:
+    """A fingerprint computed of the recorded labels is the one that Alertmanager sent."""
+    for record in sample(ADAPTER, "v4_captured_firing.json"):
+        labels = dict(tag.split(":", 1) for tag in record.tags)
+
+        assert fingerprint_of(labels) == record.external_id
 
 
 def test_vendor_version_3() -> None:
