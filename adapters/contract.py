@@ -348,7 +348,8 @@ class Signed:
     `verify` looks at the raw body and headers; False or any exception is a 401. `new_secret` makes a
     secret when the admin gives none; None means that the vendor's own must be given. `advice` says
     what to paste where at the vendor, with
-    {url}, {secret} and {hook_id} filled in.
+    {url}, {secret}, {hook_id} and {dsn} filled in. `made_as` is what admins call such a hook, when
+    that is not the adapter's name.
     """
 
     verify: Callable[[Inbound, Hook], bool]
@@ -356,6 +357,7 @@ class Signed:
     hook_id: Callable[[Inbound], str | None] = hook_in_path
     new_secret: Callable[[], str] | None = lambda: token_urlsafe(32)
     may_be_unsigned: bool = False
+    made_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

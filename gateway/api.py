@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import adapters
 from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.times import milliseconds
 from gateway.caller import Caller
 from gateway.relabel import change_feedback
-from models import event, feedback
+from gateway.replay import preview
+from models import event, feedback, quarantine
+from models.hook import find_hook
 
 PAGE = 50  # rows when the caller names no limit
 LONGEST_PAGE = 200
@@ -81,6 +84,40 @@ def list_events(caller: Caller, inbound: Inbound) -> Reply:
     return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
 
 
+def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
+    """Deliveries that could not be understood, newest first, with why; those replayed since are left out."""
+    query, faults = inbound.query, list[Fault]()
+    faults += [
+        Fault(name, "Unknown parameter") for name in query if name not in ("source", "limit", "cursor")
+    ]
+    page = _whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
+    if faults:
+        raise invalid(*faults)
+    rows = quarantine.held(
+        caller.workspace_id,
+        caller.project_id,
+        source=query.get("source"),
+        before=query.get("cursor"),
+        limit=page + 1,
+    )
+    shown = [quarantine.document(row) for row in rows[:page]]
+    return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
+
+
+def show_preview(caller: Caller, inbound: Inbound) -> Reply:
+    """What a payload would become, without storing it; with `?hook=ID` as that hook would read it."""
+    adapter = adapters.load().get(inbound.params["source"])
+    if adapter is None:
+        raise Refused(Problem(404, "not_found", "No such source."))
+    hook_id = inbound.query.get("hook")
+    if hook_id is not None:
+        hook = find_hook(hook_id)
+        if hook is None or hook["workspace"] != caller.workspace_id:
+            raise Refused(Problem(404, "not_found", "No such hook."))
+        inbound.options.update(hook["options"])
+    return Reply(200, preview(adapter, inbound))
+
+
 def _mine(caller: Caller, inbound: Inbound) -> dict[str, Any]:
     """The record a path names; another tenant's is answered like one that does not exist."""
     row = feedback.find(caller.workspace_id, caller.project_id, inbound.params["feedback_id"])
@@ -125,4 +162,6 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback/<feedback_id>", show_feedback),
     Endpoint("/gateway/v1/feedback/<feedback_id>", change_feedback, method="PATCH", scope="triage"),
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
+    Endpoint("/gateway/v1/quarantine", list_quarantine),
+    Endpoint("/gateway/v1/preview/<source>", show_preview, method="POST", scope="triage"),
 )

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
-from gateway import api, auth, directory, health, limits, log, triage
+from gateway import api, auth, directory, health, limits, log, triage, vault
 from gateway.config import Config
 from gateway.http import adapter_for, cors_headers, inbound_of, preflight, problem_of, request_id, respond
 from gateway.ingest import ingest
@@ -28,6 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Config.from_env()
     log.configure(config.log_level)
     connect(config.database_url)
+    vault.connect(config.secret_key, config.secret_path)
     limits.connect(config.limits_path, config.rate_limit)
     auth.forget()
     triage.load()

@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
-from adapters.contract import Adapter, Inbound, Problem, Refused
+from adapters.contract import Adapter, Hook, Inbound, Problem, Refused, Signed
+from gateway import vault
 from gateway.caller import Caller
 from gateway.ids import now_ms
 from gateway.keys import digest, is_well_formed
 from models.access import ApiKey, find_key
 from models.base import writing
+from models.hook import find_hook
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 
 
+HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
+
 _known: dict[str, tuple[float, Caller]] = {}
+_hooks: dict[str, tuple[float, dict[str, Any]]] = {}
 _lock = threading.Lock()
 
 
 def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
-    """The caller whose key the request shows.
+    """The caller: the holder of the key the request shows, or the hook whose sender signed it.
 
     Raises Refused: 401 unauthorized (no key, or none that could be read), 401 invalid_key
-    (malformed, unknown, expired or revoked), 403 forbidden (the key lacks the scope).
+    (malformed, unknown, expired or revoked; a signature that does not hold), 403 forbidden (the key
+    lacks the scope).
     """
+    if adapter.signed is not None:
+        return _by_signature(adapter, adapter.signed, inbound)
+    return _by_key(adapter, scope, inbound)
+
+
+def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     key = adapter.key(inbound)
     if key is None:
         raise Refused(Problem(401, "unauthorized", "API key missing or malformed.", headers=CHALLENGE))
@@ -39,10 +52,42 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     return caller
 
 
+def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
+    hook_id = _quietly(signed.hook_id, inbound)
+    row = _look_up_hook(hook_id) if hook_id else None
+    if row is None or row["source"] != adapter.name:
+        raise Refused(Problem(401, "unauthorized", "No such hook.", headers=CHALLENGE))
+    now = inbound.received_at
+    live = [item for item in row["clear"] if item["expires_at"] is None or item["expires_at"] > now]
+    secrets = tuple(item["secret"] for item in live)
+    hook = Hook(row["id"], row["source"], secrets, row["unsigned"], row["options"])
+    if not _quietly(signed.verify, inbound, hook):
+        raise Refused(Problem(401, "invalid_key", "The signature does not hold.", headers=CHALLENGE))
+    inbound.options.update(hook.options)
+    return Caller(
+        key_id=row["id"],
+        workspace_id=row["workspace"],
+        project_id=row["project"],
+        default_project_id=row["project"] or row["default_project_id"],
+        scopes=frozenset({"ingest"}),
+        rate_limit=row["rate_limit"] or HOOK_RATE,
+        expires_at=None,
+    )
+
+
+def _quietly(check: Callable[..., Any], *args: Any) -> Any:
+    """A check whose every exception is a no: attackers choose what it looks at."""
+    try:
+        return check(*args)
+    except Exception:
+        return None
+
+
 def forget() -> None:
     """Empties the memory of keys, as when the database is another one."""
     with _lock:
         _known.clear()
+        _hooks.clear()
 
 
 def _look_up(key: str) -> Caller | None:
@@ -77,3 +122,19 @@ def _note_use(row: dict[str, Any]) -> None:
         return
     with writing():
         ApiKey.update(last_used_at=now).where(ApiKey.id == row["id"]).execute()
+
+
+def _look_up_hook(hook_id: str) -> dict[str, Any] | None:
+    """The hook's row with its secrets in clear, remembered as keys are."""
+    now = time.monotonic()
+    deadline, row = _hooks.get(hook_id, (0.0, {}))
+    if row and now < deadline:
+        return row
+    found = find_hook(hook_id)
+    with _lock:
+        if found is None:
+            _hooks.pop(hook_id, None)
+            return None
+        clear = [{**item, "secret": vault.decrypt(item["secret"])} for item in found["secrets"]]
+        _hooks[hook_id] = (now + REMEMBERED, {**found, "clear": clear})
+        return _hooks[hook_id][1]

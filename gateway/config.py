@@ -25,6 +25,8 @@ class Config:
     bind: str = "127.0.0.1:8000"
     workers: int = 2
     threads: int = 16
+    secret_key: str = ""
+    public_url: str = ""
     rate_limit: str = "100/minute"
     max_body: int = 1_048_576
     cors_origins: str = "*"
@@ -40,6 +42,10 @@ class Config:
         for name in ("workers", "threads", "max_body"):
             if getattr(self, name) < 1:
                 raise BadSetting(f"GATEWAY_{name.upper()}: must be at least 1")
+        if self.secret_key and any(len(word.strip()) < 32 for word in self.secret_key.split(",")):
+            raise BadSetting("GATEWAY_SECRET_KEY: must have at least 32 characters")
+        if self.public_url and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.public_url):
+            raise BadSetting("GATEWAY_PUBLIC_URL: must look like https://feedback.example.com")
         try:
             Rate.parse(self.rate_limit)
         except ValueError as error:
@@ -52,6 +58,16 @@ class Config:
         """Where rate limits are counted on the embedded database: a file of its own beside it."""
         path = sqlite_path(self.database_url)
         return path.with_name(path.stem + ".limits.db")
+
+    @property
+    def secret_path(self) -> Path:
+        """Where the key that encrypts secrets is kept when GATEWAY_SECRET_KEY does not say it."""
+        return sqlite_path(self.database_url).with_name("secret.key")
+
+    @property
+    def url(self) -> str:
+        """The address senders are told, without a slash at its end."""
+        return (self.public_url or f"http://{self.bind}").rstrip("/")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:

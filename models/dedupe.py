@@ -59,8 +59,8 @@ def taken(workspace_id: str, scope: str, key: str) -> dict[str, Any] | None:
     return first(Dedupe.select().where(_is(workspace_id, scope, key)))
 
 
-def point(workspace_id: str, scope: str, key: str, feedback_id: str) -> None:
-    """Says which record a key stands for after all, within the transaction that took it."""
+def point(workspace_id: str, scope: str, key: str, feedback_id: str | None) -> None:
+    """Says which record a key stands for after all (None: no one), within the transaction that took it."""
     database.execute_sql(
         "UPDATE dedupe SET feedback_id = ? WHERE workspace_id = ? AND scope = ? AND key = ?",
         (feedback_id, workspace_id, scope, key),

@@ -142,7 +142,11 @@ def _tell(write: Write, reach: Reach, now: int) -> Stored:
     key = write.dedupe_key or row["id"]
     known = _story(write, now)
     if known is None:
+        if write.dedupe_key is not None and state == "note":
+            _bind(write, None)
         return _create(Write(incident.begun(row, state, key), write.event), reach, now)
+    if write.dedupe_key is not None and state != "note":
+        _bind(write, known["id"])
     changed = incident.merged(known, row, state, key, (*CONTENT, *LABELS))
     kind = incident.event_type(known, changed, state)
     changed = _unless_overruled(known, changed)
@@ -150,6 +154,16 @@ def _tell(write: Write, reach: Reach, now: int) -> Stored:
     if "impact_reasons" in changed or after["occurrences"] != known["occurrences"]:
         changed |= _reached(after, reach)
     return _change(write, known, {**changed, "updated_at": now}, kind)
+
+
+def _bind(write: Write, feedback_id: str | None) -> None:
+    """Says which record a delivery is, for those that edit, take back or vote for it later.
+
+    A note is none, even when the story happens to begin with it: taking it back is no reason to
+    take back the story.
+    """
+    row = write.row
+    dedupe.point(row["workspace_id"], row["source"], write.dedupe_key or "", feedback_id)
 
 
 def _story(write: Write, now: int) -> dict[str, Any] | None:
@@ -254,7 +268,7 @@ def _under(write: Write, key: str) -> dict[str, Any] | None:
 
 
 def _row_of(used: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if used is None else _row(used["feedback_id"])
+    return None if used is None or used["feedback_id"] is None else _row(used["feedback_id"])
 
 
 def _row(feedback_id: str) -> dict[str, Any] | None:

@@ -131,9 +131,9 @@ class Server:
         return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, **options)
 
 
-def run_command(environ: dict[str, str], *words: str) -> dict[str, Any]:
+def run_command(environ: dict[str, str], *words: str, cwd: Path = ROOT) -> dict[str, Any]:
     command = [sys.executable, "-m", "gateway.cli", *words, "--json"]
-    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -94,7 +94,9 @@ def test_has_fixtures_and_a_page(name: str) -> None:
     page = FIXTURES.parent.parent / "docs" / "dialects" / f"{name}.md"
 
     assert any("records" in case for case in cases)
-    assert any("refused" in case or case["records"] == [] for case in cases)
+    turned_away = [case for case in cases if "refused" in case or not case["records"]]
+    kept = [case for case in cases for record in case.get("records", ()) if record.get("unreadable")]
+    assert turned_away or kept
     assert page.read_text().startswith(f"# {name}")
 
 

@@ -48,6 +48,8 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_THREADS", "-1"),
         ("GATEWAY_RATE_LIMIT", "lots"),
         ("GATEWAY_MAX_BODY", "1MB"),
+        ("GATEWAY_SECRET_KEY", "too-short-secret"),
+        ("GATEWAY_PUBLIC_URL", "feedback.example.com"),
         ("GATEWAY_LOG_LEVEL", "loud"),
         ("GATEWAY_RATE_LIMIT_FILE", "/nowhere/at/all"),
     ],

@@ -49,9 +49,9 @@ def test_readme_curl(server: Server, command: str, answer: str) -> None:
 
 
 def test_readme_has_an_example_per_dialect() -> None:
-    """Every dialect has its curl."""
-    for name, adapter in adapters.load().items():
-        assert any(adapter.doors[0].path + " " in command for command, _ in EXAMPLES), name
+    """Each of the four feedback dialects has its curl."""
+    for name in ("flora", "orq", "fluister", "native"):
+        assert any(adapters.load()[name].doors[0].path + " " in command for command, _ in EXAMPLES), name
 
 
 def test_readme_read_example(server: Server) -> None:

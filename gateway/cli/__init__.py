@@ -1,0 +1,88 @@
+"""The command line: `feedback-gateway COMMAND`. --json prints one object on stdout, words go to stderr."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from peewee import OperationalError
+
+import adapters
+from gateway import __version__, setup
+from gateway.cli.common import Failure, command
+from gateway.cli.hook import hook
+from gateway.cli.key import key
+from gateway.cli.project import project
+from gateway.config import BadSetting
+from gateway.replay import replay as replay_one
+from gateway.serve import serve as run_server
+from gateway.triage.commands import evaluate, train, triage
+from models import quarantine
+from models.migrations import migrate as run_migrations
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="feedback-gateway")
+def main() -> None:
+    """One address for every kind of feedback."""
+
+
+@command(main, "init", needs_schema=False)
+@click.option("--workspace", "workspace", default=None, help="Name of the workspace [default: Default].")
+@click.option("--project", "project", default=None, help="Name of its project [default: Default].")
+def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
+    """Create what is absent: schema, workspace, project and one API key, printed once."""
+    made = setup.initialise(workspace, project)
+    if made["key"] is None:
+        return made, f"workspace {made['workspace_id']} exists, nothing created"
+    return made, f"workspace {made['workspace_id']}\nproject   {made['project_id']}\nkey       {made['key']}"
+
+
+@command(main, "migrate", needs_schema=False)
+def migrate() -> tuple[Any, str]:
+    """Apply the migrations that are pending."""
+    applied = run_migrations()
+    return {"applied": applied}, f"applied: {', '.join(applied) or 'nothing, all done before'}"
+
+
+@command(main, "replay")
+@click.argument("quarantine_id", required=False)
+@click.option("--source", default=None, help="Everything held from this source.")
+def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
+    """Send what is held in quarantine through today's adapters: one by its id, or a whole source."""
+    if (quarantine_id is None) == (source is None):
+        raise click.UsageError("give an id or --source")
+    if quarantine_id is not None:
+        row = quarantine.one(quarantine_id)
+        if row is None:
+            raise Failure(f"nothing held as {quarantine_id}")
+        held = [row]
+    else:
+        held = quarantine.held(None, source=source)
+    dialects, results = adapters.load(), []
+    for row in reversed(held):
+        outcome = replay_one(dialects[row["source"]], row)
+        held_still = isinstance(outcome, str)
+        ids = [] if isinstance(outcome, str) else [saved.id for saved in outcome if saved.document]
+        results.append({"id": row["id"], "reason": outcome if held_still else None, "feedback_ids": ids})
+    done = sum(result["reason"] is None for result in results)
+    if quarantine_id is not None and not done:
+        raise Failure(f"{quarantine_id}: {results[0]['reason']}")
+    return {"results": results}, f"replayed {done} of {len(results)}"
+
+
+@main.command()
+@click.option("--bind", default=None, help="HOST:PORT [default: GATEWAY_BIND or 127.0.0.1:8000].")
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes [default: 2].")
+@click.option("--threads", type=click.IntRange(1), default=None, help="Threads per process [default: 16].")
+def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
+    """Run the gateway; SIGTERM lets requests finish and then stops."""
+    given = {"GATEWAY_BIND": bind, "GATEWAY_WORKERS": workers, "GATEWAY_THREADS": threads}
+    try:
+        run_server({name: str(value) for name, value in given.items() if value is not None})
+    except (BadSetting, OperationalError) as error:
+        raise Failure(str(error)) from None
+
+
+for _command in (project, key, hook, triage, train, evaluate):
+    main.add_command(_command)

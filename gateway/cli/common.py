@@ -1,0 +1,91 @@
+"""What every command shares: --json, how failures are told, which workspace is meant."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+from peewee import OperationalError
+
+from adapters.contract import Refused
+from gateway import vault
+from gateway.config import BadSetting, Config
+from gateway.rates import Rate
+from models.access import Project, Workspace
+from models.base import connect, first
+from models.migrations import pending
+
+
+class Failure(click.ClickException):
+    """A command that could not do what it was asked; exit code 1."""
+
+
+def command(
+    group: click.Group, name: str, *, needs_schema: bool = True
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Adds a command with --json whose function returns its result and a line for people."""
+
+    def add(act: Callable[..., tuple[Any, str]]) -> click.Command:
+        @group.command(name, help=act.__doc__)
+        @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+        @functools.wraps(act)
+        def run(as_json: bool, **options: Any) -> None:
+            try:
+                open_database(needs_schema)
+                result, line = act(**options)
+            except BadSetting as error:
+                raise Failure(str(error)) from None
+            except OperationalError as error:
+                raise Failure(f"database: {error}") from None
+            except Refused as refused:
+                raise Failure(refused.problem.message) from None
+            if as_json:
+                click.echo(line, err=True)
+                click.echo(json.dumps(result))
+            else:
+                click.echo(line)
+
+        return run
+
+    return add
+
+
+def open_database(needs_schema: bool) -> None:
+    """Binds the tables to the configured database. Raises Failure when it has no schema."""
+    config = Config.from_env()
+    connect(config.database_url)
+    vault.connect(config.secret_key, config.secret_path)
+    if needs_schema and pending():
+        raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
+
+
+def rate_option(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A checked --rate-limit."""
+    try:
+        return value if value is None else str(Rate.parse(value) and value.strip())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def workspace_of(given: str | None) -> str:
+    """The workspace meant: the given id, or the first one made."""
+    ordered = Workspace.select().order_by(Workspace.id)
+    found = first(ordered.where(Workspace.id == given) if given else ordered)
+    if found is None:
+        raise Failure(
+            f"no workspace {given} here" if given else "nothing here yet: run `feedback-gateway init`"
+        )
+    return str(found["id"])
+
+
+def place_of(workspace: str | None, project_id: str | None) -> tuple[str, str | None]:
+    """The workspace and project meant; the project says which workspace."""
+    if project_id is not None:
+        found = first(Project.select().where(Project.id == project_id))
+        if found is None or workspace not in (None, found["workspace"]):
+            raise Failure(f"no project {project_id} here")
+        workspace = found["workspace"]
+    return workspace_of(workspace), project_id

@@ -1,0 +1,41 @@
+"""`feedback-gateway project`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway import setup
+from gateway.cli.common import command, workspace_of
+from gateway.ids import now_ms
+from models.access import Workspace, list_projects
+
+
+@click.group()
+def project() -> None:
+    """Projects group a workspace's records."""
+
+
+@command(project, "create")
+@click.argument("name")
+@click.option("--workspace", default=None, help="Workspace id [default: the first].")
+def project_create(name: str, workspace: str | None) -> tuple[Any, str]:
+    """Create a project."""
+    workspace_id = workspace_of(workspace)
+    project_id = setup.create_project(workspace_id, name, now_ms())
+    made = {"project_id": project_id, "workspace_id": workspace_id, "name": name}
+    return made, f"project {project_id} ({name})"
+
+
+@command(project, "list")
+@click.option("--workspace", default=None, help="Workspace id [default: all].")
+def project_list(workspace: str | None) -> tuple[Any, str]:
+    """List the projects."""
+    workspaces = [workspace] if workspace else [row.id for row in Workspace.select().order_by(Workspace.id)]
+    shown = [
+        {"project_id": row["id"], "workspace_id": row["workspace"], "name": row["name"]}
+        for workspace_id in workspaces
+        for row in list_projects(workspace_id)[0]
+    ]
+    return {"projects": shown}, "\n".join(f"{row['project_id']}  {row['name']}" for row in shown)

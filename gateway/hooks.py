@@ -1,0 +1,139 @@
+"""Hooks: addresses for senders that sign, made, listed, rotated and ended by the admin."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.contract import Adapter, Signed
+from gateway import vault
+from gateway.ids import now_ms
+from models.base import rows
+from models.hook import HookRow, find_hook
+
+OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
+
+
+class HookError(ValueError):
+    """A hook that cannot be made or changed as asked; the message says why."""
+
+
+def kinds(adapters: Mapping[str, Adapter]) -> dict[str, Adapter]:
+    """What `hook create` can make: adapters that are signed, by the word the admin uses."""
+    return {a.signed.made_as or a.name: a for a in adapters.values() if a.signed is not None}
+
+
+def create_hook(
+    adapter: Adapter,
+    workspace_id: str,
+    project_id: str | None,
+    *,
+    public_url: str,
+    secret: str | None = None,
+    unsigned: bool = False,
+    name: str = "",
+    rate_limit: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Stores a new hook and returns what its sender needs, the secret for the last time. Raises HookError."""
+    signed = _signed(adapter)
+    if unsigned and not signed.may_be_unsigned:
+        raise HookError(f"{adapter.name} proves its origin; --unsigned is for senders that cannot")
+    if secret is None and not unsigned:
+        if signed.new_secret is None:
+            raise HookError(f"{adapter.name} signs with a key of its own: give it with --secret")
+        secret = signed.new_secret()
+    hook_id = f"hk_{secrets.token_hex(16)}"
+    options = dict(options or {})
+    if "<project_number>" in adapter.doors[0].path:
+        options["project_number"] = str(secrets.randbelow(10**9) + 1)
+    HookRow.create(
+        id=hook_id,
+        workspace=workspace_id,
+        project=project_id,
+        source=adapter.name,
+        name=name,
+        secrets=[] if secret is None else [{"secret": vault.encrypt(secret), "expires_at": None}],
+        unsigned=unsigned,
+        options=options,
+        rate_limit=rate_limit,
+        created_at=now_ms(),
+    )
+    return shown(adapter, hook_id, project_id, secret, options, public_url)
+
+
+def rotate_hook(adapter: Adapter, hook_id: str, secret: str | None, public_url: str) -> dict[str, Any]:
+    """Gives a hook a new secret; the old one works for another day. Raises HookError."""
+    signed, row = _signed(adapter), _found(hook_id)
+    if secret is None:
+        if signed.new_secret is None:
+            raise HookError(f"{adapter.name} signs with a key of its own: give it with --secret")
+        secret = signed.new_secret()
+    now = now_ms()
+    older = [{**item, "expires_at": item["expires_at"] or now + OVERLAP} for item in row["secrets"]]
+    live = [item for item in older if item["expires_at"] > now][:1]
+    kept = [{"secret": vault.encrypt(secret), "expires_at": None}, *live]
+    HookRow.update(secrets=kept).where(HookRow.id == hook_id).execute()
+    return shown(adapter, hook_id, row["project"], secret, row["options"], public_url)
+
+
+def delete_hook(hook_id: str) -> None:
+    """Ends a hook; what came through it stays. Raises HookError."""
+    _found(hook_id)
+    HookRow.update(deleted_at=now_ms()).where(HookRow.id == hook_id).execute()
+
+
+def list_hooks() -> list[dict[str, Any]]:
+    """The hooks that are not deleted, without their secrets."""
+    names = ("name", "unsigned", "rate_limit", "created_at")
+    return [
+        {
+            "hook_id": row["id"],
+            "source": row["source"],
+            "workspace_id": row["workspace"],
+            "project_id": row["project"],
+            "live_secrets": len(row["secrets"]),
+            **{name: row[name] for name in names},
+        }
+        for row in rows(HookRow.select().where(HookRow.deleted_at.is_null()).order_by(HookRow.created_at))
+    ]
+
+
+def shown(
+    adapter: Adapter,
+    hook_id: str,
+    project_id: str | None,
+    secret: str | None,
+    options: Mapping[str, Any],
+    public_url: str,
+) -> dict[str, Any]:
+    """What the admin is told: where to point the vendor, with what, and how."""
+    number = options.get("project_number", "")
+    path = adapter.doors[0].path.replace("<hook_id>", hook_id).replace("<project_number>", number)
+    made = {
+        "hook_id": hook_id,
+        "source": adapter.name,
+        "path": path,
+        "url": public_url.rstrip("/") + path,
+        "secret": secret,
+        "project_id": project_id,
+    }
+    if number:
+        at = urlsplit(public_url)
+        made["dsn"] = f"{at.scheme}://{hook_id}@{at.netloc}{at.path.rstrip('/')}/{number}"
+    made["advice"] = _signed(adapter).advice.format(**{"dsn": "", **made})
+    return made
+
+
+def _signed(adapter: Adapter) -> Signed:
+    assert adapter.signed is not None, "only signed adapters have hooks"
+    return adapter.signed
+
+
+def _found(hook_id: str) -> dict[str, Any]:
+    row = find_hook(hook_id)
+    if row is None:
+        raise HookError(f"no hook {hook_id} here")
+    return row

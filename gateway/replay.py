@@ -1,0 +1,75 @@
+"""What a payload would become, and what quarantine becomes with today's adapters."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from adapters.contract import Adapter, Inbound, Record, Refused, Saved
+from gateway import store, triage
+from gateway.caller import Caller
+from gateway.ids import now_ms
+from models.access import Workspace
+from models.base import first, writing
+from models.hook import HookRow
+from models.quarantine import Quarantine
+
+
+def preview(adapter: Adapter, inbound: Inbound) -> dict[str, Any]:
+    """The records and labels a payload would become through the adapter's first door; nothing is stored."""
+    records = _read(adapter, inbound)
+    unreadable = [record.unreadable for record in records if record.unreadable]
+    return {
+        "unreadable": unreadable[0] if unreadable else None,
+        "records": [_shown(record) for record in records if not record.unreadable],
+    }
+
+
+def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
+    """Sends a held delivery through its adapter again: what was stored, or why it still cannot be read."""
+    request = row["request"]
+    hook = first(HookRow.select().where(HookRow.id == row["hook_id"]))
+    inbound = Inbound(
+        request["method"],
+        request["path"],
+        request["headers"],
+        bytes(row["payload"]),
+        params=request["params"],
+        request_id=request["request_id"],
+        received_at=row["received_at"],
+        options=dict(hook["options"]) if hook else {},
+    )
+    records = _read(adapter, inbound)
+    for record in records:
+        if record.unreadable:
+            return record.unreadable
+    workspace = first(Workspace.select().where(Workspace.id == row["workspace_id"]))
+    assert workspace is not None, "a held delivery belongs to a workspace"
+    caller = Caller(
+        key_id=row["hook_id"],
+        workspace_id=row["workspace_id"],
+        project_id=row["project_id"],
+        default_project_id=row["project_id"],
+        scopes=frozenset({"ingest"}),
+        rate_limit=None,
+        expires_at=None,
+    )
+    saved = store.save(caller, adapter, inbound, records, [triage.label(record) for record in records])
+    with writing():
+        Quarantine.update(replayed_at=now_ms()).where(Quarantine.id == row["id"]).execute()
+    return saved
+
+
+def _read(adapter: Adapter, inbound: Inbound) -> list[Record]:
+    door = next((d for d in adapter.doors if d.path.partition("<")[0] in inbound.path), adapter.doors[0])
+    try:
+        return door.read(inbound)
+    except Refused as refused:
+        return [Record(text="", unreadable=refused.problem.message)]
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    label = triage.label(record)
+    said = {name: value for name, value in asdict(record).items() if value not in (None, "", (), {}, False)}
+    labels = asdict(label)
+    return {**said, "labels": {name: labels[name] for name in labels if name != "category_scores"}}

@@ -1,0 +1,26 @@
+"""roadmap: votes of a roadmap tool. Wire format: docs/dialects/roadmap.md."""
+
+from __future__ import annotations
+
+from adapters.contract import Adapter, Door, Inbound, Record, Signed, tolerant
+from adapters.payload import Payload, Text
+from adapters.signatures import accepted, refuse, shows_secret
+
+
+class Vote(Payload):
+    idea = Text(required=True)
+    id = Text(required=True)
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = Vote.of(inbound)
+    return [Record(text=sent["idea"], external_id=sent["id"], dedupe_key=sent["id"])]
+
+
+ADAPTER = Adapter(
+    name="roadmap",
+    doors=(Door("/hooks/roadmap/<hook_id>", tolerant(read), accepted()),),
+    refuse=refuse,
+    signed=Signed(verify=shows_secret, advice="Paste {url} and {secret}."),
+    owns=("/hooks/roadmap",),
+)
