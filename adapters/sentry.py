@@ -46,7 +46,7 @@ ISSUE_STATES: dict[str, State] = {
     "ignored": "suppressed",
 }
 SIGNATURES = ("sentry-hook-signature", "sentry-app-signature")
-MOST_TAGS, TAG_LENGTH = 100, 200
+MOST_TAGS, TAG_LENGTH, LONGEST_KEY = 100, 200, 500
 
 Json = Mapping[str, Any]
 
@@ -218,6 +218,8 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
 
 def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> list[Record]:
     """An event of an issue; `outer` is what the legacy plugin writes around it."""
+    if key is not None and len(key) > LONGEST_KEY:  # of many long rules
+        key = f"{kind}:{_digest(key)}"
     tags = _pairs(list_of(event, "tags"))
     tagged = dict(reversed(tags))  # the first of a name counts
     issue_id, event_id = word_of(outer, "id") or _issue_id(event), word_of(event, "event_id")

@@ -1,0 +1,422 @@
+"""Sentry's SDKs, speaking to this gateway by DSN. Wire format: docs/dialects/sentry_envelope.md."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters import signatures
+from adapters.alerts import moment_of, object_of, objects_of, one_line, present, text_of, url_of, word_of
+from adapters.contract import (
+    Adapter,
+    Author,
+    Door,
+    Fault,
+    Hook,
+    Inbound,
+    Problem,
+    Record,
+    Refused,
+    Reply,
+    Saved,
+    Signed,
+    invalid,
+    tolerant,
+)
+from adapters.payload import Payload, Text, length, type_name
+from adapters.text import first_line
+
+LEVELS = {"fatal": 5, "critical": 5, "error": 4, "warning": 3, "info": 1, "log": 1, "debug": 1}
+MOST_ITEMS, MOST_TAGS, TAG_LENGTH, ID_LENGTH = 100, 100, 200, 64
+DEFAULT = "{{ default }}"  # in a fingerprint: what the event would be grouped by without one
+# A feedback is `feedback` to the JavaScript SDKs and `default` to Python's, an event is `error` to both.
+CATEGORIES = "feedback;default;error"
+SILENCE = 60  # seconds that a client is told to be silent when nobody said for how long
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of an envelope: its header, and its payload as bytes."""
+
+    header: Json
+    payload: bytes
+
+
+class UserReport(Payload):
+    """A user's words on an error, as an item and as the body of the older REST call."""
+
+    event_id = Text(length(least=1), required=True)
+    comments = Text(required=True)
+    name = Text(allow_none=True)
+    email = Text(allow_none=True)
+
+
+def read(inbound: Inbound) -> list[Record]:
+    line, _, rest = inbound.body.partition(b"\n")
+    header = _object(inbound, line, "envelope header")
+    records: list[Record] = []
+    attachments: list[dict[str, Any]] = []
+    try:
+        for item in _items(inbound, rest):
+            if item.header.get("type") == "attachment":
+                attachments.append(_attachment(item))
+            else:
+                records.extend(_read_item(inbound, header, item))
+    except Refused as refused:
+        records.append(_unreadable(refused))
+    readable = [record for record in records if not record.unreadable]
+    kept = [record for record in records if record.unreadable][:1]  # the whole body is held with each
+    return [*_told_apart([_with(record, attachments) for record in readable]), *kept]
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """The envelope's id, which the SDKs do not read; nothing of ours may look like a limit."""
+    try:
+        event_id = _event_id(_object(inbound, inbound.body.partition(b"\n")[0], "envelope header"))
+    except Refused:
+        event_id = ""
+    event_id = event_id or next((str(one.document.get("external_id") or "") for one in saved), "")
+    return Reply(200, {"id": event_id} if event_id else {})
+
+
+def read_report(inbound: Inbound) -> list[Record]:
+    record = _report(inbound, UserReport.of(inbound))
+    return [record] if record.text else []
+
+
+def reply_report(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """The report as Sentry shows a stored one; what could not be read is told why, with a 200 too."""
+    try:
+        sent = UserReport.of(inbound)
+    except Refused as refused:
+        return Reply(200, {"detail": refused.problem.message})
+    created = datetime.fromtimestamp(inbound.received_at / 1000, UTC).isoformat(timespec="milliseconds")
+    shown = {
+        "id": next((str(one.document["id"]) for one in saved if one.document), None),
+        "eventID": sent["event_id"],
+        "event": {"id": None, "eventID": sent["event_id"]},
+        "name": sent.get("name"),
+        "email": sent.get("email"),
+        "comments": sent["comments"],
+        "dateCreated": created.replace("+00:00", "Z"),
+        "user": None,
+        "issue": None,
+    }
+    return Reply(200, shown)
+
+
+def refuse(problem: Problem) -> Reply:
+    """Sentry says 403 to those it does not know; its SDKs stop by X-Sentry-Rate-Limits, in whole seconds."""
+    message = re.sub(r"[^\x20-\x7e]+", " ", problem.message)
+    headers = {**problem.headers, "X-Sentry-Error": one_line(message)}
+    if problem.status == 401:
+        headers.pop("WWW-Authenticate", None)
+    if problem.status == 429:
+        waits = [value for name, value in headers.items() if name.lower() == "retry-after"]
+        seconds = int(waits[0]) if waits and re.fullmatch(r"\d{1,6}", waits[0], re.ASCII) else SILENCE
+        headers["X-Sentry-Rate-Limits"] = f"{seconds}:{CATEGORIES}:key"
+    return Reply(403 if problem.status == 401 else problem.status, {"detail": problem.message}, headers)
+
+
+def key_in(inbound: Inbound) -> str | None:
+    """The DSN's public key, which names the hook; None when there is none or two differ."""
+    scheme, _, shown = inbound.headers.get("authorization", "").strip().partition(" ")
+    scheme, shown = scheme.lower(), shown.strip()
+    keys = set()
+    for header in (inbound.headers.get("x-sentry-auth"), shown if scheme == "sentry" else None):
+        if header is not None:
+            found = re.search(r"\bsentry_key=([^,\s]*)", header)
+            keys.add(found[1] if found else "")
+    if "sentry_key" in inbound.query:
+        keys.add(inbound.query["sentry_key"])
+    if scheme == "dsn":
+        keys.add(_key_of(shown))
+    if "project_number" not in inbound.params:
+        keys |= {shown} if scheme == "bearer" else set()
+    elif dsn := _dsn(inbound):
+        keys.add(_key_of(dsn))
+    return keys.pop() if len(keys) == 1 and re.fullmatch(r"\w{1,200}", min(keys), re.ASCII) else None
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """The key is public; it opens only its own project. The REST call names no number."""
+    number = inbound.params.get("project_number")
+    return number is None or signatures.same(number, str(hook.options["project_number"]))
+
+
+def _items(inbound: Inbound, rest: bytes) -> Iterator[Item]:
+    """The items after an envelope's header: a header line each, and its payload. Raises Refused."""
+    at = count = 0
+    while at < len(rest):
+        end = _line_end(rest, at)
+        line, at = rest[at:end], end + 1
+        if not line.strip():
+            continue
+        if (count := count + 1) > MOST_ITEMS:
+            raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
+        header = _object(inbound, line, f"item {count} header")
+        size = header.get("length")
+        if size is None:  # then the payload is one line
+            end = _line_end(rest, at)
+        elif type(size) is not int or not 0 <= size <= max(0, len(rest) - at):
+            raise invalid(Fault(f"item {count} length", "Expected the number of bytes that follow"))
+        elif rest[at + size : at + size + 1] not in (b"", b"\n"):
+            raise invalid(Fault(f"item {count} length", "Expected a line end after so many bytes"))
+        else:
+            end = at + size
+        yield Item(header, rest[at:end])
+        at = end + 1
+
+
+def _line_end(rest: bytes, at: int) -> int:
+    found = rest.find(b"\n", at)
+    return len(rest) if found < 0 else found
+
+
+def _read_item(inbound: Inbound, header: Json, item: Item) -> list[Record]:
+    """What an item becomes: a record, nothing, or what says that it could not be read."""
+    kind = text_of(item.header, "type")
+    if kind not in READERS:
+        return []
+    try:
+        record = READERS[kind](inbound, header, _object(inbound, item.payload, kind))
+    except Refused as refused:
+        return [_unreadable(refused)]
+    return [record] if record.text else []  # a feedback without words is dropped, as at Sentry
+
+
+def _user_report(inbound: Inbound, header: Json, sent: Json) -> Record:
+    return _report(inbound, UserReport.check(sent))
+
+
+def _event(inbound: Inbound, header: Json, sent: Json) -> Record:
+    """An error or a message, or a feedback: Python has no other way to send one."""
+    read_as = _feedback if object_of(object_of(sent, "contexts"), "feedback") else _alert
+    return read_as(inbound, header, sent)
+
+
+def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
+    feedback = object_of(object_of(sent, "contexts"), "feedback")
+    if not isinstance(feedback.get("message"), str):
+        raise invalid(Fault("contexts.feedback.message", "Expected string"))
+    words, event_id, user = text_of(feedback, "message"), _event_id(header) or _event_id(sent), _user(sent)
+    name, email = word_of(feedback, "name") or user.name, word_of(feedback, "contact_email") or user.email
+    subject = {
+        **_subject(sent, event_id),
+        "url": url_of(feedback, "url") or url_of(object_of(sent, "request"), "url"),
+        "associated_event_id": _event_id(feedback, "associated_event_id"),
+        "replay_id": word_of(feedback, "replay_id"),
+    }
+    return Record(
+        title=first_line(words),
+        text=words,
+        kind="feedback",
+        severity=LEVELS["info"],  # whatever the event's level
+        subject=present(subject),
+        author=Author(user.id, name, email),
+        tags=_tags(sent, source=word_of(feedback, "source")),
+        external_id=event_id or None,
+        occurred_at=_moment(sent.get("timestamp")) or _moment(header.get("sent_at")),
+        dedupe_key=f"feedback:{event_id}" if event_id else None,
+    )
+
+
+def _report(inbound: Inbound, sent: Json) -> Record:
+    words, event_id = sent["comments"].strip(), _event_id(sent)
+    return Record(
+        title=first_line(words),
+        text=words,
+        kind="user_report",
+        severity=LEVELS["info"],
+        subject={"associated_event_id": event_id},
+        author=Author(name=sent.get("name") or None, email=sent.get("email") or None),
+        occurred_at=inbound.received_at,
+        dedupe_key=f"user_report:{event_id}:{_digest(words)}",
+    )
+
+
+def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
+    """An exception or a message that a program sent."""
+    event_id, raised, logged = (
+        _event_id(header) or _event_id(sent),
+        _raised(sent),
+        object_of(sent, "logentry"),
+    )
+    failure = ": ".join(filter(None, (word_of(raised, "type"), word_of(raised, "value"))))
+    message = text_of(sent, "message") or text_of(object_of(sent, "message"), "formatted", "message")
+    message = message or text_of(logged, "formatted", "message")
+    if not (failure or message):
+        raise invalid(Fault("event", "Expected a message or an exception"))
+    culprit = word_of(sent, "culprit", "transaction") or _place(raised)
+    # What tells this story from others: the template of a message, not what was filled in.
+    by_default = [failure, culprit] if failure else [text_of(logged, "message") or message]
+    given = sent.get("fingerprint")
+    parts = [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
+    grouped = [word for part in parts or [DEFAULT] for word in (by_default if part == DEFAULT else [part])]
+    return Record(
+        title=one_line(failure or message),
+        text="\n".join(dict.fromkeys(filter(None, (message, failure)))),
+        type="alert",
+        kind="event",
+        severity=LEVELS.get(word_of(sent, "level") or "error"),
+        subject=present({**_subject(sent, event_id), "culprit": culprit}),
+        author=_user(sent),
+        tags=_tags(sent),
+        external_id=event_id or None,
+        occurred_at=_moment(sent.get("timestamp")) or _moment(header.get("sent_at")),
+        dedupe_key=f"event:{event_id}" if event_id else None,
+        incident_key=f"event:{inbound.params.get('project_number', '')}:{_digest(chr(0).join(grouped))}",
+        state="triggered",
+    )
+
+
+# By type of item; any other (session, transaction, client_report, log, ...) is skipped.
+READERS: dict[str, Callable[[Inbound, Json, Json], Record]] = {
+    "feedback": _feedback,
+    "user_report": _user_report,
+    "event": _event,
+}
+
+
+def _told_apart(records: list[Record]) -> list[Record]:
+    """Records that share the envelope's id get keys of their own, the same ones at every reading."""
+    counted = Counter[str]()
+    for index, record in enumerate(records):
+        if key := record.dedupe_key:
+            counted[key] += 1
+            if counted[key] > 1 and record.kind != "user_report":
+                records[index] = replace(record, dedupe_key=f"{key}:{counted[key]}")
+    return records
+
+
+def _unreadable(refused: Refused) -> Record:
+    return Record(text="", unreadable=refused.problem.message)
+
+
+def _attachment(item: Item) -> dict[str, Any]:
+    header = item.header
+    named = {"name": text_of(header, "filename")[:200], "type": text_of(header, "content_type")[:200]}
+    return {**present(named), "size": len(item.payload)}
+
+
+def _with(record: Record, attachments: list[dict[str, Any]]) -> Record:
+    if record.kind != "feedback" or not attachments:
+        return record
+    return replace(record, subject={**record.subject, "attachments": attachments})
+
+
+def _subject(sent: Json, event_id: str) -> dict[str, Any]:
+    return {
+        "url": url_of(object_of(sent, "request"), "url"),
+        "environment": word_of(sent, "environment"),
+        "release": word_of(sent, "release"),  # some write a number
+        "event_id": event_id,
+    }
+
+
+def _raised(sent: Json) -> Json:
+    """The exception that came last; Sentry's order is that of causes, oldest first."""
+    values = objects_of(object_of(sent, "exception"), "values") or objects_of(sent, "exception")
+    return values[-1] if values else {}
+
+
+def _place(raised: Json) -> str:
+    """Where it was raised: the newest frame, which is the last."""
+    frames = objects_of(object_of(raised, "stacktrace"), "frames")
+    if not frames:
+        return ""
+    place, function = word_of(frames[-1], "module", "filename"), word_of(frames[-1], "function")
+    return " in ".join(filter(None, (place, function)))
+
+
+def _user(sent: Json) -> Author:
+    user = object_of(sent, "user")
+    user_id, name, email = word_of(user, "id"), word_of(user, "username", "name"), word_of(user, "email")
+    return Author(user_id or None, name or None, email or None)
+
+
+def _tags(sent: Json, **more: str) -> tuple[str, ...]:
+    """`name:value` of each tag, which may be an object or an array of pairs, and of what names the sender."""
+    tags = sent.get("tags")
+    items = list(tags.items()) if isinstance(tags, dict) else tags if isinstance(tags, list) else []
+    pairs = [item for item in items if isinstance(item, list | tuple) and len(item) == 2]
+    more = {**more, "platform": word_of(sent, "platform"), "sdk": word_of(object_of(sent, "sdk"), "name")}
+    words = [
+        (key, word_of({"": value}, "")) for key, value in [*pairs, *more.items()] if isinstance(key, str)
+    ]
+    joined = (f"{key}:{word}"[:TAG_LENGTH] for key, word in words if key and word)
+    return tuple(dict.fromkeys(joined))[:MOST_TAGS]
+
+
+def _event_id(sent: Json, name: str = "event_id") -> str:
+    """An event's id as Sentry writes it: without the dashes of a UUID, in lower case."""
+    found = word_of(sent, name).replace("-", "").lower()
+    return found if len(found) <= ID_LENGTH else ""
+
+
+def _moment(value: Any) -> int | None:
+    """An ISO text, or seconds since the epoch, as milliseconds UTC."""
+    if isinstance(value, str):
+        return moment_of(value)
+    if type(value) is int or type(value) is float:
+        return round(value * 1000) if 0 < value < 250_000_000_000 else None
+    return None
+
+
+def _object(inbound: Inbound, line: bytes, what: str) -> Json:
+    """A JSON object within the body. Raises Refused."""
+    try:
+        sent = replace(inbound, body=line, checked={}).json
+    except Refused as refused:
+        raise invalid(Fault(what, refused.problem.message)) from None
+    if not isinstance(sent, dict):
+        raise invalid(Fault(what, f"Expected object, received {type_name(sent)}"))
+    return sent
+
+
+def _dsn(inbound: Inbound) -> str:
+    """The DSN in the envelope's header, if it has one."""
+    try:
+        return text_of(_object(inbound, inbound.body.partition(b"\n")[0], "envelope header"), "dsn")
+    except Refused:
+        return ""
+
+
+def _key_of(dsn: str) -> str:
+    """The user part of a DSN, http://KEY@host/42."""
+    try:
+        return urlsplit(dsn).username or ""
+    except ValueError:
+        return ""
+
+
+def _digest(words: str) -> str:
+    return sha256(words.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+ADVICE = """\
+Give Sentry's SDK this DSN:
+  {dsn}
+Python: sentry_sdk.init(dsn="..."). JavaScript: Sentry.init({{dsn: "..."}}), then Sentry.captureFeedback(...).
+The key in it is public, as every DSN's; limit it by rate, and end it with `hook delete {hook_id}`."""
+
+ADAPTER = Adapter(
+    name="sentry_envelope",
+    source="sentry",
+    doors=(
+        Door("/api/<project_number>/envelope", tolerant(read), reply),
+        Door("/api/0/projects/<org>/<project>/user-feedback", tolerant(read_report), reply_report),
+    ),
+    refuse=refuse,
+    owns=("/api/0",),
+    # A DSN has no secret.
+    signed=Signed(verify=verify, advice=ADVICE, hook_id=key_in, new_secret=lambda: "", made_as="sentry-dsn"),
+)
