@@ -14,6 +14,7 @@ import adapters
 from gateway.cli import main
 from gateway.config import Config
 from tests.conftest import ROOT, Server
+from tests.sources import PAGE, table
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```sh\n(curl .*?)```\n\n```json\n(.*?)\n```", README, re.S)
@@ -101,3 +102,8 @@ def test_links_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_sources_table() -> None:
+    """docs/sources.md shows what every fixture of a signed source becomes today."""
+    assert PAGE.read_text() == table(), "run python -m tests.sources"
