@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, get_args
 
-import jmespath  # type: ignore[import-untyped]
-from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
-from jmespath.functions import Functions  # type: ignore[import-untyped]
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 from adapters import signatures
 from adapters.contract import (

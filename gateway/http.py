@@ -33,6 +33,8 @@ EXPOSED = ", ".join(
         "X-RateLimit-Reset",
         "Idempotent-Replayed",
         "Location",
+        "X-Sentry-Error",
+        "X-Sentry-Rate-Limits",
     )
 )
 ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, X-API-Key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,6 @@ from adapters.contract import Adapter, Inbound, Record, Refused, Saved
 from gateway import store, triage
 from gateway.caller import Caller
 from gateway.ids import now_ms
-from models.access import Workspace
 from models.base import first, writing
 from models.hook import HookRow
 from models.quarantine import Quarantine
@@ -26,7 +26,10 @@ def preview(adapter: Adapter, inbound: Inbound) -> dict[str, Any]:
 
 
 def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
-    """Sends a held delivery through its adapter again: what was stored, or why it still cannot be read."""
+    """Sends a held delivery through its adapter again: what was stored, or why it still cannot be read.
+
+    Parts that can be read are stored; it stays held until all of it can be.
+    """
     request = row["request"]
     hook = first(HookRow.select().where(HookRow.id == row["hook_id"]))
     inbound = Inbound(
@@ -39,12 +42,9 @@ def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
         received_at=row["received_at"],
         options=dict(hook["options"]) if hook else {},
     )
-    records = _read(adapter, inbound)
-    for record in records:
-        if record.unreadable:
-            return record.unreadable
-    workspace = first(Workspace.select().where(Workspace.id == row["workspace_id"]))
-    assert workspace is not None, "a held delivery belongs to a workspace"
+    read = _read(adapter, inbound)
+    records = [record for record in read if not record.unreadable]
+    reasons = [record.unreadable for record in read if record.unreadable]
     caller = Caller(
         key_id=row["hook_id"],
         workspace_id=row["workspace_id"],
@@ -55,17 +55,27 @@ def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
         expires_at=None,
     )
     saved = store.save(caller, adapter, inbound, records, [triage.label(record) for record in records])
+    if reasons:
+        return reasons[0]
     with writing():
         Quarantine.update(replayed_at=now_ms()).where(Quarantine.id == row["id"]).execute()
     return saved
 
 
 def _read(adapter: Adapter, inbound: Inbound) -> list[Record]:
-    door = next((d for d in adapter.doors if d.path.partition("<")[0] in inbound.path), adapter.doors[0])
+    """The records of a payload through the door it came by, else through the first one."""
+    came_by = [door for door in adapter.doors if _filled(door.path, inbound.params) == inbound.path]
+    door = (came_by or adapter.doors)[0]
     try:
         return door.read(inbound)
     except Refused as refused:
         return [Record(text="", unreadable=refused.problem.message)]
+
+
+def _filled(path: str, params: Mapping[str, str]) -> str:
+    for name, value in params.items():
+        path = path.replace(f"<{name}>", value)
+    return path
 
 
 def _shown(record: Record) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from models.base import dumps
 from models.feedback import document
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
+KEY_LENGTH = 300  # characters of a dedupe or incident key
 RETRY_AFTER = "2"  # seconds
 SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = intake.Reach(reach.STEPS, reach.WINDOW, reach.raised)
@@ -98,7 +100,7 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "author_email": record.author.email,
         "tags": list(record.tags),
         "status": "open",
-        "incident_key": record.incident_key,
+        "incident_key": bounded(record.incident_key),
         "occurrences": 1,
         "votes": 0,
         "triggers": 0,
@@ -130,12 +132,12 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
     return intake.Write(
         row,
         event,
-        record.dedupe_key,
+        bounded(record.dedupe_key),
         record.replaceable,
         record.retracts,
-        record.votes_for,
+        bounded(record.votes_for),
         record.state,
-        record.joins,
+        bounded(record.joins),
         _held(caller, adapter, inbound, row, record.unreadable) if record.unreadable else None,
     )
 
@@ -163,6 +165,14 @@ def _held(
         "received_at": inbound.received_at,
         "replayed_at": None,
     }
+
+
+def bounded(key: str | None) -> str | None:
+    """A key as it is stored: a long one by its beginning and a digest, since indexes have limits."""
+    if key is None or len(key) <= KEY_LENGTH:
+        return key
+    digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    return f"{key[: KEY_LENGTH - 65]}#{digest}"
 
 
 def shorten(text: str) -> str:
