@@ -124,7 +124,9 @@ def _again(write: Write, reach: Reach, now: int) -> Stored:
     known = _under(write, write.dedupe_key or "")
     if known is None:  # the record was erased, or it never was one; its key stays used
         return Stored("ignored", {})
-    if not write.replaceable or (known["retracted_at"] is None and _same_content(known, write.row)):
+    if not write.replaceable or _older(write.row, known):
+        return Stored("unchanged", known)
+    if known["retracted_at"] is None and _same_content(known, write.row):
         return Stored("unchanged", known)
     return _replace(write, known, reach, now)
 
@@ -255,6 +257,11 @@ def _unless_overruled(known: Mapping[str, Any], changed: Mapping[str, Any]) -> d
     """The changes without the labels that people set."""
     kept = OVERRULABLE & set(known["overruled"] or ())
     return {name: value for name, value in changed.items() if not kept & {name, *RULED_BY.get(name, ())}}
+
+
+def _older(row: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether this is an earlier version that arrives late, as far as its sender says when it was."""
+    return bool(row["occurred_at"] and known["occurred_at"] and row["occurred_at"] < known["occurred_at"])
 
 
 def _same_content(known: Mapping[str, Any], row: Mapping[str, Any]) -> bool:

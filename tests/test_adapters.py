@@ -15,6 +15,7 @@ import pytest
 
 import adapters
 from adapters.contract import Adapter, Door, Inbound, Record, Refused, Reply, Saved
+from tests.conftest import SHARED
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DIALECTS = adapters.load()
@@ -145,6 +146,27 @@ def test_garbage_is_refused_in_dialect(adapter: Adapter, door: Door, body: bytes
     problem = refused.value.problem
     assert problem.status == 400
     assert problem.message in json.dumps(adapter.refuse(problem).body, ensure_ascii=False)
+
+
+@pytest.mark.skipif(not (SHARED / "samples").exists(), reason="no collection of recorded payloads here")
+def test_recorded_payloads() -> None:
+    """Every payload in a collection of recorded ones becomes records, nothing, or a reason; none raises."""
+    outcomes: dict[str, list[str]] = {}
+    for name, adapter in DIALECTS.items():
+        if adapter.signed is None:
+            continue
+        for path in sorted((SHARED / "samples" / name).glob("*.*")):
+            door = adapter.doors[0]
+            records = door.read(
+                Inbound(door.method, door.path, {}, path.read_bytes(), received_at=RECEIVED_AT)
+            )
+            reply = door.reply(Inbound(door.method, door.path, {}, path.read_bytes()), [])
+            kinds = "quarantined" if any(record.unreadable for record in records) else "recorded"
+            outcomes.setdefault(kinds if records else "ignored", []).append(f"{name}/{path.name}")
+
+            assert 200 <= reply.status < 300
+            json.dumps([asdict(record) for record in records])
+    assert len(outcomes["recorded"]) > len(outcomes["ignored"])
 
 
 @pytest.mark.parametrize("adapter", DIALECTS.values(), ids=name_of)

@@ -196,6 +196,44 @@ def test_simultaneous_identical_deliveries(app: Flask, sender_of: Callable[..., 
     assert Feedback.select().count() == len(case["records"]) == Event.select().count()
 
 
+ENVELOPE = b"""{"event_id":"5c0f7a1c8e2f4f7f9d3b6a1e0c9d8b7a"}
+{"type":"feedback"}
+{"contexts":{"feedback":{"message":"The map is upside down","contact_email":"ada@example.test"}}}
+"""
+REPORT = json.dumps(
+    {
+        "event_id": "5c0f7a1c8e2f4f7f9d3b6a1e0c9d8b7a",
+        "name": "Ada",
+        "email": "a@b.test",
+        "comments": "It fell over",
+    }
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/api/{number}/envelope/", ENVELOPE), ("/api/0/projects/org/app/user-feedback/", REPORT)],
+)
+def test_simultaneous_identical_envelopes(app: Flask, tenant: Tenant, path: str, body: bytes) -> None:
+    """32 identical envelopes or reports by DSN at once are one record with one event."""
+    made = hooks.create_hook(
+        SIGNED["sentry_envelope"], tenant.workspace_id, None, public_url="https://gateway.test"
+    )
+    number = HookRow.get().options["project_number"]
+    headers = {"X-Sentry-Auth": f"Sentry sentry_key={made['hook_id']}", "Authorization": f"DSN {made['dsn']}"}
+    start = threading.Barrier(32)
+
+    def deliver() -> int:
+        start.wait(30)
+        return app.test_client().post(path.format(number=number), data=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(32) as pool:
+        statuses = [delivery.result() for delivery in [pool.submit(deliver) for _ in range(32)]]
+
+    assert set(statuses) == {200}
+    assert (Feedback.select().count(), Event.select().count()) == (1, 1)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b'{"a": 1}', b"[" * 100_000])
 def test_what_cannot_be_read_is_kept(sender_of: Callable[..., Sender], name: str, body: bytes) -> None:

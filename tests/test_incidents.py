@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -15,7 +17,9 @@ from adapters.signatures import refuse
 from gateway import auth, store, triage
 from gateway.caller import Caller
 from models import Dedupe, Event, Feedback
+from models.incident import RANKS, STATUS
 from tests.conftest import Tenant
+from tests.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
 
 HOUR = 3_600_000
 START = 1_795_000_000_000
@@ -103,6 +107,54 @@ def test_any_order_and_doubles(tenant: Tenant, order: list[Record], upto: int) -
     assert arrived == story(tenant)
 
 
+def stories(name: str) -> list[list[Record]]:
+    """The stories that a source's fixtures tell in at least two deliveries."""
+    adapter, told = DIALECTS[name], dict[str, dict[str, Record]]()
+    for path in sorted((FIXTURES / name).glob("*.json")):
+        case = json.loads(path.read_text())
+        if not any(record.get("incident_key") for record in case.get("records", [])):
+            continue
+        inbound = inbound_of(case["request"])
+        for record in door_of(adapter, inbound).read(inbound):
+            if record.incident_key and record.dedupe_key and not (record.replaceable or record.retracts):
+                told.setdefault(record.incident_key, {}).setdefault(record.dedupe_key, record)
+    return [list(deliveries.values())[:5] for deliveries in told.values() if len(deliveries) > 1]
+
+
+TOLD = [(name, number) for name in sorted(DIALECTS) for number in range(len(stories(name)))]
+
+
+def test_sources_tell_stories() -> None:
+    """Every source of alerts, CI runs or threads has a story of several deliveries among its fixtures."""
+    assert {name for name, _ in TOLD} >= {
+        "alertmanager",
+        "datadog",
+        "github",
+        "gitlab",
+        "grafana",
+        "pagerduty",
+        "sentry",
+        "slack",
+    }
+
+
+@pytest.mark.parametrize(("name", "number"), TOLD)
+def test_sources_in_any_order(tenant: Tenant, name: str, number: int) -> None:
+    """A source's own deliveries of one story end in one record in the same state, in every order."""
+    deliveries, ends = stories(name)[number], []
+    for order in permutations(deliveries):
+        clear()
+        for record in [*order, order[0]]:
+            deliver(tenant, record, DIALECTS[name])
+        ends.append(story(tenant))
+
+    assert all(end == ends[0] for end in ends)
+    newest = max(
+        deliveries, key=lambda r: (r.state != "note", r.occurred_at or START, RANKS[r.state or "note"])
+    )
+    assert ends[0]["status"] == STATUS[newest.state or "note"]
+
+
 def test_same_delivery_again(tenant: Tenant) -> None:
     """A delivery that was seen changes nothing and adds no event."""
     deliver(tenant, LIFE[0])
@@ -166,6 +218,17 @@ def test_a_root_that_arrives_after_its_replies(tenant: Tenant) -> None:
 
     assert outcomes == ["updated", "updated", "ignored", "retracted"]
     assert (story(tenant)["text"], story(tenant)["votes"]) == ("The lamp is fine", 1)
+
+
+def test_a_late_earlier_version(tenant: Tenant) -> None:
+    """An edit that arrives after a newer one changes nothing."""
+    first = Record("One", dedupe_key="m", replaceable=True, occurred_at=START)
+    third = replace(first, text="Three", occurred_at=START + 2)
+    second = replace(first, text="Two", occurred_at=START + 1)
+    outcomes = [deliver(tenant, record).outcome for record in (first, third, second)]
+
+    assert outcomes == ["created", "updated", "unchanged"]
+    assert story(tenant)["text"] == "Three"
 
 
 def test_votes(tenant: Tenant) -> None:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import click
-from adapters.generic import check_map
 
 import adapters
 from adapters.contract import Adapter
+from adapters.generic import check_map
 from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks
 from gateway.cli.common import Failure, command, place_of, rate_option
@@ -135,4 +135,5 @@ def _mapping(file: Any) -> dict[str, Any]:
 
 def _told(made: dict[str, Any]) -> str:
     facts = [f"{name:8}{made[name]}" for name in ("hook_id", "url", "dsn", "secret") if made.get(name)]
-    return "\n".join([*facts, "", made["advice"], "The secret cannot be shown again."])
+    kept = ["", "Keep the secret: it cannot be shown again."] if made["secret"] else []
+    return "\n".join([*facts, "", made["advice"], *kept])
