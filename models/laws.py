@@ -53,11 +53,16 @@ RULED_BY = {
     "sentiment_score": ("sentiment",),
     "impact_origin": ("impact",),
 }
-_COUNTED = 200  # newest records with the same words that are looked at, so that a flood costs no more
+_COUNTED = 100  # newest records with the same words that are looked at, so that a flood costs no more
 _SAME = (
-    "SELECT id, COALESCE(author_id, author_email, id), impact_origin, impact_reasons FROM feedback "
-    "WHERE workspace_id = ? AND fingerprint = ? AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
+    "FROM feedback WHERE workspace_id = ? AND fingerprint = ? AND received_at >= ? "
+    "ORDER BY received_at DESC LIMIT ?"
 )
+_REPORTERS = (
+    "SELECT COUNT(DISTINCT who), MAX(who = ?) FROM "
+    f"(SELECT COALESCE(author_id, author_email, id) AS who {_SAME}) AS same"
+)
+_REPORTED = f"SELECT id, impact_origin, impact_reasons {_SAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +231,14 @@ def _change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kin
 
 def _joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
     """A new row with the reach that the same words from others give it, which it gives them in turn."""
-    since = now - reach.window
-    same = database.execute_sql(_SAME, (row["workspace_id"], row["fingerprint"], since, _COUNTED)).fetchall()
-    if not same:
-        return row
+    same = (row["workspace_id"], row["fingerprint"], now - reach.window, _COUNTED)
     who = row["author_id"] or row["author_email"] or row["id"]
-    before = {reporter for _, reporter, *_ in same}
-    reports = len({who, *before})
-    if reports > len(before) and reports in reach.steps:
-        for feedback_id, _, origin, reasons in same:
+    before, known = database.execute_sql(_REPORTERS, (who, *same)).fetchone()
+    if not before:
+        return row
+    reports = before if known else before + 1
+    if reports > before and reports in reach.steps:
+        for feedback_id, origin, reasons in database.execute_sql(_REPORTED, same).fetchall():
             changed = _raised(origin, reach.raised(json.loads(reasons), reports))
             Feedback.update({**changed, "updated_at": now}).where(Feedback.id == feedback_id).execute()
     return {**row, **_raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))}

@@ -55,7 +55,8 @@ def test_the_line_fits_a_screen() -> None:
 )
 def test_query_budget(app: Flask, call: Call, headers: dict[str, str], queries: int) -> None:
     """With a known key one POST asks the database this often and no more."""
-    call("POST", POST[0], json=POST[1])
+    for _ in range(2):  # the second reporter of the same words raises the first; a third raises nobody
+        call("POST", POST[0], json=POST[1])
     with count_queries() as counted:
         call("POST", POST[0], json=POST[1], headers=headers)
 
