@@ -20,7 +20,7 @@ import pytest
 
 from gateway.keys import make_key
 from tests.clients.lossy import Lossy, losing
-from tests.conftest import ROOT, Server, Tenant
+from tests.conftest import ROOT, Server, Tenant, run_command
 
 HERE = Path(__file__).parent
 CACHE = ROOT / ".venv" / "clients"
@@ -163,6 +163,12 @@ def _fluister_driver(node: Path) -> Iterator[Driver]:
         yield driver
 
 
+@pytest.fixture(name="sentry_driver", scope="session")
+def _sentry_driver(node: Path) -> Iterator[Driver]:
+    with driving(["node", node / "sentry.mjs"]) as driver:
+        yield driver
+
+
 @pytest.fixture(name="old_orq_driver", scope="session")
 def _old_orq_driver() -> Iterator[Driver]:
     """orq-ai-sdk 4.2.18, the way the products that never updated still run it."""
@@ -173,6 +179,18 @@ def _old_orq_driver() -> Iterator[Driver]:
             run(folder / "bin" / "pip", "install", "--disable-pip-version-check", "-q", wanted)
     with driving([CACHE / "orq-4.2.18" / "bin" / "python", HERE / "orq_4_2.py"]) as driver:
         yield driver
+
+
+def new_hook(server: Server, source: str, *options: str, at: str = "") -> dict[str, Any]:
+    """What `hook create` prints for a gateway that its senders know under the address `at`."""
+    environ = {**server.environ, "GATEWAY_PUBLIC_URL": at or server.url}
+    return run_command(environ, "hook", "create", source, *options)
+
+
+def severity_of(record: Mapping[str, Any]) -> int:
+    """The points that a record's severity adds to its impact: what its sender said, if it said any."""
+    (points,) = [reason["points"] for reason in record["impact_reasons"] if reason["part"] == "severity"]
+    return int(points)
 
 
 class Inbox:
