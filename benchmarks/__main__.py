@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("intake", "triage")
+HERE = Path(__file__).parent
+TOOLS = {"__init__", "__main__", "load", "floor"}
 
 
 def main(names: list[str]) -> None:
-    """Each benchmark's table, printed and, when all were run, kept in RESULTS.md."""
-    head = (
-        f"# Results\n\nPython {platform.python_version()}, {platform.machine()}. Compare ratios, not seconds."
-    )
-    parts = [head, *(importlib.import_module(f"benchmarks.{name}").report() for name in names or ALL)]
-    text = "\n\n".join(parts) + "\n"
-    print(text)
+    """Each benchmark in a process of its own; what all of them print is kept in RESULTS.md."""
+    known = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in TOOLS)
+    machine = f"Python {platform.python_version()}, {platform.machine()}"
+    parts = [f"# Results\n\n{machine}. Compare ratios, not seconds."]
+    for name in names or known:
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True)
+        parts.append(f"## {name}\n\n`python -m benchmarks.{name}`\n\n```\n{done.stdout.rstrip()}\n```")
+        print(parts[-1], flush=True)
     if not names:
-        (Path(__file__).parent / "RESULTS.md").write_text(text)
+        (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":

@@ -80,27 +80,23 @@ def measure(workers: int) -> dict[str, dict[int, Run]]:
     return runs
 
 
-def report() -> str:
-    """The table for RESULTS.md."""
-    lines = [
-        "## Intake: one durable POST against a bare Flask view",
-        "",
-        f"`python -m benchmarks intake`: {REQUESTS} posts of a 40-word text each; closed loop, client "
-        "and server on the same cores.",
-        "",
-        "| workers | connections | floor /s | gateway /s | ratio | floor CPU ms | gateway CPU ms | ratio "
-        "| gateway p50 ms | p99 ms | resident MB |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+def main() -> None:
+    """Prints a line for each number of workers and connections."""
+    print(f"{REQUESTS} posts of a 40-word text each; closed loop, client and server on the same cores.\n")
+    print("workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | p50 ms p99 ms | MB")
     for workers in (1, 2):
         runs = measure(workers)
         for connections in CONNECTIONS:
             floor, gateway = runs["floor"][connections], runs["gateway"][connections]
             assert gateway.statuses == {201: REQUESTS}, gateway.statuses
-            lines.append(
-                f"| {workers} | {connections} | {floor.rate:.0f} | {gateway.rate:.0f} "
-                f"| {gateway.rate / floor.rate:.2f} | {floor.cpu_ms:.2f} | {gateway.cpu_ms:.2f} "
-                f"| {gateway.cpu_ms / floor.cpu_ms:.2f} | {gateway.percentile(50):.1f} "
-                f"| {gateway.percentile(99):.1f} | {gateway.resident / 1e6:.0f} |"
+            print(
+                f"{workers:7} {connections:5} | {floor.rate:7.0f} {gateway.rate:9.0f} "
+                f"{gateway.rate / floor.rate:5.2f} | {floor.cpu_ms:8.2f} {gateway.cpu_ms:10.2f} "
+                f"{gateway.cpu_ms / floor.cpu_ms:5.2f}       | {gateway.percentile(50):6.1f} "
+                f"{gateway.percentile(99):6.1f} | {gateway.resident / 1e6:.0f}",
+                flush=True,
             )
-    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
