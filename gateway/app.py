@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from flask import Flask, Response, request
 from peewee import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
@@ -47,6 +47,7 @@ class _Routes:
         self.origins = frozenset(config.cors_origins.replace(",", " ").split())
         self.adapters = dialects
         self.methods: dict[str, set[str]] = defaultdict(set)
+        self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
 
     def add(self) -> None:
         for adapter in self.adapters.values():
@@ -78,14 +79,17 @@ class _Routes:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`."""
 
         def view(**params: str) -> Response:
-            inbound = inbound_of(request, adapter, params, self.limit)
+            headers: dict[str, str] = {}
             try:
-                return respond(act(inbound), inbound.answer_headers)
+                inbound = inbound_of(request, adapter, params, self.limit)
+                headers = inbound.answer_headers
+                return respond(act(inbound), headers)
             except Refused as refused:
-                return self._refuse(adapter, refused.problem, inbound.answer_headers)
+                return self._refuse(adapter, refused.problem, headers)
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
+            self.told_by[f"{method} {rule}"] = adapter
             self.app.add_url_rule(
                 rule,
                 f"{method} {rule}",
@@ -122,8 +126,8 @@ class _Routes:
     def _failed(self, error: Exception) -> Response:
         """Whatever was raised outside a dialect's own refusals, told in the dialect of the path."""
         adapter = adapter_for(request.path, self.adapters)
-        if isinstance(error, Refused):
-            return self._refuse(adapter, error.problem)
+        if isinstance(error, MethodNotAllowed):
+            adapter = self._told_by(error.valid_methods or ()) or adapter
         if isinstance(error, HTTPException):
             return self._refuse(adapter, problem_of(error))
         if isinstance(error, OperationalError | sqlite3.OperationalError):  # peewee's, or that of the limits
@@ -133,6 +137,12 @@ class _Routes:
             return self._refuse(adapter, busy)
         log.failure("unexpected exception", request_id(request))
         return self._refuse(adapter, Problem(500, "internal", "An unknown error occurred."))
+
+    def _told_by(self, methods: Iterable[str]) -> Adapter | None:
+        """Whose route this path is with another method."""
+        urls = self.app.url_map.bind("")
+        endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
+        return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
 
     def _finish(self, response: Response) -> Response:
         response.headers["request-id"] = request_id(request)

@@ -136,4 +136,6 @@ def _mapping(file: Any) -> dict[str, Any]:
 def _told(made: dict[str, Any]) -> str:
     facts = [f"{name:8}{made[name]}" for name in ("hook_id", "url", "dsn", "secret") if made.get(name)]
     kept = ["", "Keep the secret: it cannot be shown again."] if made["secret"] else []
+    if not Config.from_env().public_url:
+        kept.append("Senders elsewhere need GATEWAY_PUBLIC_URL: the address above is that of GATEWAY_BIND.")
     return "\n".join([*facts, "", made["advice"], *kept])
