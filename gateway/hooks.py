@@ -114,7 +114,7 @@ def shown(
     path = adapter.doors[0].path.replace("<hook_id>", hook_id).replace("<project_number>", number)
     made = {
         "hook_id": hook_id,
-        "source": adapter.name,
+        "source": _signed(adapter).made_as or adapter.name,
         "path": path,
         "url": public_url.rstrip("/") + path,
         "secret": secret,
