@@ -13,11 +13,13 @@ from typing import cast
 from adapters.contract import Labels, Record
 from gateway.triage import impact
 from gateway.triage.areas import DEFAULT_AREAS, Area
+from gateway.triage.explain import Explanation
+from gateway.triage.explain import explain as explain_text
 from gateway.triage.model import SHIPPED, Model, ModelError
 from gateway.triage.text import read
 from gateway.triage.verdict import decide_category, decide_language, decide_sentiment
 
-__all__ = ["DEFAULT_AREAS", "Area", "ModelError", "label", "load", "version"]
+__all__ = ["DEFAULT_AREAS", "Area", "Explanation", "ModelError", "explain", "label", "load", "version"]
 
 _model: Model | None = None
 
@@ -43,11 +45,11 @@ def label(record: Record, reports: int = 1, area_rules: Sequence[Area] = DEFAULT
     model = _loaded()
     text = read(words_of(record))
     scores = model.score(text)
-    category, confidence, by_category, declared = decide_category(record, text, scores, model.classes)
-    sentiment, score, sentiment_declared = decide_sentiment(record, text, scores, model.classes)
+    category, confidence, by_category, declared = decide_category(record, text, scores)
+    sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
     words = " ".join(text.tokens)
     reasons = (
-        impact.severity(record, category, words),
+        impact.severity(record, category, words, scores.severe),
         impact.mood(sentiment, score, words),
         impact.reach(reports, words),
         impact.area(record, words, area_rules),
@@ -65,6 +67,19 @@ def label(record: Record, reports: int = 1, area_rules: Sequence[Area] = DEFAULT
         impact_reasons=reasons,
         model_version=model.version,
     )
+
+
+def explain(record: Record) -> Explanation:
+    """The words and signals that speak for and against the predicted category and sentiment of `record`.
+
+    What the sender declared needs no words: the explanation is of what the models alone would say.
+    """
+    model = _loaded()
+    text = read(words_of(record))
+    scores = model.score(text)
+    category = max(scores.category, key=scores.category.__getitem__)
+    sentiment = max(scores.sentiment, key=scores.sentiment.__getitem__)
+    return explain_text(model, text, scores, category, sentiment)
 
 
 def words_of(record: Record) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
 @click.command("triage")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--page", help="The page the texts are about, such as /login.")
+@click.option("--explain", is_flag=True, help="Show the words and signals that decided.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per text on one line.")
-def triage(texts: tuple[str, ...], page: str | None, as_json: bool) -> None:
+def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: bool) -> None:
     """Labels each TEXT, or each line of standard input."""
     lines: Iterable[str] = texts or (line.rstrip("\r\n") for line in sys.stdin)
     try:
@@ -34,8 +36,14 @@ def triage(texts: tuple[str, ...], page: str | None, as_json: bool) -> None:
     for text in lines:
         if not text.strip():
             continue
-        labels = triage_package.label(Record(text=text, subject={"page": page} if page else {}))
-        click.echo(json.dumps(_shown(text, labels), ensure_ascii=False) if as_json else _line(text, labels))
+        record = Record(text=text, subject={"page": page} if page else {})
+        labels = triage_package.label(record)
+        why = triage_package.explain(record) if explain else None
+        if as_json:
+            explanation = {"explanation": asdict(why)} if why else {}
+            click.echo(json.dumps(_shown(text, labels) | explanation, ensure_ascii=False))
+        else:
+            click.echo(_line(text, labels) + (_because(why) if why else ""))
 
 
 @click.command("train")
@@ -45,7 +53,7 @@ def triage(texts: tuple[str, ...], page: str | None, as_json: bool) -> None:
 )
 def train(data: Path, out: Path) -> None:
     """Trains the models on the CSV files of a directory and writes model.npz and model.json."""
-    from gateway.triage.training.train import digests, export
+    from gateway.triage.training.export import digests, export
     from gateway.triage.training.train import train as fit
 
     try:
@@ -61,14 +69,15 @@ def train(data: Path, out: Path) -> None:
 @click.option(
     "--model", "directory", type=DIRECTORY, help="Directory of the model instead of the shipped one."
 )
+@click.option("--refit", is_flag=True, help="Also fit models without a set or fold, and score those.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def evaluate(data: Path, directory: Path | None, as_json: bool) -> None:
+def evaluate(data: Path, directory: Path | None, refit: bool, as_json: bool) -> None:
     """Scores a model on the parts of the data it was never trained on."""
     from gateway.triage.training.evaluate import evaluate as judge
     from gateway.triage.training.evaluate import table
 
     try:
-        result = judge(data, directory, _say)
+        result = judge(data, directory, _say, refit)
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
@@ -94,6 +103,14 @@ def _shown(text: str, labels: Labels) -> dict[str, Any]:
             for reason in labels.impact_reasons
         ],
     }
+
+
+def _because(why: triage_package.Explanation) -> str:
+    """The weights behind a category and a sentiment, one line each."""
+    lines = ""
+    for name, weights in (("category", why.category), ("sentiment", why.sentiment)):
+        lines += f"\n    {name}: " + ", ".join(f"{part.name} {part.weight:+.2f}" for part in weights)
+    return lines
 
 
 def _line(text: str, labels: Labels) -> str:

@@ -84,6 +84,16 @@ def word_names(tokens: list[str]) -> set[str]:
     return names
 
 
+def title_names(text: Text) -> set[str]:
+    """The word features of the first line, named apart."""
+    return {"t:" + name for name in word_names(text.tokens[: text.first])}
+
+
+def body_names(text: Text) -> set[str]:
+    """The word features of all but the first line, named apart."""
+    return {"b:" + name for name in word_names(text.tokens[text.first :])}
+
+
 def subword_key(name: str) -> int:
     """The 32-bit key of a character n-gram, apart from the words."""
     return key("~" + name)

@@ -19,6 +19,8 @@ from gateway.triage.areas import DEFAULT_AREAS, Area
 from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
 
 MOST_SEVERITY = 5
+SEVERE_ODDS = 0.85
+MINOR_ODDS = 0.15
 
 
 _BASE: dict[Category, tuple[int, str]] = {
@@ -30,8 +32,11 @@ _BASE: dict[Category, tuple[int, str]] = {
 }
 
 
-def severity(record: Record, category: Category, words: str) -> Reason:
-    """0..5: what the sender declared, else by category and, of bugs, by the words."""
+def severity(record: Record, category: Category, words: str, severe: float = 0.5) -> Reason:
+    """0..5: what the sender declared, else by category and, of bugs, by the words.
+
+    `severe` is the model's probability that a bug is severe; it decides where no words do.
+    """
     if record.severity is not None:
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
@@ -42,6 +47,10 @@ def severity(record: Record, category: Category, words: str) -> Reason:
             if found and (category == "bug" or points > 3):
                 points = points if category == "bug" else 2
                 return Reason("severity", points, f'{why}, {meaning}: "{found[0]}"')
+    if category == "bug" and severe >= SEVERE_ODDS:
+        return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
+    if category == "bug" and severe <= MINOR_ODDS:
+        return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
     return Reason("severity", base, why)
 
 

@@ -1,7 +1,7 @@
 """The trained models as flat arrays, and the scores of one text from them.
 
 A model is two files: `model.npz` (arrays, loaded without pickle) and `model.json` (version, classes,
-origins, scores). The arrays, n features by k outputs:
+origins). The arrays, n features by k outputs:
 
     keys      uint32 [n]     CRC-32 of the feature names, words first, then sub-words
     idf       float16 [w]    weights of the word features
@@ -10,6 +10,11 @@ origins, scores). The arrays, n features by k outputs:
     signals   float32 [s, k] coefficients of features.SIGNALS
     bias      float32 [k]
     lexicon_keys, lexicon_values   uint32 [l], int8 [l] (127 is 1.0)
+    issue_*   keys, idf, weights, scale and bias of the expert on issue reports
+
+The outputs are the heads of `classes` in the card: category, sentiment, language, severity, `domain` (what
+kind of text it is) and a sentiment expert for each kind of technical talk. Experts are mixed by the domain's
+probabilities.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -26,15 +32,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.triage import features
+from gateway.triage.arrays import Floats, restore, softmax, unit_part, unit_parts
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.text import Text
+from gateway.triage.text import LONG_CHARS, Text
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
 CACHED_WORDS = 20_000
+LEAST_SHARE = 0.03  # of a domain, below which its expert is not asked
 BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile)
-
-Floats = NDArray[np.float32]
 
 
 class ModelError(Exception):
@@ -43,26 +49,14 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the models say of one text: probabilities by class, in the order of `Model.classes`."""
+    """What the models say of one text: probabilities by class; `severe` is that of a severe bug."""
 
-    language: str | None
+    language: str
     language_probability: float
-    category: list[float]
-    sentiment: list[float]
-
-
-def quantise(values: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Coefficients as int8 with one scale per column; the square root keeps small ones apart."""
-    scale: Floats = np.maximum(np.abs(values).max(axis=0), 1e-9).astype(np.float32)
-    codes: Floats = np.round(np.sign(values) * np.sqrt(np.abs(values) / scale) * 127)
-    return codes.astype(np.int8), scale
-
-
-def restore(codes: NDArray[np.int8], scale: Floats) -> Floats:
-    """The coefficients that `quantise` packed, near enough."""
-    ratios = codes.astype(np.float32) / 127
-    result: Floats = (np.sign(ratios) * ratios * ratios * scale).astype(np.float32)
-    return result
+    category: dict[str, float]
+    sentiment: dict[str, float]
+    domain: dict[str, float]
+    severe: float
 
 
 class _Cache:
@@ -89,10 +83,10 @@ class Model:
         self.version: str = card["version"]
         self.classes: dict[str, list[str]] = card["classes"]
         self.temperature: dict[str, float] = card["temperature"]
-        self._heads: dict[str, tuple[int, int]] = {}
+        self.heads: dict[str, tuple[int, int]] = {}
         start = 0
         for name, classes in self.classes.items():
-            self._heads[name] = (start, start + len(classes))
+            self.heads[name] = (start, start + len(classes))
             start += len(classes)
         idf = arrays["idf"].astype(np.float32)
         weights = restore(arrays["weights"], arrays["scale"])
@@ -105,10 +99,11 @@ class Model:
         self._idf: list[float] = idf.tolist()
         self._unknown_idf = float(idf.max())
         self._signals = arrays["signals"]
-        self._bias = arrays["bias"]
+        self.bias = arrays["bias"]
         values = (arrays["lexicon_values"].astype(np.float32) / 127).tolist()
         self.lexicon = Lexicon(dict(zip(arrays["lexicon_keys"].tolist(), values, strict=True)))
         self._cache = _Cache(CACHED_WORDS, start)
+        self.issue = IssueExpert(arrays, card["issue_classes"])
 
     @classmethod
     def load(cls, directory: Path = SHIPPED) -> Model:
@@ -126,43 +121,62 @@ class Model:
             raise
         except FileNotFoundError as error:
             raise ModelError(f"no triage model: {error.filename} is missing") from None
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
+        except BROKEN as error:
             raise ModelError(f"{directory}: broken triage model: {error}") from None
 
     def score(self, text: Text, language: str | None = None) -> Scores:
         """Every probability for one text; `language` overrides the detected one."""
-        sparse = self._bias + self._word_part(text.tokens) + self._subword_part(text.tokens)
-        spoken, certainty = language, 1.0
-        if language is None:
-            start, end = self._heads["language"]
-            odds = softmax(sparse[start:end].tolist(), self.temperature["language"])
-            certainty = max(odds)
-            spoken = self.classes["language"][odds.index(certainty)]
+        sparse = self.bias + self._word_part(text.tokens) + self._subword_part(text.tokens)
+        odds = self._chances("language", sparse.tolist())
+        spoken = language or max(odds, key=odds.__getitem__)
         signals = features.signals(text, self.lexicon.valence_in(spoken))
-        total: list[float] = (sparse + np.array(signals, np.float32) @ self._signals).tolist()
-        start, end = self._heads["category"]
-        category = softmax(total[start:end], self.temperature["category"])
-        start, end = self._heads["sentiment"]
-        sentiment = softmax(total[start:end], self.temperature["sentiment"])
-        return Scores(spoken, certainty, category, sentiment)
+        outputs: list[float] = (sparse + np.array(signals, np.float32) @ self._signals).tolist()
+        domain = self._chances("domain", outputs)
+        category = self._chances("category", outputs)
+        issue = domain["issue"]
+        if self.reads_as_issue(text, issue):
+            expert = self.issue.chances(text)
+            share = 1.0 if issue > 0.5 else issue
+            category = {name: (1 - share) * p + share * expert.get(name, 0.0) for name, p in category.items()}
+        sentiment = self._mixed_sentiment(domain, outputs)
+        severe = self._chances("severity", outputs)["severe"]
+        return Scores(spoken, odds.get(spoken, 1.0), category, sentiment, domain, severe)
+
+    @staticmethod
+    def reads_as_issue(text: Text, share: float) -> bool:
+        """Whether the expert on issue reports is asked: never about one short line."""
+        return share > LEAST_SHARE and (text.lines > 1 or text.raw_length > LONG_CHARS)
+
+    def parts(self, text: Text, language: str) -> Iterator[tuple[str, Floats]]:
+        """What each word, pair, sub-words of a word and signal adds to the outputs, beside the bias."""
+        yield from unit_parts(self._words, self._word_rows, {n: n for n in features.word_names(text.tokens)})
+        words = {word: self.subword_row(word) for word in features.subword_words(text.tokens)}
+        length = math.sqrt(sum(idf * idf for idf, _ in words.values()))
+        for word, (_, row) in words.items():
+            yield word, row / length
+        signals = features.signals(text, self.lexicon.valence_in(language))
+        for name, value, row in zip(features.SIGNALS, signals, self._signals, strict=True):
+            yield f"({name.replace('_', ' ')})", row * np.float32(value)
+
+    def _chances(self, head: str, outputs: list[float]) -> dict[str, float]:
+        start, end = self.heads[head]
+        return dict(zip(self.classes[head], softmax(outputs[start:end], self.temperature[head]), strict=True))
+
+    def _mixed_sentiment(self, domain: dict[str, float], outputs: list[float]) -> dict[str, float]:
+        """The experts' sentiments, weighted by how likely the text is of their kind."""
+        mixed = dict.fromkeys(self.classes["sentiment"], 0.0)
+        left = 1.0
+        for name, share in domain.items():
+            if f"sentiment_{name}" in self.heads and share > LEAST_SHARE:
+                left -= share
+                for mood, chance in self._chances(f"sentiment_{name}", outputs).items():
+                    mixed[mood] += share * chance
+        for mood, chance in self._chances("sentiment", outputs).items():
+            mixed[mood] += left * chance
+        return mixed
 
     def _word_part(self, tokens: list[str]) -> Floats | float:
-        find = self._word_rows.get
-        found = {find(features.key(name)) for name in features.word_names(tokens)}
-        found.discard(None)
-        if not found:
-            return 0.0
-        total = self._words.take(list(found), axis=0).sum(axis=0)  # type: ignore[arg-type]
-        part: Floats = total[:-1] / math.sqrt(total[-1])
-        return part
+        return unit_part(self._words, self._word_rows, features.word_names(tokens))
 
     def _subword_part(self, tokens: list[str]) -> Floats | float:
         cache = self._cache
@@ -204,12 +218,28 @@ class Model:
         return idf, part
 
 
-def softmax(values: list[float], temperature: float) -> list[float]:
-    """Probabilities from scores; a temperature above 1 makes them less sure."""
-    highest = max(values)
-    powers = [math.exp((value - highest) / temperature) for value in values]
-    total = sum(powers)
-    return [power / total for power in powers]
+class IssueExpert:
+    """Bug, feature or question of an issue report, from its first line and the rest apart."""
+
+    def __init__(self, arrays: dict[str, NDArray[Any]], classes: list[str]) -> None:
+        self.classes = classes
+        idf = arrays["issue_idf"].astype(np.float32)
+        weights = restore(arrays["issue_weights"], arrays["issue_scale"])
+        self._table = np.hstack([weights * idf[:, None], (idf**2)[:, None]])
+        self._rows = {name: index for index, name in enumerate(arrays["issue_keys"].tolist())}
+        self.bias = arrays["issue_bias"]
+
+    def chances(self, text: Text) -> dict[str, float]:
+        outputs = self.bias + self._part(features.title_names(text)) + self._part(features.body_names(text))
+        return dict(zip(self.classes, softmax(outputs.tolist(), 1.0), strict=True))
+
+    def parts(self, text: Text) -> Iterator[tuple[str, Floats]]:
+        """What each word of title and body adds to the outputs, sub-words not read."""
+        for names in (features.title_names(text), features.body_names(text)):
+            yield from unit_parts(self._table, self._rows, {name: name[2:] for name in names})
+
+    def _part(self, names: set[str]) -> Floats | float:
+        return unit_part(self._table, self._rows, names)
 
 
 def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:
@@ -223,6 +253,13 @@ def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:
         "signals": (len(features.SIGNALS), outputs),
         "bias": (outputs,),
         "lexicon_values": (len(arrays["lexicon_keys"]),),
+    }
+    issues, answers = len(arrays["issue_keys"]), len(card["issue_classes"])
+    shapes |= {
+        "issue_idf": (issues,),
+        "issue_weights": (issues, answers),
+        "issue_scale": (answers,),
+        "issue_bias": (answers,),
     }
     wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
     kinds = {"keys": "uint32", "idf": "float16", "weights": "int8"}

@@ -6,7 +6,6 @@ middle: a low confidence is better than a wild guess.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 from adapters.contract import CATEGORIES, Category, Record, Sentiment
@@ -37,14 +36,16 @@ KINDS: dict[str, Category] = {
 KIND_ODDS = 12.0
 ALERT_ODDS = 6.0
 FEW_WORDS = 3
+NO_WORDS = 0.2
+CLEAR = 0.25  # a declared score nearer to zero is neutral
 SURE_LANGUAGE = 0.45
 
 
 def decide_category(
-    record: Record, text: Text, scores: Scores, classes: Mapping[str, list[str]]
+    record: Record, text: Text, scores: Scores
 ) -> tuple[Category, float, dict[str, float], bool]:
     """The category, its confidence, the probability of each category, and whether it was declared."""
-    odds = dict(zip(classes["category"], scores.category, strict=True))
+    odds = dict(scores.category)
     kind = KINDS.get((record.kind or "").strip().lower().replace("-", "_").replace(" ", "_"))
     if kind:
         odds[kind] *= KIND_ODDS
@@ -56,22 +57,24 @@ def decide_category(
     by_category: dict[str, float] = {name: round(shares[name], 4) for name in CATEGORIES}
     if record.category is not None:
         return record.category, 1.0, by_category, True
-    if not any(token[0].isalpha() for token in text.tokens) and not kind:
+    if knowledge <= NO_WORDS and not kind and text.script == "latin":
         by_category = _wordless(text)
     best = max(by_category, key=lambda name: by_category[name])
     return cast(Category, best), by_category[best], by_category, False
 
 
-def decide_sentiment(
-    record: Record, text: Text, scores: Scores, classes: Mapping[str, list[str]]
-) -> tuple[Sentiment, float, bool]:
+def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentiment, float, bool]:
     """The sentiment, its score -1..1, and whether it was declared."""
-    chances = dict(zip(classes["sentiment"], scores.sentiment, strict=True))
+    chances = scores.sentiment
     if record.sentiment is not None:
         declared = record.sentiment_score
         if declared is None:
             declared = {"positive": 0.6, "neutral": 0.0, "negative": -0.6}[record.sentiment]
         return record.sentiment, declared, True
+    if record.sentiment_score is not None:
+        declared = record.sentiment_score
+        sign: Sentiment = "positive" if declared >= CLEAR else "negative" if declared <= -CLEAR else "neutral"
+        return sign, declared, True
     if not any(token[0].isalpha() for token in text.tokens):
         return "neutral", 0.0, False
     score = round(chances["positive"] - chances["negative"], 4)
@@ -95,13 +98,14 @@ def evidence(text: Text) -> float:
     if text.script != "latin":
         return 0.3
     words = sum(1 for token in text.tokens if token[0].isalpha() and not token.startswith("xx"))
-    faces = "xxsmile" in text.tokens or "xxsad" in text.tokens
-    if words >= FEW_WORDS:
-        return 1.0
-    return (0.2, 0.75, 0.9)[words] if words or not faces else 0.5
+    return 1.0 if words >= FEW_WORDS else (NO_WORDS, 0.75, 0.9)[words]
 
 
 def _wordless(text: Text) -> dict[str, float]:
-    """Of marks and faces alone: `?` asks, the rest says nothing in particular."""
-    best: Category = "question" if text.tokens and text.tokens[0][0] == "?" else "other"
+    """Of marks and faces alone: `?` asks, a smile praises, the rest says nothing in particular."""
+    best: Category = "other"
+    if text.tokens and text.tokens[0][0] == "?":
+        best = "question"
+    elif "xxsmile" in text.tokens and "xxsad" not in text.tokens:
+        best = "praise"
     return {name: 0.4 if name == best else 0.15 for name in CATEGORIES}

@@ -10,11 +10,11 @@ import pytest
 from adapters.contract import CATEGORIES, Record
 from gateway import triage
 
-SENTENCES = Path(__file__).parent / "fixtures" / "sentences.csv"
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
-def sentences() -> list[dict[str, str]]:
-    with SENTENCES.open(encoding="utf-8", newline="") as file:
+def sentences(name: str = "sentences.csv") -> list[dict[str, str]]:
+    with (FIXTURES / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -42,6 +42,15 @@ def test_languages_are_told_apart() -> None:
         row["text"] for row in rows if triage.label(Record(text=row["text"])).language != row["language"]
     ]
     assert len(wrong) <= len(rows) // 20, wrong
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_other_languages_are_mostly_right(language: str) -> None:
+    """Twelve sentences each: at least nine get their category, ten their language."""
+    rows = [row for row in sentences("more_languages.csv") if row["language"] == language]
+    labels = [triage.label(Record(text=row["text"])) for row in rows]
+    assert sum(found.category == row["category"] for found, row in zip(labels, rows, strict=True)) >= 9
+    assert sum(found.language == language for found in labels) >= 10
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from adapters.contract import Record
 from gateway import triage
-from gateway.triage.model import SHIPPED, Model, ModelError, quantise, restore
+from gateway.triage.arrays import quantise, restore
+from gateway.triage.model import SHIPPED, Model, ModelError
 
 
 def copy_of_shipped(directory: Path) -> Path:

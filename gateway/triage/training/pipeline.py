@@ -22,6 +22,7 @@ from gateway.triage.text import Text
 
 SIGNAL_SCALE = 1.0
 SUBWORD_SCALE = 1.0
+LEAST_SCALE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ def _word_keys(sample: Sample) -> list[int]:
     return [_key(name) for name in features.word_names(sample.text.tokens)]
 
 
+def _title_keys(sample: Sample) -> list[int]:
+    return [_key(name) for name in features.title_names(sample.text)]
+
+
+def _body_keys(sample: Sample) -> list[int]:
+    return [_key(name) for name in features.body_names(sample.text)]
+
+
+ANALYSERS = {"all": _word_keys, "title": _title_keys, "body": _body_keys}
+
+
 def _subword_words(sample: Sample) -> list[str]:
     return features.subword_words(sample.text.tokens)
 
@@ -48,13 +60,14 @@ def _subword_words(sample: Sample) -> list[str]:
 class Words(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Sets of words, pairs and negated words as TF-IDF vectors of unit length; the vocabulary is hashed."""
 
-    def __init__(self, min_df: int = 3, max_features: int = 110_000) -> None:
+    def __init__(self, min_df: int = 3, max_features: int = 110_000, part: str = "all") -> None:
         self.min_df = min_df
         self.max_features = max_features
+        self.part = part
 
     def fit(self, samples: Sequence[Sample], y: object = None) -> Words:
         self.counts_ = CountVectorizer(
-            analyzer=_word_keys,
+            analyzer=ANALYSERS[self.part],
             binary=True,
             min_df=self.min_df,
             max_features=self.max_features,
@@ -158,12 +171,69 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return sp.hstack([*blocks, self.signals_.transform(samples)], format="csr")
 
 
-def fit_linear(matrix: Any, labels: Sequence[str], weights: Any, c: float, balanced: bool = True) -> Any:
-    """A logistic regression; `balanced` scales the weights so that all classes weigh the same together."""
-    y = np.asarray(labels)
-    w = np.asarray(weights, np.float64)
-    if balanced:
-        _, inverse = np.unique(y, return_inverse=True)
-        totals = np.bincount(inverse, w)
-        w = w * (totals.mean() / totals)[inverse]
-    return LogisticRegression(C=c, max_iter=300, tol=2e-3).fit(matrix, y, sample_weight=w)
+class IssueFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """First line and rest of an issue report apart, each as a unit vector of its words."""
+
+    def fit(self, samples: Sequence[Sample], y: object = None) -> IssueFeatures:
+        self.titles_ = Words(1, 40_000, "title").fit(samples)
+        self.bodies_ = Words(2, 60_000, "body").fit(samples)
+        return self
+
+    def transform(self, samples: Sequence[Sample]) -> Any:
+        return sp.hstack([self.titles_.transform(samples), self.bodies_.transform(samples)], format="csr")
+
+
+class Linear:
+    """A logistic regression on features that are scaled by how much their presence says of the classes.
+
+    The scale (Wang and Manning 2012, "Baselines and bigrams") is a constant per feature, so scaled features
+    and plain coefficients give the same as plain features and scaled coefficients: serving needs only those.
+    """
+
+    def __init__(self, c: float, balanced: bool = True, dense: int = 0) -> None:
+        self.c = c
+        self.balanced = balanced
+        self.dense = dense  # how many columns at the end are numbers, not words
+
+    def fit(self, matrix: Any, labels: Sequence[str], weights: Sequence[float]) -> Linear:
+        y = np.asarray(labels)
+        w = np.asarray(weights, np.float64)
+        if self.balanced:  # all classes weigh the same together
+            _, inverse = np.unique(y, return_inverse=True)
+            totals = np.bincount(inverse, w)
+            w = w * (totals.mean() / totals)[inverse]
+        self.scale = informativeness(matrix, y, w, self.dense)
+        self.model = LogisticRegression(C=self.c, max_iter=300, tol=2e-3)
+        self.model.fit(matrix @ sp.diags(self.scale), y, sample_weight=w)
+        return self
+
+    @property
+    def classes_(self) -> Any:
+        return self.model.classes_
+
+    @property
+    def coef_(self) -> Any:
+        """One row per class, also when there are two."""
+        coef = self.model.coef_ * self.scale
+        return np.vstack([-coef / 2, coef / 2]) if len(self.classes_) == 2 else coef
+
+    @property
+    def intercept_(self) -> Any:
+        bias = self.model.intercept_
+        return np.array([-bias[0] / 2, bias[0] / 2]) if len(self.classes_) == 2 else bias
+
+    def decision_function(self, matrix: Any) -> Any:
+        return matrix @ self.coef_.T + self.intercept_
+
+
+def informativeness(matrix: Any, y: Any, w: Any, dense: int) -> Any:
+    """One factor per feature, 1 on average: a floor, and the largest log-count ratio of any class."""
+    present = (matrix[:, : matrix.shape[1] - dense] > 0).astype(np.float32)
+    every = np.asarray(present.T @ w) + 2.0
+    ratios = np.zeros(present.shape[1])
+    for label in np.unique(y):
+        inside = np.asarray(present.T @ np.where(y == label, w, 0.0)) + 1.0
+        outside = every - inside
+        ratios = np.maximum(ratios, np.abs(np.log((inside / inside.sum()) / (outside / outside.sum()))))
+    scale = LEAST_SCALE + (1 - LEAST_SCALE) * ratios / ratios.mean()
+    return np.concatenate([scale, np.ones(dense)])

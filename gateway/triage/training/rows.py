@@ -34,8 +34,9 @@ class Row:
     weight: float = 1.0
     split: str = ""
     stars: str = ""
+    repository: str = ""
+    document: str = ""
     title: str = ""
-    group: str = ""
 
 
 def read(path: Path) -> list[Row]:
@@ -50,7 +51,8 @@ def read(path: Path) -> list[Row]:
                 split=row.get("split") or row.get("fold") or "",
                 stars=row.get("stars") or "",
                 title=row.get("title") or "",
-                group=row.get("repo") or row.get("doc") or "",
+                repository=row.get("repo") or "",
+                document=row.get("doc") or "",
             )
             for row in csv.DictReader(file)
             if row["text"]
@@ -63,8 +65,13 @@ def fingerprint(text: str) -> int:
 
 
 def held_out(row: Row) -> bool:
-    """Whether a row belongs to the tenth of its pool that no model is trained on."""
-    return fingerprint(row.group or row.text) % HOLD_OUT == 0
+    """Whether a row belongs to the tenth of its pool that no model is trained on.
+
+    Sets with an official test split are judged on that, and give all other rows to the training.
+    """
+    if row.split in ("train", "val"):
+        return False
+    return fingerprint(row.document or row.text) % HOLD_OUT == 0
 
 
 def _named(rows: Iterable[Row], source: str, weight: float = 1.0) -> list[Row]:
@@ -77,24 +84,22 @@ def _title_only(row: Row) -> Row:
 
 
 def category_sets(data: Path) -> dict[str, list[Row]]:
-    """The labelled category sets by name, training parts only, every label one of the five."""
+    """The app-review sets with categories, by name, every label one of the five."""
     maalej = read(data / "cat_maalej.csv")
     gplay = [row for row in read(data / "cat_gplay8000.csv") if row.label in ("bug", "feature")]
     scalabrino = [row for row in read(data / "cat_scalabrino_rq1.csv") if row.label != "usability"]
-    vscode = read(data / "cat_vscode_kong.csv")
-    nlbse = [row for row in read(data / "cat_nlbse24.csv") if row.split == "train"]
     return {
-        "maalej": _named(maalej, "maalej"),
-        "scalabrino_rq1": _named(scalabrino, "scalabrino_rq1"),
-        "vu_appstore": _named(read(data / "cat_vu_appstore.csv"), "vu_appstore", 0.5),
-        "gplay8000": _named(gplay, "gplay8000", 0.7),
-        "vscode_titles": _named((_title_only(row) for row in vscode), "vscode_titles", 0.6),
-        "nlbse_titles": _named((_title_only(row) for row in nlbse), "nlbse_titles", 0.8),
+        "maalej": _named(maalej, "maalej", 2.0),
+        "scalabrino_rq1": _named(scalabrino, "scalabrino_rq1", 2.0),
+        "vu_appstore": _named(read(data / "cat_vu_appstore.csv"), "vu_appstore", 1.0),
+        "gplay8000": _named(gplay, "gplay8000", 1.4),
     }
 
 
 def weak_category_sets(data: Path) -> dict[str, list[Row]]:
-    """Rows whose category follows from another label: what short praise and questions look like."""
+    """Titles of issues, and rows whose category follows from another label (what short praise looks like)."""
+    vscode = read(data / "cat_vscode_kong.csv")
+    nlbse = [row for row in read(data / "cat_nlbse24.csv") if row.split == "train"]
     android = [row for row in read(data / "sent_android_apps.csv") if row.label == "positive"]
     praise = [replace(row, label="praise") for row in _some(android, 2000)]
     asked = [
@@ -108,16 +113,29 @@ def weak_category_sets(data: Path) -> dict[str, list[Row]]:
     ]
     jira = [row for row in read(data / "sent_se_jira.csv") if row.label == "neutral" and "?" not in row.text]
     tweets = [row for row in read(data / "sent_umsab.csv") if row.split == "train" and row.label == "neutral"]
-    bugs = [
-        row for row in read(data / "sev_bugzilla_titles.csv") if row.label in ("critical", "major", "blocker")
+    severe = ("critical", "major", "blocker")
+    titles = [row for row in read(data / "sev_bugzilla_titles.csv") if row.label in severe]
+    bugs = [replace(row, label="bug") for row in _some(titles, 1500)]
+    # Of other languages there are more tweets than anything else; many would make every sentence "other".
+    tweets = [row for row in tweets if row.language == "en"] + [
+        row for name in ("de", "fr", "es") for row in _some([r for r in tweets if r.language == name], 150)
     ]
     other = [replace(row, label="other") for row in (*_some(jira, 1000), *tweets)]
     return {
+        "vscode_titles": _named((_title_only(row) for row in vscode), "vscode_titles", 0.6),
+        "nlbse_titles": _named((_title_only(row) for row in nlbse), "nlbse_titles", 0.8),
         "weak_praise": _named(praise, "weak_praise", 0.4),
         "weak_question": _named(asked, "weak_question", 0.8),
         "weak_other": _named(other, "weak_other", 0.5),
-        "weak_bug": _named(_some(bugs, 1500), "weak_bug", 0.4),
+        "weak_bug": _named(bugs, "weak_bug", 0.4),
     }
+
+
+def issue_rows(data: Path) -> list[Row]:
+    """Whole issue reports: bug, feature or question."""
+    nlbse = [row for row in read(data / "cat_nlbse24.csv") if row.split == "train"]
+    vscode = read(data / "cat_vscode_kong.csv")
+    return [*_named(nlbse, "nlbse"), *_named(vscode, "vscode", 0.1)]
 
 
 def sentiment_sets(data: Path) -> dict[str, list[Row]]:
