@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import adapters
-from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.contract import (
+    CATEGORIES,
+    SENTIMENTS,
+    Fault,
+    Inbound,
+    Problem,
+    Record,
+    Refused,
+    Reply,
+    invalid,
+)
+from gateway import triage
 from adapters.times import milliseconds
 from gateway.caller import Caller
 from gateway.relabel import change_feedback
@@ -68,8 +79,17 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
-    """One record."""
-    return Reply(200, feedback.document(_mine(caller, inbound)))
+    """One record; with `?explain=1` also the words and signals that decided its category and sentiment."""
+    row, query = _mine(caller, inbound), inbound.query
+    faults = [Fault(name, "Unknown parameter") for name in query if name != "explain"]
+    if query.get("explain", "0") not in ("0", "1"):
+        faults.append(Fault("explain", "Must be 0 or 1"))
+    if faults:
+        raise invalid(*faults)
+    shown = feedback.document(row)
+    if query.get("explain") == "1":
+        shown["explanation"] = asdict(triage.explain(_record_of(row)))
+    return Reply(200, shown)
 
 
 def list_events(caller: Caller, inbound: Inbound) -> Reply:
@@ -124,6 +144,21 @@ def _mine(caller: Caller, inbound: Inbound) -> dict[str, Any]:
     if row is None:
         raise Refused(Problem(404, "not_found", "No such feedback."))
     return row
+
+
+def _record_of(row: dict[str, Any]) -> Record:
+    """A stored row as triage read it; what people set does not count as declared."""
+    declared = {name: row[name] for name in ("category", "sentiment") if row[f"{name}_origin"] == "declared"}
+    return Record(
+        text=row["text"],
+        title=row["title"],
+        type=row["type"],
+        kind=row["kind"],
+        language=row["language"],
+        subject=row["subject"],
+        tags=tuple(row["tags"]),
+        **declared,
+    )
 
 
 def _whole(inbound: Inbound, name: str, least: int, most: int, faults: list[Fault]) -> int | None:

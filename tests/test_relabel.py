@@ -116,6 +116,18 @@ def test_overruled_labels_survive_an_update(call: Call) -> None:
     assert updated["sentiment"] == "negative"
 
 
+def test_labels_are_explained_on_request(call: Call, record: Any) -> None:
+    """explain=1 shows the words that weighed for and against the labels; without it nothing is added."""
+    path = f"/gateway/v1/feedback/{record['id']}"
+    explained = call("GET", f"{path}?explain=1").json
+    explanation = explained.pop("explanation")
+
+    assert explained == call("GET", f"{path}?explain=0").json == record
+    assert {"category", "sentiment"} <= set(explanation)
+    assert all(isinstance(part["weight"], float) for part in explanation["category"])
+    assert [call("GET", f"{path}?{query}").status_code for query in ("explain=2", "why=1")] == [400, 400]
+
+
 def test_low_confidence_can_be_listed(call: Call, record: Any) -> None:
     """confidence_below finds the records whose category is a guess."""
     sure = patch(
