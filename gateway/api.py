@@ -19,8 +19,8 @@ from adapters.contract import (
     Reply,
     invalid,
 )
-from gateway import triage
 from adapters.times import milliseconds
+from gateway import triage
 from gateway.caller import Caller
 from gateway.relabel import change_feedback
 from gateway.replay import preview
