@@ -11,7 +11,7 @@ The same functions serve training and serving, so both see the same features.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from zlib import crc32
 
 from gateway.triage.text import Text
@@ -55,7 +55,7 @@ wanneer wie welke kan kun kunnen is zijn weet wie wo wann warum wieso welche kan
 pourquoi quand quel quelle est ou como cual donde cuando por puedo
 """
 ASKING = frozenset(_ASKING.split())
-Valence = Callable[[str], float]
+_NOT, _STOP = crc32(b"not_"), crc32(b".")
 
 
 def key(name: str) -> int:
@@ -99,6 +99,30 @@ def subword_key(name: str) -> int:
     return key("~" + name)
 
 
+def word_keys(tokens: list[str]) -> set[int]:
+    """The keys of `word_names(tokens)`, each checksum continued from the one of the word before it."""
+    keys = set()
+    before = 0
+    negated = 0
+    for token in tokens:
+        name = token.encode("utf-8", "surrogatepass")
+        own = crc32(name)
+        keys.add(own)
+        if before:
+            keys.add(crc32(name, before))
+        before = crc32(b" ", own)
+        if negated:
+            negated -= 1
+            if token == ".":
+                negated = 0
+            else:
+                keys.add(crc32(name, _NOT))
+        if is_negation(token):
+            negated = NEGATION_SPAN
+    keys.discard(_STOP)
+    return keys
+
+
 def is_negation(token: str) -> bool:
     return token in NEGATIONS or token.endswith("n't")
 
@@ -119,14 +143,14 @@ def subword_words(tokens: list[str]) -> list[str]:
     return [word for word in dict.fromkeys(tokens) if word[0].isalpha()][:SUBWORD_WORDS]
 
 
-def signals(text: Text, valence: Valence) -> list[float]:
+def signals(text: Text, valence: Mapping[str, float]) -> list[float]:
     """The numbers beside the words, in the order of SIGNALS, each about 0..1 (polarity -1..1)."""
     good = bad = highest = lowest = last = 0.0
     flipped = happy = sad = exclamations = questions = 0
     span = 0
     tokens = text.tokens
     for token in tokens:
-        value = valence(token)
+        value = valence[token]
         if value:
             if span:
                 value *= -0.7

@@ -16,7 +16,7 @@ from typing import Any
 
 from adapters.contract import Category, Reason, Record, Sentiment
 from gateway.triage.areas import DEFAULT_AREAS, Area
-from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
+from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG, said, whole_words
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85
@@ -43,10 +43,10 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
     base, why = _BASE[category]
     if category in ("bug", "other"):
         for points, meaning, pattern in SEVERE:
-            found = pattern.search(words)
+            found = said(pattern, words)
             if found and (category == "bug" or points > 3):
                 points = points if category == "bug" else 2
-                return Reason("severity", points, f'{why}, {meaning}: "{found[0]}"')
+                return Reason("severity", points, f'{why}, {meaning}: "{found}"')
     if category == "bug" and severe >= SEVERE_ODDS:
         return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
     if category == "bug" and severe <= MINOR_ODDS:
@@ -57,9 +57,9 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
 def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
     """0..3: nothing for positive, 1 for neutral leaning down, 2 for negative, 3 for strongly negative."""
     if sentiment == "negative":
-        found = STRONG.search(words)
+        found = said(STRONG, words)
         if found:
-            return Reason("sentiment", 3, f'negative, in strong words: "{found[0]}"')
+            return Reason("sentiment", 3, f'negative, in strong words: "{found}"')
         return Reason("sentiment", 2, f"negative ({score:+.2f})")
     if sentiment == "neutral" and score <= -0.4:
         return Reason("sentiment", 1, f"neutral, leaning to negative ({score:+.2f})")
@@ -70,11 +70,11 @@ def reach(reports: int, words: str) -> Reason:
     """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many."""
     points = (reports >= 2) + (reports >= 5) + (reports >= 20)
     why = f"reported {reports} times" if reports > 1 else "reported once"
-    everyone, many = EVERYONE.search(words), MANY.search(words)
+    everyone, many = said(EVERYONE, words), said(MANY, words)
     if everyone and points < 3:
-        return Reason("reach", max(points, 2), f'{why}, said to hit all: "{everyone[0]}"')
+        return Reason("reach", max(points, 2), f'{why}, said to hit all: "{everyone}"')
     if many and points < 1:
-        return Reason("reach", 1, f'{why}, said to hit more than one: "{many[0]}"')
+        return Reason("reach", 1, f'{why}, said to hit more than one: "{many}"')
     return Reason("reach", points, why)
 
 
@@ -85,16 +85,18 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
     names = {str(record.subject.get("product") or "").lower(), *(tag.lower() for tag in record.tags)}
     names |= {name.partition(":")[2] for name in names}
     for rule in rules:
+        if rule.points <= best.points:
+            continue
         page = next((page for page in pages if page_in(page, rule.prefixes)), None)
         name = next((name for name in rule.names if name in names), None)
-        if page is not None and rule.points > best.points:
+        if page is not None:
             best = Reason("area", rule.points, f"{rule.name}: page {page[:80]}")
-        elif name is not None and rule.points > best.points:
+        elif name is not None:
             best = Reason("area", rule.points, f"{rule.name}: {name}")
         elif rule.words and rule.points - 1 > best.points:
-            found = _compiled(rule.words).search(words)
+            found = said(whole_words(rule.words), words)
             if found:
-                best = Reason("area", rule.points - 1, f'{rule.name}: "{found[0]}"')
+                best = Reason("area", rule.points - 1, f'{rule.name}: "{found}"')
     return best
 
 
@@ -118,13 +120,3 @@ def _pages(subject: Any) -> Iterable[str]:
         if isinstance(value, str) and value:
             path = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", value[:500].strip().lower())
             yield path if path.startswith("/") else "/" + path
-
-
-_patterns: dict[str, re.Pattern[str]] = {}
-
-
-def _compiled(words: str) -> re.Pattern[str]:
-    pattern = _patterns.get(words)
-    if pattern is None:
-        pattern = _patterns[words] = re.compile(rf"\b(?:{words})\b")
-    return pattern

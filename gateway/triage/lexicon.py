@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from gateway.triage.features import LANGUAGES, key
+
+CACHED_WORDS = 20_000
+
+
+class _Polarity(dict[str, float]):
+    """Polarity by word of one language, filled as words are met."""
+
+    def __init__(self, values: Mapping[int, float], language: str) -> None:
+        super().__init__()
+        self._values = values
+        self._language = language
+
+    def __missing__(self, word: str) -> float:
+        value = self._values.get(Lexicon.key(self._language, word), 0.0)
+        if len(self) < CACHED_WORDS:
+            self[word] = value
+        return value
 
 
 class Lexicon:
@@ -12,16 +29,12 @@ class Lexicon:
 
     def __init__(self, values: Mapping[int, float]) -> None:
         self.values = dict(values)
+        self._by_language = {name: _Polarity(self.values, name) for name in LANGUAGES}
 
     @staticmethod
     def key(language: str, word: str) -> int:
         return key(f"{language}:{word}")
 
-    def valence(self, language: str | None, word: str) -> float:
-        return self.values.get(self.key(language if language in LANGUAGES else "en", word), 0.0)
-
-    def valence_in(self, language: str | None) -> Callable[[str], float]:
-        """The polarity function of one language."""
-        name = language if language in LANGUAGES else "en"
-        values = self.values
-        return lambda word: values.get(key(f"{name}:{word}"), 0.0)
+    def valence_in(self, language: str | None) -> Mapping[str, float]:
+        """The polarity of each word in one language."""
+        return self._by_language[language if language in LANGUAGES else "en"]

@@ -176,7 +176,7 @@ class Model:
         return mixed
 
     def _word_part(self, tokens: list[str]) -> Floats | float:
-        return unit_part(self._words, self._word_rows, features.word_names(tokens))
+        return unit_part(self._words, self._word_rows, features.word_keys(tokens))
 
     def _subword_part(self, tokens: list[str]) -> Floats | float:
         cache = self._cache
@@ -239,7 +239,7 @@ class IssueExpert:
             yield from unit_parts(self._table, self._rows, {name: name[2:] for name in names})
 
     def _part(self, names: set[str]) -> Floats | float:
-        return unit_part(self._table, self._rows, names)
+        return unit_part(self._table, self._rows, {features.key(name) for name in names})
 
 
 def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:

@@ -30,6 +30,8 @@ _TRACE = re.compile(
     re.M,
 )
 _HEX = re.compile(r"\b(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40})\b", re.I)
+_DIGIT = re.compile(r"\d")
+_CAPITAL = re.compile("[A-Z]")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _LONG_RUN = re.compile(r"(\w)\1{2,}")
 _MARKS = re.compile("[\u0300-\u036f\u200b-\u200d\ufe0e\ufe0f]")
@@ -109,10 +111,10 @@ def read(raw: str) -> Text:
         text = _PATH.sub(" xxpath ", text)
     if "@" in text:
         text = _USER.sub(" xxuser ", text)
-    capitals = sum(map(str.isupper, text)) if length < LONG_CHARS else 0
-    shouting = capitals / len(text) if capitals > 8 else 0.0
-    text = _HEX.sub(" xxhex ", text.lower())
-    text = _NUMBER.sub(" 0 ", text)
+    shouting = _shouting(text) if length < LONG_CHARS else 0.0
+    text = text.lower()
+    if _DIGIT.search(text):
+        text = _NUMBER.sub(" 0 ", _HEX.sub(" xxhex ", text))
     text = _LONG_RUN.sub(r"\1\1", text)
     head, _, rest = text.partition("\n")
     if len(head) > FIRST_LINE_CHARS:
@@ -127,6 +129,12 @@ def read(raw: str) -> Text:
     return Text(
         tokens, min(first, len(tokens)), length, lines, markdown, shouting, has_code, has_trace, script
     )
+
+
+def _shouting(text: str) -> float:
+    """The share of capitals, 0 when there are too few to mean anything."""
+    capitals = len(_CAPITAL.findall(text)) if text.isascii() else sum(map(str.isupper, text))
+    return capitals / len(text) if capitals > 8 else 0.0
 
 
 def _script(text: str) -> str:

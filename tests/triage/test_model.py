@@ -14,7 +14,9 @@ import pytest
 from adapters.contract import Record
 from gateway import triage
 from gateway.triage.arrays import quantise, restore
+from gateway.triage.features import key, word_keys, word_names
 from gateway.triage.model import SHIPPED, Model, ModelError
+from gateway.triage.text import read
 
 
 def copy_of_shipped(directory: Path) -> Path:
@@ -73,6 +75,15 @@ def test_packed_numbers_keep_their_order_and_size() -> None:
     restored = restore(*quantise(values))
     assert np.abs(restored - values).max() < 0.03
     assert (np.diff(restored[:, 0]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "the app doesn't work. not good!", "de knop werkt niet, niet mooi :(", "não 登录 ßß"]
+)
+def test_keys_are_those_of_the_names(text: str) -> None:
+    """Checksums continued from the word before are the checksums of the whole names."""
+    tokens = read(text).tokens
+    assert word_keys(tokens) == {key(name) for name in word_names(tokens)}
 
 
 def test_threads_get_the_answers_one_thread_gets() -> None:
