@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from adapters.contract import Record
 from gateway import triage
 from gateway.triage.commands import evaluate, train
+from gateway.triage.training import protocols
 from gateway.triage.training import rows as sources
 from gateway.triage.training.metrics import calibration_error, confusion, macro_f1
 from gateway.triage.training.rows import Row, distinct, fingerprint, held_out
@@ -75,25 +76,48 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_the_commands_train_and_judge_a_model(data: Path, tmp_path: Path) -> None:
-    """Two runs give the same model; it is judged on texts it never saw."""
-    runner = CliRunner()
-    made = [runner.invoke(train, ["--data", str(data), "--out", str(tmp_path / name)]) for name in ("a", "b")]
-    assert [result.exit_code for result in made] == [0, 0], made[0].stderr
-    assert json.loads(made[0].stdout)["version"] == json.loads(made[1].stdout)["version"]
-    assert (tmp_path / "a/model.npz").read_bytes() == (tmp_path / "b/model.npz").read_bytes()
-    shipped = triage.version()
-    try:
-        judged = runner.invoke(evaluate, ["--data", str(data), "--model", str(tmp_path / "a"), "--json"])
-        assert judged.exit_code == 0, judged.stderr
-        scores = json.loads(judged.stdout)
-        assert scores["category"]["nlbse24_test"]["macro_f1"] > 0.5
-        assert set(scores["sentiment"]) >= {"senti4sd_test", "umsab_mean"}
-        assert "calibration_error" in scores["category"]["held_out"]
-        assert triage.label(Record(text="the app crashes")).model_version != shipped
-    finally:
-        triage.load(triage.SHIPPED)
-    assert triage.version() == shipped
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory: Path = tmp_path_factory.mktemp("trained")
+    made = CliRunner().invoke(train, ["--data", str(data), "--out", str(directory)])
+    assert made.exit_code == 0, made.stderr
+    assert json.loads(made.stdout)["out"] == str(directory)
+    return directory
+
+
+@pytest.fixture
+def shipped_again() -> Iterator[str]:
+    """The version of the shipped model, which is in use again afterwards."""
+    version = triage.version()
+    yield version
+    triage.load(triage.SHIPPED)
+    assert triage.version() == version
+
+
+def test_a_trained_model_is_judged_on_texts_it_never_saw(
+    data: Path, trained: Path, shipped_again: str
+) -> None:
+    judged = CliRunner().invoke(evaluate, ["--data", str(data), "--model", str(trained), "--json"])
+    assert judged.exit_code == 0, judged.stderr
+    scores = json.loads(judged.stdout)
+    assert scores["category"]["nlbse24_test"]["macro_f1"] > 0.5
+    assert set(scores["sentiment"]) >= {"senti4sd_test", "umsab_mean"}
+    assert "calibration_error" in scores["category"]["held_out"]
+    assert triage.label(Record(text="the app crashes")).model_version != shipped_again
+
+
+@pytest.mark.long
+def test_the_same_data_give_the_same_model(data: Path, trained: Path, tmp_path: Path) -> None:
+    CliRunner().invoke(train, ["--data", str(data), "--out", str(tmp_path)])
+    for name in ("model.npz", "model.json"):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+@pytest.mark.long
+def test_sets_and_folds_are_scored_by_models_of_their_own(data: Path) -> None:
+    left_out = protocols.leave_one_set_out(data, print)
+    assert set(left_out) == {*CATEGORY, "mean"}
+    assert set(protocols.official_folds(data, print)) == {"se_github", "se_jira"}
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:

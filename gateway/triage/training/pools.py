@@ -114,13 +114,14 @@ def expert_rows(rows: list[Row], domain: str) -> list[Row]:
     return chosen
 
 
+def domain_row(row: Row) -> Row:
+    """A row labelled with the domain of its source."""
+    return replace(row, label=DOMAINS[row.source], weight=DOMAIN_WEIGHTS.get(row.source, 1.0))
+
+
 def _domains(sentiment: list[Row], general: list[Row], issues: list[Row]) -> list[Row]:
     """Texts labelled with where they come from: one of DOMAINS, `issue`, or `general`."""
-    rows = [
-        replace(row, label=DOMAINS[row.source], weight=DOMAIN_WEIGHTS.get(row.source, 1.0))
-        for row in sentiment
-        if row.source in DOMAINS
-    ]
+    rows = [domain_row(row) for row in sentiment if row.source in DOMAINS]
     others = [row for row in sentiment if row.source not in DOMAINS and row.source != "se_codereview"]
     apart = (*DOMAINS, "seeds", "weak_praise", "weak_question", "weak_other", "weak_bug")
     apart += ("vscode_titles", "nlbse_titles")

@@ -15,8 +15,8 @@ import numpy as np
 from gateway.triage.features import SIGNALS
 from gateway.triage.training import metrics
 from gateway.triage.training import rows as sources
-from gateway.triage.training.pipeline import Features
-from gateway.triage.training.pools import DOMAINS, TECHNICAL, expert_rows, read_pools
+from gateway.triage.training.pipeline import Features, Linear
+from gateway.triage.training.pools import DOMAINS, TECHNICAL, domain_row, expert_rows, read_pools
 from gateway.triage.training.rows import Row
 from gateway.triage.training.train import HEADS, fit_head, fit_linear, read_lexicon, samples
 
@@ -65,6 +65,7 @@ def official_folds(data: Path, say: Say) -> dict[str, Any]:
     steady = [row for row in steady if row.language == "en"]  # not the translated copies
     elsewhere = [row for row in pools.train["domain"] if row.source not in FOLDED]
     folds = sorted({row.split for rows in sets.values() for row in rows})
+    bank = _Bank(everything, [*steady, *elsewhere, *(row for rows in sets.values() for row in rows)])
     truth: dict[str, list[str]] = {name: [] for name in sets}
     answers: dict[str, list[str]] = {name: [] for name in sets}
     for fold in folds:
@@ -72,24 +73,29 @@ def official_folds(data: Path, say: Say) -> dict[str, Any]:
         seen = {name: [row for row in rows if row.split != fold] for name, rows in sets.items()}
         asked = {name: [row for row in rows if row.split == fold] for name, rows in sets.items()}
         technical = steady + [row for rows in seen.values() for row in rows]
-        heads = {
-            name: _fit(f"sentiment_{name}", everything, expert_rows(technical, name)) for name in TECHNICAL
-        }
+        heads = {name: bank.fit(f"sentiment_{name}", expert_rows(technical, name)) for name in TECHNICAL}
         heads["tweet"] = tweets
-        known = [_as(row, FOLDED[name]) for name, rows in seen.items() for row in rows]
-        domains = _fit("domain", everything, elsewhere + known)
+        known = [domain_row(row) for rows in seen.values() for row in rows]
+        domains = bank.fit("domain", elsewhere + known)
         for name, rows in asked.items():
             truth[name] += [row.label for row in rows]
-            answers[name] += _mixed(everything.transform(samples(rows)), domains, general, heads)
+            answers[name] += _mixed(bank.matrix(rows), domains, general, heads)
     return {name: metrics.summary(truth[name], answers[name]) for name in sets}
 
 
-def _as(row: Row, label: str) -> Row:
-    return Row(row.text, label, row.language, row.source)
+class _Bank:
+    """The features of rows, computed once for all folds."""
 
+    def __init__(self, everything: Features, rows: list[Row]) -> None:
+        different = list({(row.text, row.language): row for row in rows}.values())
+        self._at = {(row.text, row.language): index for index, row in enumerate(different)}
+        self._matrix = everything.transform(samples(different))
 
-def _fit(name: str, everything: Features, rows: list[Row]) -> Any:
-    return fit_linear(HEADS[name], everything.transform(samples(rows)), rows, len(SIGNALS))
+    def matrix(self, rows: list[Row]) -> Any:
+        return self._matrix[[self._at[row.text, row.language] for row in rows]]
+
+    def fit(self, name: str, rows: list[Row]) -> Linear:
+        return fit_linear(HEADS[name], self.matrix(rows), rows, len(SIGNALS))
 
 
 def _mixed(matrix: Any, domains: Any, general: Any, experts: dict[str, Any]) -> list[str]:
