@@ -10,6 +10,7 @@ from typing import cast
 
 from adapters.contract import CATEGORIES, Category, Record, Sentiment
 from gateway.triage.model import Scores
+from gateway.triage.ratings import rating
 from gateway.triage.text import Text
 
 # What senders call their kinds of feedback, in our words; a weight on the model's odds, not a verdict.
@@ -35,9 +36,10 @@ KINDS: dict[str, Category] = {
 }
 KIND_ODDS = 12.0
 ALERT_ODDS = 6.0
+RATING_ODDS = 20.0
 FEW_WORDS = 3
 NO_WORDS = 0.2
-CLEAR = 0.25  # a declared score nearer to zero is neutral
+CLEAR = 0.25  # a score or rating nearer to zero is neutral
 SURE_LANGUAGE = 0.45
 
 
@@ -51,6 +53,9 @@ def decide_category(
         odds[kind] *= KIND_ODDS
     if record.type in ("alert", "ci"):
         odds["bug"] *= ALERT_ODDS
+    stars = rating(record)
+    if stars is not None and abs(stars) >= CLEAR:
+        odds["praise" if stars > 0 else "bug"] *= RATING_ODDS
     knowledge = evidence(text)
     total = sum(odds.values())
     shares = {name: value / total * knowledge + (1 - knowledge) / len(odds) for name, value in odds.items()}
@@ -72,14 +77,21 @@ def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentim
             declared = {"positive": 0.6, "neutral": 0.0, "negative": -0.6}[record.sentiment]
         return record.sentiment, declared, True
     if record.sentiment_score is not None:
-        declared = record.sentiment_score
-        sign: Sentiment = "positive" if declared >= CLEAR else "negative" if declared <= -CLEAR else "neutral"
-        return sign, declared, True
+        return _by_score(record.sentiment_score), record.sentiment_score, True
+    stars = rating(record)
+    if stars is not None:
+        return _by_score(stars), round(stars, 4), False
     if not any(token[0].isalpha() for token in text.tokens):
         return "neutral", 0.0, False
     score = round(chances["positive"] - chances["negative"], 4)
     best = max(chances, key=lambda name: chances[name])
     return cast(Sentiment, best), score, False
+
+
+def _by_score(score: float) -> Sentiment:
+    if abs(score) < CLEAR:
+        return "neutral"
+    return "positive" if score > 0 else "negative"
 
 
 def decide_language(record: Record, text: Text, scores: Scores) -> str | None:

@@ -94,9 +94,7 @@ def shipped_again() -> Iterator[str]:
     assert triage.version() == version
 
 
-def test_a_trained_model_is_judged_on_texts_it_never_saw(
-    data: Path, trained: Path, shipped_again: str
-) -> None:
+def test_a_model_is_judged_on_texts_it_never_saw(data: Path, trained: Path, shipped_again: str) -> None:
     judged = CliRunner().invoke(evaluate, ["--data", str(data), "--model", str(trained), "--json"])
     assert judged.exit_code == 0, judged.stderr
     scores = json.loads(judged.stdout)
