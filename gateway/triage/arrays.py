@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,24 +23,54 @@ def quantise(values: Floats) -> tuple[NDArray[np.int8], Floats]:
 
 def restore(codes: NDArray[np.int8], scale: Floats) -> Floats:
     """The coefficients that `quantise` packed, near enough."""
-    ratios = codes.astype(np.float32) / 127
-    result: Floats = (np.sign(ratios) * ratios * ratios * scale).astype(np.float32)
-    return result
+    values = codes.astype(np.float32)
+    values /= 127
+    values *= np.abs(values)  # in place, for the copies would be the largest memory a worker ever holds
+    values *= scale
+    return values
 
 
-def unit_part(table: Floats, rows: dict[int, int], keys: set[int]) -> Floats | float:
+def with_length(weights: Floats, idf: Floats) -> Floats:
+    """Rows of weights times IDF, and in a last column its square: the length of a text's vector."""
+    table = np.empty((len(idf), weights.shape[1] + 1), np.float32)
+    np.multiply(weights, idf[:, None], out=table[:, :-1])
+    table[:, -1] = idf * idf
+    return table
+
+
+class Index:
+    """Rows by key, as one sorted array: a dictionary of as many keys would take ten times the memory."""
+
+    def __init__(self, keys: NDArray[np.uint32]) -> None:
+        self._keys = keys
+
+    def rows(self, keys: Collection[int]) -> NDArray[np.intp]:
+        """The rows of those `keys` that are known, in the order of the keys' numbers."""
+        wanted = np.fromiter(keys, np.uint32, len(keys))
+        wanted.sort()
+        places = self._keys.searchsorted(wanted)
+        places[places == len(self._keys)] = 0
+        rows: NDArray[np.intp] = places[self._keys.take(places) == wanted]
+        return rows
+
+    def row(self, key: int) -> int | None:
+        found = self.rows((key,))
+        return int(found[0]) if len(found) else None
+
+
+def unit_part(table: Floats, index: Index, keys: Collection[int]) -> Floats | float:
     """The outputs of a unit-length TF-IDF vector; the last column of `table` is the squared IDF."""
-    found = [rows[key] for key in keys if key in rows]
-    if not found:
+    found = index.rows(keys) if keys else ()
+    if not len(found):
         return 0.0
     total = _ONES[: len(found)] @ table.take(found, axis=0)
     part: Floats = total[:-1] / math.sqrt(total[-1])
     return part
 
 
-def unit_parts(table: Floats, rows: dict[int, int], names: dict[str, str]) -> Iterator[tuple[str, Floats]]:
+def unit_parts(table: Floats, index: Index, names: dict[str, str]) -> Iterator[tuple[str, Floats]]:
     """The addends of `unit_part`, by the shown names."""
-    found = {shown: rows.get(features.key(name)) for name, shown in names.items()}
+    found = {shown: index.row(features.key(name)) for name, shown in names.items()}
     known = {shown: row for shown, row in found.items() if row is not None}
     length = math.sqrt(sum(float(table[row, -1]) for row in known.values()))
     for shown, row in known.items():

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.triage import features
-from gateway.triage.arrays import Floats, restore, softmax, unit_part, unit_parts
+from gateway.triage.arrays import Floats, Index, restore, softmax, unit_part, unit_parts, with_length
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.text import LONG_CHARS, Text
 
@@ -89,14 +89,11 @@ class Model:
             self.heads[name] = (start, start + len(classes))
             start += len(classes)
         idf = arrays["idf"].astype(np.float32)
-        weights = restore(arrays["weights"], arrays["scale"])
-        # Word rows carry their IDF, and in the last column its square: the length of the text's vector.
-        self._words = np.hstack([weights[: len(idf)] * idf[:, None], (idf**2)[:, None]])
-        self._subwords = weights[len(idf) :]
-        keys = arrays["keys"].tolist()
-        self._word_rows = dict(zip(keys[: len(idf)], range(len(idf)), strict=True))
-        self._subword_rows = dict(zip(keys[len(idf) :], range(len(keys) - len(idf)), strict=True))
-        self._idf: list[float] = idf.tolist()
+        self._words = with_length(restore(arrays["weights"][: len(idf)], arrays["scale"]), idf)
+        self._subwords = restore(arrays["weights"][len(idf) :], arrays["scale"])
+        self._word_index = Index(arrays["keys"][: len(idf)])
+        self._subword_index = Index(arrays["keys"][len(idf) :])
+        self._idf = idf
         self._unknown_idf = float(idf.max())
         self._signals = arrays["signals"]
         self.bias = arrays["bias"]
@@ -149,7 +146,7 @@ class Model:
 
     def parts(self, text: Text, language: str) -> Iterator[tuple[str, Floats]]:
         """What each word, pair, sub-words of a word and signal adds to the outputs, beside the bias."""
-        yield from unit_parts(self._words, self._word_rows, {n: n for n in features.word_names(text.tokens)})
+        yield from unit_parts(self._words, self._word_index, {n: n for n in features.word_names(text.tokens)})
         words = {word: self.subword_row(word) for word in features.subword_words(text.tokens)}
         length = math.sqrt(sum(idf * idf for idf, _ in words.values()))
         for word, (_, row) in words.items():
@@ -176,7 +173,7 @@ class Model:
         return mixed
 
     def _word_part(self, tokens: list[str]) -> Floats | float:
-        return unit_part(self._words, self._word_rows, features.word_keys(tokens))
+        return unit_part(self._words, self._word_index, features.word_keys(tokens))
 
     def _subword_part(self, tokens: list[str]) -> Floats | float:
         cache = self._cache
@@ -204,15 +201,10 @@ class Model:
 
     def subword_row(self, word: str) -> tuple[float, Floats]:
         """A word's IDF and the part of its character n-grams in every output."""
-        row = self._word_rows.get(features.key(word))
-        idf = self._unknown_idf if row is None else self._idf[row]
-        find = self._subword_rows.get
-        rows = [
-            found
-            for name in features.subwords(word)
-            if (found := find(features.subword_key(name))) is not None
-        ]
-        if not rows:
+        row = self._word_index.row(features.key(word))
+        idf = self._unknown_idf if row is None else float(self._idf[row])
+        rows = self._subword_index.rows([features.subword_key(name) for name in features.subwords(word)])
+        if not len(rows):
             return idf, np.zeros(self._subwords.shape[1], np.float32)
         part: Floats = self._subwords.take(rows, axis=0).sum(axis=0) * (idf / math.sqrt(len(rows)))
         return idf, part
@@ -224,9 +216,8 @@ class IssueExpert:
     def __init__(self, arrays: dict[str, NDArray[Any]], classes: list[str]) -> None:
         self.classes = classes
         idf = arrays["issue_idf"].astype(np.float32)
-        weights = restore(arrays["issue_weights"], arrays["issue_scale"])
-        self._table = np.hstack([weights * idf[:, None], (idf**2)[:, None]])
-        self._rows = {name: index for index, name in enumerate(arrays["issue_keys"].tolist())}
+        self._table = with_length(restore(arrays["issue_weights"], arrays["issue_scale"]), idf)
+        self._index = Index(arrays["issue_keys"])
         self.bias = arrays["issue_bias"]
 
     def chances(self, text: Text) -> dict[str, float]:
@@ -236,10 +227,10 @@ class IssueExpert:
     def parts(self, text: Text) -> Iterator[tuple[str, Floats]]:
         """What each word of title and body adds to the outputs, sub-words not read."""
         for names in (features.title_names(text), features.body_names(text)):
-            yield from unit_parts(self._table, self._rows, {name: name[2:] for name in names})
+            yield from unit_parts(self._table, self._index, {name: name[2:] for name in names})
 
     def _part(self, names: set[str]) -> Floats | float:
-        return unit_part(self._table, self._rows, {features.key(name) for name in names})
+        return unit_part(self._table, self._index, {features.key(name) for name in names})
 
 
 def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def export(trained: Trained, out: Path, digests: dict[str, str]) -> dict[str, An
     )
     sparse, signals = table[: -len(SIGNALS)], table[-len(SIGNALS) :]
     # Features in the order of their keys compress better, and do not depend on the order of reading.
-    order = np.concatenate([np.argsort(words.keys_), len(words.keys_) + np.argsort(subwords.keys_)])
+    order = np.concatenate([_by_key(words.keys_), len(words.keys_) + _by_key(subwords.keys_)])
     codes, scale = quantise(sparse[order])
     lexicon = sorted(trained.lexicon.values.items())
     arrays = {
@@ -70,6 +70,11 @@ def digests(data: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
 
 
+def _by_key(keys: Any) -> Any:
+    """The order of rising keys; of two names with one checksum only the first can be told from the text."""
+    return np.unique(keys, return_index=True)[1]
+
+
 def _classes(head: Linear) -> list[str]:
     return [str(label) for label in head.classes_]
 
@@ -84,7 +89,7 @@ def _coefficients(head: Linear, sparse: int) -> Any:
 def _issue_arrays(trained: Trained) -> dict[str, Any]:
     parts: list[Words] = [trained.issue_features.titles_, trained.issue_features.bodies_]
     keys = np.concatenate([part.keys_ for part in parts])
-    order = np.argsort(keys, kind="stable")
+    order = _by_key(keys)
     codes, scale = quantise(trained.issue.coef_.T.astype(np.float32)[order])
     return {
         "issue_keys": keys[order].astype(np.uint32),
