@@ -7,7 +7,10 @@ from pkgutil import iter_modules
 
 from adapters.contract import Adapter
 
-_NOT_DIALECTS = {"alerts", "contract", "payload", "signatures", "strict_json", "text", "times"}
+_NOT_DIALECTS = {
+    *("alerts", "contract", "foreign", "payload", "severities", "signatures", "strict_json"),
+    *("tags", "text", "times"),
+}
 
 
 def load() -> dict[str, Adapter]:

@@ -5,8 +5,9 @@ Wire facts: prometheus/alertmanager 0.34, notify/webhook/webhook.go and template
 
 from __future__ import annotations
 
-from adapters.alerts import alert_record, alerts_in, body_of, object_of, option_words, url_of
+from adapters.alerts import alert_record, alerts_in, option_words
 from adapters.contract import Adapter, Door, Inbound, Record, Signed, tolerant
+from adapters.foreign import body_of, first_url, object_of
 from adapters.signatures import accepted, refuse_retryable, shows_secret
 
 IGNORED = ("Watchdog", "DeadMansSwitch")  # they fire for ever, to show that alerting works
@@ -33,9 +34,9 @@ def read(inbound: Inbound) -> list[Record]:
     records = []
     for alert in alerts_in(sent, ignored):
         url = (
-            url_of(alert, "generatorURL")
-            or url_of(object_of(alert, "annotations"), "dashboard_url")
-            or url_of(sent, "externalURL")
+            first_url(alert, "generatorURL")
+            or first_url(object_of(alert, "annotations"), "dashboard_url")
+            or first_url(sent, "externalURL")
         )
         records.append(alert_record(alert, sent, url=url, more={}))
     return records

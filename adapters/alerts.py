@@ -1,102 +1,22 @@
-"""What senders of alerts have in common: JSON read without trust, words for severity, Prometheus's alerts.
+"""Prometheus's alerts: Alertmanager's webhook and Grafana's carry the same list of them.
 
-Alertmanager's webhook and Grafana's carry the same list of alerts; each entry becomes a record here.
+Each entry becomes a record here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from adapters.contract import Fault, Inbound, Record, State, invalid
+from adapters.contract import Fault, Record, State, invalid
+from adapters.foreign import first_scalar, first_text, object_of, present
 from adapters.payload import type_name
-from adapters.times import milliseconds
+from adapters.severities import severity_of
+from adapters.text import one_line
+from adapters.times import moment_of
 
-TITLE_LENGTH = 200  # characters
-
-# How bad it is, 5 worst; "none" and words that are not listed say nothing.
-SEVERITY = {
-    **dict.fromkeys(("critical", "crit", "fatal", "page", "emergency", "disaster", "p1", "sev1", "sev-1"), 5),
-    **dict.fromkeys(("high", "error", "err", "major", "p2", "sev2", "sev-2"), 4),
-    **dict.fromkeys(("medium", "warning", "warn", "minor", "p3", "sev3", "sev-3"), 3),
-    **dict.fromkeys(("low", "p4", "sev4", "sev-4"), 2),
-    **dict.fromkeys(("info", "information", "informational", "notice", "p5", "sev5", "sev-5"), 1),
-}
 STATES: dict[str, State] = {"firing": "triggered", "resolved": "resolved"}
 ENVIRONMENT = ("env", "environment", "cluster", "namespace")  # labels, the first that is there counts
-
-
-def text_of(sent: Mapping[str, Any], *names: str) -> str:
-    """The first of these that is a text other than white space, stripped; "" when none is."""
-    for name in names:
-        value = sent.get(name)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    return ""
-
-
-def word_of(sent: Mapping[str, Any], *names: str) -> str:
-    """As `text_of`, taking numbers for texts too: ids are written either way."""
-    for name in names:
-        value = sent.get(name)
-        word = str(value) if type(value) in (str, int, float) else ""
-        if word.strip():
-            return word.strip()
-    return ""
-
-
-def url_of(sent: Mapping[str, Any], *names: str) -> str:
-    """The first of these that is an http or https address; "" when none is."""
-    texts = (text_of(sent, name) for name in names)
-    return next((text for text in texts if re.match(r"https?://\S", text)), "")
-
-
-def object_of(sent: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object of this name, empty when it is absent or something else."""
-    value = sent.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def objects_of(sent: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """The objects in the array of this name, without what else is in it."""
-    value = sent.get(name)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def body_of(inbound: Inbound) -> dict[str, Any]:
-    """The request's body, which must be a JSON object. Raises Refused (400)."""
-    sent = inbound.json
-    if not isinstance(sent, dict):
-        raise invalid(Fault("body", f"Expected object, received {type_name(sent)}"))
-    return sent
-
-
-def one_line(text: str) -> str:
-    """A title: white space as single spaces, cut with an ellipsis."""
-    line = " ".join(text.split())
-    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
-
-
-def severity_of(word: str) -> int | None:
-    """A sender's word for how bad it is as 1..5; None when it says nothing."""
-    return SEVERITY.get(word.strip().lower())
-
-
-def moment_of(text: str) -> int | None:
-    """Milliseconds UTC of an ISO time (offsets and nanoseconds too); None for anything else.
-
-    Also for the year 1, with which Go programs say that there is no time.
-    """
-    try:
-        return milliseconds(text.strip().replace(" UTC", "+00:00"))
-    except (ValueError, OverflowError):
-        return None
-
-
-def present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A subject without what the sender left empty."""
-    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
 
 
 def option_words(options: Mapping[str, Any], name: str, default: Collection[str]) -> Collection[str]:
@@ -110,7 +30,7 @@ def option_words(options: Mapping[str, Any], name: str, default: Collection[str]
 def labels_of(alert: Mapping[str, Any]) -> dict[str, str]:
     """An alert's labels by name, those with a value only."""
     labels = object_of(alert, "labels")
-    return {name: word_of(labels, name) for name in sorted(labels) if word_of(labels, name)}
+    return {name: first_scalar(labels, name) for name in sorted(labels) if first_scalar(labels, name)}
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:
@@ -137,7 +57,7 @@ def alerts_in(sent: Mapping[str, Any], ignored: Collection[str]) -> Iterator[dic
     for index, alert in enumerate(alerts):
         if not isinstance(alert, dict):
             raise invalid(Fault(f"alerts.{index}", f"Expected object, received {type_name(alert)}"))
-        if word_of(object_of(alert, "labels"), "alertname") not in ignored:
+        if first_scalar(object_of(alert, "labels"), "alertname") not in ignored:
             yield alert
 
 
@@ -152,18 +72,18 @@ def alert_record(
 
     A firing alert is sent again at every repeat_interval; its dedupe key stays the same.
     """
-    status = text_of(alert, "status") or text_of(group, "status")
+    status = first_text(alert, "status") or first_text(group, "status")
     if status not in STATES:
         raise invalid(Fault("alerts.status", "Invalid enum value. Expected 'firing' | 'resolved'"))
     labels, annotations = labels_of(alert), object_of(alert, "annotations")
-    title = text_of(annotations, "summary", "title") or labels.get("alertname", "")
+    title = first_text(annotations, "summary", "title") or labels.get("alertname", "")
     if not title:
         raise invalid(Fault("alerts.labels.alertname", "Required"))
 
-    text = text_of(annotations, "description", "message") or body or title
-    runbook = text_of(annotations, "runbook_url")
-    starts_at, ends_at = text_of(alert, "startsAt"), text_of(alert, "endsAt")
-    fingerprint = text_of(alert, "fingerprint") or fingerprint_of(labels)
+    text = first_text(annotations, "description", "message") or body or title
+    runbook = first_text(annotations, "runbook_url")
+    starts_at, ends_at = first_text(alert, "startsAt"), first_text(alert, "endsAt")
+    fingerprint = first_text(alert, "fingerprint") or fingerprint_of(labels)
     began = moment_of(starts_at)
     ended = moment_of(ends_at) if status == "resolved" else None
     truncated = group.get("truncatedAlerts")
@@ -172,8 +92,8 @@ def alert_record(
         "environment": next((labels[name] for name in ENVIRONMENT if name in labels), ""),
         "alertname": labels.get("alertname"),
         "fingerprint": fingerprint,
-        "receiver": text_of(group, "receiver"),
-        "group_key": word_of(group, "groupKey"),
+        "receiver": first_text(group, "receiver"),
+        "group_key": first_scalar(group, "groupKey"),
         "runbook_url": runbook,
         "truncated_alerts": truncated if type(truncated) is int and truncated > 0 else None,
         **more,

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import body_of, moment_of, one_line, severity_of, url_of, word_of
 from adapters.contract import (
     Adapter,
     Author,
@@ -27,8 +26,11 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
+from adapters.foreign import body_of, first_scalar, first_url, form_of, json_in, looks_like_json, present
+from adapters.severities import severity_of
 from adapters.signatures import accepted, refuse_retryable, same, shows_secret
-from adapters.text import form_of, json_in, looks_like_json, present
+from adapters.text import one_line
+from adapters.times import moment_of
 
 TEMPLATE = {
     "schema": "datadog/1",
@@ -141,7 +143,7 @@ def read(inbound: Inbound) -> list[Record]:
     title = one_line(_split(title)[1]) or one_line(title or text)
     body = _raw_text(sent)
     status = STATUS_LINK.search(body)
-    url = url_of({"url": _pick(sent, "link")}, "url") or (status[1] if status else "")
+    url = first_url({"url": _pick(sent, "link")}, "url") or (status[1] if status else "")
     tags = _tags(sent)
     # An unknown transition is history: it says neither that the trouble began nor that it ended.
     state = STATES.get(transition.lower(), "note") if transition else None
@@ -208,7 +210,7 @@ def _unpacked(inbound: Inbound, value: str) -> Any:
 
 def _given(sent: Mapping[str, Any], name: str) -> str:
     """A variable's value; "" for those that had none, which arrive as nothing, null, None or $NAME."""
-    value = word_of(sent, name)
+    value = first_scalar(sent, name)
     return "" if MISSING.fullmatch(value) else value
 
 

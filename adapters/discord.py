@@ -29,19 +29,11 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
+from adapters.foreign import int_of, list_of, needed_text, object_of, present, text_of
 from adapters.signatures import refuse
-from adapters.text import (
-    dict_of,
-    discord_plain,
-    first_line,
-    int_of,
-    list_of,
-    needed,
-    present,
-    tags,
-    text_of,
-)
-from adapters.times import milliseconds
+from adapters.tags import tags
+from adapters.text import discord_plain, first_line
+from adapters.times import moment_of
 
 PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5  # types of interactions
 SLASH, USER, MESSAGE, ENTRY_POINT = 1, 2, 3, 4  # types of commands
@@ -64,7 +56,7 @@ def read(inbound: Inbound) -> list[Record]:
     kind = int_of(sent, "type")
     if _is_event(sent) or kind in (PING, COMPONENT, AUTOCOMPLETE):
         return []
-    data = dict_of(sent, "data")
+    data = object_of(sent, "data")
     if kind == MODAL:
         return _modal(sent, data)
     if kind == COMMAND and int_of(data, "type") == SLASH:
@@ -141,36 +133,36 @@ def _is_event(sent: dict[str, Any]) -> bool:
 
 
 def _slash(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
-    name, words = needed(data, "name"), _given(data)
+    name, words = needed_text(data, "name"), _given(data)
     return [_record(sent, words, f"/{name} {first_line(words)}", "command", command=name)] if words else []
 
 
 def _modal(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
-    form, words = needed(data, "custom_id"), _given(data)
+    form, words = needed_text(data, "custom_id"), _given(data)
     return [_record(sent, words, f"{form} / {first_line(words)}", "modal", custom_id=form)] if words else []
 
 
 def _reported(sent: dict[str, Any], data: dict[str, Any], options: dict[str, Any]) -> list[Record]:
     """A message that somebody picked out; its author is who wrote it, not who picked it."""
-    target = needed(data, "target_id")
-    message = dict_of(data, "resolved", "messages").get(target)
+    target = needed_text(data, "target_id")
+    message = object_of(data, "resolved", "messages").get(target)
     if not isinstance(message, dict):
         raise invalid(Fault("data.resolved.messages", "Expected the message of target_id"))
-    words, by_bot = _words(message, _names(data)), dict_of(message, "author").get("bot") is True
+    words, by_bot = _words(message, _names(data)), object_of(message, "author").get("bot") is True
     if not words or (by_bot and options.get("ignore_bots") is True):
         return []
     record = _record(sent, words, words, "message", command=text_of(data, "name"))
     guild = text_of(sent, "guild_id") or "@me"
-    channel = text_of(sent, "channel_id") or needed(message, "channel_id")
+    channel = text_of(sent, "channel_id") or needed_text(message, "channel_id")
     url = f"https://discord.com/channels/{guild}/{channel}/{target}"
     reporter = {"reporter_id": record.author.id, "reporter_name": record.author.name}
     return [
         replace(
             record,
             subject=present({**record.subject, "url": url, "message_id": target, **reporter}),
-            author=_author(dict_of(message, "author")),
+            author=_author(object_of(message, "author")),
             external_id=target,
-            occurred_at=_time_of(message) or sent_at(target),
+            occurred_at=moment_of(text_of(message, "timestamp")) or sent_at(target),
             dedupe_key=f"{guild}:{channel}:{target}",  # the same message, whoever reports it
         )
     ]
@@ -180,7 +172,7 @@ def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: st
     """What the kinds of submissions share; `named` says what was used to send it."""
     guild, channel, own = text_of(sent, "guild_id"), text_of(sent, "channel_id"), text_of(sent, "id")
     url = channel and f"https://discord.com/channels/{guild or '@me'}/{channel}"
-    user = dict_of(sent, "member", "user") or dict_of(sent, "user")  # in a server, in a direct message
+    user = object_of(sent, "member", "user") or object_of(sent, "user")  # in a server, in a direct message
     return Record(
         text=words,
         title=first_line(title),
@@ -207,7 +199,7 @@ def _name(thing: Any) -> str:
 
 def _names(data: dict[str, Any]) -> dict[str, str]:
     """The names of what an interaction refers to, by id."""
-    kinds = (dict_of(data, "resolved", kind) for kind in ("users", "roles", "channels", "attachments"))
+    kinds = (object_of(data, "resolved", kind) for kind in ("users", "roles", "channels", "attachments"))
     return {own: _name(thing) for kind in kinds for own, thing in kind.items() if _name(thing)}
 
 
@@ -242,13 +234,6 @@ def _words(message: dict[str, Any], names: dict[str, str]) -> str:
     embeds = [text_of(embed, key) for embed in list_of(message, "embeds") for key in ("title", "description")]
     said = [discord_plain(text, names | people).strip() for text in (text_of(message, "content"), *embeds)]
     return "\n".join(filter(None, (*said, *map(_name, list_of(message, "attachments")))))
-
-
-def _time_of(message: dict[str, Any]) -> int | None:
-    try:
-        return milliseconds(text_of(message, "timestamp"))
-    except ValueError:
-        return None
 
 
 ADAPTER = Adapter(

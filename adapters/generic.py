@@ -30,7 +30,9 @@ from adapters.contract import (
     tolerant,
 )
 from adapters.payload import type_name
-from adapters.times import milliseconds
+from adapters.severities import USUAL
+from adapters.text import cut_line
+from adapters.times import moment_of
 
 FIELDS = (
     *("text", "title", "type", "kind", "category", "sentiment", "severity", "language", "url", "tags"),
@@ -40,13 +42,7 @@ FIELDS = (
 SUBJECT = re.compile(r"subject\.[A-Za-z_][A-Za-z0-9_-]*")
 STATES: tuple[State, ...] = get_args(State)
 # What the usual words say; `severity_words` and `state_words` of a map come first.
-SEVERITY = {
-    **dict.fromkeys(("critical", "fatal", "emergency", "p1"), 5),
-    **dict.fromkeys(("high", "error", "major", "p2"), 4),
-    **dict.fromkeys(("medium", "warning", "warn", "minor", "p3"), 3),
-    **dict.fromkeys(("low", "p4"), 2),
-    **dict.fromkeys(("info", "information", "p5"), 1),
-}
+SEVERITY = {**USUAL, "emergency": 5, "major": 4, "warn": 3, "minor": 3, "information": 1}
 STATE: dict[str, State] = {
     **{state: state for state in STATES},
     **dict.fromkeys(
@@ -58,7 +54,6 @@ STATE: dict[str, State] = {
 }
 MOST_ITEMS = 1000  # in one delivery
 LONGEST = 2000  # characters of an expression
-TITLE = 200  # characters
 # Numbers below each of these are seconds, milliseconds and microseconds since the epoch; above, nanoseconds.
 UNITS = ((10**11, 1000), (10**14, 1), (10**17, 1 / 1000))
 # What expressions raise on values their author did not think of: the library lets most of them through.
@@ -135,7 +130,7 @@ def _record(sent: Any, mapping: Mapping[str, Any], where: str) -> Record:
     incident = text("incident_key", ":") or None
     return Record(
         text=text("text", "\n"),
-        title=" ".join(text("title").split())[:TITLE],
+        title=cut_line(text("title")),
         type=next((known for known in TYPES if known == kind), "message"),
         kind=text("kind") or None,
         category=next((known for known in CATEGORIES if known == category), None),
@@ -257,13 +252,10 @@ def _tags(value: Any) -> Iterator[str]:
 def _moment(value: Any) -> int | None:
     """Milliseconds of an ISO 8601 time, or of a number since the epoch in whatever unit makes sense."""
     word = _text(value, " ").strip()
-    try:
-        if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", word):
-            return milliseconds(word.replace(" UTC", "+00:00"))
-        number = float(word)
-        return round(number * next((factor for bound, factor in UNITS if number < bound), 1e-6))
-    except (ValueError, OverflowError):
-        return None
+    if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", word):
+        return moment_of(word)
+    number = float(word)
+    return round(number * next((factor for bound, factor in UNITS if number < bound), 1e-6))
 
 
 ADAPTER = Adapter(

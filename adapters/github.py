@@ -10,27 +10,20 @@ from urllib.parse import parse_qs
 
 from adapters import signatures
 from adapters.contract import Adapter, Author, Door, Fault, Inbound, Record, Signed, State, invalid, tolerant
-from adapters.payload import Payload, Text, type_name
-from adapters.times import milliseconds
+from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
+from adapters.payload import Payload, Text
+from adapters.severities import severity_of_labels
+from adapters.tags import tags
+from adapters.text import cut_line
+from adapters.times import moment_of
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
 HIGH, MEDIUM, INFO = 4, 3, 1
-# What labels such as "P1", "severity: high" or "low priority" say.
-SEVERITY = {
-    **{"critical": 5, "fatal": 5, "blocker": 5, "p0": 5, "p1": 5},
-    **{"high": 4, "error": 4, "p2": 4},
-    **{"medium": 3, "warning": 3, "p3": 3},
-    **{"low": 2, "p4": 2},
-    **{"info": 1, "p5": 1},
-}
-_LABEL = re.compile(
-    r"(?:(?P<prefix>severity|priority|sev|prio)[\s:/_-]*)?(?P<word>[a-z]+\d?|\d)(?:[\s_-]+(?:severity|priority))?"
-)
+AFTER = re.compile(r"[\s_-]+(?:severity|priority)\Z")  # in labels such as "low priority"
 # The state an action leads to; the thing itself came with `opened`, the others restate it or take it back.
 ISSUE_STATES: dict[str, State] = {"opened": "triggered", "reopened": "triggered", "closed": "resolved"}
 RESTATED = ("edited", "labeled")
 GONE = ("deleted", "transferred")
-TITLE = 200  # characters
 
 Json = dict[str, Any]
 
@@ -49,7 +42,7 @@ def read(inbound: Inbound) -> list[Record]:
         return []
     sent = _json(inbound)
     action = Event.check(sent)["action"]
-    if _text(_object(sent, "sender"), "type") == "Bot" and inbound.options.get("bots") is not True:
+    if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
     return EVENTS[event](sent, action)
 
@@ -57,47 +50,49 @@ def read(inbound: Inbound) -> list[Record]:
 def read_run(sent: Json, action: str) -> list[Record]:
     if action != "completed":
         return []
-    run, repository = _part(sent, "workflow_run"), _part(sent, "repository")
-    workflow, conclusion = _object(sent, "workflow"), _text(run, "conclusion")
+    run, repository = needed_object(sent, "workflow_run"), needed_object(sent, "repository")
+    workflow, conclusion = object_of(sent, "workflow"), scalar_of(run, "conclusion")
     if conclusion not in (*BROKEN, "success"):
         return []
-    repo_id, run_id = _id(repository, "repository", "id"), _id(run, "workflow_run", "id")
-    attempt = _text(run, "run_attempt") or "1"
-    branch, sha = _text(run, "head_branch"), _text(run, "head_sha")
-    path = _text(workflow, "path") or _text(run, "path")
-    name = _text(workflow, "name") or _text(run, "name") or path or "workflow"
-    repo, broken = _text(repository, "full_name"), conclusion != "success"
-    heading, message = _text(run, "display_title"), _text(_object(run, "head_commit"), "message")
+    repo_id, run_id = needed_scalar(sent, "repository", "id"), needed_scalar(sent, "workflow_run", "id")
+    attempt = scalar_of(run, "run_attempt") or "1"
+    branch, sha = scalar_of(run, "head_branch"), scalar_of(run, "head_sha")
+    path = scalar_of(workflow, "path") or scalar_of(run, "path")
+    name = scalar_of(workflow, "name") or scalar_of(run, "name") or path or "workflow"
+    repo, broken = scalar_of(repository, "full_name"), conclusion != "success"
+    heading, message = scalar_of(run, "display_title"), scalar_of(run, "head_commit", "message")
     words = (
         "" if message.startswith(heading) else heading,
         message,
         f"Conclusion: {conclusion} (attempt {attempt})",
     )
-    main = branch and branch == _text(repository, "default_branch") and conclusion != "action_required"
+    main = branch and branch == scalar_of(repository, "default_branch") and conclusion != "action_required"
     return [
         Record(
-            title=_line(f"{repo}: {name} {'failed' if broken else 'succeeded'} on {branch}"),
+            title=cut_line(f"{repo}: {name} {'failed' if broken else 'succeeded'} on {branch}"),
             text=_clean("\n".join(filter(None, words))),
             type="ci",
             kind="workflow_run",
             severity=(HIGH if main else MEDIUM) if broken else None,
-            subject=_present(
-                url=_text(run, "html_url"),
-                environment="ci",
-                repository=repo,
-                workflow=name,
-                branch=branch,
-                sha=sha,
-                run_id=run_id,
-                attempt=attempt,
-                conclusion=conclusion,
+            subject=present(
+                {
+                    "url": scalar_of(run, "html_url"),
+                    "environment": "ci",
+                    "repository": repo,
+                    "workflow": name,
+                    "branch": branch,
+                    "sha": sha,
+                    "run_id": run_id,
+                    "attempt": attempt,
+                    "conclusion": conclusion,
+                }
             ),
-            author=_author(_object(run, "triggering_actor") or _object(run, "actor")),
-            tags=_tags(repo=repo, branch=branch, event=_text(run, "event"), workflow=path, sha=sha),
+            author=_author(object_of(run, "triggering_actor") or object_of(run, "actor")),
+            tags=tags(repo=repo, branch=branch, event=scalar_of(run, "event"), workflow=path, sha=sha),
             external_id=run_id,
-            occurred_at=_time(run, "updated_at"),
+            occurred_at=moment_of(scalar_of(run, "updated_at")),
             dedupe_key=f"run:{run_id}:{attempt}:{conclusion}",
-            incident_key=f"{repo_id}:{_id(run, 'workflow_run', 'workflow_id')}:{branch}",
+            incident_key=f"{repo_id}:{needed_scalar(sent, 'workflow_run', 'workflow_id')}:{branch}",
             state="triggered" if broken else "resolved",
         )
     ]
@@ -107,37 +102,37 @@ def read_issue(sent: Json, action: str) -> list[Record]:
     """An issue's life. The key `issue:<id>` is the issue itself: edits find it, deletions take it back."""
     if action not in (*ISSUE_STATES, *RESTATED, *GONE):
         return []
-    issue = _part(sent, "issue")
-    itself = f"issue:{_id(issue, 'issue', 'id')}"
+    issue = needed_object(sent, "issue")
+    itself = f"issue:{needed_scalar(sent, 'issue', 'id')}"
     record = replace(_thread(sent, "issue"), kind="issues", dedupe_key=itself)
     if action == "opened":
         return [replace(record, state="triggered")]
-    later = replace(record, occurred_at=_time(issue, "updated_at"))
+    later = replace(record, occurred_at=moment_of(scalar_of(issue, "updated_at")))
     if action in GONE:
         return [replace(later, state="note", retracts=True)]
     if action in RESTATED:
         # What is known of the issue in newer words: it was opened when it was, unless it is closed by now.
-        closed = _text(issue, "state") == "closed"
+        closed = scalar_of(issue, "state") == "closed"
         known = replace(later, state="resolved") if closed else replace(record, state="triggered")
         return [replace(known, replaceable=True)]
-    key = f"{itself}:{action}:{_text(issue, 'updated_at')}"
+    key = f"{itself}:{action}:{scalar_of(issue, 'updated_at')}"
     return [replace(later, dedupe_key=key, state=ISSUE_STATES[action])]
 
 
 def read_discussion(sent: Json, action: str) -> list[Record]:
     if action not in ("created", "answered"):
         return []
-    discussion, answer = _part(sent, "discussion"), _object(sent, "answer")
-    itself = f"discussion:{_id(discussion, 'discussion', 'id')}"
+    discussion, answer = needed_object(sent, "discussion"), object_of(sent, "answer")
+    itself = f"discussion:{needed_scalar(sent, 'discussion', 'id')}"
     record = replace(_thread(sent, "discussion"), kind="discussion", dedupe_key=itself)
     if action == "created":
         return [replace(record, state="triggered")]
     return [
         replace(
             record,
-            subject={**record.subject, **_present(answer_url=_text(answer, "html_url"))},
-            occurred_at=_time(discussion, "updated_at"),
-            dedupe_key=f"{itself}:answered:{_text(discussion, 'updated_at')}",
+            subject={**record.subject, **present({"answer_url": scalar_of(answer, "html_url")})},
+            occurred_at=moment_of(scalar_of(discussion, "updated_at")),
+            dedupe_key=f"{itself}:answered:{scalar_of(discussion, 'updated_at')}",
             state="resolved",
         )
     ]
@@ -146,21 +141,21 @@ def read_discussion(sent: Json, action: str) -> list[Record]:
 def read_comment(sent: Json, action: str) -> list[Record]:
     """A comment under an issue or a discussion; one under a pull request is none."""
     name = "issue" if "issue" in sent else "discussion"
-    if action != "created" or _object(sent, name).get("pull_request"):
+    if action != "created" or object_of(sent, name).get("pull_request"):
         return []
-    thread, comment = _thread(sent, name), _part(sent, "comment")
-    comment_id = _id(comment, "comment", "id")
+    thread, comment = _thread(sent, name), needed_object(sent, "comment")
+    comment_id = needed_scalar(sent, "comment", "id")
     return [
         Record(
-            title=_line(f"Re: {thread.title}"),
-            text=_clean(_text(comment, "body")),
+            title=cut_line(f"Re: {thread.title}"),
+            text=_clean(scalar_of(comment, "body")),
             kind=f"{name}_comment",
             severity=INFO,
-            subject={**thread.subject, **_present(url=_text(comment, "html_url"))},
-            author=_author(_object(comment, "user")),
-            tags=_tags(repo=_text(_object(sent, "repository"), "full_name")),
+            subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
+            author=_author(object_of(comment, "user")),
+            tags=tags(repo=scalar_of(sent, "repository", "full_name")),
             external_id=comment_id,
-            occurred_at=_time(comment, "created_at"),
+            occurred_at=moment_of(scalar_of(comment, "created_at")),
             dedupe_key=f"{name}_comment:{comment_id}:created",
             incident_key=thread.incident_key,
             state="note",
@@ -179,28 +174,29 @@ EVENTS: dict[str, Callable[[Json, str], list[Record]]] = {
 
 def _thread(sent: Json, name: str) -> Record:
     """The issue or discussion of an event as it stands."""
-    repository, sent = _object(sent, "repository"), _part(sent, name)
-    listed = sent["labels"] if isinstance(sent.get("labels"), list) else []
-    labels = [_text(label, "name") for label in listed if isinstance(label, dict)]
-    labels.append(_text(_object(sent, "category"), "name"))
-    title, body = _line(_text(sent, "title")), _clean(_text(sent, "body"))
+    thread = needed_object(sent, name)
+    labels = [scalar_of(label, "name") for label in objects_of(thread, "labels")]
+    labels.append(scalar_of(thread, "category", "name"))
+    title, body = cut_line(scalar_of(thread, "title")), _clean(scalar_of(thread, "body"))
     if not title and not body:
         raise invalid(Fault(f"{name}.title", "Required"))
     return Record(
         title=title,
         text=body,
-        severity=max((_severity(label) for label in labels), default=0) or None,
-        subject=_present(
-            url=_text(sent, "html_url"),
-            repository=_text(repository, "full_name"),
-            number=_text(sent, "number"),
-            state_reason=_text(sent, "state_reason"),
+        severity=severity_of_labels(map(_bare, labels)),
+        subject=present(
+            {
+                "url": scalar_of(thread, "html_url"),
+                "repository": scalar_of(sent, "repository", "full_name"),
+                "number": scalar_of(thread, "number"),
+                "state_reason": scalar_of(thread, "state_reason"),
+            }
         ),
-        author=_author(_object(sent, "user")),
+        author=_author(object_of(thread, "user")),
         tags=tuple(dict.fromkeys(filter(None, labels))),
-        external_id=_text(sent, "id") or None,
-        occurred_at=_time(sent, "created_at"),
-        incident_key=_id(sent, name, "node_id"),
+        external_id=scalar_of(thread, "id") or None,
+        occurred_at=moment_of(scalar_of(thread, "created_at")),
+        incident_key=needed_scalar(sent, name, "node_id"),
     )
 
 
@@ -209,66 +205,16 @@ def _json(inbound: Inbound) -> Any:
     if not inbound.body.startswith(b"payload="):
         return inbound.json
     fields = parse_qs(inbound.body.decode("utf-8", "replace"))
-    return replace(inbound, body=fields.get("payload", [""])[0].encode()).json
-
-
-def _part(sent: Json, name: str) -> Json:
-    """A part that the event is nothing without. Raises Refused (400) when it is missing."""
-    if not isinstance(sent.get(name), dict):
-        raise invalid(Fault(name, f"Expected object, received {type_name(sent.get(name))}"))
-    return _object(sent, name)
-
-
-def _object(sent: Json, name: str) -> Json:
-    value = sent.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(sent: Json, name: str) -> str:
-    """A text, or a whole number as text; "" for anything else."""
-    value = sent.get(name)
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def _id(sent: Json, path: str, name: str) -> str:
-    """What a key is made of. Raises Refused (400) when it is missing."""
-    value = _text(sent, name)
-    if not value:
-        raise invalid(Fault(f"{path}.{name}", "Required"))
-    return value
-
-
-def _time(sent: Json, name: str) -> int | None:
-    try:
-        return milliseconds(_text(sent, name))
-    except (ValueError, OverflowError):
-        return None
+    return json_in(inbound, fields.get("payload", [""])[0])
 
 
 def _author(user: Json) -> Author:
-    login = _text(user, "login") or None
-    return Author(id=_text(user, "id") or login, name=login)
+    login = scalar_of(user, "login") or None
+    return Author(id=scalar_of(user, "id") or login, name=login)
 
 
-def _severity(label: str) -> int:
-    """What a label says of severity; 0 for nothing."""
-    match = _LABEL.fullmatch(label.strip().lower())
-    if match is None:
-        return 0
-    word = match["word"]
-    return SEVERITY.get(f"p{word}" if word.isdigit() and match["prefix"] else word, 0)
-
-
-def _present(**values: str) -> dict[str, str]:
-    return {name: value for name, value in values.items() if value}
-
-
-def _tags(**values: str) -> tuple[str, ...]:
-    return tuple(f"{name}:{value}" for name, value in values.items() if value)
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:TITLE]
+def _bare(label: str) -> str:
+    return AFTER.sub("", label.strip().lower())
 
 
 def _clean(text: str) -> str:

@@ -10,22 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import (
-    alert_record,
-    alerts_in,
-    body_of,
-    object_of,
-    objects_of,
-    one_line,
-    option_words,
-    severity_of,
-    text_of,
-    url_of,
-    word_of,
-)
+from adapters.alerts import alert_record, alerts_in, option_words
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Record, Signed, State, invalid, tolerant
+from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.severities import severity_of
 from adapters.signatures import accepted, hmac_hex, refuse, same, shows_secret
-from adapters.text import present
+from adapters.text import one_line
 
 # Made by the Test button, and alerts that fire for ever to show that alerting works.
 IGNORED = ("TestAlert", "Watchdog", "DeadMansSwitch")
@@ -58,25 +48,25 @@ Authorization header, scheme Bearer, credentials: {secret}"""
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
-    if "alerts" not in sent and word_of(sent, "ruleId", "ruleName"):
-        return [] if text_of(sent, "ruleName") in ignored else _read_legacy(inbound, sent)
+    if "alerts" not in sent and first_scalar(sent, "ruleId", "ruleName"):
+        return [] if first_text(sent, "ruleName") in ignored else _read_legacy(inbound, sent)
     return [_read_alert(alert, sent) for alert in alerts_in(sent, ignored)]
 
 
 def _read_alert(alert: Mapping[str, Any], sent: Mapping[str, Any]) -> Record:
     """One alert of a group. Annotations named `__...__` are Grafana's own and unread."""
     more = {
-        "organisation": word_of(alert, "orgId") or word_of(sent, "orgId"),
-        "rule_uid": text_of(alert, "ruleUID"),
-        "dashboard_url": url_of(alert, "dashboardURL"),
-        "panel_url": url_of(alert, "panelURL"),
-        "silence_url": url_of(alert, "silenceURL"),
-        "image_url": url_of(alert, "imageURL"),
+        "organisation": first_scalar(alert, "orgId") or first_scalar(sent, "orgId"),
+        "rule_uid": first_text(alert, "ruleUID"),
+        "dashboard_url": first_url(alert, "dashboardURL"),
+        "panel_url": first_url(alert, "panelURL"),
+        "silence_url": first_url(alert, "silenceURL"),
+        "image_url": first_url(alert, "imageURL"),
         "values": {name: value for name, value in object_of(alert, "values").items() if _is_number(value)},
-        "value_string": text_of(alert, "valueString"),
+        "value_string": first_text(alert, "valueString"),
     }
-    url = url_of(alert, "panelURL", "dashboardURL", "generatorURL") or url_of(sent, "externalURL")
-    return alert_record(alert, sent, url=url, more=more, body=text_of(sent, "message"))
+    url = first_url(alert, "panelURL", "dashboardURL", "generatorURL") or first_url(sent, "externalURL")
+    return alert_record(alert, sent, url=url, more=more, body=first_text(sent, "message"))
 
 
 def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:
@@ -84,33 +74,37 @@ def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:
 
     Raises Refused (400) for a state that it does not know.
     """
-    state = text_of(sent, "state")
+    state = first_text(sent, "state")
     if state not in LEGACY_STATES:
         listed = " | ".join(f"'{word}'" for word in LEGACY_STATES)
         raise invalid(Fault("state", f"Invalid enum value. Expected {listed}"))
     if LEGACY_STATES[state] is None:
         return []
-    rule, organisation = word_of(sent, "ruleId", "ruleName"), word_of(sent, "orgId")
-    title = LEGACY_PREFIX.sub("", text_of(sent, "title")) or text_of(sent, "ruleName") or f"Rule {rule}"
+    rule, organisation = first_scalar(sent, "ruleId", "ruleName"), first_scalar(sent, "orgId")
+    title = LEGACY_PREFIX.sub("", first_text(sent, "title")) or first_text(sent, "ruleName") or f"Rule {rule}"
     tags = object_of(sent, "tags")
-    matches = [(word_of(match, "metric"), match.get("value")) for match in objects_of(sent, "evalMatches")]
+    matches = [
+        (first_scalar(match, "metric"), match.get("value")) for match in objects_of(sent, "evalMatches")
+    ]
     subject = {
-        "url": url_of(sent, "ruleUrl"),
-        "environment": word_of(tags, "env", "environment", "cluster", "namespace"),
-        "alertname": text_of(sent, "ruleName"),
+        "url": first_url(sent, "ruleUrl"),
+        "environment": first_scalar(tags, "env", "environment", "cluster", "namespace"),
+        "alertname": first_text(sent, "ruleName"),
         "organisation": organisation,
         "rule_id": rule,
-        "image_url": url_of(sent, "imageUrl"),
+        "image_url": first_url(sent, "imageUrl"),
         "values": {name: value for name, value in matches if name and _is_number(value)},
     }
     return [
         Record(
             title=one_line(title),
-            text=text_of(sent, "message") or title,
+            text=first_text(sent, "message") or title,
             type="alert",
-            severity=severity_of(word_of(tags, "severity")),
+            severity=severity_of(first_scalar(tags, "severity")),
             subject=present(subject),
-            tags=tuple(f"{name}:{word_of(tags, name)}" for name in sorted(tags) if word_of(tags, name)),
+            tags=tuple(
+                f"{name}:{first_scalar(tags, name)}" for name in sorted(tags) if first_scalar(tags, name)
+            ),
             external_id=rule,
             dedupe_key=f"{rule}:{state}:{hashlib.sha256(inbound.body).hexdigest()[:32]}",
             incident_key=f"{organisation}:{rule}" if organisation else rule,
@@ -129,8 +123,8 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     A request that has the signature header must have it right. One without must show the secret as
     bearer or basic, unless the hook's options say that it signs.
     """
-    header = text_of(hook.options, "signature_header").lower()
-    clock = text_of(hook.options, "timestamp_header").lower()
+    header = first_text(hook.options, "signature_header").lower()
+    clock = first_text(hook.options, "timestamp_header").lower()
     given = inbound.headers.get(header or SIGNATURE)
     if given is None:
         return not (header or clock) and shows_secret(inbound, hook)

@@ -8,17 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import (
-    body_of,
-    moment_of,
-    object_of,
-    objects_of,
-    one_line,
-    severity_of,
-    text_of,
-    url_of,
-    word_of,
-)
 from adapters.contract import (
     Adapter,
     Author,
@@ -32,9 +21,13 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
+from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import type_name
+from adapters.severities import severity_of
 from adapters.signatures import accepted, hmac_hex, refuse, same, shows_secret
-from adapters.text import present
+from adapters.tags import tags_of
+from adapters.text import one_line
+from adapters.times import moment_of
 
 # Every other event, such as incident.escalated, responder.added or pagey.ping, is ignored.
 STATES: dict[str, State] = {
@@ -79,7 +72,7 @@ def read(inbound: Inbound) -> list[Record]:
     if not isinstance(event, dict):
         wrong = f"Expected object, received {type_name(event)}" if "event" in sent else "Required"
         raise invalid(Fault("event", wrong))
-    kind = text_of(event, "event_type")
+    kind = first_text(event, "event_type")
     if not kind:
         raise invalid(Fault("event.event_type", "Required"))
     if kind not in STATES:
@@ -88,12 +81,12 @@ def read(inbound: Inbound) -> list[Record]:
     data = object_of(event, "data")
     # Notes and status updates only refer to their incident; what they are about is data itself.
     incident = object_of(data, "incident") or data
-    title = text_of(incident, "title", "summary")
-    priority = text_of(object_of(incident, "priority"), "summary")
+    title = first_text(incident, "title", "summary")
+    priority = first_text(object_of(incident, "priority"), "summary")
     if kind == "incident.priority_updated":
         said = f"Priority: {priority or 'none'}"
     else:
-        said = text_of(data, "content", "message") or _resolution(data)
+        said = first_text(data, "content", "message") or _resolution(data)
     agent = object_of(event, "agent")
     delivery = inbound.headers.get("x-webhook-id", "").strip()
     return [
@@ -104,21 +97,21 @@ def read(inbound: Inbound) -> list[Record]:
             title=title,
             text=said,
             tags=[
-                ("service", text_of(object_of(incident, "service"), "summary")),
-                *(("team", text_of(team, "summary")) for team in objects_of(incident, "teams")),
-                ("incident_type", text_of(object_of(incident, "incident_type"), "name")),
+                ("service", first_text(object_of(incident, "service"), "summary")),
+                *(("team", first_text(team, "summary")) for team in objects_of(incident, "teams")),
+                ("incident_type", first_text(object_of(incident, "incident_type"), "name")),
             ],
-            author=Author(id=text_of(agent, "id") or None, name=text_of(agent, "summary") or None),
-            occurred_at=text_of(event, "occurred_at"),
+            author=Author(id=first_text(agent, "id") or None, name=first_text(agent, "summary") or None),
+            occurred_at=first_text(event, "occurred_at"),
             # An event's id is the same in every subscription, the header in every attempt of one.
-            dedupe_key=delivery or _joined(text_of(event, "id"), kind),
+            dedupe_key=delivery or _joined(first_text(event, "id"), kind),
         )
     ]
 
 
 def _read_old(message: Mapping[str, Any]) -> list[Record]:
     """One of messages[]: version 2 has `event` and `incident`, version 1 `type` and `data.incident`."""
-    kind = text_of(message, "event", "type")
+    kind = first_text(message, "event", "type")
     if not kind:
         raise invalid(Fault("messages.event", "Required"))
     if kind not in OLD_STATES:
@@ -127,21 +120,25 @@ def _read_old(message: Mapping[str, Any]) -> list[Record]:
     summary = object_of(incident, "trigger_summary_data")
     entry = next(iter(objects_of(message, "log_entries")), {})
     agent = object_of(entry, "agent") or object_of(incident, "last_status_change_by")
-    note = text_of(object_of(entry, "channel"), "content", "summary") if kind == "incident.annotate" else ""
+    note = (
+        first_text(object_of(entry, "channel"), "content", "summary") if kind == "incident.annotate" else ""
+    )
     return [
         _record(
             incident,
             kind=kind,
             state=OLD_STATES[kind],
-            title=text_of(incident, "title") or text_of(summary, "subject", "description"),
-            text=note or text_of(incident, "description") or text_of(summary, "description"),
+            title=first_text(incident, "title") or first_text(summary, "subject", "description"),
+            text=note or first_text(incident, "description") or first_text(summary, "description"),
             tags=[
-                ("service", text_of(object_of(incident, "service"), "summary", "name")),
-                *(("team", text_of(team, "summary", "name")) for team in objects_of(incident, "teams")),
+                ("service", first_text(object_of(incident, "service"), "summary", "name")),
+                *(("team", first_text(team, "summary", "name")) for team in objects_of(incident, "teams")),
             ],
-            author=Author(id=text_of(agent, "id") or None, name=text_of(agent, "summary", "name") or None),
-            occurred_at=text_of(message, "created_on"),
-            dedupe_key=_joined(word_of(message, "id"), kind),
+            author=Author(
+                id=first_text(agent, "id") or None, name=first_text(agent, "summary", "name") or None
+            ),
+            occurred_at=first_text(message, "created_on"),
+            dedupe_key=_joined(first_scalar(message, "id"), kind),
         )
     ]
 
@@ -162,17 +159,17 @@ def _record(
 
     Raises Refused (400) for an incident without an id.
     """
-    key, number = word_of(incident, "id"), word_of(incident, "number", "incident_number")
+    key, number = first_scalar(incident, "id"), first_scalar(incident, "number", "incident_number")
     if not key:
         raise invalid(Fault("incident.id", "Required"))
     title = title or f"Incident {number or key}"
     subject = {
-        "url": url_of(incident, "html_url"),
+        "url": first_url(incident, "html_url"),
         "incident_id": key,
         "incident_number": number,
-        "incident_key": word_of(incident, "incident_key"),
-        "priority": text_of(object_of(incident, "priority"), "summary"),
-        "urgency": text_of(incident, "urgency"),
+        "incident_key": first_scalar(incident, "incident_key"),
+        "priority": first_text(object_of(incident, "priority"), "summary"),
+        "urgency": first_text(incident, "urgency"),
     }
     return Record(
         title=one_line(title),
@@ -182,7 +179,7 @@ def _record(
         severity=_severity(subject["priority"], subject["urgency"]),
         subject=present(subject),
         author=author,
-        tags=tuple(dict.fromkeys(f"{name}:{value}" for name, value in tags if value)),
+        tags=tags_of(tags),
         external_id=key,
         occurred_at=moment_of(occurred_at),
         dedupe_key=dedupe_key or None,
@@ -201,8 +198,8 @@ def _severity(priority: str, urgency: str) -> int | None:
 def _resolution(data: Mapping[str, Any]) -> str:
     """Why an incident was resolved: words, or the incident that it was merged into."""
     into = object_of(object_of(data, "resolve_reason"), "incident")
-    merged = text_of(into, "summary", "id")
-    return text_of(data, "resolve_reason") or (f"Merged into {merged}" if merged else "")
+    merged = first_text(into, "summary", "id")
+    return first_text(data, "resolve_reason") or (f"Merged into {merged}" if merged else "")
 
 
 def _joined(name: str, kind: str) -> str:

@@ -10,17 +10,6 @@ from hashlib import sha256
 from typing import Any
 
 from adapters import signatures
-from adapters.alerts import (
-    body_of,
-    moment_of,
-    object_of,
-    objects_of,
-    one_line,
-    present,
-    text_of,
-    url_of,
-    word_of,
-)
 from adapters.contract import (
     Adapter,
     Author,
@@ -34,7 +23,19 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.text import first_line, list_of
+from adapters.foreign import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    list_of,
+    object_of,
+    objects_of,
+    present,
+)
+from adapters.tags import tags_of
+from adapters.text import first_line, one_line
+from adapters.times import moment_or_seconds
 
 LEVELS = {"fatal": 5, "error": 4, "warning": 3, "info": 1, "debug": 1}
 METRIC_SEVERITY = {"critical": 5, "open": 4, "warning": 3, "resolved": None}
@@ -71,31 +72,31 @@ def read_issue(inbound: Inbound, action: str, data: Json) -> list[Record]:
     if action not in ISSUE_STATES:
         return []
     issue = _part(data, "issue")
-    issue_id, culprit = _needed(issue, "id"), text_of(issue, "culprit")
+    issue_id, culprit = _needed(issue, "id"), first_text(issue, "culprit")
     metadata, details = object_of(issue, "metadata"), object_of(issue, "statusDetails")
-    value = text_of(metadata, "value") or text_of(issue, "title")
+    value = first_text(metadata, "value") or first_text(issue, "title")
     happened = _moment(issue, "lastSeen", "firstSeen")
     if action == "unresolved":  # by hand there is no new event: lastSeen is then older than the resolution
         happened = max(happened or 0, _sent_at(inbound)) or None
-    content = [word_of(issue, "lastSeen"), *([_digest(details)] if details else [])]
+    content = [first_scalar(issue, "lastSeen"), *([_digest(details)] if details else [])]
     subject = {
-        "url": url_of(issue, "web_url", "permalink"),
+        "url": first_url(issue, "web_url", "permalink"),
         "issue_id": issue_id,
-        "short_id": word_of(issue, "shortId"),
+        "short_id": first_scalar(issue, "shortId"),
         "culprit": culprit,
     }
     names = {
-        "project": word_of(object_of(issue, "project"), "slug"),
-        "platform": word_of(issue, "platform"),
-        "category": word_of(issue, "issueCategory"),
+        "project": first_scalar(object_of(issue, "project"), "slug"),
+        "platform": first_scalar(issue, "platform"),
+        "category": first_scalar(issue, "issueCategory"),
     }
-    title = text_of(issue, "title") or value or culprit or f"Sentry issue {issue_id}"
+    title = first_text(issue, "title") or value or culprit or f"Sentry issue {issue_id}"
     record = Record(
         title=one_line(title),
         text="\n".join(dict.fromkeys(filter(None, (value, culprit)))) or title,
         type="alert",
         kind=f"issue.{action}",
-        severity=LEVELS.get(text_of(issue, "level")),
+        severity=LEVELS.get(first_text(issue, "level")),
         subject=present(subject),
         tags=_tags(list(names.items())),
         external_id=issue_id,
@@ -114,7 +115,7 @@ def read_event_alert(inbound: Inbound, action: str, data: Json) -> list[Record]:
     if action != "triggered":
         return []
     event = _part(data, "event")
-    rule = word_of(data, "triggered_rule") or word_of(object_of(data, "issue_alert"), "title")
+    rule = first_scalar(data, "triggered_rule") or first_scalar(object_of(data, "issue_alert"), "title")
     key = f"event_alert:{_needed(event, 'event_id')}:{rule}"
     return _event(event, key, "event_alert.triggered", {}, rule)
 
@@ -130,7 +131,7 @@ def read_error(inbound: Inbound, action: str, data: Json) -> list[Record]:
 def read_legacy(sent: Json) -> list[Record]:
     event, rules = _part(sent, "event"), sent.get("triggering_rules")
     rule = ", ".join(rule for rule in rules if isinstance(rule, str)) if isinstance(rules, list) else ""
-    event_id = word_of(event, "event_id", "id")
+    event_id = first_scalar(event, "event_id", "id")
     return _event(event, f"legacy:{event_id}:{rule}" if event_id else None, "legacy", sent, rule)
 
 
@@ -139,25 +140,25 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
         return []
     metric = _part(data, "metric_alert")
     metric_id, rule = _needed(metric, "id"), object_of(metric, "alert_rule")
-    title = text_of(data, "description_title") or text_of(rule, "name") or f"Metric alert {metric_id}"
+    title = first_text(data, "description_title") or first_text(rule, "name") or f"Metric alert {metric_id}"
     # A resolution comes once, whatever its times say.
     key = [
         "metric_alert",
         metric_id,
         action,
-        *([] if action == "resolved" else [word_of(metric, "date_detected")]),
+        *([] if action == "resolved" else [first_scalar(metric, "date_detected")]),
     ]
     subject = {
-        "url": url_of(data, "web_url"),
-        "environment": word_of(rule, "environment"),
+        "url": first_url(data, "web_url"),
+        "environment": first_scalar(rule, "environment"),
         "metric_alert_id": metric_id,
-        "rule": word_of(rule, "name"),
+        "rule": first_scalar(rule, "name"),
     }
     return [
         Record(
             title=one_line(title),
             # Sentry's own example has the two characters \n where a line ends.
-            text=text_of(data, "description_text").replace("\\n", "\n") or title,
+            text=first_text(data, "description_text").replace("\\n", "\n") or title,
             type="alert",
             kind=f"metric_alert.{action}",
             severity=METRIC_SEVERITY[action],
@@ -178,7 +179,7 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
     if action != "created":
         return []
     comment_id, issue_id = _needed(data, "comment_id"), _needed(data, "issue_id")
-    words = text_of(data, "comment")
+    words = first_text(data, "comment")
     if not words:
         return []
     return [
@@ -189,10 +190,10 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
             severity=LEVELS["info"],
             subject={"issue_id": issue_id, "comment_id": comment_id},
             author=_actor(inbound),
-            tags=_tags([("project", word_of(data, "project_slug"))]),
+            tags=_tags([("project", first_scalar(data, "project_slug"))]),
             external_id=comment_id,
             occurred_at=_moment(data, "timestamp"),
-            dedupe_key=f"comment:{comment_id}:{action}:{word_of(data, 'timestamp')}",
+            dedupe_key=f"comment:{comment_id}:{action}:{first_scalar(data, 'timestamp')}",
             incident_key=f"issue:{issue_id}",
             state="note",
         )
@@ -222,21 +223,21 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
         key = f"{kind}:{_digest(key)}"
     tags = _pairs(list_of(event, "tags"))
     tagged = dict(reversed(tags))  # the first of a name counts
-    issue_id, event_id = word_of(outer, "id") or _issue_id(event), word_of(event, "event_id")
-    words = text_of(outer, "message") or _words(event)
-    culprit = text_of(event, "culprit") or text_of(outer, "culprit")
-    named = text_of(event, "title") or words or culprit
+    issue_id, event_id = first_scalar(outer, "id") or _issue_id(event), first_scalar(event, "event_id")
+    words = first_text(outer, "message") or _words(event)
+    culprit = first_text(event, "culprit") or first_text(outer, "culprit")
+    named = first_text(event, "title") or words or culprit
     title = named or f"Sentry issue {issue_id}"
     subject = {
-        "url": url_of(event, "web_url") or url_of(outer, "url"),
-        "environment": word_of(event, "environment") or tagged.get("environment"),
-        "release": word_of(event, "release") or tagged.get("sentry:release") or tagged.get("release"),
+        "url": first_url(event, "web_url") or first_url(outer, "url"),
+        "environment": first_scalar(event, "environment") or tagged.get("environment"),
+        "release": first_scalar(event, "release") or tagged.get("sentry:release") or tagged.get("release"),
         "issue_id": issue_id,
         "event_id": event_id,
         "culprit": culprit,
         "rule": rule,
     }
-    level = text_of(outer, "level") or text_of(event, "level") or tagged.get("level", "")
+    level = first_text(outer, "level") or first_text(event, "level") or tagged.get("level", "")
     record = Record(
         title=one_line(title),
         text=words or title,
@@ -245,7 +246,7 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
         severity=LEVELS.get(level),
         subject=present(subject),
         author=_user(event, tagged.get("user", "")),
-        tags=_tags([*tags, ("project", word_of(outer, "project_slug", "project"))]),
+        tags=_tags([*tags, ("project", first_scalar(outer, "project_slug", "project"))]),
         external_id=issue_id or event_id or None,
         occurred_at=_moment(event, "datetime", "timestamp", "received"),
         dedupe_key=key,
@@ -261,12 +262,15 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
 
 def _message(record: Record, feedback: Json) -> list[Record]:
     """The record of a person's words; without any there is nothing to keep, as at Sentry."""
-    words, user = text_of(feedback, "message"), record.author
+    words, user = first_text(feedback, "message"), record.author
     if not words:
         return []
-    about = {name: word_of(feedback, name) for name in ("associated_event_id", "source", "replay_id")}
-    name, email = word_of(feedback, "name") or user.name, word_of(feedback, "contact_email") or user.email
-    subject = {**record.subject, "culprit": None, "page": url_of(feedback, "url"), **about}
+    about = {name: first_scalar(feedback, name) for name in ("associated_event_id", "source", "replay_id")}
+    name, email = (
+        first_scalar(feedback, "name") or user.name,
+        first_scalar(feedback, "contact_email") or user.email,
+    )
+    subject = {**record.subject, "culprit": None, "page": first_url(feedback, "url"), **about}
     author = Author(user.id, name, email)
     message = replace(record, text=words, subject=present(subject), author=author, severity=LEVELS["info"])
     # Each feedback is an issue of its own, of which issue.created and an alert rule may both tell.
@@ -278,25 +282,29 @@ def _words(event: Json) -> str:
     """What an event says: the first of its several messages that is there, else its last exception."""
     logged, older = object_of(event, "logentry"), object_of(event, "sentry.interfaces.Message")
     values = objects_of(object_of(event, "exception"), "values")
-    raised = [text_of(values[-1], "type"), text_of(values[-1], "value")] if values else []
-    said = [text_of(part, "formatted", "message") for part in (logged, older)]
-    said = [text_of(event, "message"), *said, text_of(object_of(event, "metadata"), "value")]
+    raised = [first_text(values[-1], "type"), first_text(values[-1], "value")] if values else []
+    said = [first_text(part, "formatted", "message") for part in (logged, older)]
+    said = [first_text(event, "message"), *said, first_text(object_of(event, "metadata"), "value")]
     return next(filter(None, said), ": ".join(filter(None, raised)))
 
 
 def _issue_id(event: Json) -> str:
     """The issue's id, which older versions show only within an address."""
-    addresses = f"{text_of(event, 'issue_url')} {text_of(event, 'web_url')}"
+    addresses = f"{first_text(event, 'issue_url')} {first_text(event, 'web_url')}"
     found = re.search(r"/issues/(\d{1,20})\b", addresses, re.ASCII)
-    return word_of(event, "issue_id") or (found[1] if found else "")
+    return first_scalar(event, "issue_id") or (found[1] if found else "")
 
 
 def _user(event: Json, tagged: str) -> Author:
     """The event's user; one known only by an address or by the tag `user` has that as id, as at Sentry."""
     user = object_of(event, "user") or object_of(event, "sentry.interfaces.User")
-    user_id, name, email = word_of(user, "id"), word_of(user, "username", "name"), word_of(user, "email")
+    user_id, name, email = (
+        first_scalar(user, "id"),
+        first_scalar(user, "username", "name"),
+        first_scalar(user, "email"),
+    )
     if not (user_id or name or email):
-        user_id = f"ip:{word_of(user, 'ip_address')}" if word_of(user, "ip_address") else tagged
+        user_id = f"ip:{first_scalar(user, 'ip_address')}" if first_scalar(user, "ip_address") else tagged
     return Author(user_id or None, name or None, email or None)
 
 
@@ -305,7 +313,7 @@ def _actor(inbound: Inbound) -> Author:
     actor = object_of(body_of(inbound), "actor")
     if actor.get("type") != "user":
         return Author()
-    return Author(word_of(actor, "id") or None, text_of(actor, "name") or None)
+    return Author(first_scalar(actor, "id") or None, first_text(actor, "name") or None)
 
 
 def _pairs(tags: list[Any]) -> list[tuple[str, str]]:
@@ -315,20 +323,13 @@ def _pairs(tags: list[Any]) -> list[tuple[str, str]]:
 
 
 def _tags(pairs: list[tuple[str, Any]]) -> tuple[str, ...]:
-    words = (
-        f"{key}:{value}"[:TAG_LENGTH] for key, value in pairs if key and isinstance(value, str) and value
-    )
-    return tuple(dict.fromkeys(words))[:MOST_TAGS]
+    return tags_of(pairs, longest=TAG_LENGTH, most=MOST_TAGS)
 
 
 def _moment(sent: Json, *names: str) -> int | None:
-    """The first of these times, an ISO text or seconds since the epoch, in milliseconds UTC."""
-    for value in (sent.get(name) for name in names):
-        if isinstance(value, str) and (found := moment_of(value)) is not None:
-            return found
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 250_000_000_000:
-            return round(value * 1000)
-    return None
+    """The first of these times that is one."""
+    moments = (moment_or_seconds(sent.get(name)) for name in names)
+    return next((moment for moment in moments if moment is not None), None)
 
 
 def _digest(value: Any) -> str:
@@ -350,9 +351,9 @@ def _part(sent: Json, name: str) -> Json:
 
 def _needed(sent: Json, name: str) -> str:
     """A word without which a delivery cannot be understood. Raises Refused."""
-    if not word_of(sent, name):
+    if not first_scalar(sent, name):
         raise invalid(Fault(name, "Required"))
-    return word_of(sent, name)
+    return first_scalar(sent, name)
 
 
 ADVICE = """\

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters import signatures
-from adapters.alerts import moment_of, object_of, objects_of, one_line, present, text_of, url_of, word_of
 from adapters.contract import (
     Adapter,
     Author,
@@ -29,8 +28,11 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
+from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import Payload, Text, length, type_name
-from adapters.text import first_line
+from adapters.tags import tags_of
+from adapters.text import first_line, one_line
+from adapters.times import moment_or_seconds
 
 LEVELS = {"fatal": 5, "critical": 5, "error": 4, "warning": 3, "info": 1, "log": 1, "debug": 1}
 MOST_ITEMS, MOST_TAGS, TAG_LENGTH, ID_LENGTH = 100, 100, 200, 64
@@ -183,7 +185,7 @@ def _line_end(rest: bytes, at: int) -> int:
 
 def _read_item(inbound: Inbound, header: Json, item: Item) -> list[Record]:
     """What an item becomes: a record, nothing, or what says that it could not be read."""
-    kind = text_of(item.header, "type")
+    kind = first_text(item.header, "type")
     if kind not in READERS:
         return []
     try:
@@ -207,13 +209,16 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
     feedback = object_of(object_of(sent, "contexts"), "feedback")
     if not isinstance(feedback.get("message"), str):
         raise invalid(Fault("contexts.feedback.message", "Expected string"))
-    words, event_id, user = text_of(feedback, "message"), _event_id(header) or _event_id(sent), _user(sent)
-    name, email = word_of(feedback, "name") or user.name, word_of(feedback, "contact_email") or user.email
+    words, event_id, user = first_text(feedback, "message"), _event_id(header) or _event_id(sent), _user(sent)
+    name, email = (
+        first_scalar(feedback, "name") or user.name,
+        first_scalar(feedback, "contact_email") or user.email,
+    )
     subject = {
         **_subject(sent, event_id),
-        "url": url_of(feedback, "url") or url_of(object_of(sent, "request"), "url"),
+        "url": first_url(feedback, "url") or first_url(object_of(sent, "request"), "url"),
         "associated_event_id": _event_id(feedback, "associated_event_id"),
-        "replay_id": word_of(feedback, "replay_id"),
+        "replay_id": first_scalar(feedback, "replay_id"),
     }
     return Record(
         title=first_line(words),
@@ -222,9 +227,9 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
         severity=LEVELS["info"],  # whatever the event's level
         subject=present(subject),
         author=Author(user.id, name, email),
-        tags=_tags(sent, source=word_of(feedback, "source")),
+        tags=_tags(sent, source=first_scalar(feedback, "source")),
         external_id=event_id or None,
-        occurred_at=_moment(sent.get("timestamp")) or _moment(header.get("sent_at")),
+        occurred_at=moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at")),
         dedupe_key=f"feedback:{event_id}" if event_id else None,
     )
 
@@ -250,14 +255,14 @@ def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
         _raised(sent),
         object_of(sent, "logentry"),
     )
-    failure = ": ".join(filter(None, (word_of(raised, "type"), word_of(raised, "value"))))
-    message = text_of(sent, "message") or text_of(object_of(sent, "message"), "formatted", "message")
-    message = message or text_of(logged, "formatted", "message")
+    failure = ": ".join(filter(None, (first_scalar(raised, "type"), first_scalar(raised, "value"))))
+    message = first_text(sent, "message") or first_text(object_of(sent, "message"), "formatted", "message")
+    message = message or first_text(logged, "formatted", "message")
     if not (failure or message):
         raise invalid(Fault("event", "Expected a message or an exception"))
-    culprit = word_of(sent, "culprit", "transaction") or _place(raised)
+    culprit = first_scalar(sent, "culprit", "transaction") or _place(raised)
     # What tells this story from others: the template of a message, not what was filled in.
-    by_default = [failure, culprit] if failure else [text_of(logged, "message") or message]
+    by_default = [failure, culprit] if failure else [first_text(logged, "message") or message]
     given = sent.get("fingerprint")
     parts = [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
     grouped = [word for part in parts or [DEFAULT] for word in (by_default if part == DEFAULT else [part])]
@@ -266,12 +271,12 @@ def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
         text="\n".join(dict.fromkeys(filter(None, (message, failure)))),
         type="alert",
         kind="event",
-        severity=LEVELS.get(word_of(sent, "level") or "error"),
+        severity=LEVELS.get(first_scalar(sent, "level") or "error"),
         subject=present({**_subject(sent, event_id), "culprit": culprit}),
         author=_user(sent),
         tags=_tags(sent),
         external_id=event_id or None,
-        occurred_at=_moment(sent.get("timestamp")) or _moment(header.get("sent_at")),
+        occurred_at=moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at")),
         dedupe_key=f"event:{event_id}" if event_id else None,
         incident_key=f"event:{inbound.params.get('project_number', '')}:{_digest(chr(0).join(grouped))}",
         state="triggered",
@@ -303,7 +308,7 @@ def _unreadable(refused: Refused) -> Record:
 
 def _attachment(item: Item) -> dict[str, Any]:
     header = item.header
-    named = {"name": text_of(header, "filename")[:200], "type": text_of(header, "content_type")[:200]}
+    named = {"name": first_text(header, "filename")[:200], "type": first_text(header, "content_type")[:200]}
     return {**present(named), "size": len(item.payload)}
 
 
@@ -315,9 +320,9 @@ def _with(record: Record, attachments: list[dict[str, Any]]) -> Record:
 
 def _subject(sent: Json, event_id: str) -> dict[str, Any]:
     return {
-        "url": url_of(object_of(sent, "request"), "url"),
-        "environment": word_of(sent, "environment"),
-        "release": word_of(sent, "release"),  # some write a number
+        "url": first_url(object_of(sent, "request"), "url"),
+        "environment": first_scalar(sent, "environment"),
+        "release": first_scalar(sent, "release"),  # some write a number
         "event_id": event_id,
     }
 
@@ -333,13 +338,17 @@ def _place(raised: Json) -> str:
     frames = objects_of(object_of(raised, "stacktrace"), "frames")
     if not frames:
         return ""
-    place, function = word_of(frames[-1], "module", "filename"), word_of(frames[-1], "function")
+    place, function = first_scalar(frames[-1], "module", "filename"), first_scalar(frames[-1], "function")
     return " in ".join(filter(None, (place, function)))
 
 
 def _user(sent: Json) -> Author:
     user = object_of(sent, "user")
-    user_id, name, email = word_of(user, "id"), word_of(user, "username", "name"), word_of(user, "email")
+    user_id, name, email = (
+        first_scalar(user, "id"),
+        first_scalar(user, "username", "name"),
+        first_scalar(user, "email"),
+    )
     return Author(user_id or None, name or None, email or None)
 
 
@@ -348,27 +357,21 @@ def _tags(sent: Json, **more: str) -> tuple[str, ...]:
     tags = sent.get("tags")
     items = list(tags.items()) if isinstance(tags, dict) else tags if isinstance(tags, list) else []
     pairs = [item for item in items if isinstance(item, list | tuple) and len(item) == 2]
-    more = {**more, "platform": word_of(sent, "platform"), "sdk": word_of(object_of(sent, "sdk"), "name")}
+    more = {
+        **more,
+        "platform": first_scalar(sent, "platform"),
+        "sdk": first_scalar(object_of(sent, "sdk"), "name"),
+    }
     words = [
-        (key, word_of({"": value}, "")) for key, value in [*pairs, *more.items()] if isinstance(key, str)
+        (key, first_scalar({"": value}, "")) for key, value in [*pairs, *more.items()] if isinstance(key, str)
     ]
-    joined = (f"{key}:{word}"[:TAG_LENGTH] for key, word in words if key and word)
-    return tuple(dict.fromkeys(joined))[:MOST_TAGS]
+    return tags_of(words, longest=TAG_LENGTH, most=MOST_TAGS)
 
 
 def _event_id(sent: Json, name: str = "event_id") -> str:
     """An event's id as Sentry writes it: without the dashes of a UUID, in lower case."""
-    found = word_of(sent, name).replace("-", "").lower()
+    found = first_scalar(sent, name).replace("-", "").lower()
     return found if len(found) <= ID_LENGTH else ""
-
-
-def _moment(value: Any) -> int | None:
-    """An ISO text, or seconds since the epoch, as milliseconds UTC."""
-    if isinstance(value, str):
-        return moment_of(value)
-    if type(value) is int or type(value) is float:
-        return round(value * 1000) if 0 < value < 250_000_000_000 else None
-    return None
 
 
 def _object(inbound: Inbound, line: bytes, what: str) -> Json:
@@ -385,7 +388,7 @@ def _object(inbound: Inbound, line: bytes, what: str) -> Json:
 def _dsn(inbound: Inbound) -> str:
     """The DSN in the envelope's header, if it has one."""
     try:
-        return text_of(_object(inbound, inbound.body.partition(b"\n")[0], "envelope header"), "dsn")
+        return first_text(_object(inbound, inbound.body.partition(b"\n")[0], "envelope header"), "dsn")
     except Refused:
         return ""
 

@@ -27,21 +27,20 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.payload import type_name
-from adapters.signatures import refuse_retryable
-from adapters.text import (
-    dict_of,
-    first_line,
+from adapters.foreign import (
     form_of,
     json_in,
     list_of,
     looks_like_json,
-    needed,
+    needed_text,
+    object_of,
     present,
-    slack_plain,
-    tags,
     text_of,
 )
+from adapters.payload import type_name
+from adapters.signatures import refuse_retryable
+from adapters.tags import tags
+from adapters.text import first_line, slack_plain
 
 SPOKEN = ("", "file_share", "thread_broadcast", "me_message")  # subtypes that a person's words come in
 UNSAID = (  # what is answered and holds no feedback
@@ -70,7 +69,7 @@ def read(inbound: Inbound) -> list[Record]:
     if kind == "view_submission":
         return _modal(inbound, sent)
     if kind == "url_verification":
-        needed(sent, "challenge")
+        needed_text(sent, "challenge")
     if kind in UNSAID:
         return []
     raise invalid(Fault("type", f"Unknown kind of request: '{kind[:80]}'"))
@@ -147,20 +146,20 @@ def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             author=Author(text_of(sent, "user_id") or None, text_of(sent, "user_name") or None),
             tags=tags(**{name: sent.get(name) for name in ("command", "channel_name", "team_domain")}),
             occurred_at=inbound.received_at,
-            dedupe_key=needed(sent, "trigger_id"),
+            dedupe_key=needed_text(sent, "trigger_id"),
         )
     ]
 
 
 def _event(inbound: Inbound, sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
-    kind, subtype = needed(event, "type"), text_of(event, "subtype")
+    kind, subtype = needed_text(event, "type"), text_of(event, "subtype")
     if kind == "reaction_added":
         return _reaction(sent, event)
     if kind not in ("message", "app_mention"):
         return []
-    allowed, old = inbound.options.get("bots"), dict_of(event, "previous_message")
+    allowed, old = inbound.options.get("bots"), object_of(event, "previous_message")
     if subtype == "message_changed":
-        message = dict_of(event, "message")
+        message = object_of(event, "message")
         message = message | {"ts": text_of(old, "ts") or text_of(message, "ts")}
         if text_of(message, "subtype") == "tombstone":  # a root that was deleted and has replies
             return _taken_back(sent, event, message) if _heard(old, sent, allowed) else []
@@ -189,7 +188,7 @@ def _heard(message: dict[str, Any], sent: dict[str, Any], allowed: Any) -> bool:
 
 def _said(team: str, channel: str, message: dict[str, Any], subject: dict[str, str], **more: Any) -> Record:
     """A message that has words. Its `ts` is its id in its channel; a root's names the thread."""
-    words, ts = _words(message), needed(message, "ts")
+    words, ts = _words(message), needed_text(message, "ts")
     thread = _thread(message)
     where = {"team_id": team, "channel_id": channel, "ts": ts, "thread_ts": thread}
     return Record(
@@ -211,14 +210,14 @@ def _message(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any
     """A message or a mention: Slack sends both for one message, under one `ts`."""
     if not _words(message):
         return []
-    team, channel = _team(sent, event), needed(event, "channel")
+    team, channel = _team(sent, event), needed_text(event, "channel")
     kind = text_of(event, "channel_type")
     labels = tags(team_id=team, channel=channel, channel_type=kind, thread_ts=_thread(message))
     return [_said(team, channel, message, {}, tags=labels, author=_author(message))]
 
 
 def _taken_back(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> list[Record]:
-    key = f"{_team(sent, event)}:{needed(event, 'channel')}:{needed(message, 'ts')}"
+    key = f"{_team(sent, event)}:{needed_text(event, 'channel')}:{needed_text(message, 'ts')}"
     return [Record(text="", dedupe_key=key, retracts=True)]
 
 
@@ -226,7 +225,7 @@ def _reaction(sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
     """A vote for the message it was put on; our own bot's does not count."""
     if text_of(event, "item", "type") != "message" or not _heard({"user": event.get("user")}, sent, None):
         return []
-    team, name = _team(sent, event), needed(event, "reaction")
+    team, name = _team(sent, event), needed_text(event, "reaction")
     return [
         Record(
             text=f":{name}:",
@@ -236,19 +235,22 @@ def _reaction(sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
             subject={"reaction": name},
             author=_author({"user": event.get("user")}),
             occurred_at=milliseconds(text_of(event, "event_ts")),
-            dedupe_key=needed(sent, "event_id"),
-            votes_for=f"{team}:{needed(event, 'item', 'channel')}:{needed(event, 'item', 'ts')}",
+            dedupe_key=needed_text(sent, "event_id"),
+            votes_for=f"{team}:{needed_text(event, 'item', 'channel')}:{needed_text(event, 'item', 'ts')}",
         )
     ]
 
 
 def _shortcut(sent: dict[str, Any]) -> list[Record]:
     """A message that somebody picked out; its author is who wrote it, not who picked it."""
-    message, user = dict_of(sent, "message"), dict_of(sent, "user")
+    message, user = object_of(sent, "message"), object_of(sent, "user")
     if not _words(message):
         return []
     team = text_of(sent, "team", "id") or text_of(user, "team_id") or _team(sent, message)
-    channel, ts = needed(sent, "channel", "id"), text_of(sent, "message_ts") or needed(message, "ts")
+    channel, ts = (
+        needed_text(sent, "channel", "id"),
+        text_of(sent, "message_ts") or needed_text(message, "ts"),
+    )
     domain, picker = text_of(sent, "team", "domain"), _author(user)
     author = _author(message)
     subject = {
@@ -262,8 +264,8 @@ def _shortcut(sent: dict[str, Any]) -> list[Record]:
 
 
 def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
-    view, user = dict_of(sent, "view"), dict_of(sent, "user")
-    blocks = dict_of(view, "state", "values").values()
+    view, user = object_of(sent, "view"), object_of(sent, "user")
+    blocks = object_of(view, "state", "values").values()
     said = [_answer(action) for block in blocks if isinstance(block, dict) for action in block.values()]
     words = "\n".join(filter(None, said))
     if not words:
@@ -278,7 +280,7 @@ def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             author=_author(user),
             tags=tags(callback_id=text_of(view, "callback_id")),
             occurred_at=inbound.received_at,
-            dedupe_key=f"{needed(view, 'id')}:{needed(view, 'hash')}",
+            dedupe_key=f"{needed_text(view, 'id')}:{needed_text(view, 'hash')}",
         )
     ]
 
@@ -290,7 +292,7 @@ def _answer(input: Any) -> str:
     if isinstance(input, list):
         return ", ".join(filter(None, map(_answer, input)))
     label = slack_plain(text_of(input, "text", "text"))  # of an option
-    said = label or text_of(input, "value") or _rich(dict_of(input, "rich_text_value")) or _files(input)
+    said = label or text_of(input, "value") or _rich(object_of(input, "rich_text_value")) or _files(input)
     if said or not isinstance(input, dict):
         return said.strip()
     return ", ".join(filter(None, (_answer(input[name]) for name in input if name.startswith("selected_"))))
@@ -324,7 +326,7 @@ def _text(message: dict[str, Any]) -> str:
 def _team(sent: dict[str, Any], event: dict[str, Any]) -> str:
     """The workspace that the request names; an installation for a whole company may name only that."""
     company = text_of(sent, "enterprise_id")
-    return text_of(sent, "team_id") or text_of(event, "team") or company or needed(sent, "team_id")
+    return text_of(sent, "team_id") or text_of(event, "team") or company or needed_text(sent, "team_id")
 
 
 def _thread(message: dict[str, Any]) -> str:

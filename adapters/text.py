@@ -1,18 +1,12 @@
-"""Values out of foreign payloads, whatever they hold: typed getters, forms, first lines, plain text."""
+"""Plain text: titles out of words, and the markup of chats taken away."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import parse_qsl
-
-from adapters.contract import Fault, Inbound, invalid
 
 TITLE = 200  # characters of the longest title
-MOST_FIELDS = 1000  # of one form
 
 SLACK_TOKEN = re.compile(r"<([^<>]*)>")
 SLACK_ENTITY = re.compile("&(?:lt|gt|amp);")
@@ -25,92 +19,21 @@ DISCORD_TOKEN = re.compile(
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def value_of(sent: Any, *path: str) -> Any:
-    """What is at a path of names; None when any part of the path is absent or no object."""
-    for name in path:
-        if not isinstance(sent, dict):
-            return None
-        sent = sent.get(name)
-    return sent
-
-
-def text_of(sent: Any, *path: str) -> str:
-    """The text at a path; "" when it is absent or of another type."""
-    found = value_of(sent, *path)
-    return found if isinstance(found, str) else ""
-
-
-def dict_of(sent: Any, *path: str) -> dict[str, Any]:
-    """The object at a path; an empty one when it is absent or of another type."""
-    found = value_of(sent, *path)
-    return found if isinstance(found, dict) else {}
-
-
-def list_of(sent: Any, *path: str) -> list[Any]:
-    """The array at a path; an empty one when it is absent or of another type."""
-    found = value_of(sent, *path)
-    return found if isinstance(found, list) else []
-
-
-def int_of(sent: Any, *path: str) -> int | None:
-    """The whole number at a path; None when it is absent or of another type, true and false included."""
-    found = value_of(sent, *path)
-    return found if type(found) is int else None
-
-
-def needed(sent: Any, *path: str) -> str:
-    """The text at a path that cannot be done without.
-
-    Raises Refused (400) that names the path when it is absent, empty or of another type.
-    """
-    found = text_of(sent, *path)
-    if not found:
-        raise invalid(Fault(".".join(path), "Expected a string that is not empty"))
-    return found
-
-
 def first_line(words: str, most: int = TITLE) -> str:
     """The first line that has words, with single spaces, cut to `most` characters."""
     line = next((line for line in words.splitlines() if line.strip()), "")
     return " ".join(line.split())[:most]
 
 
-def tags(**values: Any) -> tuple[str, ...]:
-    """`name:value` for each value that is a text and not empty."""
-    return tuple(f"{name}:{value}" for name, value in values.items() if isinstance(value, str) and value)
+def one_line(words: str) -> str:
+    """A title: white space as single spaces, cut with an ellipsis."""
+    line = " ".join(words.split())
+    return line if len(line) <= TITLE else line[: TITLE - 1] + "…"
 
 
-def present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that say something: neither None nor empty."""
-    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
-
-
-def looks_like_json(inbound: Inbound) -> bool:
-    """Whether the body opens as a JSON object or array, whatever its Content-Type says."""
-    return inbound.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
-
-
-def form_of(inbound: Inbound) -> dict[str, str]:
-    """The body as a form, the last of each name; NUL, which no text column can hold, becomes U+FFFD.
-
-    Raises Refused (400) when there is no field in it.
-    """
-    coded = inbound.body.decode("utf-8", "replace")
-    try:
-        pairs = parse_qsl(coded, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise invalid(Fault("body", f"Expected a form of at most {MOST_FIELDS} fields")) from None
-    if not pairs:
-        raise invalid(Fault("body", "Expected a form, received none"))
-    return {name.replace("\x00", "\ufffd"): value.replace("\x00", "\ufffd") for name, value in pairs}
-
-
-def json_in(inbound: Inbound, text: str) -> Any:
-    """A JSON text that came inside the body, such as a form's `payload`.
-
-    Raises Refused (400 invalid_json), as `Inbound.json` does.
-    """
-    return replace(inbound, body=text.encode("utf-8", "replace"), checked={}).json
+def cut_line(words: str) -> str:
+    """A title: white space as single spaces, merely cut."""
+    return " ".join(words.split())[:TITLE]
 
 
 def slack_plain(text: str) -> str:

@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 
-from adapters.alerts import (
-    fingerprint_of,
-    moment_of,
-    one_line,
-    option_words,
-    severity_of,
-    text_of,
-    url_of,
-    word_of,
-)
+from adapters.alerts import fingerprint_of, option_words
+from adapters.foreign import first_scalar, first_text, first_url
+from adapters.severities import severity_of
+from adapters.text import one_line
+from adapters.times import moment_of
 
 
 @pytest.mark.parametrize(
@@ -60,22 +55,22 @@ def test_fingerprints() -> None:
 @pytest.mark.parametrize("value", [None, True, 7, 1.5, [], {}, ["a"], {"a": 1}, "", " \n"])
 def test_what_is_no_text_is_passed_over(value: Any) -> None:
     """A value of another type or only white space is as good as absent."""
-    assert text_of({"a": value, "b": " later "}, "a", "b") == "later"
-    assert text_of({"a": value}, "a") == ""
+    assert first_text({"a": value, "b": " later "}, "a", "b") == "later"
+    assert first_text({"a": value}, "a") == ""
 
 
 def test_words_may_be_numbers() -> None:
     """An id written as a number is read as its digits, but true and false are no words."""
-    assert word_of({"a": True, "b": 9007199254740993123}, "a", "b") == "9007199254740993123"
+    assert first_scalar({"a": True, "b": 9007199254740993123}, "a", "b") == "9007199254740993123"
 
 
 def test_only_web_addresses_are_addresses() -> None:
     """A path or a script is no address, the next candidate is taken."""
     assert (
-        url_of({"a": "/graph", "b": "javascript:alert(1)", "c": "https://x.example"}, *"abc")
+        first_url({"a": "/graph", "b": "javascript:alert(1)", "c": "https://x.example"}, *"abc")
         == "https://x.example"
     )
-    assert url_of({"a": "/graph"}, "a") == ""
+    assert first_url({"a": "/graph"}, "a") == ""
 
 
 def test_titles_are_one_line() -> None:
