@@ -8,8 +8,8 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *("alerts", "contract", "foreign", "payload", "severities", "signatures", "strict_json"),
-    *("tags", "text", "times"),
+    *("alerts", "contract", "envelopes", "foreign", "payload", "sentry_events", "severities"),
+    *("signatures", "strict_json", "tags", "text", "times"),
 }
 
 

@@ -33,11 +33,10 @@ from adapters.foreign import (
     objects_of,
     present,
 )
-from adapters.tags import tags_of
+from adapters.sentry_events import LEVELS, author_of, event_tags, sender_of
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
 
-LEVELS = {"fatal": 5, "error": 4, "warning": 3, "info": 1, "debug": 1}
 METRIC_SEVERITY = {"critical": 5, "open": 4, "warning": 3, "resolved": None}
 ACTIONS = {"archived": "ignored"}  # Sentry's pages say the one, its code the other
 ISSUE_STATES: dict[str, State] = {
@@ -47,7 +46,7 @@ ISSUE_STATES: dict[str, State] = {
     "ignored": "suppressed",
 }
 SIGNATURES = ("sentry-hook-signature", "sentry-app-signature")
-MOST_TAGS, TAG_LENGTH, LONGEST_KEY = 100, 200, 500
+LONGEST_KEY = 500
 
 Json = Mapping[str, Any]
 
@@ -98,7 +97,7 @@ def read_issue(inbound: Inbound, action: str, data: Json) -> list[Record]:
         kind=f"issue.{action}",
         severity=LEVELS.get(first_text(issue, "level")),
         subject=present(subject),
-        tags=_tags(list(names.items())),
+        tags=event_tags(list(names.items())),
         external_id=issue_id,
         occurred_at=happened,
         dedupe_key=":".join(["issue", issue_id, action, *(content if action != "created" else [])]),
@@ -164,7 +163,7 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
             severity=METRIC_SEVERITY[action],
             subject=present(subject),
             author=_actor(inbound),
-            tags=_tags([("project", slug) for slug in list_of(metric, "projects")]),
+            tags=event_tags([("project", slug) for slug in list_of(metric, "projects")]),
             external_id=metric_id,
             occurred_at=_moment(metric, "date_detected"),
             dedupe_key=":".join(key),
@@ -190,7 +189,7 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
             severity=LEVELS["info"],
             subject={"issue_id": issue_id, "comment_id": comment_id},
             author=_actor(inbound),
-            tags=_tags([("project", first_scalar(data, "project_slug"))]),
+            tags=event_tags([("project", first_scalar(data, "project_slug"))]),
             external_id=comment_id,
             occurred_at=_moment(data, "timestamp"),
             dedupe_key=f"comment:{comment_id}:{action}:{first_scalar(data, 'timestamp')}",
@@ -246,7 +245,7 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
         severity=LEVELS.get(level),
         subject=present(subject),
         author=_user(event, tagged.get("user", "")),
-        tags=_tags([*tags, ("project", first_scalar(outer, "project_slug", "project"))]),
+        tags=event_tags([*tags, ("project", first_scalar(outer, "project_slug", "project"))]),
         external_id=issue_id or event_id or None,
         occurred_at=_moment(event, "datetime", "timestamp", "received"),
         dedupe_key=key,
@@ -262,16 +261,12 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
 
 def _message(record: Record, feedback: Json) -> list[Record]:
     """The record of a person's words; without any there is nothing to keep, as at Sentry."""
-    words, user = first_text(feedback, "message"), record.author
+    words = first_text(feedback, "message")
     if not words:
         return []
     about = {name: first_scalar(feedback, name) for name in ("associated_event_id", "source", "replay_id")}
-    name, email = (
-        first_scalar(feedback, "name") or user.name,
-        first_scalar(feedback, "contact_email") or user.email,
-    )
     subject = {**record.subject, "culprit": None, "page": first_url(feedback, "url"), **about}
-    author = Author(user.id, name, email)
+    author = sender_of(feedback, record.author)
     message = replace(record, text=words, subject=present(subject), author=author, severity=LEVELS["info"])
     # Each feedback is an issue of its own, of which issue.created and an alert rule may both tell.
     key = f"feedback:{record.external_id}:{_digest(words)}" if record.incident_key else record.dedupe_key
@@ -298,14 +293,9 @@ def _issue_id(event: Json) -> str:
 def _user(event: Json, tagged: str) -> Author:
     """The event's user; one known only by an address or by the tag `user` has that as id, as at Sentry."""
     user = object_of(event, "user") or object_of(event, "sentry.interfaces.User")
-    user_id, name, email = (
-        first_scalar(user, "id"),
-        first_scalar(user, "username", "name"),
-        first_scalar(user, "email"),
-    )
-    if not (user_id or name or email):
-        user_id = f"ip:{first_scalar(user, 'ip_address')}" if first_scalar(user, "ip_address") else tagged
-    return Author(user_id or None, name or None, email or None)
+    address = first_scalar(user, "ip_address")
+    author = author_of(user)
+    return author if author != Author() else Author((f"ip:{address}" if address else tagged) or None)
 
 
 def _actor(inbound: Inbound) -> Author:
@@ -320,10 +310,6 @@ def _pairs(tags: list[Any]) -> list[tuple[str, str]]:
     """An event's tags, each a pair of key and value; whatever else is in the array is left out."""
     pairs = [item for item in tags if isinstance(item, list) and len(item) == 2]
     return [(key, value) for key, value in pairs if isinstance(key, str) and isinstance(value, str)]
-
-
-def _tags(pairs: list[tuple[str, Any]]) -> tuple[str, ...]:
-    return tags_of(pairs, longest=TAG_LENGTH, most=MOST_TAGS)
 
 
 def _moment(sent: Json, *names: str) -> int | None:

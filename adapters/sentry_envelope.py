@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters import signatures
+from adapters import sentry_events, signatures
 from adapters.contract import (
     Adapter,
     Author,
@@ -28,28 +28,21 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
+from adapters.envelopes import Item, header_of, items_of, object_in
 from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
-from adapters.payload import Payload, Text, length, type_name
-from adapters.tags import tags_of
+from adapters.payload import Payload, Text, length
+from adapters.sentry_events import author_of, event_tags, sender_of
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
 
-LEVELS = {"fatal": 5, "critical": 5, "error": 4, "warning": 3, "info": 1, "log": 1, "debug": 1}
-MOST_ITEMS, MOST_TAGS, TAG_LENGTH, ID_LENGTH = 100, 100, 200, 64
+LEVELS = {**sentry_events.LEVELS, "critical": 5, "log": 1}
+ID_LENGTH = 64
 DEFAULT = "{{ default }}"  # in a fingerprint: what the event would be grouped by without one
 # A feedback is `feedback` to the JavaScript SDKs and `default` to Python's, an event is `error` to both.
 CATEGORIES = "feedback;default;error"
 SILENCE = 60  # seconds that a client is told to be silent when nobody said for how long
 
 Json = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item of an envelope: its header, and its payload as bytes."""
-
-    header: Json
-    payload: bytes
 
 
 class UserReport(Payload):
@@ -62,12 +55,11 @@ class UserReport(Payload):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    line, _, rest = inbound.body.partition(b"\n")
-    header = _object(inbound, line, "envelope header")
+    header = header_of(inbound)
     records: list[Record] = []
     attachments: list[dict[str, Any]] = []
     try:
-        for item in _items(inbound, rest):
+        for item in items_of(inbound):
             if item.header.get("type") == "attachment":
                 attachments.append(_attachment(item))
             else:
@@ -82,7 +74,7 @@ def read(inbound: Inbound) -> list[Record]:
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
     """The envelope's id, which the SDKs do not read; nothing of ours may look like a limit."""
     try:
-        event_id = _event_id(_object(inbound, inbound.body.partition(b"\n")[0], "envelope header"))
+        event_id = _event_id(header_of(inbound))
     except Refused:
         event_id = ""
     event_id = event_id or next((str(one.document.get("external_id") or "") for one in saved), "")
@@ -154,42 +146,13 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return number is None or signatures.same(number, str(hook.options["project_number"]))
 
 
-def _items(inbound: Inbound, rest: bytes) -> Iterator[Item]:
-    """The items after an envelope's header: a header line each, and its payload. Raises Refused."""
-    at = count = 0
-    while at < len(rest):
-        end = _line_end(rest, at)
-        line, at = rest[at:end], end + 1
-        if not line.strip():
-            continue
-        if (count := count + 1) > MOST_ITEMS:
-            raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
-        header = _object(inbound, line, f"item {count} header")
-        size = header.get("length")
-        if size is None:  # then the payload is one line
-            end = _line_end(rest, at)
-        elif type(size) is not int or not 0 <= size <= max(0, len(rest) - at):
-            raise invalid(Fault(f"item {count} length", "Expected the number of bytes that follow"))
-        elif rest[at + size : at + size + 1] not in (b"", b"\n"):
-            raise invalid(Fault(f"item {count} length", "Expected a line end after so many bytes"))
-        else:
-            end = at + size
-        yield Item(header, rest[at:end])
-        at = end + 1
-
-
-def _line_end(rest: bytes, at: int) -> int:
-    found = rest.find(b"\n", at)
-    return len(rest) if found < 0 else found
-
-
 def _read_item(inbound: Inbound, header: Json, item: Item) -> list[Record]:
     """What an item becomes: a record, nothing, or what says that it could not be read."""
     kind = first_text(item.header, "type")
     if kind not in READERS:
         return []
     try:
-        record = READERS[kind](inbound, header, _object(inbound, item.payload, kind))
+        record = READERS[kind](inbound, header, object_in(inbound, item.payload, kind))
     except Refused as refused:
         return [_unreadable(refused)]
     return [record] if record.text else []  # a feedback without words is dropped, as at Sentry
@@ -209,11 +172,7 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
     feedback = object_of(object_of(sent, "contexts"), "feedback")
     if not isinstance(feedback.get("message"), str):
         raise invalid(Fault("contexts.feedback.message", "Expected string"))
-    words, event_id, user = first_text(feedback, "message"), _event_id(header) or _event_id(sent), _user(sent)
-    name, email = (
-        first_scalar(feedback, "name") or user.name,
-        first_scalar(feedback, "contact_email") or user.email,
-    )
+    words, event_id = first_text(feedback, "message"), _event_id(header) or _event_id(sent)
     subject = {
         **_subject(sent, event_id),
         "url": first_url(feedback, "url") or first_url(object_of(sent, "request"), "url"),
@@ -226,7 +185,7 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
         kind="feedback",
         severity=LEVELS["info"],  # whatever the event's level
         subject=present(subject),
-        author=Author(user.id, name, email),
+        author=sender_of(feedback, author_of(object_of(sent, "user"))),
         tags=_tags(sent, source=first_scalar(feedback, "source")),
         external_id=event_id or None,
         occurred_at=moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at")),
@@ -273,7 +232,7 @@ def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
         kind="event",
         severity=LEVELS.get(first_scalar(sent, "level") or "error"),
         subject=present({**_subject(sent, event_id), "culprit": culprit}),
-        author=_user(sent),
+        author=author_of(object_of(sent, "user")),
         tags=_tags(sent),
         external_id=event_id or None,
         occurred_at=moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at")),
@@ -342,16 +301,6 @@ def _place(raised: Json) -> str:
     return " in ".join(filter(None, (place, function)))
 
 
-def _user(sent: Json) -> Author:
-    user = object_of(sent, "user")
-    user_id, name, email = (
-        first_scalar(user, "id"),
-        first_scalar(user, "username", "name"),
-        first_scalar(user, "email"),
-    )
-    return Author(user_id or None, name or None, email or None)
-
-
 def _tags(sent: Json, **more: str) -> tuple[str, ...]:
     """`name:value` of each tag, which may be an object or an array of pairs, and of what names the sender."""
     tags = sent.get("tags")
@@ -365,7 +314,7 @@ def _tags(sent: Json, **more: str) -> tuple[str, ...]:
     words = [
         (key, first_scalar({"": value}, "")) for key, value in [*pairs, *more.items()] if isinstance(key, str)
     ]
-    return tags_of(words, longest=TAG_LENGTH, most=MOST_TAGS)
+    return event_tags(words)
 
 
 def _event_id(sent: Json, name: str = "event_id") -> str:
@@ -374,21 +323,10 @@ def _event_id(sent: Json, name: str = "event_id") -> str:
     return found if len(found) <= ID_LENGTH else ""
 
 
-def _object(inbound: Inbound, line: bytes, what: str) -> Json:
-    """A JSON object within the body. Raises Refused."""
-    try:
-        sent = replace(inbound, body=line, checked={}).json
-    except Refused as refused:
-        raise invalid(Fault(what, refused.problem.message)) from None
-    if not isinstance(sent, dict):
-        raise invalid(Fault(what, f"Expected object, received {type_name(sent)}"))
-    return sent
-
-
 def _dsn(inbound: Inbound) -> str:
     """The DSN in the envelope's header, if it has one."""
     try:
-        return first_text(_object(inbound, inbound.body.partition(b"\n")[0], "envelope header"), "dsn")
+        return first_text(header_of(inbound), "dsn")
     except Refused:
         return ""
 

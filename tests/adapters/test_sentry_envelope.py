@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Hook, Inbound, Problem, Record
-from adapters.sentry_envelope import ADAPTER, MOST_ITEMS, key_in, refuse, verify
+from adapters.envelopes import MOST_ITEMS
+from adapters.sentry_envelope import ADAPTER, key_in, refuse, verify
 from tests.adapters.alert_senders import ANY_JSON, places
 from tests.conftest import SHARED
 from tests.test_adapters import FIXTURES, door_of, inbound_of

@@ -1,0 +1,66 @@
+"""Sentry's envelopes, taken apart: a header line, then items, each a header line and its payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Refused, invalid
+from adapters.payload import type_name
+
+MOST_ITEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of an envelope: its header, and its payload as bytes."""
+
+    header: Mapping[str, Any]
+    payload: bytes
+
+
+def header_of(inbound: Inbound) -> dict[str, Any]:
+    """The header of the envelope that is the body. Raises Refused."""
+    return object_in(inbound, inbound.body.partition(b"\n")[0], "envelope header")
+
+
+def items_of(inbound: Inbound) -> Iterator[Item]:
+    """The items after the envelope's header. Raises Refused, after those before the fault."""
+    _, _, rest = inbound.body.partition(b"\n")
+    at = count = 0
+    while at < len(rest):
+        end = _line_end(rest, at)
+        line, at = rest[at:end], end + 1
+        if not line.strip():
+            continue
+        if (count := count + 1) > MOST_ITEMS:
+            raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
+        header = object_in(inbound, line, f"item {count} header")
+        size = header.get("length")
+        if size is None:  # then the payload is one line
+            end = _line_end(rest, at)
+        elif type(size) is not int or not 0 <= size <= max(0, len(rest) - at):
+            raise invalid(Fault(f"item {count} length", "Expected the number of bytes that follow"))
+        elif rest[at + size : at + size + 1] not in (b"", b"\n"):
+            raise invalid(Fault(f"item {count} length", "Expected a line end after so many bytes"))
+        else:
+            end = at + size
+        yield Item(header, rest[at:end])
+        at = end + 1
+
+
+def object_in(inbound: Inbound, part: bytes, what: str) -> dict[str, Any]:
+    """A JSON object within the body. Raises Refused (400) that names `what` it was to be."""
+    try:
+        sent = replace(inbound, body=part, checked={}).json
+    except Refused as refused:
+        raise invalid(Fault(what, refused.problem.message)) from None
+    if not isinstance(sent, dict):
+        raise invalid(Fault(what, f"Expected object, received {type_name(sent)}"))
+    return sent
+
+
+def _line_end(rest: bytes, at: int) -> int:
+    found = rest.find(b"\n", at)
+    return len(rest) if found < 0 else found
