@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 
 from adapters.contract import Hook, Inbound, Problem, Reply, Saved, bearer
+
+WINDOW = 300_000  # milliseconds between a signed time and ours, either way
 
 
 def same(given: str, expected: str) -> bool:
@@ -39,6 +42,12 @@ def shows_secret(inbound: Inbound, hook: Hook) -> bool:
             return False
         given = base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")[2]
     return any(same(given, secret) for secret in hook.secrets)
+
+
+def is_fresh(seconds: str, inbound: Inbound) -> bool:
+    """Whether a signed time, in whole seconds since the epoch, is within five minutes of ours."""
+    written = re.fullmatch(r"[0-9]{1,11}", seconds)
+    return written is not None and abs(inbound.received_at - int(seconds) * 1000) <= WINDOW
 
 
 def refuse(problem: Problem) -> Reply:
