@@ -13,7 +13,6 @@ from gateway.triage.training.rows import Row
 from gateway.triage.training.translation import LANGUAGES as TRANSLATED
 from gateway.triage.training.translation import Translator
 
-SEED_WEIGHT = 2.0
 SEEDS_PER_GROUP = 700
 COPY_WEIGHT = 0.3  # of translated reviews: more would pull the English ones off their mark
 SEVERE = {"blocker": "severe", "critical": "severe", "major": "severe", "minor": "minor", "trivial": "minor"}
@@ -48,7 +47,7 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
     """The texts of every question; `leave_out` names sets to do without."""
     out = set(leave_out)
     translators = {name: Translator(data / "lexicon_en_xx.csv", name) for name in TRANSLATED}
-    seeds = list(sources.seed_rows(SEED_WEIGHT, SEEDS_PER_GROUP))
+    seeds = list(sources.seed_rows(SEEDS_PER_GROUP))
     plain_seeds = [row for row, _ in seeds]
     labelled = _without(sources.category_sets(data), out)
     category = _learnt({**labelled, **sources.weak_category_sets(data)}, out)

@@ -20,6 +20,8 @@ from gateway.triage.training.seeds import sentences
 csv.field_size_limit(sys.maxsize)
 _SPACES = re.compile(r"\W+")
 HOLD_OUT = 10
+SEED_WEIGHT = 2.0
+ENGLISH_SEED_WEIGHT = 1.0
 _POLITE = re.compile(r"\W*(?:can|could|would|will) (?:you|we|it|this)|any chance|why not|how about", re.I)
 
 
@@ -169,9 +171,11 @@ def sentiment_sets(data: Path) -> dict[str, list[Row]]:
     return sets
 
 
-def seed_rows(weight: float, per_group: int) -> Iterator[tuple[Row, str]]:
+def seed_rows(per_group: int) -> Iterator[tuple[Row, str]]:
     """The project's own sentences with their category, and their sentiment beside it."""
     for language, category, sentiment, text in sentences(per_group):
+        # English has labelled texts of real people, the others have little else than these sentences.
+        weight = ENGLISH_SEED_WEIGHT if language == "en" else SEED_WEIGHT
         yield Row(text, category, language, "seeds", weight), sentiment
 
 
