@@ -84,8 +84,8 @@ class _Routes:
                 inbound = inbound_of(request, adapter, params, self.limit)
                 headers = inbound.answer_headers
                 return respond(act(inbound), headers)
-            except Refused as refused:
-                return self._refuse(adapter, refused.problem, headers)
+            except Exception as error:  # told in the dialect of this very route
+                return self._answer(adapter, error, headers)
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
@@ -112,7 +112,7 @@ class _Routes:
             provide_automatic_options=False,
         )
 
-    def _refuse(self, adapter: Adapter, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    def _refuse(self, adapter: Adapter, problem: Problem, headers: dict[str, str]) -> Response:
         named = Problem(
             problem.status,
             problem.code,
@@ -124,19 +124,25 @@ class _Routes:
         return respond(adapter.refuse(named), headers)
 
     def _failed(self, error: Exception) -> Response:
-        """Whatever was raised outside a dialect's own refusals, told in the dialect of the path."""
+        """Whatever was raised outside a route, told in the dialect of the path."""
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
+        return self._answer(adapter, error, {})
+
+    def _answer(self, adapter: Adapter, error: Exception, headers: dict[str, str]) -> Response:
+        """Any exception as a refusal: expected ones as they say, others logged and told without a detail."""
+        if isinstance(error, Refused):
+            return self._refuse(adapter, error.problem, headers)
         if isinstance(error, HTTPException):
-            return self._refuse(adapter, problem_of(error))
+            return self._refuse(adapter, problem_of(error), headers)
         if isinstance(error, OperationalError | sqlite3.OperationalError):  # peewee's, or that of the limits
             log.failure("database unavailable", request_id(request))
-            headers = {"Retry-After": RETRY_AFTER}
-            busy = Problem(503, "overloaded", "Storage is busy, try again.", headers=headers)
-            return self._refuse(adapter, busy)
+            wait = {"Retry-After": RETRY_AFTER}
+            busy = Problem(503, "overloaded", "Storage is busy, try again.", headers=wait)
+            return self._refuse(adapter, busy, headers)
         log.failure("unexpected exception", request_id(request))
-        return self._refuse(adapter, Problem(500, "internal", "An unknown error occurred."))
+        return self._refuse(adapter, Problem(500, "internal", "An unknown error occurred."), headers)
 
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from peewee import OperationalError
-
 from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused, Saved
 from gateway import idempotency, reach
 from gateway.caller import Caller
@@ -20,7 +18,6 @@ from models.feedback import document
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
 KEY_LENGTH = 300  # characters of a dedupe or incident key
-RETRY_AFTER = "2"  # seconds
 SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = intake.Reach(reach.STEPS, reach.WINDOW, reach.raised)
 
@@ -31,7 +28,8 @@ def save(
     """Commits one delivery and returns what is stored, or what the first delivery of its key was told.
 
     Raises Refused: 403 (a project or workspace of ours that the caller may not use), 409 or 422
-    (the Idempotency-Key, see gateway.idempotency), 503 (the database cannot take it now).
+    (the Idempotency-Key, see gateway.idempotency). Raises peewee's OperationalError when the
+    database cannot take it now.
     """
     writes = [_write(caller, adapter, inbound, *pair) for pair in zip(records, labels, strict=True)]
     scores = [label.category_scores for label in labels]
@@ -43,10 +41,6 @@ def save(
             )
     except intake.Taken as taken:
         return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
-    except OperationalError as error:
-        raise Refused(
-            Problem(503, "overloaded", "Storage is busy, try again.", headers={"Retry-After": RETRY_AFTER})
-        ) from error
     return [_saved(item, score) for item, score in zip(stored, scores, strict=True)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from peewee import OperationalError
 
 from gateway.config import Config
 from tests.conftest import Call, Tenant
@@ -54,6 +55,21 @@ def test_numbered_paths(client: FlaskClient) -> None:
     too_large = client.post(path, data=b"x" * 1_100_000)
     unknown = client.post(path, data=b"{}", headers={"Content-Encoding": "zstd"})
     for response, status in ((too_large, 413), (unknown, 415), (client.get(path), 405)):
+        assert response.status_code == status
+        assert response.headers["X-Sentry-Error"]
+        assert set(response.json) == {"detail"}
+
+
+def test_numbered_paths_when_something_breaks(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure or a busy database behind such a path is told as Sentry tells it, too."""
+    for error, status in ((RuntimeError("secret"), 500), (OperationalError("locked"), 503)):
+
+        def explode(*args: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("gateway.auth.identify", explode)
+        response = client.post("/api/42/envelope/", data=b"{}")
+
         assert response.status_code == status
         assert response.headers["X-Sentry-Error"]
         assert set(response.json) == {"detail"}

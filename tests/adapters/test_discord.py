@@ -217,7 +217,7 @@ def test_any_json_anywhere(request: dict[str, Any]) -> None:
     assert DOOR.reply(inbound, []).status in (200, 204)
 
 
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared samples are not here")
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="no collection of recorded payloads here")
 
 
 def sample(name: str) -> list[Record]:

@@ -220,7 +220,7 @@ def test_any_json_anywhere(data: st.DataObject) -> None:
         assert "\n" not in record.title
 
 
-needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="the shared samples are not here")
+needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason="no collection of recorded payloads here")
 
 
 def sample(name: str) -> list[Record]:

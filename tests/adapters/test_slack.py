@@ -283,7 +283,7 @@ def test_any_json_anywhere(request: dict[str, Any]) -> None:
     assert DOOR.reply(inbound, []).status == 200
 
 
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared samples are not here")
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="no collection of recorded payloads here")
 
 
 def sample(name: str) -> list[Record]:
