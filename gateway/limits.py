@@ -122,11 +122,14 @@ def spend(caller: Caller, inbound: Inbound) -> None:
 def _counts(packed: bytes | None, slot: int) -> tuple[int, list[int]]:
     """The running slot, and the counts of it and the sixty before it, newest first.
 
-    A clock set back keeps counting in the newest slot known, so that nobody gains by it.
+    A clock set back a little keeps counting in the newest slot known, so that nobody gains by it;
+    set back by more than a window it starts anew, or a key would be shut out until it catches up.
     """
     if packed is None:
         return slot, [0] * (_SLOTS + 1)
     last, *counts = _ROW.unpack(packed)
+    if last - slot > _SLOTS:
+        return slot, [0] * (_SLOTS + 1)
     slot = max(slot, last)
     aged = min(slot - last, _SLOTS + 1)
     return slot, [0] * aged + counts[: _SLOTS + 1 - aged]
