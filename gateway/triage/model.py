@@ -47,6 +47,11 @@ class ModelError(Exception):
     """A model file that is missing, broken, or not ours."""
 
 
+def arrays_path(directory: Path, card: dict[str, Any]) -> Path:
+    """The file of arrays that a card belongs to: card and arrays change together when the card is replaced."""
+    return directory / Path(str(card.get("arrays", "model.npz"))).name
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What the models say of one text: probabilities by class; `severe` is that of a severe bug."""
@@ -110,7 +115,7 @@ class Model:
             if card.get("format") != FORMAT:
                 raise ModelError(f"{directory}: not a triage model of format {FORMAT}")
             # Opened here, for numpy leaves a broken file open.
-            with (directory / "model.npz").open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            with arrays_path(directory, card).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             _check(arrays, card)
             return cls(arrays, card)
