@@ -14,6 +14,7 @@ import brotli
 
 from adapters.contract import Problem, Refused
 
+CLOSING = {"Connection": "close"}  # what is left of the body is not read
 LAYERS = 2  # content encodings on top of each other; real senders use one
 
 
@@ -60,6 +61,10 @@ def _read(stream: Stream, limit: int) -> bytes:
     while size <= limit:
         try:
             part = stream.read(limit + 1 - size)
+        except TimeoutError as error:
+            raise Refused(
+                Problem(408, "invalid_request", "Body came too slowly.", headers=CLOSING)
+            ) from error
         except OSError as error:  # the sender vanished, or its chunks are malformed
             raise Refused(Problem(400, "invalid_request", "Body could not be read.")) from error
         if not part:
@@ -70,9 +75,7 @@ def _read(stream: Stream, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> Refused:
-    # What is left of the body is not read: the connection cannot be used for another request.
-    headers = {"Connection": "close"}
-    return Refused(Problem(413, "too_large", f"Body is larger than {limit} bytes.", headers=headers))
+    return Refused(Problem(413, "too_large", f"Body is larger than {limit} bytes.", headers=CLOSING))
 
 
 def _inflate(body: bytes, limit: int, wbits: int) -> bytes:

@@ -1,31 +1,63 @@
-"""gunicorn's thread worker, refusing what is no HTTP in the gateway's own words instead of HTML."""
+"""gunicorn's thread worker, in which slow clients hold no thread and an overload is refused at once.
+
+The main loop reads heads and small bodies ahead (gateway.wire) and gives a connection to a thread
+when its request is there. Whatever is refused here is told in the dialect of its path, never in HTML.
+"""
 
 from __future__ import annotations
 
+import errno
+import selectors
 import socket
+import struct
+import time
+from collections import deque
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from gunicorn import util
-from gunicorn.http.errors import ExpectationFailed, LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-import adapters
-from adapters.contract import Problem
 from gateway import log
-from gateway.http import adapter_for
-from gateway.ids import new_id
-from models.base import dumps
+from gateway.refusal import refusal, status_of
+from gateway.wire import CHUNK, MAX_HEAD, Connection
 
-STATUSES = {
-    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
-}
+# Seconds.
+ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
+CROWDED = 1.0  # the wait of the first in the queue for a thread at which newcomers are turned away
+PATIENCE = 2.0  # the wait for a thread after which a request is refused
+STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
+STALLED = 10  # without a byte of an answer being taken
+LINGER = 2.0  # for a client to read its last answer and close
+TICK = 0.25  # between looks at these times
+
+READ = 16_384  # bytes read ahead at once
+FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+VANISHED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """The worker class of `feedback-gateway serve`."""
+    """The worker class of `feedback-gateway serve`.
+
+    A connection is idle between requests, arriving, waiting for a thread (for one of the few that may
+    read large bodies, if it has one), with a thread, or lingering after its last answer. Each of these
+    dictionaries and queues is in the order of its deadlines. Threads run `_work` and what it calls;
+    the main thread runs all the rest.
+    """
+
+    alive: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.idle: dict[Connection, None] = {}
+        self.keepalived_conns = self.idle  # gunicorn asks for its length
+        self.arriving: dict[Connection, None] = {}
+        self.lingering: dict[Connection, None] = {}
+        self.waiting: deque[Connection] = deque()
+        self.streams: deque[Connection] = deque()
+        self.streaming = 0
+        self.max_streaming = max(1, self.cfg.threads // 2)
+        self.looked_at = self.full_until = 0.0
 
     def load_wsgi(self) -> None:
         """Loads the application so that its `Connection: close` is heard: gunicorn drops that header.
@@ -46,25 +78,245 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
         self.wsgi = closing
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answers a request that never reached the application, in the dialect of its path when known."""
-        request_id = new_id("req")
-        if isinstance(exc, ParseException):
-            status = STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
-            problem = Problem(status, "invalid_request", status.phrase, request_id=request_id)
-        else:
-            log.failure("unexpected exception", request_id)
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            problem = Problem(status, "internal", "An unknown error occurred.", request_id=request_id)
-        path = getattr(req or getattr(exc, "req", None), "path", None) or "/"
-        reply = adapter_for(path, adapters.load()).refuse(problem)
-        body = dumps(reply.body).encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            f"Connection: close\r\nContent-Type: {reply.content_type}\r\n"
-            f"Content-Length: {len(body)}\r\nrequest-id: {request_id}\r\n\r\n"
+    def run(self) -> None:
+        """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
+        self.poller.register(
+            self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
+        while self.alive and self.is_parent_alive():
+            room = self.nr_conns < self.worker_connections or self._make_room()
+            self.set_accept_enabled(room and time.monotonic() >= self.full_until)
+            self._turn()
+        self.alive = False
+        self.set_accept_enabled(False)
+        for listener in self.sockets:  # the kernel may hold connections that nobody else would answer
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+            listener.close()
+        for conn in list(self.idle):
+            self._readable(conn, conn.sock)  # what has just been sent is answered, too
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while self.nr_conns > 0 and time.monotonic() < end:
+            self._turn()
+        self.tpool.shutdown(wait=False)
+        self.poller.close()
+        self.method_queue.close()
+
+    def _turn(self) -> None:
+        self.notify()
+        self.wait_for_and_dispatch_events(TICK)
+        now = time.monotonic()
+        if now - self.looked_at >= TICK / 2:
+            self.looked_at = now
+            self._expire(now)
+
+    # Connections come, send and go.
+
+    def accept(self, listener: Any) -> bool:
+        """Takes a new connection; False when there is none."""
         try:
-            util.write_nonblock(client, head.encode() + body)
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in FULL and not self._make_room():
+                self.full_until = time.monotonic() + TICK
+            elif error.errno not in VANISHED:
+                raise
+            return False
+        self.nr_conns += 1
+        # Sockets stay in blocking mode. A timeout of Python's would cost a poll for each send.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED, 0))
+        conn = Connection(self.cfg, sock, client, listener.getsockname())
+        conn.callback = partial(self._readable, conn)
+        self._put(conn, self.idle, self.cfg.keepalive)
+        self._readable(conn, sock)  # most clients send at once
+        return True
+
+    def _readable(self, conn: Connection, sock: socket.socket) -> None:
+        """Reads what a connection has sent."""
+        try:
+            data = sock.recv(CHUNK if conn.place is self.lingering else READ, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            if conn.place is self.idle and not self.alive:
+                self._close(conn)
+            return
         except OSError:
-            log.failure("the refusal could not be sent", request_id)
+            data = b""
+        if not data:
+            self._close(conn)
+        elif conn.place is not self.lingering:
+            conn.received += data
+            self._advance(conn)
+
+    def _advance(self, conn: Connection) -> None:
+        """Gives a connection to a thread as soon as a thread can take its request."""
+        while conn.ready():
+            if conn.malformed:
+                long = len(conn.received) > MAX_HEAD
+                self._refuse(
+                    conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if long else HTTPStatus.BAD_REQUEST
+                )
+            elif not self._crowded():
+                self._give(conn)
+            elif self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE):
+                continue  # with what came behind the refused request
+            return
+        if not conn.received:
+            self._put(conn, self.idle, self.cfg.keepalive)
+        elif conn.place is not self.arriving:
+            self._put(conn, self.arriving, ARRIVE)
+
+    def _give(self, conn: Connection) -> None:
+        """Puts a connection in the queue for a thread."""
+        self._take(conn)
+        if conn.streamed:
+            if self.streaming >= self.max_streaming:
+                conn.deadline = time.monotonic() + STREAM_PATIENCE
+                self.streams.append(conn)
+                return
+            self.streaming += 1
+        conn.deadline = time.monotonic() + PATIENCE
+        self.waiting.append(conn)
+        self.tpool.submit(self._work)
+
+    def _work(self) -> None:
+        """Answers the request that has waited longest. Runs in a thread."""
+        try:
+            conn = self.waiting.popleft()
+        except IndexError:  # it was refused meanwhile
+            return
+        lasting = False
+        try:
+            conn.hand_over()
+            lasting = self.handle(conn)
+        finally:
+            self.method_queue.defer(self._finish, conn, lasting)
+
+    def handle(self, conn: Connection) -> bool:
+        """Answers one request; whether the connection can take another. Runs in a thread."""
+        request = None
+        try:
+            request = next(conn.parser)
+            return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
+        except (OSError, StopIteration):  # the client went away, or asked for the end
+            return False
+        except Exception as error:
+            self.handle_error(request, conn.sock, conn.client, error)
+            return False
+
+    def _finish(self, conn: Connection, lasting: bool) -> None:
+        """Takes a connection back from a thread."""
+        if conn.streamed:
+            self.streaming -= 1
+            if self.streams:
+                self._give(self.streams.popleft())
+        if not lasting:
+            self._linger(conn)
+            return
+        conn.begin(conn.parser.unreader.take_buffered())
+        self._advance(conn)
+        if conn.place is self.idle and not self.alive:
+            self._close(conn)
+
+    # Where connections are.
+
+    def _put(self, conn: Connection, place: dict[Connection, None], seconds: float) -> None:
+        """Lets a connection be idle, arriving or lingering for this long, and watches it."""
+        if conn.place is not None:
+            del conn.place[conn]
+        conn.place = place
+        place[conn] = None
+        conn.deadline = time.monotonic() + seconds
+        if not conn.watched:
+            self.poller.register(conn.sock, selectors.EVENT_READ, conn.callback)
+            conn.watched = True
+
+    def _take(self, conn: Connection) -> None:
+        if conn.place is not None:
+            del conn.place[conn]
+            conn.place = None
+        if conn.watched:
+            self.poller.unregister(conn.sock)
+            conn.watched = False
+
+    def _linger(self, conn: Connection) -> None:
+        """Ends a connection so that its client can still read the last answer (RFC 9112 9.6)."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._put(conn, self.lingering, LINGER)
+
+    def _close(self, conn: Connection) -> None:
+        self._take(conn)
+        conn.callback = None  # it holds the connection
+        conn.sock.close()
+        self.nr_conns -= 1
+
+    def _make_room(self) -> bool:
+        """Ends the connection that needs its place least; False when all of them are busy."""
+        now = time.monotonic()
+        for place, left in (
+            (self.lingering, LINGER),
+            (self.idle, self.cfg.keepalive),
+            (self.arriving, ARRIVE - 1),
+        ):
+            conn = next(iter(place), None)
+            if conn and conn.deadline - now <= left:
+                self._close(conn)
+                return True
+        return False
+
+    def _crowded(self) -> bool:
+        """Whether newcomers would wait too long for a thread, judged by the one who waits already."""
+        try:
+            return self.waiting[0].deadline - time.monotonic() < PATIENCE - CROWDED
+        except IndexError:
+            return False
+
+    def _expire(self, now: float) -> None:
+        """Ends what has lasted too long."""
+        for place in (self.idle, self.lingering, self.arriving):
+            while (conn := next(iter(place), None)) and conn.deadline <= now:
+                if place is self.arriving:
+                    self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
+                else:
+                    self._close(conn)
+        for queue in (self.waiting, self.streams):
+            while queue and queue[0].deadline <= now:
+                try:
+                    conn = queue.popleft()
+                except IndexError:  # a thread was faster
+                    break
+                if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE):
+                    self._advance(conn)
+
+    # What is said without the application.
+
+    def _refuse(self, conn: Connection, status: HTTPStatus) -> bool:
+        """Answers a request that gets no thread; True when the connection is ready for the next one."""
+        lasting = (
+            conn.lasting and not conn.malformed and status == HTTPStatus.SERVICE_UNAVAILABLE and self.alive
+        )
+        head = conn.received.startswith(b"HEAD ")
+        answer = refusal(status, conn.path, lasting=lasting, bodyless=head)
+        try:
+            whole = conn.sock.send(answer, socket.MSG_DONTWAIT) == len(answer)
+        except OSError:
+            whole = False
+        if not whole:
+            self._close(conn)
+        elif not lasting:
+            self._linger(conn)
+        else:
+            conn.begin(bytes(conn.received[conn.size :]))
+            return True
+        return False
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answers a request that never reached the application. Runs in a thread."""
+        path = getattr(req or getattr(exc, "req", None), "path", None) or "/"
+        try:
+            client.send(refusal(status_of(exc), path), socket.MSG_DONTWAIT)
+        except OSError:
+            log.failure("the refusal could not be sent", "")

@@ -1,0 +1,178 @@
+"""What has arrived on a connection: whether a thread can take it, and how a thread reads what has not.
+
+Heads and small bodies are read ahead without a thread (gateway.worker), so that a slow client
+holds none. Only scheduling is decided here: where a request begins and ends, and whether it is
+HTTP at all, is said by gunicorn's parser.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from io import BytesIO
+from typing import Any
+
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import InvalidRequestLine
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
+
+MAX_HEAD = 65_536  # bytes of a head; the parser refuses most long ones earlier
+MAX_AHEAD = 65_536  # bytes of a body that is read ahead; a thread reads larger and chunked ones
+CHUNK = 65_536  # bytes read at once
+
+# A thread waits for a body as long as it keeps up this pace, and never longer than the whole.
+BODY_GRACE = 10.0  # seconds before the pace counts
+BODY_PACE = 16_384  # bytes a second
+BODY_SECONDS = 300.0
+
+_HEAD_END = re.compile(rb"\n\r?\n")
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|expect|connection)[ \t]*:[ \t]*([^\r\n]*)", re.I)
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
+
+
+class Connection:
+    """One client's connection: what it has sent of its next request, and how long that may take.
+
+    `streamed` means that a thread has to read the rest, `malformed` that waiting would not help,
+    `lasting` that the connection can be used again when the request is refused unread.
+    """
+
+    __slots__ = (
+        "_searched",
+        "callback",
+        "client",
+        "deadline",
+        "lasting",
+        "malformed",
+        "parser",
+        "place",
+        "received",
+        "server",
+        "size",
+        "sock",
+        "streamed",
+        "watched",
+    )
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        self.sock = sock
+        self.client = client
+        self.server = server
+        self.parser = Parser(cfg, sock, client)
+        self.callback: Any = None
+        self.deadline = 0.0  # of where it is now, monotonic seconds
+        self.place: dict[Connection, None] | None = None
+        self.watched = False
+        self.begin(b"")
+
+    def begin(self, received: bytes) -> None:
+        """Starts the next request with what was sent behind the last one."""
+        self.received = bytearray(received)
+        self.size = 0  # of the request, as far as it is read ahead; 0 while its head is incomplete
+        self.streamed = self.malformed = False
+        self.lasting = True
+        self._searched = 0
+
+    def ready(self) -> bool:
+        """Whether there is nothing left to wait for without a thread."""
+        if not self.received:
+            return False
+        if not self.size:
+            self._look()
+        return self.malformed or (0 < self.size <= len(self.received))
+
+    def _look(self) -> None:
+        received = self.received
+        end = _HEAD_END.search(received, max(0, self._searched - 2))
+        # An empty line may stand before a request (RFC 9112 2.2), and is no end of a head.
+        while end and not received[: end.end()].strip():
+            del received[: end.end()]
+            end = _HEAD_END.search(received)
+        if end is None:
+            self._searched = len(received)
+            self.malformed = bool(received) and (received[0] not in _TOKEN or len(received) > MAX_HEAD)
+            return
+        self.size = end.end()
+        self.lasting = received.find(b"HTTP/1.1", 0, received.find(b"\n")) > 0
+        for name, value in _FRAMING.findall(received, 0, self.size):
+            if name[:4].lower() == b"conn":
+                self.lasting = self.lasting and value.strip().lower() == b"keep-alive"
+            elif name[:1] in b"cC" and value.isdigit() and len(value) < 10 and int(value) <= MAX_AHEAD:
+                self.size = end.end() + int(value)
+            else:
+                self.streamed = True
+        if self.streamed:
+            self.size, self.lasting = end.end(), False
+
+    def hand_over(self) -> None:
+        """Gives what was read ahead to the parser, for the thread that takes the request."""
+        self.parser.unreader.buf = BytesIO(self.received)
+        self.parser.unreader.open(self.streamed)
+        self.received = bytearray()
+
+    @property
+    def path(self) -> str:
+        """The path of the request as far as it can be told, for the dialect of a refusal."""
+        words = bytes(self.received[:8192]).split(maxsplit=2)
+        return words[1].partition(b"?")[0].decode("latin-1") if len(words) > 2 else "/"
+
+
+class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
+    """Reads from the socket in a thread, only what is streamed and only while it keeps its pace."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock, CHUNK)
+        self.open(False)
+
+    def open(self, streamed: bool) -> None:
+        """Starts a request, whose body a thread may wait for when it is `streamed`."""
+        self.streamed = streamed
+        self.began = 0.0
+        self.read_bytes = 0
+
+    def chunk(self) -> bytes:
+        """The next bytes. Raises TimeoutError when the sender is too slow."""
+        if not self.streamed:  # all of it is here, unless the parser sees something else in it than we
+            raise InvalidRequestLine("incomplete")
+        now = time.monotonic()
+        self.began = self.began or now
+        patience = min(BODY_GRACE + self.read_bytes / BODY_PACE, BODY_SECONDS)
+        remaining = self.began + patience - now
+        if remaining <= 0:
+            raise TimeoutError("the body came too slowly")
+        asked = self.sock.gettimeout()
+        self.sock.settimeout(remaining if asked is None else min(asked, remaining))
+        try:
+            data: bytes = self.sock.recv(self.mxchunk)
+        finally:
+            self.sock.settimeout(asked)
+        self.read_bytes += len(data)
+        return data
+
+
+class Parser(RequestParser):  # type: ignore[misc]
+    """gunicorn's parser, which gives a body that is here already without its layers of readers."""
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any) -> None:
+        super().__init__(cfg, sock, client)
+        self.unreader = Unreader(sock)
+
+    def __next__(self) -> Any:
+        request = super().__next__()
+        reader = request.body.reader
+        if isinstance(reader, LengthReader):
+            data = self.unreader.take_buffered()
+            if len(data) >= reader.length:
+                request.body = BytesIO(data[: reader.length])
+                data = data[reader.length :]
+            if data:
+                self.unreader.unread(data)
+        return request
+
+    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
+        """Reads what the application left of a body. A body that is here leaves nothing on the socket."""
+        if self.mesg and isinstance(self.mesg.body, BytesIO):
+            return True
+        return bool(super().finish_body(deadline, max_bytes))
