@@ -57,7 +57,7 @@ class Config:
     def limits_path(self) -> Path:
         """Where rate limits are counted on the embedded database: a file of its own beside it."""
         path = sqlite_path(self.database_url)
-        return path.with_name(path.stem + ".limits.db")
+        return path.with_name(path.stem + ".limits")
 
     @property
     def secret_path(self) -> Path:

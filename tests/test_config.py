@@ -16,7 +16,7 @@ def test_defaults() -> None:
     assert config.database_url == "sqlite:///var/gateway.db"
     assert config.bind == "127.0.0.1:8000"
     assert config.rate_limit == "100/minute"
-    assert config.limits_path == Path("var/gateway.limits.db")
+    assert config.limits_path == Path("var/gateway.limits")
 
 
 def test_values_and_files(tmp_path: Path) -> None:

