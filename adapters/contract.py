@@ -94,7 +94,8 @@ class Inbound:
     epoch, UTC. `request_id` is `req_` and a ULID, made by the gateway. `answer_headers` go on
     whatever answer the request gets, also on a refusal: steps put what they learn there.
     `options` are those of the hook the request came through, known once it is identified. `checked` is
-    the body as each schema checked it, so that `read` and `reply` check it once.
+    the body as each schema checked it, so that `read` and `reply` check it once. `known` is what the
+    gateway's steps found out for the ledger: who sends, and the outcome once it is counted.
     """
 
     method: str
@@ -108,6 +109,7 @@ class Inbound:
     answer_headers: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     checked: dict[type, Any] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def json(self) -> Any:
@@ -232,7 +234,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: `body` is JSON-able, or None for an empty one."""
+    """An answer: `body` is JSON-able, bytes that go out as they are, or None for an empty one."""
 
     status: int
     body: Any = None

@@ -19,12 +19,11 @@ from adapters.contract import (
     Reply,
     invalid,
 )
-from adapters.times import milliseconds
-from gateway import triage
+from gateway import parameters, triage
 from gateway.caller import Caller
 from gateway.relabel import change_feedback
 from gateway.replay import preview
-from models import event, feedback, quarantine
+from models import event, feedback, intake, outcome, quarantine
 from models.hook import find_hook
 
 PAGE = 50  # rows when the caller names no limit
@@ -33,6 +32,7 @@ LONGEST_PAGE = 200
 # parameter -> column
 FILTERS = {name: name for name in ("source", "category", "sentiment", "status")} | {"project": "project_id"}
 WORDS = {"category": CATEGORIES, "sentiment": SENTIMENTS, "status": feedback.STATUSES}
+OUTCOME_COLUMNS = ("minute", "key_id", "source", "outcome")
 PARAMETERS = {*FILTERS, "min_impact", "confidence_below", "since", "until", "limit", "cursor"}
 
 
@@ -48,15 +48,13 @@ class Endpoint:
 
 def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     """Records, newest first. Bad parameters are named, all of them at once."""
-    query, faults = inbound.query, list[Fault]()
-    faults += [Fault(name, "Unknown parameter") for name in query if name not in PARAMETERS]
+    query, faults = inbound.query, parameters.unknown(inbound, PARAMETERS)
     for name, words in WORDS.items():
-        if name in query and query[name] not in words:
-            faults.append(Fault(name, f"Must be one of {', '.join(words)}"))
-    limit = _whole(inbound, "limit", 1, LONGEST_PAGE, faults)
-    min_impact = _whole(inbound, "min_impact", 0, 14, faults)
-    confidence_below = _share(inbound, "confidence_below", faults)
-    since, until = _moment(inbound, "since", faults), _moment(inbound, "until", faults)
+        parameters.word(inbound, name, words, faults)
+    limit = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults)
+    min_impact = parameters.whole(inbound, "min_impact", 0, 14, faults)
+    confidence_below = parameters.share(inbound, "confidence_below", faults)
+    since, until = parameters.moment(inbound, "since", faults), parameters.moment(inbound, "until", faults)
     before = query.get("cursor")
     if before is not None and not re.fullmatch(r"fb_[0-9A-Z]{26}", before):
         faults.append(Fault("cursor", "Invalid cursor"))
@@ -96,7 +94,7 @@ def list_events(caller: Caller, inbound: Inbound) -> Reply:
     """A record's history, oldest first, with the raw payload of every delivery."""
     row, faults = _mine(caller, inbound), list[Fault]()
     faults += [Fault(name, "Unknown parameter") for name in inbound.query if name not in ("limit", "cursor")]
-    page = _whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
+    page = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
     if faults:
         raise invalid(*faults)
     rows = event.of(row["id"], limit=page + 1, after=inbound.query.get("cursor"))
@@ -110,7 +108,7 @@ def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
     faults += [
         Fault(name, "Unknown parameter") for name in query if name not in ("source", "limit", "cursor")
     ]
-    page = _whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
+    page = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
     if faults:
         raise invalid(*faults)
     rows = quarantine.held(
@@ -161,35 +159,33 @@ def _record_of(row: dict[str, Any]) -> Record:
     )
 
 
-def _whole(inbound: Inbound, name: str, least: int, most: int, faults: list[Fault]) -> int | None:
-    text = inbound.query.get(name)
-    if text is None:
-        return None
-    if re.fullmatch(r"\d{1,4}", text, re.ASCII) and least <= int(text) <= most:
-        return int(text)
-    faults.append(Fault(name, f"Must be a whole number from {least} to {most}"))
-    return None
+def list_outcomes(caller: Caller, inbound: Inbound) -> Reply:
+    """What became of requests: sums by any of minute, key_id, source and outcome (`by`, a comma list).
 
-
-def _share(inbound: Inbound, name: str, faults: list[Fault]) -> float | None:
-    text = inbound.query.get(name)
-    if text is None:
-        return None
-    if re.fullmatch(r"0(\.\d{1,6})?|1(\.0{1,6})?|\.\d{1,6}", text, re.ASCII):
-        return float(text)
-    faults.append(Fault(name, "Must be a number from 0 to 1"))
-    return None
-
-
-def _moment(inbound: Inbound, name: str, faults: list[Fault]) -> int | None:
-    text = inbound.query.get(name)
-    if text is None:
-        return None
-    try:
-        return milliseconds(text)
-    except (ValueError, OverflowError):
-        faults.append(Fault(name, "Must be an ISO 8601 time such as 2026-04-09T10:30:00Z"))
-        return None
+    Those whose sender is not known belong to no workspace, and are shown to admins.
+    """
+    faults = parameters.unknown(inbound, ("by", "since", "until", "key_id", "source"))
+    by = tuple(inbound.query.get("by", "outcome").split(","))
+    if not set(by) <= set(OUTCOME_COLUMNS) or len(set(by)) < len(by):
+        faults.append(Fault("by", f"Must be some of {', '.join(OUTCOME_COLUMNS)}"))
+    since = parameters.moment(inbound, "since", faults)
+    until = parameters.moment(inbound, "until", faults)
+    if faults:
+        raise invalid(*faults)
+    intake.flush()
+    sums = outcome.totals(
+        caller.workspace_id,
+        by,
+        strangers="admin" in caller.scopes,
+        since=since,
+        until=until,
+        key_id=inbound.query.get("key_id"),
+        source=inbound.query.get("source"),
+    )
+    for row in sums:
+        if "minute" in row:
+            row["minute"] = feedback.iso(row["minute"])
+    return Reply(200, {"data": sums, "next_cursor": None})
 
 
 ENDPOINTS = (
@@ -197,6 +193,7 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback/<feedback_id>", show_feedback),
     Endpoint("/gateway/v1/feedback/<feedback_id>", change_feedback, method="PATCH", scope="triage"),
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
+    Endpoint("/gateway/v1/outcomes", list_outcomes),
     Endpoint("/gateway/v1/quarantine", list_quarantine),
     Endpoint("/gateway/v1/preview/<source>", show_preview, method="POST", scope="triage"),
 )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from peewee import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
-from gateway import api, auth, directory, health, limits, log, triage, vault
+from gateway import api, auth, directory, health, limits, log, outcomes, triage, vault
 from gateway.config import Config
 from gateway.http import adapter_for, cors_headers, inbound_of, preflight, problem_of, request_id, respond
 from gateway.ingest import ingest
@@ -52,7 +53,7 @@ class _Routes:
     def add(self) -> None:
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                self._route(adapter, door.method, door.path, partial(ingest, adapter, door))
+                self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
             for lookup in adapter.lookups:
                 self._route(adapter, lookup.method, lookup.path, partial(directory.look_up, adapter, lookup))
         native = self.adapters["native"]
@@ -64,8 +65,6 @@ class _Routes:
         for path, methods in self.methods.items():
             self._preflight(path, sorted(methods | {"OPTIONS"}))
         self.app.register_error_handler(Exception, self._failed)
-        self.app.before_request(_start)
-        self.app.after_request(self._finish)
 
     def _route(
         self,
@@ -75,17 +74,27 @@ class _Routes:
         act: Callable[[Inbound], Reply],
         *,
         mounted: bool = True,
+        counted: bool = False,
     ) -> None:
-        """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`."""
+        """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
+
+        What becomes of a `counted` one's requests goes into the ledger.
+        """
 
         def view(**params: str) -> Response:
-            headers: dict[str, str] = {}
+            started = time.perf_counter()
+            asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # what the proxy stands for
+            inbound, problem = None, None
             try:
-                inbound = inbound_of(request, adapter, params, self.limit)
-                headers = inbound.answer_headers
-                return respond(act(inbound), headers)
+                inbound = inbound_of(asked, adapter, params, self.limit)
+                reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
-                return self._answer(adapter, error, headers)
+                problem = _problem(error, request_id(asked))
+                reply = adapter.refuse(problem)
+            if counted:
+                outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
+            headers = inbound.answer_headers if inbound else {}
+            return self._answer(asked, reply, started, headers)
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
@@ -101,7 +110,7 @@ class _Routes:
 
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
-            return respond(preflight(request, methods))
+            return self._answer(request, preflight(request, methods), time.perf_counter(), {})
 
         self.app.add_url_rule(
             path,
@@ -112,37 +121,19 @@ class _Routes:
             provide_automatic_options=False,
         )
 
-    def _refuse(self, adapter: Adapter, problem: Problem, headers: dict[str, str]) -> Response:
-        named = Problem(
-            problem.status,
-            problem.code,
-            problem.message,
-            problem.faults,
-            problem.headers,
-            request_id(request),
-        )
-        return respond(adapter.refuse(named), headers)
-
     def _failed(self, error: Exception) -> Response:
         """Whatever was raised outside a route, told in the dialect of the path."""
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
-        return self._answer(adapter, error, {})
+        reply = adapter.refuse(_problem(error, request_id(request)))
+        return self._answer(request, reply, time.perf_counter(), {})
 
-    def _answer(self, adapter: Adapter, error: Exception, headers: dict[str, str]) -> Response:
-        """Any exception as a refusal: expected ones as they say, others logged and told without a detail."""
-        if isinstance(error, Refused):
-            return self._refuse(adapter, error.problem, headers)
-        if isinstance(error, HTTPException):
-            return self._refuse(adapter, problem_of(error), headers)
-        if isinstance(error, OperationalError | sqlite3.OperationalError):  # peewee's, or that of the limits
-            log.failure("database unavailable", request_id(request))
-            wait = {"Retry-After": RETRY_AFTER}
-            busy = Problem(503, "overloaded", "Storage is busy, try again.", headers=wait)
-            return self._refuse(adapter, busy, headers)
-        log.failure("unexpected exception", request_id(request))
-        return self._refuse(adapter, Problem(500, "internal", "An unknown error occurred."), headers)
+    def _answer(self, asked: Request, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
+        """A reply with what every response carries, noted in the log."""
+        name = request_id(asked)
+        log.request(asked.method, asked.path, reply.status, started, name)
+        return respond(reply, headers, cors_headers(asked, self.origins), {"request-id": name})
 
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""
@@ -150,21 +141,19 @@ class _Routes:
         endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
         return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
 
-    def _finish(self, response: Response) -> Response:
-        response.headers["request-id"] = request_id(request)
-        for name, value in cors_headers(request, self.origins).items():
-            response.headers[name] = value
-        started = request.environ.get("gateway.started", 0.0)
-        log.request(
-            {
-                "method": request.method,
-                "path": request.path,
-                "status": response.status_code,
-                "ms": round((time.perf_counter() - started) * 1000, 2),
-                "request_id": request_id(request),
-            }
-        )
-        return response
+
+def _problem(error: Exception, name: str) -> Problem:
+    """Any exception as a problem: expected ones as they say, others logged and told without a detail."""
+    if isinstance(error, Refused):
+        return replace(error.problem, request_id=name)
+    if isinstance(error, HTTPException):
+        return replace(problem_of(error), request_id=name)
+    if isinstance(error, OperationalError | sqlite3.OperationalError):  # peewee's, or that of the limits
+        log.failure("database unavailable", name)
+        wait = {"Retry-After": RETRY_AFTER}
+        return Problem(503, "overloaded", "Storage is busy, try again.", headers=wait, request_id=name)
+    log.failure("unexpected exception", name)
+    return Problem(500, "internal", "An unknown error occurred.", request_id=name)
 
 
 def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:
@@ -173,7 +162,3 @@ def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> R
 
 def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:
     return check()
-
-
-def _start() -> None:
-    request.environ["gateway.started"] = time.perf_counter()

@@ -36,15 +36,18 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     lacks the scope).
     """
     if adapter.signed is not None:
-        return _by_signature(adapter, adapter.signed, inbound)
-    return _by_key(adapter, scope, inbound)
+        caller = _by_signature(adapter, adapter.signed, inbound)
+    else:
+        caller = _by_key(adapter, scope, inbound)
+    inbound.known["caller"] = caller
+    return caller
 
 
 def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     key = adapter.key(inbound)
     if key is None:
         raise Refused(Problem(401, "unauthorized", "API key missing or malformed.", headers=CHALLENGE))
-    caller = _look_up(key) if is_well_formed(key) else None
+    caller = _look_up(key)
     if caller is None or (caller.expires_at is not None and caller.expires_at <= inbound.received_at):
         raise Refused(Problem(401, "invalid_key", "Invalid API key.", headers=CHALLENGE))
     if scope not in caller.scopes and "admin" not in caller.scopes:
@@ -95,7 +98,7 @@ def _look_up(key: str) -> Caller | None:
     deadline, caller = _known.get(name, (0.0, None))
     if caller is not None and now < deadline:
         return caller
-    row = find_key(name)
+    row = find_key(name) if is_well_formed(key) else None
     if row is None or row["revoked_at"] is not None:
         with _lock:
             _known.pop(name, None)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from peewee import PeeweeException
 
 from adapters.contract import Reply
-from gateway import triage
-from models.base import database
+from gateway import metrics, triage
+from models import intake
 from models.migrations import pending
 
 
@@ -18,10 +18,10 @@ def healthz() -> Reply:
 
 
 def readyz() -> Reply:
-    """Ready: the database answers, its schema is current, the model is loaded; else 503 says what is not."""
+    """Ready: the database takes writes, its schema is current, the model is loaded; 503 says what is not."""
     checks = {"database": "ok", "migrations": "ok", "triage": triage.version()}
     try:
-        database.execute_sql("SELECT 1").fetchone()
+        intake.probe()
         if waiting := pending():
             checks["migrations"] = f"pending: {', '.join(waiting)}"
     except PeeweeException as error:
@@ -30,4 +30,8 @@ def readyz() -> Reply:
     return Reply(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
 
 
-CHECKS: dict[str, Callable[[], Reply]] = {"/healthz": healthz, "/readyz": readyz}
+CHECKS: dict[str, Callable[[], Reply]] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+    "/metrics": metrics.exposition,
+}

@@ -5,13 +5,21 @@ The only module besides gateway.app that knows the web framework.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
 from flask import Request, Response
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.body import read_body
 from gateway.ids import new_id, now_ms
 from models.base import dumps
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # Errors the framework raises, in our words; any other 4xx is a bad request.
 CODES: dict[int, Code] = {
@@ -21,6 +29,7 @@ CODES: dict[int, Code] = {
     415: "unsupported_encoding",
 }
 REQUEST_ID = "gateway.request_id"  # in the WSGI environment
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 EXPOSED = ", ".join(
     (
@@ -42,30 +51,44 @@ ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, X-API
 
 def request_id(request: Request) -> str:
     """This request's id, made when it is first asked for."""
-    made: str = request.environ.setdefault(REQUEST_ID, "") or new_id("req")
+    made: str = request.environ.get(REQUEST_ID) or new_id("req")
     request.environ[REQUEST_ID] = made
     return made
 
 
 def inbound_of(request: Request, adapter: Adapter, params: dict[str, str], limit: int) -> Inbound:
     """The request as the adapters and steps see it. Raises Refused (400, 413, 415)."""
-    query = _query(request)
+    environ = request.environ
+    query = _query(request) if environ.get("QUERY_STRING") else {}
     try:
         body = read_body(
-            request.stream, request.content_length, request.headers.get("Content-Encoding", ""), limit
+            request.stream, request.content_length, environ.get("HTTP_CONTENT_ENCODING", ""), limit
         )
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
     return Inbound(
         method=request.method,
         path=unprefixed(request.path, adapter.name),
-        headers={name.lower(): value for name, value in request.headers},
+        headers=headers_of(environ),
         body=body,
         query=query,
         params=params,
         request_id=request_id(request),
         received_at=now_ms(),
     )
+
+
+def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The request's headers by their lower-case names, as PEP 3333 passes them on."""
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") and name not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH")
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    return headers
 
 
 def unprefixed(path: str, name: str) -> str:
@@ -88,13 +111,28 @@ def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
     return max(owners, key=lambda owner: owner[0])[1]
 
 
-def respond(reply: Reply, headers: dict[str, str] | None = None) -> Response:
-    """A reply as a response."""
-    body = b"" if reply.body is None else dumps(reply.body).encode()
-    response = Response(body, reply.status, content_type=reply.content_type)
-    for name, value in {**(headers or {}), **reply.headers}.items():
-        response.headers[name] = value
-    return response
+class Answer(Response):
+    """A response that goes out as it is: whole, with the headers it was made with."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """What werkzeug would do to headers of its own making is not needed, and costs as much as a view."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [self.get_data()]
+
+
+def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
+    """A reply as a response, with these headers too; the reply's own win."""
+    body = reply.body
+    if not isinstance(body, bytes):
+        body = b"" if body is None else dumps(body).encode()
+    merged = {"Content-Type": reply.content_type}
+    if reply.status != HTTPStatus.NO_CONTENT:
+        merged["Content-Length"] = str(len(body))
+    for more in (*headers, reply.headers):
+        merged.update(more)
+    answer = Answer(body, STATUS_LINES.get(reply.status, reply.status))
+    answer.headers = Headers(list(merged.items()))
+    return answer
 
 
 def problem_of(error: HTTPException) -> Problem:

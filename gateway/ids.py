@@ -9,7 +9,12 @@ from ulid import ULID
 
 def new_id(prefix: str) -> str:
     """A fresh id such as `fb_01J9Z3...`; within one process ids only ever grow, also within a millisecond."""
-    return f"{prefix}_{ULID()}"
+    return f"{prefix}_{new_ulid()}"
+
+
+def new_ulid() -> str:
+    """The part of an id after its prefix."""
+    return str(ULID())
 
 
 def now_ms() -> int:

@@ -29,8 +29,11 @@ def fingerprint(record: Record) -> str | None:
     """
     if record.type not in ("message", "chat", "correction"):
         return None
-    folded = unicodedata.normalize("NFKD", f"{record.title} {record.text}"[:10_000].casefold())
-    words = _WORD.findall("".join(char for char in folded if not unicodedata.combining(char)))
+    said = f"{record.title} {record.text}"[:10_000].casefold()
+    if not said.isascii():
+        folded = unicodedata.normalize("NFKD", said)
+        said = "".join(char for char in folded if not unicodedata.combining(char))
+    words = _WORD.findall(said)
     if len(words) < LEAST_WORDS:
         return None
     return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.contract import Adapter, Inbound, Record, Refused, Saved
 from gateway import store, triage
 from gateway.caller import Caller
-from gateway.ids import now_ms
+from gateway.ids import new_id, now_ms
 from models.base import first, writing
 from models.hook import HookRow
 from models.quarantine import Quarantine
@@ -38,7 +38,7 @@ def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
         request["headers"],
         bytes(row["payload"]),
         params=request["params"],
-        request_id=request["request_id"],
+        request_id=new_id("req"),  # not the delivery's own: parts of it may be stored under that one
         received_at=row["received_at"],
         options=dict(hook["options"]) if hook else {},
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused, Saved
-from gateway import idempotency, reach
+from gateway import idempotency, outcomes, reach
 from gateway.caller import Caller
-from gateway.ids import new_id
+from gateway.ids import new_id, new_ulid
 from models import intake
 from models.access import is_workspace, workspace_of
 from models.base import dumps
@@ -31,16 +32,24 @@ def save(
     (the Idempotency-Key, see gateway.idempotency). Raises peewee's OperationalError when the
     database cannot take it now.
     """
-    writes = [_write(caller, adapter, inbound, *pair) for pair in zip(records, labels, strict=True)]
+    ulids = chain((inbound.request_id.rpartition("_")[2],), iter(new_ulid, None))
+    writes = [_write(caller, adapter, inbound, *parts) for parts in zip(records, labels, ulids, strict=False)]
     scores = [label.category_scores for label in labels]
     claim = idempotency.claim_of(caller, adapter, inbound)
+    request = intake.Request(
+        writes,
+        claim,
+        lambda stored: _snapshot(stored, scores),
+        REACH,
+        outcomes.entry(adapter.source or adapter.name, inbound.received_at, caller),
+        inbound.received_at,
+    )
     try:
         with idempotency.in_flight(claim, adapter.idempotency):
-            stored = intake.save(
-                writes, claim, lambda stored: _snapshot(stored, scores), REACH, now=inbound.received_at
-            )
+            stored = intake.save(request)
     except intake.Taken as taken:
         return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
+    inbound.known["outcome"] = intake.ended(item.outcome for item in stored)
     return [_saved(item, score) for item, score in zip(stored, scores, strict=True)]
 
 
@@ -63,10 +72,13 @@ def place(caller: Caller, record: Record) -> str:
     return record.project_ref
 
 
-def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, label: Labels) -> intake.Write:
+def _write(
+    caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, label: Labels, ulid: str
+) -> intake.Write:
+    """One record to store. The first of a request bears the request's own ULID: making one is not free."""
     now = inbound.received_at
     row = {
-        "id": new_id("fb"),
+        "id": f"fb_{ulid}",
         "workspace_id": caller.workspace_id,
         "project_id": place(caller, record),
         "source": adapter.source or adapter.name,
@@ -112,7 +124,7 @@ def _write(caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, l
         "fingerprint": reach.fingerprint(record),
     }
     event = {
-        "id": new_id("ev"),
+        "id": f"ev_{ulid}",
         "at": now,
         "detail": {
             "door": f"{inbound.method} {inbound.path}",

@@ -6,9 +6,10 @@ from models.dedupe import Dedupe
 from models.event import Event
 from models.feedback import Feedback
 from models.hook import HookRow
+from models.outcome import Outcome
 from models.quarantine import Quarantine
 
-TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine)
+TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine, Outcome)
 
 __all__ = [
     "TABLES",
@@ -17,6 +18,7 @@ __all__ = [
     "Event",
     "Feedback",
     "HookRow",
+    "Outcome",
     "Project",
     "Quarantine",
     "Workspace",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import JOIN, BigIntegerField, BooleanField, ForeignKeyField, TextField, fn
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, TextField, fn
 
 from models.base import JSONText, Table, database, first, rows
 from models.feedback import Feedback
@@ -76,15 +76,17 @@ def list_projects(
     `only` restricts to one project, `name` to those whose name contains it. `last_modified` is when
     the newest record arrived, or None.
     """
-    newest = fn.MAX(Feedback.received_at)
+    # Ids sort by time, and an index leads from a project to its newest one.
+    newest_id = Feedback.select(fn.MAX(Feedback.id)).where(
+        (Feedback.workspace_id == Project.workspace) & (Feedback.project_id == Project.id)
+    )
+    newest = Feedback.select(Feedback.received_at).where(Feedback.id == newest_id)
     where = (Project.workspace == workspace_id) & (Project.name.contains(name) if name else True)
     if only is not None:
         where &= Project.id == only
     found = (
         Project.select(Project, newest.alias("last_modified"))
-        .join(Feedback, JOIN.LEFT_OUTER, on=(Feedback.project_id == Project.id))
         .where(where)
-        .group_by(Project.id)
         .order_by(fn.COALESCE(newest, Project.created_at).desc(), Project.id.desc())
         .offset(offset)
     )

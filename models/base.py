@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import orjson
 from peewee import Database, DatabaseProxy, Model, SqliteDatabase, TextField
 
 from models.lock import WriteLock
@@ -16,7 +19,8 @@ from models.lock import WriteLock
 database = DatabaseProxy()
 _write_lock: WriteLock | None = None
 
-BUSY_SECONDS = 10  # how long a statement waits for another process, should one not use the write lock
+BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
+AT_ONCE = 32  # rows in one INSERT; SQLite takes 32,766 values in a statement
 
 
 class UnsupportedURL(ValueError):
@@ -52,24 +56,57 @@ def first(query: Any) -> dict[str, Any] | None:
     return found
 
 
+def values(table: type[Table], row: Mapping[str, Any]) -> list[Any]:
+    """A row that has every column, as its INSERT takes it."""
+    pick, texts, _ = _columns(table)
+    picked = list(pick(row))
+    for number in texts:
+        if picked[number] is not None:
+            picked[number] = dumps(picked[number])
+    return picked
+
+
 def insert(table: type[Table], row: Mapping[str, Any]) -> None:
     """Stores a row that has every column."""
-    sql, fields = _insert_sql(table)
-    database.execute_sql(sql, [field.db_value(row[field.name]) for field in fields])
+    insert_all(table, [values(table, row)])
+
+
+def insert_all(table: type[Table], rows: Sequence[Sequence[Any]]) -> None:
+    """Stores rows, each as `values` gives it, with as few statements as may be."""
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        database.execute_sql(_insert_sql(table, len(some)), list(chain.from_iterable(some)))
 
 
 @cache
-def _insert_sql(table: type[Table]) -> tuple[str, tuple[Any, ...]]:
-    """A table's INSERT, compiled once: building it anew costs more than running it."""
-    fields = tuple(table._meta.sorted_fields)
-    columns = ", ".join(f'"{field.column_name}"' for field in fields)
-    marks = ", ".join([database.param] * len(fields))
-    return f'INSERT INTO "{table._meta.table_name}" ({columns}) VALUES ({marks})', fields
+def _columns(table: type[Table]) -> tuple[Callable[[Mapping[str, Any]], Any], tuple[int, ...], str]:
+    """How to pick a row's values, which of them are JSON, and the columns' names.
+
+    Worked out once: peewee would ask every field of every row.
+    """
+    fields = table._meta.sorted_fields
+    texts = tuple(number for number, field in enumerate(fields) if isinstance(field, JSONText))
+    names = ", ".join(f'"{field.column_name}"' for field in fields)
+    return itemgetter(*(field.name for field in fields)), texts, names
+
+
+@cache
+def _insert_sql(table: type[Table], count: int) -> str:
+    """A table's INSERT of so many rows, compiled once: building it anew costs more than running it."""
+    marks = f"({', '.join([database.param] * len(table._meta.sorted_fields))})"
+    every = ", ".join([marks] * count)
+    return f'INSERT INTO "{table._meta.table_name}" ({_columns(table)[2]}) VALUES {every}'
 
 
 def dumps(value: Any) -> str:
     """Compact JSON text with plain UTF-8 words."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a whole number of more than 64 bits, which it does not write
+        return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def sqlite_path(url: str) -> Path:

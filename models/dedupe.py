@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 from peewee import BigIntegerField, CompositeKey, TextField
 
-from models.base import Table, database, first, rows
+from models.base import AT_ONCE, Table, database, first, rows
 
 
 class Dedupe(Table):
@@ -29,14 +31,31 @@ class Dedupe(Table):
         without_rowid = True
 
 
+class Key(NamedTuple):
+    """A key to take, with all that its row holds."""
+
+    workspace_id: str
+    scope: str
+    key: str
+    feedback_id: str | None = None
+    digest: str | None = None
+    answer: str | None = None
+    expires_at: int | None = None
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What is unique about it."""
+        return self[:3]
+
+
 # One statement, so that no reader can come between looking and taking. An expired key is free again.
 _TAKE = (
-    "INSERT INTO dedupe (workspace_id, scope, key, feedback_id, digest, answer, expires_at) "
-    "VALUES (?, ?, ?, ?, ?, NULL, ?) "
+    "INSERT INTO dedupe (workspace_id, scope, key, feedback_id, digest, answer, expires_at) VALUES {} "
     "ON CONFLICT (workspace_id, scope, key) DO UPDATE SET feedback_id = excluded.feedback_id, "
-    "digest = excluded.digest, answer = NULL, expires_at = excluded.expires_at "
-    "WHERE dedupe.expires_at <= ? RETURNING 1"
+    "digest = excluded.digest, answer = excluded.answer, expires_at = excluded.expires_at "
+    "WHERE dedupe.expires_at <= ? RETURNING workspace_id, scope, key"
 )
+_ROW = "(?, ?, ?, ?, ?, ?, ?)"
 
 
 def take(
@@ -50,8 +69,23 @@ def take(
     expires_at: int | None = None,
 ) -> bool:
     """Takes a key within the open transaction; False when it is taken already."""
-    values = (workspace_id, scope, key, feedback_id, digest, expires_at, now)
-    return database.execute_sql(_TAKE, values).fetchone() is not None
+    return bool(take_all([Key(workspace_id, scope, key, feedback_id, digest, None, expires_at)], now))
+
+
+def take_all(keys: Sequence[Key], now: int) -> set[tuple[str, str, str]]:
+    """Takes keys, no two the same, within the open transaction; returns the names of the free ones."""
+    free: set[tuple[str, str, str]] = set()
+    for start in range(0, len(keys), AT_ONCE):
+        some = keys[start : start + AT_ONCE]
+        sql = _TAKE.format(", ".join([_ROW] * len(some)))
+        free.update(database.execute_sql(sql, [*chain.from_iterable(some), now]).fetchall())
+    return free
+
+
+def give_back(keys: Iterable[Key]) -> None:
+    """Frees keys that were just taken within the open transaction."""
+    for key in keys:
+        database.execute_sql("DELETE FROM dedupe WHERE workspace_id = ? AND scope = ? AND key = ?", key.name)
 
 
 def taken(workspace_id: str, scope: str, key: str) -> dict[str, Any] | None:

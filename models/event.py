@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from peewee import BigIntegerField, BlobField, ForeignKeyField, TextField
+from peewee import BigIntegerField, BlobField, CompositeKey, ForeignKeyField, TextField
 
 from models.base import JSONText, Table, rows
 from models.feedback import Feedback, iso
@@ -14,16 +14,20 @@ from models.feedback import Feedback, iso
 class Event(Table):
     """Something that happened to a record: received, updated, retracted, ... `at` is milliseconds UTC.
 
-    `detail` says through which door, with which key and request; `payload` is the body as it came,
-    after content decoding.
+    Kept with the other events of its record. `detail` says through which door, with which key and
+    request; `payload` is the body as it came, after content decoding.
     """
 
-    id = TextField(primary_key=True)
+    id = TextField()
     feedback = ForeignKeyField(Feedback, backref="events", on_delete="CASCADE")
     type = TextField()
     at = BigIntegerField()
     detail = JSONText()
     payload = BlobField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("feedback", "id")
+        without_rowid = True
 
 
 def of(feedback_id: str, *, limit: int, after: str | None = None) -> list[dict[str, Any]]:

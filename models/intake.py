@@ -1,19 +1,51 @@
-"""The one write: records, their events with the raw payload, and their keys, in one transaction."""
+"""The one write: records, their events with the raw payload, their keys and their count, in one transaction.
+
+Requests of many threads share it (models.writer). Most begin records that have nothing to do with
+any other, and are stored with a few statements for all of them; the rest go through the laws of
+models.laws one after the other.
+"""
 
 from __future__ import annotations
 
+import atexit
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from models import dedupe
-from models.base import writing
-from models.laws import Reach, Stored, Write, store
+from models import dedupe, outcome
+from models.base import database, insert_all, values, writing
+from models.dedupe import Key
+from models.event import Event
+from models.feedback import Feedback
+from models.laws import Reach, Stored, Write, reported, store
+from models.outcome import Entry, ledger
+from models.writer import Writer
 
-_FORGET_EVERY = 500  # writes between two sweeps of expired keys
-_writes = itertools.count(1)
+_FORGET_EVERY = 100  # transactions between two sweeps of expired keys
+_PROBE_EVERY = 1.0  # seconds
+_PROBE = object()
+_commits = itertools.count(1)
+_probed = -_PROBE_EVERY
+_writer: Writer | None = None
+_owner = 0
+_lock = threading.Lock()
 
-__all__ = ["Claim", "Reach", "Stored", "Taken", "Write", "save", "take_claim"]
+# The ledger's word for what became of a record. Of several, the first of these is the request's.
+OUTCOMES = {
+    "created": "accepted",
+    "updated": "accepted",
+    "retracted": "accepted",
+    "quarantined": "quarantined",
+    "unchanged": "duplicate",
+    "ignored": "ignored",
+}
+
+__all__ = ["Claim", "Entry", "Reach", "Request", "Stored", "Taken", "Write", "flush", "save", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +68,82 @@ class Taken(Exception):
         self.answer = answer
 
 
-def save(
-    writes: Sequence[Write],
-    claim: Claim | None,
-    answer: Callable[[list[Stored]], str],
-    reach: Reach,
-    *,
-    now: int,
-) -> list[Stored]:
-    """Commits one request, all or nothing. `answer` makes what a repeat of the claim will be given.
+@dataclass(slots=True)
+class Request:
+    """One request to store, all or nothing.
+
+    `answer` makes what a repeat of the claim will be given; `entry` is its line in the ledger and
+    `now` milliseconds UTC. `rows` is what it inserts if it begins new records only.
+    """
+
+    writes: Sequence[Write]
+    claim: Claim | None
+    answer: Callable[[list[Stored]], str]
+    reach: Reach
+    entry: Entry
+    now: int
+    created: list[Stored] = field(default_factory=list)
+    rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Does beforehand, in the request's own thread, what a request that only begins records needs."""
+        if not all(write.begins for write in self.writes):
+            return
+        self.created = [Stored("created", write.row) for write in self.writes]
+        for write in self.writes:
+            row = write.row
+            event = {**write.event, "feedback": row["id"], "type": "received"}
+            self.rows.append((values(Feedback, row), values(Event, event)))
+            if write.dedupe_key is not None:
+                self.keys.append(Key(row["workspace_id"], row["source"], write.dedupe_key, row["id"]))
+        if (claim := self.claim) is not None:
+            answer = self.answer(self.created)
+            used = (claim.workspace_id, claim.scope, claim.key)
+            self.keys.append(Key(*used, None, claim.digest, answer, claim.expires_at))
+
+
+def save(request: Request) -> list[Stored]:
+    """Commits one request and says what became of its writes.
 
     Raises Taken when the claim was used before, and peewee's OperationalError when the database
     cannot take it now.
     """
-    with writing():
-        if claim is not None:
-            take_claim(claim, now=now)
-        stored = [store(write, reach, now) for write in writes]
-        if claim is not None:
-            dedupe.remember_answer(claim.workspace_id, claim.scope, claim.key, answer(stored))
-        if next(_writes) % _FORGET_EVERY == 0:
-            dedupe.forget_expired(now)
+    request.prepare()
+    stored: list[Stored] = _current().submit(request)
     return stored
+
+
+def note(entry: Entry, ended: str) -> None:
+    """Counts a request that stored nothing; written within about a second."""
+    ledger.note(entry, ended)
+    _current()
+
+
+def flush() -> None:
+    """Writes what this process has counted and not written yet. Raises OperationalError."""
+    _current().submit(None)
+
+
+def probe() -> None:
+    """Proves that a transaction can be committed, with a row that says when; at most once a second.
+
+    Raises OperationalError.
+    """
+    global _probed
+    now = time.monotonic()
+    if now - _probed >= _PROBE_EVERY or _current().down:
+        _current().submit(_PROBE)
+        _probed = now
+
+
+def stop() -> None:
+    """Ends this process's writer, after what waits is committed; another starts when it is needed."""
+    global _writer
+    with _lock:
+        if _writer is not None and _owner == os.getpid():
+            _writer.stop()
+        _writer = None
 
 
 def take_claim(claim: Claim, *, now: int) -> None:
@@ -69,3 +155,114 @@ def take_claim(claim: Claim, *, now: int) -> None:
         used = dedupe.taken(claim.workspace_id, claim.scope, claim.key)
         assert used is not None, "a key that could not be taken has a row"
         raise Taken(used["digest"], used["answer"])
+
+
+def _current() -> Writer:
+    """This process's writer to the bound database. A fork has none, and a new database needs a new one."""
+    global _writer, _owner
+    writer = _writer
+    if writer is not None and _owner == os.getpid() and writer.database is database.obj:
+        return writer
+    with _lock:
+        if _writer is None or _owner != os.getpid() or _writer.database is not database.obj:
+            if _writer is not None and _owner == os.getpid():
+                _writer.stop()
+            _writer, _owner = Writer(database.obj, _commit), os.getpid()
+        return _writer
+
+
+def _commit(works: list[Any]) -> list[Any]:
+    """Stores requests in one transaction; each result is a list of Stored, or the Taken to raise."""
+    counted = ledger.take()
+    work = [request for request in works if isinstance(request, Request)]
+    probing = _PROBE in works
+    if not counted and not work and not probing:
+        return [None] * len(works)
+    try:
+        with writing():
+            results = _apply(work)
+            outcome.add(*_counts(counted, work, results))
+            if probing:
+                outcome.beat()
+            if next(_commits) % _FORGET_EVERY == 0 and work:
+                dedupe.forget_expired(work[0].now)
+    except BaseException:
+        ledger.give_back(counted)
+        raise
+    found = iter(results)
+    return [next(found) if isinstance(request, Request) else None for request in works]
+
+
+def _apply(requests: list[Request]) -> list[Any]:
+    """The results of requests within the open transaction: the simple ones together, then the others."""
+    together = set(_together(requests))
+    chosen = [requests[number] for number in sorted(together)]
+    rows = [pair for request in chosen for pair in request.rows]
+    insert_all(Feedback, [row for row, _ in rows])
+    insert_all(Event, [event for _, event in rows])
+    return [
+        request.created if number in together else _alone(request) for number, request in enumerate(requests)
+    ]
+
+
+def _together(requests: list[Request]) -> Iterator[int]:
+    """Which requests only begin records that nothing here or in the database has to do with."""
+    candidates = [number for number, request in enumerate(requests) if request.created]
+    if not candidates:
+        return
+    writes = (write for number in candidates for write in requests[number].writes)
+    known = reported(writes, requests[candidates[0]].reach)
+    seen: set[Any] = set()
+    apart: list[int] = []
+    for number in candidates:
+        request = requests[number]
+        marks = {write.words for write in request.writes if write.words} | {key.name for key in request.keys}
+        several = len(marks) < sum(bool(write.words) for write in request.writes) + len(request.keys)
+        if not several and not marks & known and not marks & seen:
+            apart.append(number)
+        seen |= marks
+    keys = [key for number in apart for key in requests[number].keys]
+    free = dedupe.take_all(keys, requests[0].now) if keys else set()
+    for number in apart:
+        mine = [key for key in requests[number].keys if key.name in free]
+        if len(mine) == len(requests[number].keys):
+            yield number
+        else:
+            dedupe.give_back(mine)
+
+
+def _alone(request: Request) -> list[Stored] | Taken:
+    """One request through the laws."""
+    claim = request.claim
+    if claim is not None:
+        try:
+            take_claim(claim, now=request.now)
+        except Taken as taken:
+            return taken
+    stored = [store(write, request.reach, request.now) for write in request.writes]
+    if claim is not None:
+        dedupe.remember_answer(claim.workspace_id, claim.scope, claim.key, request.answer(stored))
+    return stored
+
+
+def _counts(
+    counted: Counter[Any], requests: Iterable[Request], results: Iterable[Any]
+) -> tuple[Counter[Any], Counter[Any]]:
+    """The ledger's requests and records: what was counted before, and these, but for those refused yet."""
+    sums, records = Counter(counted), Counter[Any]()
+    for request, result in zip(requests, results, strict=True):
+        if isinstance(result, Exception):
+            continue
+        row = request.entry.ended(ended(stored.outcome for stored in result))
+        sums[row] += 1
+        records[row] += sum(stored.outcome == "created" for stored in result)
+    return sums, records
+
+
+def ended(outcomes: Iterable[str]) -> str:
+    """The one outcome of a request whose records had these."""
+    words = {OUTCOMES[name] for name in outcomes}
+    return next((word for word in OUTCOMES.values() if word in words), "ignored")
+
+
+atexit.register(stop)

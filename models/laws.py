@@ -6,12 +6,12 @@ Everything here runs within the transaction of models.intake.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models import dedupe, incident
-from models.base import database, first, insert
+from models.base import AT_ONCE, database, first, insert
 from models.event import Event
 from models.feedback import Feedback
 from models.quarantine import Quarantine
@@ -62,6 +62,10 @@ _REPORTERS = (
     "SELECT COUNT(DISTINCT who), MAX(who = ?) FROM "
     f"(SELECT COALESCE(author_id, author_email, id) AS who {_SAME}) AS same"
 )
+_KNOWN = (
+    "SELECT DISTINCT fingerprint FROM feedback "
+    "WHERE workspace_id = ? AND received_at >= ? AND fingerprint IN ({})"
+)
 _REPORTED = f"SELECT id, impact_origin, impact_reasons {_SAME}"
 
 
@@ -82,6 +86,18 @@ class Write:
     state: str | None = None
     joins: str | None = None
     held: Mapping[str, Any] | None = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether it begins a record, unless its key was used before."""
+        plain = self.held is None and not self.retracts and self.votes_for is None
+        return plain and self.row["incident_key"] is None
+
+    @property
+    def words(self) -> tuple[str, str] | None:
+        """What those who say the same have in common, within their workspace."""
+        fingerprint = self.row["fingerprint"]
+        return (self.row["workspace_id"], fingerprint) if fingerprint else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,23 @@ def store(write: Write, reach: Reach, now: int) -> Stored:
     if row["incident_key"] is not None:
         return _tell(write, reach, now)
     return _create(write, reach, now)
+
+
+def reported(writes: Iterable[Write], reach: Reach) -> set[tuple[str, str]]:
+    """Which of the writes' words were said before, within the reach's window."""
+    asked: dict[str, list[Write]] = {}
+    for write in writes:
+        if write.words:
+            asked.setdefault(write.words[0], []).append(write)
+    known: set[tuple[str, str]] = set()
+    for workspace_id, some in asked.items():
+        since = min(write.row["received_at"] for write in some) - reach.window
+        for start in range(0, len(some), AT_ONCE):
+            words = [write.row["fingerprint"] for write in some[start : start + AT_ONCE]]
+            sql = _KNOWN.format(", ".join(["?"] * len(words)))
+            found = database.execute_sql(sql, [workspace_id, since, *words]).fetchall()
+            known.update((workspace_id, fingerprint) for (fingerprint,) in found)
+    return known
 
 
 def _again(write: Write, reach: Reach, now: int) -> Stored:

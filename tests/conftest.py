@@ -25,6 +25,7 @@ from gateway import setup
 from gateway.app import create_app
 from gateway.config import Config
 from gateway.keys import create_key
+from models import intake
 from models.base import close
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +61,7 @@ def _config(tmp_path: Path) -> Config:
 def _app(config: Config) -> Iterator[Flask]:
     app = create_app(config)
     yield app
+    intake.stop()
     close()
 
 

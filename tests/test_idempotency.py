@@ -105,7 +105,7 @@ def test_failed_write_leaves_the_key(call: Call, monkeypatch: pytest.MonkeyPatch
     """A write that fails half way takes the key and the record back with it."""
     path, body = FLORA
     with monkeypatch.context() as patch:
-        patch.setattr("models.intake.dedupe.remember_answer", lambda *args: 1 / 0)
+        patch.setattr("models.intake.insert_all", lambda *args: 1 / 0)
         failed = call("POST", path, json=body, headers={"Idempotency-Key": "k"})
     assert (failed.status_code, count(), Event.select().count()) == (500, 0, 0)
 

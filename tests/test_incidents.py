@@ -16,6 +16,7 @@ from adapters.contract import Adapter, Inbound, Record
 from adapters.signatures import refuse
 from gateway import auth, store, triage
 from gateway.caller import Caller
+from gateway.ids import new_id
 from models import Dedupe, Event, Feedback
 from models.incident import RANKS, STATUS
 from tests.conftest import Tenant
@@ -43,7 +44,7 @@ def delivery(state: str, at: int, key: str, story: str = "disk-7", **more: Any) 
 
 def deliver(tenant: Tenant, record: Record, adapter: Any = MONITOR) -> Any:
     caller = Caller("hk_1", tenant.workspace_id, None, tenant.project_id, frozenset({"ingest"}), None, None)
-    inbound = Inbound("POST", "/hooks/x/hk_1", {}, b"{}", received_at=START)
+    inbound = Inbound("POST", "/hooks/x/hk_1", {}, b"{}", request_id=new_id("req"), received_at=START)
     (saved,) = store.save(caller, adapter, inbound, [record], [triage.label(record)])
     return saved
 

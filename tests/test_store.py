@@ -216,7 +216,7 @@ def test_busy_database(
     def busy(*args: object, **options: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("models.laws.insert", busy)
+    monkeypatch.setattr("models.intake.insert_all", busy)
     response = call("POST", path, json=body)
 
     assert response.status_code == 503

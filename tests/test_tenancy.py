@@ -57,6 +57,7 @@ ROUTES: dict[str, tuple[str, Any, int | None]] = {
     "GET /gateway/v1/feedback/<feedback_id>/events": ("/gateway/v1/feedback/{fb}/events", None, 404),
 }
 ROUTES |= {
+    "GET /gateway/v1/outcomes": ("/gateway/v1/outcomes?by=key_id,source,outcome", None, 200),
     "GET /gateway/v1/quarantine": ("/gateway/v1/quarantine", None, 200),
     "POST /gateway/v1/preview/<source>": ("/gateway/v1/preview/generic?hook={hook}", {"text": "x"}, 404),
 }
@@ -67,7 +68,7 @@ for _adapter in adapters.load().values():
         _path = re.sub(r"<\w+>", "1", _door.path.replace("<hook_id>", "{hook}"))
         _status = 401 if _adapter.signed else None
         ROUTES.setdefault(f"{_door.method} {_door.path}", (_path, {"text": "x"}, _status))
-OPEN = {"GET /healthz", "GET /readyz"}  # without a key, and without a word about any record
+OPEN = {"GET /healthz", "GET /readyz", "GET /metrics"}  # without a key, and without a word about any record
 
 
 def routes_of(app: Flask) -> set[str]:

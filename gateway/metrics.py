@@ -1,0 +1,48 @@
+"""Numbers for Prometheus: requests by source and outcome, and how long they took.
+
+With several workers each writes its own files below PROMETHEUS_MULTIPROC_DIR, which `serve` sets,
+and whoever is asked adds them up.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from adapters.contract import Reply
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "gateway_requests",
+    "Requests at the doors, by what became of them.",
+    ("source", "outcome"),
+    registry=REGISTRY,
+)
+SECONDS = Histogram(
+    "gateway_request_seconds",
+    "Seconds from a request's head to its answer.",
+    ("source",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+
+_requests = cache(REQUESTS.labels)  # looking a label up costs more than counting
+_seconds = cache(SECONDS.labels)
+
+
+def observe(source: str, outcome: str, seconds: float) -> None:
+    """Counts one answered request."""
+    _requests(source, outcome).inc()
+    _seconds(source).observe(seconds)
+
+
+def exposition() -> Reply:
+    """Every number, of all workers, in Prometheus's text format."""
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Reply(200, generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

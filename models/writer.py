@@ -1,0 +1,143 @@
+"""Group commit: one thread a process stores what many requests wait for, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from peewee import Database, OperationalError
+
+logger = logging.getLogger("gateway")
+
+AT_MOST = 64  # requests in one transaction
+WAITING = 1024  # requests that may wait; more are turned away at once
+PATIENCE = 10.0  # seconds a request waits for its turn
+PROBE_SECONDS = 0.5  # after a failure, how long requests are turned away before one may try again
+IDLE_SECONDS = 1.0  # without requests, how often what was only counted is written
+
+
+class Busy(OperationalError):
+    """The database cannot take this now; nothing of it was stored."""
+
+
+class _Ticket:
+    """One request in the queue. Whoever pops `turn` decides its fate: the writer, or one who gives up."""
+
+    __slots__ = ("done", "error", "result", "turn", "work")
+
+    def __init__(self, work: Any) -> None:
+        self.work = work
+        self.turn = [True]
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def take(self) -> bool:
+        """Whether the caller is the one who decides; popping from a list is atomic."""
+        try:
+            return self.turn.pop()
+        except IndexError:
+            return False
+
+    def finish(self, result: Any, error: Exception | None) -> None:
+        self.result, self.error = result, error
+        self.done.release()
+
+
+class Writer:
+    """A thread that commits what waits, all of it at once, and wakes those who wait.
+
+    `commit` stores a list of works in one transaction and returns their results; one that is an
+    Exception is raised where its work came from. When it raises, an OperationalError is told to
+    everyone (the database is full, locked or away), and after anything else each work is tried
+    alone, so that a bad one fails alone. `commit` is also called with nothing, now and then.
+    """
+
+    def __init__(self, database: Database, commit: Callable[[list[Any]], list[Any]]) -> None:
+        self.database = database
+        self._commit = commit
+        self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+        self._down_until = 0.0
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Any) -> Any:
+        """Waits until `work` is committed and returns its result.
+
+        Raises Busy at once when too many wait or the database just failed, and after PATIENCE
+        seconds without a turn; else what the commit raised.
+        """
+        if time.monotonic() < self._down_until:
+            raise Busy("the database failed a moment ago")
+        if self._queue.qsize() >= WAITING:
+            raise Busy("too many requests wait for the database")
+        ticket = _Ticket(work)
+        self._queue.put(ticket)
+        if not ticket.done.acquire(timeout=PATIENCE):
+            if ticket.take():
+                raise Busy("the database did not take it in time")
+            ticket.done.acquire()  # its turn has come: what becomes of it is known soon
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result
+
+    @property
+    def down(self) -> bool:
+        """Whether the last transaction failed."""
+        return self._down_until > 0.0
+
+    def stop(self) -> None:
+        """Commits what waits, closes the thread's connection and ends it."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            going = True
+            while going:
+                tickets, going = self._next()
+                self._store([ticket for ticket in tickets if ticket.take()])
+        finally:
+            self.database.close()
+
+    def _next(self) -> tuple[list[_Ticket], bool]:
+        """Those who wait now (none when nobody came for a while), and whether there may be more."""
+        tickets: list[_Ticket] = []
+        try:
+            ticket = self._queue.get(timeout=IDLE_SECONDS)
+            while ticket is not None:
+                tickets.append(ticket)
+                if len(tickets) == AT_MOST:
+                    return tickets, True
+                ticket = self._queue.get_nowait()
+        except queue.Empty:
+            return tickets, True
+        return tickets, False
+
+    def _store(self, tickets: list[_Ticket]) -> None:
+        """Commits the tickets' works and finishes every ticket, whatever happens."""
+        try:
+            results = self._commit([ticket.work for ticket in tickets])
+            self._down_until = 0.0
+        except OperationalError as error:
+            self._down_until = time.monotonic() + PROBE_SECONDS
+            for ticket in tickets:
+                ticket.finish(None, Busy(str(error)))
+            return
+        except BaseException as error:
+            if len(tickets) > 1:
+                for ticket in tickets:
+                    self._store([ticket])
+            elif tickets:
+                tickets[0].finish(None, error if isinstance(error, Exception) else Busy(repr(error)))
+            else:
+                logger.exception("counts could not be written")
+            return
+        for ticket, result in zip(tickets, results, strict=True):
+            failed = isinstance(result, Exception)
+            ticket.finish(None if failed else result, result if failed else None)

@@ -1,0 +1,168 @@
+"""Group commit: what waits is stored together, a bad one fails alone, a failing database is told at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from peewee import OperationalError
+
+from models import database, writer
+from models.writer import Busy, Writer
+
+
+class Store:
+    """A commit that can be held up, and that fails for some works."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Event()
+        self.batches: list[list[Any]] = []
+        self.fails: Callable[[list[Any]], Exception | None] = lambda works: None
+
+    def commit(self, works: list[Any]) -> list[Any]:
+        self.entered.set()
+        assert self.open.wait(10)
+        if works:
+            self.batches.append(works)
+        error = self.fails(works)
+        if error is not None:
+            raise error
+        return [ValueError(work) if work == "refused" else f"{work} stored" for work in works]
+
+
+@pytest.fixture(name="store")
+def _store() -> Store:
+    return Store()
+
+
+@pytest.fixture(name="group")
+def _group(app: Flask, store: Store) -> Iterator[Writer]:
+    made = Writer(database.obj, store.commit)
+    yield made
+    store.open.set()
+    made.stop()
+
+
+def held(group: Writer, store: Store, works: list[Any], pool: ThreadPoolExecutor) -> list[Future[Any]]:
+    """Submits works that all wait while the writer is busy with one before them, then lets it go."""
+    store.open.clear()
+    store.entered.clear()
+    first = pool.submit(group.submit, "first")
+    assert store.entered.wait(10)
+    futures = [pool.submit(group.submit, work) for work in works]
+    while group._queue.qsize() < len(works):
+        pass
+    store.open.set()
+    first.exception()
+    return futures
+
+
+def test_what_waits_is_stored_together(group: Writer, store: Store) -> None:
+    """While one transaction is written the others gather, and the next one takes them all."""
+    works = [str(n) for n in range(20)]
+    with ThreadPoolExecutor(21) as pool:
+        answers = [future.result() for future in held(group, store, works, pool)]
+
+    assert answers == [f"{work} stored" for work in works]
+    assert [len(batch) for batch in store.batches] == [1, 20]
+
+
+def test_a_refusal_is_one_request_s(group: Writer, store: Store) -> None:
+    """A result that is an exception is raised where its work came from, and nowhere else."""
+    with ThreadPoolExecutor(4) as pool:
+        good, bad, also = held(group, store, ["a", "refused", "b"], pool)
+
+        assert (good.result(), also.result()) == ("a stored", "b stored")
+        with pytest.raises(ValueError, match="refused"):
+            bad.result()
+
+
+def test_a_bad_one_fails_alone(group: Writer, store: Store) -> None:
+    """When a transaction fails for one of its works, the others are stored without it."""
+    store.fails = lambda works: TypeError("bad") if "bad" in works else None
+    with ThreadPoolExecutor(4) as pool:
+        good, bad, also = held(group, store, ["a", "bad", "b"], pool)
+
+        assert (good.result(), also.result()) == ("a stored", "b stored")
+        with pytest.raises(TypeError):
+            bad.result()
+    assert not group.down
+
+
+def test_a_failing_database_is_told_at_once(
+    group: Writer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everyone in the transaction hears of it; who comes next is turned away untried, until one may try."""
+    now = 1000.0
+    monkeypatch.setattr(writer.time, "monotonic", lambda: now)
+    store.fails = lambda works: OperationalError("database or disk is full")
+    with ThreadPoolExecutor(4) as pool:
+        for future in held(group, store, ["a", "b"], pool):
+            with pytest.raises(Busy):
+                future.result()
+    tried = len(store.batches)
+
+    assert group.down
+    with pytest.raises(Busy):
+        group.submit("c")
+    assert len(store.batches) == tried
+
+    store.fails = lambda works: None
+    now += writer.PROBE_SECONDS
+
+    assert group.submit("d") == "d stored"
+    assert not group.down
+
+
+def test_too_many_are_turned_away(group: Writer, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When so many wait, the next one is told at once."""
+    monkeypatch.setattr(writer, "WAITING", 3)
+    store.open.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(group.submit, "first")
+        assert store.entered.wait(10)
+        waiting = [pool.submit(group.submit, n) for n in range(3)]
+        while group._queue.qsize() < 3:
+            pass
+        with pytest.raises(Busy):
+            group.submit("late")
+        store.open.set()
+
+        assert [future.result() for future in (first, *waiting)] == [
+            "first stored",
+            *(f"{n} stored" for n in range(3)),
+        ]
+
+
+def test_impatience_stores_nothing(group: Writer, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives up before the turn came is not stored later; who gives up while it is written waits on."""
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    store.open.clear()
+    store.entered.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.submit, "first")
+        assert store.entered.wait(10)
+        with pytest.raises(Busy):
+            group.submit("late")
+        assert not first.done()
+        store.open.set()
+
+        assert first.result() == "first stored"
+    assert group.submit("next") == "next stored"
+    assert store.batches == [["first"], ["next"]]
+
+
+def test_stopping_stores_what_waits(app: Flask, store: Store) -> None:
+    """A writer that is stopped commits what was submitted before."""
+    group = Writer(database.obj, store.commit)
+    with ThreadPoolExecutor(4) as pool:
+        futures = held(group, store, ["a", "b"], pool)
+        group.stop()
+
+        assert [future.result() for future in futures] == ["a stored", "b stored"]
