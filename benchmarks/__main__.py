@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TOOLS = {"__init__", "__main__", "load", "floor"}
+TOOLS = {"__init__", "__main__", "launch", "load", "floor"}
 
 
 def main(names: list[str]) -> None:

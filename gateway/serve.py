@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -15,6 +20,9 @@ from models.migrations import migrate
 
 DRAIN_SECONDS = 30  # how long SIGTERM waits for requests that are being answered
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
+CONNECTIONS = 1000  # of one worker, idle ones too; when all are taken, the longest idle makes room
+OTHER_FILES = 128  # what a worker may have open besides connections
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(overrides: Mapping[str, str]) -> None:
@@ -27,7 +35,8 @@ def serve(overrides: Mapping[str, str]) -> None:
     connect(config.database_url)
     migrate()
     close()  # a connection must not cross the fork
-    Server(config).run()
+    with _metrics_directory():
+        Server(config).run()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -42,6 +51,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": self.config.bind,
             "workers": self.config.workers,
             "threads": self.config.threads,
+            "worker_connections": max(self.config.threads * 2, min(CONNECTIONS, _files() - OTHER_FILES)),
             "worker_class": "gateway.worker.Worker",
             # Loaded before the fork: workers share the model's memory and answer from the first request on.
             "preload_app": True,
@@ -50,6 +60,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             "loglevel": "warning",
             "when_ready": _announce,
+            "child_exit": _forget_worker,
             "proc_name": "feedback-gateway",
             "control_socket_disable": True,
         }
@@ -68,3 +79,52 @@ def _announce(arbiter: Any) -> None:
         host, port = listener.sock.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         print(f"feedback-gateway listens on http://{shown}:{port}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _metrics_directory() -> Iterator[None]:
+    """A directory where workers keep their numbers, known to the metrics library before it is imported.
+
+    In shared memory where there is some: the files are mapped, and a full disk would kill who counts.
+    """
+    if os.environ.get(METRICS):  # the operator's, who also empties it
+        yield
+        return
+    parent = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(tempfile.gettempdir())
+    prefix = f"feedback-gateway-{os.getuid()}-"
+    for left in parent.glob(f"{prefix}*"):  # by those who were killed
+        if not _runs(int(left.name.removeprefix(prefix).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    owner = os.getpid()
+    os.environ[METRICS] = tempfile.mkdtemp(prefix=f"{prefix}{owner}-", dir=parent)
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:  # workers, too, leave through here
+            shutil.rmtree(os.environ.pop(METRICS), ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _forget_worker(arbiter: Any, worker: Any) -> None:
+    from prometheus_client.multiprocess import mark_process_dead  # after its directory is known
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def _files() -> int:
+    """How many files this process may have open, as many as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft

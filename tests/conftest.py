@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,16 +154,23 @@ def environ_of(directory: Path, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(directory: Path, **settings: str) -> Iterator[Server]:
-    """A server on a free port until the block ends; `settings` are environment variables."""
+def running(directory: Path, launch: Mapping[str, Any] | None = None, **settings: str) -> Iterator[Server]:
+    """A server on a free port until the block ends; `settings` are environment variables.
+
+    With `launch` it serves with other constants (benchmarks/launch.py).
+    """
     environ = environ_of(directory, **settings)
+    command = ["gateway.cli", "serve"]
+    if launch is not None:
+        command = ["benchmarks.launch"]
+        environ["LAUNCH"] = json.dumps(launch)
     made = run_command(environ, "init")
     known = directory / "key"
     if made["key"]:
         known.write_text(made["key"])
     tenant = Tenant(made["workspace_id"], made["project_id"], known.read_text())
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "serve"],
+        [sys.executable, "-m", *command],
         env=environ,
         cwd=ROOT,
         stderr=subprocess.PIPE,
