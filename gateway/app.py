@@ -15,10 +15,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
-from gateway import api, auth, directory, health, limits, log, outcomes, triage, vault
+from gateway import api, auth, directory, failures, health, limits, log, outcomes, triage, vault
+from gateway.client import networks
 from gateway.config import Config
 from gateway.http import adapter_for, cors_headers, inbound_of, preflight, problem_of, request_id, respond
 from gateway.ingest import ingest
+from gateway.rates import Unavailable
 from models.base import connect
 
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
@@ -30,7 +32,8 @@ def create_app(config: Config | None = None) -> Flask:
     log.configure(config.log_level)
     connect(config.database_url)
     vault.connect(config.secret_key, config.secret_path)
-    limits.connect(config.limits_path, config.rate_limit)
+    limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
+    failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
     triage.load()
     app = Flask("gateway", static_folder=None)
@@ -45,6 +48,7 @@ class _Routes:
     def __init__(self, app: Flask, config: Config, dialects: dict[str, Adapter]) -> None:
         self.app = app
         self.limit = config.max_body
+        self.proxies = networks(config.trusted_proxies)
         self.origins = frozenset(config.cors_origins.replace(",", " ").split())
         self.adapters = dialects
         self.methods: dict[str, set[str]] = defaultdict(set)
@@ -86,7 +90,7 @@ class _Routes:
             asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # what the proxy stands for
             inbound, problem = None, None
             try:
-                inbound = inbound_of(asked, adapter, params, self.limit)
+                inbound = inbound_of(asked, adapter, params, self.limit, self.proxies)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
                 problem = _problem(error, request_id(asked))
@@ -148,9 +152,11 @@ def _problem(error: Exception, name: str) -> Problem:
         return replace(error.problem, request_id=name)
     if isinstance(error, HTTPException):
         return replace(problem_of(error), request_id=name)
-    if isinstance(error, OperationalError | sqlite3.OperationalError):  # peewee's, or that of the limits
+    wait = {"Retry-After": RETRY_AFTER}
+    if isinstance(error, Unavailable):  # said in the log once, by whoever counts
+        return Problem(503, "overloaded", "Requests cannot be counted now.", headers=wait, request_id=name)
+    if isinstance(error, OperationalError | sqlite3.OperationalError):
         log.failure("database unavailable", name)
-        wait = {"Retry-After": RETRY_AFTER}
         return Problem(503, "overloaded", "Storage is busy, try again.", headers=wait, request_id=name)
     log.failure("unexpected exception", name)
     return Problem(500, "internal", "An unknown error occurred.", request_id=name)

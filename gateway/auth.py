@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract import Adapter, Hook, Inbound, Problem, Refused, Signed
-from gateway import vault
+from adapters.contract import Adapter, Code, Hook, Inbound, Problem, Refused, Signed
+from gateway import failures, vault
 from gateway.caller import Caller
 from gateway.ids import now_ms
 from gateway.keys import digest, is_well_formed
@@ -33,7 +33,8 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
 
     Raises Refused: 401 unauthorized (no key, or none that could be read), 401 invalid_key
     (malformed, unknown, expired or revoked; a signature that does not hold), 403 forbidden (the key
-    lacks the scope).
+    lacks the scope), 429 rate_limited (too many 401 from this address, before anything is looked up;
+    keys that this process has seen valid still pass).
     """
     if adapter.signed is not None:
         caller = _by_signature(adapter, adapter.signed, inbound)
@@ -46,10 +47,10 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
 def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     key = adapter.key(inbound)
     if key is None:
-        raise Refused(Problem(401, "unauthorized", "API key missing or malformed.", headers=CHALLENGE))
-    caller = _look_up(key)
+        raise _failed(inbound, "unauthorized", "API key missing or malformed.")
+    caller = _look_up(key, inbound)
     if caller is None or (caller.expires_at is not None and caller.expires_at <= inbound.received_at):
-        raise Refused(Problem(401, "invalid_key", "Invalid API key.", headers=CHALLENGE))
+        raise _failed(inbound, "invalid_key", "Invalid API key.")
     if scope not in caller.scopes and "admin" not in caller.scopes:
         raise Refused(Problem(403, "forbidden", f"This key lacks the scope {scope}."))
     return caller
@@ -57,15 +58,17 @@ def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
 
 def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
     hook_id = _quietly(signed.hook_id, inbound)
-    row = _look_up_hook(hook_id) if hook_id else None
+    row = _look_up_hook(hook_id, inbound) if hook_id else None
     if row is None or row["source"] != adapter.name:
-        raise Refused(Problem(401, "unauthorized", "No such hook.", headers=CHALLENGE))
+        raise _failed(inbound, "unauthorized", "No such hook.")
+    # By hook, since a vendor delivers everybody's hooks from the same few addresses.
+    failures.check(inbound, row["id"])
     now = inbound.received_at
     live = [item for item in row["clear"] if item["expires_at"] is None or item["expires_at"] > now]
     secrets = tuple(item["secret"] for item in live)
     hook = Hook(row["id"], row["source"], secrets, row["unsigned"], row["options"])
     if not _quietly(signed.verify, inbound, hook):
-        raise Refused(Problem(401, "invalid_key", "The signature does not hold.", headers=CHALLENGE))
+        raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
     inbound.options.update(hook.options)
     return Caller(
         key_id=row["id"],
@@ -76,6 +79,12 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
         rate_limit=row["rate_limit"] or HOOK_RATE,
         expires_at=None,
     )
+
+
+def _failed(inbound: Inbound, code: Code, message: str, about: str = "") -> Refused:
+    """The refusal of who proved nothing, noted against the address."""
+    failures.note(inbound, about)
+    return Refused(Problem(401, code, message, headers=CHALLENGE))
 
 
 def _quietly(check: Callable[..., Any], *args: Any) -> Any:
@@ -93,11 +102,13 @@ def forget() -> None:
         _hooks.clear()
 
 
-def _look_up(key: str) -> Caller | None:
+def _look_up(key: str, inbound: Inbound) -> Caller | None:
     name, now = digest(key), time.monotonic()
     deadline, caller = _known.get(name, (0.0, None))
     if caller is not None and now < deadline:
         return caller
+    if caller is None:
+        failures.check(inbound)
     row = find_key(name) if is_well_formed(key) else None
     if row is None or row["revoked_at"] is not None:
         with _lock:
@@ -127,12 +138,14 @@ def _note_use(row: dict[str, Any]) -> None:
         ApiKey.update(last_used_at=now).where(ApiKey.id == row["id"]).execute()
 
 
-def _look_up_hook(hook_id: str) -> dict[str, Any] | None:
+def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
     """The hook's row with its secrets in clear, remembered as keys are."""
     now = time.monotonic()
     deadline, row = _hooks.get(hook_id, (0.0, {}))
     if row and now < deadline:
         return row
+    if not row:
+        failures.check(inbound)
     found = find_hook(hook_id)
     with _lock:
         if found is None:

@@ -6,11 +6,15 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_type_hints
 
+from gateway.client import networks
 from gateway.rates import Rate
 from models.base import UnsupportedURL, sqlite_path
+
+_REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})?(/\S*)?|unix://\S+"
 
 
 class BadSetting(ValueError):
@@ -28,6 +32,10 @@ class Config:
     secret_key: str = ""
     public_url: str = ""
     rate_limit: str = "100/minute"
+    failure_limit: str = "60/minute"
+    redis_url: str = ""
+    limits_when_away: str = "open"
+    trusted_proxies: str = ""
     max_body: int = 1_048_576
     cors_origins: str = "*"
     log_level: str = "info"
@@ -46,18 +54,41 @@ class Config:
             raise BadSetting("GATEWAY_SECRET_KEY: must have at least 32 characters")
         if self.public_url and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.public_url):
             raise BadSetting("GATEWAY_PUBLIC_URL: must look like https://feedback.example.com")
-        try:
-            Rate.parse(self.rate_limit)
-        except ValueError as error:
-            raise BadSetting(f"GATEWAY_RATE_LIMIT: {error}") from None
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise BadSetting("GATEWAY_LOG_LEVEL: must be debug, info, warning or error")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        for name in ("rate_limit", "failure_limit"):
+            try:
+                Rate.parse(getattr(self, name))
+            except ValueError as error:
+                raise BadSetting(f"GATEWAY_{name.upper()}: {error}") from None
+        if self.limits_when_away not in ("open", "local", "closed"):
+            raise BadSetting("GATEWAY_LIMITS_WHEN_AWAY: must be open, local or closed")
+        try:
+            networks(self.trusted_proxies)
+        except ValueError as error:
+            raise BadSetting(f"GATEWAY_TRUSTED_PROXIES: {error}") from None
+        if not self.redis_url:
+            return
+        if not re.fullmatch(
+            r"((redis|valkey)s?://(\S*@)?[^\s/:@]+(:\d{1,5})?(/\S*)?|unix://\S+)", self.redis_url
+        ):
+            raise BadSetting("GATEWAY_REDIS_URL: must look like redis://host:6379/0 or unix:///path")
+        if find_spec("redis") is None:
+            raise BadSetting("GATEWAY_REDIS_URL: needs pip install 'feedback-gateway[redis]'")
 
     @property
     def limits_path(self) -> Path:
         """Where rate limits are counted on the embedded database: a file of its own beside it."""
         path = sqlite_path(self.database_url)
         return path.with_name(path.stem + ".limits")
+
+    @property
+    def failures_path(self) -> Path:
+        """Where failed authentications are counted by address, beside the limits."""
+        return self.limits_path.with_suffix(".failures")
 
     @property
     def secret_path(self) -> Path:

@@ -15,6 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.body import read_body
+from gateway.client import Network, client_address
 from gateway.ids import new_id, now_ms
 from models.base import dumps
 
@@ -56,9 +57,19 @@ def request_id(request: Request) -> str:
     return made
 
 
-def inbound_of(request: Request, adapter: Adapter, params: dict[str, str], limit: int) -> Inbound:
-    """The request as the adapters and steps see it. Raises Refused (400, 413, 415)."""
+def inbound_of(
+    request: Request,
+    adapter: Adapter,
+    params: dict[str, str],
+    limit: int,
+    proxies: tuple[Network, ...] = (),
+) -> Inbound:
+    """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
+
+    Raises Refused (400, 413, 415).
+    """
     environ = request.environ
+    headers = headers_of(environ)
     query = _query(request) if environ.get("QUERY_STRING") else {}
     try:
         body = read_body(
@@ -69,12 +80,13 @@ def inbound_of(request: Request, adapter: Adapter, params: dict[str, str], limit
     return Inbound(
         method=request.method,
         path=unprefixed(request.path, adapter.name),
-        headers=headers_of(environ),
+        headers=headers,
         body=body,
         query=query,
         params=params,
         request_id=request_id(request),
         received_at=now_ms(),
+        client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
     )
 
 

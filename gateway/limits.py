@@ -10,18 +10,28 @@ from pathlib import Path
 from adapters.contract import Inbound, Problem, Refused
 from gateway.caller import Caller
 from gateway.meter import Meter
-from gateway.rates import Rate
+from gateway.rates import Budget, Rate, Unavailable
+from gateway.shared import SharedMeter
 
-_meter: Meter | None = None
+_meter: Meter | None = None  # of this host
+_shared: SharedMeter | None = None  # of all hosts
 _default = ""
+_when_away = "open"
+_fallbacks = 0
 
 
-def connect(path: Path, default: str) -> None:
-    """Sets where limits are counted and the rate of keys that have none of their own."""
-    global _meter, _default
-    if _meter is not None:
-        _meter.close()
-    _meter, _default = Meter(path), default
+def connect(path: Path, default: str, url: str = "", when_away: str = "open") -> None:
+    """Sets where limits are counted and the rate of keys that have none of their own.
+
+    Counted in the file at `path`, or on the Redis or Valkey at `url` when there is one; `when_away`
+    is what happens while that does not answer: "open", "local" or "closed".
+    """
+    global _meter, _shared, _default, _when_away
+    for meter in (_meter, _shared):
+        if meter is not None:
+            meter.close()
+    _meter, _default, _when_away = Meter(path), default, when_away
+    _shared = SharedMeter(url) if url else None
 
 
 def spend(caller: Caller, inbound: Inbound) -> None:
@@ -31,11 +41,12 @@ def spend(caller: Caller, inbound: Inbound) -> None:
     older X-RateLimit-Limit, -Remaining and -Reset (Unix seconds). Raises Refused (429 with an
     integer Retry-After) and Unavailable.
     """
-    assert _meter is not None, "connect() comes first"
     rate, now = Rate.parse(caller.rate_limit or _default), time.time()
-    budget = _meter.spend(caller.key_id, rate, now)
     headers = inbound.answer_headers
     headers["RateLimit-Policy"] = _policy(rate)
+    budget = _spend(caller.key_id, rate, now)
+    if budget is None:
+        return
     headers["RateLimit"] = f'"default";r={budget.remaining};t={budget.reset}'
     headers["X-RateLimit-Limit"] = str(rate.quota)
     headers["X-RateLimit-Remaining"] = str(budget.remaining)
@@ -43,6 +54,26 @@ def spend(caller: Caller, inbound: Inbound) -> None:
     if not budget.allowed:
         wait = {"Retry-After": str(budget.reset)}
         raise Refused(Problem(429, "rate_limited", "Rate limit exceeded.", headers=wait))
+
+
+def fallbacks() -> int:
+    """How many requests this process let through uncounted, or counted alone, with the server away."""
+    return _fallbacks
+
+
+def _spend(name: str, rate: Rate, now: float) -> Budget | None:
+    """What is left of the budget; None when nobody counts because the server is away."""
+    global _fallbacks
+    assert _meter is not None, "connect() comes first"
+    if _shared is None:
+        return _meter.spend(name, rate, now)
+    try:
+        return _shared.spend(name, rate)
+    except Unavailable:
+        if _when_away == "closed":
+            raise
+        _fallbacks += 1
+        return _meter.spend(name, rate, now) if _when_away == "local" else None
 
 
 @lru_cache(maxsize=1024)

@@ -26,6 +26,7 @@ from hashlib import blake2b
 from itertools import compress, count
 from pathlib import Path
 
+from gateway import log
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
 
 _RING = SLOTS + 1  # the running slot and the sixty before it; slot n is counted at n % _RING
@@ -59,6 +60,7 @@ class Meter:
         self._threads = threading.Lock()
         self._owner = 0  # the process that opened the file
         self._file = -1
+        self._told = False
         self._segments: list[tuple[int, int]] = []  # mapped ones: first record, number of buckets
         self._map: mmap.mmap
         self._words: memoryview
@@ -189,7 +191,7 @@ class Meter:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Unavailable(f"{self._path}: {error.strerror}") from error
+            raise self._unavailable(error) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             self._segments = []
@@ -198,8 +200,17 @@ class Meter:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         except OSError as error:
             os.close(self._file)
-            raise Unavailable(f"{self._path}: {error.strerror}") from error
+            raise self._unavailable(error) from error
         self._owner = os.getpid()
+        self._told = False
+
+    def _unavailable(self, error: OSError) -> Unavailable:
+        """What went wrong, in the log only when it begins."""
+        message = f"{self._path}: {error.strerror}"
+        if not self._told:
+            self._told = True
+            log.logger.error("requests cannot be counted", extra={"facts": {"error": message}})
+        return Unavailable(message)
 
     def _remap(self) -> bool:
         """Maps the segments that the file has now; whether there are more than before. The lock is held."""

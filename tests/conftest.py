@@ -54,7 +54,12 @@ def make_tenant(name: str | None = None) -> Tenant:
 
 @pytest.fixture(name="config")
 def _config(tmp_path: Path) -> Config:
-    return Config(database_url=f"sqlite:///{tmp_path}/gateway.db", rate_limit=PLENTY, log_level="error")
+    return Config(
+        database_url=f"sqlite:///{tmp_path}/gateway.db",
+        rate_limit=PLENTY,
+        failure_limit=PLENTY,
+        log_level="error",
+    )
 
 
 @pytest.fixture(name="app")
@@ -147,6 +152,7 @@ def environ_of(directory: Path, **settings: str) -> dict[str, str]:
         **kept,
         "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
         "GATEWAY_RATE_LIMIT": PLENTY,
+        "GATEWAY_FAILURE_LIMIT": PLENTY,
         "GATEWAY_BIND": "127.0.0.1:0",
         "GATEWAY_LOG_LEVEL": "warning",
         **settings,
