@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
+from functools import cache
 from http import HTTPStatus
 
 from gunicorn.http.errors import ExpectationFailed, LimitRequestHeaders, LimitRequestLine, ParseException
 
 import adapters
-from adapters.contract import Code, Problem
-from gateway import log
+from adapters.contract import Adapter, Code, Door, Problem
+from gateway import log, outcomes
 from gateway.http import adapter_for
 from gateway.ids import new_id
 from models.base import dumps
@@ -34,15 +37,26 @@ def status_of(error: BaseException) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def refusal(status: HTTPStatus, path: str, *, lasting: bool = False, bodyless: bool = False) -> bytes:
-    """A whole response in the dialect of a path. The connection ends with it unless it is `lasting`."""
+def refusal(
+    status: HTTPStatus, method: str, path: str, *, lasting: bool = False, seconds: float = 0.0
+) -> bytes:
+    """A whole response in the dialect of a path. The connection ends with it unless it is `lasting`.
+
+    It is noted as any answer: in the log, and at a door in the ledger. `seconds` is how long the
+    request has waited.
+    """
     request_id = new_id("req")
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.failure("unexpected exception", request_id)
     code, message = _WORDS.get(status, ("invalid_request", status.phrase))
     wait = {"Retry-After": RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     problem = Problem(status, code, message, headers=wait, request_id=request_id)
-    reply = adapter_for(path, adapters.load()).refuse(problem)
+    door = next((name for name, pattern in _doors().items() if pattern.fullmatch(f"{method} {path}")), None)
+    adapter = _adapters()[door] if door else adapter_for(path, _adapters())
+    if door:
+        outcomes.count(adapter, None, problem, seconds)
+    log.request(method, path, status, time.perf_counter() - seconds, request_id)
+    reply = adapter.refuse(problem)
     body = dumps(reply.body).encode()
     headers = {
         "Connection": "keep-alive" if lasting else "close",
@@ -55,4 +69,24 @@ def refusal(status: HTTPStatus, path: str, *, lasting: bool = False, bodyless: b
         f"HTTP/1.1 {status.value} {status.phrase}",
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + (b"" if bodyless else body)
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+    return head if method == "HEAD" else head + body
+
+
+@cache
+def _adapters() -> dict[str, Adapter]:
+    return adapters.load()
+
+
+@cache
+def _doors() -> dict[str, re.Pattern[str]]:
+    """The method and path of every adapter's doors, with and without its mount."""
+    return {
+        name: re.compile("|".join(f"{door.method} (?:/{name})?{_path(door)}/?" for door in adapter.doors))
+        for name, adapter in _adapters().items()
+        if adapter.doors
+    }
+
+
+def _path(door: Door) -> str:
+    return re.sub(r"<[^>]+>", "[^/]+", door.path)

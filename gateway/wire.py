@@ -28,7 +28,7 @@ BODY_PACE = 16_384  # bytes a second
 BODY_SECONDS = 300.0
 
 _HEAD_END = re.compile(rb"\n\r?\n")
-_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|expect|connection)[ \t]*:[ \t]*([^\r\n]*)", re.I)
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|expect|connection):[ \t]*([^\r\n]*)", re.I)
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
 
 
@@ -113,10 +113,12 @@ class Connection:
         self.received = bytearray()
 
     @property
-    def path(self) -> str:
-        """The path of the request as far as it can be told, for the dialect of a refusal."""
+    def target(self) -> tuple[str, str]:
+        """The method and the path of the request as far as they can be told, for its refusal."""
         words = bytes(self.received[:8192]).split(maxsplit=2)
-        return words[1].partition(b"?")[0].decode("latin-1") if len(words) > 2 else "/"
+        if len(words) < 3:
+            return "", "/"
+        return words[0].decode("latin-1"), words[1].partition(b"?")[0].decode("latin-1")
 
 
 class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
@@ -176,3 +178,21 @@ class Parser(RequestParser):  # type: ignore[misc]
         if self.mesg and isinstance(self.mesg.body, BytesIO):
             return True
         return bool(super().finish_body(deadline, max_bytes))
+
+
+def closing(app: Any) -> Any:
+    """The application, with its `Connection: close` heard: gunicorn drops that header.
+
+    Without it a client would send its next request on a connection that is about to end, because
+    the rest of a body was not read.
+    """
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if ("Connection", "close") in headers:
+                start_response.__self__.force_close()
+            return start_response(status, headers, exc_info)
+
+        return app(environ, start)
+
+    return call

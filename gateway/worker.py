@@ -12,15 +12,15 @@ import socket
 import struct
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from gateway import log
 from gateway.refusal import refusal, status_of
-from gateway.wire import CHUNK, MAX_HEAD, Connection
+from gateway.wire import CHUNK, MAX_HEAD, Connection, closing
 
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
@@ -60,29 +60,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.looked_at = self.full_until = 0.0
 
     def load_wsgi(self) -> None:
-        """Loads the application so that its `Connection: close` is heard: gunicorn drops that header.
-
-        Without it a client would send its next request on a connection that is about to end,
-        because the rest of a body too large was not read.
-        """
         super().load_wsgi()
-        app: Any = self.wsgi  # type: ignore[has-type]
-
-        def closing(environ: dict[str, Any], start_response: Any) -> Any:
-            def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-                if ("Connection", "close") in headers:
-                    start_response.__self__.force_close()
-                return start_response(status, headers, exc_info)
-
-            return app(environ, start)
-
-        self.wsgi = closing
+        self.wsgi = closing(self.wsgi)  # type: ignore[has-type]
 
     def run(self) -> None:
         """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
-        self.poller.register(
-            self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
-        )
+        woken = self.method_queue
+        self.poller.register(woken.fileno(), selectors.EVENT_READ, woken.run_callbacks)
         while self.alive and self.is_parent_alive():
             room = self.nr_conns < self.worker_connections or self._make_room()
             self.set_accept_enabled(room and time.monotonic() >= self.full_until)
@@ -279,27 +263,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         for place in (self.idle, self.lingering, self.arriving):
             while (conn := next(iter(place), None)) and conn.deadline <= now:
                 if place is self.arriving:
-                    self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
+                    self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT, ARRIVE)
                 else:
                     self._close(conn)
-        for queue in (self.waiting, self.streams):
-            while queue and queue[0].deadline <= now:
-                try:
+        for queue, patience in ((self.waiting, PATIENCE), (self.streams, STREAM_PATIENCE)):
+            with suppress(IndexError):  # when it is empty; threads take from it at the same time
+                while queue[0].deadline <= now:
                     conn = queue.popleft()
-                except IndexError:  # a thread was faster
-                    break
-                if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE):
-                    self._advance(conn)
+                    if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE, patience):
+                        self._advance(conn)
 
     # What is said without the application.
 
-    def _refuse(self, conn: Connection, status: HTTPStatus) -> bool:
+    def _refuse(self, conn: Connection, status: HTTPStatus, seconds: float = 0.0) -> bool:
         """Answers a request that gets no thread; True when the connection is ready for the next one."""
-        lasting = (
-            conn.lasting and not conn.malformed and status == HTTPStatus.SERVICE_UNAVAILABLE and self.alive
-        )
-        head = conn.received.startswith(b"HEAD ")
-        answer = refusal(status, conn.path, lasting=lasting, bodyless=head)
+        lasting = status == HTTPStatus.SERVICE_UNAVAILABLE and conn.lasting and self.alive
+        answer = refusal(status, *conn.target, lasting=lasting, seconds=seconds)
         try:
             whole = conn.sock.send(answer, socket.MSG_DONTWAIT) == len(answer)
         except OSError:
@@ -315,8 +294,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answers a request that never reached the application. Runs in a thread."""
-        path = getattr(req or getattr(exc, "req", None), "path", None) or "/"
-        try:
-            client.send(refusal(status_of(exc), path), socket.MSG_DONTWAIT)
-        except OSError:
-            log.failure("the refusal could not be sent", "")
+        seen = req or getattr(exc, "req", None)
+        method, path = getattr(seen, "method", None) or "", getattr(seen, "path", None) or "/"
+        with suppress(OSError):
+            client.send(refusal(status_of(exc), method, path), socket.MSG_DONTWAIT)

@@ -1,0 +1,318 @@
+"""Connections as clients really use them: slow, many, pipelined, idle, cut off, and too many at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Server, running
+from tests.test_framework_errors import check_dialect
+from tests.test_serve import PATH, connection, request_head, response_of
+
+HASTY = {"gateway.worker.ARRIVE": 1.0, "gateway.wire.BODY_GRACE": 1.0, "gateway.worker.TICK": 0.05}
+DOORS = {
+    "/api/v1/feedback": "flora",
+    "/v2/feedback": "orq",
+    "/v1/feedback": "fluister",
+    PATH: "native",
+    "/hooks/github/abc": "github",
+}
+
+
+@pytest.fixture(name="hasty", scope="module")
+def _hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker of four threads that gives slow clients a second."""
+    directory = tmp_path_factory.mktemp("hasty")
+    with running(directory, HASTY, GATEWAY_WORKERS="1", GATEWAY_THREADS="4") as server:
+        yield server
+
+
+@contextmanager
+def opened(server: Server, *sent: bytes) -> Iterator[list[socket.socket]]:
+    """A connection for each of these beginnings of a request."""
+    with ExitStack() as stack:
+        socks = []
+        for data in sent:
+            sock, _ = stack.enter_context(connection(server))
+            sock.sendall(data)
+            socks.append(sock)
+        yield socks
+
+
+def answer_of(sock: socket.socket) -> tuple[int, dict[str, str], Any]:
+    with sock.makefile("rb", buffering=0) as stream:
+        status, headers, body = response_of(stream)
+    return status, headers, json.loads(body)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that another process does."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def workers(server: Server) -> list[int]:
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def open_sockets(server: Server) -> int:
+    """How many sockets its workers have open, once there is a worker that serves."""
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    files = [path for pid in workers(server) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    names = []
+    for path in files:
+        with suppress(FileNotFoundError):  # closed meanwhile
+            names.append(os.readlink(path))
+    return sum(name.startswith("socket:") for name in names)
+
+
+def test_slow_clients_hold_no_thread(hasty: Server) -> None:
+    """Many more clients than threads, each in the middle of its head or small body, hinder nobody."""
+    heads = [f"POST {path} HTTP/1.1\r\nHost: g\r\nX-Slow: ye".encode() for path in DOORS] * 4
+    bodies = [request_head(hasty, "Content-Length: 60000") + b'{"text":"'] * 20
+    with opened(hasty, *heads, *bodies) as socks, hasty.client() as client:
+        assert [client.post(PATH, json={"text": "in time"}).status_code for _ in range(20)] == [201] * 20
+        answers = [answer_of(sock) for sock in socks]
+
+    for (status, headers, body), dialect in zip(
+        answers, [*DOORS.values()] * 4 + ["native"] * 20, strict=True
+    ):
+        assert (status, headers["connection"]) == (408, "close")
+        if dialect != "github":
+            check_dialect(dialect, body, 408)
+
+
+def test_large_and_chunked_bodies_take_a_share_of_the_threads(hasty: Server) -> None:
+    """Bodies that threads must wait for leave half of them free, and end with 408 when they stall."""
+    large = request_head(hasty, "Content-Length: 900000") + b'{"text":"'
+    chunked = request_head(hasty, "Transfer-Encoding: chunked") + b'9\r\n{"text":"\r\n'
+    with opened(hasty, *[large, chunked] * 6) as socks, hasty.client() as client:
+        assert [client.post(PATH, json={"text": "in time"}).status_code for _ in range(20)] == [201] * 20
+        answers = [answer_of(sock) for sock in socks]
+
+    assert [status for status, _, _ in answers] == [408] * 12
+    assert {headers["connection"] for _, headers, _ in answers} == {"close"}
+    check_dialect("native", answers[0][2], 408)
+
+
+def test_slow_but_steady(hasty: Server) -> None:
+    """A head and a body in many pieces are one request."""
+    body = json.dumps({"text": "byte by byte"}).encode()
+    with opened(hasty, b"") as (sock,):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in request_head(hasty, f"Content-Length: {len(body)}") + body:
+            sock.sendall(bytes([byte]))
+        status, headers, answer = answer_of(sock)
+
+    assert (status, answer["text"]) == (201, "byte by byte")
+    assert headers["connection"] == "keep-alive"
+
+
+@pytest.mark.parametrize("cut", [1, 90, 400, 10_000])
+def test_pipelining(server: Server, cut: int) -> None:
+    """Requests sent behind each other are answered in their order, however they are cut into packets."""
+    bodies = [json.dumps({"text": f"number {n}"}).encode() for n in range(5)]
+    chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(bodies[3]), bodies[3])
+    sent = [request_head(server, f"Content-Length: {len(body)}") + body for body in bodies]
+    sent[3] = request_head(server, "Transfer-Encoding: chunked") + chunk
+    whole = b"\r\n".join(sent)  # an empty line between requests is allowed
+    with connection(server) as (sock, stream):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.sendall(whole[:cut])
+        sock.sendall(whole[cut:])
+        answers = [response_of(stream) for _ in bodies]
+
+    assert [status for status, _, _ in answers] == [201] * 5
+    assert [json.loads(body)["text"] for _, _, body in answers] == [f"number {n}" for n in range(5)]
+
+
+def test_expect_100_continue(server: Server) -> None:
+    """A client that asks first is told to go on, and its body is read."""
+    body = json.dumps({"text": "asked first"}).encode()
+    with connection(server) as (sock, stream):
+        sock.sendall(request_head(server, f"Content-Length: {len(body)}", "Expect: 100-continue"))
+        assert stream.readline().startswith(b"HTTP/1.1 100")
+        assert stream.readline() == b"\r\n"
+        sock.sendall(body)
+        status, _, _ = response_of(stream)
+
+    assert status == 201
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 11_000, 431),
+        (b"\r\n\r\nGET /healthz HTTP/1.1\r\nHost: g\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.1\nHost: g\n\n", 200),
+        (b"GET /healthz HTTP/1.1\nHost: g\n\nPOST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 200),
+        (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length : 5\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: +5\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nx", 400),
+    ],
+)
+def test_odd_beginnings(server: Server, sent: bytes, status: int) -> None:
+    """What is not HTTP is told so at once, without waiting for an end that never comes."""
+    with connection(server) as (sock, stream):
+        sock.sendall(sent)
+        got, _, body = response_of(stream)
+
+    assert got == status
+    assert json.loads(body)
+
+
+def test_disconnects_leak_nothing(hasty: Server) -> None:
+    """Connections given up at any moment leave no socket behind."""
+    before = open_sockets(hasty)
+    head = request_head(hasty, "Content-Length: 50")
+    large = request_head(hasty, "Content-Length: 900000")
+    whole = request_head(hasty, "Content-Length: 12") + b'{"text":"a"}'
+    for data in (b"", head[:20], head, head + b"{", large + b"{", whole, whole + head[:9]):
+        with opened(hasty, *[data] * 10) as socks:
+            for sock in socks[::2]:  # half of them with a reset instead of an end
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    until(lambda: open_sockets(hasty) <= before)
+
+
+def test_idle_connections_make_room(tmp_path: Path) -> None:
+    """When all places are taken, the connection that is idle longest gives up its place."""
+    few = {"worker_connections": 20}
+    with (
+        running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="4") as server,
+        opened(server, *[b""] * 60),
+        server.client() as client,
+    ):
+        assert [client.post(PATH, json={"text": "hello"}).status_code for _ in range(5)] == [201] * 5
+
+
+def test_sigterm_with_idle_connections(tmp_path: Path) -> None:
+    """Connections without a request do not hold up the end."""
+    with running(tmp_path) as server, server.client() as client, opened(server, b"", b""):
+        assert client.post(PATH, json={"text": "hello"}).status_code == 201
+        server.process.send_signal(signal.SIGTERM)
+
+        assert server.process.wait(timeout=20) == 0
+
+
+def test_sigterm_lets_a_small_body_arrive(tmp_path: Path) -> None:
+    """A request of which the half has come before SIGTERM is read to its end and answered."""
+    body = json.dumps({"text": "half of it"}).encode()
+    with running(tmp_path, GATEWAY_WORKERS="1") as server:
+        before = open_sockets(server)
+        with connection(server) as (sock, stream):
+            sock.sendall(request_head(server, f"Content-Length: {len(body)}") + body[:5])
+            until(lambda: open_sockets(server) > before)
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: refused(server))
+            sock.sendall(body[5:])
+            status, headers, _ = response_of(stream)
+
+            assert (status, headers["connection"]) == (201, "close")
+        assert server.process.wait(timeout=20) == 0
+
+
+def refused(server: Server) -> bool:
+    url = httpx.URL(server.url)
+    try:
+        socket.create_connection((url.host, url.port or 80), timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+BUSY = {"gateway.worker.CROWDED": 0.0, "gateway.worker.PATIENCE": 60.0, "gateway.worker.TICK": 0.05}
+
+
+@contextmanager
+def held(server: Server) -> Iterator[socket.socket]:
+    """A request that keeps the only thread busy until its body is sent."""
+    head = request_head(server, "Transfer-Encoding: chunked", "Expect: 100-continue")
+    with opened(server, head) as (sock,):
+        with sock.makefile("rb", buffering=0) as stream:
+            assert stream.readline().startswith(b"HTTP/1.1 100")
+            assert stream.readline() == b"\r\n"
+        yield sock
+
+
+def release(sock: socket.socket) -> None:
+    sock.sendall(b'c\r\n{"text":"a"}\r\n0\r\n\r\n')
+    assert answer_of(sock)[0] == 201
+
+
+def test_crowded(tmp_path: Path) -> None:
+    """When requests wait long, newcomers are told in their dialect, at once, and may stay connected."""
+    with (
+        running(tmp_path, BUSY, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server,
+        held(server) as holder,
+        opened(server, b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n") as (first,),
+    ):
+        health = b"HEAD /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
+        with opened(server, b"") as (other,):
+            other.sendall(health)
+            assert other.recv(100).startswith(b"HTTP/1.1 503 ")
+        body = b'{"text":"a"}'
+        for path, dialect in DOORS.items():
+            request = (
+                f"POST {path} HTTP/1.1\r\nHost: g\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+            )
+            with opened(server, request * 2) as (sock,), sock.makefile("rb", buffering=0) as stream:
+                for _ in range(2):
+                    status, headers, told = response_of(stream)
+                    assert (status, headers["retry-after"], headers["connection"]) == (503, "2", "keep-alive")
+                    if dialect != "github":
+                        check_dialect(dialect, json.loads(told), 503)
+        release(holder)
+        assert answer_of(first)[0] == 200
+        ledger = server_outcomes(server)
+
+    assert ledger["overloaded"] == 2 * len(DOORS)
+    assert ledger["accepted"] == 1
+
+
+def server_outcomes(server: Server) -> dict[str, int]:
+    """The ledger's sums, once all is written that was counted so far."""
+    sums: dict[str, int] = {}
+
+    def written() -> bool:
+        with server.client() as client:
+            answer = client.get("/gateway/v1/outcomes", params={"by": "outcome"}).json()
+        sums.update({row["outcome"]: row["requests"] for row in answer["data"]})
+        return "overloaded" in sums
+
+    until(written)
+    return sums
+
+
+def test_patience(tmp_path: Path) -> None:
+    """Who waits too long for a thread is told 503, though no thread is free to say it."""
+    hurried = {**BUSY, "gateway.worker.CROWDED": 60.0, "gateway.worker.PATIENCE": 0.5}
+    hurried["gateway.worker.STREAM_PATIENCE"] = 0.5
+    whole = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
+    chunked = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        running(tmp_path, hurried, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server,
+        held(server) as holder,
+        opened(server, whole, chunked) as socks,
+    ):
+        for sock in socks:
+            status, headers, body = answer_of(sock)
+            assert (status, headers["retry-after"]) == (503, "2")
+            check_dialect("orq", body, 503)
+        release(holder)
+        socks[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n")
+        assert answer_of(socks[0])[0] == 200
