@@ -35,7 +35,7 @@ def create_app(config: Config | None = None) -> Flask:
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
-    triage.load()
+    triage.load(config.model_path)
     app = Flask("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
     _Routes(app, config, adapters.load()).add()

@@ -38,6 +38,7 @@ class Config:
     trusted_proxies: str = ""
     max_body: int = 1_048_576
     cors_origins: str = "*"
+    model: str = ""
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -89,6 +90,11 @@ class Config:
     def failures_path(self) -> Path:
         """Where failed authentications are counted by address, beside the limits."""
         return self.limits_path.with_suffix(".failures")
+
+    @property
+    def model_path(self) -> Path | None:
+        """Directory of the triage model; None is the one shipped with the package."""
+        return Path(self.model) if self.model else None
 
     @property
     def secret_path(self) -> Path:

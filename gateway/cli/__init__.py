@@ -16,6 +16,7 @@ from gateway.cli.project import project
 from gateway.config import BadSetting
 from gateway.replay import replay as replay_one
 from gateway.serve import serve as run_server
+from gateway.triage import ModelError
 from gateway.triage.commands import evaluate, train, triage
 from models import quarantine
 from models.migrations import migrate as run_migrations
@@ -80,7 +81,7 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
     given = {"GATEWAY_BIND": bind, "GATEWAY_WORKERS": workers, "GATEWAY_THREADS": threads}
     try:
         run_server({name: str(value) for name, value in given.items() if value is not None})
-    except (BadSetting, OperationalError) as error:
+    except (BadSetting, OperationalError, ModelError) as error:
         raise Failure(str(error)) from None
 
 

@@ -16,9 +16,13 @@ import click
 
 from adapters.contract import Labels, Record
 from gateway import triage as triage_package
+from gateway.config import BadSetting, Config
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+DATA = click.Path(exists=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("triage")
@@ -30,8 +34,8 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
     """Labels each TEXT, or each line of standard input."""
     lines: Iterable[str] = texts or (line.rstrip("\r\n") for line in sys.stdin)
     try:
-        triage_package.load()
-    except triage_package.ModelError as error:
+        triage_package.load(Config.from_env().model_path)
+    except (triage_package.ModelError, BadSetting) as error:
         raise click.ClickException(str(error)) from None
     for text in lines:
         if not text.strip():
@@ -47,42 +51,126 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
 
 
 @click.command("train")
-@click.option("--data", required=True, type=DIRECTORY, help="Directory with the labelled CSV files.")
+@click.option("--data", type=DIRECTORY, help="Directory with the labelled CSV files.")
+@click.option("--out", required=True, type=NEW_DIRECTORY, help="Where the model goes.")
 @click.option(
-    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where the model goes."
+    "--corrections",
+    "database_url",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[DATABASE_URL]",
+    help="Learn what people overruled, too [default: GATEWAY_DATABASE_URL].",
 )
-def train(data: Path, out: Path) -> None:
-    """Trains the models on the CSV files of a directory and writes model.npz and model.json."""
+@click.option("--workspace", help="Only the corrections of this workspace.")
+@click.option("--adjust", is_flag=True, help="Move the shipped model; --data only judges.")
+@click.option("--rollback", is_flag=True, help="Put the model before the one in --out back.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def train(
+    data: Path | None,
+    out: Path,
+    database_url: str | None,
+    workspace: str | None,
+    adjust: bool,
+    rollback: bool,
+    as_json: bool,
+) -> None:
+    """Makes a model from labelled texts, from what people overruled, or from both.
+
+    With --corrections, a model that loses more than 0.01 macro-F1 on held-out texts is not installed.
+    """
+    try:
+        if rollback:
+            _roll_back(out)
+        elif database_url is not None:
+            _learn(data, out, database_url, workspace, adjust, as_json)
+        elif data is None or adjust or workspace:
+            raise click.UsageError(
+                "give --data, --corrections or both; --adjust and --workspace go with the latter"
+            )
+        else:
+            _train(data, out)
+    except triage_package.ModelError as error:
+        raise click.ClickException(str(error)) from None
+    except (OSError, KeyError, ValueError) as error:
+        raise click.ClickException(f"cannot train: {error}") from None
+
+
+def _train(data: Path, out: Path) -> None:
     from gateway.triage.training.export import digests, export
     from gateway.triage.training.train import train as fit
 
-    try:
-        origins = digests(data)
-        card = export(fit(data, _say), out, origins)
-    except (OSError, KeyError, ValueError) as error:
-        raise click.ClickException(f"cannot train: {error}") from None
+    origins = digests(data)
+    card = export(fit(data, _say), out, origins)
     click.echo(json.dumps({"version": card["version"], "out": str(out), "features": card["features"]}))
 
 
+def _roll_back(out: Path) -> None:
+    from gateway.triage.training.install import roll_back
+
+    click.echo(json.dumps({"version": roll_back(out)["version"], "out": str(out)}))
+
+
+def _learn(
+    data: Path | None, out: Path, database_url: str, workspace: str | None, adjust: bool, as_json: bool
+) -> None:
+    from gateway.triage.training.corrections import read_labelled
+    from gateway.triage.training.learn import learn
+
+    given, declared = read_labelled(database_url or Config.from_env().database_url, workspace)
+    if not given:
+        raise click.ClickException("nobody has overruled a category or a sentiment yet")
+    _say(f"{len(given)} corrected texts")
+    outcome = learn(given, declared, data, adjust, out, _say)
+    click.echo(json.dumps(outcome.document()) if as_json else str(outcome))
+    if outcome.refusal:
+        raise click.ClickException(f"not installed, {out} is as it was: {outcome.refusal}")
+    _say(f"installed {outcome.version} in {out}; serve with GATEWAY_MODEL={out}")
+
+
 @click.command("evaluate")
-@click.option("--data", required=True, type=DIRECTORY, help="Directory with the labelled CSV files.")
+@click.option(
+    "--data", multiple=True, type=DATA, help="Directory of labelled CSV files, or one such file; repeatable."
+)
 @click.option(
     "--model", "directory", type=DIRECTORY, help="Directory of the model instead of the shipped one."
 )
 @click.option("--refit", is_flag=True, help="Also fit models without a set or fold, and score those.")
+@click.option("--jobs", default=1, type=click.IntRange(1), help="Processes for --refit, 2 GB each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def evaluate(data: Path, directory: Path | None, refit: bool, as_json: bool) -> None:
+@click.option("--out", type=NEW_FILE, help="Write the scores as JSON into this file.")
+@click.option("--scores", type=FILE, help="Show scores written by --out before instead of measuring.")
+@click.option("--docs", type=FILE, help="Write the measured part of this page (docs/triage.md) anew.")
+def evaluate(
+    data: tuple[Path, ...],
+    directory: Path | None,
+    refit: bool,
+    jobs: int,
+    as_json: bool,
+    out: Path | None,
+    scores: Path | None,
+    docs: Path | None,
+) -> None:
     """Scores a model on the parts of the data it was never trained on."""
+    from gateway.triage.training import report
     from gateway.triage.training.evaluate import evaluate as judge
-    from gateway.triage.training.evaluate import table
 
+    if bool(data) == bool(scores):
+        raise click.UsageError("give --data or --scores")
     try:
-        result = judge(data, directory, _say, refit)
+        if scores:
+            result = json.loads(scores.read_text(encoding="utf-8"))
+        else:
+            result = judge(data, directory, _say, jobs if refit else 0)
+        if out:
+            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if docs:
+            docs.write_text(report.page(docs.read_text(encoding="utf-8"), result), encoding="utf-8")
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
         raise click.ClickException(f"cannot evaluate: {error}") from None
-    click.echo(json.dumps(result) if as_json else table(result))
+    click.echo(json.dumps(result) if as_json else report.table(result))
 
 
 def _say(message: str) -> None:

@@ -48,7 +48,7 @@ class ModelError(Exception):
 
 
 def arrays_path(directory: Path, card: dict[str, Any]) -> Path:
-    """The file of arrays that a card belongs to: card and arrays change together when the card is replaced."""
+    """The file of arrays that a card belongs to: to replace the card is to replace both."""
     return directory / Path(str(card.get("arrays", "model.npz"))).name
 
 

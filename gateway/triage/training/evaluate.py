@@ -2,123 +2,184 @@
 
 Official test splits are compared as published; the tenth of every pool that training leaves alone shows
 how well the model does on more of what it knows, which is always kinder than new sources are.
+
+The result is plain JSON of names and numbers, no texts:
+
+    version, data                  of the model; digests of the files it was judged on
+    category, sentiment            scores by set; `held_out` pools the sets: classes, confusion, calibration
+    language, severity             the same of the pooled sets
+    languages                      category and sentiment scores by the language of the texts
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.contract import Labels, Record
+from adapters.contract import Record
 from gateway import triage
+from gateway.triage.features import LANGUAGES
+from gateway.triage.model import SHIPPED, Model
+from gateway.triage.text import read as read_text
 from gateway.triage.training import metrics, protocols
-from gateway.triage.training import rows as sources
-from gateway.triage.training.rows import Row, held_out
+from gateway.triage.training.export import digests
+from gateway.triage.training.heldout import REST, TWEETS, HeldOut, held_out_sets
+from gateway.triage.training.rows import Row
 
 THREE = ("bug", "feature", "question")
+LEAST_ROWS = 10  # of a language, to give it a score
 Say = Callable[[str], None]
 
 
-def evaluate(data: Path, directory: Path | None, say: Say, refit: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says of one text: the labels as served, and how sure it is of each."""
+
+    category: str
+    category_confidence: float
+    best_of_three: str
+    sentiment: str
+    sentiment_confidence: float
+    language: str
+    severity: str
+
+
+@dataclass
+class Pooled:
+    """Truth, answers and confidence over several sets."""
+
+    truth: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
+
+    def add(self, truth: Sequence[str], answers: Sequence[str], confidence: Sequence[float] = ()) -> None:
+        self.truth += truth
+        self.answers += answers
+        self.confidence += confidence
+
+    def scores(self) -> dict[str, Any]:
+        """Summary, scores by class, confusion and, of answers with a confidence, its calibration."""
+        result = metrics.summary(self.truth, self.answers)
+        result["classes"] = metrics.by_class(self.truth, self.answers)
+        if self.confidence:
+            right = [a == b for a, b in zip(self.truth, self.answers, strict=True)]
+            result["calibration_error"] = metrics.calibration_error(right, self.confidence)
+            result["reliability"] = metrics.reliability(right, self.confidence)
+        return {**result, "confusion": metrics.confusion(self.truth, self.answers)}
+
+
+def evaluate(data: Sequence[Path], directory: Path | None, say: Say, jobs: int = 0) -> dict[str, Any]:
     """All scores of the model in `directory` (the shipped one when None) on the held-out parts of `data`.
 
-    `refit` adds the scores that need models of their own (see protocols): minutes of work.
+    With `jobs`, so many processes also fit models of their own (see protocols): minutes of work. Raises
+    ModelError, and FileNotFoundError or KeyError for data that cannot be used.
     """
-    triage.load(directory)
-    result: dict[str, Any] = {"version": triage.version(), "category": {}, "sentiment": {}}
-    say("category: NLBSE'24 official test")
-    result["category"]["nlbse24_test"] = _nlbse(data)
-    confidence: list[float] = []
-    right: list[bool] = []
-    truth: list[str] = []
-    answers: list[str] = []
-    for name, rows in sources.category_sets(data).items():
-        rows = [row for row in rows if held_out(row)]
-        say(f"category: {name}, {len(rows)} texts")
-        labels = labelled(rows)
-        real = [row.label for row in rows]
-        found = [label.category for label in labels]
-        result["category"][f"{name}_held_out"] = {
-            **metrics.summary(real, found),
-            "macro_f1_bug_feature_rest": metrics.macro_f1(protocols.three(real), protocols.three(found)),
-        }
-        truth += real
-        answers += found
-        confidence += [label.category_confidence for label in labels]
-        right += [a == b for a, b in zip(real, found, strict=True)]
-    result["category"]["held_out"] = {
-        **metrics.summary(truth, answers),
-        "calibration_error": metrics.calibration_error(right, confidence),
-        "confusion": metrics.confusion(truth, answers),
+    triage.load(directory or SHIPPED)
+    model = Model.load(directory or SHIPPED)
+    sets: list[HeldOut] = []
+    for path in data:
+        found, remark = held_out_sets(path, model.card["data"])
+        sets += found
+        if remark:
+            say(remark)
+    result: dict[str, Any] = {
+        "version": model.version,
+        "data": {name: digest for path in data if path.is_dir() for name, digest in digests(path).items()},
+        **scores_of(sets, model, say),
     }
-    result["sentiment"] = _sentiment(data, say)
-    if refit:
-        result["category"]["leave_one_set_out"] = protocols.leave_one_set_out(data, say)
-        result["sentiment"]["official_folds"] = protocols.official_folds(data, say)
+    if jobs:
+        left_out, folds = protocols.refitted(data[0], say, jobs)
+        result["category"]["leave_one_set_out"] = left_out
+        result["sentiment"]["official_folds"] = folds
     return result
 
 
-def labelled(rows: Sequence[Row]) -> list[Labels]:
-    return [triage.label(Record(text=row.text, title=row.title)) for row in rows]
+def scores_of(sets: Sequence[HeldOut], model: Model, say: Say) -> dict[str, Any]:
+    """The scores of the model in use, which is `model`, on `sets`."""
+    result: dict[str, Any] = {"category": {}, "sentiment": {}, "severity": {}}
+    pools = {name: Pooled() for name in ("category", "sentiment", "language", "severity")}
+    languages: dict[str, dict[str, Pooled]] = {"category": {}, "sentiment": {}}
+    for one in sets:
+        say(f"{one.task}: {one.name}, {len(one.rows)} texts")
+        answers = answered(one.rows, model)
+        truth = [row.label for row in one.rows]
+        found = [str(getattr(answer, one.task)) for answer in answers]
+        if one.name == "nlbse24_test":
+            result["category"][one.name] = _best_of_three(one.rows, answers)
+            continue
+        result[one.task][one.name] = _scores(one.task, truth, found)
+        if REST in truth:
+            continue
+        if one.task == "severity":
+            pools["severity"].add(truth, found)
+            continue
+        sure = [float(getattr(answer, f"{one.task}_confidence")) for answer in answers]
+        pools[one.task].add(truth, found, sure)
+        for place, row in enumerate(one.rows):
+            by_language = languages[one.task].setdefault(row.language or "-", Pooled())
+            by_language.add(truth[place : place + 1], found[place : place + 1])
+        spoken = [(row.language, a.language) for row, a in zip(one.rows, answers, strict=True)]
+        known = [pair for pair in spoken if pair[0] in LANGUAGES]
+        pools["language"].add([real for real, _ in known], [answer for _, answer in known])
+    if all(f"umsab_{name}_test" in result["sentiment"] for name in TWEETS):
+        four = [result["sentiment"][f"umsab_{name}_test"]["macro_f1"] for name in TWEETS]
+        result["sentiment"]["umsab_mean"] = round(sum(four) / len(four), 4)
+    for task, pool in pools.items():
+        if pool.truth:
+            result.setdefault(task, {})["held_out"] = pool.scores()
+    result["languages"] = {
+        task: {
+            name: metrics.summary(pool.truth, pool.answers)
+            for name, pool in sorted(found.items())
+            if len(pool.truth) >= LEAST_ROWS
+        }
+        for task, found in languages.items()
+    }
+    return result
 
 
-def _nlbse(data: Path) -> dict[str, Any]:
-    """Mean macro-F1 of the five repositories, the answer being the best of bug, feature and question."""
-    rows = [row for row in sources.read(data / "cat_nlbse24.csv") if row.split == "test"]
-    answers = [max(THREE, key=label.category_scores.__getitem__) for label in labelled(rows)]
+def answered(rows: Sequence[Row], model: Model) -> list[Answer]:
+    """The answers to the words of `rows` by the model in use, which is `model`: labels tell less."""
+    answers = []
+    for row in rows:
+        record = Record(text=row.text, title=row.title)
+        label = triage.label(record)
+        scores = model.score(read_text(triage.words_of(record)))
+        answers.append(
+            Answer(
+                label.category,
+                label.category_confidence,
+                max(THREE, key=label.category_scores.__getitem__),
+                label.sentiment,
+                scores.sentiment[label.sentiment],
+                label.language or "-",
+                "severe" if scores.severe > 0.5 else "minor",
+            )
+        )
+    return answers
+
+
+def _scores(task: str, truth: list[str], found: list[str]) -> dict[str, Any]:
+    """The scores of one set; of categories also as bug, feature and rest."""
+    three = protocols.three(truth), protocols.three(found)
+    if REST in truth:
+        return metrics.summary(*three)
+    scores = metrics.summary(truth, found)
+    return scores | ({"macro_f1_bug_feature_rest": metrics.macro_f1(*three)} if task == "category" else {})
+
+
+def _best_of_three(rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, Any]:
+    """NLBSE'24: mean macro-F1 of the repositories, the answer being the best of bug, feature and question."""
+    truth, found = [row.label for row in rows], [answer.best_of_three for answer in answers]
     scores = {}
     for repository in sorted({row.repository for row in rows}):
         chosen = [index for index, row in enumerate(rows) if row.repository == repository]
-        scores[repository] = metrics.macro_f1([rows[i].label for i in chosen], [answers[i] for i in chosen])
+        scores[repository] = metrics.macro_f1([truth[i] for i in chosen], [found[i] for i in chosen])
     return {
-        "rows": len(rows),
+        **metrics.summary(truth, found),
         "macro_f1": round(sum(scores.values()) / len(scores), 4),
         "repositories": scores,
+        "confusion": metrics.confusion(truth, found),
     }
-
-
-def _sentiment(data: Path, say: Say) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    sets = {"senti4sd_test": [row for row in sources.read(data / "sent_senti4sd.csv") if row.split == "test"]}
-    tweets = [row for row in sources.read(data / "sent_umsab.csv") if row.split == "test"]
-    for language in ("en", "de", "fr", "es"):
-        sets[f"umsab_{language}_test"] = [row for row in tweets if row.language == language]
-    for name, rows in sources.sentiment_sets(data).items():
-        if any(held_out(row) for row in rows):
-            sets[f"{name}_held_out"] = [row for row in rows if held_out(row)]
-    for name, rows in sets.items():
-        say(f"sentiment: {name}, {len(rows)} texts")
-        result[name] = metrics.summary(
-            [row.label for row in rows], [label.sentiment for label in labelled(rows)]
-        )
-    four = [result[f"umsab_{language}_test"]["macro_f1"] for language in ("en", "de", "fr", "es")]
-    result["umsab_mean"] = round(sum(four) / 4, 4)
-    return result
-
-
-def table(result: dict[str, Any]) -> str:
-    """The scores for reading."""
-    lines = [f"model {result['version']}", f"{'set':52} {'rows':>6} {'accuracy':>9} {'macro-F1':>9}"]
-    for task in ("category", "sentiment"):
-        lines += _lines(task, result[task])
-    held = result["category"]["held_out"]
-    lines.append(f"calibration error, held-out category texts: {held['calibration_error']:.3f}")
-    for real, answers in held["confusion"].items():
-        lines.append(
-            f"  {real:9} answered " + ", ".join(f"{name} {count}" for name, count in answers.items())
-        )
-    return "\n".join(lines)
-
-
-def _lines(name: str, scores: dict[str, Any]) -> list[str]:
-    lines: list[str] = []
-    for key, found in scores.items():
-        if isinstance(found, float):
-            lines.append(f"{name + ' ' + key:52} {'':6} {'':9} {found:9.3f}")
-        elif "macro_f1" in found:
-            shown = f"{found['accuracy']:9.3f}" if "accuracy" in found else " " * 9
-            lines.append(f"{name + ' ' + key:52} {found['rows']:6} {shown} {found['macro_f1']:9.3f}")
-        else:
-            lines += _lines(f"{name} {key}", found)
-    return lines

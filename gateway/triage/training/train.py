@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,14 +80,33 @@ def read_lexicon(data: Path) -> Lexicon:
     return Lexicon(values)
 
 
-def train(data: Path, say: Say, leave_out: Iterable[str] = ()) -> Trained:
-    """Fits features and every head on the training parts of `data`."""
+def train(
+    data: Path,
+    say: Say,
+    leave_out: Iterable[str] = (),
+    more: Mapping[str, list[Row]] | None = None,
+    like: Trained | None = None,
+) -> Trained:
+    """Fits features and every head on the training parts of `data`.
+
+    `more` are rows to learn besides, by question ("issue" for the expert on issue reports). With `like`,
+    fitted on the same data, only the questions of `more` are fitted again.
+    """
+    more = more or {}
     lexicon = read_lexicon(data)
     pools = read_pools(data, leave_out)
-    say("features")
-    everything = Features(lexicon).fit(samples(pools.train["category"] + pools.train["sentiment"]))
-    heads = {name: fit_head(name, everything, pools, say) for name in HEADS}
-    issue_features = IssueFeatures().fit(samples(pools.issues))
+    for name, rows in more.items():
+        (pools.issues if name == "issue" else pools.train[name]).extend(rows)
+    if like is None:
+        say("features")
+        everything = Features(lexicon).fit(samples(pools.train["category"] + pools.train["sentiment"]))
+        issue_features = IssueFeatures().fit(samples(pools.issues))
+    else:
+        everything, issue_features = like.features, like.issue_features
+    heads = {
+        name: fit_head(name, everything, pools, say) if like is None or more.get(name) else like.heads[name]
+        for name in HEADS
+    }
     issue = fit_linear(ISSUE, issue_features.transform(samples(pools.issues)), pools.issues)
     say("calibration")
     temperature = dict.fromkeys(("language", "domain", "sentiment_so"), 1.0)

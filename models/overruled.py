@@ -1,0 +1,32 @@
+"""The labels people gave: what the classifier can learn from, and be measured against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.base import rows
+from models.feedback import Feedback
+
+COLUMNS = (
+    Feedback.title,
+    Feedback.text,
+    Feedback.language,
+    Feedback.category,
+    Feedback.category_origin,
+    Feedback.sentiment,
+    Feedback.sentiment_origin,
+)
+
+
+def labelled(origin: str, workspace_id: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+    """Records whose category or sentiment has this `origin` (corrected or declared), the newest change first.
+
+    What its sender took back is left out. Without `workspace_id` those of all workspaces.
+    """
+    found = Feedback.select(*COLUMNS).where(
+        (Feedback.category_origin == origin) | (Feedback.sentiment_origin == origin),
+        Feedback.retracted_at.is_null(),
+    )
+    if workspace_id is not None:
+        found = found.where(Feedback.workspace_id == workspace_id)
+    return rows(found.order_by(Feedback.updated_at.desc(), Feedback.id.desc()).limit(limit))
