@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from adapters.contract import Inbound, Problem, Refused
+from gateway import metrics
 from gateway.caller import Caller
 from gateway.meter import Meter
 from gateway.rates import Budget, Rate, Unavailable
@@ -17,7 +18,6 @@ _meter: Meter | None = None  # of this host
 _shared: SharedMeter | None = None  # of all hosts
 _default = ""
 _when_away = "open"
-_fallbacks = 0
 
 
 def connect(path: Path, default: str, url: str = "", when_away: str = "open") -> None:
@@ -56,14 +56,8 @@ def spend(caller: Caller, inbound: Inbound) -> None:
         raise Refused(Problem(429, "rate_limited", "Rate limit exceeded.", headers=wait))
 
 
-def fallbacks() -> int:
-    """How many requests this process let through uncounted, or counted alone, with the server away."""
-    return _fallbacks
-
-
 def _spend(name: str, rate: Rate, now: float) -> Budget | None:
     """What is left of the budget; None when nobody counts because the server is away."""
-    global _fallbacks
     assert _meter is not None, "connect() comes first"
     if _shared is None:
         return _meter.spend(name, rate, now)
@@ -72,7 +66,7 @@ def _spend(name: str, rate: Rate, now: float) -> Budget | None:
     except Unavailable:
         if _when_away == "closed":
             raise
-        _fallbacks += 1
+        metrics.UNCOUNTED.inc()
         return _meter.spend(name, rate, now) if _when_away == "local" else None
 
 

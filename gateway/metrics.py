@@ -28,6 +28,11 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=REGISTRY,
 )
+UNCOUNTED = Counter(
+    "gateway_limits_fallbacks",
+    "Requests let through uncounted, or counted on one host alone, while the limits server was away.",
+    registry=REGISTRY,
+)
 
 _requests = cache(REQUESTS.labels)  # looking a label up costs more than counting
 _seconds = cache(SECONDS.labels)

@@ -47,6 +47,12 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_WORKERS", "0"),
         ("GATEWAY_THREADS", "-1"),
         ("GATEWAY_RATE_LIMIT", "lots"),
+        ("GATEWAY_FAILURE_LIMIT", "0/minute"),
+        ("GATEWAY_REDIS_URL", "http://:secret@host"),
+        ("GATEWAY_REDIS_URL", "redis://:secret@host:port"),
+        ("GATEWAY_LIMITS_WHEN_AWAY", "maybe"),
+        ("GATEWAY_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("GATEWAY_TRUSTED_PROXIES", "proxy.example.com"),
         ("GATEWAY_MAX_BODY", "1MB"),
         ("GATEWAY_SECRET_KEY", "too-short-secret"),
         ("GATEWAY_PUBLIC_URL", "feedback.example.com"),
@@ -60,3 +66,12 @@ def test_bad_values_stop_the_start(name: str, value: str) -> None:
         Config.from_env({name: value})
 
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h", "rediss://u:p@h:6379/1", "valkey://[::1]:6379", "valkeys://:p@h", "unix:///run/valkey"],
+)
+def test_redis_urls(url: str) -> None:
+    """Every spelling of where a Redis or Valkey listens."""
+    assert Config.from_env({"GATEWAY_REDIS_URL": url}).redis_url == url

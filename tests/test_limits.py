@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config import Config
 from gateway.meter import Meter
 from gateway.rates import Rate
 from tests.conftest import Call
@@ -68,24 +69,22 @@ def test_clock_set_back(tmp_path: Path) -> None:
     assert meter.spend("k", rate, 1400).allowed
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "message"),
-    [
-        ("/api/v1/feedback", {"kind": "bug", "summary": "s", "detail": "d"}, "Rate limit exceeded."),
-        ("/v2/feedback", {"property": "rating", "value": "good", "trace_id": "t"}, "Rate limit exceeded."),
-        ("/v1/feedback", {"projectId": "p", "text": "hallo"}, "Rate limit exceeded."),
-        ("/gateway/v1/feedback", HELP, "Rate limit exceeded."),
-    ],
-)
-def test_limited_in_dialect(
-    call: Call, new_key: Callable[..., str], path: str, body: dict[str, object], message: str
-) -> None:
+DOORS = [
+    ("/api/v1/feedback", {"kind": "bug", "summary": "s", "detail": "d"}),
+    ("/v2/feedback", {"property": "rating", "value": "good", "trace_id": "t"}),
+    ("/v1/feedback", {"projectId": "p", "text": "hallo"}),
+    ("/gateway/v1/feedback", HELP),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), DOORS)
+def test_limited_in_dialect(call: Call, new_key: Callable[..., str], path: str, body: dict[str, str]) -> None:
     """The third of two allowed requests is a 429 in its dialect with an integer Retry-After."""
     headers = {"Authorization": f"Bearer {new_key(rate_limit='2/minute')}"}
     first, second, third = (call("POST", path, json=body, headers=headers) for _ in range(3))
 
     assert [first.status_code < 300, second.status_code < 300, third.status_code] == [True, True, 429]
-    assert message in third.text
+    assert "Rate limit exceeded." in third.text
     assert 1 <= int(third.headers["Retry-After"]) <= 62
     assert first.headers["RateLimit-Policy"] == '"default";q=2;w=60'
     assert first.headers["RateLimit"].startswith('"default";r=1;t=')
@@ -102,3 +101,15 @@ def test_refused_bodies_cost_too_and_say_so(call: Call, new_key: Callable[..., s
     assert bad.headers["X-RateLimit-Remaining"] == "0"
     assert call("POST", "/gateway/v1/feedback", json=HELP, headers=headers).status_code == 429
     assert call("POST", "/gateway/v1/feedback", json=HELP).status_code == 201
+
+
+@pytest.mark.parametrize(("path", "body"), DOORS)
+def test_a_file_that_cannot_be_used(call: Call, config: Config, path: str, body: dict[str, str]) -> None:
+    """Requests that cannot be counted are 503 in their dialect, until they can be; no restart is needed."""
+    config.limits_path.mkdir()
+    away = [call("POST", path, json=body) for _ in range(2)]
+    config.limits_path.rmdir()
+
+    assert [answer.status_code for answer in away] == [503, 503]
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in away)
+    assert call("POST", path, json=body).status_code < 300

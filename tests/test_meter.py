@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.meter import Meter
-from gateway.rates import Rate, Unavailable
+from gateway.rates import Budget, Rate, Unavailable
 from tests.conftest import ROOT
 
 MINUTE = Rate(3, 60)
@@ -26,34 +28,43 @@ def run(script: str, *words: object) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from("abc"), st.floats(-100, 70)), min_size=1, max_size=40),
-    st.integers(1, 5),
-    st.sampled_from([1, 60, 3600]),
-)
+STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.floats(-100, 70)), min_size=1, max_size=40)
+
+
+def follow(spend: Callable[[str, Rate, float], Budget], steps: list[tuple[str, float]], rate: Rate) -> None:
+    """Takes requests at whatever times and compares each answer with the definition."""
+    now, newest, passed = 1e6, dict[str, int](), dict[str, list[int]]()
+    for name, step in steps:
+        now += step * rate.window / 60
+        slot = int(now / (rate.window / 60))
+        if newest.get(name, slot) - 60 > slot:
+            del newest[name], passed[name]
+        newest[name] = max(slot, newest.get(name, slot))
+        live = [at for at in passed.get(name, []) if at >= newest[name] - 60]
+
+        budget = spend(name, rate, now)
+
+        assert budget.allowed == (len(live) < rate.quota)
+        passed[name] = live + [newest[name]] * budget.allowed
+        assert budget.remaining == rate.quota - len(passed[name])
+        forgotten = (passed[name][0] + 61) * rate.window / 60
+        assert budget.reset == max(1, math.ceil(forgotten - now))
+
+
+@given(STEPS, st.integers(1, 5), st.sampled_from([1, 60, 3600]))
 def test_does_what_its_definition_says(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, float]], quota: int, window: int
 ) -> None:
     """Let through is who finds fewer than the quota in this slot and the sixty before, by whatever clock."""
-    meter, rate, now = Meter(tmp_path_factory.mktemp("meter") / "limits"), Rate(quota, window), 1e6
-    newest, passed = dict[str, int](), dict[str, list[int]]()
-    for name, step in steps:
-        now += step * window / 60
-        slot = int(now / (window / 60))
-        if newest.get(name, slot) - 60 > slot:
-            del newest[name]
-            passed[name] = []
-        newest[name] = max(slot, newest.get(name, slot))
-        live = [at for at in passed.setdefault(name, []) if at > newest[name] - 61]
+    meter = Meter(tmp_path_factory.mktemp("meter") / "limits")
 
+    def spend(name: str, rate: Rate, now: float) -> Budget:
         wait = meter.exhausted(name, rate, now)
         budget = meter.spend(name, rate, now)
+        assert wait == (0 if budget.allowed else budget.reset)
+        return budget
 
-        assert budget.allowed == (len(live) < quota)
-        assert bool(wait) == (not budget.allowed)
-        assert wait in (0, budget.reset)
-        passed[name] = live + [newest[name]] * budget.allowed
-        assert budget.remaining == quota - len(passed[name])
+    follow(spend, steps, Rate(quota, window))
     meter.close()
 
 
