@@ -73,9 +73,7 @@ class Config:
             raise BadSetting(f"GATEWAY_TRUSTED_PROXIES: {error}") from None
         if not self.redis_url:
             return
-        if not re.fullmatch(
-            r"((redis|valkey)s?://(\S*@)?[^\s/:@]+(:\d{1,5})?(/\S*)?|unix://\S+)", self.redis_url
-        ):
+        if not re.fullmatch(_REDIS, self.redis_url):
             raise BadSetting("GATEWAY_REDIS_URL: must look like redis://host:6379/0 or unix:///path")
         if find_spec("redis") is None:
             raise BadSetting("GATEWAY_REDIS_URL: needs pip install 'feedback-gateway[redis]'")
