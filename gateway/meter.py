@@ -32,12 +32,15 @@ from gateway.rates import SLOTS, Budget, Rate, Unavailable
 _RING = SLOTS + 1  # the running slot and the sixty before it; slot n is counted at n % _RING
 _COUNTS = struct.Struct(f"={_RING}I")
 _DIGEST = struct.Struct("=qq")
-_RECORD = 288  # bytes: digest 16, newest slot 8, window 8, counts 4 each, rounded up to whole words
+_HEAD = struct.Struct("=6q")  # digest (two), newest slot, window, sum of the counts, oldest slot with one
+_SLOT, _WINDOW, _USED, _OLDEST = 2, 3, 4, 5  # words of a record
+_FIRST = 12  # half word where the counts begin
+_RECORD = 320  # bytes: head and counts, rounded up to whole cache lines
 _WORDS, _HALVES = _RECORD // 8, _RECORD // 4
-_SLOT, _WINDOW, _FIRST = 2, 3, 8  # where they are: the first two in words, the counts in half words
 _BUCKET = 8  # records
 _SEGMENT = 1024  # records of the first segment
 _ZEROS = bytes(_SEGMENT * _RECORD)
+_REMEMBERED = 16384  # names whose places a process keeps in mind
 
 # Python's own flock() gives up the GIL, and a thread that owns the lock and waits for the GIL holds up
 # every other process. Called like this it keeps the GIL, and asked like this it never waits.
@@ -45,9 +48,19 @@ _flock = ctypes.PyDLL(None).flock
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
 _TRIES = 50  # an owner is done within microseconds, unless it lost its processor
 
+_generation = 1  # of processes: a forked one is the next
+
+
+def _forked() -> None:
+    global _generation
+    _generation += 1
+
+
+os.register_at_fork(after_in_child=_forked)
+
 
 class Meter:
-    """Counts in the file at `path`, of at most so many `segments`: six are 18.6 MB for 64,512 names.
+    """Counts in the file at `path`, of at most so many `segments`: six are 20.6 MB for 64,512 names.
 
     Beyond that a new name takes the place of the one in its bucket that was idle longest. The file
     is opened at the first use, and anew after a fork, since a flock belongs to the open file. It
@@ -58,10 +71,11 @@ class Meter:
         self._path = path
         self._most = segments
         self._threads = threading.Lock()
-        self._owner = 0  # the process that opened the file
+        self._opened = 0  # the generation that opened the file
         self._file = -1
         self._told = False
         self._segments: list[tuple[int, int]] = []  # mapped ones: first record, number of buckets
+        self._places: dict[str, tuple[int, int, int]] = {}  # a name's record when last seen, and its digest
         self._map: mmap.mmap
         self._words: memoryview
         self._halves: memoryview
@@ -72,23 +86,28 @@ class Meter:
         `now` is seconds since the epoch. Raises Unavailable.
         """
         span = rate.window / SLOTS
-        first, second = _digest(name)
+        slot = int(now / span)
         with self._threads:
-            self._lock()
+            if self._opened != _generation:
+                self._open()
+            if _flock(self._file, _TRY):
+                self._wait()
             try:
-                at = self._find(first, second)
-                if at < 0:
-                    at = self._make(first, second, now)
-                slot = self._advance(at, int(now / span), rate.window)
-                counts = _COUNTS.unpack_from(self._map, at * _RECORD + _FIRST * 4)
-                used = sum(counts)
+                at, first, second = self._places.get(name) or self._place(name, now)
+                one, two, last, window, used, oldest = _HEAD.unpack_from(self._map, at * _RECORD)
+                if one != first or two != second:  # another name's by now
+                    at, window = self._place(name, now)[0], 0
+                if slot != last or window != rate.window:
+                    slot, used, oldest = self._advance(at, slot, rate.window)
                 allowed = used < rate.quota
                 if allowed:
+                    used += 1
                     self._halves[at * _HALVES + _FIRST + slot % _RING] += 1
+                    self._words[at * _WORDS + _USED] = used
             finally:
                 _flock(self._file, fcntl.LOCK_UN)
-        reset = _until(_oldest_first(counts, slot), slot, span, now)
-        return Budget(allowed, max(0, rate.quota - used - allowed), reset)
+        reset = math.ceil((oldest + _RING) * span - now)
+        return Budget(allowed, max(0, rate.quota - used), max(1, reset))
 
     def exhausted(self, name: str, rate: Rate, now: float) -> int:
         """Seconds until `name` may spend again; 0 when it may now. Takes nothing, waits for no process.
@@ -96,10 +115,10 @@ class Meter:
         Raises Unavailable.
         """
         span = rate.window / SLOTS
-        first, second = _digest(name)
         with self._threads:
-            self._open()
-            at = self._find(first, second)
+            if self._opened != _generation:
+                self._open()
+            at = self._find(*_digest(name))
             if at < 0 or self._words[at * _WORDS + _WINDOW] != rate.window:
                 return 0
             last = self._words[at * _WORDS + _SLOT]
@@ -108,23 +127,33 @@ class Meter:
         live = _oldest_first(counts, last)[slot - last :]
         if sum(live) < rate.quota or slot - now / span > SLOTS:
             return 0
-        return _until(live, last, span, now)
+        return max(1, math.ceil((_oldest(live, last) + _RING) * span - now))
 
     def close(self) -> None:
         """Lets go of the file; the next use opens it again."""
         with self._threads:
-            if self._owner == os.getpid():
+            if self._opened == _generation:
                 os.close(self._file)
-            self._owner = 0
+            self._opened = 0
 
-    def _lock(self) -> None:
-        """Waits for the file among processes; the threads of this one queue on a lock of their own."""
-        self._open()
+    def _wait(self) -> None:
+        """Takes the lock that another process has; the threads of this one queue on a lock of their own."""
         for _ in range(_TRIES):
+            time.sleep(0)  # gives way to the owner
             if _flock(self._file, _TRY) == 0:
                 return
-            time.sleep(0)  # gives way to the owner
         fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def _place(self, name: str, now: float) -> tuple[int, int, int]:
+        """The record of a name, made when it has none, and its digest. The lock is held."""
+        first, second = _digest(name)
+        at = self._find(first, second)
+        if at < 0:
+            at = self._make(first, second, now)
+        if len(self._places) >= _REMEMBERED:
+            self._places.clear()
+        self._places[name] = place = (at, first, second)
+        return place
 
     def _find(self, first: int, second: int) -> int:
         """The record with this digest, -1 when there is none."""
@@ -166,27 +195,30 @@ class Meter:
         age = now * SLOTS / window - self._words[at * _WORDS + _SLOT]
         return age / _RING if age > -SLOTS else math.inf
 
-    def _advance(self, at: int, slot: int, window: int) -> int:
-        """Forgets what is too old in a record, or was counted for another window; returns its running slot.
+    def _advance(self, at: int, slot: int, window: int) -> tuple[int, int, int]:
+        """Forgets what is too old in a record, or was counted for another window.
 
-        A clock set back a little keeps counting in the newest slot known, so that nobody gains by
-        it; set back by more than a window it starts anew, or a name would be shut out until the
-        clock catches up. The slot is written after the counts: who is killed here lost only old ones.
+        Returns its running slot, the sum of its counts and the oldest slot that has one. A clock
+        set back a little keeps counting in the newest slot known, so that nobody gains by it; set
+        back by more than a window it starts anew, or a name would be shut out until the clock
+        catches up. The head is written after the counts: who is killed here lost only old ones.
         """
-        last = self._words[at * _WORDS + _SLOT]
-        known = self._words[at * _WORDS + _WINDOW] == window and last - SLOTS <= slot
+        words, base = self._words, at * _WORDS
+        last = words[base + _SLOT]
+        known = words[base + _WINDOW] == window and last - SLOTS <= slot
         if known and slot <= last:
-            return int(last)
-        base = at * _HALVES + _FIRST
+            return last, words[base + _USED], words[base + _OLDEST]
         for old in range(max(last + 1, slot - SLOTS) if known else slot - SLOTS, slot + 1):
-            self._halves[base + old % _RING] = 0
-        self._words[at * _WORDS + _SLOT] = slot
-        self._words[at * _WORDS + _WINDOW] = window
-        return slot
+            self._halves[at * _HALVES + _FIRST + old % _RING] = 0
+        live = _oldest_first(_COUNTS.unpack_from(self._map, at * _RECORD + _FIRST * 4), slot)
+        used, oldest = sum(live), _oldest(live, slot)
+        words[base + _USED] = used
+        words[base + _OLDEST] = oldest
+        words[base + _SLOT] = slot
+        words[base + _WINDOW] = window
+        return slot, used, oldest
 
     def _open(self) -> None:
-        if self._owner == os.getpid():
-            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -195,13 +227,14 @@ class Meter:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             self._segments = []
+            self._places = {}
             if not self._remap():
                 self._grow()
             fcntl.flock(self._file, fcntl.LOCK_UN)
         except OSError as error:
             os.close(self._file)
             raise self._unavailable(error) from error
-        self._owner = os.getpid()
+        self._opened = _generation
         self._told = False
 
     def _unavailable(self, error: OSError) -> Unavailable:
@@ -251,7 +284,6 @@ def _oldest_first(counts: tuple[int, ...], slot: int) -> tuple[int, ...]:
     return counts[running + 1 :] + counts[: running + 1]
 
 
-def _until(live: tuple[int, ...], slot: int, span: float, now: float) -> int:
-    """Seconds until the oldest of the counts is forgotten; the last one of `live` is that of `slot`."""
-    oldest = slot + 1 - len(live) + next(compress(count(), live), len(live) - 1)
-    return max(1, math.ceil((oldest + _RING) * span - now))
+def _oldest(live: tuple[int, ...], slot: int) -> int:
+    """The oldest slot that has a count, `slot` when none has; that is the slot of the last of `live`."""
+    return slot + 1 - len(live) + next(compress(count(), live), len(live) - 1)

@@ -19,7 +19,7 @@ from gateway.rates import Budget, Rate, Unavailable
 from tests.conftest import ROOT
 
 MINUTE = Rate(3, 60)
-FIRST_SEGMENT = 1024 * 288  # bytes
+FIRST_SEGMENT = 1024 * 320  # bytes
 
 
 def run(script: str, *words: object) -> str:
@@ -113,6 +113,18 @@ def test_the_file_is_bounded(tmp_path: Path) -> None:
 
     assert (tmp_path / "limits").stat().st_size == FIRST_SEGMENT
     assert meter.spend("key_2999", MINUTE, 1030.0).remaining == 1
+
+
+def test_a_record_that_became_another_names(tmp_path: Path) -> None:
+    """Who remembers where a name was counted does not count there for the name that took its place."""
+    meter, other = Meter(tmp_path / "limits", segments=1), Meter(tmp_path / "limits", segments=1)
+    names = [f"key_{n}" for n in range(1024)]
+    for name in names:
+        meter.spend(name, MINUTE, 1000.0)
+    later = {name: other.spend(f"later_{name}", MINUTE, 1200.0).remaining for name in names}
+
+    assert set(later.values()) == {2}
+    assert {meter.spend(name, MINUTE, 1201.0).remaining for name in names} == {2}
 
 
 SPENDER = """
