@@ -1,26 +1,36 @@
-"""One durable POST of the gateway against a bare Flask view under the same gunicorn, in one run."""
+"""One durable POST of the gateway against a bare Flask view under the same gunicorn, in one run.
+
+    python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick]
+
+Both servers run side by side and are measured in turn, so that whatever else the machine does hits
+both; figures are medians of the rounds. Client and servers share the cores.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
-from benchmarks.load import Run, drive
+from benchmarks.load import Run, drive, drive_openly, family, resident
+from benchmarks.tables import fill
+from gateway.triage.training.seeds import sentences
 
 ROOT = Path(__file__).parent.parent
-WORDS = (
-    "When I open the invoices page on my phone the list stays empty after the last update, although the same "
-    "account shows every invoice on my laptop, so I cannot send the reminders that are due today to customers"
-)
+LENGTH = 40  # words of a text
+SEEDS = [text for language, _, _, text in sentences(60) if language in ("en", "nl")]
 CONNECTIONS = (1, 8, 32, 64)
-REQUESTS = 3_000
 FLOOR = """
 from gateway.config import Config
 from gateway.serve import Server
@@ -30,6 +40,30 @@ class Floor(Server):
         return app
 Floor(Config.from_env()).run()
 """
+
+
+@dataclass
+class Target:
+    """A running server and what its posts must carry."""
+
+    pid: int
+    host: str
+    port: int
+    headers: dict[str, str] = field(default_factory=dict)
+    path: str = "/v1/feedback"
+
+    def load(self, requests: int, connections: int, start: int) -> Run:
+        """A closed loop of bodies no other load has sent; every answer must be a 201."""
+        at = (self.pid, self.host, self.port, self.path)
+        run = drive(
+            *at,
+            lambda n: body_of(start + n),
+            self.headers,
+            connections=connections,
+            requests=requests,
+        )
+        assert set(run.statuses) == {201}, run.statuses
+        return run
 
 
 @contextmanager
@@ -47,55 +81,157 @@ def started(command: list[str], environ: dict[str, str]) -> Iterator[tuple[int, 
 
 
 def body_of(number: int) -> bytes:
-    """A body of about forty words that differs from every other."""
-    return json.dumps({"projectId": "bench", "text": f"{WORDS} ({number})", "page": "/invoices"}).encode()
+    """A body of forty words that says something else than every other: sentences of the project's own."""
+    dice = random.Random(number)
+    words: list[str] = []
+    while len(words) < LENGTH:
+        words += dice.choice(SEEDS).split()
+    return json.dumps({"projectId": "bench", "text": " ".join(words[:LENGTH]), "page": "/invoices"}).encode()
 
 
-def measure(workers: int) -> dict[str, dict[int, Run]]:
-    """Both servers with this many workers, at every number of connections."""
-    runs: dict[str, dict[int, Run]] = {}
+def environ_of(directory: str, workers: int) -> dict[str, str]:
+    """The settings of both servers."""
+    return {
+        **os.environ,
+        "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
+        "GATEWAY_RATE_LIMIT": "100000000/minute",
+        "GATEWAY_BIND": "127.0.0.1:0",
+        "GATEWAY_WORKERS": str(workers),
+        "GATEWAY_LOG_LEVEL": "warning",
+    }
+
+
+@contextmanager
+def gateway(workers: int, rows: int = 0) -> Iterator[Target]:
+    """A gateway on a new database, which holds so many records already."""
     with tempfile.TemporaryDirectory() as directory:
-        environ = {
-            **os.environ,
-            "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
-            "GATEWAY_RATE_LIMIT": "100000000/minute",
-            "GATEWAY_BIND": "127.0.0.1:0",
-            "GATEWAY_WORKERS": str(workers),
-            "GATEWAY_LOG_LEVEL": "warning",
-        }
-        gateway = [sys.executable, "-m", "gateway.cli"]
+        environ = environ_of(directory, workers)
+        command = [sys.executable, "-m", "gateway.cli"]
         made = subprocess.run(
-            [*gateway, "init", "--json"], env=environ, cwd=ROOT, capture_output=True, check=True
+            [*command, "init", "--json"], env=environ, cwd=ROOT, capture_output=True, check=True
         )
-        key = json.loads(made.stdout)["key"]
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        commands = {"floor": [sys.executable, "-c", FLOOR], "gateway": [*gateway, "serve"]}
-        for name, command in commands.items():
-            with started(command, environ) as (pid, host, port):
-                load: Callable[..., Run] = lambda n, c, at=(pid, host, port): drive(  # noqa: E731
-                    *at, "/v1/feedback", body_of, headers, connections=c, requests=n
-                )
-                load(300, 8)
-                runs[name] = {connections: load(REQUESTS, connections) for connections in CONNECTIONS}
-    return runs
+        headers = {
+            "Authorization": f"Bearer {json.loads(made.stdout)['key']}",
+            "Content-Type": "application/json",
+        }
+        if rows:
+            with started([*command, "serve"], environ) as at:
+                Target(*at, headers).load(1, 1, -1)
+            fill(Path(directory) / "gateway.db", rows, time.time_ns() // 1_000_000)
+        with started([*command, "serve"], environ) as at:
+            yield Target(*at, headers)
+
+
+@contextmanager
+def floor(workers: int) -> Iterator[Target]:
+    """The bare Flask view."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        started([sys.executable, "-c", FLOOR], environ_of(directory, workers)) as at,
+    ):
+        yield Target(*at, {"Content-Type": "application/json"})
+
+
+def side_by_side(workers: int, requests: int, rounds: int) -> None:
+    """Throughput, CPU and latency of both servers at every number of connections."""
+    with ExitStack() as stack:
+        targets = [stack.enter_context(floor(workers)), stack.enter_context(gateway(workers))]
+        for target in targets:
+            target.load(500, 8, 10_000_000)
+        start = 0
+        for connections in CONNECTIONS:
+            taken: list[tuple[Run, Run]] = []
+            for _ in range(rounds):
+                bare, ours = (target.load(requests, connections, start) for target in targets)
+                taken.append((bare, ours))
+                start += requests
+            rate = median(ours.rate / bare.rate for bare, ours in taken)
+            cost = median(ours.cpu_ms / bare.cpu_ms for bare, ours in taken)
+            tail = median(ours.percentile(99) / ours.percentile(50) for _, ours in taken)
+            ours_p50, ours_p99 = (median(o.percentile(p) for _, o in taken) for p in (50, 99))
+            print(
+                f"{workers:7} {connections:5} | {median(b.rate for b, _ in taken):7.0f} "
+                f"{median(o.rate for _, o in taken):9.0f} {rate:5.2f} | "
+                f"{median(b.cpu_ms for b, _ in taken):8.2f} {median(o.cpu_ms for _, o in taken):10.2f} "
+                f"{cost:5.2f}       | {ours_p50:6.1f} {ours_p99:6.1f} {tail:7.1f} | "
+                f"{max(o.resident for _, o in taken) / 1e6:.0f}",
+                flush=True,
+            )
+
+
+def open_loop(requests: int) -> None:
+    """Latency from the moment a request was due, at half of what the gateway can do."""
+    with gateway(2) as target:
+        target.load(500, 8, 10_000_000)
+        most = target.load(requests, 32, 0).rate
+        run = drive_openly(
+            target.host,
+            target.port,
+            target.path,
+            lambda n: body_of(requests + n),
+            target.headers,
+            rate=most / 2,
+            requests=requests,
+        )
+    print(
+        f"open loop, 2 workers, {most / 2:.0f} posts/s (half of {most:.0f}): "
+        f"p50 {run.percentile(50):.1f} ms, p99 {run.percentile(99):.1f} ms, statuses {run.statuses}"
+    )
+
+
+def full_table(requests: int, rounds: int, rows: int) -> None:
+    """The same post on an empty table and on a full one."""
+    with gateway(1) as empty, gateway(1, rows) as full:
+        for target in (empty, full):
+            target.load(500, 8, 10_000_000)
+        taken = []
+        for number in range(rounds):
+            taken.append([t.load(requests, 32, number * requests) for t in (empty, full)])
+        print(
+            f"{rows:,} records stored against none: CPU {median(b.cpu_ms / a.cpu_ms for a, b in taken):.2f}, "
+            f"throughput {median(b.rate / a.rate for a, b in taken):.2f}, "
+            f"p99 {median(b.percentile(99) / a.percentile(99) for a, b in taken):.2f} times"
+        )
+
+
+def cold_start() -> None:
+    """From the command to the first answer, and what a worker holds then."""
+    with tempfile.TemporaryDirectory() as directory:
+        environ = environ_of(directory, 2)
+        begun = time.perf_counter()
+        with started([sys.executable, "-m", "gateway.cli", "serve"], environ) as (pid, host, port):
+            at = (host, port, "/readyz")
+            while not drive_openly(*at, lambda n: b"", {}, rate=1e3, requests=1, method="GET").statuses.get(
+                200
+            ):
+                pass
+            seconds = time.perf_counter() - begun
+            print(
+                f"cold start: {seconds:.1f} s to the first answer, on a new database; "
+                f"{len(family(pid)) - 1} workers of {resident(pid) / 1e6:.0f} MB"
+            )
 
 
 def main() -> None:
-    """Prints a line for each number of workers and connections."""
-    print(f"{REQUESTS} posts of a 40-word text each; closed loop, client and server on the same cores.\n")
-    print("workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | p50 ms p99 ms | MB")
-    for workers in (1, 2):
-        runs = measure(workers)
-        for connections in CONNECTIONS:
-            floor, gateway = runs["floor"][connections], runs["gateway"][connections]
-            assert gateway.statuses == {201: REQUESTS}, gateway.statuses
-            print(
-                f"{workers:7} {connections:5} | {floor.rate:7.0f} {gateway.rate:9.0f} "
-                f"{gateway.rate / floor.rate:5.2f} | {floor.cpu_ms:8.2f} {gateway.cpu_ms:10.2f} "
-                f"{gateway.cpu_ms / floor.cpu_ms:5.2f}       | {gateway.percentile(50):6.1f} "
-                f"{gateway.percentile(99):6.1f} | {gateway.resident / 1e6:.0f}",
-                flush=True,
-            )
+    """Prints a line for each number of workers and connections, then the other measurements."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--quick", action="store_true", help="the table only, with one worker")
+    asked = parser.parse_args()
+    print(f"{asked.rounds} rounds of {asked.requests} posts of a 40-word text, closed loop, empty tables.\n")
+    print(
+        "workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | "
+        "p50 ms p99 ms p99/p50 | MB"
+    )
+    for workers in (1,) if asked.quick else (1, 2):
+        side_by_side(workers, asked.requests, asked.rounds)
+    if not asked.quick:
+        print()
+        open_loop(asked.requests)
+        full_table(asked.requests, asked.rounds, asked.rows)
+        cold_start()
 
 
 if __name__ == "__main__":

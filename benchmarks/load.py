@@ -1,4 +1,4 @@
-"""A closed-loop load generator and the meters of a server's processes."""
+"""Load generators, closed loop and open, and the meters of a server's processes."""
 
 from __future__ import annotations
 
@@ -105,3 +105,49 @@ def drive(
         thread.join()
     seconds = time.perf_counter() - started
     return Run(seconds, cpu_seconds(pid) - cpu, resident(pid), latencies, statuses)
+
+
+def drive_openly(
+    host: str,
+    port: int,
+    path: str,
+    body_of: Callable[[int], bytes],
+    headers: dict[str, str],
+    *,
+    rate: float,
+    requests: int,
+    method: str = "POST",
+) -> Run:
+    """Sends `requests` at `rate` a second, however slowly they are answered.
+
+    A latency begins when its request was due, so that waiting for an earlier one counts.
+    """
+    latencies: list[float] = []
+    statuses: dict[int, int] = {}
+    lock = threading.Lock()
+    numbers = iter(range(requests))
+    begun = time.perf_counter()
+
+    def work() -> None:
+        connection = http.client.HTTPConnection(host, port, timeout=60)
+        while True:
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                break
+            due = begun + number / rate
+            time.sleep(max(0.0, due - time.perf_counter()))
+            connection.request(method, path, body_of(number), headers)
+            answer = connection.getresponse()
+            answer.read()
+            with lock:
+                latencies.append(time.perf_counter() - due)
+                statuses[answer.status] = statuses.get(answer.status, 0) + 1
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(min(requests, 128))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Run(time.perf_counter() - begun, 0.0, 0, latencies, statuses)
