@@ -129,7 +129,7 @@ class Answer(Response):
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """What werkzeug would do to headers of its own making is not needed, and costs as much as a view."""
         start_response(self.status, self.headers.to_wsgi_list())
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [self.get_data()]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else self.iter_encoded()
 
 
 def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
@@ -142,8 +142,10 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
         merged["Content-Length"] = str(len(body))
     for more in (*headers, reply.headers):
         merged.update(more)
-    answer = Answer(body, STATUS_LINES.get(reply.status, reply.status))
-    answer.headers = Headers(list(merged.items()))
+    answer = Answer(
+        status=STATUS_LINES.get(reply.status, reply.status), headers=Headers(list(merged.items()))
+    )
+    answer.response = [body]
     return answer
 
 
@@ -162,7 +164,7 @@ def problem_of(error: HTTPException) -> Problem:
 
 def cors_headers(request: Request, origins: frozenset[str]) -> dict[str, str]:
     """What lets a page of an allowed origin read the answer. Keys travel in headers, so no cookies."""
-    origin = request.headers.get("Origin")
+    origin = request.environ.get("HTTP_ORIGIN")
     if not origin:
         return {}
     if "*" in origins:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 from werkzeug.test import TestResponse
 
 from gateway import setup
@@ -27,6 +28,9 @@ from gateway.config import Config
 from gateway.keys import create_key
 from models import intake
 from models.base import close
+
+settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
+settings.load_profile("gateway")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

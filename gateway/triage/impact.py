@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from adapters.contract import Category, Reason, Record, Sentiment
@@ -84,11 +85,12 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
     pages = list(_pages(record.subject))
     names = {str(record.subject.get("product") or "").lower(), *(tag.lower() for tag in record.tags)}
     names |= {name.partition(":")[2] for name in names}
+    names.discard("")
     for rule in rules:
         if rule.points <= best.points:
             continue
-        page = next((page for page in pages if page_in(page, rule.prefixes)), None)
-        name = next((name for name in rule.names if name in names), None)
+        page = next((page for page in pages if page_in(page, rule.prefixes)), None) if pages else None
+        name = next((name for name in rule.names if name in names), None) if names else None
         if page is not None:
             best = Reason("area", rule.points, f"{rule.name}: page {page[:80]}")
         elif name is not None:
@@ -106,11 +108,14 @@ def total(reasons: Iterable[Reason]) -> int:
 
 def page_in(page: str, prefixes: Iterable[str]) -> bool:
     """Whether a path begins with one of the prefixes, whole segments only (language folders are skipped)."""
-    path = re.sub(r"^/[a-z]{2}(?:-[a-z]{2})?(?=/)", "", page)
-    return any(
-        p == prefix or p.startswith((prefix + "/", prefix + "?", prefix + "#"))
-        for p in (page, path)
-        for prefix in prefixes
+    return _beginning(tuple(prefixes)).match(page) is not None
+
+
+@lru_cache(maxsize=1024)
+def _beginning(prefixes: tuple[str, ...]) -> re.Pattern[str]:
+    paths = "|".join(map(re.escape, prefixes))
+    return re.compile(
+        rf"(?:/[a-z]{{2}}(?:-[a-z]{{2}})?(?=/))?(?:{paths})(?:[/?#]|\Z)" if prefixes else r"(?!)"
     )
 
 

@@ -109,8 +109,13 @@ def evidence(text: Text) -> float:
     """0..1: how far a text of so few words can be trusted to say anything."""
     if text.script != "latin":
         return 0.3
-    words = sum(1 for token in text.tokens if token[0].isalpha() and not token.startswith("xx"))
-    return 1.0 if words >= FEW_WORDS else (NO_WORDS, 0.75, 0.9)[words]
+    words = 0
+    for token in text.tokens:
+        if token[0].isalpha() and token[:2] != "xx":
+            words += 1
+            if words == FEW_WORDS:  # a text has enough after a few tokens, or has few
+                return 1.0
+    return (NO_WORDS, 0.75, 0.9)[words]
 
 
 def _wordless(text: Text) -> dict[str, float]:
