@@ -55,7 +55,8 @@ wanneer wie welke kan kun kunnen is zijn weet wie wo wann warum wieso welche kan
 pourquoi quand quel quelle est ou como cual donde cuando por puedo
 """
 ASKING = frozenset(_ASKING.split())
-_NOT, _STOP = crc32(b"not_"), crc32(b".")
+START = "^"  # stands before the first word: how a text begins tells a wish from a question
+_NOT, _STOP, _START = crc32(b"not_"), crc32(b"."), crc32(b"^ ")
 
 
 def key(name: str) -> int:
@@ -66,11 +67,10 @@ def key(name: str) -> int:
 def word_names(tokens: list[str]) -> set[str]:
     """The names of the word features of `tokens`: words, pairs and negated words."""
     names = set(tokens)
-    previous = ""
+    previous = START
     negated = 0
     for token in tokens:
-        if previous:
-            names.add(previous + " " + token)
+        names.add(previous + " " + token)
         previous = token
         if negated:
             negated -= 1
@@ -102,14 +102,13 @@ def subword_key(name: str) -> int:
 def word_keys(tokens: list[str]) -> set[int]:
     """The keys of `word_names(tokens)`, each checksum continued from the one of the word before it."""
     keys = set()
-    before = 0
+    before = _START
     negated = 0
     for token in tokens:
         name = token.encode("utf-8", "surrogatepass")
         own = crc32(name)
         keys.add(own)
-        if before:
-            keys.add(crc32(name, before))
+        keys.add(crc32(name, before))
         before = crc32(b" ", own)
         if negated:
             negated -= 1

@@ -15,13 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
-from gateway.triage.training.seeds import sentences
+from gateway.triage.training.seeds import scenes, sentences
 
 csv.field_size_limit(sys.maxsize)
 _SPACES = re.compile(r"\W+")
 HOLD_OUT = 10
-SEED_WEIGHT = 2.0
-ENGLISH_SEED_WEIGHT = 1.0
+# What the project's own patterns and scenes count, and what they count in English, which has labelled texts of
+# real people; the other languages have little else.
+PATTERN_WEIGHT, ENGLISH_PATTERN_WEIGHT = 1.0, 0.7
+SCENE_WEIGHT, ENGLISH_SCENE_WEIGHT = 4.0, 2.0
+WORDINGS = 6  # of each scene
 _POLITE = re.compile(r"\W*(?:can|could|would|will) (?:you|we|it|this)|any chance|why not|how about", re.I)
 
 
@@ -174,8 +177,10 @@ def sentiment_sets(data: Path) -> dict[str, list[Row]]:
 def seed_rows(per_group: int) -> Iterator[tuple[Row, str]]:
     """The project's own sentences with their category, and their sentiment beside it."""
     for language, category, sentiment, text in sentences(per_group):
-        # English has labelled texts of real people, the others have little else than these sentences.
-        weight = ENGLISH_SEED_WEIGHT if language == "en" else SEED_WEIGHT
+        weight = ENGLISH_PATTERN_WEIGHT if language == "en" else PATTERN_WEIGHT
+        yield Row(text, category, language, "seeds", weight), sentiment
+    for language, category, sentiment, text in scenes(WORDINGS):
+        weight = ENGLISH_SCENE_WEIGHT if language == "en" else SCENE_WEIGHT
         yield Row(text, category, language, "seeds", weight), sentiment
 
 

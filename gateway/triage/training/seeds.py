@@ -1,4 +1,8 @@
-"""Sentences of the project's own writing: patterns with slots, one file per language in seeds/."""
+"""Sentences of the project's own writing, two files per language: patterns and scenes.
+
+A pattern (en.txt) is a frame whose slots take any of many words; a scene (en_scenes.txt) is a situation told
+in a few wordings. Patterns teach what the frames of a language mean, scenes what people talk about.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,33 @@ from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
 _SLOT = re.compile(r"\{(\w+)\}")
+_CHOICE = re.compile(r"<([^<>]*\|[^<>]*)>")
 _TAILS = {
     "negative": ("!", ".", " :(", "...", "!!"),
     "positive": ("!", ".", " :)", "!!"),
     "neutral": (".", ""),
 }
+# Politeness belongs to no category, so that a greeting makes no small talk of a bug.
+_OPENINGS = {
+    "en": ("hi, ", "hello, ", "hey team, ", "dear support, ", "good morning, "),
+    "nl": ("hoi, ", "hallo, ", "goedemiddag, ", "beste team, ", "dag, "),
+    "de": ("hallo, ", "guten Tag, ", "liebes Team, ", "hi, ", "moin, "),
+    "fr": ("bonjour, ", "salut, ", "bonsoir, ", "chère équipe, "),
+    "es": ("hola, ", "buenas, ", "buenos días, ", "estimado equipo, "),
+}
+_CLOSINGS = {
+    "en": (" thanks", " Thank you.", " Kind regards", " thx", " Cheers"),
+    "nl": (" dank", " Alvast bedankt.", " Groeten", " mvg", " Met vriendelijke groet"),
+    "de": (" danke", " Vielen Dank.", " Viele Grüße", " LG", " Mit freundlichen Grüßen"),
+    "fr": (" merci", " Merci d'avance.", " Cordialement", " Bien à vous"),
+    "es": (" gracias", " Muchas gracias.", " Un saludo", " Saludos"),
+}
+_CIVIL = ("bug", "feature", "question")
 
 
 def sentences(per_group: int) -> Iterator[tuple[str, str, str, str]]:
     """Yields (language, category, sentiment, text), about `per_group` of each group, always the same."""
-    for path in sorted(SEEDS.glob("*.txt")):
+    for path in sorted(SEEDS.glob("??.txt")):
         slots, groups = parse(path.read_text(encoding="utf-8"))
         for (category, sentiment), patterns in groups.items():
             dice = random.Random(f"{path.stem} {category} {sentiment}")
@@ -26,18 +47,48 @@ def sentences(per_group: int) -> Iterator[tuple[str, str, str, str]]:
             for pattern in patterns:
                 repeats = max(1, per_group // len(patterns)) if "{" in pattern else 1
                 for _ in range(repeats):
-                    text = _filled(pattern, slots, dice)
-                    if dice.random() < 0.6:
-                        text = text[0].upper() + text[1:]
-                    if text[-1] not in "?!" and dice.random() < 0.35:
-                        text += dice.choice(_TAILS[sentiment])
-                    texts.setdefault(text)
+                    texts.setdefault(_styled(_filled(pattern, slots, dice), sentiment, dice))
             for text in texts:
                 yield path.stem, category, sentiment, text
 
 
+def scenes(per_scene: int) -> Iterator[tuple[str, str, str, str]]:
+    """Yields (language, category, sentiment, text), at most `per_scene` of a scene, always the same."""
+    for path in sorted(SEEDS.glob("??_scenes.txt")):
+        language = path.stem[:2]
+        slots, groups = parse(path.read_text(encoding="utf-8"))
+        for (category, sentiment), patterns in groups.items():
+            dice = random.Random(f"{language} {category} {sentiment}")
+            for pattern in patterns:
+                told = {_filled(pattern, slots, dice) for _ in range(3 * per_scene)}
+                for text in sorted(told)[:per_scene]:
+                    text = _styled(text, sentiment, dice)
+                    if category in _CIVIL and len(text) > 15:
+                        text = _civil(text, language, dice)
+                    yield language, category, sentiment, text
+
+
 def _filled(pattern: str, slots: dict[str, list[str]], dice: random.Random) -> str:
-    return _SLOT.sub(lambda slot: dice.choice(slots[slot[1]]), pattern)
+    text = _CHOICE.sub(lambda choice: dice.choice(choice[1].split("|")), pattern)
+    return " ".join(_SLOT.sub(lambda slot: dice.choice(slots[slot[1]]), text).split())
+
+
+def _styled(text: str, sentiment: str, dice: random.Random) -> str:
+    """`text` with a capital or without, with a mark at its end or without."""
+    if dice.random() < 0.6:
+        text = text[0].upper() + text[1:]
+    if text[-1] not in "?!" and dice.random() < 0.35:
+        text += dice.choice(_TAILS[sentiment])
+    return text
+
+
+def _civil(text: str, language: str, dice: random.Random) -> str:
+    """`text` with a greeting before it or a word of thanks after it, or as it is."""
+    if dice.random() < 0.12:
+        text = dice.choice(_OPENINGS[language]) + text
+    if dice.random() < 0.12:
+        text += ("" if text[-1] in ".?!" else ".") + dice.choice(_CLOSINGS[language])
+    return text
 
 
 def parse(content: str) -> tuple[dict[str, list[str]], dict[tuple[str, str], list[str]]]:
