@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TOOLS = {"__init__", "__main__", "launch", "load", "floor"}
+TOOLS = {
+    *("__init__", "__main__", "findings", "floor", "launch", "load", "senders", "slow", "surge", "tables"),
+}
 
 
 def main(names: list[str]) -> None:

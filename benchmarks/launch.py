@@ -1,4 +1,4 @@
-"""Serves as `feedback-gateway serve` does, with other constants: for tests that cannot wait or must break things.
+"""Serves as `feedback-gateway serve` does, with other constants, for those who cannot wait or break things.
 
 `LAUNCH` is a JSON object. A name such as `gateway.worker.ARRIVE` sets that constant, any other one
 is a setting of gunicorn. `rlimit_fsize` is how many bytes a file may have, and `clock` a file whose

@@ -41,6 +41,7 @@ class Connection:
 
     __slots__ = (
         "_searched",
+        "ahead",
         "callback",
         "client",
         "deadline",
@@ -65,6 +66,7 @@ class Connection:
         self.deadline = 0.0  # of where it is now, monotonic seconds
         self.place: dict[Connection, None] | None = None
         self.watched = False
+        self.ahead = 0  # how many, with it, waited for a thread when it came
         self.begin(b"")
 
     def begin(self, received: bytes) -> None:
@@ -180,16 +182,16 @@ class Parser(RequestParser):  # type: ignore[misc]
         return bool(super().finish_body(deadline, max_bytes))
 
 
-def closing(app: Any) -> Any:
+def closing(app: Any, worker: Any) -> Any:
     """The application, with its `Connection: close` heard: gunicorn drops that header.
 
     Without it a client would send its next request on a connection that is about to end, because
-    the rest of a body was not read.
+    the rest of a body was not read. The same is said when the worker ends before the answer begins.
     """
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if ("Connection", "close") in headers:
+            if not worker.alive or ("Connection", "close") in headers:
                 start_response.__self__.force_close()
             return start_response(status, headers, exc_info)
 

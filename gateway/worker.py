@@ -24,11 +24,13 @@ from gateway.wire import CHUNK, MAX_HEAD, Connection, closing
 
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
-CROWDED = 1.0  # the wait of the first in the queue for a thread at which newcomers are turned away
+CROWDED = 1.0  # the wait for a thread, expected or seen, at which newcomers are turned away
 PATIENCE = 2.0  # the wait for a thread after which a request is refused
 STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
 STALLED = 10  # without a byte of an answer being taken
+PARTING = 0.5  # for the next request on an idle connection, when the worker ends
 LINGER = 2.0  # for a client to read its last answer and close
+SETTLED = 1.0  # in one state, before a connection may have to make room for another
 TICK = 0.25  # between looks at these times
 
 READ = 16_384  # bytes read ahead at once
@@ -55,13 +57,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.lingering: dict[Connection, None] = {}
         self.waiting: deque[Connection] = deque()
         self.streams: deque[Connection] = deque()
+        self.pace = 0.0  # seconds from one request's turn to the next, as of late
         self.streaming = 0
         self.max_streaming = max(1, self.cfg.threads // 2)
         self.looked_at = self.full_until = 0.0
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self.wsgi = closing(self.wsgi)  # type: ignore[has-type]
+        self.wsgi = closing(self.wsgi, self)  # type: ignore[has-type]
 
     def run(self) -> None:
         """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
@@ -78,7 +81,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 pass
             listener.close()
         for conn in list(self.idle):
-            self._readable(conn, conn.sock)  # what has just been sent is answered, too
+            self._put(conn, self.idle, PARTING)
         end = time.monotonic() + self.cfg.graceful_timeout
         while self.nr_conns > 0 and time.monotonic() < end:
             self._turn()
@@ -111,7 +114,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED, 0))
         conn = Connection(self.cfg, sock, client, listener.getsockname())
         conn.callback = partial(self._readable, conn)
-        self._put(conn, self.idle, self.cfg.keepalive)
+        self._put(conn, self.idle, self.cfg.keepalive if self.alive else PARTING)
         self._readable(conn, sock)  # most clients send at once
         return True
 
@@ -120,8 +123,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             data = sock.recv(CHUNK if conn.place is self.lingering else READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            if conn.place is self.idle and not self.alive:
-                self._close(conn)
             return
         except OSError:
             data = b""
@@ -145,7 +146,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 continue  # with what came behind the refused request
             return
         if not conn.received:
-            self._put(conn, self.idle, self.cfg.keepalive)
+            self._put(conn, self.idle, self.cfg.keepalive if self.alive else PARTING)
         elif conn.place is not self.arriving:
             self._put(conn, self.arriving, ARRIVE)
 
@@ -159,6 +160,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 return
             self.streaming += 1
         conn.deadline = time.monotonic() + PATIENCE
+        conn.ahead = len(self.waiting) + 1
         self.waiting.append(conn)
         self.tpool.submit(self._work)
 
@@ -168,6 +170,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             conn = self.waiting.popleft()
         except IndexError:  # it was refused meanwhile
             return
+        waited = time.monotonic() + PATIENCE - conn.deadline
+        self.pace += 0.1 * (waited / conn.ahead - self.pace)
         lasting = False
         try:
             conn.hand_over()
@@ -198,8 +202,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         conn.begin(conn.parser.unreader.take_buffered())
         self._advance(conn)
-        if conn.place is self.idle and not self.alive:
-            self._close(conn)
 
     # Where connections are.
 
@@ -240,23 +242,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _make_room(self) -> bool:
         """Ends the connection that needs its place least; False when all of them are busy."""
         now = time.monotonic()
-        for place, left in (
-            (self.lingering, LINGER),
-            (self.idle, self.cfg.keepalive),
-            (self.arriving, ARRIVE - 1),
-        ):
+        longest = ((self.lingering, LINGER), (self.idle, self.cfg.keepalive), (self.arriving, ARRIVE))
+        for place, seconds in longest:
             conn = next(iter(place), None)
-            if conn and conn.deadline - now <= left:
+            if conn and conn.deadline - now < seconds - SETTLED:
                 self._close(conn)
                 return True
         return False
 
     def _crowded(self) -> bool:
-        """Whether newcomers would wait too long for a thread, judged by the one who waits already."""
+        """Whether a newcomer would wait too long for a thread, or somebody does already."""
         try:
-            return self.waiting[0].deadline - time.monotonic() < PATIENCE - CROWDED
+            longest = self.waiting[0].deadline - PATIENCE
         except IndexError:
             return False
+        return time.monotonic() - longest > CROWDED or len(self.waiting) * self.pace > CROWDED
 
     def _expire(self, now: float) -> None:
         """Ends what has lasted too long."""

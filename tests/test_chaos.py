@@ -1,0 +1,27 @@
+"""What is acknowledged is stored, once, whatever breaks: benchmarks/chaos.py, for a moment and longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.chaos import SCENARIOS, run
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_nothing_acknowledged_is_lost_or_doubled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of trouble for a moment, under load. How long things take is measured elsewhere."""
+    monkeypatch.setattr("benchmarks.chaos.MOUNT", False)
+    finding = run(name, seconds=1.5, cycles=8)
+
+    assert finding.wrong == []
+    assert finding.tally.acknowledged
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_for_longer(name: str) -> None:
+    """The same for longer, with some hundred kills."""
+    finding = run(name, seconds=15, cycles=200)
+
+    assert finding.wrong == []
+    assert finding.tally.acknowledged
