@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -83,13 +84,15 @@ def train(
         if rollback:
             _roll_back(out)
         elif database_url is not None:
-            _learn(data, out, database_url, workspace, adjust, as_json)
+            with _one_core():
+                _learn(data, out, database_url, workspace, adjust, as_json)
         elif data is None or adjust or workspace:
             raise click.UsageError(
                 "give --data, --corrections or both; --adjust and --workspace go with the latter"
             )
         else:
-            _train(data, out)
+            with _one_core():
+                _train(data, out)
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
@@ -161,7 +164,8 @@ def evaluate(
         if scores:
             result = json.loads(scores.read_text(encoding="utf-8"))
         else:
-            result = judge(data, directory, _say, jobs if refit else 0)
+            with _one_core():
+                result = judge(data, directory, _say, jobs if refit else 0)
         if out:
             out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         if docs:
@@ -171,6 +175,13 @@ def evaluate(
     except (OSError, KeyError, ValueError) as error:
         raise click.ClickException(f"cannot evaluate: {error}") from None
     click.echo(json.dumps(result) if as_json else report.table(result))
+
+
+def _one_core() -> AbstractContextManager[Any]:
+    """Sums in one order whatever the machine, so that the same data give the same model."""
+    from threadpoolctl import threadpool_limits
+
+    return cast(AbstractContextManager[Any], threadpool_limits(1))
 
 
 def _say(message: str) -> None:

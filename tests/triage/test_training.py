@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,79 +17,7 @@ from gateway.triage.training.metrics import calibration_error, confusion, macro_
 from gateway.triage.training.rows import Row, distinct, fingerprint, held_out
 from gateway.triage.training.seeds import parse, sentences
 from gateway.triage.training.translation import Translator
-
-CATEGORY = ("maalej", "gplay8000", "vu_appstore", "scalabrino_rq1")
-SENTIMENT = (
-    "android_apps vu_appstore tweeteval potts germeval2017_dev pattern_nl pattern_fr pattern_de absa16_nl "
-    "se_github se_jira se_pr se_javalib se_codereview"
-)
-
-
-def write(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    rows = list(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory as `train` expects it, every file small."""
-    directory: Path = tmp_path_factory.mktemp("data")
-    seeds = [row for row in sentences(60) if row[0] in ("en", "nl")]
-    for index, name in enumerate(CATEGORY):
-        chosen = seeds[index::5]
-        write(
-            directory / f"cat_{name}.csv",
-            ({"text": t, "label": c, "lang": s, "source": name} for s, c, _, t in chosen),
-        )
-    for index, name in enumerate(SENTIMENT.split()):
-        rows = [
-            {"text": f"{t} {name}", "label": m, "lang": s, "source": name, "fold": str(number % 2)}
-            for number, (s, _, m, t) in enumerate(seeds[index::4])
-        ]
-        write(directory / f"sent_{name}.csv", rows)
-    for name in ("sent_senti4sd", "sent_umsab", "cat_nlbse24", "cat_vscode_kong", "cat_templates_nl"):
-        rows = []
-        for number, (language, category, mood, text) in enumerate(seeds[::2]):
-            sentiment = name.startswith("sent")
-            if not sentiment and category not in ("bug", "feature", "question"):
-                continue
-            label = mood if sentiment else category
-            split = "test" if number % 3 == 0 else "train"
-            spoken = ("en", "de", "fr", "es")[number % 4] if name == "sent_umsab" else language
-            body = text if sentiment else f"{text}\n### Steps\n{text} {text}"
-            rows.append({"text": body, "label": label, "lang": spoken, "source": name, "split": split})
-            rows[-1] |= {"repo": f"repo{number % 5}"} if name == "cat_nlbse24" else {}
-        write(directory / f"{name}.csv", rows)
-    levels = ("blocker", "critical", "major", "minor", "trivial", "normal")
-    bugs = [text for _, category, _, text in seeds if category == "bug"]
-    titles = ({"text": t, "label": levels[i % 6], "lang": "en", "source": "bugs"} for i, t in enumerate(bugs))
-    write(directory / "sev_bugzilla_titles.csv", titles)
-    words = {"en": "crash", "nl": "crasht", "nl_score": "0.9", "de": "absturz|fehler", "de_score": "0.7|0.2"}
-    words |= {"fr": "plante", "fr_score": "manual", "es": "", "es_score": ""}
-    write(directory / "lexicon_en_xx.csv", [words])
-    write(directory / "lexicon_valence.csv", [{"lang": "en", "term": "great", "valence": "0.8"}])
-    return directory
-
-
-@pytest.fixture(scope="module")
-def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory: Path = tmp_path_factory.mktemp("trained")
-    made = CliRunner().invoke(train, ["--data", str(data), "--out", str(directory)])
-    assert made.exit_code == 0, made.stderr
-    assert json.loads(made.stdout)["out"] == str(directory)
-    return directory
-
-
-@pytest.fixture
-def shipped_again() -> Iterator[str]:
-    """The version of the shipped model, which is in use again afterwards."""
-    version = triage.version()
-    yield version
-    triage.load(triage.SHIPPED)
-    assert triage.version() == version
+from tests.triage.small_data import CATEGORY
 
 
 def test_a_model_is_judged_on_texts_it_never_saw(data: Path, trained: Path, shipped_again: str) -> None:

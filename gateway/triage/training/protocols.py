@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gateway.triage.features import SIGNALS
 from gateway.triage.training import metrics
@@ -31,7 +32,7 @@ def refitted(data: Path, say: Say, jobs: int = 1) -> tuple[dict[str, Any], dict[
     """The scores of `leave_one_set_out` and of `official_folds`, fitted by so many processes."""
     if jobs == 1:
         return leave_one_set_out(data, say), official_folds(data, say)
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), threadpool_limits, (1,)) as pool:
         folds = pool.submit(official_folds, data, say)  # first, for it takes longest
         sets = {name: pool.submit(without, name, data, say) for name in REVIEW_SETS}
         return _with_mean({name: found.result() for name, found in sets.items()}), folds.result()
