@@ -29,6 +29,7 @@ class Config:
     bind: str = "127.0.0.1:8000"
     workers: int = 2
     threads: int = 16
+    cpu_affinity: str = "auto"
     secret_key: str = ""
     public_url: str = ""
     rate_limit: str = "100/minute"
@@ -37,6 +38,7 @@ class Config:
     limits_when_away: str = "open"
     trusted_proxies: str = ""
     max_body: int = 1_048_576
+    max_batch_body: int = 33_554_432
     cors_origins: str = "*"
     model: str = ""
     log_level: str = "info"
@@ -48,13 +50,15 @@ class Config:
             raise BadSetting(f"GATEWAY_DATABASE_URL: {error}") from None
         if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", self.bind):
             raise BadSetting("GATEWAY_BIND: must be HOST:PORT")
-        for name in ("workers", "threads", "max_body"):
+        for name in ("workers", "threads", "max_body", "max_batch_body"):
             if getattr(self, name) < 1:
                 raise BadSetting(f"GATEWAY_{name.upper()}: must be at least 1")
         if self.secret_key and any(len(word.strip()) < 32 for word in self.secret_key.split(",")):
             raise BadSetting("GATEWAY_SECRET_KEY: must have at least 32 characters")
         if self.public_url and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.public_url):
             raise BadSetting("GATEWAY_PUBLIC_URL: must look like https://feedback.example.com")
+        if self.cpu_affinity not in ("auto", "on", "off"):
+            raise BadSetting("GATEWAY_CPU_AFFINITY: must be auto, on or off")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise BadSetting("GATEWAY_LOG_LEVEL: must be debug, info, warning or error")
         self._check_limits()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from ulid import ULID
+
+_ULID = re.compile("_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def new_id(prefix: str) -> str:
@@ -15,6 +18,11 @@ def new_id(prefix: str) -> str:
 def new_ulid() -> str:
     """The part of an id after its prefix."""
     return str(ULID())
+
+
+def is_ours(prefix: str, text: str) -> bool:
+    """Whether an id could be one of ours, by its shape: those of others need no look into the database."""
+    return text.startswith(prefix) and _ULID.fullmatch(text, len(prefix)) is not None
 
 
 def now_ms() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from gateway.affinity import bind, choose, processors
 from gateway.config import Config
 from models.base import close, connect
 from models.migrations import migrate
@@ -47,6 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__()
 
     def load_config(self) -> None:
+        ours = processors(self.config.cpu_affinity, self.config.workers)
         settings = {
             "bind": self.config.bind,
             "workers": self.config.workers,
@@ -60,6 +62,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             "loglevel": "warning",
             "when_ready": _announce,
+            "pre_fork": lambda arbiter, worker: choose(arbiter, worker, ours),
+            "post_fork": lambda arbiter, worker: bind(worker),
             "child_exit": _forget_worker,
             "proc_name": "feedback-gateway",
             "control_socket_disable": True,

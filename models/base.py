@@ -130,7 +130,14 @@ def connect(url: str) -> Database:
         str(path),
         timeout=BUSY_SECONDS,
         # FULL: a commit is on the disk before the sender hears of it (WAL's default would not be).
-        pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8000},
+        pragmas={
+            "journal_mode": "wal",
+            "synchronous": "full",
+            "foreign_keys": 1,
+            "cache_size": -8000,  # kilobytes
+            # Pages in the log before they are copied back, 32 MB: the same few pages change all the time.
+            "wal_autocheckpoint": 8000,
+        },
     )
     database.initialize(opened)
     _write_lock = WriteLock(path.with_name(path.name + ".lock"))
