@@ -118,10 +118,10 @@ class Gateway:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
-    def kill(self) -> None:
-        """Kills all of its processes at once."""
+    def kill(self, *, everyone: bool) -> None:
+        """Kills all of its processes at once, or only the one that started the others."""
         assert self.process is not None
-        os.killpg(self.pid, signal.SIGKILL)
+        (os.killpg if everyone else os.kill)(self.pid, signal.SIGKILL)
         self.process.wait()
 
     def workers(self) -> list[int]:

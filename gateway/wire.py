@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from io import BytesIO
+from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any
 
 from gunicorn.http.body import LengthReader
@@ -156,8 +156,27 @@ class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         return data
 
 
+class _Streamed(RawIOBase):
+    """A body that comes while it is read, in pieces larger than the kilobytes of gunicorn's own layers."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer. Raises ConnectionError when the body ends before its Content-Length."""
+        expected = min(len(buffer), getattr(self._reader, "length", 0))
+        data = self._reader.read(len(buffer))
+        if len(data) < expected:
+            raise ConnectionResetError("the body ended early")
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class Parser(RequestParser):  # type: ignore[misc]
-    """gunicorn's parser, which gives a body that is here already without its layers of readers."""
+    """gunicorn's parser, which gives bodies without its layers of readers."""
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any) -> None:
         super().__init__(cfg, sock, client)
@@ -170,9 +189,11 @@ class Parser(RequestParser):  # type: ignore[misc]
             data = self.unreader.take_buffered()
             if len(data) >= reader.length:
                 request.body = BytesIO(data[: reader.length])
-                data = data[reader.length :]
-            if data:
-                self.unreader.unread(data)
+                if len(data) > reader.length:
+                    self.unreader.unread(data[reader.length :])
+                return request
+            self.unreader.unread(data)
+        request.body = BufferedReader(_Streamed(reader), CHUNK)
         return request
 
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
