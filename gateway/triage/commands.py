@@ -139,6 +139,7 @@ def _learn(
     "--model", "directory", type=DIRECTORY, help="Directory of the model instead of the shipped one."
 )
 @click.option("--refit", is_flag=True, help="Also fit models without a set or fold, and score those.")
+@click.option("--refitted", type=FILE, help="Take what --refit measures from scores that have it.")
 @click.option("--jobs", default=1, type=click.IntRange(1), help="Processes for --refit, 2 GB each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 @click.option("--out", type=NEW_FILE, help="Write the scores as JSON into this file.")
@@ -148,6 +149,7 @@ def evaluate(
     data: tuple[Path, ...],
     directory: Path | None,
     refit: bool,
+    refitted: Path | None,
     jobs: int,
     as_json: bool,
     out: Path | None,
@@ -157,6 +159,7 @@ def evaluate(
     """Scores a model on the parts of the data it was never trained on."""
     from gateway.triage.training import report
     from gateway.triage.training.evaluate import evaluate as judge
+    from gateway.triage.training.evaluate import with_refitted
 
     if bool(data) == bool(scores):
         raise click.UsageError("give --data or --scores")
@@ -166,6 +169,8 @@ def evaluate(
         else:
             with _one_core():
                 result = judge(data, directory, _say, jobs if refit else 0)
+        if refitted:
+            result = with_refitted(result, json.loads(refitted.read_text(encoding="utf-8")))
         if out:
             out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         if docs:

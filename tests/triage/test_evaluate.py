@@ -74,6 +74,20 @@ def test_a_page_is_written_from_scores(tmp_path: Path) -> None:
     assert run("--scores", SCORES, "--docs", page).exit_code == 1
 
 
+def test_what_took_long_can_be_taken_from_earlier_scores(tmp_path: Path) -> None:
+    """It names the model whose recipe was measured, and so does the page."""
+    left_out, folds = {"maalej": {"macro_f1": 0.5}, "mean": 0.5}, {"se_jira": {"macro_f1": 0.4}}
+    earlier = {"category": {"leave_one_set_out": left_out}, "sentiment": {"official_folds": folds}}
+    (tmp_path / "earlier.json").write_text(json.dumps(earlier | {"refitted": "2026.01-old"}))
+    done = run("--scores", SCORES, "--refitted", tmp_path / "earlier.json", "--json")
+    scores = json.loads(done.stdout)
+    assert scores["category"]["leave_one_set_out"] == left_out
+    assert scores["category"]["held_out"]
+    assert "by the recipe of `2026.01-old`" in report.measured(scores)
+    (tmp_path / "earlier.json").write_text("{}")
+    assert run("--scores", SCORES, "--refitted", tmp_path / "earlier.json").exit_code == 1
+
+
 def test_a_page_without_markers_is_refused() -> None:
     with pytest.raises(NoMarkers):
         report.page("text", {})

@@ -6,6 +6,7 @@ how well the model does on more of what it knows, which is always kinder than ne
 The result is plain JSON of names and numbers, no texts:
 
     version, data                  of the model; digests of the files it was judged on
+    refitted                       the model whose recipe was fitted again without a set or fold
     category, sentiment            scores by set; `held_out` pools the sets: classes, confusion, calibration
     language, severity             the same of the pooled sets
     languages                      category and sentiment scores by the language of the texts
@@ -93,7 +94,18 @@ def evaluate(data: Sequence[Path], directory: Path | None, say: Say, jobs: int =
         left_out, folds = protocols.refitted(data[0], say, jobs)
         result["category"]["leave_one_set_out"] = left_out
         result["sentiment"]["official_folds"] = folds
+        result["refitted"] = model.version
     return result
+
+
+def with_refitted(result: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """`result` with the scores of models fitted again from an `earlier` one, which name their recipe.
+
+    Raises KeyError when that has none.
+    """
+    for task, name in (("category", "leave_one_set_out"), ("sentiment", "official_folds")):
+        result[task][name] = earlier[task][name]
+    return result | {"refitted": earlier["refitted"]}
 
 
 def scores_of(sets: Sequence[HeldOut], model: Model, say: Say) -> dict[str, Any]:

@@ -65,7 +65,10 @@ def page(text: str, result: Mapping[str, Any]) -> str:
 
 def measured(result: Mapping[str, Any]) -> str:
     """What was measured, as Markdown."""
-    parts = [f"Model `{result['version']}`.", _targets(result), _weak(result), _set_table(result)]
+    head = f"Model `{result['version']}`."
+    if "refitted" in result:
+        head += f" Left out and folds: fitted again by the recipe of `{result['refitted']}`."
+    parts = [head, _targets(result), _weak(result), _set_table(result)]
     parts += [
         _languages(result),
         *(_task(task, result) for task in TASKS if "held_out" in result.get(task, {})),
