@@ -268,6 +268,20 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """A route that takes many items in one request, each what a door of the dialect takes.
+
+    `read` makes a record of one item, a JSON value, or raises Refused. The trunk takes the body
+    apart and answers for every item (gateway.batch).
+    """
+
+    path: str
+    read: Callable[[Any], Record]
+    method: str = "POST"
+    scope: str = "ingest"
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A question to the gateway's directory of workspaces and projects.
 
@@ -378,6 +392,7 @@ class Adapter:
     doors: tuple[Door, ...]
     refuse: Callable[[Problem], Reply]
     lookups: tuple[Lookup, ...] = ()
+    batches: tuple[Batch, ...] = ()
     owns: tuple[str, ...] = ()
     key: Callable[[Inbound], str | None] = bearer
     signed: Signed | None = None

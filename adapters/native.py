@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -12,6 +13,7 @@ from adapters.contract import (
     TYPES,
     Adapter,
     Author,
+    Batch,
     Door,
     Fault,
     Inbound,
@@ -90,26 +92,33 @@ class Feedback(Strict):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    sent = dict(Feedback.of(inbound))
+    return [_record(Feedback.of(inbound))]
+
+
+def read_item(item: Any) -> Record:
+    """The record of one item of a batch."""
+    return _record(Feedback.check(item))
+
+
+def _record(checked: Mapping[str, Any]) -> Record:
+    sent = dict(checked)
     if sent.get("sentiment_score") is not None and sent.get("sentiment") is None:
         raise invalid(Fault("sentiment", "Required with sentiment_score"))
     occurred_at = sent.pop("occurred_at", None)
     project_id = sent.pop("project_id", None)
-    author = Author(**(sent.pop("author", None) or {}))
+    author = sent.pop("author", None)
     severity = sent.pop("severity", None)
     given: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
     if project_id:
         given["subject"] = {**given["subject"], "project_id": project_id}
     given["tags"] = tuple(given["tags"])
-    return [
-        Record(
-            **given,
-            author=author,
-            severity=None if severity is None else int(severity),
-            project_ref=project_id,
-            occurred_at=None if occurred_at is None else milliseconds(occurred_at),
-        )
-    ]
+    return Record(
+        **given,
+        author=Author(**author) if author else Author(),
+        severity=None if severity is None else int(severity),
+        project_ref=project_id,
+        occurred_at=None if occurred_at is None else milliseconds(occurred_at),
+    )
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -133,6 +142,7 @@ def refuse(problem: Problem) -> Reply:
 ADAPTER = Adapter(
     name="native",
     doors=(Door("/gateway/v1/feedback", read, reply),),
+    batches=(Batch("/gateway/v1/feedback/batch", read_item),),
     refuse=refuse,
     owns=("/gateway", "/"),
 )

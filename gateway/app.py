@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
-from gateway import api, auth, directory, failures, health, limits, log, outcomes, triage, vault
+from gateway import api, auth, batch, directory, failures, health, limits, log, outcomes, triage, vault
 from gateway.client import networks
 from gateway.config import Config
 from gateway.http import adapter_for, cors_headers, inbound_of, preflight, problem_of, request_id, respond
@@ -38,7 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
     triage.load(config.model_path)
     app = Flask("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
-    _Routes(app, config, adapters.load()).add()
+    _Routes(app, config, adapters.load()).add(config)
     return app
 
 
@@ -54,10 +54,14 @@ class _Routes:
         self.methods: dict[str, set[str]] = defaultdict(set)
         self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
 
-    def add(self) -> None:
+    def add(self, config: Config) -> None:
         for adapter in self.adapters.values():
             for door in adapter.doors:
                 self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
+            for many in adapter.batches:
+                act = partial(batch.take, adapter, many, config.max_body)
+                limit = config.max_batch_body
+                self._route(adapter, many.method, many.path, act, counted=True, limit=limit)
             for lookup in adapter.lookups:
                 self._route(adapter, lookup.method, lookup.path, partial(directory.look_up, adapter, lookup))
         native = self.adapters["native"]
@@ -79,10 +83,12 @@ class _Routes:
         *,
         mounted: bool = True,
         counted: bool = False,
+        limit: int = 0,
     ) -> None:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
-        What becomes of a `counted` one's requests goes into the ledger.
+        What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
+        body, when it is not that of every route.
         """
 
         def view(**params: str) -> Response:
@@ -90,7 +96,7 @@ class _Routes:
             asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # what the proxy stands for
             inbound, problem = None, None
             try:
-                inbound = inbound_of(asked, adapter, params, self.limit, self.proxies)
+                inbound = inbound_of(asked, adapter, params, limit or self.limit, self.proxies)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
                 problem = _problem(error, request_id(asked))

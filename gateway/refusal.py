@@ -10,7 +10,7 @@ from http import HTTPStatus
 from gunicorn.http.errors import ExpectationFailed, LimitRequestHeaders, LimitRequestLine, ParseException
 
 import adapters
-from adapters.contract import Adapter, Code, Door, Problem
+from adapters.contract import Adapter, Batch, Code, Door, Problem
 from gateway import log, outcomes
 from gateway.http import adapter_for
 from gateway.ids import new_id
@@ -80,13 +80,15 @@ def _adapters() -> dict[str, Adapter]:
 
 @cache
 def _doors() -> dict[str, re.Pattern[str]]:
-    """The method and path of every adapter's doors, with and without its mount."""
+    """The method and path of every adapter's doors and batches, with and without its mount."""
+    ways: dict[str, tuple[Door | Batch, ...]]
+    ways = {name: (*adapter.doors, *adapter.batches) for name, adapter in _adapters().items()}
     return {
-        name: re.compile("|".join(f"{door.method} (?:/{name})?{_path(door)}/?" for door in adapter.doors))
+        name: re.compile("|".join(f"{way.method} (?:/{name})?{_path(way)}/?" for way in ways[name]))
         for name, adapter in _adapters().items()
         if adapter.doors
     }
 
 
-def _path(door: Door) -> str:
+def _path(door: Door | Batch) -> str:
     return re.sub(r"<[^>]+>", "[^/]+", door.path)

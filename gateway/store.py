@@ -33,7 +33,9 @@ def save(
     database cannot take it now.
     """
     ulids = chain((inbound.request_id.rpartition("_")[2],), iter(new_ulid, None))
-    writes = [_write(caller, adapter, inbound, *parts) for parts in zip(records, labels, ulids, strict=False)]
+    writes = [
+        write_of(caller, adapter, inbound, *parts) for parts in zip(records, labels, ulids, strict=False)
+    ]
     scores = [label.category_scores for label in labels]
     claim = idempotency.claim_of(caller, adapter, inbound)
     request = intake.Request(
@@ -73,10 +75,20 @@ def place(caller: Caller, record: Record) -> str:
     return project
 
 
-def _write(
-    caller: Caller, adapter: Adapter, inbound: Inbound, record: Record, label: Labels, ulid: str
+def write_of(
+    caller: Caller,
+    adapter: Adapter,
+    inbound: Inbound,
+    record: Record,
+    label: Labels,
+    ulid: str,
+    payload: bytes | None = None,
 ) -> intake.Write:
-    """One record to store. The first of a request bears the request's own ULID: making one is not free."""
+    """One record to store, with its part of the body as `payload`, or all of it.
+
+    Raises Refused as `save` does. The first record of a request bears the request's own ULID, since
+    making one is not free.
+    """
     now = inbound.received_at
     row = {
         "id": f"fb_{ulid}",
@@ -134,7 +146,7 @@ def _write(
             "content_type": inbound.headers.get("content-type", ""),
             "user_agent": inbound.headers.get("user-agent", ""),
         },
-        "payload": inbound.body,
+        "payload": inbound.body if payload is None else payload,
     }
     return intake.Write(
         row,

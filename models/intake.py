@@ -13,12 +13,13 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from models import dedupe, outcome
-from models.base import database, insert_all, values, writing
+from models.base import AT_ONCE, database, insert_all, values, writing
+from models.bulk import store_all
 from models.dedupe import Key
 from models.event import Event
 from models.feedback import Feedback
@@ -43,6 +44,7 @@ OUTCOMES = {
     "quarantined": "quarantined",
     "unchanged": "duplicate",
     "ignored": "ignored",
+    "invalid": "invalid",
 }
 
 __all__ = ["Claim", "Entry", "Reach", "Request", "Stored", "Taken", "Write", "flush", "save", "stop"]
@@ -73,7 +75,8 @@ class Request:
     """One request to store, all or nothing.
 
     `answer` makes what a repeat of the claim will be given; `entry` is its line in the ledger and
-    `now` milliseconds UTC. `rows` is what it inserts if it begins new records only.
+    `now` milliseconds UTC. `rows` is what it inserts if it begins new records only. One stored in
+    parts is `counted` with its last part, whose `before` are the outcomes of all its items so far.
     """
 
     writes: Sequence[Write]
@@ -82,6 +85,8 @@ class Request:
     reach: Reach
     entry: Entry
     now: int
+    counted: bool = True
+    before: Collection[str] = ()
     created: list[Stored] = field(default_factory=list)
     rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
@@ -239,7 +244,10 @@ def _alone(request: Request) -> list[Stored] | Taken:
             take_claim(claim, now=request.now)
         except Taken as taken:
             return taken
-    stored = [store(write, request.reach, request.now) for write in request.writes]
+    if len(request.writes) > AT_ONCE:
+        stored = store_all(request.writes, request.reach, request.now)
+    else:
+        stored = [store(write, request.reach, request.now) for write in request.writes]
     if claim is not None:
         dedupe.remember_answer(claim.workspace_id, claim.scope, claim.key, request.answer(stored))
     return stored
@@ -253,9 +261,12 @@ def _counts(
     for request, result in zip(requests, results, strict=True):
         if isinstance(result, Exception):
             continue
-        row = request.entry.ended(ended(stored.outcome for stored in result))
-        sums[row] += 1
-        records[row] += sum(stored.outcome == "created" for stored in result)
+        outcomes = [stored.outcome for stored in result]
+        row = request.entry.ended(ended([*request.before, *outcomes]))
+        if request.counted:
+            sums[row] += 1
+        if created := outcomes.count("created"):
+            records[row] += created
     return sums, records
 
 

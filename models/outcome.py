@@ -84,9 +84,9 @@ _ADD = (
 
 
 def add(requests: Mapping[tuple[Any, ...], int], records: Mapping[tuple[Any, ...], int]) -> None:
-    """Writes counts within the open transaction. `records` may lack rows that began none."""
-    for row, count in sorted(requests.items()):  # always in the same order: no two writers can deadlock
-        database.execute_sql(_ADD, (*row, count, records.get(row, 0)))
+    """Writes counts within the open transaction; either may lack rows of the other."""
+    for row in sorted({*requests, *records}):  # always in the same order: no two writers can deadlock
+        database.execute_sql(_ADD, (*row, requests.get(row, 0), records.get(row, 0)))
 
 
 def beat() -> None:

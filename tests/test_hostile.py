@@ -35,7 +35,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 DOORS = [
     (adapter.name, door.path)
     for adapter in adapters.load().values()
-    for door in adapter.doors
+    for door in (*adapter.doors, *adapter.batches)
     if door.method == "POST"
 ]
 FEW, MANY = 300, 10_000  # made-up bodies a door, in `make test` and in `make test-long`
