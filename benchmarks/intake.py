@@ -1,4 +1,4 @@
-"""One durable POST of the gateway against a bare Flask view under the same gunicorn, in one run.
+"""One durable POST of the gateway against a bare Flask view under the same gunicorn settings, in one run.
 
     python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick]
 
@@ -31,11 +31,16 @@ ROOT = Path(__file__).parent.parent
 LENGTH = 40  # words of a text
 SEEDS = [text for language, _, _, text in sentences(60) if language in ("en", "nl")]
 CONNECTIONS = (1, 8, 32, 64)
+# gunicorn's own thread worker with the gateway's numbers: what its worker does more is the gateway's cost.
 FLOOR = """
 from gateway.config import Config
 from gateway.serve import Server
 from benchmarks.floor import app
 class Floor(Server):
+    def load_config(self):
+        super().load_config()
+        for name in ("worker_class", "pre_fork", "post_fork", "child_exit"):
+            self.cfg.set(name, "gthread" if name == "worker_class" else self.cfg.settings[name].default)
     def load(self):
         return app
 Floor(Config.from_env()).run()

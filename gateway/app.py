@@ -18,7 +18,16 @@ from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
 from gateway import api, auth, batch, directory, failures, health, limits, log, outcomes, triage, vault
 from gateway.client import networks
 from gateway.config import Config
-from gateway.http import adapter_for, cors_headers, inbound_of, preflight, problem_of, request_id, respond
+from gateway.http import (
+    Gateway,
+    adapter_for,
+    cors_headers,
+    inbound_of,
+    preflight,
+    problem_of,
+    request_id,
+    respond,
+)
 from gateway.ingest import ingest
 from gateway.rates import Unavailable
 from models.base import connect
@@ -36,7 +45,7 @@ def create_app(config: Config | None = None) -> Flask:
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
     triage.load(config.model_path)
-    app = Flask("gateway", static_folder=None)
+    app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
     _Routes(app, config, adapters.load()).add(config)
     return app

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import Request, Response
+from flask import Flask, Request, Response
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.routing import MapAdapter
 
 from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.body import read_body
@@ -121,6 +122,26 @@ def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
         if prefix == "/" or path == prefix or path.startswith(prefix + "/")
     ]
     return max(owners, key=lambda owner: owner[0])[1]
+
+
+class Gateway(Flask):
+    """Flask, asking only for the path of a request: its routes are the same whatever the Host says."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What finds the route. Werkzeug's own way parses, checks and encodes the Host header first."""
+        if request is None:
+            return None
+        environ = request.environ
+        return MapAdapter(
+            map=self.url_map,
+            server_name="",
+            script_name=environ.get("SCRIPT_NAME") or "/",
+            subdomain="",
+            url_scheme=environ["wsgi.url_scheme"],
+            path_info=environ["PATH_INFO"].encode("latin1").decode(errors="replace"),
+            default_method=environ["REQUEST_METHOD"],
+            query_args=environ.get("QUERY_STRING", ""),
+        )
 
 
 class Answer(Response):
