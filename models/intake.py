@@ -172,7 +172,7 @@ def _current() -> Writer:
         if _writer is None or _owner != os.getpid() or _writer.database is not database.obj:
             if _writer is not None and _owner == os.getpid():
                 _writer.stop()
-            _writer, _owner = Writer(database.obj, _commit), os.getpid()
+            _writer, _owner = Writer(database.obj, _commit, _PROBE), os.getpid()
         return _writer
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,8 @@ logger = logging.getLogger("gateway")
 AT_MOST = 64  # requests in one transaction
 WAITING = 1024  # requests that may wait; more are turned away at once
 PATIENCE = 10.0  # seconds a request waits for its turn
-PROBE_SECONDS = 0.5  # after a failure, how long requests are turned away before one may try again
+PROBE_SECONDS = 0.5  # after a failure, how often the writer tries whether the database is back
+_FAILED = "the database failed a moment ago"
 IDLE_SECONDS = 1.0  # without requests, how often what was only counted is written
 
 
@@ -56,24 +56,30 @@ class Writer:
     Exception is raised where its work came from. When it raises, an OperationalError is told to
     everyone (the database is full, locked or away), and after anything else each work is tried
     alone, so that a bad one fails alone. `commit` is also called with nothing, now and then.
+
+    After an OperationalError requests are turned away untried, since a locked database takes seconds
+    to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
     """
 
-    def __init__(self, database: Database, commit: Callable[[list[Any]], list[Any]]) -> None:
+    def __init__(
+        self, database: Database, commit: Callable[[list[Any]], list[Any]], probe: Any = None
+    ) -> None:
         self.database = database
+        self.down = False  # whether the last transaction failed
         self._commit = commit
+        self._probe = probe
         self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
-        self._down_until = 0.0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Any) -> Any:
         """Waits until `work` is committed and returns its result.
 
-        Raises Busy at once when too many wait or the database just failed, and after PATIENCE
+        Raises Busy at once when too many wait or the last transaction failed, and after PATIENCE
         seconds without a turn; else what the commit raised.
         """
-        if time.monotonic() < self._down_until:
-            raise Busy("the database failed a moment ago")
+        if self.down:
+            raise Busy(_FAILED)
         if self._queue.qsize() >= WAITING:
             raise Busy("too many requests wait for the database")
         ticket = _Ticket(work)
@@ -86,11 +92,6 @@ class Writer:
             raise ticket.error
         return ticket.result
 
-    @property
-    def down(self) -> bool:
-        """Whether the last transaction failed."""
-        return self._down_until > 0.0
-
     def stop(self) -> None:
         """Commits what waits, closes the thread's connection and ends it."""
         self._queue.put(None)
@@ -101,7 +102,11 @@ class Writer:
             going = True
             while going:
                 tickets, going = self._next()
-                self._store([ticket for ticket in tickets if ticket.take()])
+                taken = [ticket for ticket in tickets if ticket.take()]
+                if self.down and taken:  # they came while the transaction failed
+                    _tell(taken, Busy(_FAILED))
+                else:
+                    self._store(taken)
         finally:
             self.database.close()
 
@@ -109,7 +114,7 @@ class Writer:
         """Those who wait now (none when nobody came for a while), and whether there may be more."""
         tickets: list[_Ticket] = []
         try:
-            ticket = self._queue.get(timeout=IDLE_SECONDS)
+            ticket = self._queue.get(timeout=PROBE_SECONDS if self.down else IDLE_SECONDS)
             while ticket is not None:
                 tickets.append(ticket)
                 if len(tickets) == AT_MOST:
@@ -122,12 +127,11 @@ class Writer:
     def _store(self, tickets: list[_Ticket]) -> None:
         """Commits the tickets' works and finishes every ticket, whatever happens."""
         try:
-            results = self._commit([ticket.work for ticket in tickets])
-            self._down_until = 0.0
+            results = self._commit([self._probe] if self.down else [ticket.work for ticket in tickets])
+            self.down = False
         except OperationalError as error:
-            self._down_until = time.monotonic() + PROBE_SECONDS
-            for ticket in tickets:
-                ticket.finish(None, Busy(str(error)))
+            self.down = True
+            _tell(tickets, Busy(str(error)))
             return
         except BaseException as error:
             if len(tickets) > 1:
@@ -138,6 +142,11 @@ class Writer:
             else:
                 logger.exception("counts could not be written")
             return
-        for ticket, result in zip(tickets, results, strict=True):
+        for ticket, result in zip(tickets, results if tickets else (), strict=True):
             failed = isinstance(result, Exception)
             ticket.finish(None if failed else result, result if failed else None)
+
+
+def _tell(tickets: list[_Ticket], error: Busy) -> None:
+    for ticket in tickets:
+        ticket.finish(None, error)

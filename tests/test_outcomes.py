@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -140,8 +141,8 @@ def test_metrics(call: Call, client: FlaskClient) -> None:
 
 
 def test_readiness_is_the_write(client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that reads but takes no writes is not ready; it is again as soon as a write succeeds."""
-    monkeypatch.setattr("models.writer.PROBE_SECONDS", 0.0)
+    """A database that reads but takes no writes is not ready; it is again when the writer finds it is."""
+    monkeypatch.setattr("models.writer.PROBE_SECONDS", 0.01)
     with monkeypatch.context() as patch:
 
         def full() -> None:
@@ -152,4 +153,6 @@ def test_readiness_is_the_write(client: FlaskClient, tenant: Tenant, monkeypatch
         response = client.get("/readyz")
         assert (response.status_code, response.json["status"]) == (503, "not ready")
 
-    assert client.get("/readyz").status_code == 200
+    end = time.monotonic() + 30
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < end
