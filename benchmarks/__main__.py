@@ -9,7 +9,19 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TOOLS = {
-    *("__init__", "__main__", "findings", "floor", "launch", "load", "senders", "slow", "surge", "tables"),
+    *(
+        "__init__",
+        "__main__",
+        "batches",
+        "findings",
+        "floor",
+        "launch",
+        "load",
+        "senders",
+        "slow",
+        "surge",
+        "tables",
+    ),
 }
 
 

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from benchmarks.batches import SIZE, BatchSenders
 from benchmarks.findings import Finding, check
 from benchmarks.senders import BACK, Gateway, Senders
 from benchmarks.slow import dripping
@@ -66,6 +67,24 @@ def kill(directory: Path, seconds: float, cycles: int) -> Finding:
     finding.said = ", ".join(f"{number} x {name}" for name, number in killed.items())
     finding.said += f"; {finding.tally.gap:.1f} s the longest silence, {slowest:.1f} s the longest start"
     finding.hurry(finding.tally.gap, BACK, "an answer")
+    return finding
+
+
+def batches(directory: Path, seconds: float, cycles: int) -> Finding:
+    """SIGKILL of a worker in the middle of batches, which are stored in parts and repeated as a whole."""
+    dice = random.Random(7)
+    with Gateway(directory) as gateway, BatchSenders(gateway) as senders:
+        end = time.monotonic() + seconds
+        killed = 0
+        while time.monotonic() < end or not senders.done:
+            time.sleep(0.2 + dice.random() * 0.6)
+            if workers := gateway.workers():
+                os.kill(dice.choice(workers), signal.SIGKILL)
+                killed += 1
+        senders.wait(SIZE)
+        senders.stop()
+        finding = check(gateway, senders, exact=False)
+    finding.said = f"{killed} x worker, {len(senders.done)} batches of {SIZE}"
     return finding
 
 
@@ -236,7 +255,7 @@ def slow(directory: Path, seconds: float, cycles: int) -> Finding:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    act.__name__: act for act in (kill, drain, restarts, full, locked, clock, overload, slow)
+    act.__name__: act for act in (kill, batches, drain, restarts, full, locked, clock, overload, slow)
 }
 
 

@@ -200,7 +200,8 @@ class Senders:
             time.sleep(0.002)
 
     def text_of(self, number: int) -> str:
-        return f"Report {number} of a day on which much breaks{self.padding}"
+        word = "".join(chr(97 + int(digit)) for digit in str(number))  # digits make no difference to reach
+        return f"Report {number} of {word}, on a day on which much breaks{self.padding}"
 
     def request_of(self, number: int) -> bytes:
         """The bytes of a post, for who sends them without these threads."""
