@@ -8,35 +8,28 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TOOLS = {
-    *(
-        "__init__",
-        "__main__",
-        "batches",
-        "findings",
-        "floor",
-        "launch",
-        "load",
-        "senders",
-        "slow",
-        "surge",
-        "tables",
-    ),
-}
+LAUNCHERS = {"__main__", "launch"}
 
 
 def main(names: list[str]) -> None:
     """Each benchmark in a process of its own; what all of them print is kept in RESULTS.md."""
-    known = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in TOOLS)
+    known = sorted(
+        path.stem
+        for path in HERE.glob("*.py")
+        if path.stem not in LAUNCHERS and '__name__ == "__main__"' in path.read_text()
+    )
     machine = f"Python {platform.python_version()}, {platform.machine()}"
     parts = [f"# Results\n\n{machine}. Compare ratios, not seconds."]
+    failed = False
     for name in names or known:
         command = [sys.executable, "-m", f"benchmarks.{name}"]
-        done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)
+        failed |= done.returncode != 0  # what it printed says why
         parts.append(f"## {name}\n\n`python -m benchmarks.{name}`\n\n```\n{done.stdout.rstrip()}\n```")
         print(parts[-1], flush=True)
     if not names:
         (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n")
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

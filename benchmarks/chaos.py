@@ -12,10 +12,8 @@ service is back within five seconds. Exits with 1 when anything of that is not s
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import resource
-import signal
 import sqlite3
 import struct
 import subprocess
@@ -52,9 +50,7 @@ def kill(directory: Path, seconds: float, cycles: int) -> Finding:
             victim = "all" if cycle % 20 == 0 else "arbiter" if cycle % 50 == 11 else "worker"
             killed[victim] += 1
             if victim == "worker":
-                while not (workers := gateway.workers()):  # the last ones are not replaced yet
-                    time.sleep(0.001)
-                os.kill(dice.choice(workers), signal.SIGKILL)
+                gateway.kill_worker(dice)
                 continue
             gateway.kill(everyone=victim == "all")
             begun = time.monotonic()
@@ -78,9 +74,8 @@ def batches(directory: Path, seconds: float, cycles: int) -> Finding:
         killed = 0
         while time.monotonic() < end or not senders.done:
             time.sleep(0.2 + dice.random() * 0.6)
-            if workers := gateway.workers():
-                os.kill(dice.choice(workers), signal.SIGKILL)
-                killed += 1
+            gateway.kill_worker(dice)
+            killed += 1
         senders.wait(SIZE)
         senders.stop()
         finding = check(gateway, senders, exact=False)

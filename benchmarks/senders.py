@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -15,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -127,6 +128,15 @@ class Gateway:
 
     def workers(self) -> list[int]:
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def kill_worker(self, dice: random.Random) -> None:
+        """Kills one of its workers, as soon as there is one."""
+        while True:
+            workers = self.workers()
+            with suppress(ProcessLookupError, IndexError):  # it died before; the next is not forked yet
+                os.kill(dice.choice(workers), signal.SIGKILL)
+                return
+            time.sleep(0.001)
 
     def get(self, path: str) -> tuple[int, Any]:
         """The status and JSON of a GET with the key; status 0 when there is no answer."""
