@@ -21,6 +21,7 @@ from gateway.config import Config
 from gateway.http import (
     Gateway,
     adapter_for,
+    allowed_origins,
     cors_headers,
     inbound_of,
     preflight,
@@ -58,7 +59,7 @@ class _Routes:
         self.app = app
         self.limit = config.max_body
         self.proxies = networks(config.trusted_proxies)
-        self.origins = frozenset(config.cors_origins.replace(",", " ").split())
+        self.origins = allowed_origins(config.cors_origins)
         self.adapters = dialects
         self.methods: dict[str, set[str]] = defaultdict(set)
         self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
@@ -152,7 +153,9 @@ class _Routes:
         """A reply with what every response carries, noted in the log."""
         name = request_id(asked)
         log.request(asked.method, asked.path, reply.status, started, name)
-        return respond(reply, headers, cors_headers(asked, self.origins), {"request-id": name})
+        return respond(
+            reply, headers, cors_headers(asked.environ.get("HTTP_ORIGIN"), self.origins), {"request-id": name}
+        )
 
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""

@@ -12,8 +12,9 @@ from gunicorn.http.errors import ExpectationFailed, LimitRequestHeaders, LimitRe
 import adapters
 from adapters.contract import Adapter, Batch, Code, Door, Problem
 from gateway import log, outcomes
-from gateway.http import adapter_for
+from gateway.http import adapter_for, cors_headers
 from gateway.ids import new_id
+from gateway.wire import Asked
 from models.base import dumps
 
 RETRY_AFTER = "2"  # seconds, told with 503
@@ -38,13 +39,14 @@ def status_of(error: BaseException) -> HTTPStatus:
 
 
 def refusal(
-    status: HTTPStatus, method: str, path: str, *, lasting: bool = False, seconds: float = 0.0
+    status: HTTPStatus, asked: Asked, origins: frozenset[str], *, lasting: bool = False, seconds: float = 0.0
 ) -> bytes:
     """A whole response in the dialect of a path. The connection ends with it unless it is `lasting`.
 
-    It is noted as any answer: in the log, and at a door in the ledger. `seconds` is how long the
-    request has waited.
+    It is noted as any answer: in the log, and at a door in the ledger. `origins` may read it, and
+    `seconds` is how long the request has waited.
     """
+    method, path = asked.method, asked.path
     request_id = new_id("req")
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.failure("unexpected exception", request_id)
@@ -63,6 +65,7 @@ def refusal(
         "Content-Type": reply.content_type,
         "Content-Length": str(len(body)),
         "request-id": request_id,
+        **cors_headers(asked.origin, origins),
         **reply.headers,
     }
     lines = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from dataclasses import dataclass
 from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any
 
@@ -19,6 +20,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
 MAX_HEAD = 65_536  # bytes of a head; the parser refuses most long ones earlier
+MAX_LINE = 8_192  # bytes that are looked at for a method and a path
 MAX_AHEAD = 65_536  # bytes of a body that is read ahead; a thread reads larger and chunked ones
 CHUNK = 65_536  # bytes read at once
 
@@ -29,7 +31,24 @@ BODY_SECONDS = 300.0
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding|expect|connection):[ \t]*([^\r\n]*)", re.I)
+_ORIGIN = re.compile(rb"\norigin:[ \t]*([^\r\n]*)", re.I)
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the refusal of a request depends on."""
+
+    method: str = ""
+    path: str = "/"
+    origin: str = ""
+
+    @classmethod
+    def of(cls, request: Any) -> Asked:
+        """What a request of gunicorn's asks, which may be none or only begun."""
+        headers = dict(getattr(request, "headers", None) or ())
+        method, path = getattr(request, "method", None), getattr(request, "path", None)
+        return cls(method or "", path or "/", headers.get("ORIGIN", ""))
 
 
 class Connection:
@@ -115,12 +134,14 @@ class Connection:
         self.received = bytearray()
 
     @property
-    def target(self) -> tuple[str, str]:
-        """The method and the path of the request as far as they can be told, for its refusal."""
-        words = bytes(self.received[:8192]).split(maxsplit=2)
+    def asked(self) -> Asked:
+        """What is asked, as far as it can be told yet."""
+        words = bytes(self.received[:MAX_LINE]).split(maxsplit=2)
         if len(words) < 3:
-            return "", "/"
-        return words[0].decode("latin-1"), words[1].partition(b"?")[0].decode("latin-1")
+            return Asked()
+        origin = _ORIGIN.search(self.received, 0, self.size)
+        path = words[1].partition(b"?")[0]
+        return Asked(*(word.decode("latin-1") for word in (words[0], path, origin[1] if origin else b"")))
 
 
 class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types

@@ -19,8 +19,9 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from gateway.http import allowed_origins
 from gateway.refusal import refusal, status_of
-from gateway.wire import CHUNK, MAX_HEAD, Connection, closing
+from gateway.wire import CHUNK, MAX_HEAD, Asked, Connection, closing
 
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
@@ -64,12 +65,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        self.origins = allowed_origins(self.app.config.cors_origins)
         self.wsgi = closing(self.wsgi, self)  # type: ignore[has-type]
 
     def run(self) -> None:
         """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
-        woken = self.method_queue
-        self.poller.register(woken.fileno(), selectors.EVENT_READ, woken.run_callbacks)
+        done = self.method_queue
+        self.poller.register(done.fileno(), selectors.EVENT_READ, done.run_callbacks)
         while self.alive and self.is_parent_alive():
             room = self.nr_conns < self.worker_connections or self._make_room()
             self.set_accept_enabled(room and time.monotonic() >= self.full_until)
@@ -278,11 +280,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _refuse(self, conn: Connection, status: HTTPStatus, seconds: float = 0.0) -> bool:
         """Answers a request that gets no thread; True when the connection is ready for the next one."""
         lasting = status == HTTPStatus.SERVICE_UNAVAILABLE and conn.lasting and self.alive
-        answer = refusal(status, *conn.target, lasting=lasting, seconds=seconds)
-        try:
+        answer = refusal(status, conn.asked, self.origins, lasting=lasting, seconds=seconds)
+        whole = False
+        with suppress(OSError):
             whole = conn.sock.send(answer, socket.MSG_DONTWAIT) == len(answer)
-        except OSError:
-            whole = False
         if not whole:
             self._close(conn)
         elif not lasting:
@@ -294,7 +295,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answers a request that never reached the application. Runs in a thread."""
-        seen = req or getattr(exc, "req", None)
-        method, path = getattr(seen, "method", None) or "", getattr(seen, "path", None) or "/"
+        asked = Asked.of(req or getattr(exc, "req", None))
         with suppress(OSError):
-            client.send(refusal(status_of(exc), method, path), socket.MSG_DONTWAIT)
+            client.send(refusal(status_of(exc), asked, self.origins), socket.MSG_DONTWAIT)

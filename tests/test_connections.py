@@ -265,15 +265,14 @@ def test_crowded(tmp_path: Path) -> None:
         with opened(server, b"") as (other,):
             other.sendall(health)
             assert other.recv(100).startswith(b"HTTP/1.1 503 ")
-        body = b'{"text":"a"}'
         for path, dialect in DOORS.items():
-            request = (
-                f"POST {path} HTTP/1.1\r\nHost: g\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-            )
+            head = f"POST {path} HTTP/1.1\r\nHost: g\r\nOrigin: https://a.test\r\nContent-Length: 12\r\n\r\n"
+            request = head.encode() + b'{"text":"a"}'
             with opened(server, request * 2) as (sock,), sock.makefile("rb", buffering=0) as stream:
                 for _ in range(2):
                     status, headers, told = response_of(stream)
                     assert (status, headers["retry-after"], headers["connection"]) == (503, "2", "keep-alive")
+                    assert headers["access-control-allow-origin"] == "*"
                     if dialect != "github":
                         check_dialect(dialect, json.loads(told), 503)
         release(holder)
