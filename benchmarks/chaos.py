@@ -204,21 +204,21 @@ def overload(directory: Path, seconds: float, cycles: int) -> Finding:
     """Twice as many posts as one worker can take, whether they are answered or not."""
     with Gateway(directory, GATEWAY_WORKERS="1") as gateway:
         senders = Senders(gateway, 0)
-        warm = surge(gateway.address, senders.request_of, rate=1_500, seconds=2, first=AHEAD)
+        cold = surge(gateway.address, senders.request_of, rate=1_000, seconds=1, first=AHEAD)
+        warm = surge(gateway.address, senders.request_of, rate=1_500, seconds=3, first=AHEAD + 1_000)
         capacity = warm.count(201) / warm.seconds
         before = gateway.resident()
         done = surge(gateway.address, senders.request_of, rate=2 * capacity, seconds=seconds)
         grown = gateway.resident() - before
-        for result in (warm, done):
+        for result in (cold, warm, done):
             for number, record_id in result.ids.items():
                 senders.tally.acknowledged[senders.text_of(number)] = record_id
         total = int(2 * capacity * seconds)
-        senders.tally.unsure = {senders.text_of(n) for n in [*range(total), *range(AHEAD, AHEAD + 3_000)]}
-        senders.tally.statuses.update({code: len(taken) for code, taken in done.answers.items()})
-        senders.tally.broken = done.broken
-        for code, taken in warm.answers.items():
-            senders.tally.statuses[code] += len(taken)
-        senders.tally.broken += warm.broken
+        senders.tally.unsure = {senders.text_of(n) for n in [*range(total), *range(AHEAD, AHEAD + 5_500)]}
+        for result in (cold, warm, done):
+            senders.tally.broken += result.broken
+            for code, taken in result.answers.items():
+                senders.tally.statuses[code] += len(taken)
         finding = check(gateway, senders, exact=True)
     half = done.count(201) // 2
     early, late = done.percentile(201, 99, slice(0, half)), done.percentile(201, 99, slice(half, None))
