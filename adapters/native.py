@@ -23,7 +23,7 @@ from adapters.contract import (
     Saved,
     invalid,
 )
-from adapters.payload import Number, Object, Strict, Text, TextList, length, not_blank, one_of
+from adapters.payload import Number, Object, Payload, Strict, Text, TextList, length, not_blank, one_of
 from adapters.times import milliseconds
 
 TITLES = {
@@ -91,6 +91,29 @@ class Feedback(Strict):
     occurred_at = Text(_time, allow_none=True)
 
 
+class Document(Payload):
+    """A record as this gateway shows it, of which what a sender can set is taken."""
+
+    id = Text(required=True)
+    text = Text(required=True)
+    title = Text(required=True)
+    type = Text(one_of(TYPES), required=True)
+    kind = Text(allow_none=True)
+    category = Text(one_of(CATEGORIES), required=True)
+    category_origin = Text(required=True)
+    sentiment = Text(one_of(SENTIMENTS), required=True)
+    sentiment_origin = Text(required=True)
+    sentiment_score = Number(_score, required=True)
+    impact_reasons = fields.List(Object(), required=True)
+    language = Text(allow_none=True)
+    subject = Object(required=True)
+    author = fields.Nested(AuthorPart, required=True)
+    tags = TextList(required=True)
+    external_id = Text(allow_none=True)
+    project_id = Text(required=True)
+    occurred_at = Text(_time, allow_none=True)
+
+
 def read(inbound: Inbound) -> list[Record]:
     return [_record(Feedback.of(inbound))]
 
@@ -98,6 +121,48 @@ def read(inbound: Inbound) -> list[Record]:
 def read_item(item: Any) -> Record:
     """The record of one item of a batch."""
     return _record(Feedback.check(item))
+
+
+def is_document(value: Any) -> bool:
+    """Whether a JSON value looks like a record that a gateway showed, rather than one for it to take."""
+    return isinstance(value, dict) and "id" in value and "received_at" in value
+
+
+def read_document(value: Any) -> Record:
+    """The record that a shown one would be sent as: labels that triage predicted are predicted anew.
+
+    Its id is its `dedupe_key`. Raises Refused (400).
+    """
+    sent = Document.check(value)
+    by_sender = {name for name in ("category", "sentiment") if sent[f"{name}_origin"] != "predicted"}
+    occurred_at = sent.get("occurred_at")
+    return Record(
+        text=sent["text"],
+        title=sent["title"],
+        type=sent["type"],
+        kind=sent.get("kind"),
+        category=sent["category"] if "category" in by_sender else None,
+        sentiment=sent["sentiment"] if "sentiment" in by_sender else None,
+        sentiment_score=sent["sentiment_score"] if "sentiment" in by_sender else None,
+        severity=_declared_severity(sent["impact_reasons"]),
+        language=sent.get("language"),
+        subject=sent["subject"],
+        author=Author(**sent["author"]),
+        tags=tuple(sent["tags"]),
+        external_id=sent.get("external_id"),
+        project_ref=sent["project_id"],
+        occurred_at=None if occurred_at is None else milliseconds(occurred_at),
+        dedupe_key=sent["id"],
+    )
+
+
+def _declared_severity(reasons: list[Mapping[str, Any]]) -> int | None:
+    """The severity that the first sender declared, as the reasons of an impact tell it."""
+    for reason in reasons:
+        points = reason.get("points")
+        if reason.get("part") == "severity" and str(reason.get("why")).startswith("the sender says"):
+            return points if type(points) is int and 0 <= points <= 5 else None
+    return None
 
 
 def _record(checked: Mapping[str, Any]) -> Record:

@@ -77,12 +77,12 @@ TIMES = (
 )
 
 
-_SHOWN = tuple(
+SHOWN = tuple(
     name
     for name in Feedback._meta.sorted_field_names
     if name not in HIDDEN and not name.startswith("author_")
 )
-_show = itemgetter(*_SHOWN)
+_show = itemgetter(*SHOWN)
 
 
 @lru_cache(maxsize=1024)  # a record shows the moment it came in several times
@@ -100,7 +100,7 @@ def _second(seconds: int) -> str:
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it: the author in one object, times in ISO 8601."""
-    shown = dict(zip(_SHOWN, _show(row), strict=True))
+    shown = dict(zip(SHOWN, _show(row), strict=True))
     for name in TIMES:
         if shown[name] is not None:
             shown[name] = iso(shown[name])
@@ -144,6 +144,24 @@ def newest(
     if until is not None:
         found = found.where(Feedback.received_at < until)
     return rows(found.order_by(Feedback.id.desc()).limit(limit))
+
+
+def oldest(
+    workspace_id: str,
+    project_id: str | None,
+    *,
+    limit: int,
+    after: str,
+    since: int | None = None,
+    until: int | None = None,
+) -> list[dict[str, Any]]:
+    """Rows of this workspace, oldest first, starting after the id `after`, bounded as those of `newest`."""
+    found = _mine(workspace_id, project_id).where(Feedback.id > after)
+    if since is not None:
+        found = found.where(Feedback.received_at >= since)
+    if until is not None:
+        found = found.where(Feedback.received_at < until)
+    return rows(found.order_by(Feedback.id).limit(limit))
 
 
 def _mine(workspace_id: str, project_id: str | None) -> Any:

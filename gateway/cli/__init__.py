@@ -10,7 +10,9 @@ from peewee import OperationalError
 import adapters
 from gateway import __version__, setup
 from gateway.cli.common import Failure, command
+from gateway.cli.exports import exports
 from gateway.cli.hook import hook
+from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.config import BadSetting
@@ -85,5 +87,14 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
         raise Failure(str(error)) from None
 
 
-for _command in (project, key, hook, triage, train, evaluate):
+for _command in (
+    project,
+    key,
+    hook,
+    *imports.commands.values(),
+    *exports.commands.values(),
+    triage,
+    train,
+    evaluate,
+):
     main.add_command(_command)

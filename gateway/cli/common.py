@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,9 +19,15 @@ from models.access import Project, Workspace
 from models.base import connect, first
 from models.migrations import pending
 
+FORMATS = click.Choice(["ndjson", "csv"])
+
 
 class Failure(click.ClickException):
     """A command that could not do what it was asked; exit code 1."""
+
+
+class Partly(dict[str, Any]):
+    """The result of a command that did some of what it was asked: it is printed, and the exit code is 1."""
 
 
 def command(
@@ -45,8 +52,10 @@ def command(
             if as_json:
                 click.echo(line, err=True)
                 click.echo(json.dumps(result))
-            else:
+            elif line:
                 click.echo(line)
+            if isinstance(result, Partly):
+                click.get_current_context().exit(1)
 
         return run
 
@@ -89,3 +98,8 @@ def place_of(workspace: str | None, project_id: str | None) -> tuple[str, str | 
             raise Failure(f"no project {project_id} here")
         workspace = found["workspace"]
     return workspace_of(workspace), project_id
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name tells."""
+    return "csv" if path.suffix.lower() in (".csv", ".tsv") else "ndjson"

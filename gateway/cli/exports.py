@@ -1,0 +1,83 @@
+"""`feedback-gateway export`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from adapters.times import milliseconds
+from gateway.cells import csv_lines
+from gateway.cli.common import FORMATS, command, format_of, place_of
+from gateway.transfer import documents
+from models import feedback
+from models.base import dumps
+
+COLUMNS = (*feedback.SHOWN, "author.id", "author.name", "author.email")
+
+exports = click.Group()
+
+
+def moment(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """A checked --since or --until, in milliseconds UTC."""
+    try:
+        return None if text is None else milliseconds(text)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("must be an ISO 8601 time such as 2026-04-09T10:30:00Z") from None
+
+
+@command(exports, "export")
+@click.option("--format", "form", type=FORMATS, default=None, help="[default: by the file's name, or ndjson]")
+@click.option("--project", "project_id", default=None, help="Only this project [default: the workspace].")
+@click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
+@click.option("--since", callback=moment, default=None, help="Received at this time or later (ISO 8601).")
+@click.option("--until", callback=moment, default=None, help="Received before this time.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="[default: stdout]")
+@click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, as Excel likes it.")
+def export_file(
+    form: str | None,
+    project_id: str | None,
+    workspace: str | None,
+    since: int | None,
+    until: int | None,
+    output: Path | None,
+    bom: bool,
+) -> tuple[Any, str]:
+    """Write every record, oldest first, to stdout or a file."""
+    if click.get_current_context().params["as_json"] and output is None:
+        raise click.UsageError("--json needs -o FILE: the records go to stdout")
+    form = form or (format_of(output) if output else "ndjson")
+    if bom and form != "csv":
+        raise click.UsageError("--bom is for CSV")
+    workspace_id, project_id = place_of(workspace, project_id)
+    found = documents(workspace_id, project_id, since=since, until=until)
+    lines = csv_lines(found, COLUMNS) if form == "csv" else (dumps(shown) + "\n" for shown in found)
+    count = -1 if form == "csv" else 0  # a header is no record
+    with _written(output) as file:
+        if bom:
+            file.write(b"\xef\xbb\xbf")
+        for line in lines:
+            file.write(line.encode("utf-8", "replace"))
+            count += 1
+    if output is None:
+        click.echo(f"exported {count:,} records", err=True)
+        return {}, ""
+    return {"file": str(output), "format": form, "records": count}, f"exported {count:,} records to {output}"
+
+
+@contextmanager
+def _written(path: Path | None) -> Iterator[BinaryIO]:
+    """A file that is there only when it is whole, or stdout."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        yield file
+    os.replace(part, path)

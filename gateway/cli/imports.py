@@ -1,0 +1,200 @@
+"""`feedback-gateway import`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import click
+
+import adapters
+from gateway import triage
+from gateway.cli.common import FORMATS, Partly, command, format_of, place_of
+from gateway.config import Config
+from gateway.ids import new_id
+from gateway.rows import Mapped, Row, Unreadable, ndjson, table
+from gateway.transfer import Goal, Import, Tally, digest_of, name_of, rejected_path
+from models.access import Workspace
+from models.base import dumps, first
+
+FIELDS = (
+    "text",
+    "title",
+    "type",
+    "kind",
+    "category",
+    "sentiment",
+    "sentiment_score",
+    "severity",
+    "language",
+    "subject",
+    "author.id",
+    "author.name",
+    "author.email",
+    "tags",
+    "external_id",
+    "project_id",
+    "occurred_at",
+)
+
+imports = click.Group()
+
+
+def mapping(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """A checked --map: field to column."""
+    mapped: dict[str, str] = {}
+    for pair in given:
+        name, equals, column = pair.partition("=")
+        if not equals or not column.strip():
+            raise click.BadParameter(f"{pair}: must be FIELD=COLUMN")
+        if name not in FIELDS and not re.fullmatch(r"subject\.[^.=]+", name):
+            raise click.BadParameter(f"{name}: fields are {', '.join(FIELDS)} and subject.NAME")
+        if name in mapped:
+            raise click.BadParameter(f"{name}: given twice")
+        mapped[name] = column.strip()
+    if mapped and "text" not in mapped:
+        raise click.BadParameter("which column is the text? --map text=COLUMN")
+    return mapped
+
+
+def source_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    """A checked --source."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,39}", name) or name == "joins":
+        raise click.BadParameter("must be 1 to 40 of a-z, 0-9, dot, dash and underscore")
+    if name in adapters.load():
+        raise click.BadParameter(f"{name} is what its own door files records under")
+    return name
+
+
+@command(imports, "import")
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--format", "form", type=FORMATS, default=None, help="[default: by the file's name]")
+@click.option("--map", "fields", multiple=True, callback=mapping, help="FIELD=COLUMN; may repeat.")
+@click.option("--source-key", "key", default=None, help="A column that names each row: stored once for good.")
+@click.option("--source", default="import", callback=source_name, help="Filed under [default: import].")
+@click.option("--project", "project_id", default=None, help="For rows that name none [default: the first].")
+@click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
+@click.option("--again", is_flag=True, help="Store rows that an earlier run of this file stored.")
+def import_file(
+    path: Path,
+    form: str | None,
+    fields: dict[str, str],
+    key: str | None,
+    source: str,
+    project_id: str | None,
+    workspace: str | None,
+    again: bool,
+) -> tuple[Any, str]:
+    """Store a file of feedback: NDJSON or CSV, of any size.
+
+    Rows that cannot be stored go to FILE.rejected.ndjson with their line and why, and the exit code
+    is 1 then. The same file again continues where it was stopped and stores nothing twice.
+    """
+    workspace_id, project_id = place_of(workspace, project_id)
+    goal = Goal(workspace_id, project_id or _default_project(workspace_id), source)
+    triage.load(Config.from_env().model_path)
+    begun = time.monotonic()
+    with path.open("rb") as file:
+        digest = digest_of(file)
+        rows, mapped = _opened(file, form or format_of(path), Mapped(fields, key))
+        work = Import(
+            goal, mapped, name_of(digest, goal, mapped, new_id("again") if again else ""), path.name
+        )
+        tally, rejected = _imported(work, file, rows, path)
+    told = Partly if tally.rejected else dict
+    result = told(
+        {
+            "file": str(path),
+            "workspace_id": goal.workspace_id,
+            "project_id": goal.project_id,
+            **vars(tally),
+            "rejected_file": str(rejected) if tally.rejected else None,
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+    )
+    words = f"stored {tally.stored:,}"
+    if tally.earlier:
+        words += f", {tally.earlier:,} by an earlier run"
+    if tally.known:
+        words += f", {tally.known:,} were there before"
+    if tally.rejected:
+        words += f", rejected {tally.rejected:,}: {rejected}"
+    return result, words
+
+
+def _opened(file: BinaryIO, form: str, mapped: Mapped) -> tuple[Iterator[Row], Mapped]:
+    """A file's rows and how they become records. Raises UsageError for a file that has no such rows."""
+    if form == "ndjson":
+        if file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            raise click.UsageError("the file is one JSON array; give one record a line (jq -c '.[]' FILE)")
+        file.seek(0)
+        return ndjson(file), mapped
+    try:
+        columns, rows = table(file)
+    except Unreadable as error:
+        raise click.UsageError(str(error)) from None
+    ours = {"id", "received_at", "text"} <= set(columns)
+    if not mapped.fields and not ours:
+        known = {name: name for name in columns if name in FIELDS or name.startswith("subject.")}
+        mapped = Mapped(known, mapped.key)
+    wanted = [*mapped.fields.values(), *([mapped.key] if mapped.key else [])]
+    missing = [name for name in wanted if name not in columns]
+    if missing or not (ours or "text" in mapped.fields):
+        what = f"no column {', '.join(missing)}" if missing else "which column is the text? --map text=COLUMN"
+        raise click.UsageError(f"{what}; the columns are: {', '.join(columns)}")
+    return rows, mapped
+
+
+def _imported(work: Import, file: BinaryIO, rows: Iterator[Row], path: Path) -> tuple[Tally, Path]:
+    """Runs an import with a progress bar; what it came to, and where rejected rows are."""
+    rejected = rejected_path(path)
+    rejected.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        show = stack.enter_context(_progress(os.fstat(file.fileno()).st_size))
+        files: list[IO[str]] = []
+
+        def reject(row: Row, reason: str) -> None:
+            if not files:
+                files.append(stack.enter_context(rejected.open("w", encoding="utf-8")))
+            told = {"line": row.line, "reason": reason, "row": row.raw.decode("utf-8", "replace")}
+            files[0].write(dumps(told) + "\n")
+
+        for tally in work.run(rows, reject):
+            show(file.tell(), tally)
+    return work.tally, rejected
+
+
+@contextmanager
+def _progress(size: int) -> Iterator[Any]:
+    """A bar on stderr, when that is a terminal."""
+    from rich.console import Console  # only here: serving needs none of it
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.percentage:3.0f}%"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task("", total=size, told="")
+
+        def show(done: int, tally: Tally) -> None:
+            told = f"{tally.stored + tally.earlier:,} stored, {tally.rejected:,} rejected"
+            bar.update(task, completed=done, told=told)
+
+        yield show
+
+
+def _default_project(workspace_id: str) -> str:
+    row = first(Workspace.select().where(Workspace.id == workspace_id))
+    return str((row or {})["default_project_id"])
