@@ -15,7 +15,7 @@ from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any
 
 from gunicorn.http.body import LengthReader
-from gunicorn.http.errors import InvalidRequestLine
+from gunicorn.http.errors import InvalidRequestLine, ParseException
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
@@ -30,9 +30,9 @@ BODY_PACE = 16_384  # bytes a second
 BODY_SECONDS = 300.0
 
 _HEAD_END = re.compile(rb"\n\r?\n")
-_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|expect|connection):[ \t]*([^\r\n]*)", re.I)
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*)", re.I)
 _ORIGIN = re.compile(rb"\norigin:[ \t]*([^\r\n]*)", re.I)
-_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ class Asked:
 class Connection:
     """One client's connection: what it has sent of its next request, and how long that may take.
 
-    `streamed` means that a thread has to read the rest, `malformed` that waiting would not help,
-    `lasting` that the connection can be used again when the request is refused unread.
+    `streamed` means that a thread has to read the rest, `malformed` that waiting would not help.
     """
 
     __slots__ = (
@@ -64,7 +63,6 @@ class Connection:
         "callback",
         "client",
         "deadline",
-        "lasting",
         "malformed",
         "parser",
         "place",
@@ -93,7 +91,6 @@ class Connection:
         self.received = bytearray(received)
         self.size = 0  # of the request, as far as it is read ahead; 0 while its head is incomplete
         self.streamed = self.malformed = False
-        self.lasting = True
         self._searched = 0
 
     def ready(self) -> bool:
@@ -106,32 +103,36 @@ class Connection:
 
     def _look(self) -> None:
         received = self.received
+        if received[0] in b"\r\n":  # an empty line may stand before a request (RFC 9112 2.2)
+            del received[: len(received) - len(received.lstrip(b"\r\n"))]
         end = _HEAD_END.search(received, max(0, self._searched - 2))
-        # An empty line may stand before a request (RFC 9112 2.2), and is no end of a head.
-        while end and not received[: end.end()].strip():
-            del received[: end.end()]
-            end = _HEAD_END.search(received)
         if end is None:
             self._searched = len(received)
             self.malformed = bool(received) and (received[0] not in _TOKEN or len(received) > MAX_HEAD)
             return
         self.size = end.end()
-        self.lasting = received.find(b"HTTP/1.1", 0, received.find(b"\n")) > 0
         for name, value in _FRAMING.findall(received, 0, self.size):
-            if name[:4].lower() == b"conn":
-                self.lasting = self.lasting and value.strip().lower() == b"keep-alive"
-            elif name[:1] in b"cC" and value.isdigit() and len(value) < 10 and int(value) <= MAX_AHEAD:
+            if name[:1] in b"cC" and value.isdigit() and len(value) < 10 and int(value) <= MAX_AHEAD:
                 self.size = end.end() + int(value)
             else:
                 self.streamed = True
         if self.streamed:
-            self.size, self.lasting = end.end(), False
+            self.size = end.end()
 
     def hand_over(self) -> None:
         """Gives what was read ahead to the parser, for the thread that takes the request."""
         self.parser.unreader.buf = BytesIO(self.received)
         self.parser.unreader.open(self.streamed)
         self.received = bytearray()
+
+    def skip(self) -> bool:
+        """Passes over a request that is here; whether it is whole and another one may follow it."""
+        self.hand_over()
+        try:
+            request = next(self.parser)
+        except (StopIteration, OSError, ParseException):
+            return False
+        return isinstance(request.body, BytesIO) and not request.should_close()
 
     @property
     def asked(self) -> Asked:

@@ -99,8 +99,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.looked_at = now
             self._expire(now)
 
-    # Connections come, send and go.
-
     def accept(self, listener: Any) -> bool:
         """Takes a new connection; False when there is none."""
         try:
@@ -108,7 +106,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError as error:
             if error.errno in FULL and not self._make_room():
                 self.full_until = time.monotonic() + TICK
-            elif error.errno not in VANISHED:
+            elif error.errno not in FULL | VANISHED:
                 raise
             return False
         self.nr_conns += 1
@@ -122,6 +120,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _readable(self, conn: Connection, sock: socket.socket) -> None:
         """Reads what a connection has sent."""
+        if not conn.watched:  # it was ended in this very turn
+            return
         try:
             data = sock.recv(CHUNK if conn.place is self.lingering else READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -205,8 +205,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.begin(conn.parser.unreader.take_buffered())
         self._advance(conn)
 
-    # Where connections are.
-
     def _put(self, conn: Connection, place: dict[Connection, None], seconds: float) -> None:
         """Lets a connection be idle, arriving or lingering for this long, and watches it."""
         if conn.place is not None:
@@ -275,12 +273,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                     if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE, patience):
                         self._advance(conn)
 
-    # What is said without the application.
-
     def _refuse(self, conn: Connection, status: HTTPStatus, seconds: float = 0.0) -> bool:
         """Answers a request that gets no thread; True when the connection is ready for the next one."""
-        lasting = status == HTTPStatus.SERVICE_UNAVAILABLE and conn.lasting and self.alive
-        answer = refusal(status, conn.asked, self.origins, lasting=lasting, seconds=seconds)
+        asked = conn.asked
+        lasting = status == HTTPStatus.SERVICE_UNAVAILABLE and self.alive and conn.skip()
+        answer = refusal(status, asked, self.origins, lasting=lasting, seconds=seconds)
         whole = False
         with suppress(OSError):
             whole = conn.sock.send(answer, socket.MSG_DONTWAIT) == len(answer)
@@ -289,7 +286,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif not lasting:
             self._linger(conn)
         else:
-            conn.begin(bytes(conn.received[conn.size :]))
+            conn.begin(conn.parser.unreader.take_buffered())
             return True
         return False
 
