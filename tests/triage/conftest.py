@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from gateway import triage
 from gateway.triage.commands import train
-from gateway.triage.training import pools
+from gateway.triage.training import pools, rows
 from tests.triage import small_data
 
 
@@ -20,6 +20,7 @@ def _data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The small data directory, and few sentences beside it: training takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pools, "SEEDS_PER_GROUP", 30)
+        patch.setattr(rows, "WORDINGS", 1)
         yield small_data.make(tmp_path_factory.mktemp("data"))
 
 

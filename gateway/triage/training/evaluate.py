@@ -113,9 +113,10 @@ def scores_of(sets: Sequence[HeldOut], model: Model, say: Say) -> dict[str, Any]
     result: dict[str, Any] = {"category": {}, "sentiment": {}, "severity": {}}
     pools = {name: Pooled() for name in ("category", "sentiment", "language", "severity")}
     languages: dict[str, dict[str, Pooled]] = {"category": {}, "sentiment": {}}
+    known_answers: dict[tuple[str, str], Answer] = {}
     for one in sets:
         say(f"{one.task}: {one.name}, {len(one.rows)} texts")
-        answers = answered(one.rows, model)
+        answers = answered(one.rows, model, known_answers)
         truth = [row.label for row in one.rows]
         found = [str(getattr(answer, one.task)) for answer in answers]
         if one.name == "nlbse24_test":
@@ -152,15 +153,18 @@ def scores_of(sets: Sequence[HeldOut], model: Model, say: Say) -> dict[str, Any]
     return result
 
 
-def answered(rows: Sequence[Row], model: Model) -> list[Answer]:
-    """The answers to the words of `rows` by the model in use, which is `model`: labels tell less."""
+def answered(rows: Sequence[Row], model: Model, known: dict[tuple[str, str], Answer]) -> list[Answer]:
+    """The answers to the words of `rows` by the model in use, which is `model`: labels tell less.
+
+    `known` are answers given before, by title and text; new ones are added.
+    """
     answers = []
     for row in rows:
-        record = Record(text=row.text, title=row.title)
-        label = triage.label(record)
-        scores = model.score(read_text(triage.words_of(record)))
-        answers.append(
-            Answer(
+        if (row.title, row.text) not in known:  # texts with several labels are in several sets
+            record = Record(text=row.text, title=row.title)
+            label = triage.label(record)
+            scores = model.score(read_text(triage.words_of(record)))
+            known[row.title, row.text] = Answer(
                 label.category,
                 label.category_confidence,
                 max(THREE, key=label.category_scores.__getitem__),
@@ -169,7 +173,7 @@ def answered(rows: Sequence[Row], model: Model) -> list[Answer]:
                 label.language or "-",
                 "severe" if scores.severe > 0.5 else "minor",
             )
-        )
+        answers.append(known[row.title, row.text])
     return answers
 
 

@@ -21,12 +21,13 @@ from gateway.triage.training.evaluate import Say, scores_of
 from gateway.triage.training.heldout import HeldOut
 from gateway.triage.training.report import sets_of
 from gateway.triage.training.rows import Row, fingerprint
-from gateway.triage.training.seeds import sentences
+from gateway.triage.training.seeds import scenes, sentences
 
 LARGEST_DROP = 0.01
 LEAST_ROWS = 100
 LEAST_LEARNT = 0.5  # of the corrections
-SENTENCES_PER_GROUP = 240
+SENTENCES_PER_GROUP = 120
+WORDINGS = 2  # of each scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Measure]:
 
 def refusal(measures: Iterable[Measure], learnt: int, corrections: int) -> str:
     """Why a model that answers `learnt` of the corrections is not good enough; empty when it is."""
-    lost = [f"{one.name} {one.old:.3f} to {one.new:.3f}" for one in measures if one.lost]
+    lost = dict.fromkeys(f"{one.name} {one.old:.3f} to {one.new:.3f}" for one in measures if one.lost)
     if lost:
         return f"macro-F1 falls by more than {LARGEST_DROP}: {', '.join(lost)}"
     if learnt < corrections * LEAST_LEARNT:
@@ -107,7 +108,7 @@ def own_sentences() -> tuple[list[str], list[HeldOut]]:
     """
     steady: list[str] = []
     judged: dict[str, list[Row]] = {"category": [], "sentiment": []}
-    for language, category, sentiment, text in sentences(SENTENCES_PER_GROUP):
+    for language, category, sentiment, text in (*sentences(SENTENCES_PER_GROUP), *scenes(WORDINGS)):
         if fingerprint(text) % 2:
             steady.append(text)
         else:

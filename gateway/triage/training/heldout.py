@@ -41,10 +41,11 @@ def held_out_sets(data: Path, learnt: Mapping[str, str]) -> tuple[list[HeldOut],
     for a file without the columns.
     """
     if data.is_file():
-        return foreign_sets(data, trained_on=False), ""
+        return foreign_sets(data), ""
     found = digests(data)
     try:
-        return recipe_sets(data), ""
+        added = [one for name in found if name not in learnt for one in foreign_sets(data / name)]
+        return recipe_sets(data) + added, ""
     except FileNotFoundError as error:
         missing = Path(error.filename or "").name
     sets = [
@@ -81,7 +82,7 @@ def _tenths(task: str, sets: dict[str, list[Row]]) -> list[HeldOut]:
     ]
 
 
-def foreign_sets(path: Path, *, trained_on: bool) -> list[HeldOut]:
+def foreign_sets(path: Path, *, trained_on: bool = False) -> list[HeldOut]:
     """The sets of one CSV file by question, none when no row has a label we know; see the module."""
     rows: dict[str, list[Row]] = {"category": [], "sentiment": []}
     with path.open(encoding="utf-8", newline="") as file:

@@ -1,8 +1,8 @@
 """Learns what people overruled: makes a model with their corrections, compares, installs or refuses.
 
-Two ways to make it: anew from a data directory with the corrections among its texts (minutes), or from
-the shipped model, moved as little as the corrections need (seconds, no data; see refit). Either is judged
-by the same gate against the model that is installed.
+A model is moved as little as the corrections need (see refit): the shipped one (seconds, no data), or one
+trained anew from a data directory with the corrections among its texts (minutes). Either is judged by the
+same gate against the model that is installed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 from gateway import triage
 from gateway.triage.model import SHIPPED, Model, ModelError
@@ -24,48 +24,41 @@ from gateway.triage.training.refit import refit
 from gateway.triage.training.train import Say, Trained, train
 
 STIFFNESS = (0.1, 0.3, 1.0)  # tried in this order: the first that the gate lets pass
-
-
-class Maker(Protocol):
-    """One way to make a model that has learnt corrections."""
-
-    def tries(self) -> Sequence[float]:
-        """The strengths to try until one is accepted."""
-        ...
-
-    def make(self, given: Sequence[Correction], strength: float, into: Path) -> None:
-        """Writes a model into a directory."""
-        ...
+SHIPPED_MODEL = "shipped model"
 
 
 class Adjusting:
-    """The shipped model, moved."""
+    """Makes models of the shipped one, moved."""
 
     def __init__(self, steady: Sequence[str]) -> None:
         self.steady = steady
 
-    def tries(self) -> Sequence[float]:
-        return STIFFNESS
+    def make(self, given: Sequence[Correction], stiffness: float, into: Path) -> None:
+        """Writes a model that has learnt `given` into a directory."""
+        refit(self.base(given), given, self.steady, into, stiffness)
 
-    def make(self, given: Sequence[Correction], strength: float, into: Path) -> None:
-        refit(SHIPPED, given, self.steady, into, strength)
+    def base(self, given: Sequence[Correction]) -> Path:
+        """The directory of the model to start from."""
+        return SHIPPED
 
 
-class Training:
-    """A model anew, from data and corrections; what the second one shares with the first is kept."""
+class Training(Adjusting):
+    """Makes models anew, from data and corrections, and moves those."""
 
-    def __init__(self, data: Path, model: Model, say: Say) -> None:
-        self.data, self.model, self.say = data, model, say
+    def __init__(self, steady: Sequence[str], data: Path, old: Model, work: Path, say: Say) -> None:
+        super().__init__(steady)
+        self.data, self.old, self.work, self.say = data, old, work, say
         self.first: Trained | None = None
+        self.made: dict[int, Path] = {}
 
-    def tries(self) -> Sequence[float]:
-        return (1.0,)
-
-    def make(self, given: Sequence[Correction], strength: float, into: Path) -> None:
-        rows = training_rows(given, self.model)
-        made = train(self.data, self.say, more=rows, like=self.first)
-        self.first = self.first or made
-        export(made, into, digests(self.data))
+    def base(self, given: Sequence[Correction]) -> Path:
+        """A model trained with `given` among its texts, once; a later one shares what they do not change."""
+        if len(given) not in self.made:
+            trained = train(self.data, self.say, more=training_rows(given, self.old), like=self.first)
+            self.first = self.first or trained
+            self.made[len(given)] = self.work / f"trained-{len(given)}"
+            export(trained, self.made[len(given)], digests(self.data))
+        return self.made[len(given)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,38 +113,45 @@ def learn(
     installed = out if (out / "model.json").exists() else SHIPPED
     old = Model.load(installed)
     steady, sentences = gate.own_sentences()
-    maker: Maker
-    if data is None or adjust:
-        if installed is out and "refit" not in old.card:
-            raise ModelError(f"{out}: trained from data, so name --data to train it again, or another --out")
-        maker = Adjusting(steady)
-    else:
-        maker = Training(data, old, say)
+    moving = data is None or adjust
+    of_shipped = old.card.get("made_from") == SHIPPED_MODEL
+    if moving and not of_shipped and old.version != Model.load(SHIPPED).version:
+        raise ModelError(f"{out}: trained from data, so name --data to train it again, or another --out")
     sets = gate.without([*_judging(data, old, sentences, say), *gate.declared_sets(declared)], given)
     before = gate.scores(installed, sets, say)
+    # A moved model starts from the shipped one each time, so small losses must not add up either.
+    least = gate.scores(SHIPPED, sets, _silent) if moving and of_shipped else before
     held = to_measure(given)
+    triage.load(installed)
     groups = [(name, "learnt", of_task(given, name)) for name in TASKS]
     groups += [(name, "held out", of_task(held, name)) for name in TASKS]
     old_right = [gate.right(texts, name) for name, _, texts in groups]
-    with TemporaryDirectory() as made:
+    with TemporaryDirectory() as directory:
+        work, made = Path(directory), Path(directory, "made")
+        maker = Adjusting(steady)
+        if data is not None and not adjust:
+            maker = Training(steady, data, old, work, say)
         new_right = [0] * len(groups)
         if held:
             say(f"without {len(held)} corrections, to measure on those")
-            maker.make([one for one in given if one not in held], maker.tries()[0], Path(made))
-            triage.load(Path(made))
+            maker.make([one for one in given if one not in held], STIFFNESS[0], made)
+            triage.load(made)
             new_right[len(TASKS) :] = [gate.right(texts, name) for name, _, texts in groups[len(TASKS) :]]
-        for strength in maker.tries():
+        for stiffness in STIFFNESS:
             say(f"with all {len(given)} corrections")
-            maker.make(given, strength, Path(made))
-            measures = gate.compare(before, gate.scores(Path(made), sets, _silent))
+            maker.make(given, stiffness, made)
+            after = gate.scores(made, sets, _silent)
+            measures = gate.compare(before, after)
             new_right[: len(TASKS)] = [gate.right(texts, name) for name, _, texts in groups[: len(TASKS)]]
-            refusal = gate.refusal(measures, sum(new_right[: len(TASKS)]), _labels(given))
+            both = [*measures, *gate.compare(least, after)]
+            refusal = gate.refusal(both, sum(new_right[: len(TASKS)]), _labels(given))
             if not refusal:
                 break
             say(f"not good enough: {refusal}")
         version = triage.version()
         if not refusal:
-            install(Path(made), out, {"corrections": len(given)})
+            origin = SHIPPED_MODEL if moving else "data"
+            install(made, out, {"corrections": len(given), "made_from": origin})
     effects = [
         Effect(name, kind, len(texts), *pair)
         for (name, kind, texts), pair in zip(groups, zip(old_right, new_right, strict=True), strict=True)

@@ -69,7 +69,8 @@ def official_folds(data: Path, say: Say) -> dict[str, Any]:
     """Sentiment of GitHub and Jira comments in their ten published folds.
 
     The general model is fitted without both sets, experts without the fold that is scored, domains (which
-    take longest, and learn where a text is from, not how it sounds) without it and a second one.
+    take longest, and learn where a text is from, not how it sounds) without it and a second one. What a
+    category says about the general model's sentiment is left out: here that model has little share.
     """
     lexicon = read_lexicon(data)
     pools = read_pools(data)

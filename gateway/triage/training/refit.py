@@ -105,7 +105,8 @@ def _change(
     rows = np.unique(matrix[: len(ours)].indices)
     if not len(rows):
         return Change(rows, np.zeros((0, len(names)), np.float32))
-    before = np.array([[_chances(model, task, text)[name] for name in names] for text in texts])
+    chances = [_chances(model, task, text) for text in texts]
+    before = np.array([[chance[name] for name in names] for chance in chances])
     targets = before.copy()
     for place, (_, label) in enumerate(ours):
         targets[place] = [float(name == label) for name in names]
