@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
 from adapters.contract import Fault, Inbound, invalid
 
@@ -44,6 +44,13 @@ class Payload(Schema):
         """A JSON value, checked. Raises Refused (400) that names every bad field."""
         if not isinstance(sent, dict):
             raise invalid(Fault("body", f"Expected object, received {type_name(sent)}"))
+        plan = _plan(cls)
+        if plan is not None:
+            try:
+                quickly: dict[str, Any] = plan(sent)
+                return quickly
+            except (ValidationError, _Other):  # marshmallow tells all of what is wrong
+                pass
         try:
             loaded: dict[str, Any] = _instance(cls).load(sent)
         except ValidationError as error:
@@ -152,6 +159,89 @@ def not_blank(value: str) -> None:
 @cache
 def _instance(schema: type[Payload]) -> Payload:
     return schema()
+
+
+Check = Callable[[Any], Any]
+
+
+class _Other(Exception):
+    """A value that is not plainly right."""
+
+
+@cache
+def _plan(schema: type[Payload]) -> Check | None:
+    return plan_of(_instance(schema))
+
+
+def plan_of(schema: Schema) -> Check | None:
+    """What the schema's `load` does with an object that is right, at a tenth of the cost.
+
+    It gives the same as `load`, or raises for what may be wrong. None for a schema that does
+    anything beside checking fields of the kinds above.
+    """
+    if any(schema._hooks.values()) or schema.unknown not in (EXCLUDE, RAISE):
+        return None
+    steps: list[tuple[str, str, Check, bool, bool, Any]] = []
+    for name, field in schema.load_fields.items():
+        check = _check_of(field)
+        if check is None or field.attribute or field.pre_load or field.post_load or "." in name:
+            return None
+        sent_as = name if field.data_key is None else field.data_key
+        steps.append((name, sent_as, check, field.allow_none, field.required, field.load_default))
+    strict = schema.unknown == RAISE
+
+    def plan(sent: Any) -> dict[str, Any]:
+        if type(sent) is not dict:
+            raise _Other
+        loaded: dict[str, Any] = {}
+        known = 0
+        for name, sent_as, check, allow_none, required, default in steps:
+            value = sent.get(sent_as, missing)
+            if value is missing:
+                if required:
+                    raise _Other
+                if default is not missing:
+                    loaded[name] = default() if callable(default) else default
+                continue
+            known += 1
+            loaded[name] = None if value is None and allow_none else check(value)
+        if strict and known < len(sent):
+            raise _Other
+        return loaded
+
+    return plan
+
+
+def _check_of(field: fields.Field[Any]) -> Check | None:
+    """What a field does with a value that is there. Raises _Other or ValidationError for a wrong one."""
+    kind, validators = type(field), tuple(field.validators)
+    if isinstance(field, _Typed) and kind._deserialize is _Typed._deserialize:
+        accepts = field.accepts
+
+        def check(value: Any) -> Any:
+            if type(value) not in accepts:
+                raise _Other
+            for validator in validators:
+                validator(value)
+            return value
+
+        return check
+    if validators:
+        return None
+    if kind in (fields.List, TextList) and isinstance(field, fields.List):
+        inner = _check_of(field.inner)
+        if inner is None or field.inner.allow_none:
+            return None
+
+        def check_all(value: Any) -> Any:
+            if type(value) is not list:
+                raise _Other
+            return [inner(item) for item in value]
+
+        return check_all
+    if kind is fields.Nested and isinstance(field, fields.Nested) and not field.many and not field.unknown:
+        return plan_of(field.schema)
+    return None
 
 
 def _faults(messages: dict[str, Any], path: str = "") -> Iterator[Fault]:
