@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,16 @@ from gateway.triage.training.train import HEADS, fit_head, fit_linear, read_lexi
 
 REVIEW_SETS = ("maalej", "scalabrino_rq1", "vu_appstore", "gplay8000")
 FOLDED = {"se_github": "github", "se_jira": "jira"}
+HALVES = (slice(0, None, 2), slice(1, None, 2))  # of the folds, for two processes
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Labels of the same texts, as people and as a model say."""
+
+    truth: list[str]
+    found: list[str]
 
 
 def refitted(data: Path, say: Say, jobs: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -33,9 +43,10 @@ def refitted(data: Path, say: Say, jobs: int = 1) -> tuple[dict[str, Any], dict[
     if jobs == 1:
         return leave_one_set_out(data, say), official_folds(data, say)
     with ProcessPoolExecutor(jobs, get_context("spawn"), threadpool_limits, (1,)) as pool:
-        folds = pool.submit(official_folds, data, say)  # first, for it takes longest
+        halves = [pool.submit(_some_folds, data, say, half) for half in HALVES]  # first, they take longest
         sets = {name: pool.submit(without, name, data, say) for name in REVIEW_SETS}
-        return _with_mean({name: found.result() for name, found in sets.items()}), folds.result()
+        folds = _folds_scored([half.result() for half in halves])
+        return _with_mean({name: found.result() for name, found in sets.items()}), folds
 
 
 def leave_one_set_out(data: Path, say: Say) -> dict[str, Any]:
@@ -68,10 +79,25 @@ def three(labels: Any) -> list[str]:
 def official_folds(data: Path, say: Say) -> dict[str, Any]:
     """Sentiment of GitHub and Jira comments in their ten published folds.
 
-    The general model is fitted without both sets, experts without the fold that is scored, domains (which
-    take longest, and learn where a text is from, not how it sounds) without it and a second one. What a
-    category says about the general model's sentiment is left out: here that model has little share.
+    The general model is fitted without both sets, experts and domains without the fold that is scored.
+    What a category says about the general model's sentiment is left out: that model has little share here.
     """
+    return _folds_scored([_some_folds(data, say)])
+
+
+def _folds_scored(parts: list[dict[str, Answers]]) -> dict[str, Any]:
+    """The scores of each set over the folds of all parts."""
+    return {
+        name: metrics.summary(
+            [label for part in parts for label in part[name].truth],
+            [label for part in parts for label in part[name].found],
+        )
+        for name in FOLDED
+    }
+
+
+def _some_folds(data: Path, say: Say, chosen: slice = slice(None)) -> dict[str, Answers]:
+    """Truth and answers of the `chosen` folds, by set."""
     lexicon = read_lexicon(data)
     pools = read_pools(data)
     say("features")
@@ -83,25 +109,21 @@ def official_folds(data: Path, say: Say) -> dict[str, Any]:
     steady = [row for row in pools.train["sentiment"] if DOMAINS.get(row.source) in TECHNICAL]
     steady = [row for row in steady if row.language == "en"]  # not the translated copies
     elsewhere = [row for row in pools.train["domain"] if row.source not in FOLDED]
-    folds = sorted({row.split for rows in sets.values() for row in rows})
+    folds = sorted({row.split for rows in sets.values() for row in rows})[chosen]
     bank = _Bank(everything, [*steady, *elsewhere, *(row for rows in sets.values() for row in rows)])
-    truth: dict[str, list[str]] = {name: [] for name in sets}
-    answers: dict[str, list[str]] = {name: [] for name in sets}
-    for start in range(0, len(folds), 2):
-        pair = folds[start : start + 2]
-        kept = [domain_row(row) for rows in sets.values() for row in rows if row.split not in pair]
-        domains = bank.fit("domain", elsewhere + kept)
-        for fold in pair:
-            say(f"fold {fold}")
-            seen = [row for rows in sets.values() for row in rows if row.split != fold]
-            technical = steady + seen
-            heads = {name: bank.fit(f"sentiment_{name}", expert_rows(technical, name)) for name in TECHNICAL}
-            heads["tweet"] = tweets
-            for name, rows in sets.items():
-                asked = [row for row in rows if row.split == fold]
-                truth[name] += [row.label for row in asked]
-                answers[name] += _mixed(bank.matrix(asked), domains, general, heads)
-    return {name: metrics.summary(truth[name], answers[name]) for name in sets}
+    answers = {name: Answers([], []) for name in sets}
+    for fold in folds:
+        say(f"fold {fold}")
+        seen = [row for rows in sets.values() for row in rows if row.split != fold]
+        technical = steady + seen
+        heads = {name: bank.fit(f"sentiment_{name}", expert_rows(technical, name)) for name in TECHNICAL}
+        heads["tweet"] = tweets
+        domains = bank.fit("domain", elsewhere + [domain_row(row) for row in seen])
+        for name, rows in sets.items():
+            asked = [row for row in rows if row.split == fold]
+            answers[name].truth.extend(row.label for row in asked)
+            answers[name].found.extend(_mixed(bank.matrix(asked), domains, general, heads))
+    return answers
 
 
 class _Bank:
