@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from math import exp
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +32,14 @@ def restore(codes: NDArray[np.int8], scale: Floats) -> Floats:
     return values
 
 
-def with_length(weights: Floats, idf: Floats) -> Floats:
-    """Rows of weights times IDF, and in a last column its square: the length of a text's vector."""
-    table = np.empty((len(idf), weights.shape[1] + 1), np.float32)
-    np.multiply(weights, idf[:, None], out=table[:, :-1])
-    table[:, -1] = idf * idf
+def with_length(weights: Floats, idf: Floats, room: int = 0) -> Floats:
+    """Rows of weights times IDF, and in a last column its square: the length of a text's vector.
+
+    `room` rows of zeros follow: a second table of this size would be the largest thing in memory.
+    """
+    table = np.zeros((len(idf) + room, weights.shape[1] + 1), np.float32)
+    np.multiply(weights, idf[:, None], out=table[: len(idf), :-1])
+    table[: len(idf), -1] = idf * idf
     return table
 
 
@@ -53,23 +58,30 @@ class Index:
         rows: NDArray[np.intp] = places[self._keys.take(places) == wanted]
         return rows
 
+    def places(self, keys: Sequence[int]) -> list[int]:
+        """The row of each key, -1 for those that are not known."""
+        wanted = np.fromiter(keys, np.uint32, len(keys))
+        places = self._keys.searchsorted(wanted)
+        places[places == len(self._keys)] = 0
+        places[self._keys.take(places) != wanted] = -1
+        return cast(list[int], places.tolist())
+
     def row(self, key: int) -> int | None:
         found = self.rows((key,))
         return int(found[0]) if len(found) else None
 
 
-def unit_part(table: Floats, index: Index, keys: Collection[int]) -> Floats | float:
-    """The outputs of a unit-length TF-IDF vector; the last column of `table` is the squared IDF."""
-    found = index.rows(keys) if keys else ()
-    if not len(found):
-        return 0.0
-    total = _ONES[: len(found)] @ table.take(found, axis=0)
+def unit(rows: Floats) -> Floats:
+    """The sum of rows whose last column is their squared length (see with_length), brought to length one."""
+    if not len(rows):
+        return np.zeros(rows.shape[1] - 1, np.float32)
+    total = _ONES[: len(rows)] @ rows
     part: Floats = total[:-1] / math.sqrt(total[-1])
     return part
 
 
 def unit_parts(table: Floats, index: Index, names: dict[str, str]) -> Iterator[tuple[str, Floats]]:
-    """The addends of `unit_part`, by the shown names."""
+    """The addends of `unit` over the rows of `names`, by the shown names."""
     found = {shown: index.row(features.key(name)) for name, shown in names.items()}
     known = {shown: row for shown, row in found.items() if row is not None}
     length = math.sqrt(sum(float(table[row, -1]) for row in known.values()))
@@ -80,6 +92,6 @@ def unit_parts(table: Floats, index: Index, names: dict[str, str]) -> Iterator[t
 def softmax(values: list[float], temperature: float) -> list[float]:
     """Probabilities from scores; a temperature above 1 makes them less sure."""
     highest = max(values)
-    powers = [math.exp((value - highest) / temperature) for value in values]
+    powers = [exp((value - highest) / temperature) for value in values]
     total = sum(powers)
     return [power / total for power in powers]

@@ -11,7 +11,7 @@ The same functions serve training and serving, so both see the same features.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from zlib import crc32
 
 from gateway.triage.text import Text
@@ -55,8 +55,8 @@ wanneer wie welke kan kun kunnen is zijn weet wie wo wann warum wieso welche kan
 pourquoi quand quel quelle est ou como cual donde cuando por puedo
 """
 ASKING = frozenset(_ASKING.split())
+Telling = tuple[str, float] | None
 START = "^"  # stands before the first word: how a text begins tells a wish from a question
-_NOT, _STOP, _START = crc32(b"not_"), crc32(b"."), crc32(b"^ ")
 
 
 def key(name: str) -> int:
@@ -66,32 +66,20 @@ def key(name: str) -> int:
 
 def word_names(tokens: list[str]) -> set[str]:
     """The names of the word features of `tokens`: words, pairs and negated words."""
-    names = set(tokens)
-    previous = START
-    negated = 0
-    for token in tokens:
-        names.add(previous + " " + token)
-        previous = token
-        if negated:
-            negated -= 1
-            if token == ".":
-                negated = 0
-            else:
-                names.add("not_" + token)
-        if is_negation(token):
-            negated = NEGATION_SPAN
+    names = {*tokens, *negated_names(tokens)}
+    names.update(f"{one} {other}" for one, other in zip([START, *tokens], tokens, strict=False))
     names.discard(".")
     return names
 
 
 def title_names(text: Text) -> set[str]:
     """The word features of the first line, named apart."""
-    return {"t:" + name for name in word_names(text.tokens[: text.first])}
+    return {"t:" + name for name in word_names(text.report()[: text.first])}
 
 
 def body_names(text: Text) -> set[str]:
     """The word features of all but the first line, named apart."""
-    return {"b:" + name for name in word_names(text.tokens[text.first :])}
+    return {"b:" + name for name in word_names(text.report()[text.first :])}
 
 
 def subword_key(name: str) -> int:
@@ -100,26 +88,18 @@ def subword_key(name: str) -> int:
 
 
 def word_keys(tokens: list[str]) -> set[int]:
-    """The keys of `word_names(tokens)`, each checksum continued from the one of the word before it."""
-    keys = set()
-    before = _START
-    negated = 0
-    for token in tokens:
-        name = token.encode("utf-8", "surrogatepass")
-        own = crc32(name)
-        keys.add(own)
-        keys.add(crc32(name, before))
-        before = crc32(b" ", own)
-        if negated:
-            negated -= 1
-            if token == ".":
-                negated = 0
-            else:
-                keys.add(crc32(name, _NOT))
-        if is_negation(token):
-            negated = NEGATION_SPAN
-    keys.discard(_STOP)
-    return keys
+    """The keys of `word_names(tokens)`."""
+    return set(map(key, word_names(tokens)))
+
+
+def negated_names(tokens: list[str]) -> Iterator[str]:
+    """The names of the words that a negation before them reaches."""
+    for place, token in enumerate(tokens, 1):
+        if token in NEGATIONS or token[-3:] == "n't":
+            for reached in tokens[place : place + NEGATION_SPAN]:
+                if reached == ".":
+                    break
+                yield "not_" + reached
 
 
 def is_negation(token: str) -> bool:
@@ -142,16 +122,31 @@ def subword_words(tokens: list[str]) -> list[str]:
     return [word for word in dict.fromkeys(tokens) if word[0].isalpha()][:SUBWORD_WORDS]
 
 
-def signals(text: Text, valence: Mapping[str, float]) -> list[float]:
-    """The numbers beside the words, in the order of SIGNALS, each about 0..1 (polarity -1..1)."""
+def telling(token: str, value: float) -> Telling:
+    """What a token of polarity `value` says beside its meaning; None for most words."""
+    kind = ""
+    if is_negation(token):
+        kind = "not"
+    elif token[0] in ".!?" or token in ("xxsmile", "xxsad"):
+        kind = token
+    return (kind, value) if kind or value else None
+
+
+def signals(text: Text, told: Mapping[str, Telling]) -> list[float]:
+    """The numbers beside the words, in the order of SIGNALS, each about 0..1 (polarity -1..1).
+
+    `told` gives what each token tells in the language of the text (Lexicon.telling_in).
+    """
     good = bad = highest = lowest = last = 0.0
     flipped = happy = sad = exclamations = questions = 0
-    span = 0
+    negated = -1  # the last place that a negation reaches
     tokens = text.tokens
-    for token in tokens:
-        value = valence[token]
+    for place, telling in enumerate(map(told.__getitem__, tokens)):
+        if telling is None:
+            continue
+        kind, value = telling
         if value:
-            if span:
+            if place <= negated:
                 value *= -0.7
                 flipped += 1
             last = value
@@ -161,21 +156,17 @@ def signals(text: Text, valence: Mapping[str, float]) -> list[float]:
             else:
                 bad -= value
                 lowest = min(lowest, value)
-        if span:
-            span -= 1
-        if is_negation(token):
-            span = NEGATION_SPAN
-        elif token == ".":
-            span = 0
-        elif token == "xxsmile":
+        if kind == "not":
+            negated = place + NEGATION_SPAN
+        elif kind == ".":
+            negated = -1
+        elif kind == "xxsmile":
             happy += 1
-        elif token == "xxsad":
+        elif kind == "xxsad":
             sad += 1
-        elif token[0] == "!":
-            exclamations += len(token)
-            questions += "?" in token
-        elif token[0] == "?":
-            questions += 1
+        elif kind:
+            exclamations += kind.count("!") and len(kind)
+            questions += "?" in kind
     size = len(tokens)
     end = next((token for token in reversed(tokens[-3:]) if token != "."), "")
     return [

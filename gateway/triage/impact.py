@@ -17,7 +17,8 @@ from typing import Any
 
 from adapters.contract import Category, Reason, Record, Sentiment
 from gateway.triage.areas import DEFAULT_AREAS, Area
-from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG, said, whole_words
+from gateway.triage.phrases import whole_words
+from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85
@@ -44,7 +45,7 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
     base, why = _BASE[category]
     if category in ("bug", "other"):
         for points, meaning, pattern in SEVERE:
-            found = said(pattern, words)
+            found = pattern.said(words)
             if found and (category == "bug" or points > 3):
                 points = points if category == "bug" else 2
                 return Reason("severity", points, f'{why}, {meaning}: "{found}"')
@@ -58,7 +59,7 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
 def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
     """0..3: nothing for positive, 1 for neutral leaning down, 2 for negative, 3 for strongly negative."""
     if sentiment == "negative":
-        found = said(STRONG, words)
+        found = STRONG.said(words)
         if found:
             return Reason("sentiment", 3, f'negative, in strong words: "{found}"')
         return Reason("sentiment", 2, f"negative ({score:+.2f})")
@@ -71,7 +72,7 @@ def reach(reports: int, words: str) -> Reason:
     """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many."""
     points = (reports >= 2) + (reports >= 5) + (reports >= 20)
     why = f"reported {reports} times" if reports > 1 else "reported once"
-    everyone, many = said(EVERYONE, words), said(MANY, words)
+    everyone, many = EVERYONE.said(words), MANY.said(words)
     if everyone and points < 3:
         return Reason("reach", max(points, 2), f'{why}, said to hit all: "{everyone}"')
     if many and points < 1:
@@ -96,7 +97,7 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
         elif name is not None:
             best = Reason("area", rule.points, f"{rule.name}: {name}")
         elif rule.words and rule.points - 1 > best.points:
-            found = said(whole_words(rule.words), words)
+            found = whole_words(rule.words).said(words)
             if found:
                 best = Reason("area", rule.points - 1, f'{rule.name}: "{found}"')
     return best

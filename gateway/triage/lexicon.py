@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.triage.features import LANGUAGES, key
+from gateway.triage.features import LANGUAGES, Telling, key, telling
 
 CACHED_WORDS = 20_000
 
 
-class _Polarity(dict[str, float]):
-    """Polarity by word of one language, filled as words are met."""
+class _Polarity(dict[str, Telling]):
+    """What the tokens of one language tell, filled as they are met."""
 
     def __init__(self, values: Mapping[int, float], language: str) -> None:
         super().__init__()
         self._values = values
         self._language = language
 
-    def __missing__(self, word: str) -> float:
-        value = self._values.get(Lexicon.key(self._language, word), 0.0)
-        if len(self) < CACHED_WORDS:
-            self[word] = value
-        return value
+    def __missing__(self, word: str) -> Telling:
+        found = telling(word, self._values.get(Lexicon.key(self._language, word), 0.0))
+        if len(self) >= CACHED_WORDS:
+            self.clear()
+        self[word] = found
+        return found
 
 
 class Lexicon:
@@ -35,6 +36,6 @@ class Lexicon:
     def key(language: str, word: str) -> int:
         return key(f"{language}:{word}")
 
-    def valence_in(self, language: str | None) -> Mapping[str, float]:
-        """The polarity of each word in one language."""
+    def telling_in(self, language: str | None) -> Mapping[str, Telling]:
+        """Polarity and kind of the tokens of one language that have any, None for the others."""
         return self._by_language[language if language in LANGUAGES else "en"]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 HEAD_CHARS = 3000
 TAIL_CHARS = 600
 FIRST_LINE_CHARS = 200
-MAX_TOKENS = 420
+MAX_TOKENS, TAIL_TOKENS = 420, 80
+BUDGET, BUDGET_TAIL = 300, 300  # characters that all models but the expert on issue reports read
 LONG_CHARS = 300
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.S)
@@ -30,9 +31,8 @@ _TRACE = re.compile(
     re.M,
 )
 _HEX = re.compile(r"\b(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40})\b", re.I)
-_DIGIT = re.compile(r"\d")
-_CAPITAL = re.compile("[A-Z]")
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_HEXISH = re.compile("[0-9][a-fx]|[a-f][0-9]")  # in every number that _HEX finds, and found faster
+_CAPITALS = bytes(range(65, 91))
 _LONG_RUN = re.compile(r"(\w)\1{2,}")
 _MARKS = re.compile("[\u0300-\u036f\u200b-\u200d\ufe0e\ufe0f]")
 _MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] |\d+\. |\*\*|> )", re.M)
@@ -47,31 +47,38 @@ _SCRIPTS = (
     ("th", re.compile("[\u0e00-\u0e7f]")),
     ("other", re.compile("[\u0400-\u058f\u0600-\u0dff\u0e80-\u139f]")),
 )
+_FOREIGN = re.compile("[" + "".join(letters.pattern[1:-1] for _, letters in _SCRIPTS) + "]")
 
 EMOJI = (
     "[\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u2934\u2935\u3030\u303d\u3297\u3299"
     "\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
 )
-_TOKEN = re.compile(
-    r"[^\W\d_]+(?:'[^\W\d_]+)*|[:;=8][-o']?[)(dpo/\\|*3\]\[]+(?!\w)|<3|[!?]+|\d+|[.,;]+|" + EMOJI
-)
-_HAPPY = re.compile(r"^(?:[:;=8][-o']?[)d*3\]p]+|<3)$")
-_SAD = re.compile(r"^[:;=8][-o']?[(/\\|\[]+$")
+# Numbers go before faces, for "8)" closes a bracket more often than it smiles.
+_MARK = r"|\d+(?:[.,:]\d+)*|[:;=][-o']?[)(dpo/\\|*3\]\[]+(?!\w)|<3|[!?]+|[.,;]+"
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*" + _MARK + "|" + EMOJI)
+_ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*" + _MARK)  # the same in half the time
+_HAPPY = re.compile(r"^(?:[:;=][-o']?[)d*3\]p]+|<3)$")
+_SAD = re.compile(r"^[:;=][-o']?[(/\\|\[]+$")
+_REPEATS = re.compile(r"(?<!\S)(\.|xxtrace)(?: \1)+(?!\S)")
+CACHED_TOKENS = 20_000
 GOOD_EMOJI = frozenset("👍😀😃😄😁😆😍🥰😘❤♥💚💙💛💜🧡🎉👏🙏🔥💯😊🙂🤩😎👌✨🥳💪😂🤗⭐🌟🏆")
 BAD_EMOJI = frozenset("👎😡😠😢😭😞😒🤬💩🙁☹😤😩😫😖😣😕😟🤮🤢💔😱🐛🐞😔😓😥🙄❌")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take three times as long to make
 class Text:
     """One text, ready for the features.
 
-    `tokens` are lower-case words, marks and marker words, in reading order; `first` is how many of
-    them belong to the first line. `raw_length` is in characters, before anything was cut. `script` is
-    the ISO 639-1 language of a script that only one language uses, "other", or "latin".
+    `tokens` are lower-case words, marks and marker words, in reading order, of head and tail; `words` is
+    all of them joined by blanks, `first` how many of them belong to the first line. `full` is the text they
+    come from. `raw_length` is in characters, before anything was cut. `script` is the ISO 639-1 language of a
+    script that only one language uses, "other", or "latin".
     """
 
     tokens: list[str]
+    words: str
     first: int
+    full: str
     raw_length: int
     lines: int
     markdown: int
@@ -79,6 +86,15 @@ class Text:
     has_code: bool
     has_trace: bool
     script: str
+
+    def report(self) -> list[str]:
+        """The tokens between head and tail as well: what the expert on issue reports reads."""
+        if len(self.full) <= BUDGET + BUDGET_TAIL:
+            return self.tokens
+        tokens = _first_and_rest(self.full)[0].split()
+        if len(tokens) > MAX_TOKENS:
+            tokens = tokens[: MAX_TOKENS - TAIL_TOKENS] + tokens[-TAIL_TOKENS:]
+        return tokens
 
 
 def read(raw: str) -> Text:
@@ -107,38 +123,47 @@ def read(raw: str) -> Text:
         has_trace = traced > 0
     if "http" in text or "www." in text:
         text = _URL.sub(" xxurl ", text)
-    if "/" in text or "\\" in text:
+    if text.count("/") + text.count("\\") > 1:
         text = _PATH.sub(" xxpath ", text)
     if "@" in text:
         text = _USER.sub(" xxuser ", text)
     shouting = _shouting(text) if length < LONG_CHARS else 0.0
     text = text.lower()
-    if _DIGIT.search(text):
-        text = _NUMBER.sub(" 0 ", _HEX.sub(" xxhex ", text))
-    text = _LONG_RUN.sub(r"\1\1", text)
+    if _HEXISH.search(text):
+        text = _HEX.sub(" xxhex ", text)
+    short = text
+    if len(text) > BUDGET + BUDGET_TAIL:
+        short = f"{text[:BUDGET].rpartition(' ')[0]}\n{text[-BUDGET_TAIL:].partition(' ')[2]}"
+    words, first = _first_and_rest(short)
+    return Text(
+        words.split(), words, first, text, length, lines, markdown, shouting, has_code, has_trace, script
+    )
+
+
+def _first_and_rest(text: str) -> tuple[str, int]:
+    """The words of a text, joined by blanks, and how many of them belong to its first line."""
     head, _, rest = text.partition("\n")
     if len(head) > FIRST_LINE_CHARS:
         head, rest = text[:FIRST_LINE_CHARS], text[FIRST_LINE_CHARS:]
-    tokens = _tokens(head)
-    first = len(tokens)
-    if rest:
-        tokens.append(".")
-        tokens += _tokens(rest)
-    if len(tokens) > MAX_TOKENS:
-        tokens = tokens[: MAX_TOKENS - 80] + tokens[-80:]
-    return Text(
-        tokens, min(first, len(tokens)), length, lines, markdown, shouting, has_code, has_trace, script
-    )
+    words = _words(head)
+    first = words.count(" ") + 1 if words else 0
+    return (f"{words} . {_words(rest)}".strip() if rest else words), first
 
 
 def _shouting(text: str) -> float:
     """The share of capitals, 0 when there are too few to mean anything."""
-    capitals = len(_CAPITAL.findall(text)) if text.isascii() else sum(map(str.isupper, text))
+    if text.isascii():
+        letters = text.encode()
+        capitals = len(letters) - len(letters.translate(None, _CAPITALS))
+    else:
+        capitals = sum(map(str.isupper, text))
     return capitals / len(text) if capitals > 8 else 0.0
 
 
 def _script(text: str) -> str:
     """The script most letters of `text` are written in, named as in Text."""
+    if not _FOREIGN.search(text):
+        return "latin"
     foreign = {name: len(letters.findall(text)) for name, letters in _SCRIPTS}
     if sum(foreign.values()) <= len(_LATIN.findall(text)):
         return "latin"
@@ -147,28 +172,37 @@ def _script(text: str) -> str:
     return max(foreign, key=lambda name: foreign[name])
 
 
-def _tokens(text: str) -> list[str]:
-    """The words and marks of normalised text; stops are `.`, faces and emoji also say what they mean."""
-    tokens: list[str] = []
-    last = ""
-    for token in _TOKEN.findall(text):
-        start = token[0]
+def _words(text: str) -> str:
+    """The words and marks of normalised text, joined by blanks."""
+    found = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
+    words = " ".join(map(_token.__getitem__, found))
+    if ". ." in words or "xxtrace xxtrace" in words:
+        words = _REPEATS.sub(r"\1", words)
+    return words
+
+
+class _Tokens(dict[str, str]):
+    """What each word or mark becomes: stops are `.`, numbers `0`, faces and emoji also say what they mean."""
+
+    def __missing__(self, found: str) -> str:
+        start = found[0]
+        token = found
         if start.isalpha():
-            if token == last == "xxtrace":
-                continue
+            token = _LONG_RUN.sub(r"\1\1", found)
         elif start.isdigit():
             token = "0"
         elif start in "!?":
-            token = "!?" if "!" in token and "?" in token else token[:2]
-        elif start in ".,;" and not _SAD.match(token) and not _HAPPY.match(token):
+            token = "!?" if "!" in found and "?" in found else found[:2]
+        elif start in ".,;" and not _SAD.match(found) and not _HAPPY.match(found):
             token = "."
-            if last == ".":
-                continue
-        else:
-            face = "xxsmile" if _HAPPY.match(token) or token in GOOD_EMOJI else ""
-            face = face or ("xxsad" if _SAD.match(token) or token in BAD_EMOJI else "")
-            if face:
-                tokens.append(face)
-        tokens.append(token)
-        last = token
-    return tokens
+        elif _HAPPY.match(found) or found in GOOD_EMOJI:
+            token = "xxsmile " + found
+        elif _SAD.match(found) or found in BAD_EMOJI:
+            token = "xxsad " + found
+        if len(self) >= CACHED_TOKENS:
+            self.clear()  # threads that read meanwhile only find less
+        self[found] = token
+        return token
+
+
+_token = _Tokens()

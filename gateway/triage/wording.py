@@ -5,8 +5,7 @@ The patterns are matched on a text's tokens joined by blanks: lower case, accent
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+from gateway.triage.phrases import whole_words
 
 # Most severe first: points, what the words mean, pattern.
 _SEVERE = (
@@ -47,19 +46,6 @@ _SEVERE = (
         r"cosmetic|icons?|icoon\w*|tippfehler|faute de frappe",
     ),
 )
-
-
-@lru_cache(maxsize=1024)
-def whole_words(pattern: str) -> re.Pattern[str]:
-    """`pattern` from the beginning of a word to the end of one, for `said`: its words follow a blank."""
-    return re.compile(rf" (?:{pattern})(?!\w)")
-
-
-def said(pattern: re.Pattern[str], words: str) -> str:
-    """The first words that match a `whole_words` pattern; empty when none do."""
-    # A blank is found far faster than a word boundary, and every word has one before it.
-    found = pattern.search(" " + words)
-    return found[0].strip() if found else ""
 
 
 SEVERE = tuple((points, why, whole_words(pattern)) for points, why, pattern in _SEVERE)

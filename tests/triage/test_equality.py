@@ -11,7 +11,7 @@ import pytest
 
 from gateway.triage.features import SIGNALS
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.model import LEAST_SHARE, Model, Scores
+from gateway.triage.model import LEAST_SHARE, Model, Scores, leaning
 from gateway.triage.text import read
 from gateway.triage.training.export import export
 from gateway.triage.training.pipeline import Features, IssueFeatures, Linear, Sample
@@ -98,7 +98,6 @@ def test_serving_answers_as_the_trained_pipeline(trained: Trained, model: Model,
     domains = dict(zip(trained.heads["domain"].classes_, heads["domain"].T, strict=True))
     experts = {name: np.where(domains[name] > LEAST_SHARE, domains[name], 0) for name in EXPERTS}
     mood = sum(share[:, None] * heads[f"sentiment_{name}"] for name, share in experts.items())
-    mood += (1 - sum(experts.values()))[:, None] * heads["sentiment"]
     issue = chances(trained.issue, trained.issue_features.transform(samples), 1.0)
     share = domains["issue"] * [
         model.reads_as_issue(t, d) for t, d in zip(read_texts, domains["issue"], strict=True)
@@ -107,6 +106,16 @@ def test_serving_answers_as_the_trained_pipeline(trained: Trained, model: Model,
     category = (1 - share)[:, None] * heads["category"]
     for column, name in enumerate(trained.issue.classes_):
         category[:, list(trained.heads["category"].classes_).index(name)] += share * issue[:, column]
+    chances_by_name = [
+        dict(zip(map(str, trained.heads["category"].classes_), row, strict=True)) for row in category.tolist()
+    ]
+    moods = [str(name) for name in trained.heads["sentiment"].classes_]
+    general = [
+        list(leaning(dict(zip(moods, row, strict=True)), by_name).values())
+        for row, by_name in zip(heads["sentiment"].tolist(), chances_by_name, strict=True)
+    ]
+    left = (1 - sum(experts.values()))[:, None]
+    mood += left * np.where(left > 0.5, np.array(general), heads["sentiment"])
 
     assert _equal(category, trained.heads["category"].classes_, [s.category for s in served])
     assert _equal(mood, trained.heads["sentiment"].classes_, [s.sentiment for s in served])
@@ -138,3 +147,13 @@ def test_the_same_sentences_give_the_same_model(trained: Trained, tmp_path: Path
     one, other = export(trained, tmp_path / "a", {}), export(trained, tmp_path / "b", {})
     assert one["version"] == other["version"]
     assert (tmp_path / "a/model.npz").read_bytes() == (tmp_path / "b/model.npz").read_bytes()
+
+
+def test_many_texts_at_once_get_the_answers_of_one(model: Model, texts: list[str]) -> None:
+    """The sums are taken in another order, so the probabilities may differ in the last digits."""
+    some = [read(text) for text in ["", "???", *texts[:500], "x" * 5000, "the app crashes. " * 300]]
+    for one, together in zip(map(model.score, some), model.score_all(some), strict=True):
+        assert one.language == together.language
+        assert one.severe == pytest.approx(together.severe, abs=1e-4)
+        for head in ("category", "sentiment", "domain"):
+            assert getattr(one, head) == pytest.approx(getattr(together, head), abs=1e-4)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.contract import CATEGORIES, Record
 from gateway import triage
+from gateway.triage.text import HEAD_CHARS, TAIL_CHARS, read
 
+# Sums of floats differ in their last digits with their order.
+LOOSE = ("category_scores", "category_confidence", "sentiment_score", "impact_reasons")
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
@@ -128,10 +132,66 @@ def test_two_words_can_be_enough(text: str, category: str, sentiment: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 1_000_000, "the app crashes " * 60_000, "  at com.a.B(B.java:1)\n" * 5_000]
+    "text",
+    [
+        "x" * 1_000_000,
+        "the app crashes " * 60_000,
+        "  at com.a.B(B.java:1)\n" * 5_000,
+        "```\n" * 200_000,
+        "😡" * 300_000,
+        "/a" * 500_000,
+        "[![](" * 200_000,
+        "\n" * 1_000_000,
+        "a'" * 500_000,
+        "Ünïcödé " * 120_000,
+    ],
 )
-def test_huge_texts_are_labelled(text: str) -> None:
+def test_huge_texts_are_labelled_from_head_and_tail(text: str) -> None:
+    """However long a text is, no more is read of it than of its first and last few thousand characters."""
+    head, tail = text[:HEAD_CHARS], text[-TAIL_CHARS:]
     assert triage.label(Record(text=text)).category in CATEGORIES
+    assert read(text).tokens == read(f"{head}\n{tail}").tokens
+
+
+def test_a_stack_trace_alone_is_a_bug() -> None:
+    trace = (
+        "Traceback (most recent call last):\n"
+        '  File "/srv/app/views.py", line 12, in save\n'
+        "    store(order)\n"
+        "ValueError: amount must be positive\n"
+    )
+    labels = triage.label(Record(text=trace))
+    assert labels.category == "bug"
+    assert labels.impact_reasons[0].points == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "sentiment"),
+    [
+        ("Hoi, since the update werkt de login helemaal niet meer, please fix", "bug", "negative"),
+        ("Super app, danke euch! Works perfectly", "praise", "positive"),
+        ("Bonjour, how do I change mon mot de passe?", "question", "neutral"),
+    ],
+)
+def test_mixed_languages_are_understood(text: str, category: str, sentiment: str) -> None:
+    labels = triage.label(Record(text=text))
+    assert (labels.category, labels.sentiment) == (category, sentiment)
+
+
+def test_many_records_get_the_labels_of_each() -> None:
+    """Declared categories, ratings, empty texts, other scripts and long reports among them."""
+    records = [Record(text=row["text"], subject={"page": "/checkout"}) for row in sentences()] + [
+        Record(text=""),
+        Record(text="登录按钮不起作用"),
+        Record(text="The app crashes", category="praise", severity=4),
+        Record(type="rating", text="", subject={"value": 1, "property": "stars"}),
+        Record(title="Export fails", text="## Steps\n1. open\n2. export\n" * 40),
+    ]
+    for one, together in zip(map(triage.label, records), triage.label_all(records), strict=True):
+        assert replace(one, **dict.fromkeys(LOOSE)) == replace(together, **dict.fromkeys(LOOSE))
+        assert one.category_scores == pytest.approx(together.category_scores, abs=1e-3)
+        assert one.sentiment_score == pytest.approx(together.sentiment_score, abs=1e-3)
+    assert triage.label_all([]) == []
 
 
 def test_the_title_is_read_with_the_text_once() -> None:

@@ -1,6 +1,6 @@
 """The shipped model on sentences that were written to measure it, before its errors were looked at.
 
-They are never trained on: whoever adds one must not write it into the seeds, nor change the seeds for one of them.
+They are never trained on: whoever adds one must not write it into the seeds, nor write seeds for one of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gateway.triage.training.metrics import macro_f1
 from gateway.triage.training.rows import fingerprint, seed_rows
 
 STICK = Path(__file__).parent / "fixtures" / "measuring_stick.csv"
-LEAST = {"en": (0.72, 0.62), "nl": (0.72, 0.70), "de": (0.72, 0.70), "fr": (0.70, 0.60), "es": (0.70, 0.65)}
+LEAST = {"en": (0.72, 0.70), "nl": (0.75, 0.76), "de": (0.82, 0.76), "fr": (0.78, 0.69), "es": (0.75, 0.75)}
 
 
 def sentences(language: str) -> list[dict[str, str]]:
@@ -45,4 +45,6 @@ def test_there_are_enough_sentences_of_every_category(language: str) -> None:
 
 def test_no_sentence_is_trained_on() -> None:
     learnt = {fingerprint(row.text) for row, _ in seed_rows(700)}
-    assert not [row["text"] for name in LEAST for row in sentences(name) if fingerprint(row["text"]) in learnt]
+    assert not [
+        row["text"] for name in LEAST for row in sentences(name) if fingerprint(row["text"]) in learnt
+    ]

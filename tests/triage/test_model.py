@@ -13,9 +13,11 @@ import pytest
 
 from adapters.contract import Record
 from gateway import triage
-from gateway.triage.arrays import quantise, restore
+from gateway.triage import sparse
+from gateway.triage.arrays import Index, quantise, restore
 from gateway.triage.features import key, word_keys, word_names
 from gateway.triage.model import SHIPPED, Model, ModelError
+from gateway.triage.sparse import Places
 from gateway.triage.text import read
 
 
@@ -80,10 +82,31 @@ def test_packed_numbers_keep_their_order_and_size() -> None:
 @pytest.mark.parametrize(
     "text", ["", "the app doesn't work. not good!", "de knop werkt niet, niet mooi :(", "não 登录 ßß"]
 )
-def test_keys_are_those_of_the_names(text: str) -> None:
-    """Checksums continued from the word before are the checksums of the whole names."""
+def test_places_are_those_of_the_names(text: str) -> None:
+    """What is looked up once and remembered is what a search for every name finds, first and second time."""
     tokens = read(text).tokens
+    with np.load(SHIPPED / "model.npz") as file:
+        index = Index(file["keys"][: len(file["idf"])])
+    places = Places(index)
+    expected = set(index.rows({key(name) for name in word_names(tokens)}).tolist())
     assert word_keys(tokens) == {key(name) for name in word_names(tokens)}
+    assert places.of(tokens) == expected
+    assert places.of(tokens) == expected
+
+
+def test_a_full_cache_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More new words than there is room for: one text alone, many together, the same answers."""
+    whole = Model.load()
+    monkeypatch.setattr(sparse, "CACHED_WORDS", 80)
+    monkeypatch.setattr(sparse, "CACHED_NAMES", 50)
+    small = Model.load()
+    texts = [read(f"woord{chr(97 + n % 26) * 2}{chr(97 + n // 26)} crasht weer, fout") for n in range(300)]
+    for text in texts:
+        assert small.score(text).category == pytest.approx(whole.score(text).category, abs=1e-4)
+    for start in range(0, 300, 20):
+        some = texts[start : start + 20]
+        for one, other in zip(small.score_all(some), whole.score_all(some), strict=True):
+            assert one.category == pytest.approx(other.category, abs=1e-4)
 
 
 def test_threads_get_the_answers_one_thread_gets() -> None:

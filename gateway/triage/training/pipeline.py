@@ -148,7 +148,7 @@ class Signals(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, samples: Sequence[Sample]) -> Any:
-        rows = [features.signals(s.text, self.lexicon.valence_in(s.language)) for s in samples]
+        rows = [features.signals(s.text, self.lexicon.telling_in(s.language)) for s in samples]
         return sp.csr_matrix(
             np.array(rows, np.float32).reshape(len(rows), len(features.SIGNALS)) * SIGNAL_SCALE
         )

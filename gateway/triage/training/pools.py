@@ -14,6 +14,8 @@ from gateway.triage.training.translation import LANGUAGES as TRANSLATED
 from gateway.triage.training.translation import Translator
 
 SEEDS_PER_GROUP = 700
+# Own sentences count more where sentiment is learnt: most labelled moods are those of tweets and of code.
+MOOD_WEIGHT, ENGLISH_MOOD_WEIGHT = 1.5, 2.3
 COPY_WEIGHT = 0.3  # of translated reviews: more would pull the English ones off their mark
 SEVERE = {"blocker": "severe", "critical": "severe", "major": "severe", "minor": "minor", "trivial": "minor"}
 # Where talk comes from that has its own idea of what is neutral: technical talk, and tweets.
@@ -67,7 +69,7 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
     issues = sources.issue_rows(data)
     pool = {
         "category": category,
-        "sentiment": sentiment + copies + [replace(row, label=mood) for row, mood in seeds],
+        "sentiment": sentiment + copies + [_mood_row(row, mood) for row, mood in seeds],
         "language": _even(language, 9000),
         "severity": severity + translated(severity, translators, 0.15),
         "domain": _domains(sentiment, category + copies, issues),
@@ -85,6 +87,11 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
         },
     }
     return Pools(pool, held, issues)
+
+
+def _mood_row(row: Row, mood: str) -> Row:
+    more = ENGLISH_MOOD_WEIGHT if row.language == "en" else MOOD_WEIGHT
+    return replace(row, label=mood, weight=row.weight * more)
 
 
 def _without(sets: dict[str, list[Row]], out: set[str]) -> dict[str, list[Row]]:

@@ -20,10 +20,10 @@ from gateway.triage.training.seeds import scenes, sentences
 csv.field_size_limit(sys.maxsize)
 _SPACES = re.compile(r"\W+")
 HOLD_OUT = 10
-# What the project's own patterns and scenes count, and what they count in English, which has labelled texts of
-# real people; the other languages have little else.
-PATTERN_WEIGHT, ENGLISH_PATTERN_WEIGHT = 1.0, 0.7
-SCENE_WEIGHT, ENGLISH_SCENE_WEIGHT = 4.0, 2.0
+# What the project's own patterns and scenes count, and what they count in English, which has labelled texts
+# of real people; the other languages have little else.
+PATTERN_WEIGHT, ENGLISH_PATTERN_WEIGHT = 1.0, 0.4
+SCENE_WEIGHT, ENGLISH_SCENE_WEIGHT = 4.0, 1.3
 WORDINGS = 6  # of each scene
 _POLITE = re.compile(r"\W*(?:can|could|would|will) (?:you|we|it|this)|any chance|why not|how about", re.I)
 

@@ -1,0 +1,64 @@
+"""Patterns are searched for only where they can begin, and are found wherever a plain search finds them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.triage.areas import DEFAULT_AREAS
+from gateway.triage.phrases import Phrases, Words, beginnings, whole_words
+from gateway.triage.text import read
+from gateway.triage.training.seeds import scenes, sentences
+from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
+
+AREAS = [whole_words(area.words) for area in DEFAULT_AREAS if area.words]
+ALL = [phrases for _, _, phrases in SEVERE] + [STRONG, EVERYONE, MANY, *AREAS]
+
+
+def words_of(text: str) -> Words:
+    found = read(text)
+    return Words.of(found.words, set(found.tokens))
+
+
+def test_no_match_is_missed() -> None:
+    """In ten thousand sentences every match of every pattern begins with a word that can begin it."""
+    texts = [text for *_, text in (*scenes(4), *sentences(150))]
+    found = 0
+    for words in map(words_of, texts):
+        for phrases in ALL:
+            plain = phrases.said(str(words))
+            found += bool(plain)
+            assert phrases.said(words) == plain
+    assert found > 1000
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"a(?:b|c)*d?e",
+        r"(?:is|are) (?:very )?down",
+        r"can(?:not|'t| not|t)",
+        r"[xy]z|log ?in\w*",
+        r"(?:no|all)(?: \w+){0,2} one|a{2}b+",
+        r"(ab|cd) e",
+        r"(?i:ab)c",
+        r"\bx|a.c|^d|e$",
+        r"",
+        r"|a",
+    ],
+)
+@given(st.lists(st.text("abcdelnoxyzis'tvrywgu", min_size=1, max_size=6), max_size=6))
+def test_any_pattern_of_a_project_is_safe(pattern: str, words: list[str]) -> None:
+    phrases = Phrases(pattern)
+    text = " ".join(words)
+    found = re.search(rf" (?:{pattern})(?!\w)", " " + text)
+    assert phrases.said(Words.of(text, words)) == (found[0].strip() if found else "")
+
+
+def test_beginnings_are_words_or_their_first_letters() -> None:
+    assert beginnings("crash\\w*") == {"crash", "crash "}
+    assert beginnings("(?:is|are) down|hung") == {"is ", "are ", "hung "}
+    assert beginnings("(?P<odd>x)") == {""}
