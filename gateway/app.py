@@ -70,8 +70,9 @@ class _Routes:
                 self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
+                admit = partial(auth.identify, adapter, many.scope)  # nobody else's 32 MB are read
                 limit = config.max_batch_body
-                self._route(adapter, many.method, many.path, act, counted=True, limit=limit)
+                self._route(adapter, many.method, many.path, act, counted=True, limit=limit, admit=admit)
             for lookup in adapter.lookups:
                 self._route(adapter, lookup.method, lookup.path, partial(directory.look_up, adapter, lookup))
         native = self.adapters["native"]
@@ -94,11 +95,12 @@ class _Routes:
         mounted: bool = True,
         counted: bool = False,
         limit: int = 0,
+        admit: Callable[[Inbound], object] | None = None,
     ) -> None:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
         What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
-        body, when it is not that of every route.
+        body, when it is not that of every route, and `admit` is asked before it is read.
         """
 
         def view(**params: str) -> Response:
@@ -106,7 +108,7 @@ class _Routes:
             asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # what the proxy stands for
             inbound, problem = None, None
             try:
-                inbound = inbound_of(asked, adapter, params, limit or self.limit, self.proxies)
+                inbound = inbound_of(asked, adapter, params, limit or self.limit, self.proxies, admit)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
                 problem = _problem(error, request_id(asked))

@@ -5,7 +5,7 @@ The only module besides gateway.app that knows the web framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -64,31 +64,40 @@ def inbound_of(
     params: dict[str, str],
     limit: int,
     proxies: tuple[Network, ...] = (),
+    admit: Callable[[Inbound], object] | None = None,
 ) -> Inbound:
     """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
 
-    Raises Refused (400, 413, 415).
+    `admit` looks at it before its body is read, and refuses what is not worth reading. Raises
+    Refused (400, 413, 415).
     """
     environ = request.environ
     headers = headers_of(environ)
     query = _query(request) if environ.get("QUERY_STRING") else {}
+    body = b""
+
+    def inbound() -> Inbound:
+        return Inbound(
+            method=request.method,
+            path=unprefixed(request.path, adapter.name),
+            headers=headers,
+            body=body,
+            query=query,
+            params=params,
+            request_id=request_id(request),
+            received_at=now_ms(),
+            client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
+        )
+
+    if admit is not None:
+        admit(inbound())
     try:
         body = read_body(
             request.stream, request.content_length, environ.get("HTTP_CONTENT_ENCODING", ""), limit
         )
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
-    return Inbound(
-        method=request.method,
-        path=unprefixed(request.path, adapter.name),
-        headers=headers,
-        body=body,
-        query=query,
-        params=params,
-        request_id=request_id(request),
-        received_at=now_ms(),
-        client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
-    )
+    return inbound()
 
 
 def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:

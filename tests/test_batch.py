@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import threading
 import zlib
@@ -313,6 +314,20 @@ def test_scope_and_projects(call: Call, tenant: Tenant, new_key: Callable[..., s
     assert call("POST", BATCH, json=sent, headers=reader).status_code == 403
     assert [item["status"] for item in told["data"]] == [403, 201]
     assert Feedback.get().project_id == second
+
+
+def test_strangers_bodies_are_not_read(app: Flask, tenant: Tenant) -> None:
+    """Who shows no key that may send is refused before the body is read."""
+
+    class Unread(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise AssertionError("the body was read")
+
+    for headers, status in (({}, 401), ({"Authorization": "Bearer sk_live_x"}, 401)):
+        response = app.test_client().post(
+            BATCH, input_stream=Unread(), headers={**headers, "Content-Length": "30000000"}
+        )
+        assert response.status_code == status
 
 
 def test_keys_of_batches_are_forgotten(call: Call) -> None:
