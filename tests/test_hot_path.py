@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import socket
 from typing import Any
 
 import pytest
@@ -36,6 +37,27 @@ def test_steps_in_order(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("POST", POST[0], json=POST[1]).status_code == 201
 
     assert order == ["identify", "spend", "label", "save"]
+
+
+def test_the_line_stays_at_home(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A POST looks up no name and opens no connection: there is nothing out there that can fail it."""
+
+    def outside(*args: Any, **options: Any) -> None:
+        raise AssertionError(f"called out to {args}")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, outside)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, outside)
+    posts = [
+        POST,
+        ("/gateway/v1/feedback", {"text": "see https://example.test/page", "author": {"email": "a@b.test"}}),
+        ("/api/v1/feedback", {"kind": "bug", "summary": "Preview is black", "detail": "Since Monday."}),
+        ("/v2/feedback", {"property": "rating", "value": ["bad"], "trace_id": "t-1"}),
+    ]
+    statuses = [call("POST", path, json=body).status_code for path, body in posts]
+
+    assert all(status in (200, 201) for status in statuses)
 
 
 def test_the_line_fits_a_screen() -> None:
