@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused
+from adapters.contract import Adapter, Inbound, Problem, Record, Refused
 from gateway import outcomes, store, triage
 from gateway.caller import Caller
 from gateway.ids import new_ulid
@@ -51,7 +51,7 @@ def store_part(
     """
     done: list[Done | None] = [item if isinstance(item, Problem) else None for item, _ in items]
     kept = [(n, record, raw) for n, (record, raw) in enumerate(items) if isinstance(record, Record)]
-    labels = label_all([record for _, record, _ in kept])
+    labels = triage.label_all([record for _, record, _ in kept])
     writes: list[intake.Write] = []
     places: list[int] = []
     for (number, record, raw), label in zip(kept, labels, strict=True):
@@ -85,8 +85,3 @@ def store_part(
     )
     with _turns:
         return told(intake.save(request))
-
-
-def label_all(records: Sequence[Record]) -> list[Labels]:
-    """The labels of many records."""
-    return [triage.label(record) for record in records]
