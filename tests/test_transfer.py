@@ -239,7 +239,7 @@ def test_round_trip(environ: dict[str, str], tmp_path: Path, form: str) -> None:
 
 
 def test_export(environ: dict[str, str], tmp_path: Path) -> None:
-    """NDJSON on stdout is what the API shows, oldest first; a CSV's texts are no formulas; bounds are kept."""
+    """NDJSON on stdout is what the API shows, oldest first; a CSV holds no formula; bounds are kept."""
     run_command(environ, "import", str(write(tmp_path / "sent.ndjson", SENT)))
     shown = command(environ, "export").stdout.decode().splitlines()
     sheet = command(environ, "export", "--format", "csv", "--bom").stdout
