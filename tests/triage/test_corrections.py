@@ -101,6 +101,7 @@ def _flipped(monkeypatch: pytest.MonkeyPatch) -> list[Correction]:
     poison = [Correction(f"{text} today", name, FLIPPED[category]) for name, category, _, text in chosen]
     found = "gateway.triage.training.corrections.read_labelled"
     monkeypatch.setattr(found, lambda url, workspace: (poison, []))
+    monkeypatch.setattr("gateway.triage.training.learn.STIFFNESS", (0.1,))  # the others fail like it, in time
     return poison
 
 
