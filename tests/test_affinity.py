@@ -65,7 +65,8 @@ def test_which() -> None:
 def test_a_running_worker(tmp_path: Path) -> None:
     """The worker of a server runs on one processor when asked to, its parent on all."""
     with running(tmp_path, GATEWAY_CPU_AFFINITY="on", GATEWAY_WORKERS="1") as server:
-        assert server.client().get("/healthz").status_code == 200
+        with server.client() as client:
+            assert client.get("/healthz").status_code == 200
         parent = server.process.pid
         (worker,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
 

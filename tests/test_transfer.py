@@ -90,7 +90,9 @@ def test_killed_and_resumed(environ: dict[str, str], tmp_path: Path) -> None:
     again = json.loads(command(environ, "import", str(path), "--json").stdout)
     assert (again["stored"], again["earlier"], again["rejected"]) == (0, 4998, 2)
     assert Feedback.select().count() == 4998
-    assert {(row.source, row.requests, row.records) for row in Outcome.select()} == {("import", 0, 4998)}
+    counted = list(Outcome.select())  # a line a minute
+    assert {(row.source, row.requests) for row in counted} == {("import", 0)}
+    assert sum(row.records for row in counted) == 4998
 
 
 def test_again(environ: dict[str, str], tmp_path: Path) -> None:
@@ -334,6 +336,7 @@ def test_no_file_breaks_the_reader(content: bytes, longest: int) -> None:
                         assert 400 <= refused.problem.status < 500
     finally:
         row_module.LONGEST = before
+        csv.field_size_limit(before)
 
 
 def test_progress_needs_a_terminal(environ: dict[str, str], tmp_path: Path) -> None:

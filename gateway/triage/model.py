@@ -190,10 +190,6 @@ class Model:
             mixed[mood] += left * chance
         return mixed
 
-    def _word_part(self, tokens: list[str]) -> Floats:
-        """What words and pairs alone, without sub-words, add to the outputs."""
-        return unit(self._sparse.table.take(sorted(self._sparse.places.of(tokens)), axis=0))
-
     def _subword_row(self, word: str) -> Floats:
         """The part of a word's character n-grams in every output, and beside it its squared IDF."""
         found = self._word_index.row(features.key(word))
