@@ -71,7 +71,9 @@ class Target:
 def _attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One application for all attacks on this module's doors."""
     path = tmp_path_factory.mktemp("hostile") / "gateway.db"
-    app: Flask = create_app(Config(database_url=f"sqlite:///{path}", rate_limit=PLENTY, log_level="error"))
+    app: Flask = create_app(
+        Config(database_url=f"sqlite:///{path}", rate_limit=PLENTY, failure_limit=PLENTY, log_level="error")
+    )
     tenant, made = make_tenant(), {}
     for name, adapter in adapters.load().items():
         if adapter.signed is not None:
