@@ -121,7 +121,8 @@ def forget_expired(now: int, at_most: int = 500) -> int:
     gone = rows(Dedupe.select().where(Dedupe.expires_at <= now).limit(at_most))
     for row in gone:
         used = _is(row["workspace_id"], row["scope"], row["key"])
-        Dedupe.delete().where(used).execute()
+        # Asked again: another host may have taken it anew since.
+        Dedupe.delete().where(used & (Dedupe.expires_at <= now)).execute()
     return len(gone)
 
 

