@@ -259,6 +259,6 @@ def _each_server(kind: str, request: pytest.FixtureRequest) -> Server:
 @pytest.fixture(name="postgres_server", scope="session")
 def _postgres_server(cluster: postgres.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running gateway on PostgreSQL, shared by the tests of this process."""
-    with cluster.database() as url:
-        with running(tmp_path_factory.mktemp("server"), **postgres.settings(url)) as server:
-            yield server
+    directory = tmp_path_factory.mktemp("server")
+    with cluster.database() as url, running(directory, **postgres.settings(url)) as server:
+        yield server
