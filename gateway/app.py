@@ -33,6 +33,7 @@ from gateway.ingest import ingest
 from gateway.rates import Unavailable
 from models.base import connect
 
+BESIDES = 2  # connections for the thread that writes, and one that is still there when it starts anew
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 
 
@@ -40,7 +41,7 @@ def create_app(config: Config | None = None) -> Flask:
     """The application, ready for its first request: database bound, model loaded, nothing opened yet."""
     config = config or Config.from_env()
     log.configure(config.log_level)
-    connect(config.database_url)
+    connect(config.database_url, config.threads + BESIDES)
     vault.connect(config.secret_key, config.secret_path)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)

@@ -12,7 +12,7 @@ from typing import get_type_hints
 
 from gateway.client import networks
 from gateway.rates import Rate
-from models.base import UnsupportedURL, sqlite_path
+from models.base import UnsupportedURL, is_embedded, sqlite_path
 
 _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})?(/\S*)?|unix://\S+"
 
@@ -26,6 +26,7 @@ class Config:
     """Every setting. The environment variable of `database_url` is GATEWAY_DATABASE_URL, and so on."""
 
     database_url: str = "sqlite:///var/gateway.db"
+    data_dir: str = ""
     bind: str = "127.0.0.1:8000"
     workers: int = 2
     threads: int = 16
@@ -45,9 +46,12 @@ class Config:
 
     def __post_init__(self) -> None:
         try:
-            sqlite_path(self.database_url)
+            embedded = is_embedded(self.database_url)
         except UnsupportedURL as error:
             raise BadSetting(f"GATEWAY_DATABASE_URL: {error}") from None
+        if not embedded and not self.secret_key:
+            # A key of its own on each host could not read what another one encrypted.
+            raise BadSetting("GATEWAY_SECRET_KEY: is required with a PostgreSQL database")
         if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", self.bind):
             raise BadSetting("GATEWAY_BIND: must be HOST:PORT")
         for name in ("workers", "threads", "max_body", "max_batch_body"):
@@ -83,10 +87,22 @@ class Config:
             raise BadSetting("GATEWAY_REDIS_URL: needs pip install 'feedback-gateway[redis]'")
 
     @property
+    def embedded(self) -> bool:
+        """Whether the database is a file of ours."""
+        return is_embedded(self.database_url)
+
+    @property
+    def data_path(self) -> Path:
+        """Where this host's own files are: beside the embedded database, unless GATEWAY_DATA_DIR says."""
+        if self.data_dir:
+            return Path(self.data_dir)
+        return sqlite_path(self.database_url).parent if self.embedded else Path("var")
+
+    @property
     def limits_path(self) -> Path:
-        """Where rate limits are counted on the embedded database: a file of its own beside it."""
-        path = sqlite_path(self.database_url)
-        return path.with_name(path.stem + ".limits")
+        """Where rate limits are counted on this host: a file of its own."""
+        stem = sqlite_path(self.database_url).stem if self.embedded else "gateway"
+        return self.data_path / f"{stem}.limits"
 
     @property
     def failures_path(self) -> Path:
@@ -101,7 +117,7 @@ class Config:
     @property
     def secret_path(self) -> Path:
         """Where the key that encrypts secrets is kept when GATEWAY_SECRET_KEY does not say it."""
-        return sqlite_path(self.database_url).with_name("secret.key")
+        return self.data_path / "secret.key"
 
     @property
     def url(self) -> str:

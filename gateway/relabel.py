@@ -42,7 +42,8 @@ def change_feedback(caller: Caller, inbound: Inbound) -> Reply:
     if "impact" in sent:
         sent["impact"] = int(sent["impact"])
     with writing():
-        row = feedback.find(caller.workspace_id, caller.project_id, inbound.params["feedback_id"])
+        wanted = inbound.params["feedback_id"]
+        row = feedback.find(caller.workspace_id, caller.project_id, wanted, to_change=True)
         if row is None:
             raise Refused(Problem(404, "not_found", "No such feedback."))
         changed = {name: value for name, value in sent.items() if row[name] != value}

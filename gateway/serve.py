@@ -15,9 +15,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from gateway.affinity import bind, choose, processors
-from gateway.config import Config
+from gateway.config import BadSetting, Config
 from models.base import close, connect
-from models.migrations import migrate
+from models.migrations import migrate, pending
 
 DRAIN_SECONDS = 30  # how long SIGTERM waits for requests that are being answered
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
@@ -34,7 +34,10 @@ def serve(overrides: Mapping[str, str]) -> None:
     config = Config.from_env({**os.environ, **overrides})
     os.environ.update(overrides)  # workers read their settings from the environment
     connect(config.database_url)
-    migrate()
+    if config.embedded:
+        migrate()
+    elif pending():
+        raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
     close()  # a connection must not cross the fork
     with _metrics_directory():
         Server(config).run()

@@ -8,7 +8,7 @@ from gateway.directory import create_project
 from gateway.ids import new_id, now_ms
 from gateway.keys import SCOPES, create_key
 from models.access import Project, Workspace
-from models.base import writing
+from models.base import serialise, writing
 from models.migrations import migrate
 
 __all__ = ["create_project", "initialise"]
@@ -22,6 +22,7 @@ def initialise(workspace: str | None, project: str | None) -> dict[str, Any]:
     """
     migrate()
     with writing():
+        serialise([("workspaces",)])
         row = _named(workspace)
         now = now_ms()
         if row is not None:

@@ -1,25 +1,26 @@
-"""The database: one proxy that every table is bound to, and the one lock writers queue on."""
+"""The database: one proxy that every table is bound to, whichever kind it is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
+from importlib.util import find_spec
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import orjson
-from peewee import Database, DatabaseProxy, Model, SqliteDatabase, TextField
+from peewee import Database, DatabaseProxy, Model, TextField
 
-from models.lock import WriteLock
+from models.sqlite import Sqlite
 
 database = DatabaseProxy()
-_write_lock: WriteLock | None = None
 
-BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
+POSTGRES = ("postgresql://", "postgres://")
+CONNECTIONS = 64  # to a server from a process that does not say how many threads it has
 AT_ONCE = 32  # rows in one INSERT; SQLite takes 32,766 values in a statement
 
 
@@ -114,45 +115,66 @@ def sqlite_path(url: str) -> Path:
     prefix = "sqlite:///"
     if not url.startswith(prefix) or url == prefix or ":memory:" in url:
         scheme = url.partition("://")[0]
-        raise UnsupportedURL(f"database URLs look like sqlite:///var/gateway.db, not {scheme}://...")
+        raise UnsupportedURL(
+            f"database URLs look like sqlite:///var/gateway.db or postgresql://host/name, not {scheme}://..."
+        )
     return Path(url.removeprefix(prefix))
 
 
-def connect(url: str) -> Database:
-    """Binds every table to the database at `url`, creating the file's folder.
+def is_embedded(url: str) -> bool:
+    """Whether the URL names a file of ours, and not a server. Raises UnsupportedURL when it names neither."""
+    if not url.startswith(POSTGRES):
+        sqlite_path(url)
+        return True
+    if find_spec("psycopg") is None:
+        raise UnsupportedURL("needs pip install 'feedback-gateway[postgres]'")
+    from models import postgres  # its driver comes with an extra
 
-    Connections open per thread on first use. Raises UnsupportedURL.
+    try:
+        postgres.check(url)
+    except ValueError as error:
+        raise UnsupportedURL(str(error)) from None
+    return False
+
+
+def connect(url: str, connections: int = CONNECTIONS) -> Database:
+    """Binds every table to the database at `url`, creating a file's folder.
+
+    Connections open per thread on first use, to a server at most `connections` at a time. Raises
+    UnsupportedURL.
     """
-    global _write_lock
-    path = sqlite_path(url)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    opened = SqliteDatabase(
-        str(path),
-        timeout=BUSY_SECONDS,
-        # FULL: a commit is on the disk before the sender hears of it (WAL's default would not be).
-        pragmas={
-            "journal_mode": "wal",
-            "synchronous": "full",
-            "foreign_keys": 1,
-            "cache_size": -8000,  # kilobytes
-            # Pages in the log before they are copied back, 32 MB: the same few pages change all the time.
-            "wal_autocheckpoint": 8000,
-        },
-    )
+    if is_embedded(url):
+        opened: Database = Sqlite(sqlite_path(url))
+    else:
+        from models.postgres import Postgres  # its driver comes with an extra
+
+        opened = Postgres(url, connections)
     database.initialize(opened)
-    _write_lock = WriteLock(path.with_name(path.name + ".lock"))
     return opened
 
 
 def close() -> None:
-    """Closes this thread's connection, as before a fork."""
-    if database.obj is not None and not database.is_closed():
-        database.close()
+    """Closes this process's connections, as before a fork; on the embedded database this thread's."""
+    if database.obj is not None:
+        database.obj.shut()
 
 
-@contextmanager
-def writing() -> Iterator[None]:
+def writing() -> AbstractContextManager[None]:
     """One write transaction: committed and on the disk when the block ends, rolled back when it raises."""
-    assert _write_lock is not None, "connect() comes first"
-    with _write_lock, database.atomic("IMMEDIATE"):
-        yield
+    assert database.obj is not None, "connect() comes first"
+    transaction: AbstractContextManager[None] = database.obj.writing()
+    return transaction
+
+
+def serialise(names: Iterable[Any]) -> None:
+    """Waits, within the open transaction, until no other one has named one of these; others wait for it.
+
+    For what is decided by looking first: a unique key needs no such thing. Nothing happens on the
+    embedded database, which has one writer at a time.
+    """
+    database.obj.serialise(names)
+
+
+def locked(query: Any) -> Any:
+    """A query for rows that the open transaction is going to change by what is in them."""
+    return database.obj.locked(query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from peewee import BigIntegerField, CompositeKey, TextField
@@ -56,6 +57,7 @@ _TAKE = (
     "WHERE dedupe.expires_at <= ? RETURNING workspace_id, scope, key"
 )
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
+_name = itemgetter(0, 1, 2)
 
 
 def take(
@@ -73,8 +75,13 @@ def take(
 
 
 def take_all(keys: Sequence[Key], now: int) -> set[tuple[str, str, str]]:
-    """Takes keys, no two the same, within the open transaction; returns the names of the free ones."""
+    """Takes keys, no two the same, within the open transaction; returns the names of the free ones.
+
+    A key that another transaction has just taken is waited for; all take theirs in the same order,
+    so that no two wait for each other.
+    """
     free: set[tuple[str, str, str]] = set()
+    keys = sorted(keys, key=_name)
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
         sql = _TAKE.format(", ".join([_ROW] * len(some)))
@@ -114,7 +121,8 @@ def forget_expired(now: int, at_most: int = 500) -> int:
     gone = rows(Dedupe.select().where(Dedupe.expires_at <= now).limit(at_most))
     for row in gone:
         used = _is(row["workspace_id"], row["scope"], row["key"])
-        Dedupe.delete().where(used).execute()
+        # Asked again: another host may have taken it anew since.
+        Dedupe.delete().where(used & (Dedupe.expires_at <= now)).execute()
     return len(gone)
 
 

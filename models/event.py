@@ -38,6 +38,11 @@ def of(feedback_id: str, *, limit: int, after: str | None = None) -> list[dict[s
     return rows(found.order_by(Event.id).limit(limit))
 
 
+def exists(feedback_id: str, event_id: str) -> bool:
+    """Whether a record has this event."""
+    return bool(Event.select().where((Event.feedback == feedback_id) & (Event.id == event_id)).exists())
+
+
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event as the API shows it, its payload as text (bytes that are no UTF-8 appear as U+FFFD)."""
     payload = row["payload"]

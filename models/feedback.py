@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import BigIntegerField, DoubleField, IntegerField, TextField
 
-from models.base import JSONText, Table, first, rows
+from models.base import JSONText, Table, first, locked, rows
 
 
 class Feedback(Table):
@@ -108,9 +108,15 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def find(workspace_id: str, project_id: str | None, feedback_id: str) -> dict[str, Any] | None:
-    """One row of this workspace (and, when given, of this project), or None."""
-    return first(_mine(workspace_id, project_id).where(Feedback.id == feedback_id))
+def find(
+    workspace_id: str, project_id: str | None, feedback_id: str, *, to_change: bool = False
+) -> dict[str, Any] | None:
+    """One row of this workspace (and, when given, of this project), or None.
+
+    With `to_change` nobody else changes it before the open transaction ends.
+    """
+    found = _mine(workspace_id, project_id).where(Feedback.id == feedback_id)
+    return first(locked(found) if to_change else found)
 
 
 def newest(

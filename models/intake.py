@@ -15,13 +15,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from models import dedupe, outcome
-from models.base import AT_ONCE, database, insert_all, values, writing
+from models.base import AT_ONCE, database, insert_all, serialise, values
 from models.bulk import store_all
 from models.dedupe import Key
-from models.event import Event
+from models.event import Event, exists
 from models.feedback import Feedback
 from models.laws import Reach, Stored, Write, reported, store
 from models.outcome import Entry, ledger
@@ -29,6 +30,7 @@ from models.writer import Writer
 
 _FORGET_EVERY = 100  # transactions between two sweeps of expired keys
 _PROBE_EVERY = 1.0  # seconds
+_PATIENCE = 5.0  # seconds a transaction is tried again for that a server could not take
 _PROBE = object()
 _commits = itertools.count(1)
 _probed = -_PROBE_EVERY
@@ -183,14 +185,18 @@ def _commit(works: list[Any]) -> list[Any]:
     probing = _PROBE in works
     if not counted and not work and not probing:
         return [None] * len(works)
+
+    def transaction() -> list[Any]:
+        results = _apply(work)
+        outcome.add(*_counts(counted, work, results))
+        if probing:
+            outcome.beat()
+        if next(_commits) % _FORGET_EVERY == 0 and work:
+            dedupe.forget_expired(work[0].now)
+        return results
+
     try:
-        with writing():
-            results = _apply(work)
-            outcome.add(*_counts(counted, work, results))
-            if probing:
-                outcome.beat()
-            if next(_commits) % _FORGET_EVERY == 0 and work:
-                dedupe.forget_expired(work[0].now)
+        results = database.obj.transact(transaction, partial(_stored, work), 0 if probing else _PATIENCE)
     except BaseException:
         ledger.give_back(counted)
         raise
@@ -198,8 +204,20 @@ def _commit(works: list[Any]) -> list[Any]:
     return [next(found) if isinstance(request, Request) else None for request in works]
 
 
+def _stored(requests: list[Request], results: list[Any]) -> bool:
+    """Whether a transaction that had these results was committed; False also when it stored no record."""
+    for request, result in zip(requests, results, strict=True):
+        if isinstance(result, Exception):
+            continue
+        for write, stored in zip(request.writes, result, strict=True):
+            if stored.outcome in ("created", "updated", "retracted"):
+                return exists(stored.row["id"], write.event["id"])
+    return False
+
+
 def _apply(requests: list[Request]) -> list[Any]:
     """The results of requests within the open transaction: the simple ones together, then the others."""
+    serialise(name for request in requests for write in request.writes for name in write.shared)
     together = set(_together(requests))
     chosen = [requests[number] for number in sorted(together)]
     rows = [pair for request in chosen for pair in request.rows]

@@ -5,13 +5,12 @@ Everything here runs within the transaction of models.intake.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models import dedupe, incident
-from models.base import AT_ONCE, database, first, insert
+from models.base import AT_ONCE, database, first, insert, locked, rows
 from models.event import Event
 from models.feedback import Feedback
 from models.quarantine import Quarantine
@@ -59,7 +58,7 @@ _SAME = (
     "ORDER BY received_at DESC LIMIT ?"
 )
 _REPORTERS = (
-    "SELECT COUNT(DISTINCT who), MAX(who = ?) FROM "
+    "SELECT COUNT(DISTINCT who), MAX(CASE WHEN who = ? THEN 1 ELSE 0 END) FROM "
     f"(SELECT COALESCE(author_id, author_email, id) AS who {_SAME}) AS same"
 )
 # One look into the index for each: how often the same was said costs nothing here.
@@ -67,7 +66,6 @@ _KNOWN = (
     "WITH asked (words) AS (VALUES {}) SELECT words FROM asked WHERE EXISTS (SELECT 1 FROM feedback "
     "WHERE workspace_id = ? AND fingerprint = words AND received_at >= ?)"
 )
-_REPORTED = f"SELECT id, impact_origin, impact_reasons {_SAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,14 @@ class Write:
         """What those who say the same have in common, within their workspace."""
         fingerprint = self.row["fingerprint"]
         return (self.row["workspace_id"], fingerprint) if fingerprint else None
+
+    @property
+    def shared(self) -> Iterator[tuple[str, ...]]:
+        """What decides by being there before, and is no unique key: its words, the stories it may tell."""
+        if self.words:
+            yield ("words", *self.words)
+        for key in {self.row["incident_key"], self.joins} - {None}:
+            yield ("story", self.row["workspace_id"], str(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,7 @@ def _story(write: Write, now: int) -> dict[str, Any] | None:
     known = _row_of(dedupe.taken(workspace_id, "joins", key))
     if known is None and write.joins is not None:
         mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == write.joins)
-        known = first(Feedback.select().where(mine).order_by(Feedback.id))
+        known = first(locked(Feedback.select().where(mine).order_by(Feedback.id)))
         if known is None:
             dedupe.take(workspace_id, "joins", write.joins, now=now, feedback_id=row["id"])
     if known is not None:
@@ -272,10 +278,18 @@ def _joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]
         return row
     reports = before if known else before + 1
     if reports > before and reports in reach.steps:
-        for feedback_id, origin, reasons in database.execute_sql(_REPORTED, same).fetchall():
-            changed = _raised(origin, reach.raised(json.loads(reasons), reports))
-            Feedback.update({**changed, "updated_at": now}).where(Feedback.id == feedback_id).execute()
+        for earlier in _saying(*same):
+            changed = _raised(earlier["impact_origin"], reach.raised(earlier["impact_reasons"], reports))
+            Feedback.update({**changed, "updated_at": now}).where(Feedback.id == earlier["id"]).execute()
     return {**row, **_raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))}
+
+
+def _saying(workspace_id: str, fingerprint: str, since: int, limit: int) -> list[dict[str, Any]]:
+    """The newest records with these words, to be changed."""
+    said = (Feedback.workspace_id == workspace_id) & (Feedback.fingerprint == fingerprint)
+    found = Feedback.select(Feedback.id, Feedback.impact_origin, Feedback.impact_reasons)
+    found = found.where(said & (Feedback.received_at >= since))
+    return rows(locked(found.order_by(Feedback.received_at.desc()).limit(limit)))
 
 
 def _reached(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
@@ -317,4 +331,4 @@ def _row_of(used: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _row(feedback_id: str) -> dict[str, Any] | None:
-    return first(Feedback.select().where(Feedback.id == feedback_id))
+    return first(locked(Feedback.select().where(Feedback.id == feedback_id)))

@@ -28,6 +28,7 @@ from gateway.config import Config
 from gateway.keys import create_key
 from models import intake
 from models.base import close
+from tests import postgres
 
 settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
 settings.load_profile("gateway")
@@ -56,10 +57,43 @@ def make_tenant(name: str | None = None) -> Tenant:
     return Tenant(made["workspace_id"], made["project_id"], made["key"])
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what is marked `both` on each kind of database; with `both(long=True)` the second one is long."""
+    if "kind" in metafunc.fixturenames and (both := metafunc.definition.get_closest_marker("both")):
+        marks = [pytest.mark.long] if both.kwargs.get("long") else []
+        kinds = ["sqlite", pytest.param("postgres", marks=marks)]
+        metafunc.parametrize("kind", kinds, indirect=True)
+
+
+@pytest.fixture(name="kind")
+def _kind(request: pytest.FixtureRequest) -> str:
+    """Which kind of database a test is about."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture(name="cluster", scope="session")
+def _cluster() -> Iterator[postgres.Cluster]:
+    """One PostgreSQL server, shared by the tests of this process."""
+    with postgres.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(name="database_url")
+def _database_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of the test's own."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/gateway.db"
+        return
+    with request.getfixturevalue("cluster").database() as url:
+        yield url
+
+
 @pytest.fixture(name="config")
-def _config(tmp_path: Path) -> Config:
+def _config(database_url: str, tmp_path: Path) -> Config:
     return Config(
-        database_url=f"sqlite:///{tmp_path}/gateway.db",
+        database_url=database_url,
+        data_dir=str(tmp_path),
+        secret_key="" if database_url.startswith("sqlite") else postgres.SECRET,
         rate_limit=PLENTY,
         failure_limit=PLENTY,
         log_level="error",
@@ -155,6 +189,7 @@ def environ_of(directory: Path, **settings: str) -> dict[str, str]:
     return {
         **kept,
         "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
+        "GATEWAY_DATA_DIR": str(directory),
         "GATEWAY_RATE_LIMIT": PLENTY,
         "GATEWAY_FAILURE_LIMIT": PLENTY,
         "GATEWAY_BIND": "127.0.0.1:0",
@@ -211,4 +246,19 @@ def running(directory: Path, launch: Mapping[str, Any] | None = None, **settings
 def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One running gateway, shared by the tests of this process."""
     with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(name="each_server")
+def _each_server(kind: str, request: pytest.FixtureRequest) -> Server:
+    """A running gateway on each kind of database, where the test is marked `both`."""
+    found: Server = request.getfixturevalue("server" if kind == "sqlite" else "postgres_server")
+    return found
+
+
+@pytest.fixture(name="postgres_server", scope="session")
+def _postgres_server(cluster: postgres.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running gateway on PostgreSQL, shared by the tests of this process."""
+    directory = tmp_path_factory.mktemp("server")
+    with cluster.database() as url, running(directory, **postgres.settings(url)) as server:
         yield server

@@ -41,6 +41,7 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_DATABASE_URL", "mysql://u:secret@h/d"),
         ("GATEWAY_DATABASE_URL", "sqlite:///:memory:"),
         ("GATEWAY_DATABASE_URL", "gateway.db"),
+        ("GATEWAY_DATABASE_URL", "postgresql://u:secret@h/d?no_such=1"),
         ("GATEWAY_BIND", "8000"),
         ("GATEWAY_BIND", "localhost"),
         ("GATEWAY_WORKERS", "two"),
@@ -75,3 +76,21 @@ def test_bad_values_stop_the_start(name: str, value: str) -> None:
 def test_redis_urls(url: str) -> None:
     """Every spelling of where a Redis or Valkey listens."""
     assert Config.from_env({"GATEWAY_REDIS_URL": url}).redis_url == url
+
+
+def test_a_server_needs_a_secret_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With PostgreSQL all hosts share one key, which must be given; each has a directory of its own."""
+    url = {"GATEWAY_DATABASE_URL": "postgresql://gateway@db.internal/gateway"}
+    with pytest.raises(BadSetting, match="GATEWAY_SECRET_KEY"):
+        Config.from_env(url)
+
+    config = Config.from_env({**url, "GATEWAY_SECRET_KEY": "k" * 32})
+    assert not config.embedded
+    assert config.limits_path == Path("var/gateway.limits")
+    assert Config.from_env(
+        {**url, "GATEWAY_SECRET_KEY": "k" * 32, "GATEWAY_DATA_DIR": "/srv/x"}
+    ).failures_path == Path("/srv/x/gateway.failures")
+
+    monkeypatch.setattr("models.base.find_spec", lambda name: None)
+    with pytest.raises(BadSetting, match=r"feedback-gateway\[postgres\]"):
+        Config.from_env(url)

@@ -21,6 +21,8 @@ from models import Event, Feedback, HookRow, Quarantine
 from tests.conftest import Call, Tenant
 from tests.signing import VENDORS, Vendor, bearer
 
+pytestmark = pytest.mark.both(long=True)
+
 FIXTURES = Path(__file__).parent / "fixtures"
 SIGNED = {name: adapter for name, adapter in adapters.load().items() if adapter.signed}
 for _name, _adapter in SIGNED.items():

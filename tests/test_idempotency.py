@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,10 @@ import pytest
 from flask import Flask
 
 from gateway import idempotency, store
-from models import Dedupe, Event, Feedback
+from models import Dedupe, Event, Feedback, close, connect
 from tests.conftest import Call, Server, Tenant
+
+pytestmark = pytest.mark.both
 
 FLORA = ("/api/v1/feedback", {"kind": "bug", "summary": "Preview is black", "detail": "Since Monday."})
 FLUISTER = ("/v1/feedback", {"projectId": "p", "text": "Het menu klapt niet open"})
@@ -162,29 +163,29 @@ def test_in_flight(app: Flask, call: Call, tenant: Tenant, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("path", "body"), [FLORA, *REPLAYING])
-def test_64_threads_one_key(server: Server, path: str, body: dict[str, Any]) -> None:
+def test_64_threads_one_key(each_server: Server, path: str, body: dict[str, Any]) -> None:
     """64 threads with one key make one record; the others are told so, and nobody gets an error."""
     key = f"one-{path}"
-    before = rows(server)
-    with server.client() as client, ThreadPoolExecutor(64) as pool:
+    before = rows(each_server)
+    with each_server.client() as client, ThreadPoolExecutor(64) as pool:
         posts = [
             pool.submit(client.post, path, json=body, headers={"Idempotency-Key": key}) for _ in range(64)
         ]
         answers = [post.result() for post in posts]
     statuses = Counter(answer.status_code for answer in answers)
 
-    assert rows(server) - before == 1
+    assert rows(each_server) - before == 1
     assert statuses[201 if path != "/v2/feedback" else 200] >= 1
-    assert set(statuses) <= {200, 201, 409}, server.lines
+    assert set(statuses) <= {200, 201, 409}, each_server.lines
     if path == "/api/v1/feedback":
         assert statuses == {201: 1, 409: 63}
 
 
-def test_64_threads_distinct_keys(server: Server) -> None:
+def test_64_threads_distinct_keys(each_server: Server) -> None:
     """64 threads with a key each make 64 records."""
     path, body = NATIVE
-    before = rows(server)
-    with server.client() as client, ThreadPoolExecutor(64) as pool:
+    before = rows(each_server)
+    with each_server.client() as client, ThreadPoolExecutor(64) as pool:
         posts = [
             pool.submit(client.post, path, json=body, headers={"Idempotency-Key": f"many-{n}"})
             for n in range(64)
@@ -192,9 +193,12 @@ def test_64_threads_distinct_keys(server: Server) -> None:
         ids = {post.result().json()["id"] for post in posts}
 
     assert len(ids) == 64
-    assert rows(server) - before == 64
+    assert rows(each_server) - before == 64
 
 
 def rows(server: Server) -> int:
-    with sqlite3.connect(server.directory / "gateway.db") as database:
-        return int(database.execute("SELECT count(*) FROM feedback").fetchone()[0])
+    connect(server.environ["GATEWAY_DATABASE_URL"])
+    try:
+        return count()
+    finally:
+        close()

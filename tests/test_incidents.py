@@ -22,6 +22,8 @@ from models.incident import RANKS, STATUS
 from tests.conftest import Tenant
 from tests.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
 
+pytestmark = pytest.mark.both(long=True)
+
 HOUR = 3_600_000
 START = 1_795_000_000_000
 MONITOR, PAGER, ELSEWHERE = (Adapter(name, (), refuse) for name in ("monitor", "pager", "elsewhere"))

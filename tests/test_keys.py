@@ -16,6 +16,8 @@ from gateway.keys import PREFIX, digest, is_well_formed, make_key
 from models import ApiKey, Feedback
 from tests.conftest import Call, Server, Tenant
 
+pytestmark = pytest.mark.both
+
 BODY = {"text": "The export button is hidden on small screens"}
 PATH = "/gateway/v1/feedback"
 

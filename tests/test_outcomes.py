@@ -17,6 +17,8 @@ from gateway.outcomes import OUTCOMES
 from models import Feedback, intake
 from tests.conftest import Call, Tenant
 
+pytestmark = pytest.mark.both
+
 NATIVE = "/gateway/v1/feedback"
 ORQ = {"property": "rating", "value": ["bad"], "trace_id": "t-1", "id": "01JFEEDBACK000000000000AAB"}
 

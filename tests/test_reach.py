@@ -13,6 +13,8 @@ from gateway.reach import STEPS, fingerprint, points, raised
 from models import Feedback
 from tests.conftest import Call, Tenant
 
+pytestmark = pytest.mark.both
+
 WORDS = "The invoice list stays empty"
 
 

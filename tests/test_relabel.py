@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import Call
 
+pytestmark = pytest.mark.both
+
 TEXT = {"text": "The report page shows yesterday's numbers"}
 
 

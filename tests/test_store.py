@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import threading
 from typing import Any
 
@@ -13,11 +12,13 @@ from flask import Flask
 from peewee import OperationalError
 
 from gateway.store import TITLE_LENGTH, shorten
-from models import Dedupe, Event, Feedback
+from models import TABLES, Dedupe, Event, Feedback
 from models.base import database, writing
 from models.dedupe import forget_expired, take, taken
 from models.feedback import HIDDEN
 from tests.conftest import Call, Tenant
+
+pytestmark = pytest.mark.both
 
 RATING = {"property": "rating", "value": ["good"], "trace_id": "t-1", "id": "01JFEEDBACK000000000000AAA"}
 REMOVE = {"id": RATING["id"], "trace_id": "t-1", "product": "deployments"}
@@ -42,14 +43,14 @@ def only(call: Call) -> Any:
     return record
 
 
-def test_durable_settings(app: Flask) -> None:
+def test_durable_settings(app: Flask, kind: str) -> None:
     """The database syncs every commit and checks its references."""
-    pragmas = {
-        name: database.execute_sql(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "foreign_keys")
-    }
+    asked, expected = {
+        "sqlite": ("PRAGMA {}", {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}),
+        "postgres": ("SHOW {}", {"synchronous_commit": "on", "lock_timeout": "5s"}),
+    }[kind]
 
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert {name: database.execute_sql(asked.format(name)).fetchone()[0] for name in expected} == expected
 
 
 def test_readable_at_once(call: Call) -> None:
@@ -274,16 +275,12 @@ def test_titles(text: str, title: str) -> None:
     assert len(shorten(text)) <= TITLE_LENGTH
 
 
-def test_schema_is_what_the_models_say(app: Flask, tenant: Tenant, tmp_path: Any) -> None:
+def test_schema_is_what_the_models_say(tenant: Tenant) -> None:
     """The migrations make the tables and columns that the models use."""
-    from models import TABLES
+    for table in TABLES:
+        meta = table._meta
 
-    with sqlite3.connect(tmp_path / "gateway.db") as raw:
-        for table in TABLES:
-            meta = table._meta
-            columns = {row[1] for row in raw.execute(f"PRAGMA table_info({meta.table_name})")}
-
-            assert columns == set(meta.columns), meta.table_name
+        assert {column.name for column in database.get_columns(meta.table_name)} == set(meta.columns)
 
 
 def test_documents_hold_no_unstorable_text(call: Call) -> None:

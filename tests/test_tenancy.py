@@ -15,6 +15,8 @@ from gateway.ids import now_ms
 from models import Feedback, Project
 from tests.conftest import Call, Tenant
 
+pytestmark = pytest.mark.both(long=True)
+
 # Every route, with a request for it. {ws}, {prj} and {fb} are ids of another workspace. The second
 # entry is the status the caller must get; a 2xx is then searched for anything of the other's.
 FLORA = {"kind": "bug", "summary": "Preview is black", "detail": "Since Monday."}

@@ -14,8 +14,12 @@ def _runner() -> Runner:
 
 
 def migrate() -> list[str]:
-    """Applies what is pending and returns the names applied."""
-    names: list[str] = _runner().up()
+    """Applies what is pending and returns the names applied.
+
+    One process at a time; the others find everything done.
+    """
+    with database.obj.alone():
+        names: list[str] = _runner().up()
     return names
 
 

@@ -1,0 +1,258 @@
+"""PostgreSQL: a pool of connections, writers that wait only for those who touch the same, second tries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+import psycopg
+from peewee import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PeeweeException,
+    PostgresqlDatabase,
+)
+from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
+from psycopg.conninfo import conninfo_to_dict
+
+Result = TypeVar("Result")
+
+CONNECT_SECONDS = 3  # how long a connection may take, unless the URL says otherwise
+POOL_SECONDS = 10  # how long a thread waits for a connection when all are taken
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between tries
+# A commit is on the disk before anybody hears of it, whatever the server's default; and no statement
+# waits for ever, since a writer that hangs holds up everybody behind it.
+_SESSION = """SELECT
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+        WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),
+    set_config('lock_timeout', '5s', false),
+    set_config('statement_timeout', '30s', false),
+    set_config('idle_in_transaction_session_timeout', '30s', false)"""
+_UNHURRIED = "SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false)"
+_MIGRATING = 4_207_849_484  # the advisory lock of those who change the schema
+_LOCK = "SELECT pg_advisory_xact_lock(name) FROM unnest(?::bigint[]) AS name"
+# What passes by itself: the transaction collided with another, or the server goes, is away or comes.
+_PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"}
+
+
+def check(url: str) -> None:
+    """Whether libpq understands the URL. Raises ValueError, whose text has no password in it."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise ValueError("must look like postgresql://user:password@host:5432/name") from None
+
+
+class _Server(PostgresqlDatabase):
+    """Connections as we want them."""
+
+    def _connect(self) -> Any:
+        conn = super()._connect()  # type: ignore[misc]  # peewee's stubs leave it out
+        conn.execute(_SESSION)
+        return conn
+
+
+class Postgres(_PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
+    """A server that any number of processes and hosts write to at the same time."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        """Opens nothing yet. `connections` is how many this process may have at a time."""
+        given = conninfo_to_dict(url)
+        defaults: dict[str, Any] = {
+            "connect_timeout": CONNECT_SECONDS,
+            "keepalives_idle": 10,
+            "tcp_user_timeout": 10_000,
+        }
+        super().__init__(
+            "postgresql://" + url.partition("://")[2],
+            max_connections=connections,
+            timeout=POOL_SECONDS,
+            prefer_psycopg3=True,
+            isolation_level="READ COMMITTED",
+            **{name: value for name, value in defaults.items() if name not in given},
+        )
+        # A connection must not be used on both sides of a fork.
+        os.register_at_fork(after_in_child=partial(_dispose, weakref.ref(self)))
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Runs a statement whose values are marked `?`, as everywhere in models.
+
+        Outside a transaction the thread has a connection for this statement only, and a query is
+        asked again when the connection turns out to be lost. The answer needs none: it is all here.
+        """
+        sql = _translated(sql)
+        opened = self.connect(reuse_if_open=True)
+        try:
+            return self._execute(sql, params)
+        except DataError:
+            if not _has_nul(params):
+                raise
+            # Text holds no NUL here. Nothing stored has one, so what asks for one finds nothing.
+            return self._execute(sql, [_without_nul(value) for value in params])
+        finally:
+            if opened and not self.is_closed():
+                self.close()
+
+    def _execute(self, sql: str, params: Any) -> Any:
+        try:
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+        except (OperationalError, InterfaceError, InternalError) as error:
+            if self.in_transaction() or not self._lost():
+                raise _told(error) from error
+            self._discard()
+            if not sql.lstrip().startswith("SELECT"):
+                raise _told(error) from error
+        return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """As peewee's, but for the error that all connections are taken."""
+        try:
+            return bool(super().connect(reuse_if_open))
+        except MaxConnectionsExceeded as error:
+            raise OperationalError(str(error)) from None
+
+    def begin(self, isolation_level: Any = None) -> None:
+        """As peewee's, once more when the connection was lost while nobody used it."""
+        try:
+            super().begin(isolation_level)
+        except (OperationalError, InterfaceError):
+            if not self._lost():
+                raise
+            self._discard()
+            super().begin(isolation_level)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One write transaction among others. Raises OperationalError when it must be tried again."""
+        opened = self.connect(reuse_if_open=True)
+        try:
+            with self.atomic():
+                yield
+        except (OperationalError, InterfaceError, InternalError) as error:
+            raise _told(error) from error
+        finally:
+            if self._lost():
+                self._discard()
+            elif opened:
+                self.close()
+
+    def transact(
+        self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float
+    ) -> Result:
+        """Does `work` in one write transaction, for `patience` seconds again when it fails for what passes.
+
+        When the connection is lost during the commit nobody knows what became of it; `stored` then
+        asks whether the results of `work` are there.
+        """
+        end, pause = time.monotonic() + patience, FIRST_PAUSE
+        unsure: list[Result] = []
+        while True:
+            done: list[Result] = []
+            try:
+                if unsure and stored(unsure[0]):
+                    return unsure[0]
+                with self.writing():
+                    done.append(work())
+                return done[0]
+            except (OperationalError, IntegrityError) as error:
+                # An id that exists already is our own, when the commit came through after we had asked.
+                passing = bool(unsure) if isinstance(error, IntegrityError) else _passes(error)
+                if not passing or time.monotonic() + pause > end:
+                    raise
+                unsure = unsure or done
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps everybody else who asks for the same waiting until the block ends, however long it takes."""
+        with self.connection_context():
+            self.execute_sql(_UNHURRIED)
+            self.execute_sql("SELECT pg_advisory_lock(?)", (_MIGRATING,))
+            try:
+                yield
+            finally:
+                with suppress(PeeweeException):  # a lost connection has given up the lock
+                    self.execute_sql("SELECT pg_advisory_unlock(?)", (_MIGRATING,))
+                    self.execute_sql(_SESSION)
+
+    def serialise(self, names: Iterable[Any]) -> None:
+        """Waits until no other open transaction has named one of these; this one keeps them until it ends.
+
+        Always in the same order, so that no two wait for each other.
+        """
+        if numbers := sorted({_number(name) for name in names}):
+            self.execute_sql(_LOCK, (numbers,))
+
+    def locked(self, query: Any) -> Any:
+        """A query whose rows nobody else changes before the transaction ends."""
+        return query.for_update()
+
+    def shut(self) -> None:
+        """Closes every connection, as before a fork. No other thread may be using one."""
+        self.close_all()
+
+    def _is_closed(self, conn: Any) -> bool:
+        """Whether a connection of the pool is closed, as far as is known without asking the server."""
+        return bool(conn.closed or conn.broken)
+
+    def _lost(self) -> bool:
+        conn = self._state.conn
+        return conn is not None and bool(conn.closed or conn.broken)
+
+    def _discard(self) -> None:
+        """Forgets this thread's connection, and those nobody uses: a server that left one left them all."""
+        self.manual_close()
+        self.close_idle()
+
+
+def _dispose(reference: weakref.ref[Postgres]) -> None:
+    database = reference()
+    if database is not None:
+        database.dispose()
+
+
+def _passes(error: OperationalError) -> bool:
+    """Whether the same transaction may succeed in a moment."""
+    cause = getattr(error, "orig", None)  # psycopg's own, which peewee's stands for
+    if not isinstance(cause, psycopg.Error):
+        return False
+    state = cause.sqlstate
+    return state is None or state in _PASSING or state.startswith("08")
+
+
+def _told(error: PeeweeException) -> OperationalError:
+    """Any error about a connection as the one that says: not now."""
+    if isinstance(error, OperationalError):
+        return error
+    return OperationalError(getattr(error, "orig", None) or error, *error.args)
+
+
+@lru_cache(maxsize=1024)
+def _translated(sql: str) -> str:
+    """A statement as psycopg takes it: `?` stands for values only, and no table is stored in its key."""
+    return sql.replace("?", "%s").removesuffix(" WITHOUT ROWID")
+
+
+def _number(name: Any) -> int:
+    """A name as one of the 2**64 advisory locks; two names may share one, and then wait without need."""
+    digest = hashlib.blake2b(repr(name).encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def _has_nul(params: Any) -> bool:
+    return any(isinstance(value, str) and "\0" in value for value in params or ())
+
+
+def _without_nul(value: Any) -> Any:
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value

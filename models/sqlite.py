@@ -1,0 +1,69 @@
+"""The embedded database: one file, one writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from peewee import SqliteDatabase
+
+from models.lock import WriteLock
+
+Result = TypeVar("Result")
+
+BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
+
+
+class Sqlite(SqliteDatabase):
+    """A file in WAL mode whose commits are on the disk before anybody hears of them."""
+
+    def __init__(self, path: Path) -> None:
+        """Creates the file's folder; the file comes with the first connection."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._write_lock = WriteLock(path.with_name(path.name + ".lock"))
+        super().__init__(
+            str(path),
+            timeout=BUSY_SECONDS,
+            # FULL: a commit is on the disk before the sender hears of it (WAL's default would not be).
+            pragmas={
+                "journal_mode": "wal",
+                "synchronous": "full",
+                "foreign_keys": 1,
+                "cache_size": -8000,  # kilobytes
+                # Pages in the log before they are copied back, 32 MB: the same few pages change all the time.
+                "wal_autocheckpoint": 8000,
+            },
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One write transaction, the only one at a time."""
+        with self._write_lock, self.atomic("IMMEDIATE"):
+            yield
+
+    def transact(
+        self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float
+    ) -> Result:
+        """Does `work` in one write transaction. It is never tried again: its only writer does not collide."""
+        with self.writing():
+            return work()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps every other process from writing until the block ends, without a transaction."""
+        with self._write_lock:
+            yield
+
+    def serialise(self, names: Iterable[Any]) -> None:
+        """Nothing to do: who writes is alone."""
+
+    def locked(self, query: Any) -> Any:
+        """A query whose rows nobody else changes before the transaction ends: any, as who writes is alone."""
+        return query
+
+    def shut(self) -> None:
+        """Closes this thread's connection."""
+        if not self.is_closed():
+            self.close()
