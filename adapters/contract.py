@@ -40,6 +40,7 @@ Code = Literal[
     "forbidden",
     "not_found",
     "method_not_allowed",
+    "precondition_failed",
     "too_large",
     "unsupported_encoding",
     "idempotency_duplicate",

@@ -35,6 +35,7 @@ TITLES = {
     "forbidden": "Forbidden",
     "not_found": "Not found",
     "method_not_allowed": "Method not allowed",
+    "precondition_failed": "Changed meanwhile",
     "too_large": "Body too large",
     "unsupported_encoding": "Content encoding not supported",
     "idempotency_conflict": "Idempotency-Key reused",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import adapters
 from adapters.contract import (
@@ -14,16 +13,16 @@ from adapters.contract import (
     Fault,
     Inbound,
     Problem,
-    Record,
     Refused,
     Reply,
     invalid,
 )
-from gateway import parameters, triage
+from gateway import parameters
 from gateway.caller import Caller
-from gateway.relabel import change_feedback
+from gateway.changes import change_feedback
+from gateway.one import list_events, show_feedback
 from gateway.replay import preview
-from models import event, feedback, intake, outcome, quarantine
+from models import feedback, intake, outcome, quarantine
 from models.hook import find_hook
 
 PAGE = 50  # rows when the caller names no limit
@@ -76,32 +75,6 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
 
 
-def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
-    """One record; with `?explain=1` also the words and signals that decided its category and sentiment."""
-    row, query = _mine(caller, inbound), inbound.query
-    faults = [Fault(name, "Unknown parameter") for name in query if name != "explain"]
-    if query.get("explain", "0") not in ("0", "1"):
-        faults.append(Fault("explain", "Must be 0 or 1"))
-    if faults:
-        raise invalid(*faults)
-    shown = feedback.document(row)
-    if query.get("explain") == "1":
-        shown["explanation"] = asdict(triage.explain(_record_of(row)))
-    return Reply(200, shown)
-
-
-def list_events(caller: Caller, inbound: Inbound) -> Reply:
-    """A record's history, oldest first, with the raw payload of every delivery."""
-    row, faults = _mine(caller, inbound), list[Fault]()
-    faults += [Fault(name, "Unknown parameter") for name in inbound.query if name not in ("limit", "cursor")]
-    page = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
-    if faults:
-        raise invalid(*faults)
-    rows = event.of(row["id"], limit=page + 1, after=inbound.query.get("cursor"))
-    shown = [event.document(item) for item in rows[:page]]
-    return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
-
-
 def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
     """Deliveries that could not be understood, newest first, with why; those replayed since are left out."""
     query, faults = inbound.query, list[Fault]()
@@ -134,29 +107,6 @@ def show_preview(caller: Caller, inbound: Inbound) -> Reply:
             raise Refused(Problem(404, "not_found", "No such hook."))
         inbound.options.update(hook["options"])
     return Reply(200, preview(adapter, inbound))
-
-
-def _mine(caller: Caller, inbound: Inbound) -> dict[str, Any]:
-    """The record a path names; another tenant's is answered like one that does not exist."""
-    row = feedback.find(caller.workspace_id, caller.project_id, inbound.params["feedback_id"])
-    if row is None:
-        raise Refused(Problem(404, "not_found", "No such feedback."))
-    return row
-
-
-def _record_of(row: dict[str, Any]) -> Record:
-    """A stored row as triage read it; what people set does not count as declared."""
-    declared = {name: row[name] for name in ("category", "sentiment") if row[f"{name}_origin"] == "declared"}
-    return Record(
-        text=row["text"],
-        title=row["title"],
-        type=row["type"],
-        kind=row["kind"],
-        language=row["language"],
-        subject=row["subject"],
-        tags=tuple(row["tags"]),
-        **declared,
-    )
 
 
 def list_outcomes(caller: Caller, inbound: Inbound) -> Reply:

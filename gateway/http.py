@@ -44,11 +44,13 @@ EXPOSED = ", ".join(
         "X-RateLimit-Reset",
         "Idempotent-Replayed",
         "Location",
+        "ETag",
+        "Link",
         "X-Sentry-Error",
         "X-Sentry-Rate-Limits",
     )
 )
-ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, X-API-Key"
+ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, If-Match, X-API-Key"
 
 
 def request_id(request: Request) -> str:

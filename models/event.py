@@ -30,12 +30,24 @@ class Event(Table):
         without_rowid = True
 
 
-def of(feedback_id: str, *, limit: int, after: str | None = None) -> list[dict[str, Any]]:
-    """A record's events, oldest first, starting after the id `after`."""
-    found = Event.select().where(Event.feedback == feedback_id)
+WITHOUT_PAYLOAD = (Event.id, Event.feedback, Event.type, Event.at, Event.detail)
+
+
+def of(
+    feedback_id: str, *, limit: int, after: str | None = None, payloads: bool = True
+) -> list[dict[str, Any]]:
+    """A record's events, oldest first, starting after the id `after`; without the payload column if asked."""
+    columns = () if payloads else WITHOUT_PAYLOAD
+    found = Event.select(*columns).where(Event.feedback == feedback_id)
     if after is not None:
         found = found.where(Event.id > after)
     return rows(found.order_by(Event.id).limit(limit))
+
+
+def deliveries(feedback_id: str, *, limit: int) -> list[dict[str, Any]]:
+    """A record's events that have a payload, newest first."""
+    found = Event.select().where((Event.feedback == feedback_id) & Event.payload.is_null(False))
+    return rows(found.order_by(Event.id.desc()).limit(limit))
 
 
 def exists(feedback_id: str, event_id: str) -> bool:

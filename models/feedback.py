@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Any
 
 from peewee import BigIntegerField, DoubleField, IntegerField, TextField
 
-from models.base import JSONText, Table, first, locked, rows
+from models.base import JSONText, Table, dumps, first, locked, rows
 
 
 class Feedback(Table):
@@ -106,6 +107,12 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
             shown[name] = iso(shown[name])
     shown["author"] = {"id": row["author_id"], "name": row["author_name"], "email": row["author_email"]}
     return shown
+
+
+def version(row: Mapping[str, Any]) -> str:
+    """A word for the state a row is in: another one after every change, whoever made it."""
+    state = dumps([row[name] for name in Feedback._meta.sorted_field_names])
+    return hashlib.blake2b(state.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def find(

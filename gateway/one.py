@@ -1,0 +1,104 @@
+"""One record: the row, and on request what hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Problem, Record, Refused, Reply, invalid
+from gateway import parameters, triage
+from gateway.caller import Caller
+from gateway.changes import shown
+from models import event, feedback
+
+PAGE = 50  # events when the caller names no limit
+LONGEST_PAGE = 200
+RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
+
+Row = Mapping[str, Any]
+
+
+def _events(caller: Caller, row: Row) -> dict[str, Any]:
+    """The beginning of the history, without payloads; its cursor leads on in the record's /events."""
+    found = event.of(row["id"], limit=LONGEST_PAGE + 1, payloads=False)
+    return _page([_without_payload(item) for item in found], LONGEST_PAGE)
+
+
+def _raw(caller: Caller, row: Row) -> list[dict[str, Any]]:
+    """The newest deliveries as they came, the newest one first."""
+    found = map(event.document, event.deliveries(row["id"], limit=RAW))
+    return [
+        {
+            "event_id": item["id"],
+            "at": item["at"],
+            "content_type": item["detail"].get("content_type", ""),
+            "payload": item["payload"],
+        }
+        for item in found
+    ]
+
+
+# What `?expand=` adds to a record, by the name it is asked for and shown under.
+EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {"events": _events, "raw": _raw}
+
+
+def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """One record, with what `expand` names; `?explain=1` adds the words that decided its labels."""
+    row, query = find(caller, inbound), inbound.query
+    faults = parameters.unknown(inbound, ("explain", "expand"))
+    parameters.word(inbound, "explain", ("0", "1"), faults)
+    wanted = dict.fromkeys(query["expand"].split(",")) if query.get("expand") else {}
+    if not set(wanted) <= set(EXPANSIONS):
+        faults.append(Fault("expand", f"Must be some of {', '.join(EXPANSIONS)}"))
+    if faults:
+        raise invalid(*faults)
+    more = {name: EXPANSIONS[name](caller, row) for name in wanted}
+    if query.get("explain") == "1":
+        more["explanation"] = asdict(triage.explain(_record_of(row)))
+    return shown(row, **more)
+
+
+def list_events(caller: Caller, inbound: Inbound) -> Reply:
+    """A record's history, oldest first, with the raw payload of every delivery."""
+    row = find(caller, inbound)
+    faults = parameters.unknown(inbound, ("limit", "cursor"))
+    page = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
+    if faults:
+        raise invalid(*faults)
+    rows = event.of(row["id"], limit=page + 1, after=inbound.query.get("cursor"))
+    return Reply(200, _page([event.document(item) for item in rows], page))
+
+
+def find(caller: Caller, inbound: Inbound) -> dict[str, Any]:
+    """The record a path names; another tenant's is answered like one that does not exist."""
+    row = feedback.find(caller.workspace_id, caller.project_id, inbound.params["feedback_id"])
+    if row is None:
+        raise Refused(Problem(404, "not_found", "No such feedback."))
+    return row
+
+
+def _page(items: list[dict[str, Any]], length: int) -> dict[str, Any]:
+    kept = items[:length]
+    return {"data": kept, "next_cursor": kept[-1]["id"] if len(items) > length else None}
+
+
+def _without_payload(row: dict[str, Any]) -> dict[str, Any]:
+    shown = event.document({**row, "payload": None})
+    del shown["payload"]
+    return shown
+
+
+def _record_of(row: Row) -> Record:
+    """A stored row as triage read it; what people set does not count as declared."""
+    declared = {name: row[name] for name in ("category", "sentiment") if row[f"{name}_origin"] == "declared"}
+    return Record(
+        text=row["text"],
+        title=row["title"],
+        type=row["type"],
+        kind=row["kind"],
+        language=row["language"],
+        subject=row["subject"],
+        tags=tuple(row["tags"]),
+        **declared,
+    )
