@@ -31,6 +31,7 @@ class Config:
     workers: int = 2
     threads: int = 16
     cpu_affinity: str = "auto"
+    background: str = "on"
     secret_key: str = ""
     public_url: str = ""
     rate_limit: str = "100/minute"
@@ -63,6 +64,8 @@ class Config:
             raise BadSetting("GATEWAY_PUBLIC_URL: must look like https://feedback.example.com")
         if self.cpu_affinity not in ("auto", "on", "off"):
             raise BadSetting("GATEWAY_CPU_AFFINITY: must be auto, on or off")
+        if self.background not in ("on", "off"):
+            raise BadSetting("GATEWAY_BACKGROUND: must be on or off")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise BadSetting("GATEWAY_LOG_LEVEL: must be debug, info, warning or error")
         self._check_limits()
@@ -108,6 +111,11 @@ class Config:
     def failures_path(self) -> Path:
         """Where failed authentications are counted by address, beside the limits."""
         return self.limits_path.with_suffix(".failures")
+
+    @property
+    def queue_path(self) -> Path:
+        """This host's queue of background work, beside the limits."""
+        return self.limits_path.with_suffix(".queue")
 
     @property
     def model_path(self) -> Path | None:

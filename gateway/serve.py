@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from gateway.affinity import bind, choose, processors
 from gateway.config import BadSetting, Config
@@ -23,6 +26,7 @@ DRAIN_SECONDS = 30  # how long SIGTERM waits for requests that are being answere
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
 CONNECTIONS = 1000  # of one worker, idle ones too; when all are taken, the longest idle makes room
 OTHER_FILES = 128  # what a worker may have open besides connections
+RESTART_SECONDS = 5.0  # between two starts of a background worker that keeps dying
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -79,6 +83,68 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from gateway.app import create_app  # after settings are in the environment
 
         return create_app(self.config)
+
+    def run(self) -> None:
+        """Serves until SIGTERM, with the background worker beside it unless that is switched off."""
+        _Arbiter(self, Companion() if self.config.background == "on" else None).run()
+
+
+class Companion:
+    """The background worker of this host: a process of its own that is started again when it dies.
+
+    It ends with this process, however that ends.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._next_start = 0.0
+
+    def keep(self) -> None:
+        """Starts it when it does not run."""
+        if time.monotonic() < self._next_start or (self._process and self._process.poll() is None):
+            return
+        if self._process is not None:
+            print(
+                "feedback-gateway: the background worker died, starting it again", file=sys.stderr, flush=True
+            )
+        command = [sys.executable, "-m", "gateway.background", "--parent", str(os.getpid())]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self._next_start = time.monotonic() + RESTART_SECONDS
+
+    def stop(self) -> None:
+        """Asks it to finish what it is writing and to end."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def wait(self) -> None:
+        """Waits for its end, for as long as it may take."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(DRAIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master process, which also looks after the background worker, once a second."""
+
+    def __init__(self, app: Server, companion: Companion | None) -> None:
+        self.companion = companion
+        super().__init__(app)
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if self.companion is not None:
+            self.companion.keep()
+
+    def stop(self, graceful: bool = True) -> None:
+        if self.companion is not None:
+            self.companion.stop()
+        super().stop(graceful)
+        if self.companion is not None:
+            self.companion.wait()
+            self.companion = None
 
 
 def _announce(arbiter: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 _vault: MultiFernet | None = None
+_newest = b""
 
 
 class WrongKey(Exception):
@@ -23,9 +25,10 @@ def connect(secret_key: str, path: Path) -> None:
 
     The file is made on first use, readable by its owner only.
     """
-    global _vault
+    global _vault, _newest
     words = [word.strip() for word in (secret_key or _kept(path)).split(",") if word.strip()]
     _vault = MultiFernet([Fernet(_derived(word)) for word in words])
+    _newest = _derived(words[0])
 
 
 def encrypt(text: str) -> str:
@@ -41,6 +44,12 @@ def decrypt(stored: str) -> str:
         return _vault.decrypt(stored.encode()).decode()
     except InvalidToken:
         raise WrongKey("GATEWAY_SECRET_KEY cannot read this secret") from None
+
+
+def key_for(purpose: str) -> str:
+    """A key for something else than encrypting, that tells nothing about the gateway's own."""
+    assert _newest, "connect() comes first"
+    return hmac.new(_newest, purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def _derived(word: str) -> bytes:

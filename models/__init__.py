@@ -6,10 +6,11 @@ from models.dedupe import Dedupe
 from models.event import Event
 from models.feedback import Feedback
 from models.hook import HookRow
+from models.job import Job
 from models.outcome import Outcome
 from models.quarantine import Quarantine
 
-TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine, Outcome)
+TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine, Outcome, Job)
 
 __all__ = [
     "TABLES",
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Feedback",
     "HookRow",
+    "Job",
     "Outcome",
     "Project",
     "Quarantine",

@@ -194,6 +194,7 @@ def environ_of(directory: Path, **settings: str) -> dict[str, str]:
         "GATEWAY_FAILURE_LIMIT": PLENTY,
         "GATEWAY_BIND": "127.0.0.1:0",
         "GATEWAY_LOG_LEVEL": "warning",
+        "GATEWAY_BACKGROUND": "off",  # tests that need it say so
         **settings,
     }
 

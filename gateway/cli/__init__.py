@@ -8,14 +8,14 @@ import click
 from peewee import OperationalError
 
 import adapters
-from gateway import __version__, setup
+from gateway import __version__, background, setup
 from gateway.cli.common import Failure, command
 from gateway.cli.exports import exports
 from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.project import project
-from gateway.config import BadSetting
+from gateway.config import BadSetting, Config
 from gateway.replay import replay as replay_one
 from gateway.serve import serve as run_server
 from gateway.triage import ModelError
@@ -84,6 +84,15 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
     try:
         run_server({name: str(value) for name, value in given.items() if value is not None})
     except (BadSetting, OperationalError, ModelError) as error:
+        raise Failure(str(error)) from None
+
+
+@main.command()
+def worker() -> None:
+    """Do background work until SIGTERM: similar records, themes. `serve` starts one by itself."""
+    try:
+        background.run(Config.from_env())
+    except (BadSetting, OperationalError) as error:
         raise Failure(str(error)) from None
 
 

