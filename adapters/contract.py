@@ -91,10 +91,11 @@ class Inbound:
     """One request, free of the web framework.
 
     `headers` has lower-case names. `body` is the whole body, content-decoded. `path` has no mount
-    prefix (`/orq/v2/feedback` arrives as `/v2/feedback`). `received_at` is milliseconds since the
-    epoch, UTC. `client` is the address it comes from. `request_id` is `req_` and a ULID, made by the
-    gateway. `answer_headers` go on whatever answer the request gets, also on a refusal: steps put
-    what they learn there. `options` are those of the hook the request came through, known once it is
+    prefix (`/orq/v2/feedback` arrives as `/v2/feedback`). `query` has the last value of each name,
+    `query_string` all of them, as they were sent. `received_at` is milliseconds since the epoch, UTC.
+    `client` is the address it comes from. `request_id` is `req_` and a ULID, made by the gateway.
+    `answer_headers` go on whatever answer the request gets, also on a refusal: steps put what they
+    learn there. `options` are those of the hook the request came through, known once it is
     identified. `checked` is the body as each schema checked it, so that `read` and `reply` check it
     once. `known` is what the gateway's steps found out for the ledger: who sends, and the outcome
     once it is counted.
@@ -109,6 +110,7 @@ class Inbound:
     request_id: str = "req_00000000000000000000000000"
     received_at: int = 0
     client: str = ""
+    query_string: str = ""
     answer_headers: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     checked: dict[type, Any] = field(default_factory=dict)

@@ -1,15 +1,12 @@
-"""Reading what came in: the list, one record, its history. All of it within the caller's workspace."""
+"""What programs ask: records, their history, the ledger. All of it within the caller's workspace."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import adapters
 from adapters.contract import (
-    CATEGORIES,
-    SENTIMENTS,
     Fault,
     Inbound,
     Problem,
@@ -21,18 +18,12 @@ from gateway import parameters
 from gateway.caller import Caller
 from gateway.changes import change_feedback
 from gateway.one import list_events, show_feedback
+from gateway.reading import LONGEST_PAGE, PAGE, list_feedback
 from gateway.replay import preview
 from models import feedback, intake, outcome, quarantine
 from models.hook import find_hook
 
-PAGE = 50  # rows when the caller names no limit
-LONGEST_PAGE = 200
-
-# parameter -> column
-FILTERS = {name: name for name in ("source", "category", "sentiment", "status")} | {"project": "project_id"}
-WORDS = {"category": CATEGORIES, "sentiment": SENTIMENTS, "status": feedback.STATUSES}
 OUTCOME_COLUMNS = ("minute", "key_id", "source", "outcome")
-PARAMETERS = {*FILTERS, "min_impact", "confidence_below", "since", "until", "limit", "cursor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +34,6 @@ class Endpoint:
     act: Callable[[Caller, Inbound], Reply]
     method: str = "GET"
     scope: str = "read"
-
-
-def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
-    """Records, newest first. Bad parameters are named, all of them at once."""
-    query, faults = inbound.query, parameters.unknown(inbound, PARAMETERS)
-    for name, words in WORDS.items():
-        parameters.word(inbound, name, words, faults)
-    limit = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults)
-    min_impact = parameters.whole(inbound, "min_impact", 0, 14, faults)
-    confidence_below = parameters.share(inbound, "confidence_below", faults)
-    since, until = parameters.moment(inbound, "since", faults), parameters.moment(inbound, "until", faults)
-    before = query.get("cursor")
-    if before is not None and not re.fullmatch(r"fb_[0-9A-Z]{26}", before):
-        faults.append(Fault("cursor", "Invalid cursor"))
-    if faults:
-        raise invalid(*faults)
-    page = limit or PAGE
-    rows = feedback.newest(
-        caller.workspace_id,
-        caller.project_id,
-        limit=page + 1,
-        before=before,
-        equals={column: query[name] for name, column in FILTERS.items() if name in query},
-        min_impact=min_impact,
-        confidence_below=confidence_below,
-        since=since,
-        until=until,
-    )
-    shown = [feedback.document(row) for row in rows[:page]]
-    return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
 
 
 def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:

@@ -89,6 +89,7 @@ def inbound_of(
             request_id=request_id(request),
             received_at=now_ms(),
             client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
+            query_string=environ.get("QUERY_STRING", "").encode("latin-1").decode("utf-8", "replace"),
         )
 
     if admit is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -99,6 +100,11 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
+def is_id(text: str) -> bool:
+    """Whether a text could be a record's id, by its shape."""
+    return re.fullmatch("fb_[0-9A-Z]{26}", text) is not None
+
+
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it: the author in one object, times in ISO 8601."""
     shown = dict(zip(SHOWN, _show(row), strict=True))
@@ -126,39 +132,6 @@ def find(
     return first(locked(found) if to_change else found)
 
 
-def newest(
-    workspace_id: str,
-    project_id: str | None,
-    *,
-    limit: int,
-    before: str | None = None,
-    equals: Mapping[str, str] | None = None,
-    min_impact: int | None = None,
-    confidence_below: float | None = None,
-    since: int | None = None,
-    until: int | None = None,
-) -> list[dict[str, Any]]:
-    """Rows of this workspace, newest first, starting after the id `before`.
-
-    `equals` maps column names to the value they must have; `since` (inclusive) and `until`
-    (exclusive) bound received_at.
-    """
-    found = _mine(workspace_id, project_id)
-    for name, value in (equals or {}).items():
-        found = found.where(getattr(Feedback, name) == value)
-    if before is not None:
-        found = found.where(Feedback.id < before)
-    if min_impact is not None:
-        found = found.where(Feedback.impact >= min_impact)
-    if confidence_below is not None:
-        found = found.where(Feedback.category_confidence < confidence_below)
-    if since is not None:
-        found = found.where(Feedback.received_at >= since)
-    if until is not None:
-        found = found.where(Feedback.received_at < until)
-    return rows(found.order_by(Feedback.id.desc()).limit(limit))
-
-
 def oldest(
     workspace_id: str,
     project_id: str | None,
@@ -168,7 +141,10 @@ def oldest(
     since: int | None = None,
     until: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of this workspace, oldest first, starting after the id `after`, bounded as those of `newest`."""
+    """Rows of this workspace, oldest first, starting after the id `after`.
+
+    `since` (inclusive) and `until` (exclusive) bound received_at.
+    """
     found = _mine(workspace_id, project_id).where(Feedback.id > after)
     if since is not None:
         found = found.where(Feedback.received_at >= since)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -197,6 +198,15 @@ class Postgres(_PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # pee
     def locked(self, query: Any) -> Any:
         """A query whose rows nobody else changes before the transaction ends."""
         return query.for_update()
+
+    def member(self, column: str, name: str) -> str:
+        """SQL for a text in an object, whose keys are plain words."""
+        return f"({column}::json ->> '{name}')"
+
+    def has_one(self, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+        """SQL and its values for: one of these is in a list of texts."""
+        one = f"{column}::jsonb @> ?::jsonb"
+        return f"({' OR '.join([one] * len(values))})", [json.dumps([value]) for value in values]
 
     def shut(self) -> None:
         """Closes every connection, as before a fork. No other thread may be using one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,6 +62,15 @@ class Sqlite(SqliteDatabase):
     def locked(self, query: Any) -> Any:
         """A query whose rows nobody else changes before the transaction ends: any, as who writes is alone."""
         return query
+
+    def member(self, column: str, name: str) -> str:
+        """SQL for a text in an object, whose keys are plain words."""
+        return f"CAST(json_extract({column}, '$.{name}') AS TEXT)"
+
+    def has_one(self, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+        """SQL and its values for: one of these is in a list of texts."""
+        marks = ", ".join("?" * len(values))
+        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value IN ({marks}))", list(values)
 
     def shut(self) -> None:
         """Closes this thread's connection."""

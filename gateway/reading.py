@@ -1,0 +1,70 @@
+"""Reading what came in: the list of records that a filter means, in pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Reply, invalid
+from gateway import filters
+from gateway.caller import Caller
+from gateway.parameters import whole_of
+from models import feedback, reading
+
+PAGE = 50  # rows when the caller names no limit
+LONGEST_PAGE = 200
+FIELDS = (*feedback.SHOWN, "author")
+_LARGEST = 2**63 - 1  # what a column takes
+
+
+def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """Records that a filter means, newest first or as `sort` says. Bad parameters are named, all of them."""
+    faults: list[Fault] = []
+    asked = filters.read(inbound.query_string, ("sort", "limit", "cursor", "fields"), faults)
+    sort = asked.rest.get("sort", reading.NEWEST)
+    names = asked.rest.get("fields", ",".join(FIELDS)).split(",")
+    after, page = None, PAGE
+    if sort not in reading.SORTS:
+        faults.append(Fault("sort", f"Must be one of {', '.join(reading.SORTS)}"))
+    if not set(names) <= set(FIELDS):
+        faults.append(Fault("fields", f"Must be some of {', '.join(FIELDS)}"))
+    try:
+        page = whole_of(asked.rest.get("limit", str(PAGE)), 1, LONGEST_PAGE)
+    except ValueError as error:
+        faults.append(Fault("limit", str(error)))
+    if "cursor" in asked.rest and sort in reading.SORTS:
+        after = position_of(asked.rest["cursor"], sort)
+        if after is None:
+            faults.append(Fault("cursor", "Invalid cursor, or one of another sort"))
+    if faults:
+        raise invalid(*faults)
+    rows, last = reading.page(
+        caller.workspace_id, caller.project_id, asked.chosen, limit=page, sort=sort, after=after
+    )
+    shown = [feedback.document(row) for row in rows]
+    if "fields" in asked.rest:
+        shown = [{name: row[name] for name in names} for row in shown]
+    return Reply(200, {"data": shown, "next_cursor": None if last is None else cursor_of(last, sort)})
+
+
+def cursor_of(position: reading.Position, sort: str) -> str:
+    """A place in a list as an opaque text."""
+    told = json.dumps([sort, *position], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(told).rstrip(b"=").decode()
+
+
+def position_of(cursor: str, sort: str) -> reading.Position | None:
+    """The place that a cursor tells, or None when it is none of this sort."""
+    try:
+        told: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+    except (ValueError, RecursionError, binascii.Error):
+        return None
+    columns = reading.SORTS[sort][0]
+    if not isinstance(told, list) or len(told) != len(columns) + 1 or told[0] != sort:
+        return None
+    numbers, last = told[1:-1], told[-1]
+    if not all(type(number) is int and 0 <= number <= _LARGEST for number in numbers):
+        return None
+    return told[1:] if isinstance(last, str) and feedback.is_id(last) else None
