@@ -15,12 +15,13 @@ from adapters.contract import (
     invalid,
 )
 from gateway import parameters
+from gateway.admin import held, hooks, keys, projects, trail
 from gateway.caller import Caller
 from gateway.changes import change_feedback
 from gateway.one import list_events, show_feedback
-from gateway.reading import LONGEST_PAGE, PAGE, list_feedback
+from gateway.reading import list_feedback
 from gateway.replay import preview
-from models import feedback, intake, outcome, quarantine
+from models import feedback, intake, outcome
 from models.hook import find_hook
 
 OUTCOME_COLUMNS = ("minute", "key_id", "source", "outcome")
@@ -34,26 +35,6 @@ class Endpoint:
     act: Callable[[Caller, Inbound], Reply]
     method: str = "GET"
     scope: str = "read"
-
-
-def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
-    """Deliveries that could not be understood, newest first, with why; those replayed since are left out."""
-    query, faults = inbound.query, list[Fault]()
-    faults += [
-        Fault(name, "Unknown parameter") for name in query if name not in ("source", "limit", "cursor")
-    ]
-    page = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
-    if faults:
-        raise invalid(*faults)
-    rows = quarantine.held(
-        caller.workspace_id,
-        caller.project_id,
-        source=query.get("source"),
-        before=query.get("cursor"),
-        limit=page + 1,
-    )
-    shown = [quarantine.document(row) for row in rows[:page]]
-    return Reply(200, {"data": shown, "next_cursor": shown[-1]["id"] if len(rows) > page else None})
 
 
 def show_preview(caller: Caller, inbound: Inbound) -> Reply:
@@ -105,6 +86,21 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback/<feedback_id>", change_feedback, method="PATCH", scope="triage"),
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
     Endpoint("/gateway/v1/outcomes", list_outcomes),
-    Endpoint("/gateway/v1/quarantine", list_quarantine),
-    Endpoint("/gateway/v1/preview/<source>", show_preview, method="POST", scope="triage"),
+    Endpoint("/gateway/v1/quarantine", held.list_quarantine),
+    Endpoint("/gateway/v1/quarantine/<quarantine_id>", held.show_held),
+    Endpoint("/gateway/v1/quarantine/<quarantine_id>/replay", held.replay_held, "POST", "triage"),
+    Endpoint("/gateway/v1/preview/<source>", show_preview, "POST", "triage"),
+    Endpoint("/gateway/v1/keys", keys.list_keys, scope="admin"),
+    Endpoint("/gateway/v1/keys", keys.create_key, "POST", "admin"),
+    Endpoint("/gateway/v1/keys/<key_id>/revoke", keys.revoke_key, "POST", "admin"),
+    Endpoint("/gateway/v1/keys/<key_id>/rotate", keys.rotate_key, "POST", "admin"),
+    Endpoint("/gateway/v1/hooks", hooks.list_hooks, scope="admin"),
+    Endpoint("/gateway/v1/hooks", hooks.create_hook, "POST", "admin"),
+    Endpoint("/gateway/v1/hooks/<hook_id>/rotate", hooks.rotate_hook, "POST", "admin"),
+    Endpoint("/gateway/v1/hooks/<hook_id>", hooks.delete_hook, "DELETE", "admin"),
+    Endpoint("/gateway/v1/projects", projects.list_all),
+    Endpoint("/gateway/v1/projects", projects.create_project, "POST", "admin"),
+    Endpoint("/gateway/v1/projects/<project_id>", projects.show_project),
+    Endpoint("/gateway/v1/projects/<project_id>", projects.change_project, "PATCH", "admin"),
+    Endpoint("/gateway/v1/audit", trail.list_audit, scope="admin"),
 )

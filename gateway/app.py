@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
-from gateway import api, auth, batch, directory, failures, health, limits, log, outcomes, triage, vault
+from gateway import api, auth, batch, directory, failures, health, hooks, limits, log, outcomes, triage, vault
 from gateway.client import networks
 from gateway.config import Config
 from gateway.http import (
@@ -43,6 +43,7 @@ def create_app(config: Config | None = None) -> Flask:
     log.configure(config.log_level)
     connect(config.database_url, config.threads + BESIDES)
     vault.connect(config.secret_key, config.secret_path)
+    hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()

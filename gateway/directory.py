@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.contract import Adapter, Answer, Ask, Inbound, Lookup, Problem, Refused, Reply
-from gateway import auth, idempotency, limits
+from gateway import audit, auth, idempotency, limits
 from gateway.caller import Caller
 from gateway.ids import new_id
 from models import intake
@@ -50,7 +50,9 @@ def _create_project(caller: Caller, adapter: Adapter, inbound: Inbound, ask: Ask
         with writing():
             if claim is not None:
                 intake.take_claim(claim, now=inbound.received_at)
-            project_id = create_project(caller.workspace_id, ask.name, inbound.received_at, origin="api")
+            project_id = create_project(
+                caller.workspace_id, ask.name, inbound.received_at, origin="api", by=caller.key_id
+            )
     except intake.Taken as taken:
         idempotency.repeated(taken, claim, adapter.idempotency, inbound)
         raise AssertionError("lookups exist only in dialects that refuse repeats") from taken
@@ -62,10 +64,13 @@ def _widget(caller: Caller, adapter: Adapter, inbound: Inbound, ask: Ask) -> Ans
     return Answer(tuple(found), len(found))
 
 
-def create_project(workspace_id: str, name: str, now: int, *, origin: str | None = None) -> str:
-    """Stores a new project and returns its id."""
+def create_project(
+    workspace_id: str, name: str, now: int, *, origin: str | None = None, by: str = audit.COMMAND_LINE
+) -> str:
+    """Stores a new project and returns its id. `by` is the id of the key that asks for it."""
     project_id = new_id("prj")
     Project.create(id=project_id, workspace=workspace_id, name=name, origin=origin, created_at=now)
+    audit.note(workspace_id, by, "project.created", project_id, name=name)
     return project_id
 
 

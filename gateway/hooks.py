@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.contract import Adapter, Signed
-from gateway import vault
+from gateway import audit, vault
 from gateway.ids import now_ms
 from models.base import rows
 from models.hook import HookRow, find_hook
@@ -16,8 +16,21 @@ from models.hook import HookRow, find_hook
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
 
 
+_public_url = ""
+
+
 class HookError(ValueError):
-    """A hook that cannot be made or changed as asked; the message says why."""
+    """A hook that cannot be made or changed as asked; the message says why, `field` what is wrong."""
+
+    def __init__(self, message: str, field: str = "secret") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def connect(public_url: str) -> None:
+    """Sets the address that senders are told."""
+    global _public_url
+    _public_url = public_url
 
 
 def kinds(adapters: Mapping[str, Adapter]) -> dict[str, Adapter]:
@@ -30,20 +43,21 @@ def create_hook(
     workspace_id: str,
     project_id: str | None,
     *,
-    public_url: str,
+    public_url: str | None = None,
     secret: str | None = None,
     unsigned: bool = False,
     name: str = "",
     rate_limit: str | None = None,
     options: Mapping[str, Any] | None = None,
+    by: str = audit.COMMAND_LINE,
 ) -> dict[str, Any]:
     """Stores a new hook and returns what its sender needs, the secret for the last time. Raises HookError."""
     signed = _signed(adapter)
     if unsigned and not signed.may_be_unsigned:
-        raise HookError(f"{adapter.name} proves its origin; --unsigned is for senders that cannot")
+        raise HookError(f"{adapter.name} proves its origin; unsigned is for senders that cannot", "unsigned")
     if secret is None and not unsigned:
         if signed.new_secret is None:
-            raise HookError(f"{adapter.name} signs with a key of its own: give it with --secret")
+            raise HookError(f"{adapter.name} signs with a key of its own: give it as the secret")
         secret = signed.new_secret()
     hook_id = f"hk_{secrets.token_hex(16)}"
     options = dict(options or {})
@@ -61,32 +75,47 @@ def create_hook(
         rate_limit=rate_limit,
         created_at=now_ms(),
     )
+    audit.note(workspace_id, by, "hook.created", hook_id, source=adapter.name, project_id=project_id)
     return shown(adapter, hook_id, project_id, secret, options, public_url)
 
 
-def rotate_hook(adapter: Adapter, hook_id: str, secret: str | None, public_url: str) -> dict[str, Any]:
+def rotate_hook(
+    adapter: Adapter,
+    hook_id: str,
+    secret: str | None,
+    public_url: str | None = None,
+    *,
+    by: str = audit.COMMAND_LINE,
+) -> dict[str, Any]:
     """Gives a hook a new secret; the old one works for another day. Raises HookError."""
     signed, row = _signed(adapter), _found(hook_id)
     if secret is None:
         if signed.new_secret is None:
-            raise HookError(f"{adapter.name} signs with a key of its own: give it with --secret")
+            raise HookError(f"{adapter.name} signs with a key of its own: give it as the secret")
         secret = signed.new_secret()
     now = now_ms()
     older = [{**item, "expires_at": item["expires_at"] or now + OVERLAP} for item in row["secrets"]]
     live = [item for item in older if item["expires_at"] > now][:1]
     kept = [{"secret": vault.encrypt(secret), "expires_at": None}, *live]
     HookRow.update(secrets=kept).where(HookRow.id == hook_id).execute()
+    audit.note(row["workspace"], by, "hook.rotated", hook_id)
     return shown(adapter, hook_id, row["project"], secret, row["options"], public_url)
 
 
-def delete_hook(hook_id: str) -> None:
+def delete_hook(hook_id: str, *, by: str = audit.COMMAND_LINE) -> None:
     """Ends a hook; what came through it stays. Raises HookError."""
-    _found(hook_id)
+    row = _found(hook_id)
     HookRow.update(deleted_at=now_ms()).where(HookRow.id == hook_id).execute()
+    audit.note(row["workspace"], by, "hook.deleted", hook_id)
 
 
-def list_hooks() -> list[dict[str, Any]]:
-    """The hooks that are not deleted, without their secrets."""
+def list_hooks(workspace_id: str | None = None, project_id: str | None = None) -> list[dict[str, Any]]:
+    """The hooks that are not deleted, without their secrets; None means all of them."""
+    found = HookRow.select().where(HookRow.deleted_at.is_null())
+    if workspace_id is not None:
+        found = found.where(HookRow.workspace == workspace_id)
+    if project_id is not None:
+        found = found.where(HookRow.project == project_id)
     names = ("name", "unsigned", "rate_limit", "created_at")
     return [
         {
@@ -97,7 +126,7 @@ def list_hooks() -> list[dict[str, Any]]:
             "live_secrets": len(row["secrets"]),
             **{name: row[name] for name in names},
         }
-        for row in rows(HookRow.select().where(HookRow.deleted_at.is_null()).order_by(HookRow.created_at))
+        for row in rows(found.order_by(HookRow.created_at, HookRow.id))
     ]
 
 
@@ -107,9 +136,10 @@ def shown(
     project_id: str | None,
     secret: str | None,
     options: Mapping[str, Any],
-    public_url: str,
+    public_url: str | None = None,
 ) -> dict[str, Any]:
     """What the admin is told: where to point the vendor, with what, and how."""
+    public_url = public_url or _public_url
     number = options.get("project_number", "")
     path = adapter.doors[0].path.replace("<hook_id>", hook_id).replace("<project_number>", number)
     made = {

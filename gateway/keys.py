@@ -8,12 +8,26 @@ import secrets
 import string
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
+from gateway import audit
 from gateway.ids import new_id, now_ms
 from models.access import ApiKey
+from models.base import first, locked, rows
 
 SCOPES = ("ingest", "read", "triage", "admin")
 PREFIX = "sk_live_"
+OVERLAP = 24 * 3600 * 1000  # milliseconds an old key still works after a rotation
+SHOWN = (
+    "prefix",
+    "name",
+    "scopes",
+    "rate_limit",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+)
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM = 34  # base62 characters, over 200 bits
@@ -45,8 +59,12 @@ def create_key(
     scopes: Sequence[str] = ("ingest", "read"),
     rate_limit: str | None = None,
     expires_at: int | None = None,
+    by: str = audit.COMMAND_LINE,
 ) -> tuple[str, str]:
-    """Stores a new key and returns its id and its text, which exists nowhere else from then on."""
+    """Stores a new key and returns its id and its text, which exists nowhere else from then on.
+
+    `by` is the id of the key that asks for it.
+    """
     key, key_id = make_key(), new_id("key")
     ApiKey.create(
         id=key_id,
@@ -60,7 +78,75 @@ def create_key(
         created_at=now_ms(),
         expires_at=expires_at,
     )
+    audit.note(workspace_id, by, "key.created", key_id, scopes=list(scopes), project_id=project_id)
     return key_id, key
+
+
+def list_keys(
+    workspace_id: str | None = None,
+    project_id: str | None = None,
+    *,
+    after: str = "",
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Keys without their text, oldest first, starting after the id `after`; None means all of them."""
+    found = ApiKey.select().where(ApiKey.id > after)
+    if workspace_id is not None:
+        found = found.where(ApiKey.workspace == workspace_id)
+    if project_id is not None:
+        found = found.where(ApiKey.project == project_id)
+    return [shown(row) for row in rows(found.order_by(ApiKey.id).limit(limit))]
+
+
+def find(
+    key_id: str, workspace_id: str | None = None, project_id: str | None = None
+) -> dict[str, Any] | None:
+    """A key of this workspace (and, when given, of this project), to be changed; None when there is none."""
+    found = ApiKey.select().where(ApiKey.id == key_id)
+    if workspace_id is not None:
+        found = found.where(ApiKey.workspace == workspace_id)
+    if project_id is not None:
+        found = found.where(ApiKey.project == project_id)
+    return first(locked(found))
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A key without its text and digest; times are milliseconds UTC."""
+    kept = {name: row[name] for name in SHOWN}
+    return {"key_id": row["id"], "workspace_id": row["workspace"], "project_id": row["project"], **kept}
+
+
+def revoke(row: dict[str, Any], *, by: str = audit.COMMAND_LINE) -> dict[str, Any]:
+    """Ends a found key and returns it as it now is; one that is ended stays as it was."""
+    if row["revoked_at"] is not None:
+        return row
+    changed = {"revoked_at": now_ms()}
+    ApiKey.update(changed).where(ApiKey.id == row["id"]).execute()
+    audit.note(row["workspace"], by, "key.revoked", row["id"])
+    return row | changed
+
+
+def rotate(
+    row: dict[str, Any], *, overlap: int = OVERLAP, by: str = audit.COMMAND_LINE
+) -> tuple[str, str, int]:
+    """Replaces a found key by a new one that may do the same.
+
+    Returns the new key's id and text, and when the old one ends: in `overlap` milliseconds, unless it
+    ends sooner anyway.
+    """
+    key_id, key = create_key(
+        row["workspace"],
+        row["project"],
+        name=row["name"],
+        scopes=row["scopes"],
+        rate_limit=row["rate_limit"],
+        expires_at=row["expires_at"],
+        by=by,
+    )
+    ends = min(now_ms() + overlap, row["expires_at"] or now_ms() + overlap)
+    ApiKey.update(expires_at=ends).where(ApiKey.id == row["id"]).execute()
+    audit.note(row["workspace"], by, "key.rotated", row["id"], replaced_by=key_id)
+    return key_id, key, ends
 
 
 def _checksum(text: str) -> str:

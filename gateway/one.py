@@ -7,13 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Problem, Record, Refused, Reply, invalid
-from gateway import parameters, triage
+from gateway import pages, parameters, triage
 from gateway.caller import Caller
 from gateway.changes import shown
 from models import event, feedback
 
-PAGE = 50  # events when the caller names no limit
-LONGEST_PAGE = 200
 RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
 
 Row = Mapping[str, Any]
@@ -21,8 +19,8 @@ Row = Mapping[str, Any]
 
 def _events(caller: Caller, row: Row) -> dict[str, Any]:
     """The beginning of the history, without payloads; its cursor leads on in the record's /events."""
-    found = event.of(row["id"], limit=LONGEST_PAGE + 1, payloads=False)
-    return _page([_without_payload(item) for item in found], LONGEST_PAGE)
+    found = event.of(row["id"], limit=pages.LONGEST_PAGE + 1, payloads=False)
+    return pages.page([_without_payload(item) for item in found], pages.LONGEST_PAGE)
 
 
 def _raw(caller: Caller, row: Row) -> list[dict[str, Any]]:
@@ -62,12 +60,9 @@ def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
 def list_events(caller: Caller, inbound: Inbound) -> Reply:
     """A record's history, oldest first, with the raw payload of every delivery."""
     row = find(caller, inbound)
-    faults = parameters.unknown(inbound, ("limit", "cursor"))
-    page = parameters.whole(inbound, "limit", 1, LONGEST_PAGE, faults) or PAGE
-    if faults:
-        raise invalid(*faults)
-    rows = event.of(row["id"], limit=page + 1, after=inbound.query.get("cursor"))
-    return Reply(200, _page([event.document(item) for item in rows], page))
+    limit, after = pages.asked(inbound)
+    rows = event.of(row["id"], limit=limit + 1, after=after)
+    return pages.answer([event.document(item) for item in rows], limit)
 
 
 def find(caller: Caller, inbound: Inbound) -> dict[str, Any]:
@@ -76,11 +71,6 @@ def find(caller: Caller, inbound: Inbound) -> dict[str, Any]:
     if row is None:
         raise Refused(Problem(404, "not_found", "No such feedback."))
     return row
-
-
-def _page(items: list[dict[str, Any]], length: int) -> dict[str, Any]:
-    kept = items[:length]
-    return {"data": kept, "next_cursor": kept[-1]["id"] if len(items) > length else None}
 
 
 def _without_payload(row: dict[str, Any]) -> dict[str, Any]:

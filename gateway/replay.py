@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from adapters.contract import Adapter, Inbound, Record, Refused, Saved
-from gateway import store, triage
+from adapters.contract import Adapter, Inbound, Problem, Record, Refused
+from gateway import triage
 from gateway.caller import Caller
 from gateway.ids import new_id, now_ms
-from models.base import first, writing
+from gateway.parts import Done, Read, Sender, store_part
+from models import intake
+from models.base import dumps, first, writing
 from models.hook import HookRow
 from models.quarantine import Quarantine
+
+NEVER = 253_402_300_799_000  # milliseconds, the last second of the year 9999
 
 
 def preview(adapter: Adapter, inbound: Inbound) -> dict[str, Any]:
@@ -25,14 +30,11 @@ def preview(adapter: Adapter, inbound: Inbound) -> dict[str, Any]:
     }
 
 
-def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
-    """Sends a held delivery through its adapter again: what was stored, or why it still cannot be read.
-
-    Parts that can be read are stored; it stays held until all of it can be.
-    """
+def resumed(row: Mapping[str, Any]) -> Inbound:
+    """The request that a held delivery came with, as it came, through the hook as it is today."""
     request = row["request"]
     hook = first(HookRow.select().where(HookRow.id == row["hook_id"]))
-    inbound = Inbound(
+    return Inbound(
         request["method"],
         request["path"],
         request["headers"],
@@ -42,8 +44,17 @@ def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
         received_at=row["received_at"],
         options=dict(hook["options"]) if hook else {},
     )
+
+
+def replay(adapter: Adapter, row: Mapping[str, Any]) -> list[str] | str:
+    """Sends a held delivery through its adapter again: the ids of its records, or why it is still held.
+
+    Parts that can be read are stored; it stays held until all of it can be. Once it is, a replay
+    changes nothing and names the same records.
+    """
+    inbound = resumed(row)
     read = _read(adapter, inbound)
-    records = [record for record in read if not record.unreadable]
+    items: list[Read] = [(record, inbound.body) for record in read if not record.unreadable]
     reasons = [record.unreadable for record in read if record.unreadable]
     caller = Caller(
         key_id=row["hook_id"],
@@ -54,12 +65,26 @@ def replay(adapter: Adapter, row: dict[str, Any]) -> list[Saved] | str:
         rate_limit=None,
         expires_at=None,
     )
-    saved = store.save(caller, adapter, inbound, records, [triage.label(record) for record in records])
+    # Taken in the transaction that stores it, so that of two replays at once one finds it done.
+    claim = None if reasons else intake.Claim(row["workspace_id"], "replay", str(row["id"]), "", NEVER)
+    try:
+        done = store_part(Sender(caller, adapter, inbound), items, claim, _told, counted=True, before=())
+        told = _told(done)
+        reasons += [one.message for one in done if isinstance(one, Problem)]
+    except intake.Taken as taken:
+        told = taken.answer or "[]"
     if reasons:
         return reasons[0]
     with writing():
-        Quarantine.update(replayed_at=now_ms()).where(Quarantine.id == row["id"]).execute()
-    return saved
+        mine = (Quarantine.id == row["id"]) & Quarantine.replayed_at.is_null()
+        Quarantine.update(replayed_at=now_ms()).where(mine).execute()
+    return list(json.loads(told))
+
+
+def _told(done: Sequence[Done]) -> str:
+    """The ids of what was stored, once each, as JSON."""
+    ids = (one.row["id"] for one in done if isinstance(one, intake.Stored) and one.row)
+    return dumps(list(dict.fromkeys(ids)))
 
 
 def _read(adapter: Adapter, inbound: Inbound) -> list[Record]:

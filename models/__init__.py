@@ -1,6 +1,7 @@
 """The tables and their queries. The classifier is gateway/triage."""
 
 from models.access import ApiKey, Project, Workspace
+from models.audit import Audit
 from models.base import close, connect, database, sqlite_path
 from models.dedupe import Dedupe
 from models.event import Event
@@ -10,11 +11,12 @@ from models.job import Job
 from models.outcome import Outcome
 from models.quarantine import Quarantine
 
-TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine, Outcome, Job)
+TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine, Outcome, Job, Audit)
 
 __all__ = [
     "TABLES",
     "ApiKey",
+    "Audit",
     "Dedupe",
     "Event",
     "Feedback",

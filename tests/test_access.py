@@ -35,7 +35,22 @@ SCOPE = {
     "GET /gateway/v1/feedback/<feedback_id>/events": "read",
     "GET /gateway/v1/outcomes": "read",
     "GET /gateway/v1/quarantine": "read",
+    "GET /gateway/v1/quarantine/<quarantine_id>": "read",
+    "POST /gateway/v1/quarantine/<quarantine_id>/replay": "triage",
     "POST /gateway/v1/preview/<source>": "triage",
+    "GET /gateway/v1/keys": "admin",
+    "POST /gateway/v1/keys": "admin",
+    "POST /gateway/v1/keys/<key_id>/revoke": "admin",
+    "POST /gateway/v1/keys/<key_id>/rotate": "admin",
+    "GET /gateway/v1/hooks": "admin",
+    "POST /gateway/v1/hooks": "admin",
+    "POST /gateway/v1/hooks/<hook_id>/rotate": "admin",
+    "DELETE /gateway/v1/hooks/<hook_id>": "admin",
+    "GET /gateway/v1/projects": "read",
+    "POST /gateway/v1/projects": "admin",
+    "GET /gateway/v1/projects/<project_id>": "read",
+    "PATCH /gateway/v1/projects/<project_id>": "admin",
+    "GET /gateway/v1/audit": "admin",
 }
 DOORS = {
     f"{way.method} {way.path}"

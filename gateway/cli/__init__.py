@@ -66,7 +66,7 @@ def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
     for row in reversed(held):
         outcome = replay_one(dialects[row["source"]], row)
         held_still = isinstance(outcome, str)
-        ids = [] if isinstance(outcome, str) else [saved.id for saved in outcome if saved.document]
+        ids = [] if isinstance(outcome, str) else outcome
         results.append({"id": row["id"], "reason": outcome if held_still else None, "feedback_ids": ids})
     done = sum(result["reason"] is None for result in results)
     if quarantine_id is not None and not done:

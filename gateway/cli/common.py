@@ -12,7 +12,7 @@ import click
 from peewee import OperationalError
 
 from adapters.contract import Refused
-from gateway import vault
+from gateway import hooks, vault
 from gateway.config import BadSetting, Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
@@ -67,6 +67,7 @@ def open_database(needs_schema: bool) -> None:
     config = Config.from_env()
     connect(config.database_url)
     vault.connect(config.secret_key, config.secret_path)
+    hooks.connect(config.url)
     if needs_schema and pending():
         raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
 

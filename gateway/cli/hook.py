@@ -14,6 +14,7 @@ from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks
 from gateway.cli.common import Failure, command, place_of, rate_option
 from gateway.config import Config
+from models.base import writing
 from models.hook import find_hook
 
 
@@ -69,19 +70,19 @@ def hook_create(
     if mapping is not None:
         options["map"] = _mapping(mapping)
     try:
-        made = hooks.create_hook(
-            adapter,
-            workspace_id,
-            project_id,
-            public_url=Config.from_env().url,
-            secret=secret,
-            unsigned=unsigned,
-            name=name,
-            rate_limit=rate_limit,
-            options=options,
-        )
+        with writing():
+            made = hooks.create_hook(
+                adapter,
+                workspace_id,
+                project_id,
+                secret=secret,
+                unsigned=unsigned,
+                name=name,
+                rate_limit=rate_limit,
+                options=options,
+            )
     except hooks.HookError as error:
-        raise Failure(str(error)) from None
+        raise Failure(_in_options(error)) from None
     return made, _told(made)
 
 
@@ -100,7 +101,11 @@ def hook_rotate(hook_id: str, secret: str | None) -> tuple[Any, str]:
     row = find_hook(hook_id)
     if row is None:
         raise Failure(f"no hook {hook_id} here")
-    made = hooks.rotate_hook(adapters.load()[row["source"]], hook_id, secret, Config.from_env().url)
+    try:
+        with writing():
+            made = hooks.rotate_hook(adapters.load()[row["source"]], hook_id, secret)
+    except hooks.HookError as error:
+        raise Failure(_in_options(error)) from None
     return made, _told(made)
 
 
@@ -109,10 +114,15 @@ def hook_rotate(hook_id: str, secret: str | None) -> tuple[Any, str]:
 def hook_delete(hook_id: str) -> tuple[Any, str]:
     """End a hook; what came through it stays."""
     try:
-        hooks.delete_hook(hook_id)
+        with writing():
+            hooks.delete_hook(hook_id)
     except hooks.HookError as error:
         raise Failure(str(error)) from None
     return {"hook_id": hook_id, "deleted": True}, f"deleted {hook_id}"
+
+
+def _in_options(error: hooks.HookError) -> str:
+    return f"{error} (--{error.field})"
 
 
 def _kind(source: str) -> Adapter:

@@ -10,9 +10,8 @@ import click
 from gateway.cli.common import Failure, command, place_of, rate_option
 from gateway.config import Config
 from gateway.ids import now_ms
-from gateway.keys import SCOPES, create_key
-from models.access import ApiKey
-from models.base import rows
+from gateway.keys import SCOPES, create_key, find, list_keys, revoke, rotate
+from models.base import writing
 
 
 @click.group()
@@ -41,9 +40,10 @@ def key_create(
     workspace_id, project_id = place_of(workspace, project_id)
     chosen = list(dict.fromkeys(scopes)) or ["ingest", "read"]
     expires_at = None if expires is None else now_ms() + int(timedelta(days=expires).total_seconds() * 1000)
-    key_id, text = create_key(
-        workspace_id, project_id, name=name, scopes=chosen, rate_limit=rate_limit, expires_at=expires_at
-    )
+    with writing():
+        key_id, text = create_key(
+            workspace_id, project_id, name=name, scopes=chosen, rate_limit=rate_limit, expires_at=expires_at
+        )
     made = {
         "key_id": key_id,
         "key": text,
@@ -58,25 +58,7 @@ def key_create(
 @command(key, "list")
 def key_list() -> tuple[Any, str]:
     """List the keys, without their text."""
-    kept = (
-        "prefix",
-        "name",
-        "scopes",
-        "rate_limit",
-        "created_at",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-    )
-    shown = [
-        {
-            "key_id": row["id"],
-            "workspace_id": row["workspace"],
-            "project_id": row["project"],
-            **{name: row[name] for name in kept},
-        }
-        for row in rows(ApiKey.select().order_by(ApiKey.id))
-    ]
+    shown = list_keys()
     lines = [
         f"{row['key_id']}  {row['prefix']}…  {','.join(row['scopes'])}  {row['name']}"
         f"{'  (revoked)' if row['revoked_at'] else ''}"
@@ -89,9 +71,26 @@ def key_list() -> tuple[Any, str]:
 @click.argument("key_id")
 def key_revoke(key_id: str) -> tuple[Any, str]:
     """End a key; every process refuses it within five seconds."""
-    now = now_ms()
-    ApiKey.update(revoked_at=now).where((ApiKey.id == key_id) & ApiKey.revoked_at.is_null()).execute()
-    row = ApiKey.get_or_none(ApiKey.id == key_id)
-    if row is None:
-        raise Failure(f"no key {key_id} here")
-    return {"key_id": key_id, "revoked_at": row.revoked_at}, f"revoked {key_id}"
+    with writing():
+        row = find(key_id)
+        if row is None:
+            raise Failure(f"no key {key_id} here")
+        ended = revoke(row)
+    return {"key_id": key_id, "revoked_at": ended["revoked_at"]}, f"revoked {key_id}"
+
+
+@command(key, "rotate")
+@click.argument("key_id")
+@click.option("--overlap", type=click.IntRange(0, 720), default=24, help="Hours the old key still works.")
+def key_rotate(key_id: str, overlap: int) -> tuple[Any, str]:
+    """Replace a key by a new one that may do the same; the old one works for a while."""
+    with writing():
+        row = find(key_id)
+        if row is None or row["revoked_at"] is not None:
+            raise Failure(f"no living key {key_id} here")
+        new_id, text, ends = rotate(row, overlap=overlap * 3600 * 1000)
+    made = {"key_id": new_id, "key": text, "replaces": key_id, "replaced_expires_at": ends}
+    return (
+        made,
+        f"{new_id}\n{text}\nKeep it: it cannot be shown again. {key_id} works for {overlap} hours more.",
+    )

@@ -10,6 +10,7 @@ from gateway import setup
 from gateway.cli.common import command, workspace_of
 from gateway.ids import now_ms
 from models.access import Workspace, list_projects
+from models.base import writing
 
 
 @click.group()
@@ -23,7 +24,8 @@ def project() -> None:
 def project_create(name: str, workspace: str | None) -> tuple[Any, str]:
     """Create a project."""
     workspace_id = workspace_of(workspace)
-    project_id = setup.create_project(workspace_id, name, now_ms())
+    with writing():
+        project_id = setup.create_project(workspace_id, name, now_ms())
     made = {"project_id": project_id, "workspace_id": workspace_id, "name": name}
     return made, f"project {project_id} ({name})"
 

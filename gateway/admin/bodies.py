@@ -1,0 +1,107 @@
+"""What admins send, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError
+
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.payload import Flag, Number, Object, Strict, Text, TextList, length, not_blank, one_of
+from adapters.times import milliseconds
+from gateway.caller import Caller
+from gateway.keys import SCOPES
+from gateway.rates import Rate
+from models.access import list_projects
+
+LONGEST_NAME = 200  # characters
+LONGEST_OVERLAP = 720  # hours
+
+
+def _name(value: str) -> None:
+    length(most=LONGEST_NAME)(value)
+
+
+def _given_name(value: str) -> None:
+    not_blank(value)
+    _name(value)
+
+
+def _rate(value: str) -> None:
+    try:
+        Rate.parse(value)
+    except ValueError as error:
+        raise ValidationError(f"Rate {error}") from None
+
+
+def _scopes(value: list[str]) -> None:
+    if not value:
+        raise ValidationError("Array must contain at least 1 element(s)")
+
+
+def _time(value: str) -> None:
+    try:
+        milliseconds(value)
+    except (ValueError, OverflowError):
+        raise ValidationError("Must be an ISO 8601 time such as 2026-04-09T10:30:00Z") from None
+
+
+def _hours(value: float) -> None:
+    if not 0 <= value <= LONGEST_OVERLAP:
+        raise ValidationError(f"Number must be from 0 to {LONGEST_OVERLAP}")
+
+
+class NewKey(Strict):
+    name = Text(_name, load_default="")
+    scopes = TextList(one_of(SCOPES), validate=_scopes, load_default=lambda: ["ingest", "read"])
+    project_id = Text(allow_none=True)
+    rate_limit = Text(_rate, allow_none=True)
+    expires_at = Text(_time, allow_none=True)
+
+
+class Rotation(Strict):
+    overlap_hours = Number(_hours, load_default=24)
+
+
+class NewHook(Strict):
+    source = Text(required=True)
+    name = Text(_name, load_default="")
+    project_id = Text(allow_none=True)
+    secret = Text(length(least=8, most=1000), allow_none=True)
+    unsigned = Flag(load_default=False)
+    rate_limit = Text(_rate, allow_none=True)
+    options = Object(load_default=dict)
+
+
+class NewSecret(Strict):
+    secret = Text(length(least=8, most=1000), allow_none=True)
+
+
+class NewProject(Strict):
+    name = Text(_given_name, required=True)
+
+
+def body_of(inbound: Inbound) -> Any:
+    """The request's JSON; an empty body is an object with nothing in it."""
+    return inbound.json if inbound.body.strip() else {}
+
+
+def project_of(caller: Caller, sent: dict[str, Any]) -> str | None:
+    """The project a new key or hook is for: the named one, else the caller's. Raises Refused (400)."""
+    named: str | None = sent.get("project_id")
+    if named is None:
+        return caller.project_id
+    allowed = caller.project_id in (None, named)
+    if not allowed or not list_projects(caller.workspace_id, only=named)[1]:
+        raise invalid(Fault("project_id", "No such project"))
+    return named
+
+
+def secret(status: int, body: dict[str, Any]) -> Reply:
+    """An answer with a secret in it, which nobody between us may keep."""
+    return Reply(status, body, {"Cache-Control": "no-store"})
+
+
+def unknown(what: str) -> Refused:
+    """The refusal for what is not here, or another's."""
+    return Refused(Problem(404, "not_found", f"No such {what}."))

@@ -1,0 +1,58 @@
+"""/gateway/v1/quarantine: what could not be understood, looked at and sent through today's adapters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import adapters
+from adapters.contract import Inbound, Reply
+from gateway import audit, pages
+from gateway.admin.bodies import unknown
+from gateway.caller import Caller
+from gateway.replay import preview, replay, resumed
+from models import quarantine
+from models.base import writing
+
+
+def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
+    """Deliveries that could not be understood, newest first, with why; those replayed since are left out."""
+    limit, before = pages.asked(inbound, "source")
+    rows = quarantine.held(
+        caller.workspace_id,
+        caller.project_id,
+        source=inbound.query.get("source"),
+        before=before,
+        limit=limit + 1,
+    )
+    return pages.answer([quarantine.document(row) for row in rows], limit)
+
+
+def show_held(caller: Caller, inbound: Inbound) -> Reply:
+    """One of them, with what it would become today. Raises Refused (404)."""
+    row = _found(caller, inbound)
+    return Reply(
+        200, {**quarantine.document(row), "preview": preview(adapters.load()[row["source"]], resumed(row))}
+    )
+
+
+def replay_held(caller: Caller, inbound: Inbound) -> Reply:
+    """Sends it through today's adapter: the records it became, or why it is still held. Raises Refused (404).
+
+    However often and concurrently it is asked, a delivery is stored once.
+    """
+    row = _found(caller, inbound)
+    outcome = replay(adapters.load()[row["source"]], row)
+    reason = outcome if isinstance(outcome, str) else None
+    ids = [] if isinstance(outcome, str) else outcome
+    with writing():
+        done = {"reason": reason, "feedback_ids": ids}
+        audit.note(caller.workspace_id, caller.key_id, "quarantine.replayed", row["id"], **done)
+    return Reply(200, {"id": row["id"], "replayed": reason is None, **done})
+
+
+def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:
+    row = quarantine.one(inbound.params["quarantine_id"])
+    mine = row is not None and row["workspace_id"] == caller.workspace_id
+    if row is None or not mine or caller.project_id not in (None, row["project_id"]):
+        raise unknown("delivery in quarantine")
+    return row

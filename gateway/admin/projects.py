@@ -1,0 +1,77 @@
+"""/gateway/v1/projects: groups of a workspace's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.contract import Inbound, Problem, Refused, Reply
+from gateway import audit, pages
+from gateway.admin.bodies import NewProject, unknown
+from gateway.caller import Caller
+from gateway.directory import create_project as store_project
+from models.access import Project, Workspace, list_projects
+from models.base import first, writing
+from models.feedback import iso
+
+
+def list_all(caller: Caller, inbound: Inbound) -> Reply:
+    """The workspace's projects, the oldest first."""
+    limit, after = pages.asked(inbound)
+    found = sorted(list_projects(caller.workspace_id, only=caller.project_id)[0], key=lambda row: row["id"])
+    default = _default(caller)
+    shown = [_document(row, default) for row in found if row["id"] > (after or "")]
+    return pages.answer(shown[: limit + 1], limit, "project_id")
+
+
+def show_project(caller: Caller, inbound: Inbound) -> Reply:
+    """One project. Raises Refused (404)."""
+    return Reply(200, _document(_found(caller, inbound.params["project_id"]), _default(caller)))
+
+
+def create_project(caller: Caller, inbound: Inbound) -> Reply:
+    """A new project. Raises Refused: 400, 403 for a key of one project."""
+    sent = NewProject.of(inbound)
+    if caller.project_id is not None:
+        raise Refused(Problem(403, "forbidden", "A key of one project makes no others."))
+    with writing():
+        project_id = store_project(
+            caller.workspace_id, sent["name"].strip(), inbound.received_at, origin="api", by=caller.key_id
+        )
+    return Reply(201, _document(_found(caller, project_id), _default(caller)))
+
+
+def change_project(caller: Caller, inbound: Inbound) -> Reply:
+    """Another name. Raises Refused (400, 404)."""
+    name = NewProject.of(inbound)["name"].strip()
+    with writing():
+        row = _found(caller, inbound.params["project_id"])
+        if row["name"] != name:
+            Project.update(name=name).where(Project.id == row["id"]).execute()
+            changes = {"name": {"from": row["name"], "to": name}}
+            audit.note(caller.workspace_id, caller.key_id, "project.changed", row["id"], changes=changes)
+    return Reply(200, _document({**row, "name": name}, _default(caller)))
+
+
+def _found(caller: Caller, project_id: str) -> dict[str, Any]:
+    allowed = caller.project_id in (None, project_id)
+    found = list_projects(caller.workspace_id, only=project_id)[0] if allowed else []
+    if not found:
+        raise unknown("project")
+    return found[0]
+
+
+def _default(caller: Caller) -> str | None:
+    row = first(Workspace.select().where(Workspace.id == caller.workspace_id))
+    return row["default_project_id"] if row else None
+
+
+def _document(row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
+    return {
+        "project_id": row["id"],
+        "workspace_id": row["workspace"],
+        "name": row["name"],
+        "default": row["id"] == default,
+        "created_at": iso(row["created_at"]),
+        "last_received_at": iso(row["last_modified"]),
+    }

@@ -1,0 +1,257 @@
+"""The admin API: keys, hooks, projects, quarantine and the audit trail of one workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from gateway import auth, setup
+from gateway.ids import now_ms
+from gateway.keys import is_well_formed
+from models import ApiKey, Feedback, HookRow, Project
+from models.feedback import iso
+from tests.conftest import Call, Tenant
+
+pytestmark = pytest.mark.both(long=True)
+
+KEYS, HOOKS, PROJECTS = "/gateway/v1/keys", "/gateway/v1/hooks", "/gateway/v1/projects"
+QUARANTINE, AUDIT = "/gateway/v1/quarantine", "/gateway/v1/audit"
+
+
+def status(call: Call, key: str, path: str = "/gateway/v1/feedback") -> int:
+    auth.forget()
+    return call("GET", path, headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def fields(response: Any) -> set[str]:
+    return {error["field"] for error in response.json["errors"]}
+
+
+def acts(call: Call) -> list[tuple[str, str]]:
+    return [(row["action"], row["target"]) for row in call("GET", AUDIT).json["data"]]
+
+
+def test_a_key_is_shown_once(call: Call, tenant: Tenant) -> None:
+    """A new key works, its text is in one answer that nobody may keep, and lists have its beginning only."""
+    sent = {
+        "name": "site",
+        "scopes": ["read", "read"],
+        "rate_limit": "5/minute",
+        "expires_at": iso(now_ms() + 9999),
+    }
+    answer = call("POST", KEYS, json=sent)
+    made = answer.json
+    key = made.pop("key")
+    listed = call("GET", KEYS)
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store")
+    assert is_well_formed(key)
+    assert listed.json["data"][-1] == made
+    assert (made["scopes"], made["rate_limit"]) == (["read"], "5/minute")
+    assert (made["expires_at"], made["project_id"]) == (sent["expires_at"], None)
+    assert key not in listed.text
+    assert key.startswith(made["prefix"])
+    assert key not in json.dumps([*ApiKey.select().dicts()])
+    assert status(call, key) == 200
+
+
+def test_revoke(call: Call) -> None:
+    """A revoked key opens nothing and stays in the list; revoking it again changes nothing."""
+    made = call("POST", KEYS, json={}).json
+    first, again = (call("POST", f"{KEYS}/{made['key_id']}/revoke") for _ in range(2))
+
+    assert first.json["revoked_at"] is not None
+    assert again.json == first.json
+    assert status(call, made["key"]) == 401
+    assert acts(call)[:2] == [("key.revoked", made["key_id"]), ("key.created", made["key_id"])]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "old"), [({}, 200), ({"overlap_hours": 0}, 401), ({"overlap_hours": 1.5}, 200)]
+)
+def test_rotate(call: Call, overlap: dict[str, Any], old: int) -> None:
+    """A rotated key has a successor that may do the same, and works itself as long as was asked."""
+    made = call("POST", KEYS, json={"name": "site", "scopes": ["read"]}).json
+    response = call("POST", f"{KEYS}/{made['key_id']}/rotate", json=overlap)
+    fresh = response.json
+
+    assert (response.status_code, response.headers["Cache-Control"]) == (201, "no-store")
+    assert (fresh["name"], fresh["scopes"], fresh["replaces"]) == ("site", ["read"], made["key_id"])
+    assert status(call, fresh["key"]) == 200
+    assert status(call, made["key"]) == old
+    if old != 200:
+        assert call("POST", f"{KEYS}/{made['key_id']}/rotate").status_code == 400
+    ApiKey.update(expires_at=now_ms() - 1).where(ApiKey.id == made["key_id"]).execute()
+    assert status(call, made["key"]) == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "names"),
+    [
+        (KEYS, {"scopes": []}, {"scopes"}),
+        (KEYS, {"scopes": ["root"], "rate_limit": "5 a day", "name": 3}, {"scopes.0", "rate_limit", "name"}),
+        (KEYS, {"expires_at": "2020-01-01T00:00:00Z"}, {"expires_at"}),
+        (KEYS, {"expires_at": "soon"}, {"expires_at"}),
+        (KEYS, {"project_id": "prj_none"}, {"project_id"}),
+        (KEYS, {"digest": "x"}, {"digest"}),
+        (KEYS, [], {"body"}),
+        (HOOKS, {}, {"source"}),
+        (HOOKS, {"source": "nothing"}, {"source"}),
+        (HOOKS, {"source": "github", "unsigned": True}, {"unsigned"}),
+        (HOOKS, {"source": "discord"}, {"secret"}),
+        (HOOKS, {"source": "github", "secret": "short"}, {"secret"}),
+        (HOOKS, {"source": "generic", "options": {"map": {"text": "]"}}}, {"options.map.text"}),
+        (HOOKS, {"source": "generic", "options": {"map": 1}}, {"options.map.map"}),
+        (HOOKS, {"source": "grafana", "options": {"a": {}, "b": [[]]}}, {"options.a", "options.b"}),
+        (PROJECTS, {"name": " "}, {"name"}),
+        (PROJECTS, {"name": "x" * 201}, {"name"}),
+        (PROJECTS, {}, {"name"}),
+    ],
+)
+def test_bad_bodies(call: Call, path: str, body: Any, names: set[str]) -> None:
+    """What cannot be made is a 400 that names every bad field, and nothing is made."""
+    before = ApiKey.select().count(), HookRow.select().count(), Project.select().count()
+    response = call("POST", path, json=body)
+
+    assert response.status_code == 400
+    assert fields(response) == names
+    assert (ApiKey.select().count(), HookRow.select().count(), Project.select().count()) == before
+
+
+def test_hooks(call: Call) -> None:
+    """A hook is made with all that its vendor needs, works, is rotated with overlap, and ends."""
+    made = call(
+        "POST", HOOKS, json={"source": "generic", "name": "forms", "options": {"map": {"text": "words"}}}
+    )
+    hook = made.json
+
+    def deliver(secret: str) -> int:
+        auth.forget()
+        headers = {"Authorization": f"Bearer {secret}"}
+        return call("POST", hook["path"], json={"words": f"{secret} {now_ms()}"}, headers=headers).status_code
+
+    rotated = call("POST", f"{HOOKS}/{hook['hook_id']}/rotate").json
+    listed = call("GET", HOOKS)
+    assert (made.status_code, made.headers["Cache-Control"]) == (201, "no-store")
+    assert hook["url"].endswith(hook["path"])
+    assert hook["advice"]
+    assert [deliver(secret) for secret in (hook["secret"], rotated["secret"], "wrong")] == [200, 200, 401]
+    assert [(row["name"], row["live_secrets"]) for row in listed.json["data"]] == [("forms", 2)]
+    assert not any(secret in listed.text for secret in (hook["secret"], rotated["secret"]))
+    assert call("DELETE", f"{HOOKS}/{hook['hook_id']}").status_code == 204
+    assert deliver(rotated["secret"]) == 401
+    assert call("DELETE", f"{HOOKS}/{hook['hook_id']}").status_code == 404
+    assert call("GET", HOOKS).json["data"] == []
+    assert [action for action, _ in acts(call)[:3]] == ["hook.deleted", "hook.rotated", "hook.created"]
+
+
+def test_projects(call: Call, tenant: Tenant) -> None:
+    """A project is made, listed after the default one, shown and given another name."""
+    made = call("POST", PROJECTS, json={"name": " Shop "})
+    path = f"{PROJECTS}/{made.json['project_id']}"
+    call("POST", "/gateway/v1/feedback", json={"text": "hallo", "project_id": made.json["project_id"]})
+    renamed = call("PATCH", path, json={"name": "Store"}).json
+    same = call("PATCH", path, json={"name": "Store"}).json
+    default, second = call("GET", PROJECTS).json["data"]
+
+    assert (made.status_code, made.json["name"], made.json["last_received_at"]) == (201, "Shop", None)
+    assert (default["project_id"], default["default"], second["default"]) == (tenant.project_id, True, False)
+    assert call("GET", path).json == same == renamed == second
+    assert (renamed["name"], renamed["last_received_at"] is not None) == ("Store", True)
+    assert acts(call)[:2] == [(f"project.{word}", made.json["project_id"]) for word in ("changed", "created")]
+
+
+def test_lists_are_paged(call: Call) -> None:
+    """Every list is walked with its cursors, each row once."""
+    for number in range(4):
+        call("POST", KEYS, json={"name": f"{number}"})
+        call("POST", HOOKS, json={"source": "github", "name": f"{number}"})
+        call("POST", PROJECTS, json={"name": f"{number}"})
+    for path, name in ((KEYS, "key_id"), (HOOKS, "hook_id"), (PROJECTS, "project_id"), (AUDIT, "id")):
+        whole = [row[name] for row in call("GET", path).json["data"]]
+        walked, cursor = [], ""
+        while cursor is not None:
+            more = f"&cursor={cursor}" if cursor else ""
+            page = call("GET", f"{path}?limit=2{more}").json
+            walked += [row[name] for row in page["data"]]
+            cursor = page["next_cursor"]
+        assert walked == whole, path
+        assert len(set(whole)) >= 4
+        bad = call("GET", f"{path}?limit=0&page=2")
+        assert (bad.status_code, fields(bad)) == (400, {"limit", "page"})
+
+
+def test_an_admin_of_one_project(call: Call, tenant: Tenant, new_key: Callable[..., str]) -> None:
+    """Administers that project only: what it makes belongs there, and of the others it knows nothing."""
+    second = setup.create_project(tenant.workspace_id, "Second", now_ms())
+    headers = {"Authorization": f"Bearer {new_key(second, scopes=['admin'])}"}
+    outside = call("POST", HOOKS, json={"source": "github"}).json["hook_id"]
+    key = call("GET", KEYS).json["data"][0]["key_id"]
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        return call(method, path, json=body, headers=headers)
+
+    assert ask("POST", KEYS, {}).json["project_id"] == second
+    assert ask("POST", HOOKS, {"source": "github"}).json["project_id"] == second
+    assert fields(ask("POST", KEYS, {"project_id": tenant.project_id})) == {"project_id"}
+    assert {row["project_id"] for path in (KEYS, HOOKS) for row in ask("GET", path).json["data"]} == {second}
+    assert [row["project_id"] for row in ask("GET", PROJECTS).json["data"]] == [second]
+    refused = [
+        ask("POST", f"{KEYS}/{key}/revoke"),
+        ask("POST", f"{KEYS}/{key}/rotate"),
+        ask("POST", f"{HOOKS}/{outside}/rotate"),
+        ask("DELETE", f"{HOOKS}/{outside}"),
+        ask("GET", f"{PROJECTS}/{tenant.project_id}"),
+        ask("PATCH", f"{PROJECTS}/{tenant.project_id}", {"name": "n"}),
+    ]
+    assert [response.status_code for response in refused] == [404] * 6
+    assert [ask("POST", PROJECTS, {"name": "n"}).status_code, ask("GET", AUDIT).status_code] == [403, 403]
+
+
+@pytest.fixture(name="held")
+def _held(call: Call) -> str:
+    """A delivery in quarantine that its hook's map reads by now."""
+    hook = call("POST", HOOKS, json={"source": "generic", "options": {"map": {"text": "comment"}}}).json
+    bearer = {"Authorization": f"Bearer {hook['secret']}"}
+    call("POST", hook["path"], json={"words": "The chart is upside down"}, headers=bearer)
+    (row,) = call("GET", QUARANTINE).json["data"]
+    return str(row["id"])
+
+
+def test_quarantine(call: Call, held: str) -> None:
+    """What is held is shown raw with what it would become, replayed when it can be read, and then once."""
+    path = f"{QUARANTINE}/{held}"
+    before, unread = call("GET", path).json, call("POST", f"{path}/replay").json
+    HookRow.update(options={"map": {"text": "words"}}).execute()
+    readable = call("GET", path).json
+    done, again = (call("POST", f"{path}/replay").json for _ in range(2))
+    record = call("GET", f"/gateway/v1/feedback/{done['feedback_ids'][0]}").json
+
+    assert (before["preview"]["records"], "text" in before["preview"]["unreadable"]) == ([], True)
+    assert json.loads(before["payload"]) == {"words": "The chart is upside down"}
+    assert (unread["replayed"], "text" in unread["reason"], unread["feedback_ids"]) == (False, True, [])
+    assert readable["preview"]["records"][0]["text"] == record["text"] == "The chart is upside down"
+    assert done == again
+    assert (done["replayed"], done["reason"]) == (True, None)
+    assert call("GET", path).json["replayed_at"] is not None
+    assert call("GET", QUARANTINE).json["data"] == []
+    assert Feedback.select().count() == 1
+
+
+def test_replays_at_once_store_once(app: Flask, tenant: Tenant, call: Call, held: str) -> None:
+    """Of eight replays at once all name the one record."""
+    HookRow.update(options={"map": {"text": "words"}}).execute()
+
+    def replay(number: int) -> Any:
+        return app.test_client().post(f"{QUARANTINE}/{held}/replay", headers=tenant.headers).json
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(replay, range(8)))
+
+    assert len({json.dumps(answer) for answer in answers}) == 1
+    assert Feedback.select().count() == 1
