@@ -109,22 +109,28 @@ def environ_of(directory: str, workers: int) -> dict[str, str]:
 @contextmanager
 def gateway(workers: int, rows: int = 0) -> Iterator[Target]:
     """A gateway on a new database, which holds so many records already."""
-    with tempfile.TemporaryDirectory() as directory:
-        environ = environ_of(directory, workers)
-        command = [sys.executable, "-m", "gateway.cli"]
-        made = subprocess.run(
-            [*command, "init", "--json"], env=environ, cwd=ROOT, capture_output=True, check=True
-        )
-        headers = {
-            "Authorization": f"Bearer {json.loads(made.stdout)['key']}",
-            "Content-Type": "application/json",
-        }
-        if rows:
-            with started([*command, "serve"], environ) as at:
-                Target(*at, headers).load(1, 1, -1)
-            fill(Path(directory) / "gateway.db", rows, time.time_ns() // 1_000_000)
+    with tempfile.TemporaryDirectory() as directory, serving(directory, workers, rows) as target:
+        yield target
+
+
+@contextmanager
+def serving(directory: str, workers: int, rows: int = 0, **settings: str) -> Iterator[Target]:
+    """A gateway whose files are in a directory; `settings` are environment variables."""
+    environ = {**environ_of(directory, workers), **settings}
+    command = [sys.executable, "-m", "gateway.cli"]
+    made = subprocess.run(
+        [*command, "init", "--json"], env=environ, cwd=ROOT, capture_output=True, check=True
+    )
+    headers = {
+        "Authorization": f"Bearer {json.loads(made.stdout)['key']}",
+        "Content-Type": "application/json",
+    }
+    if rows:
         with started([*command, "serve"], environ) as at:
-            yield Target(*at, headers)
+            Target(*at, headers).load(1, 1, -1)
+        fill(Path(directory) / "gateway.db", rows, time.time_ns() // 1_000_000)
+    with started([*command, "serve"], environ) as at:
+        yield Target(*at, headers)
 
 
 @contextmanager

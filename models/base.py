@@ -94,7 +94,7 @@ def _columns(table: type[Table]) -> tuple[Callable[[Mapping[str, Any]], Any], tu
 @cache
 def _insert_sql(table: type[Table], count: int) -> str:
     """A table's INSERT of so many rows, compiled once: building it anew costs more than running it."""
-    marks = f"({', '.join([database.param] * len(table._meta.sorted_fields))})"
+    marks = f"({', '.join('?' * len(table._meta.sorted_fields))})"
     every = ", ".join([marks] * count)
     return f'INSERT INTO "{table._meta.table_name}" ({_columns(table)[2]}) VALUES {every}'
 
@@ -138,19 +138,23 @@ def is_embedded(url: str) -> bool:
 
 
 def connect(url: str, connections: int = CONNECTIONS) -> Database:
-    """Binds every table to the database at `url`, creating a file's folder.
+    """Binds every table to the database at `url`, as `opened` gives it. Raises UnsupportedURL."""
+    bound = opened(url, connections)
+    database.initialize(bound)
+    return bound
+
+
+def opened(url: str, connections: int = CONNECTIONS) -> Database:
+    """The database at `url`, creating a file's folder; no table is bound to it.
 
     Connections open per thread on first use, to a server at most `connections` at a time. Raises
     UnsupportedURL.
     """
     if is_embedded(url):
-        opened: Database = Sqlite(sqlite_path(url))
-    else:
-        from models.postgres import Postgres  # its driver comes with an extra
+        return Sqlite(sqlite_path(url))
+    from models.postgres import Postgres  # its driver comes with an extra
 
-        opened = Postgres(url, connections)
-    database.initialize(opened)
-    return opened
+    return Postgres(url, connections)
 
 
 def close() -> None:

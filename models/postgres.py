@@ -26,6 +26,8 @@ from peewee import (
 from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
+from models.streams import PostgresStreams
+
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 3  # how long a connection may take, unless the URL says otherwise
@@ -63,7 +65,7 @@ class _Server(PostgresqlDatabase):
         return conn
 
 
-class Postgres(_PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
+class Postgres(PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
     """A server that any number of processes and hosts write to at the same time."""
 
     def __init__(self, url: str, connections: int) -> None:

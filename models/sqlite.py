@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from peewee import SqliteDatabase
 
 from models.lock import WriteLock
+from models.streams import SqliteStreams
 
 Result = TypeVar("Result")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
 
 
-class Sqlite(SqliteDatabase):
+class Sqlite(SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path) -> None:

@@ -10,6 +10,7 @@ from peewee import OperationalError
 import adapters
 from gateway import __version__, background, setup
 from gateway.cli.common import Failure, command
+from gateway.cli.copying import copying
 from gateway.cli.exports import exports
 from gateway.cli.hook import hook
 from gateway.cli.imports import imports
@@ -102,6 +103,7 @@ for _command in (
     hook,
     *imports.commands.values(),
     *exports.commands.values(),
+    *copying.commands.values(),
     triage,
     train,
     evaluate,

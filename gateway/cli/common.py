@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,12 @@ class Partly(dict[str, Any]):
 
 
 def command(
-    group: click.Group, name: str, *, needs_schema: bool = True
+    group: click.Group, name: str, *, needs_schema: bool = True, opens: bool = True
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Adds a command with --json whose function returns its result and a line for people."""
+    """Adds a command with --json whose function returns its result and a line for people.
+
+    It acts on the configured database, unless it `opens` none.
+    """
 
     def add(act: Callable[..., tuple[Any, str]]) -> click.Command:
         @group.command(name, help=act.__doc__)
@@ -41,7 +46,8 @@ def command(
         @functools.wraps(act)
         def run(as_json: bool, **options: Any) -> None:
             try:
-                open_database(needs_schema)
+                if opens:
+                    open_database(needs_schema)
                 result, line = act(**options)
             except BadSetting as error:
                 raise Failure(str(error)) from None
@@ -70,6 +76,26 @@ def open_database(needs_schema: bool) -> None:
     hooks.connect(config.url)
     if needs_schema and pending():
         raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar on stderr, when that is a terminal: show(done, words)."""
+    from rich.console import Console  # only here: serving needs none of it
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.percentage:3.0f}%"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task("", total=total, told="")
+        yield lambda done, told: bar.update(task, completed=done, told=told)
 
 
 def rate_option(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

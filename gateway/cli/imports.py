@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -15,7 +14,7 @@ import click
 
 import adapters
 from gateway import triage
-from gateway.cli.common import FORMATS, Partly, command, format_of, place_of
+from gateway.cli.common import FORMATS, Partly, command, format_of, place_of, progress
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.rows import Mapped, Row, Unreadable, ndjson, table
@@ -156,7 +155,7 @@ def _imported(work: Import, file: BinaryIO, rows: Iterator[Row], path: Path) -> 
     rejected = rejected_path(path)
     rejected.unlink(missing_ok=True)
     with ExitStack() as stack:
-        show = stack.enter_context(_progress(os.fstat(file.fileno()).st_size))
+        show = stack.enter_context(progress(os.fstat(file.fileno()).st_size))
         files: list[IO[str]] = []
 
         def reject(row: Row, reason: str) -> None:
@@ -166,33 +165,8 @@ def _imported(work: Import, file: BinaryIO, rows: Iterator[Row], path: Path) -> 
             files[0].write(dumps(told) + "\n")
 
         for tally in work.run(rows, reject):
-            show(file.tell(), tally)
+            show(file.tell(), f"{tally.stored + tally.earlier:,} stored, {tally.rejected:,} rejected")
     return work.tally, rejected
-
-
-@contextmanager
-def _progress(size: int) -> Iterator[Any]:
-    """A bar on stderr, when that is a terminal."""
-    from rich.console import Console  # only here: serving needs none of it
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.percentage:3.0f}%"),
-        BarColumn(),
-        TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task("", total=size, told="")
-
-        def show(done: int, tally: Tally) -> None:
-            told = f"{tally.stored + tally.earlier:,} stored, {tally.rejected:,} rejected"
-            bar.update(task, completed=done, told=told)
-
-        yield show
 
 
 def _default_project(workspace_id: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from playhouse.migrations import Runner
 
 from models.base import database
 
 
-def _runner() -> Runner:
-    return Runner(database.obj, str(Path(__file__).parent))
+def _runner(on: Any = None) -> Runner:
+    return Runner(on or database.obj, str(Path(__file__).parent))
 
 
 def migrate() -> list[str]:
@@ -23,6 +24,6 @@ def migrate() -> list[str]:
     return names
 
 
-def pending() -> list[str]:
-    """The names of migrations that have not been applied."""
-    return [step.name for step in _runner().status() if step.applied is None]
+def pending(on: Any = None) -> list[str]:
+    """The names of migrations that have not been applied to the bound database, or to `on`."""
+    return [step.name for step in _runner(on).status() if step.applied is None]
