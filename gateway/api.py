@@ -16,6 +16,7 @@ from adapters.contract import (
 )
 from gateway import parameters
 from gateway.admin import held, hooks, keys, projects, trail
+from gateway.bulk import change_many, delete_feedback, delete_many
 from gateway.caller import Caller
 from gateway.changes import change_feedback
 from gateway.one import list_events, show_feedback
@@ -84,6 +85,9 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback", list_feedback),
     Endpoint("/gateway/v1/feedback/<feedback_id>", show_feedback),
     Endpoint("/gateway/v1/feedback/<feedback_id>", change_feedback, method="PATCH", scope="triage"),
+    Endpoint("/gateway/v1/feedback/<feedback_id>", delete_feedback, "DELETE", "admin"),
+    Endpoint("/gateway/v1/feedback", change_many, "PATCH", "triage"),
+    Endpoint("/gateway/v1/feedback", delete_many, "DELETE", "admin"),
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
     Endpoint("/gateway/v1/outcomes", list_outcomes),
     Endpoint("/gateway/v1/quarantine", held.list_quarantine),

@@ -221,8 +221,10 @@ def _story(write: Write, now: int) -> dict[str, Any] | None:
     row = write.row
     workspace_id, scope, key = row["workspace_id"], f"incident:{row['source']}", row["incident_key"]
     if not dedupe.take(workspace_id, scope, key, now=now, feedback_id=row["id"]):
-        used = dedupe.taken(workspace_id, scope, key)
-        return _row(used["feedback_id"]) if used else None
+        told = _row_of(dedupe.taken(workspace_id, scope, key))
+        if told is None:  # it was deleted: the story begins anew
+            dedupe.point(workspace_id, scope, key, row["id"])
+        return told
     known = _row_of(dedupe.taken(workspace_id, "joins", key))
     if known is None and write.joins is not None:
         mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == write.joins)

@@ -64,6 +64,13 @@ ROUTES: dict[str, tuple[str, Any, int | None]] = {
     "GET /gateway/v1/feedback/<feedback_id>/events": ("/gateway/v1/feedback/{fb}/events", None, 404),
 }
 ROUTES |= {
+    "DELETE /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
+    "PATCH /gateway/v1/feedback": (
+        "/gateway/v1/feedback",
+        {"ids": ["{fb}"], "change": {"status": "resolved"}},
+        200,
+    ),
+    "DELETE /gateway/v1/feedback": ("/gateway/v1/feedback", {"filter": "project={prj}"}, 200),
     "GET /gateway/v1/outcomes": ("/gateway/v1/outcomes?by=key_id,source,outcome", None, 200),
     "GET /gateway/v1/quarantine": ("/gateway/v1/quarantine", None, 200),
     "POST /gateway/v1/preview/<source>": ("/gateway/v1/preview/generic?hook={hook}", {"text": "x"}, 404),

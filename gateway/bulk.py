@@ -1,0 +1,189 @@
+"""Many records at once: changed or deleted by their ids or by a filter, after a look at what would be.
+
+They are taken in chunks, each in a transaction of its own and with a pause after it, so that intake
+waits for one chunk at most. Records that arrive meanwhile are not meant.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import ValidationError
+
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.payload import Flag, Object, Strict, Text, TextList
+from gateway import audit, changes, filters
+from gateway.caller import Caller
+from gateway.pages import PAGE
+from models import feedback, selection
+from models.base import writing
+from models.reading import Filter
+
+CHUNK = 200  # records in one transaction
+MOST = 10_000  # records of one request
+SAMPLE = 5  # records that a dry run shows
+LONGEST_PAUSE = 0.05  # seconds
+
+Row = dict[str, Any]
+
+
+def _some(value: list[str]) -> None:
+    if not 1 <= len(value) <= MOST:
+        raise ValidationError(f"Array must contain 1 to {MOST} element(s)")
+
+
+class Chosen(Strict):
+    ids = TextList(validate=_some)
+    filter = Text()
+    cursor = Text(allow_none=True)
+    dry_run = Flag(load_default=False)
+
+
+class ManyChanges(Chosen):
+    change = Object(required=True)
+
+
+@dataclass
+class Meant:
+    """Which records a request means: ids, or a filter and the id to go on after."""
+
+    caller: Caller
+    ids: list[str] | None = None
+    chosen: Filter = field(default_factory=Filter)
+    after: str = ""
+    until: str = ""
+    next_cursor: str | None = None
+
+    def chunks(self) -> Iterator[list[str]]:
+        """The ids, some at a time, until there are MOST; where the others begin is then `next_cursor`."""
+        if self.ids is not None:
+            for start in range(0, len(self.ids), CHUNK):
+                yield self.ids[start : start + CHUNK]
+            return
+        taken = 0
+        while found := selection.ids(*self._where(), after=self.after, until=self.until, limit=CHUNK):
+            if taken == MOST:
+                self.next_cursor = self.after
+                return
+            self.after = found[-1]
+            taken += len(found)
+            yield found
+
+    def rows(self, ids: list[str]) -> list[Row]:
+        """Those of the ids that are still meant, to be changed within the open transaction."""
+        return selection.rows_of(*self._where(), ids)
+
+    def count(self) -> int:
+        """How many records are meant."""
+        if self.ids is not None:
+            return sum(selection.count(*self._where(), ids) for ids in self.chunks())
+        return selection.count(*self._where())
+
+    def sample(self) -> list[Row]:
+        """The newest of them."""
+        return selection.newest(*self._where(), self.ids and self.ids[:PAGE], limit=SAMPLE)
+
+    def _where(self) -> tuple[str, str | None, Filter]:
+        return self.caller.workspace_id, self.caller.project_id, self.chosen
+
+
+def change_many(caller: Caller, inbound: Inbound) -> Reply:
+    """PATCH of many records with one change. Raises Refused (400) with every bad field."""
+    sent = ManyChanges.of(inbound)
+    faults: list[Fault] = []
+    meant = _meant(caller, sent, faults)
+    try:
+        change = changes.read_change(sent["change"])
+    except Refused as refused:
+        faults += [Fault(_within(fault.field), fault.message) for fault in refused.problem.faults]
+    if faults:
+        raise invalid(*faults)
+
+    def act(rows: list[Row]) -> int:
+        at, request_id = inbound.received_at, inbound.request_id
+        return sum(map(bool, changes.apply(rows, change, caller=caller, at=at, request_id=request_id)))
+
+    return _answered(meant, sent["dry_run"], act, "changed")
+
+
+def delete_many(caller: Caller, inbound: Inbound) -> Reply:
+    """DELETE of many records with their history. Raises Refused (400) with every bad field."""
+    sent = Chosen.of(inbound)
+    faults: list[Fault] = []
+    meant = _meant(caller, sent, faults)
+    if faults:
+        raise invalid(*faults)
+
+    def act(rows: list[Row]) -> int:
+        selection.delete([row["id"] for row in rows])
+        if rows:  # without the filter: it may be somebody's name
+            detail = {"records": len(rows), "request_id": inbound.request_id}
+            audit.note(caller.workspace_id, caller.key_id, "feedback.deleted", rows[0]["id"], **detail)
+        return len(rows)
+
+    return _answered(meant, sent["dry_run"], act, "deleted")
+
+
+def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """DELETE of one record with its history; with If-Match as a change. Raises Refused (404, 412)."""
+    with writing():
+        wanted = inbound.params["feedback_id"]
+        row = feedback.find(caller.workspace_id, caller.project_id, wanted, to_change=True)
+        if row is None:
+            raise Refused(Problem(404, "not_found", "No such feedback."))
+        changes.check_match(inbound, row)
+        selection.delete([row["id"]])
+        detail = {"records": 1, "request_id": inbound.request_id}
+        audit.note(caller.workspace_id, caller.key_id, "feedback.deleted", row["id"], **detail)
+    return Reply(204)
+
+
+def in_chunks(meant: Meant, act: Callable[[list[Row]], int]) -> tuple[int, int]:
+    """Does something to all records that are meant; how many there were, and what `act` adds up to."""
+    matched = done = 0
+    for ids in meant.chunks():
+        started = time.monotonic()
+        with writing():
+            rows = meant.rows(ids)
+            done += act(rows)
+        matched += len(rows)
+        time.sleep(min(time.monotonic() - started, LONGEST_PAUSE))  # whoever waits is let in
+    return matched, done
+
+
+def _answered(meant: Meant, dry_run: bool, act: Callable[[list[Row]], int], word: str) -> Reply:
+    if dry_run:
+        shown = [feedback.document(row) for row in meant.sample()]
+        return Reply(200, {"matched": meant.count(), word: 0, "dry_run": True, "sample": shown})
+    matched, done = in_chunks(meant, act)
+    told = {"matched": matched, word: done, "dry_run": False}
+    return Reply(200, told if meant.ids is not None else {**told, "next_cursor": meant.next_cursor})
+
+
+def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault]) -> Meant:
+    """The records that a body names; what is wrong with it is added to `faults`."""
+    ids, text, cursor = sent.get("ids"), sent.get("filter"), sent.get("cursor")
+    meant = Meant(caller, until=selection.last_id(caller.workspace_id))
+    if (ids is None) == (text is None):
+        faults.append(Fault("body", "Must have either ids or filter"))
+    elif text is None:
+        meant.ids = list(dict.fromkeys(ids or ()))
+    elif not text.strip("? "):
+        faults.append(Fault("filter", "Must not be empty: it would mean everything"))
+    else:
+        try:
+            meant.chosen = filters.parse(text)
+        except Refused as refused:
+            faults += [Fault(f"filter.{fault.field}", fault.message) for fault in refused.problem.faults]
+    if cursor is not None:
+        meant.after = cursor
+        if ids is not None or not feedback.is_id(cursor):
+            faults.append(Fault("cursor", "Invalid cursor"))
+    return meant
+
+
+def _within(name: str) -> str:
+    return "change" if name == "body" else f"change.{name}"
