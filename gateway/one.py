@@ -10,8 +10,10 @@ from adapters.contract import Fault, Inbound, Problem, Record, Refused, Reply, i
 from gateway import pages, parameters, triage
 from gateway.caller import Caller
 from gateway.changes import shown
+from gateway.similar import similar
 from models import event, feedback
 
+MOST_SIMILAR = 50
 RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
 
 Row = Mapping[str, Any]
@@ -38,7 +40,20 @@ def _raw(caller: Caller, row: Row) -> list[dict[str, Any]]:
 
 
 # What `?expand=` adds to a record, by the name it is asked for and shown under.
-EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {"events": _events, "raw": _raw}
+EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
+    "events": _events,
+    "raw": _raw,
+    "similar": similar,
+}
+
+
+def list_similar(caller: Caller, inbound: Inbound) -> Reply:
+    """The records that say nearly the same, most alike first."""
+    row, faults = find(caller, inbound), parameters.unknown(inbound, ("limit",))
+    limit = parameters.whole(inbound, "limit", 1, MOST_SIMILAR, faults)
+    if faults:
+        raise invalid(*faults)
+    return Reply(200, {"data": similar(caller, row, *([limit] if limit else [])), "next_cursor": None})
 
 
 def show_feedback(caller: Caller, inbound: Inbound) -> Reply:

@@ -39,12 +39,17 @@ def fingerprint(record: Record) -> str | None:
     return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def raised(reasons: Sequence[Mapping[str, Any]], reports: int) -> list[dict[str, Any]]:
-    """Impact reasons with at least the points that so many reports give reach; never fewer than before."""
+def raised(
+    reasons: Sequence[Mapping[str, Any]], reports: int, why: str = "reported at least {} times"
+) -> list[dict[str, Any]]:
+    """Impact reasons with at least the points that so many reports give reach; never fewer than before.
+
+    `why` is told where it rises, with the step that was met.
+    """
     least = points(reports)
     met = max((step for step in STEPS if reports >= step), default=1)
     return [
-        {**reason, "points": least, "why": f"reported at least {met} times"}
+        {**reason, "points": least, "why": why.format(met)}
         if reason["part"] == "reach" and reason["points"] < least
         else dict(reason)
         for reason in reasons

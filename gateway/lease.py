@@ -1,0 +1,105 @@
+"""The right to do one kind of background work for now, on whichever host."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import OperationalError
+
+from gateway import log
+from gateway.ids import now_ms
+from models import job
+from models.base import database, writing
+
+LEASE = 120_000  # milliseconds without a word from the one who works before another one may
+
+
+class Stopping(Exception):
+    """The process is to end; what has been written so far stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do one kind of work for now."""
+
+    name: str
+    owner: str
+    stopping: Callable[[], bool]
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A write transaction in which the work is still ours, and for another while.
+
+        Raises job.Lost when it is not, and Stopping when the process is to end.
+        """
+        if self.stopping():
+            raise Stopping(self.name)
+        with writing():
+            job.keep(self.name, self.owner, now_ms() + LEASE)
+            yield
+
+    def transact(self, work: Callable[[], Any]) -> Any:
+        """Does `work` in such a transaction, again when it collided with another one."""
+        if self.stopping():
+            raise Stopping(self.name)
+
+        def kept() -> Any:
+            job.keep(self.name, self.owner, now_ms() + LEASE)
+            return work()
+
+        return database.obj.transact(kept, lambda result: False, 5.0)
+
+    def extend(self) -> None:
+        """Says that the work goes on. Raises as `writing` does."""
+        with self.writing():
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A kind of background work. `act` does what there is and says in how many milliseconds to come again."""
+
+    name: str
+    act: Callable[[Lease], int]
+
+
+def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
+    """Does one kind of work if it is due and nobody else does it; whether it was ours to do.
+
+    A failure is logged, and the work is tried again a minute later.
+    """
+    owner = uuid.uuid4().hex
+    started = time.monotonic()
+    try:
+        if not job.claim(work.name, owner, now_ms(), now_ms() + LEASE):
+            return False
+    except OperationalError as error:
+        _note(logging.WARNING, "the database is away", work.name, started, error=str(error))
+        return False
+    pause = 0
+    try:
+        pause = work.act(Lease(work.name, owner, stopping))
+        _note(logging.DEBUG, "background work done", work.name, started)
+    except Stopping:
+        _note(logging.INFO, "background work interrupted", work.name, started)
+    except (job.Lost, OperationalError) as error:
+        _note(logging.WARNING, "background work interrupted", work.name, started, error=repr(error))
+    except Exception:
+        log.logger.exception("background work failed", extra={"facts": {"work": work.name}})
+        pause = 60_000
+    try:
+        job.finish(work.name, owner, now_ms(), now_ms() + pause)
+    except OperationalError as error:  # the lease ends by itself
+        _note(logging.WARNING, "the database is away", work.name, started, error=str(error))
+    return True
+
+
+def _note(level: int, message: str, work: str, started: float, **facts: Any) -> None:
+    seconds = round(time.monotonic() - started, 2)
+    log.logger.log(level, message, extra={"facts": {"work": work, "seconds": seconds, **facts}})

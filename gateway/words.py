@@ -1,0 +1,39 @@
+"""The words of a text that tell what it is about, for texts that are compared with each other."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+
+LONGEST = 4_000  # characters that are read; what matters is said before
+_MARKS = re.compile("[\u0300-\u036f]")
+_ADDRESS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|```.*?(?:```|\Z)|<[^>\s][^>]{0,200}>", re.S)
+_WORD = re.compile(r"(?:\b(?:[cdjlmnst]|qu)')?([^\W\d_]+(?:[-'][^\W\d_]+)*)")  # without a French article
+
+
+def _plain(text: str) -> str:
+    """Lower case, without accents, one kind of apostrophe."""
+    folded = text.casefold().replace("’", "'")
+    return folded if folded.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", folded))
+
+
+# Words that any text may have, in five languages, and those people greet and sign with.
+_LIST = Path(__file__).with_name("stopwords.txt").read_text(encoding="utf-8")
+_STOP = frozenset(_plain(_LIST).replace("'", "").split())
+
+
+def words_of(title: str, text: str) -> list[str]:
+    """The telling words of a record, folded, in reading order; the title's only when the text lacks it."""
+    head = title.rstrip("…")
+    said = text if text.startswith(head) else f"{title}\n{text}"
+    return words(said)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words without accents, addresses, code, numbers and stop words, in reading order."""
+    found = (
+        word.replace("'", "").replace("-", "")
+        for word in _WORD.findall(_plain(_ADDRESS.sub(" ", text[:LONGEST])))
+    )
+    return [word[:40] for word in found if len(word) > 1 and word not in _STOP]

@@ -1,0 +1,12 @@
+"""Texts that say the same, and texts that do not: what similarity is measured on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def blocks() -> list[list[str]]:
+    """Groups of texts; those of one group say the same in nearly the same words."""
+    lines = (Path(__file__).parent / "pairs.txt").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    return [block.splitlines() for block in text.strip().split("\n\n")]
