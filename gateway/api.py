@@ -15,7 +15,7 @@ from adapters.contract import (
     invalid,
 )
 from gateway import parameters
-from gateway.admin import held, hooks, keys, projects, trail
+from gateway.admin import authors, held, hooks, keys, projects, trail
 from gateway.bulk import change_many, delete_feedback, delete_many
 from gateway.caller import Caller
 from gateway.changes import change_feedback
@@ -107,5 +107,7 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/projects", projects.create_project, "POST", "admin"),
     Endpoint("/gateway/v1/projects/<project_id>", projects.show_project),
     Endpoint("/gateway/v1/projects/<project_id>", projects.change_project, "PATCH", "admin"),
+    Endpoint("/gateway/v1/authors/erase", authors.erase_author, "POST", "admin"),
+    Endpoint("/gateway/v1/authors/export", authors.export_author, "POST", "admin"),
     Endpoint("/gateway/v1/audit", trail.list_audit, scope="admin"),
 )

@@ -34,7 +34,7 @@ WITHOUT_PAYLOAD = (Event.id, Event.feedback, Event.type, Event.at, Event.detail)
 
 
 def of(
-    feedback_id: str, *, limit: int, after: str | None = None, payloads: bool = True
+    feedback_id: str, *, limit: int | None, after: str | None = None, payloads: bool = True
 ) -> list[dict[str, Any]]:
     """A record's events, oldest first, starting after the id `after`; without the payload column if asked."""
     columns = () if payloads else WITHOUT_PAYLOAD

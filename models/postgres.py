@@ -210,6 +210,20 @@ class Postgres(PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ig
         one = f"{column}::jsonb @> ?::jsonb"
         return f"({' OR '.join([one] * len(values))})", [json.dumps([value]) for value in values]
 
+    def compact(self, tables: Sequence[str]) -> list[str]:
+        """Rewrites the tables' files without what was deleted, and says what may still be elsewhere."""
+        with self.connection_context():
+            self.execute_sql(_UNHURRIED)
+            try:
+                for table in tables:
+                    self.execute_sql(f'VACUUM (FULL, ANALYZE) "{table}"')
+            except OperationalError as error:
+                return [f"free space of the tables: {error}"]
+            finally:
+                with suppress(PeeweeException):
+                    self.execute_sql(_SESSION)
+        return ["the server's write-ahead log until it is recycled, its replicas' and archives' copies of it"]
+
     def shut(self) -> None:
         """Closes every connection, as before a fork. No other thread may be using one."""
         self.close_all()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import SqliteDatabase
+from peewee import OperationalError, SqliteDatabase
 
 from models.lock import WriteLock
 from models.streams import SqliteStreams
@@ -15,6 +16,7 @@ from models.streams import SqliteStreams
 Result = TypeVar("Result")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
+CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
 
 
 class Sqlite(SqliteStreams, SqliteDatabase):
@@ -72,6 +74,33 @@ class Sqlite(SqliteStreams, SqliteDatabase):
         """SQL and its values for: one of these is in a list of texts."""
         marks = ", ".join("?" * len(values))
         return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value IN ({marks}))", list(values)
+
+    def compact(self, tables: Sequence[str]) -> list[str]:
+        """Rewrites the file without what was deleted, and says what may still be in it.
+
+        Nobody else writes meanwhile. Old words leave the search index, the pages they were on and the log.
+        """
+        with self._write_lock:
+            try:
+                run: Callable[..., Any] = self.execute_sql
+                indexes = run("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5%'").fetchall()
+                for (name,) in indexes:
+                    run(f"INSERT INTO {name} ({name}) VALUES ('optimize')")
+                run("VACUUM")
+                return self._checkpointed()
+            except OperationalError as error:
+                return [f"free space of the database file: {error}"]
+
+    def _checkpointed(self) -> list[str]:
+        """Empties the log, once nobody reads what is in it; what may still be there if somebody does."""
+        run: Callable[..., Any] = self.execute_sql
+        end = time.monotonic() + CHECKPOINT_SECONDS
+        while True:
+            busy, *_ = run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return []
+            if time.monotonic() > end:
+                return ["the write-ahead log, while somebody reads for long"]
 
     def shut(self) -> None:
         """Closes this thread's connection."""

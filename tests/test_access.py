@@ -54,6 +54,8 @@ SCOPE = {
     "POST /gateway/v1/projects": "admin",
     "GET /gateway/v1/projects/<project_id>": "read",
     "PATCH /gateway/v1/projects/<project_id>": "admin",
+    "POST /gateway/v1/authors/erase": "admin",
+    "POST /gateway/v1/authors/export": "admin",
     "GET /gateway/v1/audit": "admin",
 }
 DOORS = {

@@ -89,6 +89,16 @@ ROUTES |= {
     "POST /gateway/v1/projects": ("/gateway/v1/projects", {"name": ""}, 400),
     "GET /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", None, 404),
     "PATCH /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", {"name": "mine"}, 404),
+    "POST /gateway/v1/authors/erase": (
+        "/gateway/v1/authors/erase",
+        {"email": "topsecret@example.test", "compact": False},
+        200,
+    ),
+    "POST /gateway/v1/authors/export": (
+        "/gateway/v1/authors/export",
+        {"email": "topsecret@example.test"},
+        200,
+    ),
     "GET /gateway/v1/audit": ("/gateway/v1/audit", None, 200),
 }
 # Doors of senders that sign: with another workspace's hook and no proof nothing gets in. Others that do

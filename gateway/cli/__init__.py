@@ -9,6 +9,7 @@ from peewee import OperationalError
 
 import adapters
 from gateway import __version__, background, setup
+from gateway.cli.author import authors
 from gateway.cli.common import Failure, command
 from gateway.cli.copying import copying
 from gateway.cli.exports import exports
@@ -103,6 +104,7 @@ for _command in (
     hook,
     *imports.commands.values(),
     *exports.commands.values(),
+    *authors.commands.values(),
     *copying.commands.values(),
     triage,
     train,

@@ -1,0 +1,89 @@
+"""/gateway/v1/authors: what is stored about somebody, and its erasure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError
+
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.payload import Flag, Strict, Text, length, not_blank, one_of
+from gateway import audit, privacy
+from gateway.caller import Caller
+from gateway.privacy import MODES
+from models.base import writing
+from models.traces import Person
+
+LONGEST = 320  # characters of an address
+
+
+def _email(value: str) -> None:
+    local, at, domain = value.strip().rpartition("@")
+    if not (local and at and domain) or len(value) > LONGEST or any(char.isspace() for char in value.strip()):
+        raise ValidationError("Must be an email address")
+
+
+def _id(value: str) -> None:
+    not_blank(value)
+    length(most=500)(value)
+
+
+class Who(Strict):
+    email = Text(_email, allow_none=True)
+    id = Text(_id, allow_none=True)
+
+
+class Erasure(Who):
+    mode = Text(one_of(MODES), load_default="delete")
+    dry_run = Flag(load_default=False)
+    compact = Flag(load_default=True)
+
+
+def erase_author(caller: Caller, inbound: Inbound) -> Reply:
+    """Erases a person from the workspace and answers the receipt. Raises Refused (400, 403)."""
+    sent = Erasure.of(inbound)
+    person = _person(caller, sent)
+    done = privacy.erase(
+        caller.workspace_id,
+        person,
+        sent["mode"],
+        by=caller.key_id,
+        dry_run=sent["dry_run"],
+        compact=sent["compact"],
+    )
+    return Reply(200, done, {"Cache-Control": "no-store"})
+
+
+def export_author(caller: Caller, inbound: Inbound) -> Reply:
+    """Everything the workspace holds about a person, as one document. Raises Refused (400, 403)."""
+    sent = Who.of(inbound)
+    found = collected(caller.workspace_id, _person(caller, sent))
+    with writing():
+        audit.note(caller.workspace_id, caller.key_id, "author.exported", "", records=len(found["records"]))
+    return Reply(200, found, {"Cache-Control": "no-store"})
+
+
+def collected(workspace_id: str, person: Person) -> dict[str, Any]:
+    """What privacy.export tells, in one document."""
+    found: dict[str, list[Any]] = {"record": [], "mention": [], "delivery": []}
+    for kind, part in privacy.export(workspace_id, person):
+        found[kind].append(part)
+    return {
+        "records": found["record"],
+        "mentions": found["mention"],
+        "quarantine": found["delivery"],
+    }
+
+
+def person_of(email: str | None, author_id: str | None) -> Person:
+    """A person by what they are known by; the address in lower case."""
+    return Person(email.strip().lower() if email else None, author_id or None)
+
+
+def _person(caller: Caller, sent: dict[str, Any]) -> Person:
+    if caller.project_id is not None:
+        raise Refused(Problem(403, "forbidden", "A person's data is the whole workspace's."))
+    person = person_of(sent.get("email"), sent.get("id"))
+    if person == Person():
+        raise invalid(Fault("body", "Must have email or id"))
+    return person

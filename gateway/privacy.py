@@ -1,0 +1,210 @@
+"""What the law gives the people who wrote: all that is stored about them, and its erasure.
+
+GDPR articles 15 and 17. What is erased is counted, and the receipt kept in the audit trail has nothing
+of the person in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from gateway import audit
+from gateway.ids import new_id, now_ms
+from models import event, feedback, quarantine, traces
+from models.audit import Audit
+from models.base import dumps, first, insert, writing
+from models.dedupe import Dedupe
+from models.event import Event
+from models.feedback import Feedback
+from models.quarantine import Quarantine
+from models.traces import ERASED, Person, Row
+
+Mode = Literal["delete", "anonymise"]
+MODES: tuple[Mode, ...] = ("delete", "anonymise")
+COUNTS = ("records", "events", "payloads", "mentions", "answers", "keys", "quarantine", "audit")
+
+
+def erase(
+    workspace_id: str,
+    person: Person,
+    mode: Mode = "delete",
+    *,
+    by: str = audit.COMMAND_LINE,
+    dry_run: bool = False,
+    compact: bool = True,
+) -> dict[str, Any]:
+    """Takes a person out of a workspace and returns the receipt.
+
+    Their records are deleted with their history, or kept without author and raw payloads; the address
+    is taken out of everything else. It is done in small transactions and may be repeated when it was
+    stopped. With `compact` it also leaves the files, during which nobody else can write.
+    """
+    run = _Erasure(person, mode, by, dry_run)
+    for page in traces.records(workspace_id):
+        run.records(page)
+    for page in traces.keys(workspace_id):
+        run.keys(page)
+    for page in traces.by_id(Quarantine, workspace_id):
+        run.held(page)
+    for page in traces.by_id(Audit, workspace_id):
+        run.acts(page)
+    remains = (
+        ["everything: this was a dry run"]
+        if dry_run
+        else ["free space of the database, until it is compacted"]
+    )
+    if compact and not dry_run:
+        remains = traces.compact()
+    counts = {word: run.counts[word] for word in COUNTS}
+    name = new_id("er")
+    receipt = {
+        "receipt_id": name,
+        "mode": mode,
+        "dry_run": dry_run,
+        "counts": counts,
+        "remains": remains,
+    }
+    if not dry_run:
+        with writing():
+            audit.note(workspace_id, by, "author.erased", name, mode=mode, counts=counts)
+    return {**receipt, "at": feedback.iso(now_ms()), "linked": run.linked()}
+
+
+class _Erasure:
+    """One run: what it has done so far."""
+
+    def __init__(self, person: Person, mode: Mode, by: str, dry_run: bool) -> None:
+        self.person, self.mode, self.by, self.dry_run = person, mode, by, dry_run
+        self.counts: Counter[str] = Counter()
+        self._others: dict[str, set[str]] = {"ids": set(), "emails": set()}
+
+    def linked(self) -> dict[str, list[str]]:
+        """Other names that the person's records bore, which may be theirs, too."""
+        return {name: sorted(found) for name, found in self._others.items()}
+
+    def records(self, page: list[Row]) -> None:
+        own = {row["id"] for row in page if self.person.wrote(row)}
+        mentioned = {row["id"] for row in page if self.person.mentions(Feedback, row)}
+        told = [item for item in traces.events([row["id"] for row in page]) if self._concerns(item, own)]
+        concerned = own | mentioned | {item["feedback_id"] for item in told}
+        for row in page:
+            if row["id"] in own:
+                self._note_names(row)
+        if not concerned:
+            return
+        if self.dry_run:
+            self._count(own, mentioned - own, told)
+            return
+        with writing():
+            rows = traces.to_change(sorted(concerned))
+            for row in rows:
+                self._record(row, [item for item in told if item["feedback_id"] == row["id"]])
+
+    def keys(self, page: list[Row]) -> None:
+        gone = [row for row in page if self.person.mentioned(f"{row['scope']} {row['key']}")]
+        answers = [row for row in page if row not in gone and self.person.is_in(row["answer"])]
+        self.counts["keys"] += len(gone)
+        self.counts["answers"] += len(answers)
+        if self.dry_run or not (gone or answers):
+            return
+        with writing():
+            for row in gone:
+                traces.delete(Dedupe, row)
+            for row in answers:  # the key stays used: a retry must not bring back what was erased
+                traces.change(Dedupe, row, {"answer": None})
+
+    def held(self, page: list[Row]) -> None:
+        gone = [
+            row for row in page if self.person.is_in(row["payload"]) or self.person.mentions(Quarantine, row)
+        ]
+        self.counts["quarantine"] += len(gone)
+        if gone and not self.dry_run:
+            with writing():
+                for row in gone:
+                    traces.delete(Quarantine, row)
+
+    def acts(self, page: list[Row]) -> None:
+        found = [(row, changed) for row in page if (changed := self.person.mentions(Audit, row))]
+        self.counts["audit"] += len(found)
+        if found and not self.dry_run:
+            with writing():
+                for row, changed in found:
+                    traces.change(Audit, row, changed)
+
+    def _concerns(self, item: Row, own: set[str]) -> bool:
+        if item["feedback_id"] in own:
+            return True
+        return self.person.is_in(item["payload"]) or bool(self.person.mentions(Event, item))
+
+    def _count(self, own: set[str], mentioned: set[str], told: list[Row]) -> None:
+        others = [item for item in told if item["feedback_id"] not in own]
+        self.counts["records"] += len(own)
+        self.counts["mentions"] += len(mentioned | {item["feedback_id"] for item in others})
+        self.counts["events"] += len(told) - len(others)
+        self.counts["payloads"] += sum(item["payload"] is not None for item in told)
+
+    def _record(self, row: Row, told: list[Row]) -> None:
+        """Erases the person from one record and its history, within the open transaction."""
+        own = self.person.wrote(row)
+        self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
+        if own and self.mode == "delete":
+            traces.delete(Feedback, row)  # its history goes with it
+            return
+        changed = self.person.mentions(Feedback, row)
+        if own:
+            if {"text", "title"} & set(changed):
+                changed |= {"text": ERASED, "title": ERASED, "fingerprint": None}
+            changed |= {"author_id": None, "author_name": None, "author_email": None}
+        at = max(now_ms(), row["updated_at"] + 1)
+        traces.change(Feedback, row, {**changed, "updated_at": at})
+        for item in told:
+            traces.change(Event, item, {"payload": None, "detail": self._detail(item, own)})
+        note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at, "payload": None}
+        insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
+
+    def _detail(self, item: Row, own: bool) -> str:
+        detail = json.loads(self.person.mentions(Event, item).get("detail") or item["detail"])
+        if own:
+            detail.pop("user_agent", None)
+        return dumps({**detail, "erased": True})
+
+    def _note_names(self, row: Row) -> None:
+        if row["author_id"] not in (None, "", self.person.id):
+            self._others["ids"].add(row["author_id"])
+        if (row["author_email"] or "").strip().lower() not in ("", self.person.email):
+            self._others["emails"].add(row["author_email"])
+
+
+def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything a workspace holds about a person, each part with its kind.
+
+    `record` is one of theirs, with its history and raw payloads; `mention` is where somebody else's has
+    their address, with the words around it; `delivery` is raw and was not understood.
+    """
+    for page in traces.records(workspace_id):
+        own = [row["id"] for row in page if person.wrote(row)]
+        for row in map(_record, own):
+            if row is not None:
+                history = [event.document(item) for item in event.of(row["id"], limit=None)]
+                yield "record", {**feedback.document(row), "events": history}
+        for row in page:
+            if row["id"] in own:
+                continue
+            for name in person.mentions(Feedback, row):
+                yield "mention", {"feedback_id": row["id"], "field": name, "words": person.around(row[name])}
+        for item in traces.events([row["id"] for row in page if row["id"] not in own]):
+            if person.is_in(item["payload"]) or person.mentions(Event, item):
+                words = bytes(item["payload"] or b"").decode("utf-8", "replace")
+                place = {"feedback_id": item["feedback_id"], "event_id": item["id"], "field": "payload"}
+                yield "mention", {**place, "words": person.around(words) or person.around(item["detail"])}
+    for page in traces.by_id(Quarantine, workspace_id):
+        for row in page:
+            if person.is_in(row["payload"]) or person.mentions(Quarantine, row):
+                yield "delivery", quarantine.document({**row, "request": json.loads(row["request"])})
+
+
+def _record(feedback_id: str) -> Row | None:
+    return first(Feedback.select().where(Feedback.id == feedback_id))
