@@ -15,7 +15,21 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
-from gateway import api, auth, batch, directory, failures, health, hooks, limits, log, outcomes, triage, vault
+from gateway import (
+    api,
+    auth,
+    batch,
+    directory,
+    failures,
+    health,
+    hooks,
+    inbox,
+    limits,
+    log,
+    outcomes,
+    triage,
+    vault,
+)
 from gateway.client import networks
 from gateway.config import Config
 from gateway.http import (
@@ -51,6 +65,7 @@ def create_app(config: Config | None = None) -> Flask:
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
     _Routes(app, config, adapters.load()).add(config)
+    inbox.mount(app, config)
     return app
 
 
@@ -146,7 +161,9 @@ class _Routes:
         )
 
     def _failed(self, error: Exception) -> Response:
-        """Whatever was raised outside a route, told in the dialect of the path."""
+        """Whatever was raised outside a route, told in the dialect of the path, or to a person."""
+        if inbox.owns(request.path):
+            return inbox.told(error)
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter

@@ -28,22 +28,23 @@ def connect(path: Path, rate: str) -> None:
     _meter, _rate = Meter(path, SEGMENTS), Rate.parse(rate)
 
 
-def check(inbound: Inbound, about: str = "") -> None:
+def check(inbound: Inbound, about: str = "", rate: Rate | None = None) -> None:
     """Raises Refused (429 with Retry-After) when the request's address has failed too often.
 
-    `about` tells the failures about one thing, such as a hook, from all others.
+    `about` tells the failures about one thing, such as a hook, from all others; `rate` is how many of
+    those there may be, when it is not that of the settings.
     """
     assert _meter is not None, "connect() comes first"
     with suppress(Unavailable):  # a full disk must not keep anybody out
-        if wait := _meter.exhausted(_name(inbound, about), _rate, inbound.received_at / 1000):
+        if wait := _meter.exhausted(_name(inbound, about), rate or _rate, inbound.received_at / 1000):
             raise _too_many(wait)
 
 
-def note(inbound: Inbound, about: str = "") -> None:
+def note(inbound: Inbound, about: str = "", rate: Rate | None = None) -> None:
     """Counts a failure. Raises Refused as `check` does when it is one too many."""
     assert _meter is not None, "connect() comes first"
     with suppress(Unavailable):
-        budget = _meter.spend(_name(inbound, about), _rate, inbound.received_at / 1000)
+        budget = _meter.spend(_name(inbound, about), rate or _rate, inbound.received_at / 1000)
         if not budget.allowed:
             raise _too_many(budget.reset)
 

@@ -1,6 +1,6 @@
 """Between Flask and the rest: a request becomes an Inbound, a Reply becomes a response.
 
-The only module besides gateway.app that knows the web framework.
+The only module besides gateway.app and the inbox that knows the web framework.
 """
 
 from __future__ import annotations

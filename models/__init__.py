@@ -9,6 +9,7 @@ from models.feedback import Feedback
 from models.hook import HookRow
 from models.job import Job
 from models.outcome import Outcome
+from models.people import Invite, SavedView, Session, User
 from models.quarantine import Quarantine
 from models.signature import Signature, SignatureKey
 
@@ -26,6 +27,10 @@ TABLES = (
     Audit,
     Signature,
     SignatureKey,
+    User,
+    Session,
+    Invite,
+    SavedView,
 )
 
 __all__ = [
@@ -37,11 +42,15 @@ __all__ = [
     "Feedback",
     "HookRow",
     "Job",
+    "Invite",
     "Outcome",
     "Project",
     "Quarantine",
     "Signature",
     "SignatureKey",
+    "SavedView",
+    "Session",
+    "User",
     "Workspace",
     "close",
     "connect",

@@ -39,9 +39,8 @@ UNKNOWN = {
     "/api/feedback/more": "fluister",
     "/fluister/": "fluister",
     "/gateway/v2": "native",
-    "/": "native",
     "/favicon.ico": "native",
-    "//v2//feedback": "native",
+    "/x//v2//feedback": "native",
     "/v20/feedback": "native",
     "/%00": "native",
     "/%ff%fe": "native",
@@ -110,6 +109,24 @@ def check(response: Any, dialect: str, status: int) -> None:
 def test_unknown_path(client: FlaskClient, method: str, path: str, dialect: str) -> None:
     """A path nobody serves is a 404 in the dialect it looks like, never HTML and never a redirect."""
     check(client.open(path, method=method), dialect, 404)
+
+
+def test_the_root_is_a_persons(client: FlaskClient) -> None:
+    """`/` leads a browser to the inbox, and tells a sender that posts there so in JSON."""
+    assert client.get("/").location == "/inbox"
+    check(client.post("/", json={"text": "lost"}), "native", 405)
+
+
+@pytest.mark.parametrize(
+    "path", ["/inbox/nothing", "/records", "/settings/nothing", "/sign-in/nothing", "/overview/x"]
+)
+def test_people_are_told_in_pages(client: FlaskClient, path: str) -> None:
+    """Below the inbox's own paths, and only there, an error is a page."""
+    response = client.put(path)
+
+    assert response.status_code in (404, 405)
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert re.fullmatch(r"req_[0-9A-Z]{26}", response.headers["request-id"])
 
 
 @pytest.mark.parametrize(("path", "dialect"), PATHS.items())

@@ -8,7 +8,7 @@ import click
 from peewee import OperationalError
 
 import adapters
-from gateway import __version__, background, setup
+from gateway import __version__, background, people, setup
 from gateway.cli.author import authors
 from gateway.cli.common import Failure, command
 from gateway.cli.copying import copying
@@ -17,6 +17,7 @@ from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.project import project
+from gateway.cli.user import link_url, user
 from gateway.config import BadSetting, Config
 from gateway.replay import replay as replay_one
 from gateway.serve import serve as run_server
@@ -36,11 +37,24 @@ def main() -> None:
 @click.option("--workspace", "workspace", default=None, help="Name of the workspace [default: Default].")
 @click.option("--project", "project", default=None, help="Name of its project [default: Default].")
 def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
-    """Create what is absent: schema, workspace, project and one API key, printed once."""
+    """Create what is absent: schema, workspace, project and one API key, printed once; a link to the inbox.
+
+    The link makes the first admin. It works once, for a day; while nobody is admin, each call prints
+    another one, and the earlier one ends.
+    """
     made = setup.initialise(workspace, project)
+    token = people.first_link(made["workspace_id"])
+    made["link"] = token and link_url(token)
+    lines = [f"workspace {made['workspace_id']}"]
     if made["key"] is None:
-        return made, f"workspace {made['workspace_id']} exists, nothing created"
-    return made, f"workspace {made['workspace_id']}\nproject   {made['project_id']}\nkey       {made['key']}"
+        lines[0] += " exists, nothing created"
+    else:
+        lines += [f"project   {made['project_id']}", f"key       {made['key']}"]
+    if token:
+        lines.append(
+            f"inbox     {made['link']}\n          sets the admin's password: works once, for 24 hours"
+        )
+    return made, "\n".join(lines)
 
 
 @command(main, "migrate", needs_schema=False)
@@ -102,6 +116,7 @@ for _command in (
     project,
     key,
     hook,
+    user,
     *imports.commands.values(),
     *exports.commands.values(),
     *authors.commands.values(),

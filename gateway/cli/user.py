@@ -1,0 +1,93 @@
+"""`feedback-gateway user`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway import audit, people
+from gateway.cli.common import Failure, command, workspace_of
+from gateway.config import Config
+from models.base import rows, writing
+from models.people import User, user_by_email
+
+
+@click.group()
+def user() -> None:
+    """People who use the inbox."""
+
+
+def link_url(token: str) -> str:
+    """Where a one-time link leads."""
+    return f"{Config.from_env().url}/welcome?link={token}"
+
+
+@command(user, "create")
+@click.argument("email")
+@click.option("--role", type=click.Choice(people.ROLES), default="viewer", show_default=True)
+@click.option("--workspace", default=None, help="Workspace id [default: the first].")
+def user_create(email: str, role: str, workspace: str | None) -> tuple[Any, str]:
+    """Invite a person: prints a link that works once and asks for a password."""
+    try:
+        token = people.create_link(workspace_of(workspace), role, email=email)
+    except people.PeopleError as error:
+        raise Failure(str(error)) from None
+    made = {"email": people.checked_email(email), "role": role, "link": link_url(token)}
+    return made, f"{made['link']}\nWorks once, for 7 days."
+
+
+@command(user, "list")
+def user_list() -> tuple[Any, str]:
+    """List the people."""
+    shown = [
+        {
+            "user_id": row["id"],
+            "workspace_id": row["workspace"],
+            "disabled": row["disabled_at"] is not None,
+            **{name: row[name] for name in ("email", "name", "role", "created_at", "seen_at")},
+        }
+        for row in rows(User.select().order_by(User.id))
+    ]
+    lines = [f"{row['user_id']}  {row['role']:8} {row['email']}" for row in shown]
+    return {"users": shown}, "\n".join(lines)
+
+
+@command(user, "reset-link")
+@click.argument("email")
+def user_reset(email: str) -> tuple[Any, str]:
+    """Print a link that gives a person a new password and ends their sessions."""
+    row = _found(email)
+    token = people.create_link(row["workspace"], row["role"], user_id=row["id"], ms=people.FIRST_LINK_MS)
+    _note(row, "user.link_made")
+    made = {"user_id": row["id"], "link": link_url(token)}
+    return made, f"{made['link']}\nWorks once, for 24 hours."
+
+
+@command(user, "role")
+@click.argument("email")
+@click.argument("role", type=click.Choice([*people.ROLES, "none"]))
+def user_role(email: str, role: str) -> tuple[Any, str]:
+    """Give a person another role; `none` takes their access away."""
+    row = _found(email)
+    try:
+        if role == "none":
+            people.change_user(row["workspace"], row["id"], disabled=True)
+        else:
+            people.change_user(row["workspace"], row["id"], role=role, disabled=False)
+    except people.PeopleError as error:
+        raise Failure(str(error)) from None
+    _note(row, "user.role_changed", role=role)
+    return {"user_id": row["id"], "role": role}, f"{row['email']} is now {role}"
+
+
+def _note(row: dict[str, Any], action: str, **detail: Any) -> None:
+    with writing():
+        audit.note(row["workspace"], audit.COMMAND_LINE, action, row["id"], **detail)
+
+
+def _found(email: str) -> dict[str, Any]:
+    row = user_by_email(email.strip().lower())
+    if row is None:
+        raise Failure(f"no user {email} here")
+    return row

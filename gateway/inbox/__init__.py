@@ -1,0 +1,12 @@
+"""The inbox: pages where people see, triage and understand what came in.
+
+Every page works without JavaScript; inbox.js adds the keyboard, live arrival and copying. Pages ask the
+API within the process (asking.py), so that they show what it shows and allow what its scopes allow.
+"""
+
+from __future__ import annotations
+
+from gateway.inbox import access, account, listing, record  # noqa: F401  # each adds its pages
+from gateway.inbox.web import mount, owns, told
+
+__all__ = ["mount", "owns", "told"]

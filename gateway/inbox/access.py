@@ -1,0 +1,111 @@
+"""Getting in and out: the first link, invitations, new passwords, signing in."""
+
+from __future__ import annotations
+
+from flask import g, redirect, request
+from flask.typing import ResponseReturnValue
+
+from adapters.contract import Refused
+from gateway import audit, failures, people
+from gateway.inbox.visitor import SIGNED_IN, VISIT, as_inbound, cookie_name, keep_cookie
+from gateway.inbox.web import local, page, show
+from gateway.inbox.words import _
+from gateway.rates import Rate
+from models.base import writing
+
+TRIES = Rate.parse("10/hour")  # wrong passwords for one user from one address
+
+
+@page("/", None)
+def start() -> ResponseReturnValue:
+    return redirect("/inbox", 303)
+
+
+@page("/sign-in", None)
+def sign_in() -> ResponseReturnValue:
+    then = local(request.args.get("then", ""))
+    return redirect(then, 303) if g.session else _sign_in_page(then)
+
+
+@page("/sign-in", None, method="POST")
+def signing_in() -> ResponseReturnValue:
+    """Every failure looks the same, whether it is the address or the password that is wrong."""
+    then, email = local(request.form.get("then", "")), request.form.get("email", "")[:300]
+    asked, about = as_inbound(), f"sign-in {people.digest(email.strip().lower())[:32]}"
+    try:
+        failures.check(asked)
+        failures.check(asked, about, TRIES)
+        user = people.with_password(email, request.form.get("password", ""))
+        if user is None:
+            failures.note(asked, about, TRIES)
+            failures.note(asked)
+    except Refused as refused:
+        wait = refused.problem.headers["Retry-After"]
+        said = _("Too many tries. Wait %(seconds)s seconds and try again.", seconds=wait)
+        return _sign_in_page(then, email, said, 429)
+    if user is None:
+        return _sign_in_page(then, email, _("That address and password do not belong together."), 401)
+    with writing():
+        audit.note(user["workspace"], user["id"], "user.signed_in", user["id"], address=asked.client)
+    return _signed_in(user["id"], then)
+
+
+def _sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> ResponseReturnValue:
+    return show("sign-in.html", status, then=then, email=email, fault=fault)
+
+
+def _signed_in(user_id: str, then: str) -> ResponseReturnValue:
+    """A new session, whatever cookie the browser had before."""
+    _end_session()
+    answer = redirect(then, 303)
+    keep_cookie(answer, SIGNED_IN, people.open_session(user_id), people.SESSION_MS // 1000)
+    keep_cookie(answer, VISIT, "")
+    g.new_visit = None
+    return answer
+
+
+def _end_session() -> None:
+    if token := request.cookies.get(cookie_name(SIGNED_IN)):
+        people.close_session(token)
+
+
+@page("/sign-out", None, method="POST")
+def sign_out() -> ResponseReturnValue:
+    _end_session()
+    answer = redirect("/sign-in", 303)
+    keep_cookie(answer, SIGNED_IN, "")
+    return answer
+
+
+@page("/welcome", None)
+def welcome() -> ResponseReturnValue:
+    return _welcome_page(request.args.get("link", ""))
+
+
+@page("/welcome", None, method="POST")
+def welcomed() -> ResponseReturnValue:
+    """Takes a link, and signs in whom it made."""
+    token, asked = request.form.get("link", ""), as_inbound()
+    failures.check(asked)
+    try:
+        user = people.use_link(
+            token,
+            email=request.form.get("email", ""),
+            name=request.form.get("name", ""),
+            password=request.form.get("password", ""),
+        )
+    except people.PeopleError as error:
+        if people.link_of(token) is None:
+            failures.note(asked)
+        return _welcome_page(token, error)
+    return _signed_in(user["id"], "/inbox")
+
+
+def _welcome_page(token: str, error: people.PeopleError | None = None) -> ResponseReturnValue:
+    link = people.link_of(token)
+    fault = _(str(error)) if error else ""
+    status = 410 if link is None else 400 if error else 200
+    values = {name: request.form.get(name, "") for name in ("name", "email")}
+    return show(
+        "welcome.html", status, link=link, token=token, fault=fault, at=error and error.field, **values
+    )

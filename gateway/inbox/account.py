@@ -1,0 +1,61 @@
+"""The reader's own choices: language, time zone, name and password."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask import g, redirect, request
+from flask.typing import ResponseReturnValue
+
+from gateway import people
+from gateway.inbox.asking import note
+from gateway.inbox.visitor import SIGNED_IN, keep_cookie
+from gateway.inbox.web import go, page, show
+from gateway.inbox.words import LANGUAGES, _, zone_of
+from models.base import writing
+from models.people import Session, User
+
+
+@page("/account", "viewer")
+def account() -> ResponseReturnValue:
+    return _account_page()
+
+
+def _account_page(fault: str = "", status: int = 200) -> ResponseReturnValue:
+    zones = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/"))
+    )
+    return show("account.html", status, zones=zones, languages=LANGUAGES, fault=fault)
+
+
+@page("/account", "viewer", method="POST")
+def change_account() -> ResponseReturnValue:
+    language, zone = request.form.get("language", ""), request.form.get("zone", "")
+    changes = {
+        "name": people.cleaned(request.form.get("name", "")) or g.session["user_name"],
+        "language": language if language in LANGUAGES else None,
+        "zone": zone if 0 < len(zone) < 64 and zone_of(zone) else None,
+    }
+    with writing():
+        User.update(changes).where(User.id == g.session["user_id"]).execute()
+    return go("/account", _("Saved."))
+
+
+@page("/account/password", "viewer", method="POST")
+def change_password() -> ResponseReturnValue:
+    """A new password; every session but a fresh one here ends."""
+    old, new = request.form.get("old", ""), request.form.get("new", "")
+    if people.with_password(g.session["user_email"], old) is None:
+        return _account_page(_("The present password is another one."), 400)
+    try:
+        hashed = people.hash_password(new)
+    except people.PeopleError as error:
+        return _account_page(_(str(error)), 400)
+    user_id = g.session["user_id"]
+    with writing():
+        User.update(password=hashed).where(User.id == user_id).execute()
+        Session.delete().where(Session.user == user_id).execute()
+    note("user.password_changed", user_id)
+    answer = redirect("/account", 303)
+    keep_cookie(answer, SIGNED_IN, people.open_session(user_id), people.SESSION_MS // 1000)
+    return answer

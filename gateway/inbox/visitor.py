@@ -1,0 +1,138 @@
+"""Who looks at a page: the cookie that says so, and forms that only this browser can send."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from flask import current_app, g, request
+from werkzeug.wrappers import Response
+
+from adapters.contract import Inbound
+from gateway import people
+from gateway.client import Network, client_address
+from gateway.config import Config
+from gateway.http import headers_of, request_id
+from gateway.ids import now_ms
+from gateway.inbox import words
+
+SIGNED_IN = "feedback-session"
+VISIT = "feedback-visit"  # ties the forms of who is not signed in to the browser that asked for them
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+FORM_BYTES = 262_144
+
+
+class NotAllowed(Exception):
+    """The reader's role does not reach so far."""
+
+
+class Stale(Exception):
+    """A form that this browser was not given, or whose session has ended."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What pages need of the configuration."""
+
+    config: Config
+    proxies: tuple[Network, ...]
+
+
+def settings() -> Settings:
+    """Those of the application that answers."""
+    found: Settings = current_app.extensions["inbox"]
+    return found
+
+
+def recognise(*, seen: bool = True) -> None:
+    """Finds out who looks, once for a request; what is not `seen` keeps no session alive."""
+    token = request.cookies.get(cookie_name(SIGNED_IN), "")
+    g.session = people.session_of(token, seen=seen) if token else None
+    g.secret = token if g.session else request.cookies.get(cookie_name(VISIT), "")
+    words.choose(g.session)
+
+
+def forget() -> None:
+    """Looks as one whom nobody knows, for a page that must not fail."""
+    g.session, g.secret = None, ""
+    words.choose(None)
+
+
+def cookie_name(name: str) -> str:
+    """A cookie's name: one that browsers take over TLS only, unless the gateway is on this very computer.
+
+    Not every browser keeps Secure cookies of http://127.0.0.1; nobody listens in on the way there.
+    """
+    return name if _loopback() else f"__Host-{name}"
+
+
+def keep_cookie(response: Response, name: str, value: str, seconds: int | None = None) -> None:
+    """Gives the browser a cookie that scripts and other sites cannot use; an empty one is taken back."""
+    response.set_cookie(
+        cookie_name(name),
+        value,
+        max_age=seconds if value else 0,
+        path="/",
+        secure=not _loopback(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _loopback() -> bool:
+    host: str = request.environ.get("HTTP_HOST", "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return request.scheme == "http" and name in LOOPBACK
+
+
+def form_token() -> str:
+    """What a form carries to show that this browser was given it; another one each time.
+
+    Compressed pages must not repeat a secret, or their length would tell it bit by bit (BREACH).
+    """
+    if not g.secret:
+        g.secret = g.new_visit = secrets.token_urlsafe(24)
+    salt = secrets.token_hex(8)
+    return f"{salt}.{_proof(salt)}"
+
+
+def check_form() -> None:
+    """Raises Stale unless the form was made for this browser and sent by a page of ours."""
+    request.max_content_length = request.max_form_memory_size = FORM_BYTES
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        ours = {request.environ.get("HTTP_HOST", ""), urlsplit(settings().config.public_url).netloc}
+        if _netloc(origin) not in ours - {""}:
+            raise Stale
+    salt, _, proof = request.form.get("token", "").partition(".")
+    if not g.secret or not hmac.compare_digest(proof.encode("utf-8", "replace"), _proof(salt).encode()):
+        raise Stale
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _proof(salt: str) -> str:
+    words = f"form {salt}".encode("utf-8", "replace")
+    return hmac.new(g.secret.encode("utf-8", "replace"), words, hashlib.sha256).hexdigest()
+
+
+def as_inbound(method: str = "", path: str = "", **more: object) -> Inbound:
+    """This request as the gateway's steps see one; its own body is left where it is."""
+    headers = headers_of(request.environ)
+    return Inbound(
+        method or request.method,
+        path or request.path,
+        headers,
+        request_id=request_id(request),
+        received_at=now_ms(),
+        client=client_address(request.environ.get("REMOTE_ADDR", ""), headers, settings().proxies),
+        **more,  # type: ignore[arg-type]  # its other fields
+    )

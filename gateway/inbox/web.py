@@ -1,0 +1,227 @@
+"""How pages are served: who may see them, how they answer, and what browsers are told with them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import time
+from collections.abc import Callable
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from adapters.contract import Problem, Refused
+from gateway import log, people
+from gateway.client import networks
+from gateway.config import Config
+from gateway.http import problem_of, request_id
+from gateway.inbox import words
+from gateway.inbox.visitor import (
+    VISIT,
+    NotAllowed,
+    Settings,
+    Stale,
+    check_form,
+    forget,
+    form_token,
+    keep_cookie,
+    recognise,
+)
+from gateway.inbox.words import _
+from models.base import dumps, writing
+from models.people import Session
+
+View = Callable[..., ResponseReturnValue]
+
+inbox = Blueprint("inbox", __name__, template_folder="templates")
+
+# The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
+OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
+
+STATIC = Path(__file__).parent / "static"
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def page(rule: str, role: str | None, *, method: str = "GET", seen: bool = True) -> Callable[[View], View]:
+    """Serves a view at a path to readers of at least this role; None serves everybody.
+
+    A request to one that is not `seen` is made by a page on its own, and keeps no session alive.
+    """
+
+    def add(view: View) -> View:
+        @wraps(view)
+        def guarded(**params: str) -> ResponseReturnValue:
+            recognise(seen=seen)
+            if method == "POST":
+                check_form()
+            if role is not None:
+                if g.session is None:
+                    return _sent_to_sign_in()
+                if people.ROLES.index(g.session["user_role"]) < people.ROLES.index(role):
+                    raise NotAllowed
+            return view(**params)
+
+        name = f"{view.__module__.rpartition('.')[2]}_{view.__name__}"
+        inbox.add_url_rule(rule, name, guarded, methods=[method], strict_slashes=False)
+        return view
+
+    return add
+
+
+def _sent_to_sign_in() -> ResponseReturnValue:
+    if request.accept_mimetypes.best == "application/json":
+        return Response(dumps({"signed_in": False}), 401, content_type="application/json")
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    return redirect(url("/sign-in", then=wanted), 303)
+
+
+def url(path: str, **query: Any) -> str:
+    """A path of ours with a query; values that are None or empty are left out."""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given, errors='replace')}" if given else path
+
+
+def local(path: str) -> str:
+    """Where to go on, if that is a page of ours, else the inbox: nobody is sent elsewhere."""
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/inbox"
+    mine = not parts.scheme and not parts.netloc and owns(parts.path) and "\\" not in path
+    return path if mine and path.isascii() and path.isprintable() else "/inbox"
+
+
+def owns(path: str) -> bool:
+    """Whether errors at this path are told to a person."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in OWNS)
+
+
+def show(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """A page; what the session wanted to say goes with it, once."""
+    said = None
+    if g.session and g.session["note"] and "say" in g.session["note"]:
+        said = g.session["note"]
+        # What can be undone is kept until something else is said.
+        say({name: said[name] for name in ("undo", "changes") if name in said} or None)
+    return make_response(render_template(template, said=said, **values), status)
+
+
+def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
+    """Sends the browser on after a form; the next page says this, with a way back when there is `undo`."""
+    if message and g.session is not None:
+        say({"say": message, **more})
+    return redirect(path, 303)
+
+
+def say(note: dict[str, Any] | None) -> None:
+    """Keeps what the session's next page says."""
+    with writing():
+        Session.update(note=note).where(Session.digest == g.session["digest"]).execute()
+
+
+def told(error: Exception) -> Response:
+    """An error at a path of ours that no view answers, as a page."""
+    _begin()
+    return _finish(_failed(error))
+
+
+def _failed(error: Exception) -> Response:
+    """Any error as a page, without a word of what happened inside."""
+    if "session" not in g:
+        forget()
+    status, title, why = _explained(error)
+    made = make_response(render_template("error.html", title=title, why=why, said=None), status)
+    if isinstance(error, Refused):
+        made.headers.update(error.problem.headers)
+    return made
+
+
+def _explained(error: Exception) -> tuple[int, str, str]:
+    """The status of an error, what happened and what to do."""
+    if isinstance(error, NotAllowed):
+        return 403, _("Not for your role"), _("Ask an admin when you need this.")
+    if isinstance(error, Stale):
+        why = _("Nothing was changed. Go back, load the page again and send it once more.")
+        return 400, _("This form is no longer valid"), why
+    problem = error.problem if isinstance(error, Refused) else None
+    if isinstance(error, HTTPException):
+        problem = problem_of(error)
+    if problem is not None and problem.status == 404:
+        return 404, _("Not here"), _("It does not exist, or belongs to somebody else.")
+    if problem is not None and problem.status < 500:
+        return problem.status, _("That did not work"), problem.message
+    log.failure("unexpected exception", request_id(request))
+    why = _("It has been written down. Try again, or tell your admin this number:")
+    return 500, _("Something broke"), f"{why} {request_id(request)}"
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    """What every answer of the inbox carries."""
+    if g.get("new_visit"):
+        keep_cookie(response, VISIT, g.new_visit)
+    for name, value in SECURITY.items():
+        response.headers[name] = value
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["request-id"] = request_id(request)
+    response.headers["Vary"] = "Accept-Encoding, Cookie"
+    if (
+        "gzip" in request.headers.get("Accept-Encoding", "")
+        and (response.calculate_content_length() or 0) > 999
+    ):
+        response.set_data(gzip.compress(response.get_data(), 5))
+        response.headers["Content-Encoding"] = "gzip"
+    log.request(request.method, request.path, response.status_code, g.started, request_id(request))
+    return response
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    """A file of ours, and what its address carries so that browsers may keep it."""
+    data = (STATIC / name).read_bytes()
+    return data, hashlib.sha256(data).hexdigest()[:12]
+
+
+def _asset_url(name: str) -> str:
+    return f"/inbox/static/{name}?{_asset(name)[1]}"
+
+
+def _serve_asset(name: str) -> ResponseReturnValue:
+    if name not in {path.name for path in STATIC.iterdir()}:
+        raise Refused(Problem(404, "not_found", "No such file."))
+    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(_asset(name)[0], 200, kept, content_type=KINDS[Path(name).suffix])
+
+
+inbox.add_url_rule("/inbox/static/<name>", "static_file", _serve_asset)
+inbox.before_request(_begin)
+inbox.after_request(_finish)
+inbox.register_error_handler(Exception, _failed)
+
+
+def mount(app: Flask, config: Config) -> None:
+    """Adds the inbox to the application."""
+    app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
+    templates = app.jinja_env
+    templates.filters.update(words.FILTERS)
+    # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
+    templates.globals.update(_=_, form_token=form_token, asset=_asset_url, url=url)
+    templates.trim_blocks = templates.lstrip_blocks = True
+    app.register_blueprint(inbox)

@@ -1,0 +1,123 @@
+"""Languages, times and numbers as the reader knows them."""
+
+from __future__ import annotations
+
+import gettext
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from flask import g, request
+from markupsafe import Markup
+
+LANGUAGES = {"en": "English", "nl": "Nederlands"}
+
+_FOLDER = Path(__file__).parent / "languages"
+_DAY_MS = 86_400_000
+
+
+@cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The words of a language, read from its .po file: it is all there is to translate, nothing is built."""
+    path = _FOLDER / f"{language}.po"
+    if not path.exists():
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+@cache
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name, or None for anything else."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def choose(user: dict[str, Any] | None) -> None:
+    """Settles the language and zone of this request: the user's choice, else what the browser says."""
+    best = request.accept_languages.best_match(list(LANGUAGES)) or "en"
+    chosen = (user or {}).get("user_language") or best
+    g.language = chosen if chosen in LANGUAGES else "en"
+    g.locale = _locale(g.language)
+    name = (user or {}).get("user_zone") or request.cookies.get("zone", "")
+    g.zone = (zone_of(name) if 0 < len(name) < 64 else None) or UTC
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse("en_GB" if language == "en" else language)
+
+
+def _(text: str, **values: Any) -> str:
+    """A text in the reader's language, with its %(name)s filled in."""
+    said = catalogue(g.get("language", "en")).gettext(text) if text else ""
+    return said % values if values else said
+
+
+def moment(value: str | int | None) -> datetime | None:
+    """A time of the API (ISO 8601, or milliseconds UTC) in the reader's zone."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return datetime.fromtimestamp(value / 1000, UTC).astimezone(g.zone)
+    return datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone(g.zone)
+
+
+def full_time(value: str | int | None) -> str:
+    """A time to the second with its zone."""
+    at = moment(value)
+    if at is None:
+        return ""
+    return f"{format_datetime(at, 'medium', locale=g.locale, tzinfo=g.zone)} {at.tzname()}"
+
+
+def ago(value: str | int | None) -> Markup:
+    """A time as one reads it in a list: how long ago, or the day when that is long; the rest on hover."""
+    at = moment(value)
+    if at is None:
+        return Markup("")
+    since = datetime.now(UTC) - at
+    seconds = since.total_seconds()
+    if 0 <= seconds < 60:
+        said = _("now")
+    elif 0 <= seconds < 6 * 86_400:
+        said = format_timedelta(-since, add_direction=True, format="narrow", locale=g.locale)
+    else:
+        said = format_date(
+            at, "d MMM" if at.year == datetime.now(g.zone).year else "d MMM y", locale=g.locale
+        )
+    iso = at.astimezone(UTC).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, full_time(value), said)
+
+
+def day(value: int) -> str:
+    """A day of a chart; `value` is milliseconds UTC."""
+    at = moment(value)
+    return "" if at is None else format_date(at, "d MMM", locale=g.locale)
+
+
+def number(value: float) -> str:
+    """A number with the reader's separators."""
+    return str(format_decimal(value, locale=g.locale))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "ago": ago,
+    "day": day,
+    "full_time": full_time,
+    "number": number,
+}

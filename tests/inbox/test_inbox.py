@@ -1,0 +1,320 @@
+"""The list and one record: found as in the API, triaged with a way back, all of it without a script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import pytest
+from playhouse.test_utils import count_queries
+
+from gateway.inbox.listing import VIEWS
+from gateway.inbox.record import link
+from models import Event, Feedback
+from tests.conftest import Call
+from tests.inbox.conftest import Reader
+
+Make = Callable[..., Reader]
+PATH = "/gateway/v1/feedback"
+
+
+@pytest.fixture(name="send")
+def _send(call: Call) -> Callable[..., str]:
+    def send(text: str, **more: Any) -> str:
+        answer = call("POST", PATH, json={"text": text, **more})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json["id"])
+
+    return send
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r'data-id="(fb_\w+)"', page)
+
+
+def undo_form(page: str) -> dict[str, str]:
+    found = re.search(r'name="undo" value="([^"]+)"', page)
+    assert found, "no Undo on the page"
+    return {"undo": found[1], "back": "/inbox"}
+
+
+@pytest.mark.both(long=True)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "category=question",
+        "sentiment=negative&min_impact=3",
+        "source=orq",
+        "status=open,resolved",
+        "type=message&category=bug",
+    ],
+)
+def test_lists_what_the_api_lists(reader: Make, call: Call, send: Callable[..., str], query: str) -> None:
+    """The same query string finds the same records in the same order."""
+    for text in (
+        "How do I export this?",
+        "The button does nothing",
+        "I hate the new button!!",
+        "Lovely work",
+    ):
+        send(text)
+    call("POST", "/v2/feedback", json={"property": "rating", "value": ["bad"], "trace_id": "t-1"})
+    page = reader("viewer").get(f"/inbox?{query}")
+
+    assert listed(page.text) == [row["id"] for row in call("GET", f"{PATH}?{query}").json["data"]]
+
+
+@pytest.mark.parametrize("query", [query for _, query in VIEWS])
+def test_views_are_filters_of_the_api(reader: Make, call: Call, send: Callable[..., str], query: str) -> None:
+    """Each view that is offered is a query string that the API takes."""
+    send("Something")
+
+    assert call("GET", f"{PATH}?{query}").status_code == 200
+    assert reader("viewer").get(f"/inbox?{query}").status_code == 200
+
+
+def test_bad_filters_are_named(reader: Make, send: Callable[..., str]) -> None:
+    """A filter that cannot be used is told by its name; empty fields of a form are none."""
+    send("Something")
+    ann = reader("viewer")
+    page = ann.get("/inbox?min_impact=99&colour=<b>")
+
+    assert page.status_code == 400
+    assert "<b>min_impact</b>" in page.text
+    assert "<b>colour</b>" in page.text
+    assert ann.get("/inbox?q=&category=&min_impact=").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["%00", "%ff%fe", "q=%00", "cursor=nope", "cursor=%00", "q=" + "a" * 5000, "since=99999999d", "q=%22"],
+)
+def test_no_query_breaks_it(reader: Make, send: Callable[..., str], text: str) -> None:
+    """Whatever stands in the address, there is an answer that is no failure."""
+    send("Something")
+
+    assert reader("viewer").get(f"/inbox?{text}").status_code in (200, 400)
+    assert reader("triager").get(f"/inbox/fresh?{text}").status_code in (200, 400)
+
+
+def test_pages(reader: Make, send: Callable[..., str]) -> None:
+    """Older ones are a page further, each record on one page, the filter kept."""
+    ids = [send(f"Report {n}") for n in range(53)]
+    ann = reader("viewer")
+    first = ann.get("/inbox?status=open").text
+    older = re.search(r'<a href="(/inbox\?[^"]*cursor=[^"]*)"', first)
+    assert older
+    second = ann.get(unescape(older[1])).text
+
+    assert "status=open" in older[1]
+    assert listed(first) + listed(second) == ids[::-1]
+    assert "cursor=" not in second.partition("Newest")[2]
+
+
+def test_teaches_when_empty(reader: Make, call: Call) -> None:
+    """An empty inbox shows the command that fills it; with the key it makes, that command works."""
+    ann = reader("admin")
+    assert "$KEY" in ann.get("/inbox").text
+    page = unescape(ann.post("/inbox/first-key").text)
+    found = re.search(r"Bearer (sk_live_\w+)", page)
+    assert found
+    key = {"Authorization": f"Bearer {found[1]}"}
+
+    assert call("POST", PATH, json={"text": "hello"}, headers=key).status_code == 201
+    assert call("GET", PATH, headers=key).status_code == 403
+    assert found[1] not in ann.get("/inbox").text
+    assert "hello" in ann.get("/inbox").text
+    assert "first-key" not in reader("viewer").get("/inbox").text
+
+
+def test_tells_what_is_new(reader: Make, send: Callable[..., str]) -> None:
+    """A page that asks hears how many its list lacks, of those its filter means."""
+    first = send("The button is broken")
+    ann = reader("viewer")
+    ask = f"/inbox/fresh?after={first}"
+    assert ann.get(ask).json == {"count": 0, "say": "0 new"}
+    send("How do I export?")
+    send("Thank you, lovely!")
+
+    assert ann.get(ask).json == {"count": 2, "say": "2 new"}
+    assert ann.get(f"{ask}&category=question").json["count"] == 1
+    for n in range(50):
+        send(f"Report {n}")
+    assert ann.get(ask).json == {"count": 50, "say": "50+ new"}
+
+
+@pytest.mark.both(long=True)
+def test_many_at_once_and_back(reader: Make, send: Callable[..., str]) -> None:
+    """A change to chosen records is one click, and so is taking it back, each to what it was."""
+    ids = [send(f"Report {n}") for n in range(3)]
+    Feedback.update(status="acknowledged").where(Feedback.id == ids[0]).execute()
+    ben = reader("triager")
+    before = dict(Feedback.select(Feedback.id, Feedback.status).tuples())
+    ben.post("/inbox/bulk", {"set": "status:resolved", "id": ids, "back": "/inbox?status=open"})
+    assert {row.status for row in Feedback.select()} == {"resolved"}
+    page = ben.get("/inbox").text
+    assert "3 changed to resolved" in page
+    assert "3 changed" not in ben.get("/inbox").text
+    ben.post("/inbox/undo", undo_form(page))
+
+    assert dict(Feedback.select(Feedback.id, Feedback.status).tuples()) == before
+    ben.post("/inbox/undo", undo_form(page))
+    assert dict(Feedback.select(Feedback.id, Feedback.status).tuples()) == before
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"set": "status:gone"}, {"set": "author_name:x"}, {"set": ""}, {"set": "status:\0"}]
+)
+def test_changes_that_are_none(reader: Make, send: Callable[..., str], form: dict[str, str]) -> None:
+    """A change that is not one is refused, and nothing is changed."""
+    record_id = send("Report")
+    answer = reader("triager").post("/inbox/bulk", {**form, "id": record_id})
+
+    assert answer.status_code == 400
+    assert Feedback.get().status == "open"
+
+
+def test_correct_with_one_click(reader: Make, call: Call, send: Callable[..., str]) -> None:
+    """A correction is kept with the model's own answer and who made it, shown, and can be undone."""
+    record_id = send("Could you add dark mode")
+    was = Feedback.get().category
+    ben = reader("triager")
+    answer = ben.post(f"/records/{record_id}", {"category": "question"})
+    page = ben.get(answer.location).text
+    row = call("GET", f"{PATH}/{record_id}").json
+    assert (row["category"], row["category_origin"], row["overruled"]) == (
+        "question",
+        "corrected",
+        {"category": was},
+    )
+    assert f"the model said {was}" in page
+    assert "Triager" in page.partition('id="history"')[2]
+    assert Event.get(Event.type == "relabelled").detail["key_id"] == ben.user_id
+    ben.post("/inbox/undo", undo_form(page))
+
+    assert call("GET", f"{PATH}/{record_id}").json["category"] == was
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ({"sentiment": "positive"}, "positive"),
+        ({"status": "resolved"}, "resolved"),
+        ({"impact": "12"}, "12"),
+        ({"note": "Called them back,\r\n<b>tomorrow</b>"}, "Called them back,\n&lt;b&gt;tomorrow&lt;/b&gt;"),
+    ],
+)
+def test_every_change_shows(reader: Make, send: Callable[..., str], form: dict[str, str], shown: str) -> None:
+    """Labels, status and notes change by a form, and the page shows it."""
+    record_id = send("The export is broken")
+    ben = reader("triager")
+    assert ben.post(f"/records/{record_id}", form).status_code == 303
+
+    assert shown in ben.get(f"/records/{record_id}").text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"impact": "15"},
+        {"impact": "x"},
+        {"impact": "-1"},
+        {"impact": "٣"},
+        {"category": "x"},
+        {"note": "x" * 10_001},
+        {"note": "a\0b"},
+    ],
+)
+def test_bad_changes_are_refused(reader: Make, send: Callable[..., str], form: dict[str, str]) -> None:
+    """What is no label and no note is refused without a failure."""
+    record_id = send("The export is broken")
+    answer = reader("triager").post(f"/records/{record_id}", form)
+
+    assert answer.status_code in (303, 400)
+    assert Feedback.get().impact_origin == "predicted"
+
+
+def test_a_viewer_sees_no_forms(reader: Make, send: Callable[..., str]) -> None:
+    """Who may not change anything is offered nothing to change it with."""
+    record_id = send("The export is broken")
+    ann = reader("viewer")
+    page = ann.get(f"/records/{record_id}").text
+
+    assert "<textarea" not in page
+    assert len(re.findall(r"<button[^>]*name=\"(?:category|sentiment|status)\"[^>]*disabled", page)) == 12
+    assert "checkbox" not in ann.get("/inbox").text
+
+
+@pytest.mark.parametrize(
+    ("text", "leads"),
+    [
+        ("https://example.test/a?b=c#d", True),
+        ("http://example.test", True),
+        ("javascript:alert(1)", False),
+        ("JaVaScRiPt://example.test/%0aalert(1)", False),
+        ("data:text/html,<script>", False),
+        ("//example.test", False),
+        ("/reports", False),
+        ("https://", False),
+        ("http://[", False),
+        ('https://example.test/"onclick="x', False),
+        ("https://example.test/\u202egnp.exe", False),
+        (" https://example.test", False),
+        ("vbscript:x", False),
+        ("ftp://example.test", False),
+    ],
+)
+def test_only_web_addresses_lead_somewhere(text: str, leads: bool) -> None:
+    """What a sender calls an address is a link when it is one of the web, else text."""
+    assert (link(text) == text) is leads
+    assert link(text) in (text, None)
+
+
+def test_issue_link(reader: Make, send: Callable[..., str]) -> None:
+    """A record from a GitHub repository can be opened there as an issue, its words quoted."""
+    record_id = send("Crash <b> `now`", subject={"repository": "octo/app"})
+    ann = reader("viewer")
+    assert "issues/new" not in ann.get(f"/records/{record_id}").text
+    Feedback.update(source="github").execute()
+    page = ann.get(f"/records/{record_id}").text
+
+    assert 'href="https://github.com/octo/app/issues/new?title=' in page
+    for bad in ("octo", "a/b/c", "../x/y", "octo/app?x=1", "octo/app#"):
+        Feedback.update(subject={"repository": bad}).execute()
+        assert "issues/new" not in ann.get(f"/records/{record_id}").text
+
+
+def test_what_a_list_costs(reader: Make, send: Callable[..., str]) -> None:
+    """A list of fifty asks the database no more often than a list of one."""
+    send("One")
+    ann = reader("viewer")
+    with count_queries() as one:
+        ann.get("/inbox")
+    for n in range(49):
+        send(f"Report {n}")
+    with count_queries() as fifty:
+        page = ann.get("/inbox")
+
+    assert len(listed(page.text)) == 50
+    assert fifty.count == one.count <= 8
+
+
+def test_weight(reader: Make, send: Callable[..., str]) -> None:
+    """A full list with its style and script travels as less than 60 kB."""
+    for n in range(50):
+        send(
+            f"Report {n}: " + "words of all kinds go here " * 6,
+            author={"name": f"Person {n}"},
+            subject={"page": f"/p/{n}"},
+        )
+    ann = reader("admin")
+    page = ann.get("/inbox", headers={"Accept-Encoding": "gzip"})
+    assets = re.findall(r'(/inbox/static/[^"]+)"', ann.get("/inbox").text)
+    sizes = [len(ann.get(path, headers={"Accept-Encoding": "gzip"}).data) for path in assets]
+
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert len(page.data) + sum(sizes) < 60_000
+    assert len(assets) == 3

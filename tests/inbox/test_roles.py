@@ -1,0 +1,139 @@
+"""Who may do what: every page and form of the inbox, for every role and for the other workspace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from gateway.keys import create_key
+from models import ApiKey, Audit, Event, Feedback, HookRow, Invite, Project, SavedView, User
+from models.people import views_of
+from tests.conftest import Call, Tenant
+from tests.inbox.conftest import Reader
+
+Make = Callable[..., Reader]
+
+# Every page, by the least role it is for; None is everybody.
+PAGES: dict[str, str | None] = {
+    "GET /": None,
+    "GET /inbox/static/<name>": None,
+    "GET /sign-in": None,
+    "POST /sign-in": None,
+    "POST /sign-out": None,
+    "GET /welcome": None,
+    "POST /welcome": None,
+    "GET /account": "viewer",
+    "POST /account": "viewer",
+    "POST /account/password": "viewer",
+    "GET /inbox": "viewer",
+    "GET /inbox/fresh": "viewer",
+    "POST /inbox/views": "viewer",
+    "POST /inbox/bulk": "triager",
+    "POST /inbox/undo": "triager",
+    "POST /inbox/first-key": "admin",
+    "GET /records/<feedback_id>": "viewer",
+    "POST /records/<feedback_id>": "triager",
+}
+ROLES = ("viewer", "triager", "admin")
+# Forms that would do something, for whoever may send them.
+FORMS: dict[str, dict[str, Any]] = {
+    "POST /inbox/bulk": {"set": "status:resolved", "id": "{feedback_id}"},
+    "POST /records/<feedback_id>": {"category": "praise"},
+}
+
+
+def routes_of(app: Flask) -> set[str]:
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("inbox.")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_table_is_complete(app: Flask) -> None:
+    """Every page of the inbox stands in the table above."""
+    assert routes_of(app) == set(PAGES)
+
+
+def filled(route: str, ids: dict[str, str]) -> str:
+    return re.sub(r"<(\w+)>", lambda match: ids.get(match[1], "1"), route.partition(" ")[2])
+
+
+def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
+    path = filled(route, ids)
+    if route.startswith("GET"):
+        return who.get(path)
+    form = {name: value.format(**ids) for name, value in FORMS.get(route, {}).items()}
+    return who.post(path, form)
+
+
+def snapshot() -> list[Any]:
+    """Everything that a page could change, all workspaces."""
+    tables = (Feedback, Event, Project, ApiKey, HookRow, User, Invite, SavedView)
+    return [sorted(map(str, table.select().dicts())) for table in tables] + [Audit.select().count()]
+
+
+@pytest.fixture(name="ids")
+def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
+    """Ids of things in the tenant's workspace, with a word that must stay there."""
+    record = call("POST", "/gateway/v1/feedback", json={"text": "topsecret words"}).json["id"]
+    key_id, _ = create_key(tenant.workspace_id, name="topsecret")
+    return {"feedback_id": record, "key_id": key_id, "project_id": tenant.project_id}
+
+
+@pytest.mark.parametrize("route", [route for route, role in PAGES.items() if role])
+def test_nobody_gets_in_unseen(stranger: Reader, ids: dict[str, str], route: str) -> None:
+    """Who is not signed in is sent to sign in, and changes nothing."""
+    before = snapshot()
+    answer = send(stranger, route, ids)
+
+    assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/sign-in")
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("route", "role"),
+    [(route, role) for route, least in PAGES.items() if least for role in ROLES[: ROLES.index(least)]],
+)
+def test_roles_end_where_they_end(reader: Make, ids: dict[str, str], route: str, role: str) -> None:
+    """A page above somebody's role is a 403, whatever the form says, and changes nothing."""
+    who = reader(role)
+    before = snapshot()
+    answer = send(who, route, ids)
+
+    assert answer.status_code == 403
+    assert "topsecret" not in answer.text
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "route", [route for route, role in PAGES.items() if role and route != "POST /account"]
+)
+def test_workspaces_end_where_they_end(reader: Make, other: Tenant, ids: dict[str, str], route: str) -> None:
+    """Another workspace's admin sees nothing of this one and changes nothing in it."""
+    who = reader("admin", other)
+    answer = send(who, route, ids)
+
+    assert "topsecret" not in answer.text
+    assert answer.status_code == (404 if "_id>" in route else answer.status_code) < 500
+    assert Feedback.get_by_id(ids["feedback_id"]).status == "open"
+    assert Feedback.get_by_id(ids["feedback_id"]).category_origin == "predicted"
+    assert ApiKey.get_by_id(ids["key_id"]).revoked_at is None
+
+
+def test_views_are_ones_own(reader: Make, tenant: Tenant) -> None:
+    """A saved view is kept for who saved it, and nobody else forgets it."""
+    ann, ben = reader("viewer"), reader("triager")
+    ann.post("/inbox/views", {"name": "Ours <b>", "query": "category=bug&status=open"})
+    (view,) = views_of(ann.user_id)
+    ben.post("/inbox/views", {"forget": view["id"]})
+
+    assert "Ours &lt;b&gt;" in ann.get("/inbox").text
+    assert "Ours" not in ben.get("/inbox").text
+    ann.post("/inbox/views", {"forget": view["id"]})
+    assert views_of(ann.user_id) == []

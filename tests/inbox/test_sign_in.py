@@ -1,0 +1,343 @@
+"""Getting in: the first link, passwords, cookies, forms, and what ends a session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+
+from gateway import people
+from gateway.app import create_app
+from gateway.cli import main
+from gateway.config import Config
+from models.audit import Audit
+from models.base import writing
+from models.people import Invite, Session, User
+from tests.conftest import Tenant, environ_of, run_command
+from tests.inbox.conftest import PASSWORD, TOKEN, Reader
+
+NEW = {"name": "Noor", "email": "Noor@Example.test", "password": PASSWORD}
+Make = Callable[..., Reader]
+
+
+def welcome(stranger: Reader, token: str, **form: str) -> int:
+    return stranger.post("/welcome", {"link": token, **NEW, **form}).status_code
+
+
+@pytest.mark.both(long=True)
+def test_first_link_makes_the_admin(stranger: Reader, tenant: Tenant) -> None:
+    """The first link sets a password and signs in; it works once, and no other one is made afterwards."""
+    token = people.first_link(tenant.workspace_id)
+    assert token is not None
+    assert stranger.get(f"/welcome?link={token}").status_code == 200
+
+    assert welcome(stranger, token) == 303
+    assert "Noor" in stranger.get("/inbox").text
+    assert User.get().email == "noor@example.test"
+    assert welcome(stranger, token) == 410
+    assert people.first_link(tenant.workspace_id) is None
+
+
+def test_only_the_newest_first_link_works(stranger: Reader, tenant: Tenant) -> None:
+    """Asking again ends the link before; no text of one is kept."""
+    first, second = people.first_link(tenant.workspace_id), people.first_link(tenant.workspace_id)
+    assert first
+    assert second
+
+    assert stranger.get(f"/welcome?link={first}").status_code == 410
+    assert stranger.get(f"/welcome?link={second}").status_code == 200
+    assert [row.digest for row in Invite.select()] == [people.digest(second)]
+
+
+def test_links_end(stranger: Reader, tenant: Tenant) -> None:
+    """A link that is too old makes nobody."""
+    token = people.create_link(tenant.workspace_id, "admin", ms=-1)
+
+    assert welcome(stranger, token) == 410
+    assert User.select().count() == 0
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"password": "short"},
+        {"password": "x" * 1001},
+        {"email": "nobody"},
+        {"email": "a\0b@c.test"},
+        {"email": ""},
+    ],
+)
+def test_bad_forms_leave_the_link_usable(stranger: Reader, tenant: Tenant, form: dict[str, str]) -> None:
+    """A password or address that cannot be used is told, and the link is not used up by it."""
+    token = people.first_link(tenant.workspace_id)
+    assert token
+
+    assert welcome(stranger, token, **form) == 400
+    assert welcome(stranger, token) == 303
+
+
+def test_an_invited_address_is_not_another(stranger: Reader, tenant: Tenant) -> None:
+    """Who is invited by address gets that one and that role, whatever the form says."""
+    token = people.create_link(tenant.workspace_id, "viewer", email="mei@example.test")
+
+    assert welcome(stranger, token, email="other@example.test", role="admin") == 303
+    assert (User.get().email, User.get().role) == ("mei@example.test", "viewer")
+
+
+def test_passwords_sign_in(stranger: Reader, tenant: Tenant) -> None:
+    """The right pair opens a session; a wrong one, an unknown address and a disabled user look the same."""
+    user_id = people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    people.create_user(tenant.workspace_id, "gone@example.test", "Gone", "viewer", PASSWORD)
+    User.update(disabled_at=1).where(User.email == "gone@example.test").execute()
+    pairs = [
+        ("noor@example.test", "wrong"),
+        ("nobody@example.test", PASSWORD),
+        ("gone@example.test", PASSWORD),
+    ]
+    said = []
+    for email, password in pairs:
+        answer = stranger.post("/sign-in", {"email": email, "password": password})
+        assert answer.status_code == 401
+        said.append(TOKEN.sub("", answer.text).replace(email, ""))
+
+    assert len(set(said)) == 1
+    answer = stranger.post(
+        "/sign-in", {"email": " NOOR@example.test", "password": PASSWORD, "then": "/overview"}
+    )
+    assert (answer.status_code, answer.location) == (303, "/overview")
+    assert stranger.get("/inbox").status_code == 200
+    assert [row.action for row in Audit.select().where(Audit.key_id == user_id)] == ["user.signed_in"]
+
+
+def test_guessing_is_slow(stranger: Reader, tenant: Tenant) -> None:
+    """After ten wrong passwords from one address even the right one has to wait."""
+    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    token = stranger.token()
+    form = {"token": token, "email": "noor@example.test", "password": "wrong"}
+    statuses = [stranger.client.post("/sign-in", data=form).status_code for _ in range(11)]
+    last = stranger.client.post("/sign-in", data={**form, "password": PASSWORD})
+
+    assert statuses == [401] * 10 + [429]
+    assert last.status_code == 429
+    assert "Wait" in last.text
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "https://evil.test/",
+        "//evil.test",
+        "/\\evil.test",
+        "javascript:alert(1)",
+        "/api/v1/feedback",
+        "/inbox\r\nX: 1",
+        "http://[",
+        "",
+    ],
+)
+def test_signing_in_leads_nowhere_else(stranger: Reader, tenant: Tenant, then: str) -> None:
+    """After signing in the browser stays with us."""
+    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    answer = stranger.post("/sign-in", {"email": "noor@example.test", "password": PASSWORD, "then": then})
+
+    assert answer.location == "/inbox"
+
+
+def test_cookies(app: Flask, tenant: Tenant) -> None:
+    """Over TLS the cookie is a __Host- one; scripts and other sites never get it; a loopback needs no TLS."""
+    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    for base, prefix, secure in (
+        ("https://feedback.example.test", "__Host-", True),
+        ("http://feedback.example.test", "__Host-", True),  # a browser refuses it, and nobody can steal it
+        ("http://127.0.0.1:8000", "", False),
+        ("http://localhost", "", False),
+        ("http://localhost.example.test", "__Host-", True),
+    ):
+        client = app.test_client()
+        token = TOKEN.search(client.get("/sign-in", base_url=base).text)
+        assert token
+        form = {"token": token[1], "email": "noor@example.test", "password": PASSWORD}
+        headers = {"Cookie": f"{prefix}feedback-visit={visit_of(client, base)}"}
+        form["token"] = token_for(client, base, headers)
+        answer = client.post("/sign-in", data=form, headers=headers, base_url=base)
+        (cookie,) = [line for line in answer.headers.getlist("Set-Cookie") if "feedback-session" in line]
+
+        assert cookie.startswith(f"{prefix}feedback-session=")
+        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+        assert ("Secure" in cookie.split("; ")) == secure
+        assert "Domain" not in cookie
+
+
+def visit_of(client: object, base: str) -> str:
+    return "a" * 32
+
+
+def token_for(client: object, base: str, headers: dict[str, str]) -> str:
+    page = client.get("/sign-in", base_url=base, headers=headers).text  # type: ignore[attr-defined]
+    found = TOKEN.search(page)
+    assert found
+    return found[1]
+
+
+def test_a_new_session_each_time(reader: Make, tenant: Tenant) -> None:
+    """Signing in ends the session that the browser had; signing out ends it, too."""
+    ann = reader("viewer")
+    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    before = {row.digest for row in Session.select()}
+    ann.post("/sign-in", {"email": "noor@example.test", "password": PASSWORD})
+    after = {row.digest for row in Session.select()}
+    ann.post("/sign-out")
+
+    assert len(after) == 1
+    assert not before & after
+    assert Session.select().count() == 0
+    assert ann.get("/inbox").status_code == 303
+
+
+def test_sessions_end(reader: Make) -> None:
+    """A session ends by age, by lying idle and with its user's access."""
+    ann = reader("viewer")
+    assert ann.get("/inbox").status_code == 200
+    (row,) = Session.select().dicts()
+    for change in ({"expires_at": 1}, {"seen_at": row["seen_at"] - people.IDLE_MS}):
+        Session.update(**change).execute()
+        assert ann.get("/inbox").status_code == 303
+        Session.update(**{name: row[name] for name in change}).execute()
+    assert ann.get("/inbox").status_code == 200
+    User.update(disabled_at=1).execute()
+
+    assert ann.get("/inbox").status_code == 303
+
+
+def test_polling_keeps_no_session_alive(reader: Make) -> None:
+    """What a page asks for by itself is no use of the session."""
+    ann = reader("viewer")
+    long_ago = people.now_ms() - people.IDLE_MS // 2
+    Session.update(seen_at=long_ago).execute()
+
+    assert ann.get("/inbox/fresh?after=fb_0").status_code == 200
+    assert Session.get().seen_at == long_ago
+    ann.get("/inbox")
+    assert Session.get().seen_at > long_ago
+
+
+def test_forms_need_their_own_token(reader: Make, stranger: Reader) -> None:
+    """A form without a token, with another browser's, or sent by another site's page changes nothing."""
+    ann, ben = reader("admin"), reader("triager")
+    for data, headers in (
+        ({}, {}),
+        ({"token": ben.token()}, {}),
+        ({"token": stranger.token()}, {}),
+        ({"token": "é.\ud800"}, {}),
+        ({"token": ann.token()}, {"Origin": "https://evil.test"}),
+        ({"token": ann.token()}, {"Origin": "null"}),
+        ({"token": ann.token()}, {"Origin": "http://["}),
+    ):
+        body = "&".join(f"{name}={value.encode('utf-8', 'replace').decode()}" for name, value in data.items())
+        answer = ann.client.post(
+            "/sign-out", data=body, headers={"Content-Type": "application/x-www-form-urlencoded", **headers}
+        )
+        assert answer.status_code == 400, data
+        assert "no longer valid" in answer.text
+    assert ann.get("/inbox").status_code == 200
+    assert ann.post("/sign-out", headers={"Origin": "http://localhost"}).status_code == 303
+
+
+def test_tokens_differ_each_time(reader: Make) -> None:
+    """No page repeats a secret that compression could give away."""
+    ann = reader("viewer")
+
+    assert len({ann.token() for _ in range(3)}) == 3
+
+
+def test_headers_of_pages(reader: Make) -> None:
+    """Pages say what browsers may do with them: no foreign sources, no inline code, no frames, no caches."""
+    for path in ("/inbox", "/sign-in", "/records/nope", "/settings/nope"):
+        headers = reader("viewer", email=f"{path.strip('/').replace('/', '.')}@a.test").get(path).headers
+        policy = dict(
+            part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";")
+        )
+
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+        assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+        assert re.fullmatch(r"req_[0-9A-Z]{26}", headers["request-id"])
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_no_secret_is_kept_as_text(stranger: Reader, tenant: Tenant, config: Config) -> None:
+    """Neither passwords nor cookies nor links are in the database as they are."""
+    token = people.first_link(tenant.workspace_id)
+    assert token
+    welcome(stranger, token)
+    cookie = stranger.client.get_cookie("feedback-session", domain="localhost")
+    assert cookie
+    kept = str([*User.select().dicts(), *Session.select().dicts(), *Invite.select().dicts()])
+
+    assert User.get().password.startswith("$argon2id$")
+    assert not [secret for secret in (PASSWORD, token, cookie.value) if secret in kept]
+
+
+def test_changes_of_people(tenant: Tenant) -> None:
+    """The last admin stays one; who loses access is signed out."""
+    ann = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin")
+    ben = people.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer")
+    people.open_session(ben)
+    for change in ({"role": "viewer"}, {"disabled": True}):
+        with pytest.raises(people.PeopleError, match="last admin"):
+            people.change_user(tenant.workspace_id, ann, **change)
+    people.change_user(tenant.workspace_id, ben, role="admin")
+    people.change_user(tenant.workspace_id, ann, role="viewer")
+    with pytest.raises(people.PeopleError):
+        people.change_user("ws_other", ben, role="viewer")
+    with writing():
+        User.update(role="admin").execute()
+    people.change_user(tenant.workspace_id, ben, disabled=True)
+
+    assert Session.select().count() == 0
+
+
+def test_the_command_line(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`init` prints the first link until there is an admin; `user` invites, lists, resets and changes."""
+    environ = environ_of(tmp_path_factory.mktemp("cli"), GATEWAY_PUBLIC_URL="https://feedback.example.test/")
+    made = run_command(environ, "init")
+    again = run_command(environ, "init")
+
+    assert made["link"].startswith("https://feedback.example.test/welcome?link=")
+    assert again["link"] != made["link"]
+
+
+def test_user_commands(config: Config, app: Flask, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People are invited, listed, given new passwords and other roles from the command line."""
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", config.database_url)
+    monkeypatch.setenv("GATEWAY_DATA_DIR", config.data_dir)
+    people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin", PASSWORD)
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["user", *words])
+        return done.exit_code, done.output
+
+    assert "/welcome?link=" in run("create", "ben@a.test", "--role", "triager")[1]
+    assert "ann@a.test" in run("list")[1]
+    assert "/welcome?link=" in run("reset-link", "ann@a.test")[1]
+    assert run("role", "ann@a.test", "none") == (1, "Error: the last admin stays one\n")
+    assert run("reset-link", "nobody@a.test")[0] == 1
+    assert run("create", "ann@a.test")[0] == 1
+
+
+def test_a_public_address_is_an_origin(config: Config, tenant: Tenant) -> None:
+    """Behind a proxy that changes Host, forms of the public address are taken."""
+    app = create_app(replace(config, public_url="https://feedback.example.test"))
+    ann = Reader(app.test_client())
+    user_id = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "viewer")
+    ann.client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+
+    assert ann.post("/sign-out", headers={"Origin": "https://feedback.example.test"}).status_code == 303
