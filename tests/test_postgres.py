@@ -1,14 +1,11 @@
-"""PostgreSQL: several hosts on one database, its restarts, and what only a server can do to a transaction."""
+"""PostgreSQL: its schema, lost connections, and what only a server can do to a transaction."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
-from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ from models.base import serialise, writing
 from models.feedback import find
 from models.migrations import migrate, pending
 from tests import postgres
-from tests.conftest import ROOT, Call, Server, Tenant, environ_of, running
+from tests.conftest import ROOT, Call, Tenant, environ_of
 
 psycopg = pytest.importorskip("psycopg")
 TEXT = {"text": "The export of last month is empty"}
@@ -31,105 +28,6 @@ END_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datna
 @pytest.fixture(name="kind")
 def _kind() -> str:
     return "postgres"
-
-
-@pytest.fixture(name="hosts", scope="module")
-def _hosts(cluster: postgres.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
-    """Two gateways on one database, each with a directory of its own."""
-    with cluster.database() as url, ExitStack() as stack:
-        found: list[Server] = []
-        for _ in range(2):
-            directory = tmp_path_factory.mktemp("host")
-            if found:
-                (directory / "key").write_text(found[0].tenant.key)
-            found.append(stack.enter_context(running(directory, **postgres.settings(url))))
-        yield found
-
-
-def send(hosts: list[Server], bodies: list[dict[str, Any]], **headers: str) -> list[Any]:
-    """Posts all bodies at once, to each host in turn."""
-    with ExitStack() as stack:
-        clients = [stack.enter_context(host.client()) for host in hosts]
-        pool = stack.enter_context(ThreadPoolExecutor(len(bodies)))
-        posts = [
-            pool.submit(clients[n % len(clients)].post, "/gateway/v1/feedback", json=body, headers=headers)
-            for n, body in enumerate(bodies)
-        ]
-        return [post.result() for post in posts]
-
-
-def test_one_key_on_two_hosts(hosts: list[Server]) -> None:
-    """64 requests with one Idempotency-Key to two hosts make one record."""
-    answers = send(hosts, [TEXT] * 64, **{"Idempotency-Key": "one"})
-    accepted = [answer.json()["id"] for answer in answers if answer.status_code == 201]
-
-    assert {answer.status_code for answer in answers} <= {201, 409}
-    assert len(set(accepted)) == 1
-
-
-def test_the_same_words_on_two_hosts(hosts: list[Server]) -> None:
-    """Twenty people who say the same to two hosts at once are counted as twenty, in every record."""
-    words = "Nobody of us can open the settings page"
-    answers = send(hosts, [{"text": words, "author": {"id": f"u{n}"}} for n in range(20)])
-    with hosts[0].client() as client:
-        records = [client.get(f"/gateway/v1/feedback/{answer.json()['id']}").json() for answer in answers]
-
-    reach = [
-        reason["points"] for row in records for reason in row["impact_reasons"] if reason["part"] == "reach"
-    ]
-    assert Counter(reach) == {3: 20}
-
-
-def test_one_story_on_two_hosts(hosts: list[Server]) -> None:
-    """A monitor that triggers 32 times at two hosts at once is one record that counts 32."""
-    hook = hosts[0].run("hook", "create", "datadog")
-    headers = {"Authorization": f"Bearer {hook['secret']}"}
-
-    def deliver(n: int) -> int:
-        said = {"alert_transition": "Triggered", "monitor_id": 12, "scopes": "host:db1"}
-        body = {"event_title": "Disk is full", "id": n, "timestamp": 1778140800 + n, **said}
-        with hosts[n % 2].client() as client:
-            return client.post(hook["path"], json=body, headers=headers).status_code
-
-    with ThreadPoolExecutor(32) as pool:
-        assert set(pool.map(deliver, range(32))) == {200}
-    with hosts[0].client() as client:
-        (record,) = client.get("/gateway/v1/feedback?source=datadog").json()["data"]
-
-    assert record["occurrences"] == 32
-
-
-def test_restart_under_load(hosts: list[Server], cluster: postgres.Cluster) -> None:
-    """The server crashes and comes back under load: what was acknowledged is there, and both hosts go on."""
-    acknowledged: list[str] = []
-    after = threading.Event()
-    served = [threading.Event(), threading.Event()]
-
-    def post(n: int) -> None:
-        with hosts[n % 2].client() as client:
-            while not served[n % 2].is_set():
-                back = after.is_set()
-                answer = client.post("/gateway/v1/feedback", json={"text": "Restarted"})
-                if answer.status_code == 201:
-                    acknowledged.append(answer.json()["id"])
-                    if back:
-                        served[n % 2].set()
-                else:
-                    assert answer.status_code == 503
-
-    with ThreadPoolExecutor(8) as pool:
-        posts = [pool.submit(post, n) for n in range(8)]
-        while len(acknowledged) < 50:
-            assert not any(done.done() for done in posts)
-        cluster.crash()
-        after.set()
-        for done in posts:
-            done.result()
-    with hosts[0].client() as client:
-        found = {client.get(f"/gateway/v1/feedback/{name}").status_code for name in acknowledged}
-
-    assert found == {200}
-    assert len(set(acknowledged)) == len(acknowledged)
 
 
 def test_ten_processes_migrate_at_once(cluster: postgres.Cluster, tmp_path: Path) -> None:
