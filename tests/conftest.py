@@ -65,7 +65,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("kind", kinds, indirect=True)
 
 
-@pytest.fixture(name="kind")
+@pytest.fixture(name="kind", scope="session")
 def _kind(request: pytest.FixtureRequest) -> str:
     """Which kind of database a test is about."""
     return str(getattr(request, "param", "sqlite"))
@@ -90,14 +90,32 @@ def _database_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 @pytest.fixture(name="config")
 def _config(database_url: str, tmp_path: Path) -> Config:
+    return config_of(database_url, tmp_path)
+
+
+def config_of(database_url: str, directory: Path) -> Config:
+    """The settings of a gateway on a database whose own files are in a directory."""
     return Config(
         database_url=database_url,
-        data_dir=str(tmp_path),
+        data_dir=str(directory),
         secret_key="" if database_url.startswith("sqlite") else postgres.SECRET,
         rate_limit=PLENTY,
         failure_limit=PLENTY,
         log_level="error",
     )
+
+
+@pytest.fixture(name="module_config", scope="module")
+def _module_config(
+    kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Config]:
+    """The settings of one gateway for all tests of a module."""
+    directory = tmp_path_factory.mktemp("gateway")
+    if kind == "sqlite":
+        yield config_of(f"sqlite:///{directory}/gateway.db", directory)
+        return
+    with request.getfixturevalue("cluster").database() as url:
+        yield config_of(url, directory)
 
 
 @pytest.fixture(name="app")

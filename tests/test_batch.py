@@ -28,6 +28,8 @@ from models import Dedupe, Event, Feedback, Outcome, intake
 from models.base import close, writing
 from tests.conftest import Call, Server, Tenant, make_tenant
 
+pytestmark = pytest.mark.both(long=True)
+
 BATCH = "/gateway/v1/feedback/batch"
 KEY = {"Idempotency-Key": "k-1"}
 
@@ -93,13 +95,13 @@ def test_an_item_is_stored_as_the_door_stores_it(call: Call) -> None:
     assert json.loads(event["payload"]) == item
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson", ""])
-def test_lines(call: Call, kind: str) -> None:
+@pytest.mark.parametrize("media", ["application/json", "application/x-ndjson", ""])
+def test_lines(call: Call, media: str) -> None:
     """A malformed line is that item's own problem; blank lines are no items, CRLF and a BOM are fine."""
     body = (
         b'\xef\xbb\xbf{"text": "Search is slow"}\r\n\r\n{"text": \n   \n\xff\n[1]\n{"text": "Last one here"}'
     )
-    told = call("POST", BATCH, data=body, headers={"Content-Type": kind}).json
+    told = call("POST", BATCH, data=body, headers={"Content-Type": media}).json
 
     assert [item["status"] for item in told["data"]] == [201, 400, 400, 400, 201]
     assert told["data"][1]["error"]["type"].endswith(":invalid_json")
@@ -342,13 +344,13 @@ def test_keys_of_batches_are_forgotten(call: Call) -> None:
     assert stored() == 900
 
 
-def test_over_the_real_server(server: Server) -> None:
+def test_over_the_real_server(each_server: Server) -> None:
     """32 MB plain and 32 MB packed arrive whole, and a byte more is refused in the dialect."""
     item = json.dumps(
         {"text": "Ein langer Bericht: " + "😀 lorem ipsum " * 2000}, ensure_ascii=False
     ).encode()
     body = b"\n".join([item] * (33_554_432 // (len(item) + 1)))
-    with server.client() as client:
+    with each_server.client() as client:
         plain = client.post(BATCH, content=body)
         packed = client.post(BATCH, content=gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})
         large = client.post(BATCH, content=body + b" " * (33_554_433 - len(body)))
@@ -398,11 +400,8 @@ def test_any_bytes_are_taken_apart_or_refused(body: bytes) -> None:
 
 
 @pytest.fixture(name="attacked", scope="module")
-def _attacked(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = tmp_path_factory.mktemp("hostile") / "gateway.db"
-    app = create_app(
-        Config(database_url=f"sqlite:///{path}", rate_limit="100000000/minute", log_level="error")
-    )
+def _attacked(module_config: Config) -> Any:
+    app = create_app(module_config)
     tenant = make_tenant()
     yield app.test_client(), tenant.headers
     intake.stop()

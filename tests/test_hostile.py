@@ -31,6 +31,8 @@ from models.base import close, first
 from tests.conftest import PLENTY, Tenant, make_tenant
 from tests.signing import VENDORS, Vendor, bearer
 
+pytestmark = pytest.mark.both(long=True)
+
 FIXTURES = Path(__file__).parent / "fixtures"
 DOORS = [
     (adapter.name, door.path)
@@ -68,12 +70,9 @@ class Target:
 
 
 @pytest.fixture(name="attacked", scope="module")
-def _attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def _attacked(module_config: Config) -> Iterator[Target]:
     """One application for all attacks on this module's doors."""
-    path = tmp_path_factory.mktemp("hostile") / "gateway.db"
-    app: Flask = create_app(
-        Config(database_url=f"sqlite:///{path}", rate_limit=PLENTY, failure_limit=PLENTY, log_level="error")
-    )
+    app: Flask = create_app(module_config)
     tenant, made = make_tenant(), {}
     for name, adapter in adapters.load().items():
         if adapter.signed is not None:

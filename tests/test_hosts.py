@@ -220,7 +220,7 @@ class Load:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("times", [12])
+@pytest.mark.parametrize("times", [6])
 def test_a_host_is_killed(both_hosts: list[Host], url: str, times: int) -> None:
     """kill -9 of a whole host under load: what was acknowledged is there once, the other host goes on."""
     with Load(both_hosts) as load:

@@ -22,7 +22,10 @@ from gateway.cells import FORMULA, csv_lines, defused, flat, unflat
 from gateway.rows import Mapped, Unreadable, ndjson, table
 from models import Event, Feedback, Outcome
 from models.base import close, connect
+from tests import postgres
 from tests.conftest import ROOT, environ_of, run_command
+
+pytestmark = pytest.mark.both(long=True)
 
 # An import that the kernel kills right after so many parts were committed.
 KILLED = """
@@ -42,9 +45,9 @@ main()
 
 
 @pytest.fixture(name="environ")
-def _environ(tmp_path: Path) -> dict[str, str]:
+def _environ(database_url: str, tmp_path: Path) -> dict[str, str]:
     """The settings of a gateway that is set up and not running."""
-    environ = environ_of(tmp_path)
+    environ = environ_of(tmp_path, **postgres.settings(database_url))
     run_command(environ, "init")
     connect(environ["GATEWAY_DATABASE_URL"])
     yield environ
