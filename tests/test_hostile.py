@@ -31,8 +31,6 @@ from models.base import close, first
 from tests.conftest import PLENTY, Tenant, make_tenant
 from tests.signing import VENDORS, Vendor, bearer
 
-pytestmark = pytest.mark.both(long=True)
-
 FIXTURES = Path(__file__).parent / "fixtures"
 DOORS = [
     (adapter.name, door.path)
@@ -167,6 +165,7 @@ TABLE: list[tuple[str, bytes, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.both(long=True)
 @pytest.mark.parametrize(("dialect", "path"), DOORS)
 @pytest.mark.parametrize(("name", "body", "headers"), TABLE, ids=[name for name, _, _ in TABLE])
 def test_known_attacks(
@@ -181,6 +180,7 @@ def test_known_attacks(
     attack(attacked, dialect, path, body, headers)
 
 
+@pytest.mark.both(long=True)
 @pytest.mark.parametrize(("dialect", "path"), DOORS)
 @pytest.mark.parametrize(
     "value",
@@ -287,6 +287,7 @@ def made_up(attacked: Target, dialect: str, path: str, count: int) -> None:
     run()
 
 
+@pytest.mark.both(long=True)
 @pytest.mark.parametrize(("dialect", "path"), DOORS)
 def test_made_up_attacks(attacked: Target, dialect: str, path: str) -> None:
     """Hundreds of made-up bodies a door are answered with JSON and a status below 500."""
