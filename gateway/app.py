@@ -44,10 +44,11 @@ from gateway.http import (
     respond,
 )
 from gateway.ingest import ingest
+from gateway.lane import ASIDE
 from gateway.rates import Unavailable
 from models.base import connect
 
-BESIDES = 2  # connections for the thread that writes, and one that is still there when it starts anew
+BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 
 
@@ -72,7 +73,7 @@ def create_app(config: Config | None = None) -> Flask:
 class _Routes:
     """Every route of the application, each answering in its dialect."""
 
-    def __init__(self, app: Flask, config: Config, dialects: dict[str, Adapter]) -> None:
+    def __init__(self, app: Gateway, config: Config, dialects: dict[str, Adapter]) -> None:
         self.app = app
         self.limit = config.max_body
         self.proxies = networks(config.trusted_proxies)
@@ -84,7 +85,9 @@ class _Routes:
     def add(self, config: Config) -> None:
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
+                self._route(
+                    adapter, door.method, door.path, partial(ingest, adapter, door), counted=True, quick=True
+                )
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
                 admit = partial(auth.identify, adapter, many.scope)  # nobody else's 32 MB are read
@@ -111,12 +114,14 @@ class _Routes:
         *,
         mounted: bool = True,
         counted: bool = False,
+        quick: bool = False,
         limit: int = 0,
         admit: Callable[[Inbound], object] | None = None,
     ) -> None:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
-        What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
+        What becomes of a `counted` one's requests goes into the ledger; a `quick` one never waits but
+        in a lane (gateway.lane). `limit` is the most bytes of a
         body, when it is not that of every route, and `admit` is asked before it is read.
         """
 
@@ -138,6 +143,8 @@ class _Routes:
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
             self.told_by[f"{method} {rule}"] = adapter
+            if quick:
+                self.app.quick.add(f"{method} {rule}")
             self.app.add_url_rule(
                 rule,
                 f"{method} {rule}",

@@ -12,6 +12,7 @@ from gateway import failures, vault
 from gateway.caller import Caller
 from gateway.ids import now_ms
 from gateway.keys import digest, is_well_formed
+from gateway.lane import aside
 from models.access import ApiKey, find_key
 from models.base import writing
 from models.hook import find_hook
@@ -109,8 +110,8 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
         return caller
     if caller is None:
         failures.check(inbound)
-    row = find_key(name) if is_well_formed(key) else None
-    if row is None or row["revoked_at"] is not None:
+    row = aside(_find_key, name) if is_well_formed(key) else None
+    if row is None:
         with _lock:
             _known.pop(name, None)
         return None
@@ -125,17 +126,21 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
     )
     with _lock:
         _known[name] = (now + REMEMBERED, caller)
-    _note_use(row)
     return caller
 
 
-def _note_use(row: dict[str, Any]) -> None:
-    """Writes when the key was last used, to the minute: a write per request would cost a second commit."""
-    now = now_ms()
-    if now - (row["last_used_at"] or 0) < LAST_USED_EVERY:
-        return
-    with writing():
-        ApiKey.update(last_used_at=now).where(ApiKey.id == row["id"]).execute()
+def _find_key(name: str) -> dict[str, Any] | None:
+    """The key's row, unless it is revoked; that it was used is written to the minute.
+
+    A write per request would cost a second commit.
+    """
+    row, now = find_key(name), now_ms()
+    if row is None or row["revoked_at"] is not None:
+        return None
+    if now - (row["last_used_at"] or 0) >= LAST_USED_EVERY:
+        with writing():
+            ApiKey.update(last_used_at=now).where(ApiKey.id == row["id"]).execute()
+    return row
 
 
 def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
@@ -146,7 +151,7 @@ def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
         return row
     if not row:
         failures.check(inbound)
-    found = find_hook(hook_id)
+    found = aside(find_hook, hook_id)
     with _lock:
         if found is None:
             _hooks.pop(hook_id, None)

@@ -6,10 +6,11 @@ The only module besides gateway.app and the inbox that knows the web framework.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.routing import MapAdapter
@@ -18,6 +19,7 @@ from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, R
 from gateway.body import read_body
 from gateway.client import Network, client_address
 from gateway.ids import new_id, now_ms
+from gateway.lane import aside
 from models.base import dumps
 
 if TYPE_CHECKING:
@@ -138,6 +140,16 @@ def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
 
 class Gateway(Flask):
     """Flask, asking only for the path of a request: its routes are the same whatever the Host says."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.quick: set[str] = set()  # endpoints that hold up nobody (gateway.lane)
+
+    def full_dispatch_request(self) -> Response:
+        """Answers the request where it is, or in a thread of its own when that may take a while."""
+        if request.endpoint in self.quick:
+            return super().full_dispatch_request()
+        return aside(copy_context().run, super().full_dispatch_request)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds the route. Werkzeug's own way parses, checks and encodes the Host header first."""

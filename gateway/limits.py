@@ -10,6 +10,7 @@ from pathlib import Path
 from adapters.contract import Inbound, Problem, Refused
 from gateway import metrics
 from gateway.caller import Caller
+from gateway.lane import aside
 from gateway.meter import Meter
 from gateway.rates import Budget, Rate, Unavailable
 from gateway.shared import SharedMeter
@@ -62,7 +63,7 @@ def _spend(name: str, rate: Rate, now: float) -> Budget | None:
     if _shared is None:
         return _meter.spend(name, rate, now)
     try:
-        return _shared.spend(name, rate)
+        return aside(_shared.spend, name, rate)
     except Unavailable:
         if _when_away == "closed":
             raise

@@ -12,6 +12,7 @@ from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused
 from gateway import idempotency, outcomes, reach
 from gateway.caller import Caller
 from gateway.ids import is_ours, new_id, new_ulid
+from gateway.lane import aside
 from models import intake
 from models.access import is_workspace, workspace_of
 from models.base import dumps
@@ -62,12 +63,12 @@ def place(caller: Caller, record: Record) -> str:
     ids that are not known here are the sender's own and refuse nothing.
     """
     named = record.workspace_ref
-    if named and named != caller.workspace_id and is_ours("ws", named) and is_workspace(named):
+    if named and named != caller.workspace_id and is_ours("ws", named) and aside(is_workspace, named):
         raise Refused(Problem(403, "forbidden", "Forbidden."))
     project = record.project_ref
     if project is None or project == caller.project_id or not is_ours("prj", project):
         return caller.default_project_id
-    owner = workspace_of(project)
+    owner = aside(workspace_of, project)
     if owner is None:
         return caller.default_project_id
     if owner != caller.workspace_id or caller.project_id is not None:

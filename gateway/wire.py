@@ -19,6 +19,8 @@ from gunicorn.http.errors import InvalidRequestLine, ParseException
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
+from gateway.lane import Socket
+
 MAX_HEAD = 65_536  # bytes of a head; the parser refuses most long ones earlier
 MAX_LINE = 8_192  # bytes that are looked at for a method and a path
 MAX_AHEAD = 65_536  # bytes of a body that is read ahead; a thread reads larger and chunked ones
@@ -74,7 +76,7 @@ class Connection:
         "watched",
     )
 
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+    def __init__(self, cfg: Any, sock: Socket, client: Any, server: Any) -> None:
         self.sock = sock
         self.client = client
         self.server = server

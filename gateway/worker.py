@@ -1,7 +1,8 @@
 """gunicorn's thread worker, in which slow clients hold no thread and an overload is refused at once.
 
-The main loop reads heads and small bodies ahead (gateway.wire) and gives a connection to a thread
-when its request is there. Whatever is refused here is told in the dialect of its path, never in HTML.
+The main loop reads heads and small bodies ahead (gateway.wire). Deliveries that are here it answers
+itself, by turns (gateway.lane); with any other request it gives the connection to a thread. Whatever
+is refused here is told in the dialect of its path, never in HTML.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.http import allowed_origins
+from gateway.lane import Lane, Socket, signal
 from gateway.refusal import refusal, status_of
 from gateway.wire import CHUNK, MAX_HEAD, Asked, Connection, closing
+from models.writer import Writer
 
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
@@ -34,18 +37,49 @@ LINGER = 2.0  # for a client to read its last answer and close
 SETTLED = 1.0  # in one state, before a connection may have to make room for another
 TICK = 0.25  # between looks at these times
 
+TURNS = 16  # requests begun between two looks at the connections
+BEGUN = 256  # requests that may wait for the disk, so that the others are refused in time
+
 READ = 16_384  # bytes read ahead at once
 FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 VANISHED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO}
 
 
+class Line(deque[Connection]):
+    """Connections whose requests wait for their answer."""
+
+    pace = 0.0  # seconds from one request's turn to the next, as of late
+
+    def join(self, conn: Connection) -> None:
+        self.append(conn)
+        conn.ahead = len(self)
+
+    def leave(self) -> Connection | None:
+        """Who has waited longest; None when it was refused meanwhile."""
+        try:
+            conn = self.popleft()
+        except IndexError:
+            return None
+        waited = time.monotonic() + PATIENCE - conn.deadline
+        self.pace += 0.1 * (waited / conn.ahead - self.pace)
+        return conn
+
+    def crowded(self) -> bool:
+        """Whether a newcomer would wait too long, or somebody does already."""
+        try:
+            longest = self[0].deadline - PATIENCE
+        except IndexError:
+            return False
+        return time.monotonic() - longest > CROWDED or len(self) * self.pace > CROWDED
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """The worker class of `feedback-gateway serve`.
 
-    A connection is idle between requests, arriving, waiting for a thread (for one of the few that may
-    read large bodies, if it has one), with a thread, or lingering after its last answer. Each of these
-    dictionaries and queues is in the order of its deadlines. Threads run `_work` and what it calls;
-    the main thread runs all the rest.
+    A connection is idle between requests, arriving, waiting for its turn or for a thread (for one of
+    the few that may read large bodies, if it has one), being answered, or lingering after its last
+    answer. Each of these dictionaries and queues is in the order of its deadlines. Threads run `_work`
+    and what it calls; the main thread runs all the rest, and `_work` for those who have their turn.
     """
 
     alive: bool
@@ -56,9 +90,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.keepalived_conns = self.idle  # gunicorn asks for its length
         self.arriving: dict[Connection, None] = {}
         self.lingering: dict[Connection, None] = {}
-        self.waiting: deque[Connection] = deque()
-        self.streams: deque[Connection] = deque()
-        self.pace = 0.0  # seconds from one request's turn to the next, as of late
+        self.turns, self.waiting, self.streams = Line(), Line(), Line()
+        self.newcomer = False  # whether this round has accepted somebody
         self.streaming = 0
         self.max_streaming = max(1, self.cfg.threads // 2)
         self.looked_at = self.full_until = 0.0
@@ -67,11 +100,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().load_wsgi()
         self.origins = allowed_origins(self.app.config.cors_origins)
         self.wsgi = closing(self.wsgi, self)  # type: ignore[has-type]
+        self.lane = Lane()
+        Writer.signal = staticmethod(signal)
 
     def run(self) -> None:
         """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
         done = self.method_queue
         self.poller.register(done.fileno(), selectors.EVENT_READ, done.run_callbacks)
+        self.poller.register(self.lane.fileno(), selectors.EVENT_READ, self.lane.resume)
         while self.alive and self.is_parent_alive():
             room = self.nr_conns < self.worker_connections or self._make_room()
             self.set_accept_enabled(room and time.monotonic() >= self.full_until)
@@ -89,11 +125,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._turn()
         self.tpool.shutdown(wait=False)
         self.poller.close()
+        self.lane.close()
         self.method_queue.close()
 
     def _turn(self) -> None:
         self.notify()
-        self.wait_for_and_dispatch_events(TICK)
+        self.wait_for_and_dispatch_events(0.0 if self.turns and self.lane.begun < BEGUN else TICK)
+        # One at a time while others still knock, who would each wait for a whole round.
+        most, self.newcomer = 1 if self.newcomer else TURNS, False
+        for _ in range(min(len(self.turns), most, BEGUN - self.lane.begun)):
+            self.lane.run(self._take_turn)
         now = time.monotonic()
         if now - self.looked_at >= TICK / 2:
             self.looked_at = now
@@ -110,6 +151,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 raise
             return False
         self.nr_conns += 1
+        self.newcomer = True
+        sock = Socket(sock.family, sock.type, sock.proto, sock.detach())
         # Sockets stay in blocking mode. A timeout of Python's would cost a poll for each send.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED, 0))
         conn = Connection(self.cfg, sock, client, listener.getsockname())
@@ -142,7 +185,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._refuse(
                     conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if long else HTTPStatus.BAD_REQUEST
                 )
-            elif not self._crowded():
+            elif not self._line(conn).crowded():
                 self._give(conn)
             elif self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE):
                 continue  # with what came behind the refused request
@@ -152,9 +195,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif conn.place is not self.arriving:
             self._put(conn, self.arriving, ARRIVE)
 
+    def _line(self, conn: Connection) -> Line:
+        """Where a connection waits for its answer: deliveries that are here need no thread."""
+        return self.waiting if conn.streamed or not conn.received.startswith(b"POST ") else self.turns
+
     def _give(self, conn: Connection) -> None:
-        """Puts a connection in the queue for a thread."""
+        """Puts a connection in its line."""
         self._take(conn)
+        line = self._line(conn)
         if conn.streamed:
             if self.streaming >= self.max_streaming:
                 conn.deadline = time.monotonic() + STREAM_PATIENCE
@@ -162,29 +210,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 return
             self.streaming += 1
         conn.deadline = time.monotonic() + PATIENCE
-        conn.ahead = len(self.waiting) + 1
-        self.waiting.append(conn)
-        self.tpool.submit(self._work)
+        line.join(conn)
+        if line is self.waiting:
+            self.tpool.submit(self._work)
 
     def _work(self) -> None:
         """Answers the request that has waited longest. Runs in a thread."""
-        try:
-            conn = self.waiting.popleft()
-        except IndexError:  # it was refused meanwhile
+        conn = self.waiting.leave()
+        if conn is not None:
+            self.method_queue.defer(self._finish, conn, self.handle(conn))
+
+    def _take_turn(self) -> None:
+        """Answers the delivery that has waited longest."""
+        conn = self.turns.leave()
+        if conn is None:
             return
-        waited = time.monotonic() + PATIENCE - conn.deadline
-        self.pace += 0.1 * (waited / conn.ahead - self.pace)
-        lasting = False
+        conn.sock.hold()
+        lasting = self.handle(conn)
         try:
-            conn.hand_over()
-            lasting = self.handle(conn)
-        finally:
-            self.method_queue.defer(self._finish, conn, lasting)
+            conn.sock.release()
+        except OSError:  # the client went away
+            lasting = False
+        self._finish(conn, lasting)
 
     def handle(self, conn: Connection) -> bool:
-        """Answers one request; whether the connection can take another. Runs in a thread."""
+        """Answers one request; whether the connection can take another."""
         request = None
         try:
+            conn.hand_over()
             request = next(conn.parser)
             return bool(self._keepalive_after(conn, self.handle_request(request, conn)))
         except (OSError, StopIteration):  # the client went away, or asked for the end
@@ -250,14 +303,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 return True
         return False
 
-    def _crowded(self) -> bool:
-        """Whether a newcomer would wait too long for a thread, or somebody does already."""
-        try:
-            longest = self.waiting[0].deadline - PATIENCE
-        except IndexError:
-            return False
-        return time.monotonic() - longest > CROWDED or len(self.waiting) * self.pace > CROWDED
-
     def _expire(self, now: float) -> None:
         """Ends what has lasted too long."""
         for place in (self.idle, self.lingering, self.arriving):
@@ -266,10 +311,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                     self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT, ARRIVE)
                 else:
                     self._close(conn)
-        for queue, patience in ((self.waiting, PATIENCE), (self.streams, STREAM_PATIENCE)):
+        self.lane.expire(now)
+        lines = (self.turns, PATIENCE), (self.waiting, PATIENCE), (self.streams, STREAM_PATIENCE)
+        for line, patience in lines:
             with suppress(IndexError):  # when it is empty; threads take from it at the same time
-                while queue[0].deadline <= now:
-                    conn = queue.popleft()
+                while line[0].deadline <= now:
+                    conn = line.popleft()
                     if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE, patience):
                         self._advance(conn)
 
@@ -291,7 +338,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return False
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answers a request that never reached the application. Runs in a thread."""
+        """Answers a request that never reached the application."""
         asked = Asked.of(req or getattr(exc, "req", None))
         with suppress(OSError):
             client.send(refusal(status_of(exc), asked, self.origins), socket.MSG_DONTWAIT)

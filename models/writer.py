@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -24,16 +25,32 @@ class Busy(OperationalError):
     """The database cannot take this now; nothing of it was stored."""
 
 
+class Signal:
+    """Something that one thread waits for and another one says, once."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def wait(self, seconds: float = math.inf) -> bool:
+        """Whether it was said in time."""
+        return self._lock.acquire(timeout=-1 if seconds == math.inf else seconds)
+
+    def set(self) -> None:
+        self._lock.release()
+
+
 class _Ticket:
     """One request in the queue. Whoever pops `turn` decides its fate: the writer, or one who gives up."""
 
     __slots__ = ("done", "error", "result", "turn", "work")
 
-    def __init__(self, work: Any) -> None:
+    def __init__(self, work: Any, done: Signal) -> None:
         self.work = work
         self.turn = [True]
-        self.done = threading.Lock()
-        self.done.acquire()
+        self.done = done
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -46,7 +63,7 @@ class _Ticket:
 
     def finish(self, result: Any, error: Exception | None) -> None:
         self.result, self.error = result, error
-        self.done.release()
+        self.done.set()
 
 
 class Writer:
@@ -60,6 +77,8 @@ class Writer:
     After an OperationalError requests are turned away untried, since a locked database takes seconds
     to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
     """
+
+    signal: Callable[[], Signal] = Signal  # by which those who wait are told; another kind may be put here
 
     def __init__(
         self, database: Database, commit: Callable[[list[Any]], list[Any]], probe: Any = None
@@ -82,12 +101,12 @@ class Writer:
             raise Busy(_FAILED)
         if self._queue.qsize() >= WAITING:
             raise Busy("too many requests wait for the database")
-        ticket = _Ticket(work)
+        ticket = _Ticket(work, Writer.signal())
         self._queue.put(ticket)
-        if not ticket.done.acquire(timeout=PATIENCE):
+        if not ticket.done.wait(PATIENCE):
             if ticket.take():
                 raise Busy("the database did not take it in time")
-            ticket.done.acquire()  # its turn has come: what becomes of it is known soon
+            ticket.done.wait()  # its turn has come: what becomes of it is known soon
         if ticket.error is not None:
             raise ticket.error
         return ticket.result

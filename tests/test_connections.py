@@ -236,6 +236,7 @@ def refused(server: Server) -> bool:
 
 
 BUSY = {"gateway.worker.CROWDED": 0.0, "gateway.worker.PATIENCE": 60.0, "gateway.worker.TICK": 0.05}
+NO_TURNS = {"gateway.worker.BEGUN": 0, "gateway.worker.PATIENCE": 10.0}  # as when the disk takes nothing
 
 
 @contextmanager
@@ -257,9 +258,10 @@ def release(sock: socket.socket) -> None:
 def test_crowded(tmp_path: Path) -> None:
     """When requests wait long, newcomers are told in their dialect, at once, and may stay connected."""
     with (
-        running(tmp_path, BUSY, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server,
+        running(tmp_path, BUSY | NO_TURNS, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server,
         held(server) as holder,
         opened(server, b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n") as (first,),
+        opened(server, b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"),
     ):
         health = b"HEAD /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
         with opened(server, b"") as (other,):
@@ -298,8 +300,8 @@ def server_outcomes(server: Server) -> dict[str, int]:
 
 
 def test_patience(tmp_path: Path) -> None:
-    """Who waits too long for a thread is told 503, though no thread is free to say it."""
-    hurried = {**BUSY, "gateway.worker.CROWDED": 60.0, "gateway.worker.PATIENCE": 0.5}
+    """Who waits too long for a turn or a thread is told 503, though no thread is free to say it."""
+    hurried = {**BUSY, **NO_TURNS, "gateway.worker.CROWDED": 60.0, "gateway.worker.PATIENCE": 0.5}
     hurried["gateway.worker.STREAM_PATIENCE"] = 0.5
     whole = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
     chunked = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -1,0 +1,142 @@
+"""Requests by turns: who waits lets others go on, what takes a while is done aside, nobody is forgotten."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from gateway.lane import Lane, Socket, aside, signal
+
+
+@pytest.fixture(name="lane")
+def _lane() -> Iterator[Lane]:
+    made = Lane()
+    yield made
+    made.close()
+
+
+def settle(lane: Lane, ended: Callable[[], bool]) -> None:
+    """Resumes whoever is due until the condition holds."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(lane.fileno(), selectors.EVENT_READ)
+        while not ended():
+            assert selector.select(10)
+            lane.resume()
+
+
+def test_who_waits_lets_others_go_on(lane: Lane) -> None:
+    """A request stops where it waits, and goes on there, with its own context, once it is told."""
+    name = ContextVar[str]("name", default="nobody")
+    said, signals = [], {}
+
+    def request(who: str) -> None:
+        name.set(who)
+        signals[who] = signal()
+        said.append(f"{who} waits")
+        assert signals[who].wait()
+        said.append(f"{name.get()} goes on")
+
+    for who in ("one", "two"):
+        lane.run(request, who)
+    for who in ("two", "one"):
+        thread = threading.Thread(target=signals[who].set)
+        thread.start()
+        thread.join()
+    assert lane.begun == 2
+    settle(lane, lambda: lane.begun == 0)
+
+    assert said == ["one waits", "two waits", "two goes on", "one goes on"]
+    assert name.get() == "nobody"
+
+
+def test_patience(lane: Lane) -> None:
+    """Who has waited long enough is told so, and may wait again for what is said later."""
+    answers: list[bool] = []
+    signals: list[Any] = []
+
+    def request() -> None:
+        signals.append(signal())
+        answers.append(signals[0].wait(5.0))
+        answers.append(signals[0].wait())
+
+    lane.run(request)
+    lane.expire(0.0)
+    assert answers == []
+    lane.expire(float("1e12"))
+    assert answers == [False]
+    lane.expire(float("1e12"))
+    signals[0].set()
+    settle(lane, lambda: lane.begun == 0)
+    assert answers == [False, True]
+
+
+def test_what_is_said_too_late_wakes_nobody(lane: Lane) -> None:
+    """A signal that comes when its request has given up and ended changes nothing."""
+    signals: list[Any] = []
+
+    def request() -> None:
+        signals.append(signal())
+        signals[0].wait(0.0)
+
+    lane.run(request)
+    lane.expire(float("1e12"))
+    assert lane.begun == 0
+    signals[0].set()
+    lane.resume()
+    assert (lane.begun, lane.asleep, list(lane.done)) == (0, {}, [])
+
+
+def test_aside(lane: Lane) -> None:
+    """What takes a while runs in another thread, its result or error comes back; elsewhere right there."""
+    seen: list[Any] = []
+
+    def slow(what: str) -> threading.Thread:
+        if what == "wrong":
+            raise ValueError(what)
+        return threading.current_thread()
+
+    def request() -> None:
+        seen.append(aside(slow, "right"))
+        with pytest.raises(ValueError, match="wrong"):
+            aside(slow, "wrong")
+        seen.append(threading.current_thread())
+
+    lane.run(request)
+    settle(lane, lambda: lane.begun == 0)
+
+    here = threading.current_thread()
+    assert seen[0] is not here
+    assert seen[1] is here
+    assert aside(slow, what="elsewhere") is here
+
+
+def test_who_does_not_read_holds_up_nobody(lane: Lane) -> None:
+    """An answer that the system does not take at once is sent aside, all of it, in one order."""
+    ours, theirs = socket.socketpair()
+    sock = Socket(ours.family, ours.type, ours.proto, ours.detach())
+    size = 8_000_000
+    ended: list[bool] = []
+
+    def request() -> None:
+        sock.hold()
+        sock.sendall(b"head")
+        sock.sendall(b"x" * size)
+        sock.release()
+        ended.append(True)
+
+    with sock, theirs:
+        lane.run(request)
+        assert not ended
+        received = bytearray()
+        while len(received) < size + 4:
+            received += theirs.recv(1_000_000)
+        settle(lane, lambda: bool(ended))
+
+    assert bytes(received[:6]) == b"headxx"
+    assert len(received) == size + 4
