@@ -93,6 +93,10 @@ class Model:
         self._unknown_idf = float(idf.max())
         self._signals = arrays["signals"]
         self.bias = arrays["bias"]
+        sizes = [len(classes) for classes in self.classes.values()]
+        self._starts = np.array([begin for begin, _ in self.heads.values()], np.intp)
+        self._head_of = np.repeat(np.arange(len(sizes)), sizes)
+        self._coldness = np.repeat([1 / self.temperature[name] for name in self.heads], sizes)
         values = (arrays["lexicon_values"].astype(np.float32) / 127).tolist()
         self.lexicon = Lexicon(dict(zip(arrays["lexicon_keys"].tolist(), values, strict=True)))
         self._sparse = Sparse(table, len(idf), self._word_index, self._subword_row)
@@ -139,16 +143,16 @@ class Model:
             spoken = language
             sure = dict(zip(self.classes["language"], odds, strict=True)).get(language, 1.0)
         signals = features.signals(text, self.lexicon.telling_in(spoken))
-        outputs: list[float] = (words + np.array(signals, np.float32) @ self._signals).tolist()
-        domain = self._chances("domain", outputs)
-        category = self._chances("category", outputs)
+        shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
+        domain = self._chances("domain", shares)
+        category = self._chances("category", shares)
         issue = domain["issue"]
         if self.reads_as_issue(text, issue):
             expert = self.issue.chances(text)
             share = 1.0 if issue > 0.5 else issue
             category = {name: (1 - share) * p + share * expert.get(name, 0.0) for name, p in category.items()}
-        sentiment = self._mixed_sentiment(domain, category, outputs)
-        severe = self._chances("severity", outputs)["severe"]
+        sentiment = self._mixed_sentiment(domain, category, shares)
+        severe = self._chances("severity", shares)["severe"]
         return Scores(spoken, sure, category, sentiment, domain, severe)
 
     @staticmethod
@@ -168,12 +172,18 @@ class Model:
         for name, value, row in zip(features.SIGNALS, signals, self._signals, strict=True):
             yield f"({name.replace('_', ' ')})", row * np.float32(value)
 
-    def _chances(self, head: str, outputs: list[float]) -> dict[str, float]:
+    def _softmaxes(self, outputs: Floats) -> list[float]:
+        """The probabilities of every head, in the order of the outputs."""
+        powers = np.exp(outputs * self._coldness)
+        shares: list[float] = (powers / np.add.reduceat(powers, self._starts).take(self._head_of)).tolist()
+        return shares
+
+    def _chances(self, head: str, shares: list[float]) -> dict[str, float]:
         start, end = self.heads[head]
-        return dict(zip(self.classes[head], softmax(outputs[start:end], self.temperature[head]), strict=True))
+        return dict(zip(self.classes[head], shares[start:end], strict=True))
 
     def _mixed_sentiment(
-        self, domain: dict[str, float], category: dict[str, float], outputs: list[float]
+        self, domain: dict[str, float], category: dict[str, float], shares: list[float]
     ) -> dict[str, float]:
         """The experts' sentiments, weighted by how likely the text is of their kind."""
         mixed = dict.fromkeys(self.classes["sentiment"], 0.0)
@@ -181,9 +191,9 @@ class Model:
         for name, share in domain.items():
             if f"sentiment_{name}" in self.heads and share > LEAST_SHARE:
                 left -= share
-                for mood, chance in self._chances(f"sentiment_{name}", outputs).items():
+                for mood, chance in self._chances(f"sentiment_{name}", shares).items():
                     mixed[mood] += share * chance
-        general = self._chances("sentiment", outputs)
+        general = self._chances("sentiment", shares)
         if left > 0.5:  # of technical talk its experts know better
             general = leaning(general, category)
         for mood, chance in general.items():
