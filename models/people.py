@@ -110,3 +110,10 @@ def admins(workspace_id: str) -> int:
 def views_of(user_id: str) -> list[dict[str, Any]]:
     """A user's saved views in the order they were saved."""
     return rows(SavedView.select().where(SavedView.user == user_id).order_by(SavedView.id))
+
+
+def open_invites(workspace_id: str, now: int) -> list[dict[str, Any]]:
+    """The links to new users that still work, the newest first; not their secrets, which nobody keeps."""
+    found = Invite.select().where((Invite.workspace == workspace_id) & Invite.user.is_null())
+    found = found.where(Invite.used_at.is_null() & (Invite.expires_at > now))
+    return rows(found.order_by(Invite.created_at.desc()))

@@ -6,7 +6,15 @@ API within the process (asking.py), so that they show what it shows and allow wh
 
 from __future__ import annotations
 
-from gateway.inbox import access, account, listing, record  # noqa: F401  # each adds its pages
+from gateway.inbox import (  # noqa: F401  # each adds its pages
+    access,
+    account,
+    hooks,
+    listing,
+    members,
+    record,
+    settings,
+)
 from gateway.inbox.web import mount, owns, told
 
 __all__ = ["mount", "owns", "told"]

@@ -9,8 +9,21 @@ from typing import Any
 import pytest
 from flask import Flask
 
+import adapters
+from gateway import hooks, people
 from gateway.keys import create_key
-from models import ApiKey, Audit, Event, Feedback, HookRow, Invite, Project, SavedView, User
+from models import (
+    ApiKey,
+    Audit,
+    Event,
+    Feedback,
+    HookRow,
+    Invite,
+    Project,
+    Quarantine,
+    SavedView,
+    User,
+)
 from models.people import views_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
@@ -37,12 +50,41 @@ PAGES: dict[str, str | None] = {
     "POST /inbox/first-key": "admin",
     "GET /records/<feedback_id>": "viewer",
     "POST /records/<feedback_id>": "triager",
+    "GET /settings": "viewer",
+    "GET /settings/keys": "admin",
+    "POST /settings/keys": "admin",
+    "POST /settings/keys/<key_id>/rotate": "admin",
+    "POST /settings/keys/<key_id>/revoke": "admin",
+    "GET /settings/projects": "viewer",
+    "POST /settings/projects": "admin",
+    "POST /settings/projects/<project_id>": "admin",
+    "GET /settings/quarantine": "viewer",
+    "GET /settings/quarantine/<quarantine_id>": "viewer",
+    "POST /settings/quarantine/<quarantine_id>/replay": "triager",
+    "GET /settings/hooks": "admin",
+    "GET /settings/hooks/new/<source>": "admin",
+    "POST /settings/hooks/new/<source>": "admin",
+    "GET /settings/hooks/<hook_id>": "admin",
+    "GET /settings/hooks/<hook_id>/received": "admin",
+    "POST /settings/hooks/<hook_id>/rotate": "admin",
+    "POST /settings/hooks/<hook_id>/delete": "admin",
+    "GET /settings/people": "admin",
+    "POST /settings/people": "admin",
+    "POST /settings/people/<user_id>": "admin",
+    "GET /settings/model": "viewer",
+    "GET /settings/audit": "admin",
 }
 ROLES = ("viewer", "triager", "admin")
 # Forms that would do something, for whoever may send them.
 FORMS: dict[str, dict[str, Any]] = {
     "POST /inbox/bulk": {"set": "status:resolved", "id": "{feedback_id}"},
     "POST /records/<feedback_id>": {"category": "praise"},
+    "POST /settings/keys": {"name": "n", "scopes": "ingest"},
+    "POST /settings/projects": {"name": "n"},
+    "POST /settings/projects/<project_id>": {"name": "renamed"},
+    "POST /settings/hooks/new/<source>": {"name": "n"},
+    "POST /settings/people": {"email": "new@example.test", "role": "admin"},
+    "POST /settings/people/<user_id>": {"act": "role", "role": "viewer"},
 }
 
 
@@ -74,8 +116,9 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    tables = (Feedback, Event, Project, ApiKey, HookRow, User, Invite, SavedView)
-    return [sorted(map(str, table.select().dicts())) for table in tables] + [Audit.select().count()]
+    tables = (Feedback, Event, Project, HookRow, Quarantine, User, Invite, SavedView, Audit)
+    found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
+    return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
 
 
 @pytest.fixture(name="ids")
@@ -83,7 +126,20 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     """Ids of things in the tenant's workspace, with a word that must stay there."""
     record = call("POST", "/gateway/v1/feedback", json={"text": "topsecret words"}).json["id"]
     key_id, _ = create_key(tenant.workspace_id, name="topsecret")
-    return {"feedback_id": record, "key_id": key_id, "project_id": tenant.project_id}
+    generic = adapters.load()["generic"]
+    hook = hooks.create_hook(generic, tenant.workspace_id, None, public_url="http://x", name="topsecret")
+    bearer = {"Authorization": f"Bearer {hook['secret']}"}
+    call("POST", hook["path"], data=b"topsecret, no JSON", headers=bearer)
+    user_id = people.create_user(tenant.workspace_id, "topsecret@example.test", "topsecret", "triager")
+    return {
+        "feedback_id": record,
+        "key_id": key_id,
+        "project_id": tenant.project_id,
+        "hook_id": hook["hook_id"],
+        "quarantine_id": Quarantine.get().id,
+        "user_id": user_id,
+        "source": "generic",
+    }
 
 
 @pytest.mark.parametrize("route", [route for route, role in PAGES.items() if role])
@@ -124,6 +180,10 @@ def test_workspaces_end_where_they_end(reader: Make, other: Tenant, ids: dict[st
     assert Feedback.get_by_id(ids["feedback_id"]).status == "open"
     assert Feedback.get_by_id(ids["feedback_id"]).category_origin == "predicted"
     assert ApiKey.get_by_id(ids["key_id"]).revoked_at is None
+    assert HookRow.get_by_id(ids["hook_id"]).deleted_at is None
+    assert Quarantine.get_by_id(ids["quarantine_id"]).replayed_at is None
+    assert User.get_by_id(ids["user_id"]).role == "triager"
+    assert Project.get_by_id(ids["project_id"]).name == "Default"
 
 
 def test_views_are_ones_own(reader: Make, tenant: Tenant) -> None:

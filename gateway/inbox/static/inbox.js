@@ -130,14 +130,22 @@
     document.addEventListener("visibilitychange", look);
   }
 
+  // What cannot be taken back is asked about
+  for (const form of all("form[data-sure]")) {
+    form.addEventListener("submit", (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); });
+  }
+
   // Waiting for a first delivery
   const waiting = one("[data-wait]");
   if (waiting) {
     const ask = async () => {
       try {
         const answer = await fetch(waiting.dataset.wait, { headers: { accept: "application/json" } });
-        const { received } = await answer.json();
-        if (received) { clearInterval(timer); location.reload(); }
+        const { received, say } = await answer.json();
+        if (!received) return;
+        clearInterval(timer);
+        waiting.textContent = say;
+        waiting.classList.add("received");
       } catch { /* asked again */ }
     };
     const timer = setInterval(ask, 3000);

@@ -1,0 +1,119 @@
+"""Hooks: an address for a sender that signs, with its vendor's steps, and a look out for deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+
+import adapters
+from adapters.contract import Problem, Refused, Signed
+from gateway import hooks as addresses
+from gateway.inbox.asking import ask, caller
+from gateway.inbox.settings import every, setting, told
+from gateway.inbox.web import go, page
+from gateway.inbox.words import _
+from models.base import dumps
+from models.hook import find_hook
+
+LATER = "••••••••"  # where a secret stood that was shown once
+
+
+@page("/settings/hooks", "admin")
+def hooks() -> ResponseReturnValue:
+    return setting("hooks", "hooks.html", rows=every("GET /gateway/v1/hooks"), kinds=sorted(_kinds()))
+
+
+@page("/settings/hooks/new/<source>", "admin")
+def new_hook(source: str) -> ResponseReturnValue:
+    return _new_page(source)
+
+
+def _new_page(source: str, faults: list[str] | None = None) -> ResponseReturnValue:
+    kind = _kinds().get(source)
+    if kind is None:
+        raise Refused(Problem(404, "not_found", "No such source."))
+    return setting(
+        "hooks",
+        "new-hook.html",
+        400 if faults else 200,
+        source=source,
+        own_secret=kind.new_secret is None,
+        may_be_unsigned=kind.may_be_unsigned,
+        faults=faults,
+        given=request.form,
+        projects=every("GET /gateway/v1/projects"),
+    )
+
+
+@page("/settings/hooks/new/<source>", "admin", method="POST")
+def create_hook(source: str) -> ResponseReturnValue:
+    """A new hook, with its secret on the page that answers and nowhere else."""
+    sent: dict[str, Any] = {
+        "source": source,
+        "name": request.form.get("name", ""),
+        "project_id": request.form.get("project_id") or None,
+        "secret": request.form.get("secret") or None,
+        "unsigned": bool(request.form.get("unsigned")),
+    }
+    try:
+        return _hook_page(ask("POST /gateway/v1/hooks", body=sent), new=True)
+    except Refused as refused:
+        return _new_page(source, told(refused))
+
+
+@page("/settings/hooks/<hook_id>", "admin")
+def hook(hook_id: str) -> ResponseReturnValue:
+    row = _mine(hook_id)
+    known = LATER if row["secrets"] else None
+    adapter = adapters.load()[row["source"]]
+    return _hook_page(addresses.shown(adapter, hook_id, row["project"], known, row["options"]), new=False)
+
+
+def _hook_page(made: dict[str, Any], *, new: bool) -> ResponseReturnValue:
+    return setting("hooks", "hook.html", made=made, new=new, counts=_counts(made["hook_id"]))
+
+
+@page("/settings/hooks/<hook_id>/received", "admin", seen=False)
+def received(hook_id: str) -> ResponseReturnValue:
+    """Whether anything has come through a hook: JSON, for its page to ask now and then."""
+    counts = _counts(_mine(hook_id)["id"])
+    said = dumps({"received": bool(counts), "say": f"✓ {_('Received.')}"})
+    return Response(said, content_type="application/json")
+
+
+@page("/settings/hooks/<hook_id>/rotate", "admin", method="POST")
+def rotate_hook(hook_id: str) -> ResponseReturnValue:
+    body = {"secret": request.form.get("secret")} if request.form.get("secret") else {}
+    try:
+        return _hook_page(
+            ask("POST /gateway/v1/hooks/<hook_id>/rotate", body=body, hook_id=hook_id), new=True
+        )
+    except Refused as refused:
+        return go(f"/settings/hooks/{hook_id}", "; ".join(told(refused)), bad=True)
+
+
+@page("/settings/hooks/<hook_id>/delete", "admin", method="POST")
+def delete_hook(hook_id: str) -> ResponseReturnValue:
+    ask("DELETE /gateway/v1/hooks/<hook_id>", hook_id=hook_id)
+    return go("/settings/hooks", _("Ended. What came through it stays."))
+
+
+def _kinds() -> dict[str, Signed]:
+    found = addresses.kinds(adapters.load())
+    return {name: adapter.signed for name, adapter in found.items() if adapter.signed is not None}
+
+
+def _mine(hook_id: str) -> dict[str, Any]:
+    row = find_hook(hook_id)
+    if row is None or row["workspace"] != caller().workspace_id:
+        raise Refused(Problem(404, "not_found", "No such hook."))
+    return row
+
+
+def _counts(hook_id: str) -> dict[str, int]:
+    """What became of a hook's deliveries, by outcome."""
+    query = urlencode({"by": "outcome", "key_id": hook_id})
+    return {row["outcome"]: row["requests"] for row in ask("GET /gateway/v1/outcomes", query)["data"]}

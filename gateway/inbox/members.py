@@ -1,0 +1,74 @@
+"""People: who is here, what they may do, and links that let more in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g, request
+from flask.typing import ResponseReturnValue
+
+from adapters.contract import Problem, Refused
+from gateway import people as doors
+from gateway.ids import now_ms
+from gateway.inbox.asking import note
+from gateway.inbox.settings import setting
+from gateway.inbox.visitor import settings as of_the_gateway
+from gateway.inbox.web import go, page
+from gateway.inbox.words import _
+from models.people import open_invites, user_of, users_of
+
+
+@page("/settings/people", "admin")
+def people() -> ResponseReturnValue:
+    return _people_page()
+
+
+def _people_page(link: str = "", fault: str = "") -> ResponseReturnValue:
+    workspace_id = g.session["user_workspace"]
+    return setting(
+        "people",
+        "people.html",
+        400 if fault else 200,
+        users=users_of(workspace_id),
+        invites=open_invites(workspace_id, now_ms()),
+        roles=doors.ROLES,
+        link=f"{of_the_gateway().config.url}/welcome?link={link}" if link else "",
+        fault=fault,
+    )
+
+
+@page("/settings/people", "admin", method="POST")
+def invite() -> ResponseReturnValue:
+    """A link that makes one user, on the page that answers and nowhere else."""
+    role, email = request.form.get("role", ""), request.form.get("email", "")
+    try:
+        link = doors.create_link(g.session["user_workspace"], role, email=email)
+    except doors.PeopleError as error:
+        return _people_page(fault=_(str(error)))
+    note("user.invited", doors.checked_email(email), role=role)
+    return _people_page(link)
+
+
+@page("/settings/people/<user_id>", "admin", method="POST")
+def change_user(user_id: str) -> ResponseReturnValue:
+    """Another role, no access, access again, or a link to a new password."""
+    user, act = _mine(user_id), request.form.get("act", "")
+    if act == "link":
+        link = doors.create_link(user["workspace"], user["role"], user_id=user_id, ms=doors.FIRST_LINK_MS)
+        note("user.link_made", user_id)
+        return _people_page(link)
+    role = request.form.get("role", "") if act == "role" else None
+    disabled = {"off": True, "on": False}.get(act)
+    try:
+        doors.change_user(user["workspace"], user_id, role=role, disabled=disabled)
+    except doors.PeopleError as error:
+        return _people_page(fault=_(str(error)))
+    note("user.role_changed", user_id, role=role or ("none" if disabled else user["role"]))
+    return go("/settings/people", _("Saved."))
+
+
+def _mine(user_id: str) -> dict[str, Any]:
+    user = user_of(g.session["user_workspace"], user_id)
+    if user is None:
+        raise Refused(Problem(404, "not_found", "No such user."))
+    return user

@@ -1,0 +1,198 @@
+"""Settings: keys, projects, quarantine, and what the model is. Hooks and people have modules of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import g, redirect, request
+from flask.typing import ResponseReturnValue
+
+from adapters.contract import Refused
+from gateway import triage
+from gateway.ids import now_ms
+from gateway.inbox.asking import ask
+from gateway.inbox.visitor import settings as of_the_gateway
+from gateway.inbox.web import go, page, show
+from gateway.inbox.words import _
+from gateway.keys import SCOPES
+from gateway.triage.model import SHIPPED
+from models.feedback import iso
+from models.overruled import labelled
+from models.people import users_of
+
+DAY_MS = 86_400_000
+# What settings there are, by the least role they are for.
+SECTIONS = (
+    ("keys", "Keys", "admin"),
+    ("hooks", "Hooks", "admin"),
+    ("projects", "Projects", "viewer"),
+    ("quarantine", "Quarantine", "viewer"),
+    ("people", "People", "admin"),
+    ("model", "Model", "viewer"),
+    ("audit", "Audit trail", "admin"),
+)
+
+
+def setting(section: str, template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """A page of the settings, beside the list of those that the reader may see."""
+    admin = g.session["user_role"] == "admin"
+    sections = [(name, _(title)) for name, title, role in SECTIONS if admin or role == "viewer"]
+    return show(template, status, sections=sections, section=section, **values)
+
+
+def told(refused: Refused) -> list[str]:
+    """What a form is told of a refusal of the API. Raises what is none of the form's making."""
+    if refused.problem.status != 400:
+        raise refused
+    faults = refused.problem.faults
+    return [f"{fault.field}: {fault.message}" for fault in faults] or [refused.problem.message]
+
+
+def every(route: str, **params: str) -> list[dict[str, Any]]:
+    """All of a list of the API, as far as a person reads."""
+    answer = ask(route, "limit=200", **params)
+    rows: list[dict[str, Any]] = answer["data"]
+    return rows
+
+
+@page("/settings", "viewer")
+def start() -> ResponseReturnValue:
+    first = "keys" if g.session["user_role"] == "admin" else "projects"
+    return redirect(f"/settings/{first}", 303)
+
+
+@page("/settings/keys", "admin")
+def keys() -> ResponseReturnValue:
+    return _keys_page()
+
+
+def _keys_page(made: Any = None, faults: list[str] | None = None) -> ResponseReturnValue:
+    found = every("GET /gateway/v1/keys")
+    now = iso(now_ms()) or ""
+    for row in found:
+        row["ended"] = bool(row["revoked_at"]) or bool(row["expires_at"] and row["expires_at"] <= now)
+    return setting(
+        "keys",
+        "keys-of.html",
+        400 if faults else 200,
+        keys=sorted(found, key=lambda row: row["ended"]),
+        made=made,
+        faults=faults,
+        scopes=SCOPES,
+        projects={row["project_id"]: row["name"] for row in every("GET /gateway/v1/projects")},
+        base=of_the_gateway().config.url,
+        usual=of_the_gateway().config.rate_limit,
+    )
+
+
+@page("/settings/keys", "admin", method="POST")
+def create_key() -> ResponseReturnValue:
+    """A new key, on the page that answers and nowhere else."""
+    sent: dict[str, Any] = {
+        "name": request.form.get("name", ""),
+        "scopes": request.form.getlist("scopes"),
+        "project_id": request.form.get("project_id") or None,
+        "rate_limit": request.form.get("rate_limit") or None,
+    }
+    if days := request.form.get("days"):
+        sent["expires_at"] = iso(now_ms() + int(days) * DAY_MS) if days in ("30", "90", "365") else days
+    try:
+        return _keys_page(ask("POST /gateway/v1/keys", body=sent))
+    except Refused as refused:
+        return _keys_page(faults=told(refused))
+
+
+@page("/settings/keys/<key_id>/rotate", "admin", method="POST")
+def rotate_key(key_id: str) -> ResponseReturnValue:
+    try:
+        return _keys_page(ask("POST /gateway/v1/keys/<key_id>/rotate", key_id=key_id))
+    except Refused as refused:
+        return _keys_page(faults=told(refused))
+
+
+@page("/settings/keys/<key_id>/revoke", "admin", method="POST")
+def revoke_key(key_id: str) -> ResponseReturnValue:
+    ask("POST /gateway/v1/keys/<key_id>/revoke", key_id=key_id)
+    return go("/settings/keys", _("Revoked. Every process refuses it within five seconds."))
+
+
+@page("/settings/projects", "viewer")
+def projects() -> ResponseReturnValue:
+    return setting("projects", "projects.html", rows=every("GET /gateway/v1/projects"), faults=None)
+
+
+@page("/settings/projects", "admin", method="POST")
+def create_project() -> ResponseReturnValue:
+    return _project("POST /gateway/v1/projects", _("Created."))
+
+
+@page("/settings/projects/<project_id>", "admin", method="POST")
+def rename_project(project_id: str) -> ResponseReturnValue:
+    return _project("PATCH /gateway/v1/projects/<project_id>", _("Renamed."), project_id=project_id)
+
+
+def _project(route: str, said: str, **params: str) -> ResponseReturnValue:
+    try:
+        ask(route, body={"name": request.form.get("name", "")}, **params)
+    except Refused as refused:
+        rows = every("GET /gateway/v1/projects")
+        return setting("projects", "projects.html", 400, rows=rows, faults=told(refused))
+    return go("/settings/projects", said)
+
+
+@page("/settings/quarantine", "viewer")
+def quarantine() -> ResponseReturnValue:
+    return setting("quarantine", "quarantine.html", rows=every("GET /gateway/v1/quarantine"))
+
+
+@page("/settings/quarantine/<quarantine_id>", "viewer")
+def held(quarantine_id: str) -> ResponseReturnValue:
+    row = ask("GET /gateway/v1/quarantine/<quarantine_id>", quarantine_id=quarantine_id)
+    return setting("quarantine", "held.html", row=row)
+
+
+@page("/settings/quarantine/<quarantine_id>/replay", "triager", method="POST")
+def replay(quarantine_id: str) -> ResponseReturnValue:
+    """Sends it through today's adapter, and leads to what it became."""
+    done = ask("POST /gateway/v1/quarantine/<quarantine_id>/replay", quarantine_id=quarantine_id)
+    if not done["replayed"]:
+        return go(
+            f"/settings/quarantine/{quarantine_id}", _("Still not understood: ") + done["reason"], bad=True
+        )
+    where = f"/records/{done['feedback_ids'][0]}" if done["feedback_ids"] else "/settings/quarantine"
+    return go(where, _("Understood."))
+
+
+@page("/settings/model", "viewer")
+def model() -> ResponseReturnValue:
+    """Which model labels, how good it is, and what people have taught it since."""
+    folder = of_the_gateway().config.model_path or SHIPPED
+    try:
+        scores = json.loads((folder / "scores.json").read_text())
+    except (OSError, ValueError):
+        scores = {}
+    taught = len(labelled("corrected", g.session["user_workspace"], limit=1000))
+    return setting(
+        "model", "model.html", version=triage.version(), scores=list(_measured(scores)), taught=taught
+    )
+
+
+def _measured(scores: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What was measured of a model: the task, the set of texts, its scores."""
+    for task in ("category", "sentiment"):
+        for name, row in scores.get(task, {}).items():
+            if isinstance(row, dict) and {"rows", "accuracy", "macro_f1"} <= set(row):
+                yield task, name.replace("_", " "), row
+
+
+@page("/settings/audit", "admin")
+def audit() -> ResponseReturnValue:
+    return setting("audit", "audit.html", rows=every("GET /gateway/v1/audit"), names=_names())
+
+
+def _names() -> dict[str, str]:
+    """Who acts, by id: people by their name, keys by theirs."""
+    people = {row["id"]: row["name"] for row in users_of(g.session["user_workspace"])}
+    return people | {row["key_id"]: row["name"] or row["prefix"] for row in every("GET /gateway/v1/keys")}
