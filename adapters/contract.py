@@ -239,7 +239,10 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: `body` is JSON-able, bytes that go out as they are, or None for an empty one."""
+    """An answer: `body` is JSON-able, bytes that go out as they are, or None for an empty one.
+
+    An iterator of bytes is sent while it is read; when it raises, the connection ends before the answer does.
+    """
 
     status: int
     body: Any = None

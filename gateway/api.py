@@ -19,6 +19,7 @@ from gateway.admin import authors, held, hooks, keys, projects, trail
 from gateway.bulk import change_many, delete_feedback, delete_many
 from gateway.caller import Caller
 from gateway.changes import change_feedback
+from gateway.exporting import export_feedback
 from gateway.one import list_events, list_similar, show_feedback
 from gateway.reading import list_feedback
 from gateway.replay import preview
@@ -90,6 +91,7 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback", delete_many, "DELETE", "admin"),
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
     Endpoint("/gateway/v1/feedback/<feedback_id>/similar", list_similar),
+    Endpoint("/gateway/v1/export", export_feedback),
     Endpoint("/gateway/v1/outcomes", list_outcomes),
     Endpoint("/gateway/v1/quarantine", held.list_quarantine),
     Endpoint("/gateway/v1/quarantine/<quarantine_id>", held.show_held),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marshmallow import ValidationError
@@ -18,12 +18,14 @@ from adapters.payload import Flag, Object, Strict, Text, TextList
 from gateway import audit, changes, filters
 from gateway.caller import Caller
 from gateway.pages import PAGE
-from models import feedback, selection
+from gateway.reading import cursor_of, position_of
+from models import feedback, reading, selection
 from models.base import writing
 from models.reading import Filter
 
 CHUNK = 200  # records in one transaction
 MOST = 10_000  # records of one request
+OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
 LONGEST_PAUSE = 0.05  # seconds
 
@@ -48,13 +50,12 @@ class ManyChanges(Chosen):
 
 @dataclass
 class Meant:
-    """Which records a request means: ids, or a filter and the id to go on after."""
+    """Which records a request means: ids, or a filter and the position to go on after."""
 
     caller: Caller
     ids: list[str] | None = None
     chosen: Filter = field(default_factory=Filter)
-    after: str = ""
-    until: str = ""
+    after: reading.Position | None = None
     next_cursor: str | None = None
 
     def chunks(self) -> Iterator[list[str]]:
@@ -63,14 +64,14 @@ class Meant:
             for start in range(0, len(self.ids), CHUNK):
                 yield self.ids[start : start + CHUNK]
             return
-        taken = 0
-        while found := selection.ids(*self._where(), after=self.after, until=self.until, limit=CHUNK):
-            if taken == MOST:
-                self.next_cursor = self.after
+        after = self.after
+        for _ in range(MOST // CHUNK):
+            found, after = reading.page(*self._where(), limit=CHUNK, sort=OLDEST, after=after)
+            yield [row["id"] for row in found]
+            if after is None:
                 return
-            self.after = found[-1]
-            taken += len(found)
-            yield found
+        assert after is not None, "there are more"
+        self.next_cursor = cursor_of(after, OLDEST)
 
     def rows(self, ids: list[str]) -> list[Row]:
         """Those of the ids that are still meant, to be changed within the open transaction."""
@@ -94,7 +95,7 @@ def change_many(caller: Caller, inbound: Inbound) -> Reply:
     """PATCH of many records with one change. Raises Refused (400) with every bad field."""
     sent = ManyChanges.of(inbound)
     faults: list[Fault] = []
-    meant = _meant(caller, sent, faults)
+    meant = _meant(caller, sent, faults, inbound.received_at)
     try:
         change = changes.read_change(sent["change"])
     except Refused as refused:
@@ -113,7 +114,7 @@ def delete_many(caller: Caller, inbound: Inbound) -> Reply:
     """DELETE of many records with their history. Raises Refused (400) with every bad field."""
     sent = Chosen.of(inbound)
     faults: list[Fault] = []
-    meant = _meant(caller, sent, faults)
+    meant = _meant(caller, sent, faults, inbound.received_at)
     if faults:
         raise invalid(*faults)
 
@@ -163,10 +164,10 @@ def _answered(meant: Meant, dry_run: bool, act: Callable[[list[Row]], int], word
     return Reply(200, told if meant.ids is not None else {**told, "next_cursor": meant.next_cursor})
 
 
-def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault]) -> Meant:
-    """The records that a body names; what is wrong with it is added to `faults`."""
+def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault], now: int) -> Meant:
+    """The records that a body names, as of `now` (ms UTC); what is wrong with it is added to `faults`."""
     ids, text, cursor = sent.get("ids"), sent.get("filter"), sent.get("cursor")
-    meant = Meant(caller, until=selection.last_id(caller.workspace_id))
+    meant = Meant(caller)
     if (ids is None) == (text is None):
         faults.append(Fault("body", "Must have either ids or filter"))
     elif text is None:
@@ -175,12 +176,13 @@ def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault]) -> Meant:
         faults.append(Fault("filter", "Must not be empty: it would mean everything"))
     else:
         try:
-            meant.chosen = filters.parse(text)
+            chosen = filters.parse(text)
+            meant.chosen = replace(chosen, until=min(chosen.until or now + 1, now + 1))
         except Refused as refused:
             faults += [Fault(f"filter.{fault.field}", fault.message) for fault in refused.problem.faults]
     if cursor is not None:
-        meant.after = cursor
-        if ids is not None or not feedback.is_id(cursor):
+        meant.after = position_of(cursor, OLDEST)
+        if ids is not None or meant.after is None:
             faults.append(Fault("cursor", "Invalid cursor"))
     return meant
 

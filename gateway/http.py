@@ -5,7 +5,7 @@ The only module besides gateway.app and the inbox that knows the web framework.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import copy_context
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -169,7 +169,7 @@ class Gateway(Flask):
 
 
 class Answer(Response):
-    """A response that goes out as it is: whole, with the headers it was made with."""
+    """A response that goes out as it is, with the headers it was made with."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """What werkzeug would do to headers of its own making is not needed, and costs as much as a view."""
@@ -179,18 +179,23 @@ class Answer(Response):
 
 def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
     """A reply as a response, with these headers too; the reply's own win."""
-    body = reply.body
-    if not isinstance(body, bytes):
-        body = b"" if body is None else dumps(body).encode()
     merged = {"Content-Type": reply.content_type}
-    if reply.status != HTTPStatus.NO_CONTENT:
-        merged["Content-Length"] = str(len(body))
+    parts: Iterable[bytes]
+    if isinstance(reply.body, Iterator):
+        parts = reply.body  # as long as it takes: the server sends it in chunks
+    else:
+        body = reply.body
+        if not isinstance(body, bytes):
+            body = b"" if body is None else dumps(body).encode()
+        parts = [body]
+        if reply.status != HTTPStatus.NO_CONTENT:
+            merged["Content-Length"] = str(len(body))
     for more in (*headers, reply.headers):
         merged.update(more)
     answer = Answer(
         status=STATUS_LINES.get(reply.status, reply.status), headers=Headers(list(merged.items()))
     )
-    answer.response = [body]
+    answer.response = parts
     return answer
 
 

@@ -43,7 +43,7 @@ def erase(
     stopped. With `compact` it also leaves the files, during which nobody else can write.
     """
     run = _Erasure(person, mode, by, dry_run)
-    for page in traces.records(workspace_id):
+    for page in traces.records(workspace_id, now_ms()):
         run.records(page)
     for page in traces.keys(workspace_id):
         run.keys(page)
@@ -184,7 +184,7 @@ def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, A
     `record` is one of theirs, with its history and raw payloads; `mention` is where somebody else's has
     their address, with the words around it; `delivery` is raw and was not understood.
     """
-    for page in traces.records(workspace_id):
+    for page in traces.records(workspace_id, now_ms()):
         own = [row["id"] for row in page if person.wrote(row)]
         for row in map(_record, own):
             if row is not None:

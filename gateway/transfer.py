@@ -1,4 +1,4 @@
-"""Files of feedback into the database and out of it, of any size, with little in memory.
+"""Files of feedback into the database, of any size, with little in memory.
 
 An import stores its rows in parts; each part claims its place in the file in the transaction that
 stores it. Whoever imports the same file again continues where the last one was stopped, however it
@@ -21,13 +21,12 @@ from gateway.caller import Caller
 from gateway.ids import new_id, now_ms
 from gateway.parts import Done, Read, Sender, store_part
 from gateway.rows import Mapped, Row
-from models import dedupe, feedback, intake
+from models import dedupe, intake
 from models.access import list_projects
 from models.base import dumps
 
 PART = 500  # rows stored in one transaction
 PART_BYTES = 4_194_304  # of rows; a part ends with the row that exceeds it
-PAGE = 500  # records read at once
 NEVER = 253_402_300_799_000  # milliseconds, the last second of the year 9999
 
 
@@ -138,19 +137,6 @@ def name_of(digest: str, goal: Goal, mapped: Mapped, again: str = "") -> str:
     """What an import is known by: the file's content, where it goes and how it is read."""
     how = [digest, *(goal.workspace_id, goal.project_id, goal.source), dict(mapped.fields), mapped.key, again]
     return hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()
-
-
-def documents(
-    workspace_id: str, project_id: str | None, *, since: int | None = None, until: int | None = None
-) -> Iterator[dict[str, Any]]:
-    """Every record as the API shows it, oldest first; `since` and `until` bound received_at (ms UTC)."""
-    after = ""
-    while True:
-        page = feedback.oldest(workspace_id, project_id, after=after, limit=PAGE, since=since, until=until)
-        yield from map(feedback.document, page)
-        if len(page) < PAGE:
-            return
-        after = page[-1]["id"]
 
 
 def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import BigIntegerField, DoubleField, IntegerField, TextField
 
-from models.base import JSONText, Table, dumps, first, locked, rows
+from models.base import JSONText, Table, dumps, first, locked
 
 
 class Feedback(Table):
@@ -130,27 +130,6 @@ def find(
     """
     found = _mine(workspace_id, project_id).where(Feedback.id == feedback_id)
     return first(locked(found) if to_change else found)
-
-
-def oldest(
-    workspace_id: str,
-    project_id: str | None,
-    *,
-    limit: int,
-    after: str,
-    since: int | None = None,
-    until: int | None = None,
-) -> list[dict[str, Any]]:
-    """Rows of this workspace, oldest first, starting after the id `after`.
-
-    `since` (inclusive) and `until` (exclusive) bound received_at.
-    """
-    found = _mine(workspace_id, project_id).where(Feedback.id > after)
-    if since is not None:
-        found = found.where(Feedback.received_at >= since)
-    if until is not None:
-        found = found.where(Feedback.received_at < until)
-    return rows(found.order_by(Feedback.id).limit(limit))
 
 
 def _mine(workspace_id: str, project_id: str | None) -> Any:

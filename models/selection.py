@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from peewee import fn
-
-from models.base import first, locked, rows
+from models.base import locked, rows
 from models.feedback import Feedback
 from models.reading import Filter, conditions
-
-
-def ids(
-    workspace_id: str, project_id: str | None, chosen: Filter, *, after: str, until: str, limit: int
-) -> list[str]:
-    """Ids of records that a filter means, in their order, from after `after` up to `until`."""
-    found = Feedback.select(Feedback.id).where(*conditions(workspace_id, project_id, chosen))
-    found = found.where((Feedback.id > after) & (Feedback.id <= until)).order_by(Feedback.id)
-    return [row["id"] for row in rows(found.limit(limit))]
 
 
 def rows_of(
@@ -43,14 +32,6 @@ def newest(
     if ids is not None:
         found = found.where(Feedback.id.in_(ids))
     return rows(found.order_by(Feedback.id.desc()).limit(limit))
-
-
-def last_id(workspace_id: str) -> str:
-    """The id of a workspace's newest record; empty when it has none."""
-    found = first(
-        Feedback.select(fn.MAX(Feedback.id).alias("id")).where(Feedback.workspace_id == workspace_id)
-    )
-    return str((found or {}).get("id") or "")
 
 
 def delete(ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from peewee import fn
+from peewee import Tuple
 
 from models.audit import Audit
 from models.base import Table, database, dumps, locked
@@ -110,15 +110,15 @@ def _encoded(char: str) -> str:
     return f"(?:{'|'.join(ways)})"
 
 
-def records(workspace_id: str) -> Iterator[list[Row]]:
-    """A workspace's records, some at a time; those that come meanwhile are left out."""
-    mine = Feedback.workspace_id == workspace_id
-    last = Feedback.select(fn.MAX(Feedback.id)).where(mine).scalar() or ""
-    after = ""
+def records(workspace_id: str, now: int) -> Iterator[list[Row]]:
+    """A workspace's records that were received by `now` (milliseconds UTC), some at a time."""
+    mine = (Feedback.workspace_id == workspace_id) & (Feedback.received_at <= now)
+    place = Tuple(Feedback.received_at, Feedback.id)
+    after = (0, "")
     while found := _raw(
-        Feedback, mine & (Feedback.id > after) & (Feedback.id <= last), [Feedback.id], _RECORDS
+        Feedback, mine & (place > Tuple(*after)), [Feedback.received_at, Feedback.id], _RECORDS
     ):
-        after = found[-1]["id"]
+        after = found[-1]["received_at"], found[-1]["id"]
         yield found
 
 

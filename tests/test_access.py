@@ -37,6 +37,7 @@ SCOPE = {
     "DELETE /gateway/v1/feedback": "admin",
     "GET /gateway/v1/feedback/<feedback_id>/events": "read",
     "GET /gateway/v1/feedback/<feedback_id>/similar": "read",
+    "GET /gateway/v1/export": "read",
     "GET /gateway/v1/outcomes": "read",
     "GET /gateway/v1/quarantine": "read",
     "GET /gateway/v1/quarantine/<quarantine_id>": "read",

@@ -89,6 +89,7 @@ ROUTES |= {
     "POST /gateway/v1/projects": ("/gateway/v1/projects", {"name": ""}, 400),
     "GET /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", None, 404),
     "PATCH /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", {"name": "mine"}, 404),
+    "GET /gateway/v1/export": ("/gateway/v1/export?project={prj}", None, 200),
     "POST /gateway/v1/authors/erase": (
         "/gateway/v1/authors/erase",
         {"email": "topsecret@example.test", "compact": False},
@@ -186,6 +187,8 @@ def test_no_route_shows_or_touches_anothers_record(call: Call, theirs: dict[str,
     assert "topsecret" not in response.text
     if response.status_code >= 400:
         assert theirs["{fb}"] not in response.text.replace(filled(path, theirs), "")
+    elif route == "GET /gateway/v1/export":
+        assert response.data == b""
     elif response.json.get("data") is not None:
         assert not any(item in response.text for item in theirs.values())
     assert snapshot(theirs["{ws}"]) == before

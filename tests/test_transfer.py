@@ -279,7 +279,7 @@ def test_an_unfinished_export_leaves_no_file(environ: dict[str, str], tmp_path: 
     out = tmp_path / "out.ndjson"
     script = (
         "from gateway.cli import main; import sys; "
-        "sys.modules['gateway.cli.exports'].dumps = lambda shown: 1 / 0; main()"
+        "sys.modules['gateway.exporting'].dumps = lambda shown: 1 / 0; main()"
     )
     assert command(environ, "export", "-o", str(out), script=["-c", script]).returncode != 0
     assert not out.exists()

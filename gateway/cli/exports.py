@@ -6,19 +6,18 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
+from adapters.contract import Refused
 from adapters.times import milliseconds
-from gateway.cells import csv_lines
+from gateway import filters
 from gateway.cli.common import FORMATS, command, format_of, place_of
-from gateway.transfer import documents
-from models import feedback
-from models.base import dumps
-
-COLUMNS = (*feedback.SHOWN, "author.id", "author.name", "author.email")
+from gateway.exporting import BOM, documents, lines
+from models.reading import Filter
 
 exports = click.Group()
 
@@ -31,10 +30,19 @@ def moment(context: click.Context, parameter: click.Parameter, text: str | None)
         raise click.BadParameter("must be an ISO 8601 time such as 2026-04-09T10:30:00Z") from None
 
 
+def chosen_by(context: click.Context, parameter: click.Parameter, text: str | None) -> Filter:
+    """A checked --filter."""
+    try:
+        return filters.parse(text or "")
+    except Refused as refused:
+        raise click.BadParameter(refused.problem.message) from None
+
+
 @command(exports, "export")
 @click.option("--format", "form", type=FORMATS, default=None, help="[default: by the file's name, or ndjson]")
 @click.option("--project", "project_id", default=None, help="Only this project [default: the workspace].")
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
+@click.option("--filter", "chosen", callback=chosen_by, help="What the list takes: 'source=orq&tag=vip'.")
 @click.option("--since", callback=moment, default=None, help="Received at this time or later (ISO 8601).")
 @click.option("--until", callback=moment, default=None, help="Received before this time.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="[default: stdout]")
@@ -43,6 +51,7 @@ def export_file(
     form: str | None,
     project_id: str | None,
     workspace: str | None,
+    chosen: Filter,
     since: int | None,
     until: int | None,
     output: Path | None,
@@ -55,13 +64,13 @@ def export_file(
     if bom and form != "csv":
         raise click.UsageError("--bom is for CSV")
     workspace_id, project_id = place_of(workspace, project_id)
-    found = documents(workspace_id, project_id, since=since, until=until)
-    lines = csv_lines(found, COLUMNS) if form == "csv" else (dumps(shown) + "\n" for shown in found)
+    chosen = replace(chosen, since=since or chosen.since, until=until or chosen.until)
+    found = documents(workspace_id, project_id, chosen)
     count = -1 if form == "csv" else 0  # a header is no record
     with _written(output) as file:
         if bom:
-            file.write(b"\xef\xbb\xbf")
-        for line in lines:
+            file.write(BOM)
+        for line in lines(found, form):
             file.write(line.encode("utf-8", "replace"))
             count += 1
     if output is None:

@@ -1,0 +1,112 @@
+"""Records out, as NDJSON or CSV: any number of them, with a page in memory and no transaction open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Reply, invalid
+from gateway import filters, log
+from gateway.caller import Caller
+from gateway.cells import csv_lines
+from models import feedback, reading
+from models.base import dumps
+from models.reading import Filter
+
+PAGE = 500  # records read at once
+TOGETHER = 50  # lines sent in one piece
+OLDEST = "received_at"
+FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+FIELDS = (*feedback.SHOWN, "author")
+AUTHOR = ("author.id", "author.name", "author.email")
+BOM = b"\xef\xbb\xbf"
+_OWN = ("format", "fields", "bom", "header", "cursor", "limit")
+
+
+def documents(
+    workspace_id: str, project_id: str | None, chosen: Filter, after: reading.Position | None = None
+) -> Iterator[dict[str, Any]]:
+    """The records that a filter means as the API shows them, oldest first, from after a position."""
+    while True:
+        page, after = reading.page(workspace_id, project_id, chosen, limit=PAGE, sort=OLDEST, after=after)
+        yield from map(feedback.document, page)
+        if after is None:
+            return
+
+
+def lines(shown: Iterator[Mapping[str, Any]], form: str, fields: Sequence[str] = FIELDS) -> Iterator[str]:
+    """Records as the lines of a file; that of a CSV begins with its header."""
+    if form == "csv":
+        columns = [name for name in fields if name != "author"]
+        yield from csv_lines(shown, [*columns, *(AUTHOR if "author" in fields else ())])
+    elif len(fields) == len(FIELDS):
+        yield from (dumps(record) + "\n" for record in shown)
+    else:
+        yield from (dumps({name: record[name] for name in fields}) + "\n" for record in shown)
+
+
+def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """GET of all records that a filter means, oldest first, as a file that is sent while it is read.
+
+    What arrives meanwhile is left out. A download that broke off goes on after the last record it has,
+    by that one's id as `cursor`. Raises Refused (400) with every bad parameter.
+    """
+    faults: list[Fault] = []
+    asked = filters.read(inbound.query_string, _OWN, faults)
+    form = asked.rest.get("format", "ndjson")
+    fields = asked.rest.get("fields", ",".join(FIELDS)).split(",")
+    limit = asked.rest.get("limit")
+    if form not in FORMATS:
+        faults.append(Fault("format", f"Must be one of {', '.join(FORMATS)}"))
+    if not set(fields) <= set(FIELDS):
+        faults.append(Fault("fields", f"Must be some of {', '.join(FIELDS)}"))
+    if limit is not None and not re.fullmatch(r"[1-9]\d{0,8}", limit, re.ASCII):
+        faults.append(Fault("limit", "Must be a whole number from 1 to 999999999"))
+    for name in ("bom", "header"):
+        if asked.rest.get(name, "0") not in ("0", "1"):
+            faults.append(Fault(name, "Must be 0 or 1"))
+        elif name in asked.rest and form == "ndjson":
+            faults.append(Fault(name, "Is for CSV"))
+    after = _position(caller, asked.rest.get("cursor"), faults)
+    if faults:
+        raise invalid(*faults)
+    until = inbound.received_at + 1
+    chosen = replace(asked.chosen, until=min(asked.chosen.until or until, until))
+    shown = documents(caller.workspace_id, caller.project_id, chosen, after)
+    text = lines(islice(shown, None if limit is None else int(limit)), form, fields)
+    if asked.rest.get("header") == "0":
+        next(text)
+    headers = {
+        "Content-Disposition": f'attachment; filename="feedback-{datetime.now(UTC):%Y%m%d}.{form}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    body = _sent(text, BOM if asked.rest.get("bom") == "1" else b"", inbound.request_id)
+    return Reply(200, body, headers, FORMATS[form])
+
+
+def _sent(text: Iterator[str], begin: bytes, request_id: str) -> Iterator[bytes]:
+    """Lines as the bytes of a body, many in one piece. A failure ends the connection, so that it is seen."""
+    try:
+        if begin:
+            yield begin
+        while some := "".join(islice(text, TOGETHER)):
+            yield some.encode("utf-8", "replace")
+    except Exception:
+        log.failure("export failed", request_id)
+        raise
+
+
+def _position(caller: Caller, cursor: str | None, faults: list[Fault]) -> reading.Position | None:
+    """The place in the order of the record that a cursor names."""
+    if cursor is None:
+        return None
+    row = feedback.find(caller.workspace_id, caller.project_id, cursor) if feedback.is_id(cursor) else None
+    if row is None:
+        faults.append(Fault("cursor", "Must be the id of a record that is here"))
+        return None
+    return [row[name] for name in reading.SORTS[OLDEST][0]]
