@@ -23,6 +23,7 @@ from gateway.exporting import export_feedback
 from gateway.one import list_events, list_similar, show_feedback
 from gateway.reading import list_feedback
 from gateway.replay import preview
+from gateway.themes import list_themes
 from models import feedback, intake, outcome
 from models.hook import find_hook
 
@@ -92,6 +93,7 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
     Endpoint("/gateway/v1/feedback/<feedback_id>/similar", list_similar),
     Endpoint("/gateway/v1/export", export_feedback),
+    Endpoint("/gateway/v1/themes", list_themes),
     Endpoint("/gateway/v1/outcomes", list_outcomes),
     Endpoint("/gateway/v1/quarantine", held.list_quarantine),
     Endpoint("/gateway/v1/quarantine/<quarantine_id>", held.show_held),

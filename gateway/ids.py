@@ -20,6 +20,11 @@ def new_ulid() -> str:
     return str(ULID())
 
 
+def id_at(prefix: str, milliseconds: int) -> str:
+    """The least id made at a time, in milliseconds since the epoch."""
+    return f"{prefix}_{ULID.from_int(max(0, milliseconds) << 80)}"
+
+
 def is_ours(prefix: str, text: str) -> bool:
     """Whether an id could be one of ours, by its shape: those of others need no look into the database."""
     return text.startswith(prefix) and _ULID.fullmatch(text, len(prefix)) is not None

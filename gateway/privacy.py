@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from gateway import audit
 from gateway.ids import new_id, now_ms
-from models import event, feedback, quarantine, traces
+from models import event, feedback, quarantine, theme, traces
 from models.audit import Audit
 from models.base import dumps, first, insert, writing
 from models.dedupe import Dedupe
@@ -51,6 +51,9 @@ def erase(
         run.held(page)
     for page in traces.by_id(Audit, workspace_id):
         run.acts(page)
+    if not dry_run:
+        with writing():
+            theme.forget(workspace_id)  # a label may hold their words; new ones come without
     remains = (
         ["everything: this was a dry run"]
         if dry_run

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from ulid import ULID
-
 from gateway.caller import Caller
-from gateway.ids import now_ms
+from gateway.ids import id_at, now_ms
 from gateway.lease import Lease, Work
 from gateway.likeness import ALIKE, keys, pieces, similarity
 from gateway.reach import WINDOW, points, raised
@@ -43,7 +41,7 @@ def keep_up(lease: Lease) -> int:
     """Signs what has come since the last time and raises the reach of what is said again and again."""
     now = now_ms()
     after = (job.state(lease.name) or {}).get("after", "")
-    until, again = _id_at(now + 1), _id_at(now - OVERLAP)
+    until, again = id_at("fb", now + 1), id_at("fb", now - OVERLAP)
     while True:
         found = signature.unsigned(after, until, TOGETHER)
         signed = [_signed(row) for row in found]
@@ -92,11 +90,6 @@ def _alike(
         if other["id"] != row["id"]
     ]
     return [pair for pair in scored if pair[0] >= ALIKE]
-
-
-def _id_at(milliseconds: int) -> str:
-    """The least id of a record that came then."""
-    return f"fb_{ULID.from_int(milliseconds << 80)}"
 
 
 KEEP_UP = Work("similar", keep_up)

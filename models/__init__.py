@@ -12,6 +12,7 @@ from models.outcome import Outcome
 from models.people import Invite, SavedView, Session, User
 from models.quarantine import Quarantine
 from models.signature import Signature, SignatureKey
+from models.theme import Theme, ThemeMember, ThemeRun
 
 TABLES = (
     Workspace,
@@ -31,6 +32,9 @@ TABLES = (
     Session,
     Invite,
     SavedView,
+    ThemeRun,
+    Theme,
+    ThemeMember,
 )
 
 __all__ = [
@@ -51,6 +55,9 @@ __all__ = [
     "SavedView",
     "Session",
     "User",
+    "Theme",
+    "ThemeMember",
+    "ThemeRun",
     "Workspace",
     "close",
     "connect",

@@ -5,7 +5,7 @@ To erase a record is enough: its signature and keys go with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -19,6 +19,7 @@ SPOKEN = ("message", "chat", "correction", "rating")  # types that hold people's
 PER_KEY = 50  # newest records under one key that are looked at, so that a flood costs no more
 CANDIDATES = 100  # of all keys together
 READ = 4_000  # characters of a text
+PAGE = 1_000  # records read at a time
 
 
 class Signature(Table):
@@ -154,3 +155,23 @@ def raise_reach(
         Feedback.update(update).where(Feedback.id == row["id"]).execute()
         changed += 1
     return changed
+
+
+def spoken(workspace_id: str, project_id: str | None, since: str, limit: int) -> Iterator[dict[str, Any]]:
+    """The newest records of people's words with ids from `since` on, newest first, read in pages, texts cut.
+
+    Those that their senders took back are left out.
+    """
+    mine = (
+        (Feedback.workspace_id == workspace_id) & Feedback.type.in_(SPOKEN) & Feedback.retracted_at.is_null()
+    )
+    if project_id is not None:
+        mine &= Feedback.project_id == project_id
+    found = Feedback.select(*_WORDS).where(mine & (Feedback.id >= since)).order_by(Feedback.id.desc())
+    before, left = "", limit
+    while left > 0:
+        page = rows((found.where(Feedback.id < before) if before else found).limit(min(PAGE, left)))
+        yield from page
+        if len(page) < PAGE:
+            return
+        before, left = page[-1]["id"], left - len(page)

@@ -38,6 +38,7 @@ SCOPE = {
     "GET /gateway/v1/feedback/<feedback_id>/events": "read",
     "GET /gateway/v1/feedback/<feedback_id>/similar": "read",
     "GET /gateway/v1/export": "read",
+    "GET /gateway/v1/themes": "read",
     "GET /gateway/v1/outcomes": "read",
     "GET /gateway/v1/quarantine": "read",
     "GET /gateway/v1/quarantine/<quarantine_id>": "read",

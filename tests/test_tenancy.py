@@ -64,6 +64,7 @@ ROUTES: dict[str, tuple[str, Any, int | None]] = {
     "GET /gateway/v1/feedback/<feedback_id>/events": ("/gateway/v1/feedback/{fb}/events", None, 404),
 }
 ROUTES |= {
+    "GET /gateway/v1/themes": ("/gateway/v1/themes?project={prj}", None, 200),
     "DELETE /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
     "PATCH /gateway/v1/feedback": (
         "/gateway/v1/feedback",

@@ -10,3 +10,10 @@ def blocks() -> list[list[str]]:
     lines = (Path(__file__).parent / "pairs.txt").read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.startswith("#"))
     return [block.splitlines() for block in text.strip().split("\n\n")]
+
+
+def themes() -> dict[str, list[str]]:
+    """Texts by what they are about; those of "none" have nothing in common."""
+    lines = (Path(__file__).parent / "themes.txt").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    return {name: texts for name, *texts in (block.splitlines() for block in text.strip().split("\n\n"))}

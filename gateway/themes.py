@@ -1,0 +1,199 @@
+"""What people talk about: themes over a period, from what the background worker last computed.
+
+Which records belong together is computed ahead (gateway.clusters, in a process of its own that ends with
+it); how many there were in the period asked for, and what they say, is counted when it is asked.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+
+from adapters.contract import Fault, Inbound, Reply, invalid
+from gateway import parameters
+from gateway.caller import Caller
+from gateway.ids import id_at, new_id, now_ms
+from gateway.lease import Lease, Work
+from models import theme
+from models.access import Project, Workspace
+from models.base import rows
+from models.feedback import iso
+from models.theme import Theme, ThemeRun
+
+DAY = 86_400_000
+PERIOD = 7 * DAY  # when nobody says since when
+SPAN = 60 * DAY  # of records that are grouped: a month, and the one before to compare it with
+LIMIT, MOST = 20, 100  # themes that are shown
+EXAMPLES = 3
+SOONEST = 10 * 60_000  # milliseconds between two computations of the same
+REST = 20  # times as long as a computation took, the next one waits at least
+AGAIN = 60_000
+KEPT = 60_000  # how long replaced themes stay, for those who are reading them
+TOGETHER = 500  # members written in one transaction
+HEARTBEAT = 20.0  # seconds
+PATIENCE = 900.0  # seconds a computation may take
+
+
+def list_themes(caller: Caller, inbound: Inbound) -> Reply:
+    """Themes of records received from `since` until `until` (the last week), those with most records first.
+
+    Each is compared with the period of the same length before. Raises Refused (400).
+    """
+    faults = parameters.unknown(inbound, ("since", "until", "project", "limit"))
+    limit = parameters.whole(inbound, "limit", 1, MOST, faults) or LIMIT
+    since, until = parameters.moment(inbound, "since", faults), parameters.moment(inbound, "until", faults)
+    until = inbound.received_at + 1 if until is None else until
+    since = until - PERIOD if since is None else since
+    if not faults and since >= until:
+        faults.append(Fault("since", "Must be before until"))
+    if faults:
+        raise invalid(*faults)
+    run = _run_for(caller, inbound.query.get("project"))
+    found = _themes(run["id"], since, until, limit) if run else []
+    covered = max(since, run["since"]) if run else None
+    return Reply(
+        200,
+        {
+            "data": found,
+            "next_cursor": None,
+            "since": iso(since),
+            "until": iso(until),
+            "covered_since": iso(covered),
+            "computed_at": iso(run["computed_at"]) if run else None,
+        },
+    )
+
+
+def _run_for(caller: Caller, project_id: str | None) -> dict[str, Any] | None:
+    """What was computed for the project asked for, or for all that the caller may see."""
+    if caller.project_id is not None:
+        if project_id not in (None, caller.project_id):
+            return None
+        project_id = caller.project_id
+    return theme.newest_run(caller.workspace_id, project_id)
+
+
+def _themes(run_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
+    counted = theme.counts(run_id, 2 * since - until, since, until)
+    most = sorted((item for item in counted if item[1]), key=lambda item: (-item[1], item[0]))[:limit]
+    ids = [theme_id for theme_id, _, _ in most]
+    told = theme.told(ids, since, until)
+    categories: dict[str, dict[str, int]] = {}
+    for theme_id, category, number in theme.categories(ids, since, until):
+        categories.setdefault(theme_id, {})[category] = number
+    return [
+        {
+            "id": theme_id,
+            "label": told[theme_id]["label"],
+            "terms": told[theme_id]["terms"],
+            "count": count,
+            "previous": previous,
+            "change": round((count - previous) / previous, 3) if previous else None,
+            "sentiment": round(told[theme_id]["sentiment"], 3),
+            "impact": told[theme_id]["impact"],
+            "categories": categories[theme_id],
+            "first_at": iso(told[theme_id]["first"]),
+            "last_at": iso(told[theme_id]["last"]),
+            "examples": theme.examples(theme_id, since, until, EXAMPLES),
+        }
+        for theme_id, count, previous in most
+        if theme_id in told  # its last record may have been erased since
+    ]
+
+
+def keep_fresh(lease: Lease) -> int:
+    """Computes the themes of every workspace and project that has new records since the last time."""
+    for workspace_id, scopes, newest in _scopes():
+        run = theme.newest_run(workspace_id, scopes[0])
+        if run is None or (run["newest"] != newest and _rested(run)):
+            _compute(lease, workspace_id, scopes, newest)
+    for run_id in theme.outdated(now_ms(), KEPT):
+        while not lease.transact(partial(theme.delete_some, run_id, 10)):
+            pass
+    return AGAIN
+
+
+def _rested(run: dict[str, Any]) -> bool:
+    return bool(now_ms() - run["computed_at"] >= max(SOONEST, REST * run["took"]))
+
+
+def _scopes() -> Iterator[tuple[str, list[str | None], str]]:
+    """What to compute: each workspace as a whole (None) and its projects, those of the same records together.
+
+    With the id of their newest record.
+    """
+    since = id_at("fb", now_ms() - SPAN)
+    for workspace in rows(Workspace.select(Workspace.id)):
+        projects = rows(Project.select(Project.id).where(Project.workspace == workspace["id"]))
+        known = {row["id"]: theme.newest_record(workspace["id"], row["id"]) for row in projects}
+        some = {project_id: newest for project_id, newest in known.items() if newest and newest >= since}
+        if len(some) == 1:
+            ((project_id, newest),) = some.items()
+            yield workspace["id"], [None, project_id], newest
+        elif some:
+            yield workspace["id"], [None], max(some.values())
+            for project_id, newest in some.items():
+                yield workspace["id"], [project_id], newest
+
+
+def _compute(lease: Lease, workspace_id: str, scopes: Sequence[str | None], newest: str) -> None:
+    """Computes the themes of scopes with the same records; they are shown when all of them are stored."""
+    started, since = time.monotonic(), now_ms() - SPAN
+    groups = groups_of(lease, workspace_id, scopes[-1], id_at("fb", since))
+    for project_id in scopes:
+        run = ThemeRun(
+            id=new_id("tr"),
+            workspace_id=workspace_id,
+            project_id=project_id,
+            since=since,
+            newest=newest,
+            took=0,
+        )
+        lease.transact(partial(run.save, force_insert=True))
+        for one in groups:
+            theme_id = new_id("th")
+            row = {"id": theme_id, "run": run.id, "label": ", ".join(one["terms"]), "terms": one["terms"]}
+            lease.transact(partial(_insert, row))
+            members = one["members"]
+            for start in range(0, len(members), TOGETHER):
+                lease.transact(partial(theme.join, theme_id, members[start : start + TOGETHER]))
+        took = round((time.monotonic() - started) * 1000)
+        lease.transact(partial(theme.finish, run, now_ms(), took))
+
+
+def _insert(row: dict[str, Any]) -> None:
+    Theme.insert(row).execute()
+
+
+def groups_of(
+    lease: Lease, workspace_id: str, project_id: str | None, since: str
+) -> Sequence[dict[str, Any]]:
+    """What gateway.clusters finds, in a process of its own. Raises as Lease.extend does, and RuntimeError."""
+    command = [sys.executable, "-m", "gateway.clusters", workspace_id, project_id or "", since]
+    end = time.monotonic() + PATIENCE
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        try:
+            while time.monotonic() < end:
+                beat = time.monotonic() + HEARTBEAT
+                while time.monotonic() < beat and not lease.stopping():
+                    try:
+                        answer, _ = process.communicate(timeout=0.5)
+                    except subprocess.TimeoutExpired:
+                        continue
+                    if process.returncode:
+                        raise RuntimeError(f"gateway.clusters ended with {process.returncode}")
+                    found: list[dict[str, Any]] = orjson.loads(answer)
+                    return found
+                lease.extend()
+            raise RuntimeError(f"gateway.clusters took longer than {PATIENCE:.0f} s")
+        finally:
+            process.kill()
+
+
+KEEP_FRESH = Work("themes", keep_fresh)
