@@ -15,16 +15,17 @@ from gateway import audit
 from gateway.ids import new_id, now_ms
 from models import event, feedback, quarantine, theme, traces
 from models.audit import Audit
-from models.base import dumps, first, insert, writing
+from models.base import Table, dumps, first, insert, writing
 from models.dedupe import Dedupe
 from models.event import Event
 from models.feedback import Feedback
+from models.people import SavedView
 from models.quarantine import Quarantine
 from models.traces import ERASED, Person, Row
 
 Mode = Literal["delete", "anonymise"]
 MODES: tuple[Mode, ...] = ("delete", "anonymise")
-COUNTS = ("records", "events", "payloads", "mentions", "answers", "keys", "quarantine", "audit")
+COUNTS = ("records", "events", "payloads", "mentions", "answers", "keys", "quarantine", "views", "audit")
 
 
 def erase(
@@ -49,6 +50,7 @@ def erase(
         run.keys(page)
     for page in traces.by_id(Quarantine, workspace_id):
         run.held(page)
+    run.views(traces.views(workspace_id))
     for page in traces.by_id(Audit, workspace_id):
         run.acts(page)
     if not dry_run:
@@ -123,11 +125,17 @@ class _Erasure:
         gone = [
             row for row in page if self.person.is_in(row["payload"]) or self.person.mentions(Quarantine, row)
         ]
-        self.counts["quarantine"] += len(gone)
+        self._delete("quarantine", Quarantine, gone)
+
+    def views(self, page: list[Row]) -> None:
+        self._delete("views", SavedView, [row for row in page if self.person.mentions(SavedView, row)])
+
+    def _delete(self, word: str, table: type[Table], gone: list[Row]) -> None:
+        self.counts[word] += len(gone)
         if gone and not self.dry_run:
             with writing():
                 for row in gone:
-                    traces.delete(Quarantine, row)
+                    traces.delete(table, row)
 
     def acts(self, page: list[Row]) -> None:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Audit, row))]

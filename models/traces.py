@@ -20,10 +20,11 @@ from models.base import Table, database, dumps, locked
 from models.dedupe import Dedupe
 from models.event import Event
 from models.feedback import Feedback
+from models.people import SavedView, User
 from models.quarantine import Quarantine
 
 ERASED = "[erased]"  # what stands where an address was
-TOUCHED = (Feedback, Event, Dedupe, Quarantine, Audit)
+TOUCHED = (Feedback, Event, Dedupe, Quarantine, Audit, SavedView)
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes
 # No part of a longer address; what stands before it may be the end of an escape.
@@ -160,6 +161,12 @@ def by_id(table: Any, workspace_id: str) -> Iterator[list[Row]]:
     ):
         after = found[-1]["id"]
         yield found
+
+
+def views(workspace_id: str) -> list[Row]:
+    """The filters that a workspace's people have saved."""
+    users = User.select(User.id).where(User.workspace == workspace_id)
+    return _rows(SavedView.select().where(SavedView.user.in_(users)))
 
 
 def change(table: type[Table], row: Row, columns: Row) -> None:

@@ -16,6 +16,7 @@ from gateway.cli import main
 from gateway.config import Config
 from models import TABLES, Audit, Dedupe, Event, Feedback, Quarantine, intake
 from models.base import close
+from models.people import SavedView, User
 from models.traces import ERASED, Person
 from tests.conftest import Call, Tenant
 
@@ -66,6 +67,10 @@ def _seeded(call: Call) -> dict[str, str]:
     call("POST", "/v2/feedback", json={**ORQ, "value": [f"{EMAIL} first"]})
     call("POST", "/v2/feedback", json={**ORQ, "value": ["second"]})
     call("DELETE", f"{FEEDBACK}/{post(call, text='Deleted', author=ADA)['id']}")
+    people = {"workspace": Feedback.get().workspace_id, "created_at": 0, "name": "Eve", "role": "triager"}
+    User.create(id="us_1", email="eve@example.test", **people)
+    for number, email in enumerate((EMAIL.replace("+", "%2B").replace("@", "%40"), BOB["email"])):
+        SavedView.create(id=f"{number}", user="us_1", name="Hers", query=f"author={email}", created_at=0)
     # A story whose first delivery was hers, a delivery known by her address, and two in quarantine.
     options = {"map": {name: name for name in ("text", "incident_key", "dedupe_key", "author.email")}}
     hook = call("POST", "/gateway/v1/hooks", json={"source": "generic", "options": options}).json
@@ -120,6 +125,7 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
         "answers": 1,
         "keys": 1,
         "quarantine": 2,
+        "views": 1,
         "audit": 0,
     }
     assert receipt["linked"] == {"ids": [ADA["id"]], "emails": []}
