@@ -23,7 +23,7 @@ from models import feedback, reading, selection
 from models.base import writing
 from models.reading import Filter
 
-CHUNK = 200  # records in one transaction
+CHUNK = 50  # records in one transaction
 MOST = 10_000  # records of one request
 OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
