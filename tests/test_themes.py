@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import themes
+from gateway import privacy, themes
 from gateway.clusters import Group, Said, group, read
 from gateway.directory import create_project
 from gateway.ids import now_ms
 from gateway.lease import Lease, run_once
 from gateway.words import words
 from models import Feedback, Job, Theme, ThemeMember, ThemeRun, theme
-from models.base import writing
+from models.traces import Person
 from tests.alike import themes as labelled
 from tests.conftest import ROOT, Call, Tenant
 
@@ -211,14 +211,15 @@ def test_one_that_dies_shows_nothing(call: Call, compute: Any, monkeypatch: pyte
 
 @both
 def test_erased(call: Call, tenant: Tenant, compute: Any) -> None:
-    """An erased record is in no theme any more; a workspace's themes can be forgotten as a whole."""
+    """A deleted record is in no theme any more; erasing a person takes all themes of their workspace along."""
     ids = send(call, "invoices")
     compute()
     Feedback.delete().where(Feedback.id == ids[0]).execute()
     (found,) = call("GET", PATH).json["data"]
     assert found["count"] == len(ids) - 1
-    with writing():
-        assert theme.forget(tenant.workspace_id) == 2
+    privacy.erase(tenant.workspace_id, Person(id="somebody"), dry_run=True, compact=False)
+    assert ThemeRun.select().count() == 2
+    privacy.erase(tenant.workspace_id, Person(id="somebody"), compact=False)
 
     assert call("GET", PATH).json["data"] == []
     assert ThemeMember.select().count() == Theme.select().count() == 0
