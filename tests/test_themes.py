@@ -211,7 +211,7 @@ def test_one_that_dies_shows_nothing(call: Call, compute: Any, monkeypatch: pyte
 
 @both
 def test_erased(call: Call, tenant: Tenant, compute: Any) -> None:
-    """A deleted record is in no theme any more; erasing a person takes all themes of their workspace along."""
+    """A deleted record is in no theme any more; erasing a person takes along all of the workspace."""
     ids = send(call, "invoices")
     compute()
     Feedback.delete().where(Feedback.id == ids[0]).execute()
