@@ -9,7 +9,7 @@ from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
     *("alerts", "contract", "envelopes", "foreign", "payload", "sentry_events", "severities"),
-    *("signatures", "strict_json", "tags", "text", "times"),
+    *("shapes", "signatures", "strict_json", "tags", "text", "times"),
 }
 
 

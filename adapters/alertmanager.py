@@ -8,7 +8,8 @@ from __future__ import annotations
 from adapters.alerts import alert_record, alerts_in, option_words
 from adapters.contract import Adapter, Door, Inbound, Record, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
-from adapters.signatures import accepted, refuse_retryable, shows_secret
+from adapters.shapes import SECRET
+from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
 
 IGNORED = ("Watchdog", "DeadMansSwitch")  # they fire for ever, to show that alerting works
 
@@ -44,8 +45,20 @@ def read(inbound: Inbound) -> list[Record]:
 
 ADAPTER = Adapter(
     name="alertmanager",
-    doors=(Door("/hooks/alertmanager/<hook_id>", tolerant(read), accepted()),),
+    title="Alertmanager",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/alertmanager/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a webhook of Alertmanager.",
+                {"alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]},
+            ),
+        ),
+    ),
     refuse=refuse_retryable,
     owns=("/hooks/alertmanager",),
-    signed=Signed(verify=shows_secret, advice=ADVICE),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

@@ -18,6 +18,7 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any, Literal
 
+from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
 
 Category = Literal["bug", "feature", "question", "praise", "other"]
@@ -264,13 +265,17 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A route that takes feedback: how its body is read and how its sender is answered."""
+    """A route that takes feedback: how its body is read and how its sender is answered.
+
+    `shape` tells readers of the API's description what that looks like; nothing else depends on it.
+    """
 
     path: str
     read: Callable[[Inbound], list[Record]]
     reply: Callable[[Inbound, list[Saved]], Reply]
     method: str = "POST"
     scope: str = "ingest"
+    shape: Shape = NO_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,7 @@ class Batch:
     read: Callable[[Any], Record]
     method: str = "POST"
     scope: str = "ingest"
+    shape: Shape = NO_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +327,7 @@ class Lookup:
     reply: Callable[[Inbound, Answer], Reply]
     method: str = "GET"
     scope: str = "ingest"
+    shape: Shape = NO_SHAPE
 
 
 def tolerant(read: Callable[[Inbound], list[Record]]) -> Callable[[Inbound], list[Record]]:
@@ -373,7 +380,8 @@ class Signed:
     secret when the admin gives none; None means that the vendor's own must be given. `advice` says
     what to paste where at the vendor, with
     {url}, {secret}, {hook_id} and {dsn} filled in. `made_as` is what admins call such a hook, when
-    that is not the adapter's name.
+    that is not the adapter's name. `proofs` tells readers what `verify`
+    looks at.
     """
 
     verify: Callable[[Inbound, Hook], bool]
@@ -382,6 +390,7 @@ class Signed:
     new_secret: Callable[[], str] | None = lambda: token_urlsafe(32)
     may_be_unsigned: bool = False
     made_as: str = ""
+    proofs: tuple[Proof, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +401,8 @@ class Adapter:
     Every route is also reachable below `/<name>`, since real clients keep a path prefix.
     `key` finds the API key in a request; senders without one are `signed` instead.
     `source` is what its records are filed under, when that is not the adapter's name.
+    `title` is its sender's name, `error` what `refuse` answers and `proofs` where `key` looks, for
+    readers of the API's description.
     """
 
     name: str
@@ -404,3 +415,6 @@ class Adapter:
     signed: Signed | None = None
     source: str = ""
     idempotency: Idempotency = Idempotency()
+    title: str = ""
+    error: Kind | None = None
+    proofs: tuple[Proof, ...] = (BEARER,)

@@ -28,7 +28,8 @@ from adapters.contract import (
 )
 from adapters.foreign import body_of, first_scalar, first_url, form_of, json_in, looks_like_json, present
 from adapters.severities import severity_of
-from adapters.signatures import accepted, refuse_retryable, same, shows_secret
+from adapters.shapes import SECRET, Proof
+from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, same, shows_secret
 from adapters.text import one_line
 from adapters.times import moment_of
 
@@ -284,8 +285,20 @@ def _moment(text: str) -> int | None:
 
 ADAPTER = Adapter(
     name="datadog",
-    doors=(Door("/hooks/datadog/<hook_id>", tolerant(read), accepted()),),
+    title="Datadog",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/datadog/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a webhook of Datadog.",
+                {"id": "8001", "title": "[Triggered] Basket queue is full", "alert_transition": "Triggered"},
+            ),
+        ),
+    ),
     refuse=refuse_retryable,
     owns=("/hooks/datadog",),
-    signed=Signed(verify=verify, advice=ADVICE),
+    signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, Proof("header", "X-Gateway-Secret"))),
 )

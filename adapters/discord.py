@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from marshmallow import fields
 
 from adapters.contract import (
     Adapter,
@@ -30,7 +31,8 @@ from adapters.contract import (
     tolerant,
 )
 from adapters.foreign import int_of, list_of, needed_text, object_of, present, text_of
-from adapters.signatures import is_fresh, refuse
+from adapters.shapes import Shape, Shown, signature, whole
+from adapters.signatures import Refusal, is_fresh, refuse
 from adapters.tags import tags
 from adapters.text import discord_plain, first_line
 from adapters.times import moment_of
@@ -64,6 +66,14 @@ def read(inbound: Inbound) -> list[Record]:
     if kind == COMMAND and int_of(data, "type") in (USER, ENTRY_POINT):
         return []  # points at a person or opens an activity: no words
     raise invalid(Fault("type", "Unknown kind of interaction"))
+
+
+class Response(Shown):
+    """An interaction response."""
+
+    sometimes = ("data",)
+    type = whole()
+    data = fields.Dict()
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -234,11 +244,25 @@ def _words(message: dict[str, Any], names: dict[str, str]) -> str:
 
 ADAPTER = Adapter(
     name="discord",
-    doors=(Door("/hooks/discord/<hook_id>", tolerant(read), reply),),
+    title="Discord",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/discord/<hook_id>",
+            tolerant(read),
+            reply,
+            shape=Shape(
+                summary="Take an interaction or an event of Discord.",
+                answers={200: (Response, None), 204: None},
+                example={"type": 1, "application_id": "100", "id": "1", "token": "t", "version": 1},
+            ),
+        ),
+    ),
     refuse=refuse,
     owns=("/hooks/discord",),
     signed=Signed(
         verify=verify,
+        proofs=(signature("X-Signature-Ed25519", "X-Signature-Timestamp"),),
         new_secret=None,  # Discord makes the key pair
         advice=(
             "At discord.com/developers/applications open your application. The secret of this hook must be "

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from adapters.contract import (
     Adapter,
@@ -28,7 +28,8 @@ from adapters.contract import (
     Saved,
     invalid,
 )
-from adapters.payload import Payload, Strict, Text, TextList, length, one_of
+from adapters.payload import Payload, Strict, Text, TextList, length, means, one_of
+from adapters.shapes import Shape, Shown, listed, text, whole
 
 CATEGORY: dict[str, Category] = {
     "feature_request": "feature",
@@ -63,6 +64,7 @@ def identifier(prefix: str, name: str) -> Callable[[str], None]:
     """A check of an id's shape; the message is the one FLORA publishes."""
     shape = re.compile(rf"{prefix}_\S+")
 
+    @means(pattern=f"^{shape.pattern}$")
     def check(value: str) -> None:
         if not shape.fullmatch(value):
             raise ValidationError(f"{name} identifier must start with {prefix}_")
@@ -91,6 +93,65 @@ class NewProjectName(Strict):
 
 class ProjectQuery(Payload):
     workspace_id = Text(identifier("ws", "Workspace"), required=True)
+
+
+class ProjectPage(ProjectQuery):
+    """How pages are asked for; `ask_projects` reads it."""
+
+    query = Text(metadata={"description": "What a project's name must contain."})
+    limit = fields.Integer(metadata={"minimum": 1, "maximum": LONGEST_PAGE, "default": PAGE})
+    cursor = Text(metadata={"description": "`meta.next_cursor` of the page before."})
+
+
+class TakenFeedback(Shown):
+    feedback_id = text()
+    received_at = whole()
+
+
+class WorkspaceShown(Shown):
+    workspace_id = text()
+    name = text()
+    created_at = whole()
+    role = text("member")
+
+
+class Workspaces(Shown):
+    workspaces = listed(WorkspaceShown)
+
+
+class Project(Shown):
+    project_id = text()
+    name = text()
+    workspace_id = text()
+    origin = text(allow_none=True)
+    last_modified = fields.Integer(allow_none=True)
+    created_at = whole()
+
+
+class PageMeta(Shown):
+    next_cursor = text(allow_none=True)
+    total_estimate = whole(minimum=0)
+
+
+class Projects(Shown):
+    projects = listed(Project)
+    meta = fields.Nested(PageMeta)
+
+
+class FieldFault(Shown):
+    field = text()
+    message = text()
+
+
+class ErrorTold(Shown):
+    sometimes = ("faults",)
+    code = text()
+    message = text()
+    faults = listed(FieldFault, data_key="fields")
+
+
+class Error(Shown):
+    error = fields.Nested(ErrorTold)
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -208,17 +269,60 @@ def _offset(cursor: str) -> int:
 
 ADAPTER = Adapter(
     name="flora",
-    doors=(Door("/api/v1/feedback", read, reply),),
-    refuse=refuse,
-    lookups=(
-        Lookup("/api/v1/workspaces", ask_workspaces, show_workspaces),
-        Lookup("/api/v1/projects", ask_projects, show_projects),
-        Lookup("/api/v1/projects", ask_new_project, show_new_project, method="POST"),
-        Lookup("/api/v1/projects/<project_id>", ask_project, show_project),
-        Lookup(
-            "/api/v1/workspaces/<workspace_id>/projects", ask_new_project, show_new_project, method="POST"
+    doors=(
+        Door(
+            "/api/v1/feedback",
+            read,
+            reply,
+            shape=Shape(
+                summary="Take one piece of feedback.",
+                body=Feedback,
+                answers={201: TakenFeedback},
+                example={"kind": "bug", "summary": "Export stalls", "detail": "It stays at 99 percent."},
+            ),
         ),
     ),
+    refuse=refuse,
+    lookups=(
+        Lookup(
+            "/api/v1/workspaces",
+            ask_workspaces,
+            show_workspaces,
+            shape=Shape(summary="List the key's workspaces.", answers={200: Workspaces}),
+        ),
+        Lookup(
+            "/api/v1/projects",
+            ask_projects,
+            show_projects,
+            shape=Shape(
+                summary="List the projects of a workspace.", query=ProjectPage, answers={200: Projects}
+            ),
+        ),
+        Lookup(
+            "/api/v1/projects",
+            ask_new_project,
+            show_new_project,
+            method="POST",
+            shape=Shape(summary="Make a project.", body=NewProject, answers={201: Project}),
+        ),
+        Lookup(
+            "/api/v1/projects/<project_id>",
+            ask_project,
+            show_project,
+            shape=Shape(summary="Show one project.", answers={200: Project}),
+        ),
+        Lookup(
+            "/api/v1/workspaces/<workspace_id>/projects",
+            ask_new_project,
+            show_new_project,
+            method="POST",
+            shape=Shape(
+                summary="Make a project in this workspace.", body=NewProjectName, answers={201: Project}
+            ),
+        ),
+    ),
+    title="FLORA",
+    error=Error,
     owns=("/api/v1",),
     idempotency=Idempotency(seconds=2 * 3600, repeat="refuse"),
 )

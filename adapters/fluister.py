@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from marshmallow import fields
+
 from adapters.contract import (
     Adapter,
     Answer,
@@ -23,6 +25,7 @@ from adapters.contract import (
     bearer,
 )
 from adapters.payload import Flag, Object, Payload, Text, length, not_blank, one_of
+from adapters.shapes import BEARER, Proof, Shape, Shown, listed, text, time, whole
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question")  # the only ones Fluister's clients know
 # The face a person picked in the app: sentiment, its score (-1..1), and what a face without words is.
@@ -52,6 +55,43 @@ class AppFeedback(Payload):
     user_email = Text(allow_none=True)
     email_followup_opted_in = Flag(allow_none=True)
     metadata = Object(allow_none=True)
+
+
+class FeedbackShown(Shown):
+    id = fields.String()
+    projectId = fields.String()
+    text = fields.String(allow_none=True)
+    page = fields.String(allow_none=True)
+    category = fields.String(metadata={"enum": list(CATEGORIES)})
+    sentiment = fields.String(metadata={"enum": ["positive", "neutral", "negative"]})
+    impactScore = whole(minimum=0, maximum=14)
+    createdAt = time()
+
+
+class WidgetQuery(Payload):
+    project = Text(metadata={"description": "The key, where no header can show it."})
+
+
+class Widget(Shown):
+    email_followup_enabled = fields.Boolean()
+
+
+class FieldFault(Shown):
+    field = text()
+    message = text()
+
+
+class ErrorTold(Shown):
+    sometimes = ("faults",)
+    code = text()
+    message = text()
+    status = whole()
+    faults = listed(FieldFault, data_key="fields")
+
+
+class Error(Shown):
+    error = fields.Nested(ErrorTold)
+    requestId = fields.String()
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -155,9 +195,44 @@ def _present(values: Mapping[str, Any]) -> dict[str, Any]:
 
 ADAPTER = Adapter(
     name="fluister",
-    doors=(Door("/v1/feedback", read, reply), Door("/api/feedback", read_app, reply_app)),
+    doors=(
+        Door(
+            "/v1/feedback",
+            read,
+            reply,
+            shape=Shape(
+                summary="Take words on a page of a site.",
+                body=Feedback,
+                answers={201: FeedbackShown},
+                example={"projectId": "my-shop", "text": "De knop reageert niet", "page": "/checkout"},
+            ),
+        ),
+        Door(
+            "/api/feedback",
+            read_app,
+            reply_app,
+            shape=Shape(
+                summary="Take a face, with or without words, from an app.",
+                body=AppFeedback,
+                answers={201: FeedbackShown},
+                example={"sentiment": "sad", "message": "It stops at the login", "platform": "android"},
+            ),
+        ),
+    ),
+    title="Fluister",
+    error=Error,
+    proofs=(BEARER, Proof("header", "X-API-Key")),
     refuse=refuse,
-    lookups=(Lookup("/api/widget/config", ask_widget, show_widget),),
+    lookups=(
+        Lookup(
+            "/api/widget/config",
+            ask_widget,
+            show_widget,
+            shape=Shape(
+                summary="Tell an app what its project asks for.", query=WidgetQuery, answers={200: Widget}
+            ),
+        ),
+    ),
     owns=("/v1", "/api/feedback", "/api/widget"),
     key=key,
 )

@@ -31,6 +31,7 @@ from adapters.contract import (
 )
 from adapters.payload import type_name
 from adapters.severities import USUAL
+from adapters.shapes import SECRET
 from adapters.text import cut_line
 from adapters.times import moment_of
 
@@ -260,11 +261,23 @@ def _moment(value: Any) -> int | None:
 
 ADAPTER = Adapter(
     name="generic",
-    doors=(Door("/hooks/generic/<hook_id>", tolerant(read), signatures.accepted()),),
+    title="Generic JSON",
+    error=signatures.Refusal,
+    doors=(
+        Door(
+            "/hooks/generic/<hook_id>",
+            tolerant(read),
+            signatures.accepted(),
+            shape=signatures.delivery(
+                "Take any JSON, as the hook's map reads it.", {"text": "The map is blank"}
+            ),
+        ),
+    ),
     refuse=signatures.refuse,
     owns=("/hooks/generic",),
     signed=Signed(
         verify=verify,
+        proofs=SECRET,
         may_be_unsigned=True,
         advice=(
             "Let your tool send POST with JSON to {url}\n"

@@ -13,6 +13,7 @@ from adapters.contract import Adapter, Author, Door, Fault, Inbound, Record, Sig
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
 from adapters.payload import Payload, Text
 from adapters.severities import severity_of_labels
+from adapters.shapes import signature
 from adapters.tags import tags
 from adapters.text import cut_line
 from adapters.times import moment_of
@@ -223,11 +224,23 @@ def _clean(text: str) -> str:
 
 ADAPTER = Adapter(
     name="github",
-    doors=(Door("/hooks/github/<hook_id>", tolerant(read), signatures.accepted()),),
+    title="GitHub",
+    error=signatures.Refusal,
+    doors=(
+        Door(
+            "/hooks/github/<hook_id>",
+            tolerant(read),
+            signatures.accepted(),
+            shape=signatures.delivery(
+                "Take a webhook of GitHub.", {"zen": "Design for failure.", "hook_id": 1}
+            ),
+        ),
+    ),
     refuse=signatures.refuse,
     owns=("/hooks/github",),
     signed=Signed(
         verify=signatures.hex_header("x-hub-signature-256", prefix="sha256="),
+        proofs=(signature("X-Hub-Signature-256"),),
         advice=(
             "In the repository or organisation: Settings, Webhooks, Add webhook.\n"
             "Payload URL: {url}\n"

@@ -26,6 +26,7 @@ from adapters.contract import (
 from adapters.foreign import list_of, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
 from adapters.payload import Payload
 from adapters.severities import severity_of_labels
+from adapters.shapes import Proof, signature
 from adapters.tags import tags
 from adapters.text import cut_line
 from adapters.times import moment_of
@@ -269,11 +270,24 @@ def _time(sent: Json, *names: str) -> int | None:
 
 ADAPTER = Adapter(
     name="gitlab",
-    doors=(Door("/hooks/gitlab/<hook_id>", tolerant(read), signatures.accepted()),),
+    title="GitLab",
+    error=signatures.Refusal,
+    doors=(
+        Door(
+            "/hooks/gitlab/<hook_id>",
+            tolerant(read),
+            signatures.accepted(),
+            shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
+        ),
+    ),
     refuse=signatures.refuse,
     owns=("/hooks/gitlab",),
     signed=Signed(
         verify=verify,
+        proofs=(
+            signature("webhook-signature", "webhook-id", "webhook-timestamp"),
+            Proof("header", "X-Gitlab-Token"),
+        ),
         advice=(
             "In the project or group: Settings, Webhooks, Add new webhook.\n"
             "URL: {url}\n"

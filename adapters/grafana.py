@@ -14,7 +14,8 @@ from adapters.alerts import alert_record, alerts_in, option_words
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Record, Signed, State, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.severities import severity_of
-from adapters.signatures import accepted, hmac_hex, refuse, same, shows_secret
+from adapters.shapes import SECRET, signature
+from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
 from adapters.text import one_line
 
 # Made by the Test button, and alerts that fire for ever to show that alerting works.
@@ -139,11 +140,30 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
 
 ADAPTER = Adapter(
     name="grafana",
+    title="Grafana",
+    error=Refusal,
     doors=(
-        Door("/hooks/grafana/<hook_id>", tolerant(read), accepted()),
-        Door("/hooks/grafana/<hook_id>", tolerant(read), accepted(), method="PUT"),
+        Door(
+            "/hooks/grafana/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a webhook of Grafana.",
+                {"alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]},
+            ),
+        ),
+        Door(
+            "/hooks/grafana/<hook_id>",
+            tolerant(read),
+            accepted(),
+            method="PUT",
+            shape=delivery(
+                "Take a webhook of Grafana that is set to PUT.",
+                {"alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]},
+            ),
+        ),
     ),
     refuse=refuse,
     owns=("/hooks/grafana",),
-    signed=Signed(verify=verify, advice=ADVICE),
+    signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, signature("X-Grafana-Alerting-Signature"))),
 )

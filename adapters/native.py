@@ -23,7 +23,8 @@ from adapters.contract import (
     Saved,
     invalid,
 )
-from adapters.payload import Number, Object, Payload, Strict, Text, TextList, length, not_blank, one_of
+from adapters.payload import Number, Object, Payload, Strict, Text, TextList, length, means, not_blank, one_of
+from adapters.shapes import FeedbackRecord, Shape, Shown, listed, text, whole
 from adapters.times import milliseconds
 
 TITLES = {
@@ -46,22 +47,27 @@ TITLES = {
 }
 
 
+@means(minimum=-1, maximum=1)
 def _score(value: float) -> None:
     if not -1 <= value <= 1:
         raise ValidationError("Number must be from -1 to 1")
 
 
+@means(enum=[0, 1, 2, 3, 4, 5])
 def _severity(value: float) -> None:
     if value not in (0, 1, 2, 3, 4, 5):
         raise ValidationError("Number must be a whole one from 0 to 5")
 
 
+@means(pattern="^[a-z]{2}$")
 def _language(value: str) -> None:
     if not (len(value) == 2 and value.isascii() and value.islower()):
         raise ValidationError("Must be an ISO 639-1 code of two lower-case letters")
 
 
-def _time(value: str) -> None:
+@means(format="date-time")
+def iso_time(value: str) -> None:
+    """A check that a text is a time from 1970 on."""
     try:
         milliseconds(value)
     except (ValueError, OverflowError):
@@ -89,7 +95,7 @@ class Feedback(Strict):
     tags = TextList(length(least=1, most=200), load_default=list)
     external_id = Text(length(most=500), allow_none=True)
     project_id = Text(length(least=1), allow_none=True)
-    occurred_at = Text(_time, allow_none=True)
+    occurred_at = Text(iso_time, allow_none=True)
 
 
 class Document(Payload):
@@ -112,7 +118,40 @@ class Document(Payload):
     tags = TextList(required=True)
     external_id = Text(allow_none=True)
     project_id = Text(required=True)
-    occurred_at = Text(_time, allow_none=True)
+    occurred_at = Text(iso_time, allow_none=True)
+
+
+class FaultShown(Shown):
+    field = text()
+    message = text()
+
+
+class ProblemDetails(Shown):
+    """RFC 9457."""
+
+    sometimes = ("errors",)
+    type = text()
+    title = text()
+    status = whole()
+    detail = text()
+    instance = text()
+    errors = listed(FaultShown)
+
+
+class ItemResult(Shown):
+    sometimes = ("id", "error")
+    index = whole(minimum=0)
+    status = whole()
+    id = text()
+    error = fields.Nested(ProblemDetails)
+
+
+class BatchResult(Shown):
+    data = listed(ItemResult)
+    accepted = whole(minimum=0)
+    duplicate = whole(minimum=0)
+    invalid = whole(minimum=0)
+    failed = whole(minimum=0)
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -207,8 +246,38 @@ def refuse(problem: Problem) -> Reply:
 
 ADAPTER = Adapter(
     name="native",
-    doors=(Door("/gateway/v1/feedback", read, reply),),
-    batches=(Batch("/gateway/v1/feedback/batch", read_item),),
+    doors=(
+        Door(
+            "/gateway/v1/feedback",
+            read,
+            reply,
+            shape=Shape(
+                summary="Take one piece of feedback.",
+                body=Feedback,
+                answers={201: FeedbackRecord},
+                example={
+                    "text": "Sort by date would help",
+                    "category": "feature",
+                    "author": {"email": "anna@example.org"},
+                    "tags": ["plan:pro"],
+                },
+            ),
+        ),
+    ),
+    batches=(
+        Batch(
+            "/gateway/v1/feedback/batch",
+            read_item,
+            shape=Shape(
+                summary="Take up to 10,000 pieces of feedback, each by itself.",
+                body=Feedback,
+                answers={200: BatchResult},
+                example=[{"text": "The map is blank on my phone"}, {"text": ""}],
+            ),
+        ),
+    ),
     refuse=refuse,
     owns=("/gateway", "/"),
+    title="Native",
+    error=ProblemDetails,
 )

@@ -20,7 +20,8 @@ from adapters.contract import (
     Saved,
     Sentiment,
 )
-from adapters.payload import Flag, Number, Payload, Text, TextList, length, one_of, type_name
+from adapters.payload import Flag, Number, Payload, Text, TextList, length, means, one_of, type_name
+from adapters.shapes import Shape, Shown, text
 
 PRODUCTS = (
     "remoteconfigs",
@@ -93,6 +94,7 @@ def _value(value: Any) -> None:
             raise ValidationError(f"Expected array of strings, received {type_name(item)} in it")
 
 
+@means(format="uri", pattern=r"^https?://\S")
 def _web_address(value: str) -> None:
     if not re.match(r"https?://\S", value):
         raise ValidationError("Must be an http or https URL")
@@ -102,6 +104,7 @@ class Value(Text):
     """A string, a number or an array of strings, kept in the shape it came in."""
 
     expected = "string, number or array of strings"
+    described = {"type": ["string", "number", "array"], "items": {"type": "string"}}
     accepts = (str, int, float, list, bool, dict)  # the check below says which of them are wrong
 
 
@@ -130,18 +133,22 @@ class Evaluation(Payload):
 
 
 class StringEvaluation(Evaluation):
+    type = Text(one_of(("string",)), required=True)
     value = Text(required=True)
 
 
 class NumberEvaluation(Evaluation):
+    type = Text(one_of(("number",)), required=True)
     value = Number(required=True)
 
 
 class BooleanEvaluation(Evaluation):
+    type = Text(one_of(("boolean",)), required=True)
     value = Flag(required=True)
 
 
 class StringArrayEvaluation(Evaluation):
+    type = Text(one_of(("string_array",)), required=True)
     values = TextList(required=True)
 
 
@@ -163,6 +170,37 @@ class Submission(Payload):
     category = Text(required=True)
     request_id = Text()
     url = Text(_web_address)
+
+
+class FeedbackShown(Shown):
+    id = text()
+    property = text()
+    value = Value()
+    trace_id = text()
+    product = text(*PRODUCTS)
+
+
+class RemovalShown(Shown):
+    id = text()
+    trace_id = text()
+    product = text(*PRODUCTS)
+
+
+class EvaluationShown(Shown):
+    id = text()
+
+
+class EvaluationRemovalShown(Shown):
+    id = text()
+    trace_id = text()
+
+
+class SubmissionShown(Shown):
+    feedback_id = text()
+
+
+class Error(Shown):
+    message = text()
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -317,12 +355,70 @@ def _spelled(word: Any) -> str:
 ADAPTER = Adapter(
     name="orq",
     doors=(
-        Door("/v2/feedback", read, reply),
-        Door("/v2/feedback/remove", read_removal, reply_removal),
-        Door("/v2/feedback/evaluation", read_evaluation, reply_evaluation),
-        Door("/v2/feedback/evaluation/remove", read_evaluation_removal, reply_evaluation_removal),
-        Door("/v3/submit-feedback", read_submission, reply_submission),
+        Door(
+            "/v2/feedback",
+            read,
+            reply,
+            shape=Shape(
+                summary="Rate one traced call, or say its defects.",
+                body=Feedback,
+                answers={200: FeedbackShown},
+                example={"property": "rating", "value": ["bad"], "trace_id": "01JM4Q7XK2N8V5T3R9WYBZC6DA"},
+            ),
+        ),
+        Door(
+            "/v2/feedback/remove",
+            read_removal,
+            reply_removal,
+            shape=Shape(
+                summary="Take a rating back.",
+                body=Removal,
+                answers={200: RemovalShown},
+                example={"id": "r-1", "trace_id": "01JM4Q7XK2N8V5T3R9WYBZC6DA", "product": "agents"},
+            ),
+        ),
+        Door(
+            "/v2/feedback/evaluation",
+            read_evaluation,
+            reply_evaluation,
+            shape=Shape(
+                summary="Take a human review or a correction.",
+                body=tuple(EVALUATIONS.values()),
+                answers={200: EvaluationShown},
+                example={
+                    "id": "e-1",
+                    "evaluation_type": "human_review",
+                    "type": "boolean",
+                    "value": False,
+                    "trace_id": "01JM4Q7XK2N8V5T3R9WYBZC6DA",
+                },
+            ),
+        ),
+        Door(
+            "/v2/feedback/evaluation/remove",
+            read_evaluation_removal,
+            reply_evaluation_removal,
+            shape=Shape(
+                summary="Take a review back.",
+                body=EvaluationRemoval,
+                answers={200: EvaluationRemovalShown},
+                example={"id": "e-1", "trace_id": "01JM4Q7XK2N8V5T3R9WYBZC6DA"},
+            ),
+        ),
+        Door(
+            "/v3/submit-feedback",
+            read_submission,
+            reply_submission,
+            shape=Shape(
+                summary="Take words on the product.",
+                body=Submission,
+                answers={200: SubmissionShown},
+                example={"message": "The traces page needs a filter", "category": "feature_request"},
+            ),
+        ),
     ),
     refuse=refuse,
     owns=("/v2", "/v3"),
+    title="orq",
+    error=Error,
 )

@@ -24,7 +24,8 @@ from adapters.contract import (
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import type_name
 from adapters.severities import severity_of
-from adapters.signatures import accepted, hmac_hex, refuse, same, shows_secret
+from adapters.shapes import SECRET, signature
+from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
 from adapters.tags import tags_of
 from adapters.text import one_line
 from adapters.times import moment_of
@@ -222,8 +223,28 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
 
 ADAPTER = Adapter(
     name="pagerduty",
-    doors=(Door("/hooks/pagerduty/<hook_id>", tolerant(read), accepted(202)),),
+    title="PagerDuty",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/pagerduty/<hook_id>",
+            tolerant(read),
+            accepted(202),
+            shape=delivery(
+                "Take a version 3 webhook of PagerDuty.",
+                {
+                    "event": {
+                        "id": "01EVU",
+                        "event_type": "incident.triggered",
+                        "occurred_at": "2026-05-07T08:00:00Z",
+                        "data": {"id": "PINC1", "type": "incident", "title": "Basket answers slowly"},
+                    }
+                },
+                202,
+            ),
+        ),
+    ),
     refuse=refuse,
     owns=("/hooks/pagerduty",),
-    signed=Signed(verify=verify, advice=ADVICE),
+    signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, signature("X-PagerDuty-Signature"))),
 )

@@ -6,15 +6,32 @@ dialect uses it, since it says what is wrong without knowing this program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
 from adapters.contract import Fault, Inbound, invalid
 
+Checks = TypeVar("Checks", bound=Callable[[Any], None])
+
 _NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+
+
+def means(**words: Any) -> Callable[[Checks], Checks]:
+    """Says what a check means in the words of JSON Schema, so that the API's description has it from here."""
+
+    def told(check: Checks) -> Checks:
+        check.means = words  # type: ignore[attr-defined]
+        return check
+
+    return told
+
+
+def meaning_of(check: object) -> dict[str, Any]:
+    """What a check means, as `means` told it; nothing for one that did not."""
+    return dict(getattr(check, "means", ()))
 
 
 def type_name(value: Any) -> str:
@@ -68,12 +85,18 @@ class Strict(Payload):
 
 
 class _Typed(fields.Field[Any]):
-    """A value of one JSON type, never converted: a number for a text is an error, not a text."""
+    """A value of one JSON type, never converted: a number for a text is an error, not a text.
+
+    `described` is what JSON Schema says of it beside the check's meaning.
+    """
 
     expected = ""
     accepts: tuple[type, ...] = ()
+    described: Mapping[str, Any] = {}
 
     def __init__(self, check: Callable[[Any], None] | None = None, **options: Any) -> None:
+        meaning = {"type": self.expected, **self.described, **meaning_of(check)}
+        options["metadata"] = {**meaning, **options.get("metadata", {})}
         messages: dict[str, Any] = {
             "required": "Required",
             "null": f"Expected {self.expected}, received null",
@@ -118,6 +141,7 @@ class TextList(fields.List[Any]):
     """An array of strings."""
 
     def __init__(self, check: Callable[[Any], None] | None = None, **options: Any) -> None:
+        options["metadata"] = {**meaning_of(options.get("validate")), **options.get("metadata", {})}
         super().__init__(Text(check), **options)
         self.error_messages |= {"required": "Required", "null": "Expected array, received null"}
 
@@ -131,6 +155,7 @@ def one_of(words: Collection[str]) -> Callable[[str], None]:
     """A check that a text is one of these words."""
     listed = " | ".join(f"'{word}'" for word in words)
 
+    @means(enum=list(words))
     def check(value: str) -> None:
         if value not in words:
             raise ValidationError(f"Invalid enum value. Expected {listed}, received '{value[:80]}'")
@@ -141,6 +166,7 @@ def one_of(words: Collection[str]) -> Callable[[str], None]:
 def length(*, least: int = 0, most: int | None = None) -> Callable[[str], None]:
     """A check of a text's length in characters."""
 
+    @means(**({"minLength": least} if least else {}), **({"maxLength": most} if most else {}))
     def check(value: str) -> None:
         if len(value) < least:
             raise ValidationError(f"String must contain at least {least} character(s)")
@@ -150,10 +176,22 @@ def length(*, least: int = 0, most: int | None = None) -> Callable[[str], None]:
     return check
 
 
+@means(pattern=r"\S")
 def not_blank(value: str) -> None:
     """A check that a text has something other than white space."""
     if not value.strip():
         raise ValidationError("String must not be blank")
+
+
+def every(*checks: Callable[[str], None]) -> Callable[[str], None]:
+    """A check that is all of these, told by the first that does not hold."""
+
+    @means(**{word: value for check in checks for word, value in meaning_of(check).items()})
+    def check_all(value: str) -> None:
+        for check in checks:
+            check(value)
+
+    return check_all
 
 
 @cache

@@ -34,6 +34,7 @@ from adapters.foreign import (
     present,
 )
 from adapters.sentry_events import LEVELS, author_of, event_tags, sender_of
+from adapters.shapes import signature
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
 
@@ -351,8 +352,23 @@ The legacy WebHooks plugin does not sign: for it make a hook with --unsigned and
 
 ADAPTER = Adapter(
     name="sentry",
-    doors=(Door("/hooks/sentry/<hook_id>", tolerant(read), signatures.accepted()),),
+    title="Sentry",
+    error=signatures.Refusal,
+    doors=(
+        Door(
+            "/hooks/sentry/<hook_id>",
+            tolerant(read),
+            signatures.accepted(),
+            shape=signatures.delivery("Take a webhook of Sentry.", {"action": "created", "data": {}}),
+        ),
+    ),
     refuse=signatures.refuse,
     owns=("/hooks/sentry",),
-    signed=Signed(verify=verify, advice=ADVICE, new_secret=None, may_be_unsigned=True),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        new_secret=None,
+        may_be_unsigned=True,
+        proofs=(signature("Sentry-Hook-Signature"),),
+    ),
 )

@@ -11,6 +11,8 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
+from marshmallow import fields
+
 from adapters import sentry_events, signatures
 from adapters.contract import (
     Adapter,
@@ -32,6 +34,7 @@ from adapters.envelopes import Item, header_of, items_of, object_in
 from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import Payload, Text, length
 from adapters.sentry_events import author_of, event_tags, sender_of
+from adapters.shapes import Proof, Shape, Shown, text, time
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
 
@@ -52,6 +55,32 @@ class UserReport(Payload):
     comments = Text(required=True)
     name = Text(allow_none=True)
     email = Text(allow_none=True)
+
+
+class Stored(Shown):
+    sometimes = ("id",)
+    id = text()
+
+
+class EventShown(Shown):
+    id = text(allow_none=True)
+    eventID = text()
+
+
+class ReportShown(Shown):
+    id = text(allow_none=True)
+    eventID = text()
+    event = fields.Nested(EventShown)
+    name = text(allow_none=True)
+    email = text(allow_none=True)
+    comments = text()
+    dateCreated = time()
+    user = fields.Raw(allow_none=True)
+    issue = fields.Raw(allow_none=True)
+
+
+class Error(Shown):
+    detail = text()
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -351,13 +380,42 @@ The key in it is public, as every DSN's; limit it by rate, and end it with `hook
 
 ADAPTER = Adapter(
     name="sentry_envelope",
+    title="Sentry SDKs",
+    error=Error,
     source="sentry",
     doors=(
-        Door("/api/<project_number>/envelope", tolerant(read), reply),
-        Door("/api/0/projects/<org>/<project>/user-feedback", tolerant(read_report), reply_report),
+        Door(
+            "/api/<project_number>/envelope",
+            tolerant(read),
+            reply,
+            shape=Shape(
+                summary="Take an envelope of one of Sentry's SDKs.",
+                answers={200: Stored},
+                example='{}\n{"type": "feedback"}\n{"contexts": {"feedback": {"message": "It is slow"}}}\n',
+                media="application/x-sentry-envelope",
+            ),
+        ),
+        Door(
+            "/api/0/projects/<org>/<project>/user-feedback",
+            tolerant(read_report),
+            reply_report,
+            shape=Shape(
+                summary="Take a user's words on an error.",
+                body=UserReport,
+                answers={200: (ReportShown, Error)},
+                example={"event_id": "14bad9a2e3774046977a21440ddb39b2", "comments": "It broke"},
+            ),
+        ),
     ),
     refuse=refuse,
     owns=("/api/0",),
     # A DSN has no secret.
-    signed=Signed(verify=verify, advice=ADVICE, hook_id=key_in, new_secret=lambda: "", made_as="sentry-dsn"),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        hook_id=key_in,
+        new_secret=lambda: "",
+        made_as="sentry-dsn",
+        proofs=(Proof("header", "X-Sentry-Auth"), Proof("query", "sentry_key")),
+    ),
 )

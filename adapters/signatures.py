@@ -7,10 +7,20 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from typing import Any
 
 from adapters.contract import Hook, Inbound, Problem, Reply, Saved, bearer
+from adapters.shapes import Shape, Shown, Taken, text
 
 WINDOW = 300_000  # milliseconds between a signed time and ours, either way
+
+
+class Refusal(Shown):
+    """What `refuse` answers."""
+
+    error = text()
+    message = text()
+    request_id = text()
 
 
 def same(given: str, expected: str) -> bool:
@@ -60,6 +70,11 @@ def refuse_retryable(problem: Problem) -> Reply:
     """As `refuse`, with 503 for 429: for senders that give up on any 4xx."""
     reply = refuse(problem)
     return Reply(503, reply.body, reply.headers) if problem.status == 429 else reply
+
+
+def delivery(summary: str, example: Any = None, status: int = 200) -> Shape:
+    """The shape of a door that `accepted` answers, and whose bodies are the vendor's own matter."""
+    return Shape(summary=summary, answers={status: Taken}, example=example)
 
 
 def accepted(status: int = 200) -> Callable[[Inbound, list[Saved]], Reply]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from marshmallow import fields
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from adapters.contract import (
@@ -38,7 +39,8 @@ from adapters.foreign import (
     text_of,
 )
 from adapters.payload import type_name
-from adapters.signatures import refuse_retryable
+from adapters.shapes import Shape, Shown, signature, text
+from adapters.signatures import Refusal, refuse_retryable
 from adapters.tags import tags
 from adapters.text import first_line, slack_plain
 
@@ -73,6 +75,15 @@ def read(inbound: Inbound) -> list[Record]:
     if kind in UNSAID:
         return []
     raise invalid(Fault("type", f"Unknown kind of request: '{kind[:80]}'"))
+
+
+class Challenge(Shown):
+    challenge = text()
+
+
+class Words(Shown):
+    response_type = fields.String(metadata={"enum": ["ephemeral"]})
+    text = fields.String()
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -345,11 +356,25 @@ def _author(sent: dict[str, Any]) -> Author:
 
 ADAPTER = Adapter(
     name="slack",
-    doors=(Door("/hooks/slack/<hook_id>", tolerant(read), reply),),
+    title="Slack",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/slack/<hook_id>",
+            tolerant(read),
+            reply,
+            shape=Shape(
+                summary="Take an event, a shortcut, a modal or a command of Slack.",
+                answers={200: (Challenge, Words, None)},
+                example={"type": "url_verification", "challenge": "3eZbrw1aB"},
+            ),
+        ),
+    ),
     refuse=refuse_retryable,
     owns=("/hooks/slack",),
     signed=Signed(
         verify=verify,
+        proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
         new_secret=None,  # Slack makes it
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "

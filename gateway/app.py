@@ -20,6 +20,7 @@ from gateway import (
     auth,
     batch,
     directory,
+    docs,
     failures,
     health,
     hooks,
@@ -66,6 +67,7 @@ def create_app(config: Config | None = None) -> Flask:
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
     _Routes(app, config, adapters.load()).add(config)
+    docs.description()
     inbox.mount(app, config)
     return app
 
@@ -101,6 +103,8 @@ class _Routes:
             self._route(native, endpoint.method, endpoint.path, act, mounted=False)
         for path, check in health.CHECKS.items():
             self._route(native, "GET", path, partial(_unidentified, check), mounted=False)
+        for path, page in docs.PAGES.items():
+            self._route(native, "GET", path, page, mounted=False)
         for path, methods in self.methods.items():
             self._preflight(path, sorted(methods | {"OPTIONS"}))
         self.app.register_error_handler(Exception, self._failed)

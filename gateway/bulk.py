@@ -14,7 +14,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
-from adapters.payload import Flag, Object, Strict, Text, TextList
+from adapters.payload import Flag, Object, Strict, Text, TextList, means
 from gateway import audit, changes, filters
 from gateway.caller import Caller
 from gateway.pages import PAGE
@@ -32,6 +32,7 @@ LONGEST_PAUSE = 0.05  # seconds
 Row = dict[str, Any]
 
 
+@means(minItems=1, maxItems=MOST)
 def _some(value: list[str]) -> None:
     if not 1 <= len(value) <= MOST:
         raise ValidationError(f"Array must contain 1 to {MOST} element(s)")

@@ -9,7 +9,18 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Inbound, Problem, Refused, Reply, invalid
-from adapters.payload import Number, Strict, Text, TextList, length, not_blank, one_of, type_name
+from adapters.payload import (
+    Number,
+    Strict,
+    Text,
+    TextList,
+    every,
+    length,
+    means,
+    not_blank,
+    one_of,
+    type_name,
+)
 from gateway.caller import Caller
 from gateway.ids import new_id
 from models import feedback
@@ -26,21 +37,16 @@ LONGEST_NOTE = 10_000  # characters
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
+@means(enum=list(range(15)))
 def _impact(value: float) -> None:
     if value not in range(15):
         raise ValidationError("Number must be a whole one from 0 to 14")
 
 
-def _tag(value: str) -> None:
-    not_blank(value)
-    length(most=LONGEST_TAG)(value)
+_tag = every(not_blank, length(most=LONGEST_TAG))
 
 
-def _note(value: str) -> None:
-    not_blank(value)
-    length(most=LONGEST_NOTE)(value)
-
-
+@means(maxItems=MOST_TAGS)
 def _few(value: list[str]) -> None:
     if len(value) > MOST_TAGS:
         raise ValidationError(f"Array must contain at most {MOST_TAGS} element(s)")
@@ -70,7 +76,7 @@ class Change(Strict):
     impact = Number(_impact)
     status = Text(one_of(STATUSES))
     tags = Tags(error_messages={"null": "Expected array or object, received null"})
-    note = Text(_note)
+    note = Text(every(not_blank, length(most=LONGEST_NOTE)))
 
 
 def read_change(sent: Any) -> dict[str, Any]:

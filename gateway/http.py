@@ -179,7 +179,7 @@ class Answer(Response):
 
 def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
     """A reply as a response, with these headers too; the reply's own win."""
-    merged = {"Content-Type": reply.content_type}
+    merged = {} if reply.body is None else {"Content-Type": reply.content_type}
     parts: Iterable[bytes]
     if isinstance(reply.body, Iterator):
         parts = reply.body  # as long as it takes: the server sends it in chunks
@@ -188,7 +188,7 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
         if not isinstance(body, bytes):
             body = b"" if body is None else dumps(body).encode()
         parts = [body]
-        if reply.status != HTTPStatus.NO_CONTENT:
+        if reply.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             merged["Content-Length"] = str(len(body))
     for more in (*headers, reply.headers):
         merged.update(more)
@@ -196,6 +196,8 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
         status=STATUS_LINES.get(reply.status, reply.status), headers=Headers(list(merged.items()))
     )
     answer.response = parts
+    if reply.body is None:
+        del answer.headers["Content-Type"]  # werkzeug's own
     return answer
 
 

@@ -110,7 +110,8 @@ for _adapter in adapters.load().values():
         _path = re.sub(r"<\w+>", "1", _door.path.replace("<hook_id>", "{hook}"))
         _status = 401 if _adapter.signed else None
         ROUTES.setdefault(f"{_door.method} {_door.path}", (_path, {"text": "x"}, _status))
-OPEN = {"GET /healthz", "GET /readyz", "GET /metrics"}  # without a key, and without a word about any record
+# Without a key, and without a word about any record.
+OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs", "GET /docs/<name>"}
 
 
 def routes_of(app: Flask) -> set[str]:

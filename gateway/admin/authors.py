@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
-from adapters.payload import Flag, Strict, Text, length, not_blank, one_of
+from adapters.payload import Flag, Strict, Text, every, length, means, not_blank, one_of
 from gateway import audit, privacy
 from gateway.caller import Caller
 from gateway.privacy import MODES
@@ -17,20 +17,16 @@ from models.traces import Person
 LONGEST = 320  # characters of an address
 
 
+@means(pattern=r"\S@\S", maxLength=LONGEST)
 def _email(value: str) -> None:
     local, at, domain = value.strip().rpartition("@")
     if not (local and at and domain) or len(value) > LONGEST or any(char.isspace() for char in value.strip()):
         raise ValidationError("Must be an email address")
 
 
-def _id(value: str) -> None:
-    not_blank(value)
-    length(most=500)(value)
-
-
 class Who(Strict):
     email = Text(_email, allow_none=True)
-    id = Text(_id, allow_none=True)
+    id = Text(every(not_blank, length(most=500)), allow_none=True)
 
 
 class Erasure(Who):

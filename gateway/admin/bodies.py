@@ -7,8 +7,20 @@ from typing import Any
 from marshmallow import ValidationError
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
-from adapters.payload import Flag, Number, Object, Strict, Text, TextList, length, not_blank, one_of
-from adapters.times import milliseconds
+from adapters.native import iso_time
+from adapters.payload import (
+    Flag,
+    Number,
+    Object,
+    Strict,
+    Text,
+    TextList,
+    every,
+    length,
+    means,
+    not_blank,
+    one_of,
+)
 from gateway.caller import Caller
 from gateway.keys import SCOPES
 from gateway.rates import Rate
@@ -18,15 +30,10 @@ LONGEST_NAME = 200  # characters
 LONGEST_OVERLAP = 720  # hours
 
 
-def _name(value: str) -> None:
-    length(most=LONGEST_NAME)(value)
+_name = length(most=LONGEST_NAME)
 
 
-def _given_name(value: str) -> None:
-    not_blank(value)
-    _name(value)
-
-
+@means(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")
 def _rate(value: str) -> None:
     try:
         Rate.parse(value)
@@ -34,18 +41,13 @@ def _rate(value: str) -> None:
         raise ValidationError(f"Rate {error}") from None
 
 
+@means(minItems=1)
 def _scopes(value: list[str]) -> None:
     if not value:
         raise ValidationError("Array must contain at least 1 element(s)")
 
 
-def _time(value: str) -> None:
-    try:
-        milliseconds(value)
-    except (ValueError, OverflowError):
-        raise ValidationError("Must be an ISO 8601 time such as 2026-04-09T10:30:00Z") from None
-
-
+@means(minimum=0, maximum=LONGEST_OVERLAP)
 def _hours(value: float) -> None:
     if not 0 <= value <= LONGEST_OVERLAP:
         raise ValidationError(f"Number must be from 0 to {LONGEST_OVERLAP}")
@@ -56,7 +58,7 @@ class NewKey(Strict):
     scopes = TextList(one_of(SCOPES), validate=_scopes, load_default=lambda: ["ingest", "read"])
     project_id = Text(allow_none=True)
     rate_limit = Text(_rate, allow_none=True)
-    expires_at = Text(_time, allow_none=True)
+    expires_at = Text(iso_time, allow_none=True)
 
 
 class Rotation(Strict):
@@ -78,7 +80,7 @@ class NewSecret(Strict):
 
 
 class NewProject(Strict):
-    name = Text(_given_name, required=True)
+    name = Text(every(not_blank, _name), required=True)
 
 
 def body_of(inbound: Inbound) -> Any:

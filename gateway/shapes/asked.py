@@ -1,0 +1,100 @@
+"""What the native API is asked with beside bodies: the parameters of queries, and headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from adapters.payload import Text
+from adapters.shapes import text, time, whole
+from gateway import filters
+from gateway.api import OUTCOME_COLUMNS
+from gateway.exporting import FORMATS
+from gateway.one import EXPANSIONS, MOST_SIMILAR
+from gateway.pages import LONGEST_PAGE, PAGE
+from gateway.reading import FIELDS
+from gateway.themes import MOST
+from models import reading
+
+
+def some_of(*words: str, about: str = "") -> fields.List[Any]:
+    """A parameter with values by comma; any words where none are named."""
+    told = {"enum": list(words)} if words else {"minLength": 1}
+    return fields.List(
+        fields.String(metadata=told), metadata={"minItems": 1, "maxItems": filters.MOST, "description": about}
+    )
+
+
+class PageQuery(Schema):
+    limit = fields.Integer(metadata={"minimum": 1, "maximum": LONGEST_PAGE, "default": PAGE})
+    cursor = Text(metadata={"description": "`next_cursor` of the page before."})
+
+
+class HeldQuery(PageQuery):
+    source = Text()
+
+
+def _filter(name: str) -> fields.Field[Any]:
+    if name in filters.WORDS:
+        return some_of(*filters.WORDS[name])
+    if name in ("since", "until"):
+        return Text(metadata={"description": "ISO 8601, or how long ago: 7d, 12h, 30m, 2w."})
+    if name in ("min_impact", "max_impact"):
+        return whole(minimum=0, maximum=14)
+    if name == "confidence_below":
+        return fields.Float(metadata={"minimum": 0, "maximum": 1})
+    if name in reading.ANY_OF or name in ("author", "tag"):
+        return some_of()
+    return Text(metadata={"minLength": 1, "maxLength": filters.LONGEST})
+
+
+FilterQuery = Schema.from_dict({name: _filter(name) for name in filters.NAMES}, name="FilterQuery")
+
+
+class ListQuery(FilterQuery, PageQuery):  # type: ignore[valid-type, misc]
+    sort = fields.String(metadata={"enum": list(reading.SORTS), "default": reading.NEWEST})
+    fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
+
+
+class ExportQuery(FilterQuery):  # type: ignore[valid-type, misc]
+    format = text(*FORMATS)
+    fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
+    bom = fields.String(metadata={"enum": ["0", "1"], "description": "1: a CSV begins with Excel's mark."})
+    header = fields.String(metadata={"enum": ["0", "1"], "description": "0: a CSV without its first line."})
+    cursor = Text(metadata={"description": "The id of the last record that you have."})
+    limit = whole(minimum=1, maximum=999_999_999)
+
+
+class ThemesQuery(Schema):
+    since = time()
+    until = time()
+    project = Text()
+    limit = whole(minimum=1, maximum=MOST)
+
+
+class ShowQuery(Schema):
+    explain = fields.String(metadata={"enum": ["0", "1"], "description": "1: which words decided."})
+    expand = some_of(*EXPANSIONS)
+
+
+class PreviewQuery(Schema):
+    hook = Text(metadata={"description": "As this hook would read it."})
+
+
+class OutcomesQuery(Schema):
+    by = some_of(*OUTCOME_COLUMNS)
+    since = time()
+    until = time()
+    key_id = Text()
+    source = Text()
+
+
+class IfMatch(Schema):
+    if_match = Text(
+        data_key="If-Match", metadata={"description": "The ETag that the record must still have."}
+    )
+
+
+class SimilarQuery(Schema):
+    limit = whole(minimum=1, maximum=MOST_SIMILAR)

@@ -1,0 +1,237 @@
+"""The description of the API: it is valid, has every route and nothing else, and its examples are true."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+import adapters
+from gateway import docs, hooks, openapi
+from gateway.api import ENDPOINTS
+from gateway.keys import create_key
+from gateway.shapes import SHAPES
+from models import Feedback, Quarantine
+from tests.conftest import Call, Tenant
+from tests.described import check, operations
+from tests.signing import VENDORS, Vendor
+
+HOOKED = re.compile("{(hook_id|project_number|org)}")
+HOW = """
+An endpoint of gateway/api.py needs an entry in SHAPES (gateway/shapes/routes.py): the schemas of its query, body and
+answers, and an example. A door or lookup has them as its `shape`; a route without a key is in OPEN."""
+
+
+def test_it_is_valid() -> None:
+    """The document is OpenAPI 3.1."""
+    validate(json.loads(json.dumps(openapi.document())))
+
+
+def test_every_route_is_described(app: Flask) -> None:
+    """The document has every route of the application, also below the mounts, and nothing else."""
+    routes = {
+        (method, re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("inbox.")  # people's pages
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {
+        (method, server["url"].rstrip("/") + path)
+        for method, path, operation in operations()
+        for server in operation.get("servers", [{"url": "/"}])
+    }
+
+    assert routes - described == set(), f"routes that are not described{HOW}"
+    assert described - routes == set(), "described, but no routes"
+
+
+def test_every_route_says_what_it_takes_and_answers() -> None:
+    """Endpoints and shapes are in pairs, and no shipped dialect is without schemas."""
+    endpoints = {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS}
+
+    assert sorted(endpoints - set(SHAPES)) == [], f"endpoints without a shape{HOW}"
+    assert sorted(set(SHAPES) - endpoints) == [], "shapes of routes that are gone"
+    for adapter in adapters.load().values():
+        assert adapter.title and adapter.error, adapter.name
+        assert adapter.signed is None or adapter.signed.proofs, adapter.name
+        for way in (*adapter.doors, *adapter.batches, *adapter.lookups):
+            assert way.shape.answers and way.shape.summary, f"{way.path}{HOW}"
+
+
+def test_what_checks_mean_is_described() -> None:
+    """Words, lengths, patterns and numbers that bodies are checked for come from the checks themselves."""
+    schemas = openapi.document()["components"]["schemas"]
+    flora, native, key = (
+        schemas[name]["properties"] for name in ("FloraFeedback", "NativeFeedback", "NewKey")
+    )
+
+    assert flora["kind"]["enum"] == ["feature_request", "bug", "technique_request", "missing_capability"]
+    assert (flora["summary"]["minLength"], flora["run_id"]["pattern"]) == (1, r"^run_\S+$")
+    assert native["tags"]["items"] == {"type": "string", "minLength": 1, "maxLength": 200}
+    assert native["sentiment"]["enum"] == ["positive", "neutral", "negative", None]
+    assert native["occurred_at"] == {"type": ["string", "null"], "format": "date-time"}
+    assert (native["sentiment_score"]["minimum"], native["sentiment_score"]["maximum"]) == (-1, 1)
+    assert key["scopes"]["items"]["enum"] == ["ingest", "read", "triage", "admin"]
+    assert schemas["FloraFeedback"]["required"] == ["detail", "kind", "summary"]
+
+
+def test_refusals_are_the_dialects_own() -> None:
+    """A dialect's statuses, types and bodies of errors are what its `refuse` makes of them."""
+    paths = openapi.document()["paths"]
+
+    assert "application/problem+json" in str(_response(paths["/gateway/v1/keys"]["get"], "403"))
+    assert "FloraError" in str(_response(paths["/api/v1/feedback"]["post"], "429"))
+    assert "429" not in paths["/hooks/alertmanager/{hook_id}"]["post"]["responses"]
+    assert "401" not in paths["/api/{project_number}/envelope"]["post"]["responses"]
+    assert "422" not in paths["/api/v1/feedback"]["post"]["responses"]
+
+
+def _response(operation: Mapping[str, Any], status: str) -> Any:
+    name = operation["responses"][status]["$ref"].rpartition("/")[2]
+    return openapi.document()["components"]["responses"][name]
+
+
+def test_ways_to_prove_oneself() -> None:
+    """Every closed operation names how: a bearer, or the vendor's signature with all that it needs."""
+    found = {path: operation["security"] for method, path, operation in operations()}
+
+    assert found["/gateway/v1/feedback"] == [{"bearer": []}]
+    assert found["/v1/feedback"] == [{"bearer": []}, {"x-api-key": []}]
+    assert found["/hooks/slack/{hook_id}"] == [{"x-slack-signature": [], "x-slack-request-timestamp": []}]
+    assert found["/hooks/grafana/{hook_id}"][0] == {"bearer": []}
+    assert sorted(path for path, security in found.items() if not security) == sorted(
+        ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/{name}"]
+    )
+
+
+def test_served(client: FlaskClient) -> None:
+    """Anyone may have it; who has it already is told so, and the bytes are compressed for who takes that."""
+    response = client.get("/openapi.json")
+    again = client.get("/openapi.json", headers={"If-None-Match": f'"other", W/{response.headers["ETag"]}'})
+    packed = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+
+    assert response.json == openapi.document()
+    assert (again.status_code, again.data) == (304, b"")
+    assert "Content-Type" not in again.headers and "Content-Length" not in again.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) * 5 < len(response.data)
+    assert "Accept-Encoding" in response.headers["Vary"]
+
+
+def test_made_before_the_first_request(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for it builds nothing."""
+    monkeypatch.delattr(openapi, "_Description")
+
+    assert client.get("/openapi.json").status_code == 200
+
+
+def test_page(client: FlaskClient) -> None:
+    """The page has no script of its own and asks for nothing that is not here; its files are all served."""
+    response = client.get("/docs")
+    policy = response.headers["Content-Security-Policy"]
+    asked = re.findall(r'(?:src|href)="([^"]+)"', response.text)
+
+    assert response.content_type == "text/html; charset=utf-8"
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert re.findall(r"<script(?![^>]*src=)|<style| on\w+=| style=", response.text) == []
+    assert {path for path in asked if path.startswith("/docs/")} == {f"/docs/{name}" for name in docs.FILES}
+    assert {path for path in asked if not path.startswith("/docs/")} == {"data:,", "/openapi.json"}
+    for path in asked:
+        if path.startswith("/docs/"):
+            file = client.get(path)
+            assert (file.status_code, file.mimetype) == (200, docs.FILES[path[6:]][2])
+    assert client.get("/docs/../setup.cfg").status_code == 404
+    assert client.get("/docs/nothing").status_code == 404
+
+
+@pytest.fixture(name="ids")
+def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
+    """Things of the tenant's that paths can name."""
+    assert call("POST", "/gateway/v1/feedback", json={"text": "The map is blank"}).status_code == 201
+    native = adapters.load()["generic"]
+    made = hooks.create_hook(native, tenant.workspace_id, None, public_url="http://x", secret="secret-secret")
+    bearer = {"Authorization": "Bearer secret-secret"}
+    assert call("POST", made["path"], data=b"no JSON", headers=bearer).status_code == 200
+    yield {
+        "feedback_id": Feedback.get().id,
+        "hook_id": made["hook_id"],
+        "project_id": tenant.project_id,
+        "workspace_id": tenant.workspace_id,
+        "quarantine_id": Quarantine.get().id,
+        "key_id": create_key(tenant.workspace_id)[0],
+        "source": "native",
+        "name": "start.js",
+    }
+
+
+def test_examples(call: Call, ids: dict[str, str], tenant: Tenant) -> None:
+    """What is described is taken when it is sent as in the example, and answered as described."""
+    keyed = [item for item in operations() if item[1].startswith("/gateway") or not HOOKED.search(item[1])]
+    keyed.sort(key=lambda item: item[0] == "DELETE" or item[1].endswith("/revoke"))  # of what others need
+    wrong = {}
+    for method, path, operation in keyed:
+        given = (item for item in operation["parameters"] if "example" in item)
+        query = {item["name"]: _written(item["example"]) for item in given}
+        if path == "/api/v1/projects":
+            query["workspace_id"] = tenant.workspace_id
+        response = call(method, path.format(**ids), query_string=query, **_body(operation, tenant))
+        if errors := check(operation, response, below=300):
+            wrong[f"{method} {path}"] = errors
+
+    assert wrong == {}
+    assert len(keyed) > 40
+
+
+def test_signed_examples(client: FlaskClient, tenant: Tenant) -> None:
+    """Vendors' examples are taken when they are signed as that vendor signs, else refused as described."""
+    wrong, tried = {}, 0
+    for adapter, door in ((a, door) for a in adapters.load().values() if a.signed for door in a.doors):
+        vendor = VENDORS.get(adapter.name, Vendor("", lambda secret, body, now: {}))
+        made = hooks.create_hook(
+            adapter,
+            tenant.workspace_id,
+            None,
+            public_url="http://x",
+            secret=vendor.secret or None,
+            options=dict(vendor.options),
+        )
+        number = made["path"].split("/")[2]
+        path = re.sub(r"<(\w+)>", r"{\1}", door.path)
+        operation = openapi.document()["paths"][path][door.method.lower()]
+        body = _body(operation, tenant)
+        path = path.format(hook_id=made["hook_id"], project_number=number, org="o", project="p")
+        proof = vendor.sign(vendor.secret, body["data"].encode(), int(time.time()))
+        proof = proof or {"X-Sentry-Auth": f"Sentry sentry_key={made['hook_id']}"}
+        for headers, least, below in ((proof, 200, 300), ({}, 401, 404)):
+            response = client.open(path, method=door.method, **body, headers=headers)
+            tried += 1
+            if errors := check(operation, response, least=least, below=below):
+                wrong[f"{door.method} {door.path}"] = errors
+
+    assert wrong == {}
+    assert tried >= 26
+
+
+def _written(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _body(operation: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {})
+    for media, told in content.items():
+        for example in told.get("examples", {}).values():
+            value = example["value"]
+            data = value if isinstance(value, str) else json.dumps(value)
+            return {"data": data, "content_type": media}
+    if "application/json" in content:  # what names the caller's own workspace can be no example
+        named = {"workspace_id": tenant.workspace_id, "name": "Web shop"}
+        known = operation["parameters"][0]["name"] == "workspace_id"
+        return {"json": {"name": "Web shop"} if known else named}
+    return {}
