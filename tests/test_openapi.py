@@ -25,8 +25,8 @@ from tests.signing import VENDORS, Vendor
 
 HOOKED = re.compile("{(hook_id|project_number|org)}")
 HOW = """
-An endpoint of gateway/api.py needs an entry in SHAPES (gateway/shapes/routes.py): the schemas of its query, body and
-answers, and an example. A door or lookup has them as its `shape`; a route without a key is in OPEN."""
+An endpoint of gateway/api.py needs an entry in SHAPES (gateway/shapes/routes.py): the schemas of its query,
+body and answers, an example. A door or lookup has them as its `shape`; a route without a key is in OPEN."""
 
 
 def test_it_is_valid() -> None:
