@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Code, Hook, Inbound, Problem, Refused, Signed
 from gateway import failures, vault
-from gateway.caller import Caller
+from gateway.caller import Caller, rules_in
 from gateway.ids import now_ms
 from gateway.keys import digest, is_well_formed
 from gateway.lane import aside
@@ -79,6 +79,7 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
         scopes=frozenset({"ingest"}),
         rate_limit=row["rate_limit"] or HOOK_RATE,
         expires_at=None,
+        rules=row["rules"],
     )
 
 
@@ -123,6 +124,7 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
         scopes=frozenset(row["scopes"]),
         rate_limit=row["rate_limit"],
         expires_at=row["expires_at"],
+        rules=row["rules"],
     )
     with _lock:
         _known[name] = (now + REMEMBERED, caller)
@@ -140,7 +142,7 @@ def _find_key(name: str) -> dict[str, Any] | None:
     if now - (row["last_used_at"] or 0) >= LAST_USED_EVERY:
         with writing():
             ApiKey.update(last_used_at=now).where(ApiKey.id == row["id"]).execute()
-    return row
+    return {**row, "rules": rules_in(row["workspace"])}
 
 
 def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
@@ -151,7 +153,7 @@ def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
         return row
     if not row:
         failures.check(inbound)
-    found = aside(find_hook, hook_id)
+    found = aside(_find_hook, hook_id)
     with _lock:
         if found is None:
             _hooks.pop(hook_id, None)
@@ -159,3 +161,8 @@ def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
         clear = [{**item, "secret": vault.decrypt(item["secret"])} for item in found["secrets"]]
         _hooks[hook_id] = (now + REMEMBERED, {**found, "clear": clear})
         return _hooks[hook_id][1]
+
+
+def _find_hook(hook_id: str) -> dict[str, Any] | None:
+    row = find_hook(hook_id)
+    return row and {**row, "rules": rules_in(row["workspace"])}

@@ -14,6 +14,6 @@ def ingest(adapter: Adapter, door: Door, inbound: Inbound) -> Reply:
     caller = auth.identify(adapter, door.scope, inbound)
     limits.spend(caller, inbound)
     records = door.read(inbound)
-    labels = [triage.label(record) for record in records]
+    labels = [triage.label(record, caller.rules_for(record.project_ref)) for record in records]
     saved = store.save(caller, adapter, inbound, records, labels)
     return door.reply(inbound, saved)

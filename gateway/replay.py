@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Inbound, Problem, Record, Refused
 from gateway import triage
-from gateway.caller import Caller
+from gateway.caller import Caller, rules_in
 from gateway.ids import new_id, now_ms
 from gateway.parts import Done, Read, Sender, store_part
 from models import intake
@@ -64,6 +64,7 @@ def replay(adapter: Adapter, row: Mapping[str, Any]) -> list[str] | str:
         scopes=frozenset({"ingest"}),
         rate_limit=None,
         expires_at=None,
+        rules=rules_in(row["workspace_id"]),
     )
     # Taken in the transaction that stores it, so that of two replays at once one finds it done.
     claim = None if reasons else intake.Claim(row["workspace_id"], "replay", str(row["id"]), "", NEVER)

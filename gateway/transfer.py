@@ -17,7 +17,7 @@ from typing import Any
 
 from adapters import native
 from adapters.contract import Inbound, Problem, Refused
-from gateway.caller import Caller
+from gateway.caller import Caller, rules_in
 from gateway.ids import new_id, now_ms
 from gateway.parts import Done, Read, Sender, store_part
 from gateway.rows import Mapped, Row
@@ -61,7 +61,10 @@ class Import:
 
     def __post_init__(self) -> None:
         goal = self.goal
-        caller = Caller("", goal.workspace_id, None, goal.project_id, frozenset({"ingest"}), None, None)
+        rules = rules_in(goal.workspace_id)
+        caller = Caller(
+            "", goal.workspace_id, None, goal.project_id, frozenset({"ingest"}), None, None, rules
+        )
         inbound = Inbound("IMPORT", self.path, {}, request_id=new_id("req"))
         self._sender = Sender(caller, replace(native.ADAPTER, source=goal.source), inbound)
         self._projects = {str(row["id"]) for row in list_projects(goal.workspace_id)[0]}

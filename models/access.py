@@ -27,6 +27,7 @@ class Project(Table):
     name = TextField()
     origin = TextField(null=True)
     email_followup = BooleanField(default=True)
+    areas = JSONText(null=True)  # what weighs more here (gateway.areas); null for what weighs more anywhere
     created_at = BigIntegerField()
 
 
@@ -60,6 +61,14 @@ def workspace_of(project_id: str) -> str | None:
     """
     row = database.execute_sql("SELECT workspace_id FROM project WHERE id = ?", (project_id,)).fetchone()
     return None if row is None else str(row[0])
+
+
+def areas_of(workspace_id: str) -> dict[str, list[dict[str, Any]] | None]:
+    """The rules of each project of a workspace; empty when none of them has any of its own."""
+    projects = Project.select(Project.id, Project.areas).where(Project.workspace == workspace_id)
+    if not projects.where(Project.areas.is_null(False)).exists():
+        return {}
+    return {row["id"]: row["areas"] for row in rows(projects)}
 
 
 def is_workspace(workspace_id: str) -> bool:

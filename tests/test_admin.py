@@ -255,3 +255,69 @@ def test_replays_at_once_store_once(app: Flask, tenant: Tenant, call: Call, held
 
     assert len({json.dumps(answer) for answer in answers}) == 1
     assert Feedback.select().count() == 1
+
+
+AREAS = [
+    {"name": "export", "points": 3, "pages": ["/Export"], "names": ["Exporter"], "phrases": ["CSV-bestand"]}
+]
+
+
+@pytest.mark.parametrize(
+    ("sent", "points"),
+    [
+        ({"subject": {"page": "/export/today"}}, 3),
+        ({"subject": {"page": "/nl/export"}}, 3),
+        ({"subject": {"page": "/exports"}}, 0),
+        ({"subject": {"product": "exporter"}}, 3),
+        ({"tags": ["component:exporter"]}, 3),
+        ({"text": "Het csv-bestand is leeg"}, 2),
+        ({"text": "The password page"}, 0),
+    ],
+)
+def test_areas(call: Call, tenant: Tenant, sent: dict[str, Any], points: int) -> None:
+    """A project's own areas replace triage's, by page, product, tag and words."""
+    path = f"{PROJECTS}/{tenant.project_id}"
+    changed = call("PATCH", path, json={"areas": AREAS})
+    auth.forget()
+    stored = call("POST", "/gateway/v1/feedback", json={"text": "words", **sent}).json
+    batch = call("POST", "/gateway/v1/feedback/batch", json=[{"text": "words", **sent}]).json["data"][0]
+    again = call("GET", f"/gateway/v1/feedback/{batch['id']}").json
+
+    assert changed.json["areas"] == AREAS
+    for record in (stored, again):
+        assert {reason["part"]: reason["points"] for reason in record["impact_reasons"]}["area"] == points
+
+
+def test_areas_are_of_the_project_a_record_lands_in(call: Call, tenant: Tenant) -> None:
+    """A named project's areas count, triage's own where it has none, and null brings those back."""
+    other = call("POST", PROJECTS, json={"name": "other"}).json["project_id"]
+    call("PATCH", f"{PROJECTS}/{other}", json={"areas": AREAS})
+
+    def points(project: str | None) -> int:
+        auth.forget()
+        sent = {"text": "words", "subject": {"page": "/login"}, "project_id": project}
+        reasons = call("POST", "/gateway/v1/feedback", json=sent).json["impact_reasons"]
+        return {reason["part"]: reason["points"] for reason in reasons}["area"]
+
+    assert [points(name) for name in (other, None, tenant.project_id, "prj_foreign")] == [0, 3, 3, 3]
+    assert call("PATCH", f"{PROJECTS}/{other}", json={"areas": None}).json["areas"] is None
+    assert points(other) == 3
+
+
+@pytest.mark.parametrize(
+    ("areas", "field"),
+    [
+        ("all", "areas"),
+        ([1], "areas.0"),
+        ([{"name": "a"}], "areas.0.points"),
+        ([{"name": "a", "points": 4}], "areas.0.points"),
+        ([{"name": "a", "points": 1, "pages": ["x"]}], "areas.0.pages.0"),
+        ([{"name": "a", "points": 1, "words": "(a+)+"}], "areas.0.words"),
+        ([{"name": "a", "points": 1}] * 51, "areas"),
+    ],
+)
+def test_bad_areas(call: Call, tenant: Tenant, areas: Any, field: str) -> None:
+    """What is wrong is named, and nothing is changed."""
+    refused = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"areas": areas})
+    assert refused.status_code == 400
+    assert [error["field"] for error in refused.json["errors"]] == [field]

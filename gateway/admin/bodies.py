@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.native import iso_time
@@ -28,6 +28,7 @@ from models.access import list_projects
 
 LONGEST_NAME = 200  # characters
 LONGEST_OVERLAP = 720  # hours
+MOST_RULES = 50  # of a project, and marks of a rule
 
 
 _name = length(most=LONGEST_NAME)
@@ -81,6 +82,42 @@ class NewSecret(Strict):
 
 class NewProject(Strict):
     name = Text(every(not_blank, _name), required=True)
+
+
+def _points(value: float) -> None:
+    if value not in (0, 1, 2, 3):
+        raise ValidationError("Number must be a whole one from 0 to 3")
+
+
+def _page(value: str) -> None:
+    length(most=LONGEST_NAME)(value)
+    if not value.startswith("/"):
+        raise ValidationError("Must begin with /")
+
+
+def _few(value: list[Any]) -> None:
+    if len(value) > MOST_RULES:
+        raise ValidationError(f"Array must contain at most {MOST_RULES} element(s)")
+
+
+class Rule(Strict):
+    """What weighs more in a project: pages by their beginnings, products and tags, words."""
+
+    name = Text(_given_name, required=True)
+    points = Number(_points, required=True)
+    pages = TextList(_page, validate=_few, load_default=list)
+    names = TextList(_given_name, validate=_few, load_default=list)
+    phrases = TextList(_given_name, validate=_few, load_default=list)
+
+
+class ProjectChange(Strict):
+    name = Text(_given_name)
+    areas = fields.List(
+        fields.Nested(Rule),
+        validate=_few,
+        allow_none=True,
+        error_messages={"invalid": "Expected array"},
+    )
 
 
 def body_of(inbound: Inbound) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.contract import Inbound, Problem, Refused, Reply
 from gateway import audit, pages
-from gateway.admin.bodies import NewProject, unknown
+from gateway.admin.bodies import NewProject, ProjectChange, unknown
 from gateway.caller import Caller
 from gateway.directory import create_project as store_project
 from models.access import Project, Workspace, list_projects
@@ -42,15 +42,20 @@ def create_project(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def change_project(caller: Caller, inbound: Inbound) -> Reply:
-    """Another name. Raises Refused (400, 404)."""
-    name = NewProject.of(inbound)["name"].strip()
+    """Another name, or other areas; without areas of its own it has triage's. Raises Refused (400, 404)."""
+    sent = dict(ProjectChange.of(inbound))
+    if "name" in sent:
+        sent["name"] = sent["name"].strip()
+    if sent.get("areas") is not None:
+        sent["areas"] = [{**rule, "points": int(rule["points"])} for rule in sent["areas"]]
     with writing():
         row = _found(caller, inbound.params["project_id"])
-        if row["name"] != name:
-            Project.update(name=name).where(Project.id == row["id"]).execute()
-            changes = {"name": {"from": row["name"], "to": name}}
+        changed = {name: value for name, value in sent.items() if row[name] != value}
+        if changed:
+            Project.update(**changed).where(Project.id == row["id"]).execute()
+            changes = {name: {"from": row[name], "to": value} for name, value in changed.items()}
             audit.note(caller.workspace_id, caller.key_id, "project.changed", row["id"], changes=changes)
-    return Reply(200, _document({**row, "name": name}, _default(caller)))
+    return Reply(200, _document({**row, **sent}, _default(caller)))
 
 
 def _found(caller: Caller, project_id: str) -> dict[str, Any]:
@@ -71,6 +76,7 @@ def _document(row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
         "project_id": row["id"],
         "workspace_id": row["workspace"],
         "name": row["name"],
+        "areas": row["areas"],
         "default": row["id"] == default,
         "created_at": iso(row["created_at"]),
         "last_received_at": iso(row["last_modified"]),

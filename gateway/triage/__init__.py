@@ -7,12 +7,14 @@ arrays that are loaded once (`load`), read by any number of threads; docs/triage
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import cast
 
 from adapters.contract import Labels, Record
+from gateway.areas import Area, Rules
 from gateway.triage import impact
-from gateway.triage.areas import DEFAULT_AREAS, Area
+from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explanation
 from gateway.triage.explain import explain as explain_text
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
@@ -51,27 +53,30 @@ def version() -> str:
     return _loaded().version
 
 
-def label(record: Record, reports: int = 1, area_rules: Sequence[Area] = DEFAULT_AREAS) -> Labels:
-    """Category, sentiment and impact of `record`; `reports` is how often the same was reported."""
+def label(record: Record, rules: Rules = None, *, reports: int = 1) -> Labels:
+    """Category, sentiment and impact of `record`.
+
+    `rules` are the areas of its project, `reports` is how often the same was reported.
+    """
     model = _loaded()
     text = read(words_of(record))
-    return _labels(model, record, text, model.score(text), reports, area_rules)
+    return _labels(model, record, text, model.score(text), reports, rules)
 
 
-def label_all(records: Sequence[Record], area_rules: Sequence[Area] = DEFAULT_AREAS) -> list[Labels]:
-    """The labels of many records, each reported once; cheaper than one `label` for each."""
+def label_all(records: Sequence[Record], rules: Sequence[Rules] = ()) -> list[Labels]:
+    """The labels of many records, each with its own rules and reported once; cheaper than one by one."""
     model = _loaded()
     texts = [read(words_of(record)) for record in records]
     scores = model.score_all(texts)
     return [
-        _labels(model, record, text, score, 1, area_rules)
-        for record, text, score in zip(records, texts, scores, strict=True)
+        _labels(model, record, text, score, 1, areas)
+        for record, text, score, areas in zip(
+            records, texts, scores, rules or repeat(None, len(records)), strict=True
+        )
     ]
 
 
-def _labels(
-    model: Model, record: Record, text: Text, scores: Scores, reports: int, area_rules: Sequence[Area]
-) -> Labels:
+def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
     category, confidence, by_category, declared = decide_category(record, text, scores)
     sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
     words = Words.of(text.words, set(text.tokens))
@@ -79,7 +84,7 @@ def _labels(
         impact.severity(record, category, words, scores.severe),
         impact.mood(sentiment, score, words),
         impact.reach(reports, words),
-        impact.area(record, words, area_rules),
+        impact.area(record, words, DEFAULT_AREAS if rules is None else rules),
     )
     return Labels(
         category=category,

@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """One part of a product: `points` 0..3 when one of its marks is met.
-
-    `prefixes` are beginnings of a page or of a URL's path, `names` are products and tags, `words` is a
-    regular expression on folded lower-case words; words alone count one point less, for they may be
-    mentioned in passing.
-    """
-
-    name: str
-    points: int
-    prefixes: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    words: str = ""
-
+from gateway.areas import Area
 
 DEFAULT_AREAS: tuple[Area, ...] = (
     Area(

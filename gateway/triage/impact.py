@@ -16,8 +16,10 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.contract import Category, Reason, Record, Sentiment
-from gateway.triage.areas import DEFAULT_AREAS, Area
+from gateway.areas import Area
+from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.phrases import whole_words
+from gateway.triage.text import read
 from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
 
 MOST_SEVERITY = 5
@@ -96,11 +98,23 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
             best = Reason("area", rule.points, f"{rule.name}: page {page[:80]}")
         elif name is not None:
             best = Reason("area", rule.points, f"{rule.name}: {name}")
-        elif rule.words and rule.points - 1 > best.points:
-            found = whole_words(rule.words).said(words)
+        elif rule.points - 1 > best.points:
+            found = whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
             if found:
                 best = Reason("area", rule.points - 1, f'{rule.name}: "{found}"')
     return best
+
+
+def _said(phrases: Iterable[str], words: str) -> str:
+    """The first of the phrases that the words contain, whole words only."""
+    spaced = f" {words} "
+    return next((phrase for phrase in map(_folded, phrases) if phrase and f" {phrase} " in spaced), "")
+
+
+@lru_cache(maxsize=4096)
+def _folded(phrase: str) -> str:
+    """A phrase as the words of a text are kept."""
+    return read(phrase).words
 
 
 def total(reasons: Iterable[Reason]) -> int:

@@ -64,9 +64,7 @@ def test_a_hotter_area_is_never_less(text: str, one: int, other: int) -> None:
     cold, hot = sorted((one, other))
     record = Record(text=text, subject={"page": "/x/y"})
     rules = [[triage.Area("x", points, prefixes=("/x",), words="app")] for points in (cold, hot)]
-    assert (
-        triage.label(record, area_rules=rules[0]).impact <= triage.label(record, area_rules=rules[1]).impact
-    )
+    assert triage.label(record, rules=rules[0]).impact <= triage.label(record, rules=rules[1]).impact
 
 
 def _impact(text: str, **declared: object) -> int:

@@ -1,0 +1,43 @@
+"""The parts of a product that weigh more: what a rule says, and how a project's own rules are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One part of a product: `points` 0..3 when one of its marks is met.
+
+    `prefixes` are beginnings of a page or of a URL's path, `names` are products and tags. `phrases` are
+    words as people write them and `words` a regular expression on folded lower-case words; words
+    alone count one point less, for they may be mentioned in passing.
+    """
+
+    name: str
+    points: int
+    prefixes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    words: str = ""
+    phrases: tuple[str, ...] = ()
+
+
+Rules = tuple[Area, ...] | None  # None: triage's own
+
+
+def rules_of(kept: Sequence[Mapping[str, Any]] | None) -> Rules:
+    """A project's rules as its row keeps them; None when it has none of its own."""
+    if kept is None:
+        return None
+    return tuple(
+        Area(
+            rule["name"],
+            rule["points"],
+            tuple(page.lower() for page in rule["pages"]),
+            tuple(name.lower() for name in rule["names"]),
+            phrases=tuple(rule["phrases"]),
+        )
+        for rule in kept
+    )
