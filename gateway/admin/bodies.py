@@ -80,21 +80,27 @@ class NewSecret(Strict):
     secret = Text(length(least=8, most=1000), allow_none=True)
 
 
+_given_name = every(not_blank, _name)
+
+
 class NewProject(Strict):
-    name = Text(every(not_blank, _name), required=True)
+    name = Text(_given_name, required=True)
 
 
+@means(enum=[0, 1, 2, 3])
 def _points(value: float) -> None:
     if value not in (0, 1, 2, 3):
         raise ValidationError("Number must be a whole one from 0 to 3")
 
 
+@means(pattern="^/", maxLength=LONGEST_NAME)
 def _page(value: str) -> None:
-    length(most=LONGEST_NAME)(value)
+    _name(value)
     if not value.startswith("/"):
         raise ValidationError("Must begin with /")
 
 
+@means(maxItems=MOST_RULES)
 def _few(value: list[Any]) -> None:
     if len(value) > MOST_RULES:
         raise ValidationError(f"Array must contain at most {MOST_RULES} element(s)")

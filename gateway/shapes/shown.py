@@ -163,10 +163,19 @@ class HookMade(Shown):
     advice = text()
 
 
+class Area(Shown):
+    name = text()
+    points = whole()
+    pages = fields.List(text())
+    names = fields.List(text())
+    phrases = fields.List(text())
+
+
 class Project(Shown):
     project_id = text()
     workspace_id = text()
     name = text()
+    areas = fields.List(fields.Nested(Area), allow_none=True)
     default = fields.Boolean()
     created_at = time()
     last_received_at = time(allow_none=True)
