@@ -1,6 +1,6 @@
 # Everything runs in .venv, made on first use and again when the metadata changes.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-long lint bench
+.PHONY: help serve test test-long lint bench screenshots
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
@@ -40,3 +40,6 @@ lint: .venv/lint ## Check style, types and import directions
 
 bench: .venv/base ## Measure and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+screenshots: .venv/test ## Take the pictures in docs/images with a real browser
+	$(BIN)/python -m tests.inbox.screenshots

@@ -13,6 +13,7 @@ from adapters.contract import Problem, Refused, Signed
 from gateway import hooks as addresses
 from gateway.inbox.asking import ask, caller
 from gateway.inbox.settings import every, setting, told
+from gateway.inbox.visitor import base_url
 from gateway.inbox.web import go, page
 from gateway.inbox.words import _
 from models.base import dumps
@@ -59,21 +60,22 @@ def create_hook(source: str) -> ResponseReturnValue:
         "unsigned": bool(request.form.get("unsigned")),
     }
     try:
-        return _hook_page(ask("POST /gateway/v1/hooks", body=sent), new=True)
+        made = ask("POST /gateway/v1/hooks", body=sent)
+        return _hook_page(made["hook_id"], made["secret"], new=True)
     except Refused as refused:
         return _new_page(source, told(refused))
 
 
 @page("/settings/hooks/<hook_id>", "admin")
 def hook(hook_id: str) -> ResponseReturnValue:
+    return _hook_page(hook_id, LATER if _mine(hook_id)["secrets"] else None, new=False)
+
+
+def _hook_page(hook_id: str, secret: str | None, *, new: bool) -> ResponseReturnValue:
     row = _mine(hook_id)
-    known = LATER if row["secrets"] else None
     adapter = adapters.load()[row["source"]]
-    return _hook_page(addresses.shown(adapter, hook_id, row["project"], known, row["options"]), new=False)
-
-
-def _hook_page(made: dict[str, Any], *, new: bool) -> ResponseReturnValue:
-    return setting("hooks", "hook.html", made=made, new=new, counts=_counts(made["hook_id"]))
+    made = addresses.shown(adapter, hook_id, row["project"], secret, row["options"], base_url())
+    return setting("hooks", "hook.html", made=made, new=new, counts=_counts(hook_id))
 
 
 @page("/settings/hooks/<hook_id>/received", "admin", seen=False)
@@ -86,11 +88,11 @@ def received(hook_id: str) -> ResponseReturnValue:
 
 @page("/settings/hooks/<hook_id>/rotate", "admin", method="POST")
 def rotate_hook(hook_id: str) -> ResponseReturnValue:
-    body = {"secret": request.form.get("secret")} if request.form.get("secret") else {}
+    secret = request.form.get("secret")
     try:
-        return _hook_page(
-            ask("POST /gateway/v1/hooks/<hook_id>/rotate", body=body, hook_id=hook_id), new=True
-        )
+        sent = {"secret": secret} if secret else {}
+        made = ask("POST /gateway/v1/hooks/<hook_id>/rotate", body=sent, hook_id=hook_id)
+        return _hook_page(hook_id, made["secret"], new=True)
     except Refused as refused:
         return go(f"/settings/hooks/{hook_id}", "; ".join(told(refused)), bad=True)
 

@@ -14,7 +14,7 @@ from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Refused
 from gateway import filters
 from gateway.ids import new_id
 from gateway.inbox.asking import ask
-from gateway.inbox.visitor import settings
+from gateway.inbox.visitor import base_url
 from gateway.inbox.web import go, local, page, say, show
 from gateway.inbox.words import _
 from models.access import list_projects
@@ -41,28 +41,28 @@ VIEWS = (
 
 @page("/inbox", "viewer")
 def inbox_list() -> ResponseReturnValue:
-    asked, cursor = _asked(), request.args.get("cursor", "")
+    given, cursor = asked(), request.args.get("cursor", "")
     rows: list[dict[str, Any]] = []
     faults: tuple[Fault, ...] = ()
     older = None
     try:
-        answer = ask(LIST, _joined(asked, limit=str(PAGE), cursor=cursor))
+        answer = ask(LIST, _joined(given, limit=str(PAGE), cursor=cursor))
         rows, older = answer["data"], answer["next_cursor"]
     except Refused as refused:
         if refused.problem.status != 400:
             raise
         faults = refused.problem.faults
-    query = urlencode(asked)
+    query = urlencode(given)
     return _list_page(
         400 if faults else 200,
         rows=rows,
         faults=faults,
-        given=dict(asked),
+        given=dict(given),
         query=query,
-        older=older and _joined(asked, cursor=older),
+        older=older and _joined(given, cursor=older),
         later=bool(cursor),
         newest=rows[0]["id"] if rows and not cursor else "",
-        first=not rows and not asked and not cursor,
+        first=not rows and not given and not cursor,
     )
 
 
@@ -97,26 +97,26 @@ def choices() -> dict[str, Any]:
         "categories": CATEGORIES,
         "sentiments": SENTIMENTS,
         "statuses": STATUSES,
-        "base": settings().config.url,
+        "base": base_url(),
         "searchable": "q" in filters.NAMES,
     }
 
 
-def _asked() -> list[tuple[str, str]]:
+def asked() -> list[tuple[str, str]]:
     """The filter in this request's address; fields a form left empty are none."""
     given = parse_qsl(request.query_string.decode("utf-8", "replace"))
     return [(name, value) for name, value in given if name != "cursor"]
 
 
-def _joined(asked: Sequence[tuple[str, str]], **more: str) -> str:
-    return urlencode([*asked, *((name, value) for name, value in more.items() if value)])
+def _joined(given: Sequence[tuple[str, str]], **more: str) -> str:
+    return urlencode([*given, *((name, value) for name, value in more.items() if value)])
 
 
 @page("/inbox/fresh", "viewer", seen=False)
 def fresh() -> ResponseReturnValue:
     """How many the list on the screen lacks: JSON, for the page to ask now and then."""
-    asked = [(name, value) for name, value in _asked() if name != "after"]
-    rows = ask(LIST, _joined(asked, limit=str(MOST_NEW)))["data"]
+    given = [(name, value) for name, value in asked() if name != "after"]
+    rows = ask(LIST, _joined(given, limit=str(MOST_NEW)))["data"]
     count = sum(row["id"] > request.args.get("after", "") for row in rows)
     more = count == MOST_NEW
     said = _("%(count)s new", count=f"{count}+" if more else count)

@@ -12,7 +12,7 @@ from gateway import people as doors
 from gateway.ids import now_ms
 from gateway.inbox.asking import note
 from gateway.inbox.settings import setting
-from gateway.inbox.visitor import settings as of_the_gateway
+from gateway.inbox.visitor import base_url
 from gateway.inbox.web import go, page
 from gateway.inbox.words import _
 from models.people import open_invites, user_of, users_of
@@ -32,7 +32,7 @@ def _people_page(link: str = "", fault: str = "") -> ResponseReturnValue:
         users=users_of(workspace_id),
         invites=open_invites(workspace_id, now_ms()),
         roles=doors.ROLES,
-        link=f"{of_the_gateway().config.url}/welcome?link={link}" if link else "",
+        link=f"{base_url()}/welcome?link={link}" if link else "",
         fault=fault,
     )
 

@@ -55,7 +55,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
 @page("/records/<feedback_id>", "triager", method="POST")
 def correct(feedback_id: str) -> ResponseReturnValue:
     """One change: a label or the status, with a way back, or a note."""
-    back = local(request.form.get("back", "") or f"/records/{feedback_id}")
+    back = local(request.full_path.rstrip("?"))
     sent: dict[str, Any] = {
         name: request.form[name] for name in ("category", "sentiment", "status") if request.form.get(name)
     }

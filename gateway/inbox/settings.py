@@ -13,6 +13,7 @@ from adapters.contract import Refused
 from gateway import triage
 from gateway.ids import now_ms
 from gateway.inbox.asking import ask
+from gateway.inbox.visitor import base_url
 from gateway.inbox.visitor import settings as of_the_gateway
 from gateway.inbox.web import go, page, show
 from gateway.inbox.words import _
@@ -82,7 +83,7 @@ def _keys_page(made: Any = None, faults: list[str] | None = None) -> ResponseRet
         faults=faults,
         scopes=SCOPES,
         projects={row["project_id"]: row["name"] for row in every("GET /gateway/v1/projects")},
-        base=of_the_gateway().config.url,
+        base=base_url(),
         usual=of_the_gateway().config.rate_limit,
     )
 

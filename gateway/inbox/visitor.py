@@ -47,6 +47,12 @@ def settings() -> Settings:
     return found
 
 
+def base_url() -> str:
+    """The address that senders are told: the public one, else the one that this browser knows us by."""
+    config = settings().config
+    return config.url if config.public_url else f"{request.scheme}://{request.environ.get('HTTP_HOST', '')}"
+
+
 def recognise(*, seen: bool = True) -> None:
     """Finds out who looks, once for a request; what is not `seen` keeps no session alive."""
     token = request.cookies.get(cookie_name(SIGNED_IN), "")

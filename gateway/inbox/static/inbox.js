@@ -120,7 +120,7 @@
         const answer = await fetch(`/inbox/fresh?${query}`, { headers: { accept: "application/json" } });
         if (!answer.ok) return;
         const { count, say } = await answer.json();
-        if (count && !rows.length && one(".teach")) { location.reload(); return; }
+        if (count && !rows.length && one(".teach")) { location.assign("/inbox"); return; }
         arrived.hidden = !count;
         if (one("a", arrived).textContent !== say) one("a", arrived).textContent = say;
         document.title = document.title.replace(/^(\(\d+\+?\) )?/, count ? `(${say.split(" ")[0]}) ` : "");

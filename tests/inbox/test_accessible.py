@@ -1,0 +1,83 @@
+"""Can everybody use it? axe-core's rules (WCAG 2.2 AA) on every page, light and dark, wide and at 360 px."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.inbox.conftest import Site, Visit
+from tests.inbox.scenes import send_all
+
+pytestmark = pytest.mark.long
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PAGES = (
+    "/inbox",
+    "/inbox?min_impact=99",
+    "/inbox?tag=nothing",
+    "/settings/keys",
+    "/settings/hooks",
+    "/settings/hooks/new/slack",
+    "/settings/projects",
+    "/settings/quarantine",
+    "/settings/people",
+    "/settings/model",
+    "/settings/audit",
+    "/account",
+    "/records/nothing",
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
+)
+def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width: int) -> None:
+    """No page breaks a rule of axe-core, and none is wider than the screen."""
+    ids = send_all(site.url, site.server.tenant.key)
+    who = visit("admin", color_scheme=scheme, bypass_csp=True)  # for axe, which is put into the page
+    page = who.page
+    page.set_viewport_size({"width": width, "height": 800})
+    broken = []
+    for path in (*PAGES, f"/records/{ids[1]}"):
+        who.go(path)
+        found = Axe().run(page, options=RULES).response["violations"]
+        broken += [(path, rule["id"], node["html"][:120]) for rule in found for node in rule["nodes"]]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+    assert broken == []
+
+
+def test_the_way_in(visit: Callable[..., Visit]) -> None:
+    """Signing in breaks no rule, also when it fails."""
+    who = visit(None, bypass_csp=True)
+    who.go("/sign-in")
+    assert Axe().run(who.page, options=RULES).response["violations"] == []
+    who.page.fill("[name=email]", "nobody@example.test")
+    who.page.fill("[name=password]", "wrong")
+    who.page.click("main button")
+    who.page.wait_for_selector("[role=alert]")
+
+    assert Axe().run(who.page, options=RULES).response["violations"] == []
+
+
+def test_the_order_of_focus(visit: Callable[..., Visit], site: Site) -> None:
+    """Tab leads to the skip link first, then through the bar and the filters to the rows; focus is seen."""
+    site.send(text="Something to reach")
+    page = visit("triager").page
+    page.goto(f"{site.url}/inbox")
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        name, outlined = page.evaluate(
+            "(at => [at.className || at.name || at.textContent, getComputedStyle(at).outlineStyle !== 'none'"
+            " || at.closest('.here') !== null])(document.activeElement)"
+        )
+        seen.append(name)
+        assert outlined, name
+        if name == "title":
+            break
+
+    assert seen[0] == "skip"
+    assert seen.index("brand") < seen.index("category") < seen.index("title")
