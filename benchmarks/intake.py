@@ -128,7 +128,7 @@ def serving(directory: str, workers: int, rows: int = 0, **settings: str) -> Ite
     if rows:
         with started([*command, "serve"], environ) as at:
             Target(*at, headers).load(1, 1, -1)
-        fill(Path(directory) / "gateway.db", rows, time.time_ns() // 1_000_000)
+        fill(environ["GATEWAY_DATABASE_URL"], rows, time.time_ns() // 1_000_000, SEEDS)
     with started([*command, "serve"], environ) as at:
         yield Target(*at, headers)
 

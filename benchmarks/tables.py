@@ -1,49 +1,97 @@
-"""Tables of a stated size, made within the database: a million records in about a minute."""
+"""Tables of a stated size, made within the database: a million records in a few minutes."""
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
+from models.base import close, connect, database, is_embedded
+from models.feedback import Feedback
+from models.words import words_of
 
 MONTHS = 90 * 86_400_000  # milliseconds over which the records are spread
+PART = 50_000  # records in a transaction
+# Words by how many records have one of them, beside those of the texts themselves.
+RARE, SOME, MANY = "okapi", "walrus", "sparrow"
+EVERY = {RARE: 50_000, SOME: 500, MANY: 4}
+
+_ID = {True: "'fb_' || printf('%026d', n)", False: "'fb_' || lpad(n::text, 26, '0')"}
+_RANDOM = {True: "lower(hex(randomblob(16)))", False: "md5(random()::text)"}
+_OFF = {True: "PRAGMA synchronous = off", False: "SET synchronous_commit = off"}
 
 
-def fill(path: Path, rows: int, now: int) -> None:
+def fill(url: str, rows: int, now: int, texts: list[str]) -> None:
     """Puts `rows` old records with their events into a database that holds at least one record.
 
-    They are copies of that record, each with its own id, words, author, labels and time within the
-    last ninety days before `now` (milliseconds UTC).
+    They are copies of that record, each with its own id, author, labels, source and time within the last
+    ninety days before `now` (milliseconds UTC), and one of `texts` with some more words (EVERY).
     """
-    with sqlite3.connect(path) as database:
-        database.execute("PRAGMA synchronous = off")
-        database.execute("PRAGMA cache_size = -400000")
-        columns = [row[1] for row in database.execute("PRAGMA table_info(feedback)")]
-        moment = f"{now - MONTHS} + n * {MONTHS} / {rows}"
-        fresh = {
-            "id": "'fb_' || printf('%026d', n)",
-            "title": "'Report ' || n || ' about ' || substr('invoices login export search', n % 20, 8)",
-            "text": "'Report ' || n || ': ' || text",
-            "fingerprint": "lower(hex(randomblob(16)))",
-            "author_id": "'u' || (n % 5000)",
-            "category": "CASE n % 5 WHEN 0 THEN 'bug' WHEN 1 THEN 'feature' WHEN 2 THEN 'question' "
-            "WHEN 3 THEN 'praise' ELSE 'other' END",
-            "sentiment": "CASE n % 3 WHEN 0 THEN 'negative' WHEN 1 THEN 'neutral' ELSE 'positive' END",
-            "impact": "n % 15",
-            "status": "CASE WHEN n % 4 THEN 'open' ELSE 'resolved' END",
-            **dict.fromkeys(("first_seen_at", "last_seen_at", "received_at", "updated_at"), moment),
-        }
-        picked = ", ".join(fresh.get(name, name) for name in columns)
-        numbers = (
-            f"WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})"
+    connect(url)
+    embedded = is_embedded(url)
+    with database.obj.connection_context():
+        database.execute_sql(_OFF[embedded])
+        _pool(texts)
+        for start in range(0, rows, PART):
+            _part(embedded, start, min(PART, rows - start), rows, len(texts), now)
+        database.execute_sql("DROP TABLE pool")
+        database.execute_sql("ANALYZE")
+        if embedded:
+            database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            database.execute_sql("VACUUM ANALYZE feedback")
+    close()
+
+
+def _pool(texts: list[str]) -> None:
+    database.execute_sql("CREATE TABLE pool (k INTEGER PRIMARY KEY, title TEXT, text TEXT, words TEXT)")
+    for k, text in enumerate(texts):
+        row = {"title": text[:60], "text": text, "language": "en"}
+        database.execute_sql("INSERT INTO pool VALUES (?, ?, ?, ?)", (k, row["title"], text, words_of(row)))
+
+
+def _part(embedded: bool, start: int, count: int, rows: int, pool: int, now: int) -> None:
+    moment = f"{now - MONTHS} + n * {MONTHS} / {rows}"
+    more = " || ".join(
+        f"CASE WHEN n % {every} = 0 THEN '{word} ' ELSE '' END" for word, every in EVERY.items()
+    )
+    fresh = {
+        "id": _ID[embedded],
+        "title": "pool.title",
+        "text": f"pool.text || ' ' || {more} || n",
+        "words": f"pool.words || {more} || n || ' '",
+        "language": "CASE n % 3 WHEN 0 THEN 'nl' ELSE 'en' END",
+        "fingerprint": _RANDOM[embedded],
+        "author_id": "'u' || (n % 5000)",
+        "source": "CASE WHEN n % 20000 = 7 THEN 'pagerduty' WHEN n % 7 = 0 THEN 'slack' "
+        "ELSE feedback.source END",
+        "category": "CASE n / 3 % 5 WHEN 0 THEN 'bug' WHEN 1 THEN 'feature' WHEN 2 THEN 'question' "
+        "WHEN 3 THEN 'praise' ELSE 'other' END",
+        "sentiment": "CASE n / 11 % 3 WHEN 0 THEN 'negative' WHEN 1 THEN 'neutral' ELSE 'positive' END",
+        "impact": "n / 7 % 15",
+        "status": "CASE WHEN n % 20000 = 9 THEN 'acknowledged' WHEN n % 4 = 0 THEN 'resolved' "
+        "ELSE 'open' END",
+        **dict.fromkeys(("first_seen_at", "last_seen_at", "received_at", "updated_at"), moment),
+    }
+    columns = [field.column_name for field in Feedback._meta.sorted_fields]
+    picked = ", ".join(fresh.get(name, f"feedback.{name}") for name in columns)
+    numbers = (
+        f"WITH RECURSIVE numbers (n) AS (SELECT CAST({start + 1} AS BIGINT) "
+        f"UNION ALL SELECT n + 1 FROM numbers WHERE n < {start + count})"
+    )
+    model = "SELECT id FROM feedback WHERE id > 'fb_01' ORDER BY id LIMIT 1"
+    with database.obj.writing():
+        _run(
+            embedded,
+            f"{numbers} INSERT INTO feedback ({', '.join(columns)}) SELECT {picked} FROM numbers "
+            f"JOIN pool ON k = n % {pool} CROSS JOIN feedback WHERE feedback.id = ({model}) ORDER BY n",
         )
-        model = "(SELECT * FROM feedback ORDER BY id DESC LIMIT 1)"
-        database.execute(f"INSERT INTO feedback {numbers} SELECT {picked} FROM numbers, {model}")
-        database.execute(
-            f"INSERT INTO event (id, feedback_id, type, at, detail, payload) {numbers} "
-            f"SELECT 'ev_' || printf('%026d', n), 'fb_' || printf('%026d', n), 'received', {moment}, "
-            "detail, payload FROM numbers, "
-            "(SELECT detail, payload FROM event ORDER BY feedback_id DESC LIMIT 1)"
+        event = _ID[embedded].replace("fb_", "ev_")
+        _run(
+            embedded,
+            f"{numbers} INSERT INTO event (id, feedback_id, type, at, detail, payload) "
+            f"SELECT {event}, {_ID[embedded]}, 'received', {moment}, "
+            f"detail, payload FROM numbers CROSS JOIN event "
+            f"WHERE feedback_id = ({model}) AND type = 'received'",
         )
-        database.execute("ANALYZE")
-    with sqlite3.connect(path) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _run(embedded: bool, sql: str) -> None:
+    """A statement without values; psycopg reads its percent signs as marks for them."""
+    database.execute_sql(sql if embedded else sql.replace("%", "%%"))

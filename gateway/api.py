@@ -20,6 +20,7 @@ from gateway.bulk import change_many, delete_feedback, delete_many
 from gateway.caller import Caller
 from gateway.changes import change_feedback
 from gateway.exporting import export_feedback
+from gateway.numbers import show_stats
 from gateway.one import list_events, list_similar, show_feedback
 from gateway.reading import list_feedback
 from gateway.replay import preview
@@ -94,6 +95,7 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/feedback/<feedback_id>/similar", list_similar),
     Endpoint("/gateway/v1/export", export_feedback),
     Endpoint("/gateway/v1/themes", list_themes),
+    Endpoint("/gateway/v1/stats", show_stats),
     Endpoint("/gateway/v1/outcomes", list_outcomes),
     Endpoint("/gateway/v1/quarantine", held.list_quarantine),
     Endpoint("/gateway/v1/quarantine/<quarantine_id>", held.show_held),

@@ -13,6 +13,7 @@ from gateway.ids import now_ms
 from gateway.parameters import moment_of, share_of, whole_of
 from models.feedback import STATUSES
 from models.reading import ANY_OF, Filter
+from models.words import read_query
 
 WORDS: Mapping[str, Collection[str]] = {
     "type": TYPES,
@@ -131,6 +132,7 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     "confidence_below": lambda text, now: share_of(text),
     "since": _when,
     "until": _when,
+    "q": lambda text, now: read_query(_text(text)),
     **dict.fromkeys(("page", "trace_id", "incident_key", "external_id"), _text),
 }
 NAMES = tuple("tag" if item.name == "tags" else item.name for item in fields(Filter))

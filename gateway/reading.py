@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Reply, invalid
@@ -12,30 +12,30 @@ from gateway import filters
 from gateway.caller import Caller
 from gateway.parameters import whole_of
 from models import feedback, reading
+from models.order import NEWEST, SORTS, Position
 
 PAGE = 50  # rows when the caller names no limit
 LONGEST_PAGE = 200
 FIELDS = (*feedback.SHOWN, "author")
-_LARGEST = 2**63 - 1  # what a column takes
 
 
 def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     """Records that a filter means, newest first or as `sort` says. Bad parameters are named, all of them."""
     faults: list[Fault] = []
     asked = filters.read(inbound.query_string, ("sort", "limit", "cursor", "fields"), faults)
-    sort = asked.rest.get("sort", reading.NEWEST)
+    sort = asked.rest.get("sort", NEWEST)
     names = asked.rest.get("fields", ",".join(FIELDS)).split(",")
     after, page = None, PAGE
-    if sort not in reading.SORTS:
-        faults.append(Fault("sort", f"Must be one of {', '.join(reading.SORTS)}"))
+    if sort not in SORTS:
+        faults.append(Fault("sort", f"Must be one of {', '.join(SORTS)}"))
     if not set(names) <= set(FIELDS):
         faults.append(Fault("fields", f"Must be some of {', '.join(FIELDS)}"))
     try:
         page = whole_of(asked.rest.get("limit", str(PAGE)), 1, LONGEST_PAGE)
     except ValueError as error:
         faults.append(Fault("limit", str(error)))
-    if "cursor" in asked.rest and sort in reading.SORTS:
-        after = position_of(asked.rest["cursor"], sort)
+    if "cursor" in asked.rest and sort in SORTS:
+        after = position_of(asked.rest["cursor"], sort, reading.place_columns(asked.chosen, sort))
         if after is None:
             faults.append(Fault("cursor", "Invalid cursor, or one of another sort"))
     if faults:
@@ -49,22 +49,27 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     return Reply(200, {"data": shown, "next_cursor": None if last is None else cursor_of(last, sort)})
 
 
-def cursor_of(position: reading.Position, sort: str) -> str:
+def cursor_of(position: Position, sort: str) -> str:
     """A place in a list as an opaque text."""
     told = json.dumps([sort, *position], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(told).rstrip(b"=").decode()
 
 
-def position_of(cursor: str, sort: str) -> reading.Position | None:
-    """The place that a cursor tells, or None when it is none of this sort."""
+def position_of(cursor: str, sort: str, columns: Sequence[str]) -> Position | None:
+    """The place that a cursor tells, or None when it is none of this sort and these columns."""
     try:
         told: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-    except (ValueError, RecursionError, binascii.Error):
+    except (ValueError, RecursionError):
         return None
-    columns = reading.SORTS[sort][0]
     if not isinstance(told, list) or len(told) != len(columns) + 1 or told[0] != sort:
         return None
-    numbers, last = told[1:-1], told[-1]
-    if not all(type(number) is int and 0 <= number <= _LARGEST for number in numbers):
-        return None
-    return told[1:] if isinstance(last, str) and feedback.is_id(last) else None
+    for name, value in zip(columns, told[1:], strict=True):
+        good = isinstance(value, str) and feedback.is_id(value) if name == "id" else _is_number(value)
+        if not good:
+            return None
+    return told[1:]
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a whole number that a column takes."""
+    return type(value) is int and 0 <= value < 2**63

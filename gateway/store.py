@@ -17,6 +17,7 @@ from models import intake
 from models.access import is_workspace, workspace_of
 from models.base import dumps
 from models.feedback import document
+from models.words import words_of
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
 KEY_LENGTH = 300  # characters of a dedupe or incident key
@@ -91,7 +92,7 @@ def write_of(
     making one is not free.
     """
     now = inbound.received_at
-    row = {
+    row: dict[str, Any] = {
         "id": f"fb_{ulid}",
         "workspace_id": caller.workspace_id,
         "project_id": place(caller, record),
@@ -137,6 +138,7 @@ def write_of(
         "model_version": label.model_version,
         "fingerprint": reach.fingerprint(record),
     }
+    row["words"] = words_of(row)
     event = {
         "id": f"ev_{ulid}",
         "at": now,

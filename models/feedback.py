@@ -20,7 +20,7 @@ class Feedback(Table):
 
     `overruled` holds the labels that people replaced, as they were; `fingerprint` is the same for
     texts that say the same. `triggers`, `state_key` and `content_key` say how far a story has been
-    told (models.incident).
+    told (models.incident). `words` is what is searched (models.words).
     """
 
     id = TextField(primary_key=True)
@@ -64,9 +64,10 @@ class Feedback(Table):
     triggers = IntegerField()
     state_key = TextField(null=True)
     content_key = TextField(null=True)
+    words = TextField()
 
 
-HIDDEN = ("fingerprint", "triggers", "state_key", "content_key")
+HIDDEN = ("fingerprint", "triggers", "state_key", "content_key", "words")
 STATUSES = ("open", "acknowledged", "resolved", "ignored")
 TIMES = (
     "first_seen_at",

@@ -42,6 +42,7 @@ LABELS = (
     "impact_reasons",
     "model_version",
     "fingerprint",
+    "words",
 )
 # What a label's replacement by a person keeps from being labelled anew.
 OVERRULABLE = {"category", "sentiment", "impact"}

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from peewee import SQL, Expression, Tuple, fn
+from peewee import SQL, Expression, fn
 
+from models import search
 from models.base import database, rows
 from models.feedback import Feedback
-
-# How a list is sorted: the columns that decide, and whether the largest comes first.
-SORTS: dict[str, tuple[tuple[str, ...], bool]] = {
-    "-received_at": (("received_at", "id"), True),
-    "received_at": (("received_at", "id"), False),
-    "-impact": (("impact", "received_at", "id"), True),
-}
-NEWEST = "-received_at"
-Position = Sequence[Any]  # of a row in a list: its values of the columns that decide
+from models.order import NEWEST, SORTS, Position, ordered
+from models.words import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +41,7 @@ class Filter:
     external_id: str | None = None
     since: int | None = None
     until: int | None = None
+    q: Query | None = None
 
 
 # Fields of a Filter whose column must have one of several values.
@@ -89,7 +83,14 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
     if chosen.page is not None:
         found.append(fn.SUBSTR(_member("page"), 1, len(chosen.page)) == chosen.page)
     found += [_tagged(group) for group in chosen.tags]
+    if chosen.q is not None:
+        found += search.matches(chosen.q)
     return found
+
+
+def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
+    """The columns whose values are a position in the list of a filter."""
+    return search.place_columns(sort) if chosen.q is not None and chosen.q.positive else SORTS[sort][0]
 
 
 def page(
@@ -104,19 +105,59 @@ def page(
     """At most `limit` of the rows that are meant, and the position to go on after (None: there are no more).
 
     A position names a place in the order and not a number of rows: rows that come, go or change
-    elsewhere move nobody's page. `sort` is one of SORTS.
+    elsewhere move nobody's page. `sort` is one of SORTS, `after` has a value for each of place_columns.
     """
-    columns, falling = SORTS[sort]
-    fields = [getattr(Feedback, name) for name in columns]
-    found = Feedback.select().where(*conditions(workspace_id, project_id, chosen))
-    if after is not None:
-        here, there = Tuple(*fields), Tuple(*after)
-        found = found.where(here < there if falling else here > there)
-    found = found.order_by(*(field.desc() if falling else field for field in fields))
-    page = rows(found.limit(limit + 1))
+    tests = [_tagged(group) for group in chosen.tags]
+    plain = replace(chosen, q=None, tags=())
+    some = Feedback.select().where(*conditions(workspace_id, project_id, plain))
+    if chosen.q is not None and not chosen.q.positive:
+        some = some.where(*search.matches(chosen.q))
+    if chosen.q is not None and chosen.q.positive:
+        limits = search.Limits(chosen.since, chosen.until, _few(workspace_id, chosen))
+        some = some.where(*tests)
+        page = search.find(some, workspace_id, chosen.q, limits, sort=sort, after=after, limit=limit + 1)
+    elif tests and not database.obj.EMBEDDED:
+        page = search.by_index_of_server(some, tests, sort, after, limit + 1)
+    else:
+        some = _narrowed(some.where(*tests), workspace_id, project_id, chosen, sort)
+        page = rows(ordered(some, sort, after).limit(limit + 1))
     if len(page) <= limit:
         return page, None
-    return page[:limit], [page[limit - 1][name] for name in columns]
+    last = page[limit - 1]
+    return page[:limit], [last[name] for name in place_columns(chosen, sort)]
+
+
+def _named(chosen: Filter) -> bool:
+    """Whether a filter names something that few records have, by which they are found."""
+    named = (chosen.trace_id, chosen.incident_key, chosen.external_id)
+    return bool(chosen.author) or any(value is not None for value in named)
+
+
+def _few(workspace_id: str, chosen: Filter) -> bool:
+    """Whether a filter means so few rows, search aside, that their words are read sooner than the index."""
+    return _named(chosen) or any(
+        database.obj.few(workspace_id, column, getattr(chosen, name))
+        for name, column in (("source", "source"), ("status", "status"), ("project", "project_id"))
+        if getattr(chosen, name)
+    )
+
+
+def _narrowed(some: Any, workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> Any:
+    """A query that reads the rows it means through the index that finds them with the least work."""
+    if _named(chosen):
+        return some
+    for group in chosen.tags:
+        if (few := database.obj.tagged(workspace_id, group)) is not None:
+            return some.where(SQL(*few))
+    if sort == "-impact":
+        index = "feedback_impact"
+    elif len(chosen.source) == 1:
+        index = "feedback_source"
+    elif len(chosen.status) == 1:
+        index = "feedback_status"
+    else:
+        index = "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
+    return database.obj.through(some, index)
 
 
 def _member(name: str) -> Any:

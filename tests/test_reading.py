@@ -14,7 +14,8 @@ from adapters.contract import Refused
 from gateway import filters, reading
 from gateway.ids import new_id
 from models import Feedback
-from models.reading import SORTS, Filter
+from models.order import SORTS
+from models.reading import Filter
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/feedback"
@@ -105,6 +106,30 @@ FOUND = {
     "sort=-impact&category=bug": [5, 4, 0],
     "sort=-impact&min_impact=3": [5, 4, 0, 2],
     "source=%F0%9F%98%80": [],
+    "q=invoices": [0],
+    "q=INVOICE+fail": [0],
+    "q=invoice+blank": [],
+    "q=exported": [0],
+    "q=%22exporting+invoices%22": [0],
+    "q=%22invoices+exporting%22": [],
+    "q=invoice*": [0],
+    "q=export*+-crash": [0],
+    "q=exporte*": [],
+    "q=page+-blank": [],
+    "q=-invoice": [5, 4, 3, 2, 1],
+    "q=-%22dark+mode%22&category=feature,question": [2],
+    "q=werken": [2],
+    "q=werkte&sort=received_at": [2],
+    "q=on&sort=-impact": [5],
+    "q=-nothing&sort=-impact": [5, 4, 0, 2, 1, 3],
+    "q=-nothing&sort=received_at&limit=3": [0, 1, 2],
+    "q=%F0%9F%98%80+tool": [3],
+    "q=l%C3%B3vely": [3],
+    "q=is:blank": [4],
+    "q=is&since=2026-05-28T20:26:43Z": [4],
+    "q=is&until=2026-05-28T20:26:43Z": [],
+    "q=blank&external_id=x-1": [4],
+    "q=dark&external_id=x-1": [],
     "author=%ED%A0%80": [],
 }
 
@@ -154,6 +179,12 @@ BAD = {
     "cursor=" + reading.cursor_of([True, "fb_" + "0" * 26], "-received_at"): "cursor",
     "cursor=" + reading.cursor_of([1, "x"], "-received_at"): "cursor",
     "q=" + "x" * 501: "q",
+    "q=": "q",
+    "q=%22": "q",
+    "q=-+*": "q",
+    "q=a*": "q",
+    "q=" + "+".join(map(str, range(21))): "q",
+    "q=x&cursor=" + reading.cursor_of([2**63, "fb_" + "0" * 26], "-received_at"): "cursor",
     "source=a%00": "source",
 }
 
@@ -269,5 +300,5 @@ def test_any_cursor(text: str, sort: str) -> None:
     columns = SORTS[sort][0]
     position = [*([5] * (len(columns) - 1)), new_id("fb")]
 
-    assert reading.position_of(text, sort) is None
-    assert reading.position_of(reading.cursor_of(position, sort), sort) == position
+    assert reading.position_of(text, sort, columns) is None
+    assert reading.position_of(reading.cursor_of(position, sort), sort, columns) == position

@@ -73,6 +73,7 @@ ROUTES |= {
     ),
     "DELETE /gateway/v1/feedback": ("/gateway/v1/feedback", {"filter": "project={prj}"}, 200),
     "GET /gateway/v1/feedback/<feedback_id>/similar": ("/gateway/v1/feedback/{fb}/similar", None, 404),
+    "GET /gateway/v1/stats": ("/gateway/v1/stats?by=project,source", None, 200),
     "GET /gateway/v1/outcomes": ("/gateway/v1/outcomes?by=key_id,source,outcome", None, 200),
     "GET /gateway/v1/quarantine": ("/gateway/v1/quarantine", None, 200),
     "POST /gateway/v1/preview/<source>": ("/gateway/v1/preview/generic?hook={hook}", {"text": "x"}, 404),

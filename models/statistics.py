@@ -1,0 +1,106 @@
+"""Counts and means of the records that a filter means, by any of their labels and by time.
+
+What is counted by day already (models.rollup) is summed; the rest is counted where it lies: the ends
+of a period that are no whole days, hours, and filters that the rollup knows nothing of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from peewee import SQL, fn
+
+from models.feedback import Feedback
+from models.reading import ANY_OF, Filter, conditions
+from models.rollup import DAY, Rollup
+
+HOUR = 3_600_000  # milliseconds
+TIMES = {"day": DAY, "hour": HOUR}
+DIMENSIONS = (*TIMES, *ANY_OF)
+_NEVER = 2**62
+
+
+@dataclass(slots=True)
+class Sums:
+    """Records counted together: how many, and the sums of impact and of sentiment_score in millionths."""
+
+    records: int = 0
+    impact: int = 0
+    score: int = 0
+
+    def add(self, records: int, impact: int, score: int) -> None:
+        self.records += records
+        self.impact += impact
+        self.score += score
+
+
+def sums(
+    workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]
+) -> dict[tuple[Any, ...], Sums]:
+    """The sums of each group, by the values of the dimensions in `by`, in their order.
+
+    Times are milliseconds UTC at which a day or an hour begins; an unknown language is None. Groups
+    without a record are left out.
+    """
+    found: dict[tuple[Any, ...], Sums] = {}
+    for query in _queries(workspace_id, project_id, chosen, by):
+        for *group, records, impact, score in query.tuples():
+            found.setdefault(tuple(group), Sums()).add(int(records or 0), int(impact or 0), int(score or 0))
+    if "language" in by:
+        place = list(by).index("language")
+        found = {(*key[:place], key[place] or None, *key[place + 1 :]): value for key, value in found.items()}
+    known = {key: value for key, value in found.items() if value.records}
+    return dict(sorted(known.items(), key=lambda item: [(part is None, part) for part in item[0]]))
+
+
+def _queries(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]) -> Iterator[Any]:
+    """What has to be asked: whole days of the rollup, and records."""
+    plain = Filter(**{name: getattr(chosen, name) for name in (*ANY_OF, "since", "until")})
+    if "hour" in by or chosen != plain:
+        yield _counted(workspace_id, project_id, chosen, by)
+        return
+    since, until = chosen.since or 0, _NEVER if chosen.until is None else chosen.until
+    first, last = -(-since // DAY), until // DAY  # whole days from the one to before the other
+    if first >= last:
+        yield _counted(workspace_id, project_id, chosen, by)
+        return
+    yield _summed(workspace_id, project_id, chosen, by, first, last)
+    if since < first * DAY:
+        yield _counted(workspace_id, project_id, replace(chosen, until=first * DAY), by)
+    if chosen.until is not None and last * DAY < until:
+        yield _counted(workspace_id, project_id, replace(chosen, since=last * DAY), by)
+
+
+def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]) -> Any:
+    """A query of `feedback`."""
+    groups: list[Any] = []
+    for name in by:
+        if name in TIMES:
+            groups.append(Feedback.received_at / TIMES[name] * TIMES[name])  # of whole numbers
+        else:
+            column = getattr(Feedback, ANY_OF[name])
+            groups.append(fn.COALESCE(column, "") if name == "language" else column)
+    score = fn.ROUND(Feedback.sentiment_score * 1_000_000).cast("BIGINT")
+    measured = (fn.COUNT(SQL("1")), fn.SUM(Feedback.impact), fn.SUM(score))
+    query = Feedback.select(*groups, *measured).where(*conditions(workspace_id, project_id, chosen))
+    return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
+
+
+def _summed(
+    workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str], first: int, last: int
+) -> Any:
+    """A query of the rollup for the days from `first` to before `last`."""
+    found = [Rollup.workspace_id == workspace_id, Rollup.day >= first, Rollup.day < min(last, 2**31 - 1)]
+    if project_id is not None:
+        found.append(Rollup.project_id == project_id)
+    for name, column in ANY_OF.items():
+        if values := getattr(chosen, name):
+            found.append(getattr(Rollup, column).in_(values))
+    groups = [
+        Rollup.day.cast("BIGINT") * DAY if name == "day" else getattr(Rollup, ANY_OF[name]) for name in by
+    ]
+    measured = (fn.SUM(Rollup.records), fn.SUM(Rollup.impact), fn.SUM(Rollup.score))
+    query = Rollup.select(*groups, *measured).where(*found)
+    return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
