@@ -22,6 +22,7 @@ from models.feedback import Feedback
 from models.people import SavedView
 from models.quarantine import Quarantine
 from models.traces import ERASED, Person, Row
+from models.words import words_of
 
 Mode = Literal["delete", "anonymise"]
 MODES: tuple[Mode, ...] = ("delete", "anonymise")
@@ -169,6 +170,8 @@ class _Erasure:
             if {"text", "title"} & set(changed):
                 changed |= {"text": ERASED, "title": ERASED, "fingerprint": None}
             changed |= {"author_id": None, "author_name": None, "author_email": None}
+        if {"text", "title"} & set(changed):
+            changed["words"] = words_of({**row, **changed})
         at = max(now_ms(), row["updated_at"] + 1)
         traces.change(Feedback, row, {**changed, "updated_at": at})
         for item in told:

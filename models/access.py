@@ -85,11 +85,9 @@ def list_projects(
     `only` restricts to one project, `name` to those whose name contains it. `last_modified` is when
     the newest record arrived, or None.
     """
-    # Ids sort by time, and an index leads from a project to its newest one.
-    newest_id = Feedback.select(fn.MAX(Feedback.id)).where(
+    newest = Feedback.select(fn.MAX(Feedback.received_at)).where(
         (Feedback.workspace_id == Project.workspace) & (Feedback.project_id == Project.id)
     )
-    newest = Feedback.select(Feedback.received_at).where(Feedback.id == newest_id)
     where = (Project.workspace == workspace_id) & (Project.name.contains(name) if name else True)
     if only is not None:
         where &= Project.id == only

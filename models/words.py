@@ -18,8 +18,8 @@ from Stemmer import Stemmer
 
 STEMMED = {"en": "english", "nl": "dutch"}  # other languages are searched as they are written
 UNKNOWN = "en"  # how a text is stemmed whose language nobody knows
-READ = 100_000  # characters of a text that are searched
-MOST = 5_000  # words of a text that are searched
+READ = 20_000  # characters of a text that are searched
+MOST = 3_000  # words of a text that are searched
 LONGEST = 40  # characters of a word that count
 TERMS = 20  # terms of a query
 
@@ -28,6 +28,7 @@ _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u9fff\uac00-\ud7af]+"
 )
 _local = threading.local()
+_MARK = re.compile("[\u0300-\u036f]")  # accents, apart from their letters
 _TERM = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
 
 
@@ -105,8 +106,7 @@ def _split(text: str) -> list[str]:
     """A text's words, without case and accents."""
     text = text.casefold()
     if not text.isascii():
-        folded = unicodedata.normalize("NFKD", text)
-        text = "".join(char for char in folded if not unicodedata.combining(char))
+        text = _MARK.sub("", unicodedata.normalize("NFKD", text))
     return [word[:LONGEST] for word in _WORD.findall(text)]
 
 

@@ -39,6 +39,7 @@ SCOPE = {
     "GET /gateway/v1/feedback/<feedback_id>/similar": "read",
     "GET /gateway/v1/export": "read",
     "GET /gateway/v1/themes": "read",
+    "GET /gateway/v1/stats": "read",
     "GET /gateway/v1/outcomes": "read",
     "GET /gateway/v1/quarantine": "read",
     "GET /gateway/v1/quarantine/<quarantine_id>": "read",

@@ -27,7 +27,6 @@ CREATE INDEX feedback_author ON feedback (workspace_id, author_id) WHERE author_
 CREATE INDEX feedback_email ON feedback (workspace_id, author_email) WHERE author_email IS NOT NULL;;
 CREATE INDEX feedback_external ON feedback (workspace_id, external_id) WHERE external_id IS NOT NULL;;
 CREATE INDEX feedback_trace ON feedback (workspace_id, ({trace})) WHERE ({trace}) IS NOT NULL;;
-DROP INDEX feedback_workspace_id_id;;
 DROP INDEX feedback_workspace_id_project_id_id
 """
 
