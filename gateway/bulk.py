@@ -21,6 +21,7 @@ from gateway.pages import PAGE
 from gateway.reading import cursor_of, position_of
 from models import feedback, reading, selection
 from models.base import writing
+from models.order import Position
 from models.reading import Filter
 
 CHUNK = 50  # records in one transaction
@@ -56,7 +57,7 @@ class Meant:
     caller: Caller
     ids: list[str] | None = None
     chosen: Filter = field(default_factory=Filter)
-    after: reading.Position | None = None
+    after: Position | None = None
     next_cursor: str | None = None
 
     def chunks(self) -> Iterator[list[str]]:
@@ -182,7 +183,7 @@ def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault], now: int) 
         except Refused as refused:
             faults += [Fault(f"filter.{fault.field}", fault.message) for fault in refused.problem.faults]
     if cursor is not None:
-        meant.after = position_of(cursor, OLDEST)
+        meant.after = position_of(cursor, OLDEST, reading.place_columns(meant.chosen, OLDEST))
         if ids is not None or meant.after is None:
             faults.append(Fault("cursor", "Invalid cursor"))
     return meant

@@ -15,6 +15,7 @@ from gateway.caller import Caller
 from gateway.cells import csv_lines
 from models import feedback, reading
 from models.base import dumps
+from models.order import Position
 from models.reading import Filter
 
 PAGE = 500  # records read at once
@@ -28,7 +29,7 @@ _OWN = ("format", "fields", "bom", "header", "cursor", "limit")
 
 
 def documents(
-    workspace_id: str, project_id: str | None, chosen: Filter, after: reading.Position | None = None
+    workspace_id: str, project_id: str | None, chosen: Filter, after: Position | None = None
 ) -> Iterator[dict[str, Any]]:
     """The records that a filter means as the API shows them, oldest first, from after a position."""
     while True:
@@ -71,7 +72,7 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
             faults.append(Fault(name, "Must be 0 or 1"))
         elif name in asked.rest and form == "ndjson":
             faults.append(Fault(name, "Is for CSV"))
-    after = _position(caller, asked.rest.get("cursor"), faults)
+    after = _position(caller, asked.chosen, asked.rest.get("cursor"), faults)
     if faults:
         raise invalid(*faults)
     until = inbound.received_at + 1
@@ -101,7 +102,7 @@ def _sent(text: Iterator[str], begin: bytes, request_id: str) -> Iterator[bytes]
         raise
 
 
-def _position(caller: Caller, cursor: str | None, faults: list[Fault]) -> reading.Position | None:
+def _position(caller: Caller, chosen: Filter, cursor: str | None, faults: list[Fault]) -> Position | None:
     """The place in the order of the record that a cursor names."""
     if cursor is None:
         return None
@@ -109,4 +110,4 @@ def _position(caller: Caller, cursor: str | None, faults: list[Fault]) -> readin
     if row is None:
         faults.append(Fault("cursor", "Must be the id of a record that is here"))
         return None
-    return [row[name] for name in reading.SORTS[OLDEST][0]]
+    return reading.place_of(row, chosen, OLDEST)

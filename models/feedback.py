@@ -64,7 +64,7 @@ class Feedback(Table):
     triggers = IntegerField()
     state_key = TextField(null=True)
     content_key = TextField(null=True)
-    words = TextField()
+    words = TextField(default="")
 
 
 HIDDEN = ("fingerprint", "triggers", "state_key", "content_key", "words")

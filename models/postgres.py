@@ -70,8 +70,8 @@ class Postgres(PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ig
 
     EMBEDDED = False
     FIND = "STRPOS"  # the place of one text in another, 0 for none
-    # What the index of feedback_search is of: a record's words and, as one of them, its workspace.
-    DOCUMENT = "workspace_id || words"
+    # What the index feedback_search is of: a record's words and, as one of them, its workspace.
+    DOCUMENT = "array_to_tsvector(array_remove(string_to_array(workspace_id || words, ' '), ''))"
 
     def __init__(self, url: str, connections: int) -> None:
         """Opens nothing yet. `connections` is how many this process may have at a time."""
@@ -224,7 +224,7 @@ class Postgres(PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ig
 
     def named(self, asked: str) -> tuple[str, list[Any]]:
         """SQL and its values for: the index of words names a row."""
-        return f"({self.DOCUMENT})::tsvector @@ ?::tsquery", [asked]
+        return f"{self.DOCUMENT} @@ ?::tsquery", [asked]
 
     def few(self, workspace_id: str, column: str, values: Sequence[str]) -> bool:
         """Nothing that has to be known: the planner does."""

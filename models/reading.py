@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,6 +92,12 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
 def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
     """The columns whose values are a position in the list of a filter."""
     return search.place_columns(sort) if chosen.q is not None and chosen.q.positive else SORTS[sort][0]
+
+
+def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
+    """The position of a row in the list of a filter."""
+    columns = place_columns(chosen, sort)
+    return [search.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
 
 
 def page(

@@ -18,7 +18,7 @@ class Rollup(Table):
     """
 
     workspace_id = TextField()
-    day = IntegerField()
+    day = BigIntegerField()
     project_id = TextField()
     source = TextField()
     type = TextField()

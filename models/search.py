@@ -53,6 +53,12 @@ def place_columns(sort: str) -> tuple[str, ...]:
     return SORTS[sort][0] if sort == "-impact" or not database.obj.EMBEDDED else ("docid",)
 
 
+def docid(feedback_id: str) -> int:
+    """A row's number in the order in which rows were stored, on the embedded database."""
+    asked = "SELECT docid FROM search_doc WHERE feedback_id = ?"
+    return int(database.execute_sql(asked, (feedback_id,)).fetchone()[0])
+
+
 def find(
     some: Any,
     workspace_id: str,

@@ -92,15 +92,13 @@ def _summed(
     workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str], first: int, last: int
 ) -> Any:
     """A query of the rollup for the days from `first` to before `last`."""
-    found = [Rollup.workspace_id == workspace_id, Rollup.day >= first, Rollup.day < min(last, 2**31 - 1)]
+    found = [Rollup.workspace_id == workspace_id, Rollup.day >= first, Rollup.day < last]
     if project_id is not None:
         found.append(Rollup.project_id == project_id)
     for name, column in ANY_OF.items():
         if values := getattr(chosen, name):
             found.append(getattr(Rollup, column).in_(values))
-    groups = [
-        Rollup.day.cast("BIGINT") * DAY if name == "day" else getattr(Rollup, ANY_OF[name]) for name in by
-    ]
+    groups = [Rollup.day * DAY if name == "day" else getattr(Rollup, ANY_OF[name]) for name in by]
     measured = (fn.SUM(Rollup.records), fn.SUM(Rollup.impact), fn.SUM(Rollup.score))
     query = Rollup.select(*groups, *measured).where(*found)
     return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query

@@ -45,8 +45,9 @@ def _counted(row: str, slot: str, sign: str = "") -> str:
         f"COALESCE({row}.language, '')",
         slot,
     )
+    impact = f"CAST({row}.impact AS BIGINT)"
     score = f"CAST(ROUND({row}.sentiment_score * 1000000) AS BIGINT)"
-    return ", ".join((*alike, f"{sign}1", f"{sign}{row}.impact", f"{sign}{score}"))
+    return ", ".join((*alike, f"{sign}1", f"{sign}{impact}", f"{sign}{score}"))
 
 
 # The index has the record's workspace as a word, so that nobody's search is slow for others' records. It
@@ -57,7 +58,7 @@ _SQLITE = f"""
 CREATE TABLE feedback_tag (workspace_id TEXT NOT NULL, tag TEXT NOT NULL, feedback_id TEXT NOT NULL,
     PRIMARY KEY (workspace_id, tag, feedback_id)) WITHOUT ROWID;;
 INSERT INTO feedback_tag SELECT DISTINCT workspace_id, value, feedback.id
-    FROM feedback, json_each(tags) WHERE tags <> '[]';;
+    FROM feedback, json_each(tags) WHERE tags <> '[]' AND json_each.type = 'text';;
 CREATE TABLE search_doc (docid INTEGER PRIMARY KEY AUTOINCREMENT, feedback_id TEXT NOT NULL UNIQUE);;
 CREATE VIRTUAL TABLE search USING fts5(words, content='', columnsize=0, detail=none,
     tokenize="ascii tokenchars '_='");;
@@ -73,7 +74,7 @@ CREATE TRIGGER feedback_inserted AFTER INSERT ON feedback BEGIN
         CROSS JOIN search_doc CROSS JOIN feedback ON feedback.id = feedback_id
         WHERE last % {_TOGETHER} = 0 AND docid BETWEEN last - {_TOGETHER - 1} AND last ORDER BY docid;
     INSERT INTO feedback_tag SELECT DISTINCT NEW.workspace_id, value, NEW.id
-        FROM json_each(NEW.tags) WHERE NEW.tags <> '[]';
+        FROM json_each(NEW.tags) WHERE NEW.tags <> '[]' AND type = 'text';
 END;;
 CREATE TRIGGER feedback_deleted AFTER DELETE ON feedback BEGIN
     INSERT INTO rollup VALUES ({_counted("OLD", "0", "-")}) {_ADD};
@@ -86,7 +87,8 @@ END;;
 CREATE TRIGGER feedback_retagged AFTER UPDATE OF tags ON feedback WHEN OLD.tags <> NEW.tags BEGIN
     DELETE FROM feedback_tag WHERE workspace_id = OLD.workspace_id
         AND tag IN (SELECT value FROM json_each(OLD.tags)) AND feedback_id = OLD.id;
-    INSERT INTO feedback_tag SELECT DISTINCT NEW.workspace_id, value, NEW.id FROM json_each(NEW.tags);
+    INSERT INTO feedback_tag SELECT DISTINCT NEW.workspace_id, value, NEW.id
+        FROM json_each(NEW.tags) WHERE type = 'text';
 END;;
 CREATE TRIGGER feedback_reworded AFTER UPDATE OF words ON feedback WHEN OLD.words <> NEW.words BEGIN
     INSERT INTO search (search, rowid, words) SELECT 'delete', docid, OLD.workspace_id || OLD.words
@@ -103,7 +105,7 @@ END
 
 # Rows are counted in one order, so that writers wait for each other in a line and not in a circle.
 _POSTGRES = f"""
-CREATE INDEX feedback_search ON feedback USING gin ((({{document}})::tsvector));;
+CREATE INDEX feedback_search ON feedback USING gin (({{document}}));;
 CREATE INDEX feedback_tags ON feedback USING gin ((tags::jsonb) jsonb_path_ops) WHERE tags <> '[]';;
 CREATE FUNCTION feedback_count() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -141,7 +143,7 @@ CREATE TRIGGER feedback_recounted AFTER UPDATE ON feedback REFERENCING OLD TABLE
 def up(migrator: Any, db: Any) -> None:
     class Rollup(Model):
         workspace_id = TextField()
-        day = IntegerField()
+        day = BigIntegerField()
         project_id = TextField()
         source = TextField()
         type = TextField()
