@@ -15,7 +15,8 @@ from gateway.one import EXPANSIONS, MOST_SIMILAR
 from gateway.pages import LONGEST_PAGE, PAGE
 from gateway.reading import FIELDS
 from gateway.themes import MOST
-from models import reading
+from models import order, reading
+from models.statistics import DIMENSIONS
 
 
 def some_of(*words: str, about: str = "") -> fields.List[Any]:
@@ -53,8 +54,12 @@ FilterQuery = Schema.from_dict({name: _filter(name) for name in filters.NAMES}, 
 
 
 class ListQuery(FilterQuery, PageQuery):  # type: ignore[valid-type, misc]
-    sort = fields.String(metadata={"enum": list(reading.SORTS), "default": reading.NEWEST})
+    sort = fields.String(metadata={"enum": list(order.SORTS), "default": order.NEWEST})
     fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
+
+
+class StatsQuery(FilterQuery):  # type: ignore[valid-type, misc]
+    by = some_of(*DIMENSIONS, about="At most three, one of them day or hour.")
 
 
 class ExportQuery(FilterQuery):  # type: ignore[valid-type, misc]

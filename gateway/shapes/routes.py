@@ -20,6 +20,7 @@ from gateway.shapes.asked import (
     PreviewQuery,
     ShowQuery,
     SimilarQuery,
+    StatsQuery,
     ThemesQuery,
 )
 from gateway.shapes.shown import (
@@ -45,6 +46,7 @@ from gateway.shapes.shown import (
     Receipt,
     Replayed,
     Similar,
+    Stats,
     Themes,
     page_of,
 )
@@ -84,6 +86,9 @@ SHAPES: Mapping[str, Shape] = {
         shown_as=tuple(FORMATS.values()),
     ),
     "GET /gateway/v1/themes": Shape(query=ThemesQuery, answers={200: Themes}, asked={"limit": 5}),
+    "GET /gateway/v1/stats": Shape(
+        query=StatsQuery, answers={200: Stats}, asked={"by": ["day", "category"], "since": "30d"}
+    ),
     "GET /gateway/v1/outcomes": Shape(
         query=OutcomesQuery, answers={200: page_of(Count)}, asked={"by": ["source", "outcome"]}
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import fields
 
@@ -13,6 +13,7 @@ from gateway.one import EXPANSIONS
 from gateway.outcomes import OUTCOMES
 from gateway.privacy import MODES
 from gateway.reading import FIELDS
+from models.statistics import DIMENSIONS
 
 SCOPES = fields.List(fields.String(metadata={"enum": list(keys.SCOPES)}))
 
@@ -206,6 +207,38 @@ class Themes(page_of(Theme)):  # type: ignore[misc]
     until = time()
     covered_since = time(allow_none=True)
     computed_at = time(allow_none=True)
+
+
+class Measured(Shown):
+    """A count and means; of no record there are none."""
+
+    sometimes: ClassVar[tuple[str, ...]] = ("previous_count", "trend")
+    count = whole(minimum=0)
+    impact = fields.Float(allow_none=True, metadata={"minimum": 0, "maximum": 14})
+    sentiment_score = fields.Float(allow_none=True, metadata={"minimum": -1, "maximum": 1})
+    previous_count = whole(minimum=0)
+    trend = fields.Float(allow_none=True)
+
+
+class Group(Measured):
+    """Records that are alike in the dimensions that `by` names."""
+
+    sometimes = (*Measured.sometimes, *DIMENSIONS)
+    day = time()
+    hour = time()
+    source = text()
+    type = text()
+    category = text()
+    sentiment = text()
+    status = text()
+    language = text(allow_none=True)
+    project = text()
+
+
+class Stats(page_of(Group)):  # type: ignore[misc]
+    total = fields.Nested(Measured)
+    since = time(allow_none=True)
+    until = time(allow_none=True)
 
 
 class Receipt(Shown):
