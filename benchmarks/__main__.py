@@ -1,4 +1,4 @@
-"""Runs the benchmarks named on the command line (all without names) and writes RESULTS.md."""
+"""Runs the benchmarks named on the command line (all without names) and writes their parts of RESULTS.md."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ def main(names: list[str]) -> None:
         for path in HERE.glob("*.py")
         if path.stem not in LAUNCHERS and '__name__ == "__main__"' in path.read_text()
     )
-    machine = f"Python {platform.python_version()}, {platform.machine()}"
-    parts = [f"# Results\n\n{machine}. Compare ratios, not seconds."]
-    failed = False
+    results, failed = HERE / "RESULTS.md", False
+    kept = results.read_text().split("\n## ")[1:] if names and results.exists() else []
+    parts = {part.partition("\n")[0]: f"## {part.strip()}" for part in kept}
     for name in names or known:
         command = [sys.executable, "-m", f"benchmarks.{name}"]
         done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)
         failed |= done.returncode != 0  # what it printed says why
-        parts.append(f"## {name}\n\n`python -m benchmarks.{name}`\n\n```\n{done.stdout.rstrip()}\n```")
-        print(parts[-1], flush=True)
-    if not names:
-        (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n")
+        parts[name] = f"## {name}\n\n`python -m benchmarks.{name}`\n\n```\n{done.stdout.rstrip()}\n```"
+        print(parts[name], flush=True)
+        machine = f"Python {platform.python_version()}, {platform.machine()}"
+        head = f"# Results\n\n{machine}. Compare ratios, not seconds."
+        results.write_text("\n\n".join([head, *(parts[name] for name in sorted(parts))]) + "\n")
     sys.exit(failed)
 
 
