@@ -100,6 +100,7 @@ def environ_of(directory: str, workers: int) -> dict[str, str]:
         **os.environ,
         "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
         "GATEWAY_RATE_LIMIT": "100000000/minute",
+        "GATEWAY_BACKGROUND": "off",  # its own benchmarks measure what it does: similar, themes
         "GATEWAY_BIND": "127.0.0.1:0",
         "GATEWAY_WORKERS": str(workers),
         "GATEWAY_LOG_LEVEL": "warning",
