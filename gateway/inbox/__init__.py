@@ -12,6 +12,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     hooks,
     listing,
     members,
+    overview,
     record,
     settings,
 )

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 
 import adapters
 from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Refused
-from gateway import filters
 from gateway.ids import new_id
 from gateway.inbox.asking import ask
 from gateway.inbox.visitor import base_url
@@ -98,7 +97,6 @@ def choices() -> dict[str, Any]:
         "sentiments": SENTIMENTS,
         "statuses": STATUSES,
         "base": base_url(),
-        "searchable": "q" in filters.NAMES,
     }
 
 

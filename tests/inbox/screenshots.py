@@ -7,6 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from gateway.ids import now_ms
+from models import Feedback
+from models.base import close, connect, writing
 from tests.conftest import ROOT, run_command, running
 from tests.inbox.conftest import CHROMIUM, PASSWORD
 from tests.inbox.scenes import send_all
@@ -29,6 +32,18 @@ def take(page: Page, url: str, paths: dict[str, str]) -> None:
             page.screenshot(path=IMAGES / f"{name}{suffix}.png")
 
 
+def _spread(url: str) -> None:
+    """As if the records had come one after the other within the last days."""
+    connect(url)
+    found = list(Feedback.select(Feedback.id).order_by(Feedback.id.desc()).dicts())
+    with writing():
+        for number, row in enumerate(found):
+            at = now_ms() - 60_000 - number * number * 2_600_000
+            times = {"received_at": at, "first_seen_at": at, "last_seen_at": at, "updated_at": at}
+            Feedback.update(times).where(Feedback.id == row["id"]).execute()
+    close()
+
+
 def main() -> None:
     """A gateway with feedback in it, and a browser that looks at it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -38,6 +53,7 @@ def main() -> None:
     ):
         link = run_command(server.environ, "init")["link"].partition("/welcome")[2]
         ids = send_all(server.url, server.tenant.key)
+        _spread(server.environ["GATEWAY_DATABASE_URL"])
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page(locale="en-GB", timezone_id="Europe/Amsterdam")

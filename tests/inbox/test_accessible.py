@@ -17,6 +17,8 @@ PAGES = (
     "/inbox",
     "/inbox?min_impact=99",
     "/inbox?tag=nothing",
+    "/overview?period=24h",
+    "/overview?period=90d",
     "/settings/keys",
     "/settings/hooks",
     "/settings/hooks/new/slack",

@@ -49,6 +49,9 @@ def undo_form(page: str) -> dict[str, str]:
         "sentiment=negative&min_impact=3",
         "source=orq",
         "status=open,resolved",
+        "q=button",
+        "q=%22the+button%22+-hate",
+        "sort=-impact",
         "type=message&category=bug",
     ],
 )

@@ -50,6 +50,7 @@ PAGES: dict[str, str | None] = {
     "POST /inbox/first-key": "admin",
     "GET /records/<feedback_id>": "viewer",
     "POST /records/<feedback_id>": "triager",
+    "GET /overview": "viewer",
     "GET /settings": "viewer",
     "GET /settings/keys": "admin",
     "POST /settings/keys": "admin",

@@ -1,0 +1,134 @@
+"""Charts as SVG, drawn here, each with a title and a description for who cannot see it.
+
+Colours come from the style sheet by class, since pages allow no inline style.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from markupsafe import Markup
+
+WIDTH, WIDER, HEIGHT = 640, 1180, 190  # of a chart in half a page, in a whole one, and of both
+LEFT, BOTTOM, TOP = 34, 20, 8
+_TICKS = 4
+_numbers = count(1)
+
+_SVG = Markup(
+    '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="c{id}t c{id}d">'
+    '<title id="c{id}t">{title}</title><desc id="c{id}d">{desc}</desc>{body}</svg>'
+)
+_RECT = Markup(
+    '<rect class="{kind}" x="{x}" y="{y}" width="{w}" height="{h}"{round}><title>{told}</title></rect>'
+)
+_TEXT = Markup('<text x="{x}" y="{y}"{anchor}>{text}</text>')
+_LINE = Markup('<path class="{kind}" d="{d}"/>')
+_MIDDLE, _END = Markup(' text-anchor="middle"'), Markup(' text-anchor="end"')
+_ROUND = Markup(' rx="2"')
+
+
+def stacked(
+    title: str, desc: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], width: int = WIDTH
+) -> Markup:
+    """Bars on top of each other, one pile for each label; the names of series are their classes."""
+    piles = [sum(values) for values in zip(*series.values(), strict=True)] or [0]
+    top = _ceiling(max(piles))
+    step = (width - LEFT) / max(1, len(labels))
+    wide = max(1.0, min(step * 0.72, 44.0))
+    parts = [_grid(top, width), _below(labels, step)]
+    for number, label in enumerate(labels):
+        y = float(HEIGHT - BOTTOM)
+        for name, values in series.items():
+            high = values[number] / top * (HEIGHT - BOTTOM - TOP)
+            if not values[number]:
+                continue
+            y -= high
+            x = LEFT + step * number + (step - wide) / 2
+            told = f"{label}: {name} {values[number]}"
+            parts.append(_rect(name, x, y, wide, high, told))
+    return _svg(title, desc, width, Markup("").join(parts))
+
+
+def line(title: str, desc: str, labels: Sequence[str], values: Sequence[float | None]) -> Markup:
+    """One line between -1 and 1; a gap where there is no value."""
+    step = (WIDTH - LEFT) / max(1, len(labels))
+    middle, half = (HEIGHT - BOTTOM + TOP) / 2, (HEIGHT - BOTTOM - TOP) / 2
+    points = [
+        None if value is None else (LEFT + step * (number + 0.5), middle - value * half)
+        for number, value in enumerate(values)
+    ]
+    drawn, pen = [], "M"
+    for point in points:
+        if point is None:
+            pen = "M"
+            continue
+        drawn.append(f"{pen}{point[0]:.1f} {point[1]:.1f}")
+        pen = "L"
+    marks = [
+        Markup('<circle class="mark" cx="{x}" cy="{y}" r="3"><title>{told}</title></circle>').format(
+            x=_short(point[0]), y=_short(point[1]), told=f"{label}: {value:+.2f}"
+        )
+        for label, value, point in zip(labels, values, points, strict=True)
+        if point is not None and value is not None
+    ]
+    axis = [
+        _LINE.format(kind="grid", d=f"M{LEFT} {_short(y)}H{WIDTH}") for y in (TOP, middle, HEIGHT - BOTTOM)
+    ]
+    words = [
+        _TEXT.format(x=LEFT - 6, y=_short(y + 4), anchor=_END, text=text)
+        for y, text in ((TOP, "+1"), (middle, "0"), (HEIGHT - BOTTOM, "−1"))
+    ]
+    parts = [*axis, *words, _below(labels, step), _LINE.format(kind="trend", d="".join(drawn)), *marks]
+    return _svg(title, desc, WIDTH, Markup("").join(parts))
+
+
+def _svg(title: str, desc: str, width: int, body: Markup) -> Markup:
+    return _SVG.format(width=width, height=HEIGHT, id=next(_numbers), title=title, desc=desc, body=body)
+
+
+def _rect(kind: str, x: float, y: float, w: float, h: float, told: str) -> Markup:
+    return _RECT.format(
+        kind=kind, x=_short(x), y=_short(y), w=_short(w), h=_short(h), round=_ROUND, told=told
+    )
+
+
+def _grid(top: int, width: int) -> Markup:
+    """Lines across, with what they stand for."""
+    parts = []
+    for tick in range(_TICKS + 1):
+        if top * tick % _TICKS:
+            continue
+        y = HEIGHT - BOTTOM - tick / _TICKS * (HEIGHT - BOTTOM - TOP)
+        parts.append(_LINE.format(kind="grid", d=f"M{LEFT} {_short(y)}H{width}"))
+        parts.append(
+            _TEXT.format(x=LEFT - 6, y=_short(y + 4), anchor=_END, text=_brief(top * tick // _TICKS))
+        )
+    return Markup("").join(parts)
+
+
+def _below(labels: Sequence[str], step: float) -> Markup:
+    """As many labels as have room."""
+    every = max(1, math.ceil(52 / step))
+    return Markup("").join(
+        _TEXT.format(x=_short(LEFT + step * (number + 0.5)), y=HEIGHT - 5, anchor=_MIDDLE, text=label)
+        for number, label in enumerate(labels)
+        if number % every == 0
+    )
+
+
+def _ceiling(value: int) -> int:
+    """The next round number that is not less, so that a quarter of it is one, too."""
+    if value <= _TICKS:
+        return _TICKS
+    size: int = 10 ** (len(str(value)) - 1)
+    return next(n for n in (size, 2 * size, 4 * size, 8 * size, 10 * size, 20 * size) if n >= value)
+
+
+def _brief(value: int) -> str:
+    return f"{value / 1000:g}k" if value >= 10_000 else str(value)
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

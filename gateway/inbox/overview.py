@@ -1,0 +1,151 @@
+"""The overview: how much came in, of what kind, in which mood, about what, and what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import g
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from adapters.contract import CATEGORIES, Refused
+from gateway import filters
+from gateway.ids import now_ms
+from gateway.inbox import charts
+from gateway.inbox.asking import ask, has
+from gateway.inbox.listing import asked, choices
+from gateway.inbox.web import page, show
+from gateway.inbox.words import _, day, moment
+from gateway.outcomes import OUTCOMES
+from models.feedback import iso
+from models.glance import by_impact, subjects
+
+STATS = "GET /gateway/v1/stats"
+THEMES = "GET /gateway/v1/themes"
+HOUR, DAY = 3_600_000, 86_400_000
+# What can be chosen: a name, how long it is, and what its charts go by.
+PERIODS = {"24h": (DAY, "hour"), "7d": (7 * DAY, "day"), "30d": (30 * DAY, "day"), "90d": (90 * DAY, "day")}
+USUAL = "7d"
+NEWEST = 2000  # records whose pages are counted
+TOP = 8
+
+
+@page("/overview", "viewer")
+def overview() -> ResponseReturnValue:
+    given = dict(asked())
+    period = given.pop("period", USUAL)
+    period = period if period in PERIODS else USUAL
+    length, unit = PERIODS[period]
+    step = HOUR if unit == "hour" else DAY
+    now = now_ms()
+    since = (now // step + 1) * step - length  # whole hours or days, today's among them
+    query = urlencode(given)
+    chosen = {**given, "since": iso(since)}
+    try:
+        counted = _stats(chosen, f"{unit},category")
+    except Refused as refused:
+        if refused.problem.status != 400:
+            raise
+        return _page(400, period, given, query, faults=refused.problem.faults)
+    times = range(since, (now // step + 1) * step, step)
+    labels = [_label(at, unit) for at in times]
+    series = _series(counted["data"], unit, times)
+    return _page(
+        200,
+        period,
+        given,
+        query,
+        total=counted["total"],
+        volume=_volume(labels, series),
+        volume_rows=list(zip(labels, *series.values(), strict=True)),
+        **_mood(chosen, unit, times, labels),
+        **_impact(chosen),
+        pages=_pages(chosen),
+        sources=sorted(_stats(chosen, "source")["data"], key=lambda row: -row["count"])[:TOP],
+        outcomes=_outcomes(chosen["since"] or ""),
+        themes=_themes(chosen, given),
+    )
+
+
+def _page(status: int, period: str, given: Any, query: str, **values: Any) -> ResponseReturnValue:
+    shown = {"total": None, "faults": (), **choices(), **values}
+    links = {name: urlencode({**given, "period": name}) for name in PERIODS}
+    return show("overview.html", status, period=period, periods=links, given=given, query=query, **shown)
+
+
+def _stats(chosen: dict[str, Any], by: str) -> Any:
+    return ask(STATS, urlencode({**chosen, "by": by}))
+
+
+def _label(at: int, unit: str) -> str:
+    if unit == "day":  # whole days are counted in UTC
+        return day(at + DAY // 2)
+    when = moment(at)
+    return f"{when:%H:%M}" if when else ""
+
+
+def _series(rows: Sequence[dict[str, Any]], unit: str, times: range) -> dict[str, list[int]]:
+    """How many of each category there were at each time."""
+    counts = {(row[unit], row["category"]): row["count"] for row in rows}
+    return {name: [counts.get((iso(at), name), 0) for at in times] for name in CATEGORIES}
+
+
+def _volume(labels: Sequence[str], series: dict[str, list[int]]) -> Markup:
+    told = ", ".join(f"{_(name)} {sum(values)}" for name, values in series.items())
+    return charts.stacked(_("Volume by category"), told, labels, series, charts.WIDER)
+
+
+def _mood(chosen: dict[str, Any], unit: str, times: range, labels: Sequence[str]) -> dict[str, Any]:
+    means = {row[unit]: row["sentiment_score"] for row in _stats(chosen, unit)["data"]}
+    values = [means.get(iso(at)) for at in times]
+    known = [value for value in values if value is not None]
+    told = _("No records.")
+    if known:
+        told = _("From %(first)s to %(last)s, the lowest %(least)s, the highest %(most)s.").replace("%%", "%")
+        told %= {
+            "first": f"{known[0]:+.2f}",
+            "last": f"{known[-1]:+.2f}",
+            "least": f"{min(known):+.2f}",
+            "most": f"{max(known):+.2f}",
+        }
+    chart = charts.line(_("Mean sentiment"), told, labels, values)
+    return {"mood": chart, "mood_rows": list(zip(labels, values, strict=True))}
+
+
+def _impact(chosen: dict[str, Any]) -> dict[str, Any]:
+    workspace_id = g.session["user_workspace"]
+    found = by_impact(workspace_id, filters.parse(urlencode(chosen)))
+    labels = [str(n) for n in range(15)]
+    counts = [found.get(n, 0) for n in range(15)]
+    high = sum(counts[9:])
+    told = _("%(high)s of %(all)s have an impact of 9 or more.", high=high, all=sum(counts))
+    chart = charts.stacked(_("Impact"), told, labels, {"impact-bar": counts})
+    return {"impact": chart, "impact_rows": list(zip(labels, counts, strict=True))}
+
+
+def _pages(chosen: dict[str, Any]) -> list[tuple[str, int]]:
+    """The pages that the newest records are about, those with most of them first."""
+    found = subjects(g.session["user_workspace"], filters.parse(urlencode(chosen)), limit=NEWEST)
+    named = (subject.get("page") or subject.get("url") for subject in found)
+    return Counter(str(name) for name in named if name).most_common(TOP)
+
+
+def _outcomes(since: str) -> list[tuple[str, dict[str, int], int]]:
+    """What became of requests, by source: its name, requests by outcome, all of them."""
+    rows: dict[str, dict[str, int]] = {}
+    for row in ask("GET /gateway/v1/outcomes", urlencode({"by": "source,outcome", "since": since}))["data"]:
+        rows.setdefault(row["source"], {})[row["outcome"]] = row["requests"]
+    shown = [(name, {kind: of[kind] for kind in OUTCOMES if kind in of}) for name, of in rows.items()]
+    return sorted(((name, of, sum(of.values())) for name, of in shown), key=lambda row: -row[2])[:TOP]
+
+
+def _themes(chosen: dict[str, Any], given: dict[str, str]) -> Any:
+    if not has(THEMES):
+        return None
+    query = {"since": chosen["since"], "limit": str(TOP)}
+    if "project" in given:
+        query["project"] = given["project"]
+    return ask(THEMES, urlencode(query))

@@ -1,0 +1,103 @@
+"""The overview shows the API's numbers, drawn and as tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+
+from gateway.inbox import charts
+from tests.conftest import Call
+from tests.inbox.conftest import Reader
+
+Make = Callable[..., Reader]
+PATH = "/gateway/v1/feedback"
+
+
+@pytest.fixture(name="sent")
+def _sent(call: Call) -> None:
+    for text, page in (
+        ("The export is broken", "/reports"),
+        ("The export crashes for all our customers!!", "/reports"),
+        ("How do I export?", "/help <b>"),
+        ("Lovely work, thank you", None),
+    ):
+        subject = {"page": page} if page else {}
+        assert call("POST", PATH, json={"text": text, "subject": subject}).status_code == 201
+
+
+def table(page: str, section: str) -> dict[str, list[str]]:
+    """The rows of the first table of a section."""
+    part = page.partition(f'id="{section}"')[2].partition("</section>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", part, re.S)[1:]
+    cells = [
+        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)]
+        for row in rows
+    ]
+    return {unescape(row[0]): row[1:] for row in cells}
+
+
+@pytest.mark.both(long=True)
+@pytest.mark.parametrize("period", ["24h", "7d", "30d", "90d"])
+@pytest.mark.usefixtures("sent")
+def test_numbers(reader: Make, call: Call, period: str) -> None:
+    """Every number is the API's: by time and category, impact, page, source and outcome."""
+    page = reader("viewer").get(f"/overview?period={period}").text
+    stats = call("GET", "/gateway/v1/stats?by=category").json["data"]
+    volume = table(page, "volume")
+    names = ("bug", "feature", "question", "praise", "other")
+    sums = {name: sum(int(row[n]) for row in volume.values()) for n, name in enumerate(names)}
+
+    assert len(volume) == {"24h": 24, "7d": 7, "30d": 30, "90d": 90}[period]
+    assert {name: n for name, n in sums.items() if n} == {row["category"]: row["count"] for row in stats}
+    assert sum(int(row[0]) for row in table(page, "impact").values()) == 4
+    assert table(page, "pages") == {"/reports": ["2"], "/help <b>": ["1"]}
+    assert table(page, "sources") == {"native": ["4"]}
+    assert table(page, "outcomes")["native"] == ["4", "accepted 4"]
+
+
+@pytest.mark.usefixtures("sent")
+def test_filters(reader: Make) -> None:
+    """The filters of the list are those of the overview; a bad one is named."""
+    ann = reader("viewer")
+    page = ann.get("/overview?period=7d&category=question").text
+    assert table(page, "pages") == {"/help <b>": ["1"]}
+    assert "category=question" in page.partition('class="line periods"')[2].partition("</nav>")[0]
+    assert ann.get("/overview?period=nonsense").status_code == 200
+    bad = ann.get("/overview?min_impact=99&x=<b>")
+
+    assert bad.status_code == 400
+    assert "<b>min_impact</b>" in bad.text
+
+
+def test_nothing_yet(reader: Make) -> None:
+    """An overview of nothing is a page, too."""
+    page = reader("viewer").get("/overview")
+
+    assert page.status_code == 200
+    assert "No records." in page.text
+
+
+def test_charts_say_what_they_show() -> None:
+    """A chart has a title and a description, its words are text, and it has no inline style."""
+    drawn = charts.stacked("A <b>", "of & all", ["<x>", "y"], {"bug": [1, 0], "praise": [3, 2]})
+    line = charts.line("Mood", "up", ["a", "b", "c"], [-1.0, None, 1.0])
+
+    assert '<title id="c' in drawn
+    assert "A &lt;b&gt;" in drawn
+    assert "of &amp; all" in drawn
+    assert "&lt;x&gt;: bug 1" in drawn
+    assert drawn.count("<rect") == 3
+    assert line.count("<circle") == 2
+    assert "style=" not in drawn + line
+
+
+@pytest.mark.parametrize("value", [0, 1, 4, 5, 9, 10, 11, 99, 100, 101, 2001, 999_999])
+def test_axes_end_at_round_numbers(value: int) -> None:
+    """The highest line is not below the highest bar, and not far above it."""
+    top = charts._ceiling(value)
+
+    assert value <= top <= max(4, 2.1 * value)
+    assert top % 4 == 0 or top < 100
