@@ -20,16 +20,23 @@ def show_stats(caller: Caller, inbound: Inbound) -> Reply:
     """Counts and means by the dimensions that `by` names, of the records that a filter means."""
     faults: list[Fault] = []
     asked = filters.read(inbound.query_string, ("by",), faults)
-    by = asked.rest["by"].split(",") if "by" in asked.rest else []
-    if not set(by) <= set(DIMENSIONS) or len(set(by)) < len(by):
-        faults.append(Fault("by", f"Must be some of {', '.join(DIMENSIONS)}"))
-    elif len(by) > MOST or len(set(by) & set(TIMES)) > 1:
-        faults.append(Fault("by", f"Must be at most {MOST}, one of them a time"))
+    by, bad = read_by(asked.rest.get("by"))
+    faults += bad
     if faults:
         raise invalid(*faults)
     return Reply(
         200, stats(caller.workspace_id, caller.project_id, asked.chosen, by, now=inbound.received_at)
     )
+
+
+def read_by(text: str | None) -> tuple[list[str], list[Fault]]:
+    """The dimensions that a text names, and what is wrong with it."""
+    by = [] if text is None else text.split(",")
+    if not set(by) <= set(DIMENSIONS) or len(set(by)) < len(by):
+        return [], [Fault("by", f"Must be some of {', '.join(DIMENSIONS)}")]
+    if len(by) > MOST or len(set(by) & set(TIMES)) > 1:
+        return [], [Fault("by", f"Must be at most {MOST}, one of them a time")]
+    return by, []
 
 
 def stats(

@@ -137,3 +137,8 @@ def _mine(workspace_id: str, project_id: str | None) -> Any:
     """Every query starts here, from the caller's workspace."""
     rows = Feedback.select().where(Feedback.workspace_id == workspace_id)
     return rows if project_id is None else rows.where(Feedback.project_id == project_id)
+
+
+def first_of(feedback_id: str) -> dict[str, Any] | None:
+    """A row of whatever workspace, for whoever may read the database."""
+    return first(Feedback.select().where(Feedback.id == feedback_id))

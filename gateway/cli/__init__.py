@@ -17,6 +17,7 @@ from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.project import project
+from gateway.cli.read import reads
 from gateway.cli.user import link_url, user
 from gateway.config import BadSetting, Config
 from gateway.replay import replay as replay_one
@@ -119,6 +120,7 @@ for _command in (
     user,
     *imports.commands.values(),
     *exports.commands.values(),
+    *reads.commands.values(),
     *authors.commands.values(),
     *copying.commands.values(),
     triage,
