@@ -22,7 +22,8 @@ CREATE INDEX feedback_list ON feedback (workspace_id, received_at, id, project_i
 CREATE INDEX feedback_project ON feedback (workspace_id, project_id, received_at, id);;
 CREATE INDEX feedback_source ON feedback (workspace_id, source, received_at, id);;
 CREATE INDEX feedback_status ON feedback (workspace_id, status, received_at, id);;
-CREATE INDEX feedback_impact ON feedback (workspace_id, impact, received_at, id);;
+CREATE INDEX feedback_impact ON feedback (workspace_id, impact, received_at, id, category, sentiment, status,
+    source);;
 CREATE INDEX feedback_author ON feedback (workspace_id, author_id) WHERE author_id IS NOT NULL;;
 CREATE INDEX feedback_email ON feedback (workspace_id, author_email) WHERE author_email IS NOT NULL;;
 CREATE INDEX feedback_external ON feedback (workspace_id, external_id) WHERE external_id IS NOT NULL;;

@@ -1,0 +1,165 @@
+"""Reading a large table: lists, searches, numbers and one record, on both kinds of database.
+
+    python -m benchmarks.reading [--rows N] [--only sqlite|postgres] [--explain]
+
+Requests go through the application in this process, without a socket; each is timed many times, with
+other values each time. `--explain` writes how each database finds the rows into docs/reading.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from benchmarks.intake import SEEDS, body_of
+from benchmarks.tables import MANY, RARE, SOME, fill
+from gateway import setup
+from gateway.app import create_app
+from gateway.config import Config
+from models import intake
+from models.base import close, database
+from tests import postgres
+
+LIST, STATS = "/gateway/v1/feedback", "/gateway/v1/stats"
+WORDS = ("bug", "feature", "question", "praise", "other")
+TIMES = 100  # requests of each kind
+PAGE = Path(__file__).parent.parent / "docs" / "reading.md"
+MARKS = ("<!-- plans -->\n", "<!-- end of plans -->\n")
+
+# What is asked, and for the n-th time how.
+QUESTIONS: dict[str, Callable[[int], str]] = {
+    "list, newest": lambda n: f"{LIST}?limit={50 + n % 3}",
+    "list, two filters": lambda n: f"{LIST}?category={WORDS[n % 5]}&status=open",
+    "list, three filters, one rare": lambda n: f"{LIST}?source=pagerduty&status=open&category={WORDS[n % 5]}",
+    "list by impact": lambda n: f"{LIST}?sort=-impact&limit={50 + n % 3}",
+    "list by impact, two filters": lambda n: f"{LIST}?sort=-impact&category={WORDS[n % 5]}&status=open",
+    "search, rare word (20 records)": lambda n: f"{LIST}?q={RARE}",
+    "search, some (2,000 records)": lambda n: f"{LIST}?q={SOME}&limit={50 + n % 3}",
+    "search, common word (a quarter)": lambda n: f"{LIST}?q={MANY}&limit={50 + n % 3}",
+    "search, common and a filter": lambda n: f"{LIST}?q={MANY}&category={WORDS[n % 5]}",
+    "search, no record": lambda n: f"{LIST}?q=nosuchword{n}",
+    "stats by day, 90 days": lambda n: f"{STATS}?by=day&since=90d",
+    "stats by day and category": lambda n: f"{STATS}?by=day,category&since=90d",
+    "stats by day, two filters": lambda n: f"{STATS}?by=day&since=90d&category={WORDS[n % 5]}&status=open",
+    "one record": lambda n: f"{LIST}/fb_{n * 97 + 1:026d}",
+}
+
+
+@contextmanager
+def databases(only: str | None) -> Iterator[dict[str, str]]:
+    """The URLs of an empty database of each kind, until the block ends."""
+    with tempfile.TemporaryDirectory() as directory:
+        urls = {"sqlite": f"sqlite:///{directory}/gateway.db"}
+        if only == "sqlite":
+            yield urls
+            return
+        with postgres.running() as cluster, cluster.database() as url:
+            yield {"postgres": url} if only == "postgres" else {**urls, "postgres": url}
+
+
+@contextmanager
+def filled(url: str, rows: int) -> Iterator[FlaskClient]:
+    """A client of a gateway that holds so many records; it sends a key."""
+    with tempfile.TemporaryDirectory() as directory:
+        rate = "100000000/minute"
+        config = Config(
+            database_url=url, data_dir=directory, secret_key="k" * 40, rate_limit=rate, log_level="error"
+        )
+        client = create_app(config).test_client()
+        key = setup.initialise(None, None)["key"]
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+        assert (
+            client.post("/v1/feedback", data=body_of(1), content_type="application/json").status_code == 201
+        )
+        intake.stop()
+        close()
+        started = time.perf_counter()
+        fill(url, rows, time.time_ns() // 1_000_000, SEEDS)
+        print(f"filled in {time.perf_counter() - started:.0f} s", flush=True)
+        client = create_app(config).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+        yield client
+        intake.stop()
+        close()
+
+
+def measure(client: FlaskClient) -> None:
+    """Prints a line for each question."""
+    print(f"{'':34} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8}")
+    for name, path_of in QUESTIONS.items():
+        taken: list[float] = []
+        cpu = 0.0
+        for n in range(TIMES + 5):
+            started, used = time.perf_counter(), time.process_time()
+            answer = client.get(path_of(n))
+            if n >= 5:  # the first ones warm up
+                taken.append((time.perf_counter() - started) * 1000)
+                cpu += time.process_time() - used
+            assert answer.status_code == 200, answer.text
+        p95 = statistics.quantiles(taken, n=20)[18]
+        print(f"{name:34} {statistics.median(taken):8.1f} {p95:8.1f} {cpu / TIMES * 1000:8.1f}", flush=True)
+
+
+def plans(client: FlaskClient) -> Iterator[str]:
+    """How the bound database finds what each question asks for, in Markdown."""
+    real = database.obj.execute_sql
+    for name, path_of in QUESTIONS.items():
+        asked: list[tuple[str, Any]] = []
+
+        def note(sql: str, params: Any = None, asked: list[tuple[str, Any]] = asked) -> Any:
+            asked.append((sql, params))
+            return real(sql, params)
+
+        database.obj.execute_sql = note
+        try:
+            client.get(path_of(0))
+        finally:
+            del database.obj.execute_sql
+        told = [line for sql, params in asked if _reads(sql) for line in _plan(sql, params)]
+        yield f"**{name}**\n\n```\n" + "\n".join(told) + "\n```\n"
+
+
+def _reads(sql: str) -> bool:
+    """Whether a statement looks for records."""
+    return any(table in sql for table in ('"feedback"', "feedback AS", "rollup", "search"))
+
+
+def _plan(sql: str, params: Any) -> list[str]:
+    embedded = database.obj.EMBEDDED
+    explain = "EXPLAIN QUERY PLAN " if embedded else "EXPLAIN (COSTS OFF) "
+    lines = [str(row[3 if embedded else 0]) for row in database.execute_sql(explain + sql, params)]
+    # Values are no part of a plan.
+    return [re.sub(r"'[^']{25,}'", "'...'", line)[:160] for line in lines]
+
+
+def main() -> None:
+    """Prints the figures of each database, or writes its plans."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=["sqlite", "postgres"], default=None)
+    parser.add_argument("--explain", action="store_true", help="also write docs/reading.md")
+    asked = parser.parse_args()
+    told = [f"Made by `python -m benchmarks.reading --explain`, at {asked.rows:,} records.\n"]
+    with databases(asked.only) as urls:
+        for kind, url in urls.items():
+            print(f"{kind}, {asked.rows:,} records:")
+            with filled(url, asked.rows) as client:
+                measure(client)
+                told += [f"### {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]
+    if asked.explain:
+        before, _, rest = PAGE.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(told) + "\n" + MARKS[1] + after)
+
+
+if __name__ == "__main__":
+    main()
