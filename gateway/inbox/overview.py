@@ -64,7 +64,7 @@ def overview() -> ResponseReturnValue:
         **_mood(chosen, unit, times, labels),
         **_impact(chosen),
         pages=_pages(chosen),
-        sources=sorted(_stats(chosen, "source")["data"], key=lambda row: -row["count"])[:TOP],
+        by_source=sorted(_stats(chosen, "source")["data"], key=lambda row: -row["count"])[:TOP],
         outcomes=_outcomes(chosen["since"] or ""),
         themes=_themes(chosen, given),
     )
@@ -104,13 +104,13 @@ def _mood(chosen: dict[str, Any], unit: str, times: range, labels: Sequence[str]
     known = [value for value in values if value is not None]
     told = _("No records.")
     if known:
-        told = _("From %(first)s to %(last)s, the lowest %(least)s, the highest %(most)s.").replace("%%", "%")
-        told %= {
-            "first": f"{known[0]:+.2f}",
-            "last": f"{known[-1]:+.2f}",
-            "least": f"{min(known):+.2f}",
-            "most": f"{max(known):+.2f}",
-        }
+        told = _(
+            "From %(first)s to %(last)s, the lowest %(least)s, the highest %(most)s.",
+            first=f"{known[0]:+.2f}",
+            last=f"{known[-1]:+.2f}",
+            least=f"{min(known):+.2f}",
+            most=f"{max(known):+.2f}",
+        )
     chart = charts.line(_("Mean sentiment"), told, labels, values)
     return {"mood": chart, "mood_rows": list(zip(labels, values, strict=True))}
 

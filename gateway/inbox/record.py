@@ -29,7 +29,7 @@ LINKED = ("http", "https")
 
 @page("/records/<feedback_id>", "viewer")
 def record(feedback_id: str) -> ResponseReturnValue:
-    row = ask(ONE, "explain=1", feedback_id=feedback_id)
+    row = ask(ONE, "explain=1&expand=similar", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     people = {user["id"]: user["name"] for user in users_of(row["workspace_id"])}
     projects = {item["id"]: item["name"] for item in list_projects(row["workspace_id"])[0]}

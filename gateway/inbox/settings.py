@@ -159,9 +159,8 @@ def replay(quarantine_id: str) -> ResponseReturnValue:
     """Sends it through today's adapter, and leads to what it became."""
     done = ask("POST /gateway/v1/quarantine/<quarantine_id>/replay", quarantine_id=quarantine_id)
     if not done["replayed"]:
-        return go(
-            f"/settings/quarantine/{quarantine_id}", _("Still not understood: ") + done["reason"], bad=True
-        )
+        said = _("Still not understood: %(why)s", why=done["reason"])
+        return go(f"/settings/quarantine/{quarantine_id}", said, bad=True)
     where = f"/records/{done['feedback_ids'][0]}" if done["feedback_ids"] else "/settings/quarantine"
     return go(where, _("Understood."))
 

@@ -55,6 +55,7 @@ def test_numbers(reader: Make, call: Call, period: str) -> None:
     assert sum(int(row[0]) for row in table(page, "impact").values()) == 4
     assert table(page, "pages") == {"/reports": ["2"], "/help <b>": ["1"]}
     assert table(page, "sources") == {"native": ["4"]}
+    assert '<option value="native">native</option>' in page
     assert table(page, "outcomes")["native"] == ["4", "accepted 4"]
 
 

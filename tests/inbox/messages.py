@@ -1,0 +1,48 @@
+"""Every text of the inbox that can be translated, found in its templates and modules."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+
+from babel.messages.extract import extract
+from jinja2.ext import babel_extract
+
+from adapters.contract import CATEGORIES, SENTIMENTS, TYPES
+from gateway import people
+from gateway.inbox import listing, settings
+from gateway.outcomes import OUTCOMES
+from models.feedback import STATUSES
+from tests.conftest import ROOT
+
+INBOX = ROOT / "gateway" / "inbox"
+# Words of the API that pages show, which are in no _() of their own.
+WORDS = {
+    *CATEGORIES,
+    *SENTIMENTS,
+    *TYPES,
+    *STATUSES,
+    *OUTCOMES,
+    *people.ROLES,
+    *(title for _, title, _ in settings.SECTIONS),
+    *(name for name, _ in listing.VIEWS),
+    *("severity", "sentiment", "reach", "area", "category", "impact", "status"),
+    *("predicted", "declared", "corrected", "received", "repeated", "relabelled", "note", "updated", "tags"),
+}
+
+
+def messages() -> set[str]:
+    """The texts as they are written in English."""
+    found = set(WORDS)
+    for path in INBOX.glob("templates/*.html"):
+        for _, _, text, _ in babel_extract(BytesIO(path.read_bytes()), ("_",), (), {"silent": "false"}):
+            found.add(text[0] if isinstance(text, tuple) else str(text))
+    for path in INBOX.glob("*.py"):
+        for item in extract("python", BytesIO(path.read_bytes()), keywords={"_": None}):
+            if isinstance(item[1], str) and item[1]:
+                found.add(item[1])
+    source = (ROOT / "gateway" / "people.py").read_text()
+    found |= set(re.findall(r'PeopleError\("([^"]+)"', source))
+    bounds = (("least", people.SHORTEST_PASSWORD), ("most", people.LONGEST_PASSWORD))
+    found |= {f"a password has at {word} {number} characters" for word, number in bounds}
+    return found - {"", "None"}

@@ -1,0 +1,88 @@
+"""English and Dutch: nothing is missing, nothing breaks, and times are the reader's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from babel.messages.pofile import read_po
+
+from models import Feedback, User
+from tests.conftest import Call
+from tests.inbox.conftest import Reader
+from tests.inbox.messages import INBOX, messages
+
+Make = Callable[..., Reader]
+FILLED = re.compile(r"%\(\w+\)s|%%")
+
+
+def test_dutch_is_complete() -> None:
+    """Each text has its translation with the same blanks to fill, and there is no other."""
+    with (INBOX / "languages" / "nl.po").open("rb") as file:
+        said = {str(item.id): str(item.string) for item in read_po(file) if item.id}
+
+    assert set(said) == messages()
+    for text, translated in said.items():
+        assert translated.strip(), text
+        assert sorted(FILLED.findall(text)) == sorted(FILLED.findall(translated)), text
+
+
+@pytest.mark.parametrize(
+    ("accepts", "chosen", "word"),
+    [
+        ("nl-NL,nl;q=0.9,en;q=0.8", None, "Instellingen"),
+        ("fr", None, "Settings"),
+        ("en", "nl", "Instellingen"),
+        ("nl", "en", "Settings"),
+    ],
+)
+def test_the_readers_language(reader: Make, accepts: str, chosen: str | None, word: str) -> None:
+    """The browser's language is the reader's unless the account says another."""
+    ann = reader("admin")
+    User.update(language=chosen).execute()
+    page = ann.get("/inbox", headers={"Accept-Language": accepts}).text
+
+    assert f">{word}</a>" in page
+    assert f'<html lang="{"nl" if word == "Instellingen" else "en"}">' in page
+
+
+def test_every_page_in_dutch(reader: Make, call: Call) -> None:
+    """Every page can be shown in Dutch, with each kind of label and event on it."""
+    made = call("POST", "/gateway/v1/feedback", json={"text": "De export is stuk"}).json["id"]
+    call("PATCH", f"/gateway/v1/feedback/{made}", json={"category": "praise", "note": "100% zeker"})
+    ann = reader("admin")
+    User.update(language="nl").execute()
+    for path in (
+        "/inbox",
+        "/overview",
+        f"/records/{made}",
+        "/account",
+        *(
+            f"/settings/{name}"
+            for name in ("keys", "hooks", "projects", "quarantine", "people", "model", "audit")
+        ),
+    ):
+        assert ann.get(path).status_code == 200, path
+    assert "het model zei" in ann.get(f"/records/{made}").text
+
+
+@pytest.mark.parametrize(
+    ("cookie", "zone", "hour"),
+    [
+        (None, None, "10:30"),
+        ("Europe/Amsterdam", None, "11:30"),
+        ("../etc", None, "10:30"),
+        ("Asia/Tokyo", "America/New_York", "05:30"),
+    ],
+)
+def test_the_readers_zone(reader: Make, call: Call, cookie: str | None, zone: str | None, hour: str) -> None:
+    """Times are those of the account's zone, else the browser's, else UTC."""
+    made = call("POST", "/gateway/v1/feedback", json={"text": "When?"}).json["id"]
+    Feedback.update(received_at=1_767_695_400_000).execute()  # 2026-01-06T10:30:00Z
+    ann = reader("viewer")
+    User.update(zone=zone).execute()
+    if cookie:
+        ann.client.set_cookie("zone", cookie, domain="localhost")
+
+    assert hour in ann.get(f"/records/{made}").text
