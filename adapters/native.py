@@ -81,6 +81,11 @@ class AuthorPart(Strict):
 
 
 class Feedback(Strict):
+    means = {
+        "if": {"properties": {"sentiment_score": {"type": "number"}}, "required": ["sentiment_score"]},
+        "then": {"properties": {"sentiment": {"type": "string"}}, "required": ["sentiment"]},
+    }
+
     text = Text(not_blank, required=True)
     title = Text(length(most=500))
     type = Text(one_of(TYPES), load_default="message")

@@ -94,7 +94,7 @@ def _value(value: Any) -> None:
             raise ValidationError(f"Expected array of strings, received {type_name(item)} in it")
 
 
-@means(format="uri", pattern=r"^https?://\S")
+@means(pattern=r"^https?://\S")
 def _web_address(value: str) -> None:
     if not re.match(r"https?://\S", value):
         raise ValidationError("Must be an http or https URL")

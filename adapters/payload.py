@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
@@ -40,7 +40,12 @@ def type_name(value: Any) -> str:
 
 
 class Payload(Schema):
-    """A JSON object as a sender writes it; names it does not know pass unread."""
+    """A JSON object as a sender writes it; names it does not know pass unread.
+
+    `means` is what JSON Schema says of its fields together.
+    """
+
+    means: ClassVar[Mapping[str, Any]] = {}
 
     class Meta:
         unknown = EXCLUDE

@@ -40,6 +40,8 @@ def _some(value: list[str]) -> None:
 
 
 class Chosen(Strict):
+    means = {"oneOf": [{"required": ["ids"]}, {"required": ["filter"]}]}
+
     ids = TextList(validate=_some)
     filter = Text()
     cursor = Text(allow_none=True)

@@ -16,6 +16,7 @@ from adapters.payload import (
     TextList,
     every,
     length,
+    meaning_of,
     means,
     not_blank,
     one_of,
@@ -62,6 +63,15 @@ class Tags(fields.Field[Any]):
 
     _all = TextList(_tag, validate=_few)
 
+    def __init__(self, **options: Any) -> None:
+        words = {"type": "array", "items": {"type": "string", **meaning_of(_tag)}, **meaning_of(_few)}
+        edit = {
+            "type": "object",
+            "properties": {"add": words, "remove": words},
+            "additionalProperties": False,
+        }
+        super().__init__(metadata={"anyOf": [words, edit]}, **options)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         if isinstance(value, list):
             return self._all.deserialize(value, attr, data)
@@ -71,6 +81,8 @@ class Tags(fields.Field[Any]):
 
 
 class Change(Strict):
+    means = {"minProperties": 1}
+
     category = Text(one_of(CATEGORIES))
     sentiment = Text(one_of(SENTIMENTS))
     impact = Number(_impact)

@@ -14,6 +14,7 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
 import adapters
 from adapters.contract import Adapter, Batch, Code, Door, Lookup, Problem
@@ -57,11 +58,23 @@ def document() -> Json:
     return _Description().told()
 
 
+class _Converter(OpenAPIConverter):
+    """What apispec reads of a schema, and what the schema says of its fields together."""
+
+    def schema2jsonschema(self, schema: Any) -> Json:
+        told: Json = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+        return {**told, **getattr(schema, "means", {})}
+
+
+class _Plugin(MarshmallowPlugin):
+    Converter = _Converter
+
+
 class _Description:
     """The description while it is written."""
 
     def __init__(self) -> None:
-        self.plugin = MarshmallowPlugin(schema_name_resolver=_name)
+        self.plugin = _Plugin(schema_name_resolver=_name)
         self.spec = APISpec(
             title="feedback-gateway",
             version=__version__,
@@ -171,8 +184,9 @@ class _Description:
             content["examples"] = {"example": {"value": shape.example}}
         media = {shape.media: content}
         if told.many:
-            media[NDJSON] = {"schema": {"type": "string"}}
-        return {"required": not shape.optional, "content": media}
+            media[NDJSON] = {"schema": {"type": "string", "pattern": r"\S"}}
+        # From vendors anything is taken: what cannot be understood is kept raw.
+        return {"required": not shape.optional and told.adapter.signed is None, "content": media}
 
     def _answer(self, status: int | str, shape: Shape, kind: Any) -> Json:
         answer: Json = {

@@ -17,7 +17,7 @@ from models.traces import Person
 LONGEST = 320  # characters of an address
 
 
-@means(pattern=r"\S@\S", maxLength=LONGEST)
+@means(pattern=r"^\s*\S+@[^\s@]+\s*$", maxLength=LONGEST)
 def _email(value: str) -> None:
     local, at, domain = value.strip().rpartition("@")
     if not (local and at and domain) or len(value) > LONGEST or any(char.isspace() for char in value.strip()):
@@ -25,6 +25,13 @@ def _email(value: str) -> None:
 
 
 class Who(Strict):
+    means = {
+        "anyOf": [
+            {"properties": {"email": {"type": "string"}}, "required": ["email"]},
+            {"properties": {"id": {"type": "string"}}, "required": ["id"]},
+        ]
+    }
+
     email = Text(_email, allow_none=True)
     id = Text(every(not_blank, length(most=500)), allow_none=True)
 

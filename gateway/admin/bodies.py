@@ -109,15 +109,15 @@ def _few(value: list[Any]) -> None:
 class Rule(Strict):
     """What weighs more in a project: pages by their beginnings, products and tags, words."""
 
-    name = Text(_given_name, required=True)
+    name = Text(every(not_blank, _name), required=True)
     points = Number(_points, required=True)
     pages = TextList(_page, validate=_few, load_default=list)
-    names = TextList(_given_name, validate=_few, load_default=list)
-    phrases = TextList(_given_name, validate=_few, load_default=list)
+    names = TextList(every(not_blank, _name), validate=_few, load_default=list)
+    phrases = TextList(every(not_blank, _name), validate=_few, load_default=list)
 
 
 class ProjectChange(Strict):
-    name = Text(_given_name)
+    name = Text(every(not_blank, _name))
     areas = fields.List(
         fields.Nested(Rule),
         validate=_few,

@@ -22,9 +22,9 @@ from models.statistics import DIMENSIONS
 def some_of(*words: str, about: str = "") -> fields.List[Any]:
     """A parameter with values by comma; any words where none are named."""
     told = {"enum": list(words)} if words else {"minLength": 1}
-    return fields.List(
-        fields.String(metadata=told), metadata={"minItems": 1, "maxItems": filters.MOST, "description": about}
-    )
+    listed = {"minItems": 1, "maxItems": filters.MOST}
+    described = {"description": about} if about else {}
+    return fields.List(fields.String(metadata=told), metadata={**listed, **described})
 
 
 class PageQuery(Schema):
@@ -40,7 +40,13 @@ def _filter(name: str) -> fields.Field[Any]:
     if name in filters.WORDS:
         return some_of(*filters.WORDS[name])
     if name in ("since", "until"):
-        return Text(metadata={"description": "ISO 8601, or how long ago: 7d, 12h, 30m, 2w."})
+        ways = [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "pattern": "^-?[0-9]{1,5}[mhdw]$"},
+        ]
+        return fields.Raw(
+            metadata={"anyOf": ways, "description": "A time, or how long ago: 7d, 12h, 30m, 2w."}
+        )
     if name in ("min_impact", "max_impact"):
         return whole(minimum=0, maximum=14)
     if name == "confidence_below":
@@ -67,7 +73,7 @@ class ExportQuery(FilterQuery):  # type: ignore[valid-type, misc]
     fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
     bom = fields.String(metadata={"enum": ["0", "1"], "description": "1: a CSV begins with Excel's mark."})
     header = fields.String(metadata={"enum": ["0", "1"], "description": "0: a CSV without its first line."})
-    cursor = Text(metadata={"description": "The id of the last record that you have."})
+    cursor = Text(metadata={"minLength": 1, "description": "The id of the last record that you have."})
     limit = whole(minimum=1, maximum=999_999_999)
 
 
@@ -88,7 +94,9 @@ class PreviewQuery(Schema):
 
 
 class OutcomesQuery(Schema):
-    by = some_of(*OUTCOME_COLUMNS)
+    by = fields.List(
+        fields.String(metadata={"enum": list(OUTCOME_COLUMNS)}), metadata={"minItems": 1, "uniqueItems": True}
+    )
     since = time()
     until = time()
     key_id = Text()
