@@ -30,6 +30,7 @@ from adapters.contract import (
 )
 from adapters.payload import Payload, Strict, Text, TextList, length, means, one_of
 from adapters.shapes import Shape, Shown, listed, text, whole
+from adapters.text import SPACE
 
 CATEGORY: dict[str, Category] = {
     "feature_request": "feature",
@@ -62,7 +63,7 @@ LONGEST_PAGE = 100
 
 def identifier(prefix: str, name: str) -> Callable[[str], None]:
     """A check of an id's shape; the message is the one FLORA publishes."""
-    shape = re.compile(rf"{prefix}_\S+")
+    shape = re.compile(f"{prefix}_[^{SPACE}]+")
 
     @means(pattern=f"^{shape.pattern}$")
     def check(value: str) -> None:

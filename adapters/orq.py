@@ -22,6 +22,7 @@ from adapters.contract import (
 )
 from adapters.payload import Flag, Number, Payload, Text, TextList, length, means, one_of, type_name
 from adapters.shapes import Shape, Shown, text
+from adapters.text import SPACE
 
 PRODUCTS = (
     "remoteconfigs",
@@ -94,7 +95,7 @@ def _value(value: Any) -> None:
             raise ValidationError(f"Expected array of strings, received {type_name(item)} in it")
 
 
-@means(pattern=r"^https?://\S")
+@means(pattern=f"^https?://[^{SPACE}]")
 def _web_address(value: str) -> None:
     if not re.match(r"https?://\S", value):
         raise ValidationError("Must be an http or https URL")

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, missing
 
 from adapters.contract import Fault, Inbound, invalid
+from adapters.text import SPACE
 
 Checks = TypeVar("Checks", bound=Callable[[Any], None])
 
@@ -181,7 +182,7 @@ def length(*, least: int = 0, most: int | None = None) -> Callable[[str], None]:
     return check
 
 
-@means(pattern=r"\S")
+@means(pattern=f"[^{SPACE}]")
 def not_blank(value: str) -> None:
     """A check that a text has something other than white space."""
     if not value.strip():

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 TITLE = 200  # characters of the longest title
+# What Python takes for white space, inside brackets of a regular expression: `\s` of other dialects is less.
+SPACE = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 SLACK_TOKEN = re.compile(r"<([^<>]*)>")
 SLACK_ENTITY = re.compile("&(?:lt|gt|amp);")

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 import adapters
+from adapters.text import SPACE
 from gateway import docs, hooks, openapi
 from gateway.api import ENDPOINTS
 from gateway.keys import create_key
@@ -73,13 +74,22 @@ def test_what_checks_mean_is_described() -> None:
     )
 
     assert flora["kind"]["enum"] == ["feature_request", "bug", "technique_request", "missing_capability"]
-    assert (flora["summary"]["minLength"], flora["run_id"]["pattern"]) == (1, r"^run_\S+$")
+    assert (flora["summary"]["minLength"], flora["run_id"]["pattern"]) == (1, f"^run_[^{SPACE}]+$")
     assert native["tags"]["items"] == {"type": "string", "minLength": 1, "maxLength": 200}
     assert native["sentiment"]["enum"] == ["positive", "neutral", "negative", None]
     assert native["occurred_at"] == {"type": ["string", "null"], "format": "date-time"}
     assert (native["sentiment_score"]["minimum"], native["sentiment_score"]["maximum"]) == (-1, 1)
     assert key["scopes"]["items"]["enum"] == ["ingest", "read", "triage", "admin"]
     assert schemas["FloraFeedback"]["required"] == ["detail", "kind", "summary"]
+
+
+def test_white_space_is_the_same_in_checks_and_patterns() -> None:
+    """A pattern means by white space what Python does, in whatever language it is read."""
+    every = [chr(code) for code in range(0x110000)]
+
+    assert [char for char in every if re.match(f"[{SPACE}]", char)] == [
+        char for char in every if char.isspace()
+    ]
 
 
 def test_refusals_are_the_dialects_own() -> None:

@@ -78,8 +78,6 @@ DEPENDS = {
     "PATCH /gateway/v1/feedback": "a filter is a query string of its own",
     "DELETE /gateway/v1/feedback": "a filter is a query string of its own",
     "POST /gateway/v1/keys": "a key ends in the future, and a project is here",
-    "POST /gateway/v1/authors/erase": "white space is what Unicode says, which patterns cannot",
-    "POST /gateway/v1/authors/export": "white space is what Unicode says, which patterns cannot",
     "POST /gateway/v1/hooks": "a source is one of those that sign, each with options of its own",
     "POST /gateway/v1/hooks/{hook_id}/rotate": "some vendors make the secret",
 }

@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import Flag, Strict, Text, every, length, means, not_blank, one_of
+from adapters.text import SPACE
 from gateway import audit, privacy
 from gateway.caller import Caller
 from gateway.privacy import MODES
@@ -17,7 +18,7 @@ from models.traces import Person
 LONGEST = 320  # characters of an address
 
 
-@means(pattern=r"^\s*\S+@[^\s@]+\s*$", maxLength=LONGEST)
+@means(pattern=f"^[{SPACE}]*[^{SPACE}]+@[^{SPACE}@]+[{SPACE}]*$", maxLength=LONGEST)
 def _email(value: str) -> None:
     local, at, domain = value.strip().rpartition("@")
     if not (local and at and domain) or len(value) > LONGEST or any(char.isspace() for char in value.strip()):
