@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import time
@@ -26,6 +25,7 @@ from peewee import (
 from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
+from models.finding import PostgresFinding
 from models.streams import PostgresStreams
 
 Result = TypeVar("Result")
@@ -65,13 +65,8 @@ class _Server(PostgresqlDatabase):
         return conn
 
 
-class Postgres(PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
+class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
     """A server that any number of processes and hosts write to at the same time."""
-
-    EMBEDDED = False
-    FIND = "STRPOS"  # the place of one text in another, 0 for none
-    # What the index feedback_search is of: a record's words and, as one of them, its workspace.
-    DOCUMENT = "array_to_tsvector(array_remove(string_to_array(workspace_id || words, ' '), ''))"
 
     def __init__(self, url: str, connections: int) -> None:
         """Opens nothing yet. `connections` is how many this process may have at a time."""
@@ -205,37 +200,6 @@ class Postgres(PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ig
     def locked(self, query: Any) -> Any:
         """A query whose rows nobody else changes before the transaction ends."""
         return query.for_update()
-
-    def member(self, column: str, name: str) -> str:
-        """SQL for a text in an object, whose keys are plain words."""
-        return f"({column}::json ->> '{name}')"
-
-    def has_one(self, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-        """SQL and its values for: one of these is in a list of texts."""
-        one = f"{column}::jsonb @> ?::jsonb"
-        return f"({column} <> '[]' AND ({' OR '.join([one] * len(values))}))", [
-            json.dumps([value]) for value in values
-        ]
-
-    def asked(self, wanted: Sequence[Sequence[tuple[str, bool]]]) -> str:
-        """What the index of words is asked for, as a tsquery: of each list one word or beginning."""
-        every = (" | ".join(f"'{word}'{':*' if begins else ''}" for word, begins in one) for one in wanted)
-        return " & ".join(f"({one})" for one in every)
-
-    def named(self, asked: str) -> tuple[str, list[Any]]:
-        """SQL and its values for: the index of words names a row."""
-        return f"{self.DOCUMENT} @@ ?::tsquery", [asked]
-
-    def few(self, workspace_id: str, column: str, values: Sequence[str]) -> bool:
-        """Nothing that has to be known: the planner does."""
-        return False
-
-    def tagged(self, workspace_id: str, tags: Sequence[str]) -> None:
-        """Nothing: the planner knows how many rows have a tag."""
-
-    def through(self, query: Any, index: str) -> Any:
-        """The query as it is: the planner knows how often each value occurs, and finds the index itself."""
-        return query
 
     def compact(self, tables: Sequence[str]) -> list[str]:
         """Rewrites the tables' files without what was deleted, and says what may still be elsewhere."""

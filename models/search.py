@@ -16,8 +16,8 @@ from peewee import SQL, fn
 
 from models.base import database, rows
 from models.feedback import Feedback
+from models.finding import FEW
 from models.order import SORTS, Position, ordered
-from models.sqlite import FEW
 from models.words import Query, Term
 
 TOGETHER = 256  # records that go into the embedded index at once (migration 0004)

@@ -1,0 +1,98 @@
+"""How each kind of database is asked for rows among a million: what its SQL and its planner need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import SQL
+
+FEW = 2000  # rows that are sorted; of more, enough are met soon in any order
+
+
+class SqliteFinding:
+    """What models.reading and models.search ask of the embedded database."""
+
+    EMBEDDED = True
+    FIND = "INSTR"  # the place of one text in another, 0 for none
+
+    def member(self: Any, column: str, name: str) -> str:
+        """SQL for a text in an object, whose keys are plain words."""
+        return f"CAST(json_extract({column}, '$.{name}') AS TEXT)"
+
+    def has_one(self: Any, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+        """SQL and its values for: one of these is in a list of texts."""
+        marks = ", ".join("?" * len(values))
+        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value IN ({marks}))", list(values)
+
+    def asked(self: Any, wanted: Sequence[Sequence[tuple[str, bool]]]) -> str:
+        """What the index of words is asked for, as FTS5 reads it: of each list one word or beginning."""
+        every = (" OR ".join(f'"{word}"{" *" if begins else ""}' for word, begins in one) for one in wanted)
+        return " AND ".join(f"({one})" for one in every)
+
+    def few(self: Any, workspace_id: str, column: str, values: Sequence[str]) -> bool:
+        """Whether few rows have one of these values in a column that has an index with its workspace."""
+        marks = ", ".join("?" * len(values))
+        named = f"SELECT 1 FROM feedback WHERE workspace_id = ? AND {column} IN ({marks})"
+        found: bool = self._few(named, [workspace_id, *values])
+        return found
+
+    def tagged(self: Any, workspace_id: str, tags: Sequence[str]) -> tuple[str, list[Any]] | None:
+        """SQL and its values for: a row has one of these tags; None when so many have that none is far."""
+        marks = ", ".join("?" * len(tags))
+        named = f"SELECT feedback_id FROM feedback_tag WHERE workspace_id = ? AND tag IN ({marks})"
+        values = [workspace_id, *tags]
+        return (f"id IN ({named})", values) if self._few(named, values) else None
+
+    def _few(self: Any, sql: str, values: list[Any]) -> bool:
+        counted = f"SELECT COUNT(*) FROM ({sql} LIMIT {FEW})"
+        found: int = self.execute_sql(counted, values).fetchone()[0]
+        return found < FEW
+
+    def through(self: Any, query: Any, index: str) -> Any:
+        """A query of `feedback` that reads it through this index, which is in the order that is asked for.
+
+        Left alone the planner takes the index that most conditions fit, and sorts a million rows.
+        """
+        return query.from_(SQL(f"feedback AS t1 INDEXED BY {index}"))  # t1 is peewee's name for the table
+
+
+class PostgresFinding:
+    """What models.reading and models.search ask of a server."""
+
+    EMBEDDED = False
+    FIND = "STRPOS"  # the place of one text in another, 0 for none
+    # What the index feedback_search is of: a record's words and, as one of them, its workspace.
+    DOCUMENT = "array_to_tsvector(array_remove(string_to_array(workspace_id || words, ' '), ''))"
+
+    def member(self: Any, column: str, name: str) -> str:
+        """SQL for a text in an object, whose keys are plain words."""
+        return f"({column}::json ->> '{name}')"
+
+    def has_one(self: Any, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+        """SQL and its values for: one of these is in a list of texts."""
+        one = f"{column}::jsonb @> ?::jsonb"
+        return f"({column} <> '[]' AND ({' OR '.join([one] * len(values))}))", [
+            json.dumps([value]) for value in values
+        ]
+
+    def asked(self: Any, wanted: Sequence[Sequence[tuple[str, bool]]]) -> str:
+        """What the index of words is asked for, as a tsquery: of each list one word or beginning."""
+        every = (" | ".join(f"'{word}'{':*' if begins else ''}" for word, begins in one) for one in wanted)
+        return " & ".join(f"({one})" for one in every)
+
+    def named(self: Any, asked: str) -> tuple[str, list[Any]]:
+        """SQL and its values for: the index of words names a row."""
+        return f"{self.DOCUMENT} @@ ?::tsquery", [asked]
+
+    def few(self: Any, workspace_id: str, column: str, values: Sequence[str]) -> bool:
+        """Nothing that has to be known: the planner does."""
+        return False
+
+    def tagged(self: Any, workspace_id: str, tags: Sequence[str]) -> None:
+        """Nothing: the planner knows how many rows have a tag."""
+
+    def through(self: Any, query: Any, index: str) -> Any:
+        """The query as it is: the planner knows how often each value occurs, and finds the index itself."""
+        return query
