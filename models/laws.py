@@ -64,8 +64,8 @@ _REPORTERS = (
 )
 # One look into the index for each: how often the same was said costs nothing here.
 _KNOWN = (
-    "WITH asked (words) AS (VALUES {}) SELECT words FROM asked WHERE EXISTS (SELECT 1 FROM feedback "
-    "WHERE workspace_id = ? AND fingerprint = words AND received_at >= ?)"
+    "WITH asked (said) AS (VALUES {}) SELECT said FROM asked WHERE EXISTS (SELECT 1 FROM feedback "
+    "WHERE workspace_id = ? AND fingerprint = asked.said AND received_at >= ?)"
 )
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -256,7 +257,8 @@ def test_discord_relay(newest: Newest, load: Callable[[str], ModuleType]) -> Non
         await module.on_message(message("Beep", bot=True))
         await module.gateway.aclose()
 
-    asyncio.run(deliver())
+    with ThreadPoolExecutor(1) as pool:  # a browser of other tests has a loop in this thread
+        pool.submit(asyncio.run, deliver()).result()
 
     record = newest()
     assert (record["text"], record["author"]["name"]) == ("The map is blank", "Ann")
