@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from click.testing import CliRunner, Result
 from peewee import AutoField, BlobField, BooleanField, DoubleField, ForeignKeyField, IntegerField
 
 import adapters
-from benchmarks.tables import fill
+from benchmarks.copying import source as filled
 from gateway import setup
 from gateway.app import create_app
 from gateway.cli import main
@@ -343,9 +342,7 @@ def test_a_text_no_server_takes(make: Made) -> None:
 @pytest.mark.long
 def test_two_hundred_thousand_records(make: Made, tmp_path: Path) -> None:
     """200,000 records with their events to PostgreSQL and back, with equal digests."""
-    source, server, back = make("sqlite"), make("postgres"), make("sqlite")
-    fill_all(source, 3)
-    fill(Path(source.removeprefix("sqlite:///")), 200_000, time.time_ns() // 1_000_000)
+    source, server, back = filled(tmp_path, 200_000), make("postgres"), make("sqlite")
     there, again = copied(source, server), copied(server, back)
 
     assert there["equal"] and again["equal"]

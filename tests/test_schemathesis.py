@@ -77,6 +77,7 @@ DEPENDS = {
     "GET /gateway/v1/stats": "since is before until, and day and hour are one at a time",
     "PATCH /gateway/v1/feedback": "a filter is a query string of its own",
     "DELETE /gateway/v1/feedback": "a filter is a query string of its own",
+    "POST /gateway/v1/feedback": "a score goes with a sentiment, a time is a clock's",
     "POST /gateway/v1/keys": "a key ends in the future, and a project is here",
     "POST /gateway/v1/hooks": "a source is one of those that sign, each with options of its own",
     "POST /gateway/v1/hooks/{hook_id}/rotate": "some vendors make the secret",

@@ -6,11 +6,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import Server
-from tests.inbox.conftest import _chromium
 
 pytestmark = pytest.mark.long
-
-chromium = _chromium  # a real browser, or a reason to skip
 
 
 def test_page(chromium: Browser, server: Server) -> None:
