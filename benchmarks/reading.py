@@ -13,7 +13,7 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,10 @@ def filled(url: str, rows: int) -> Iterator[FlaskClient]:
         close()
 
 
-def measure(client: FlaskClient) -> None:
+def measure(client: FlaskClient, questions: Mapping[str, Callable[[int], str]]) -> None:
     """Prints a line for each question."""
     print(f"{'':34} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8}")
-    for name, path_of in QUESTIONS.items():
+    for name, path_of in questions.items():
         taken: list[float] = []
         cpu = 0.0
         for n in range(TIMES + 5):
@@ -153,7 +153,7 @@ def main() -> None:
         for kind, url in urls.items():
             print(f"{kind}, {asked.rows:,} records:")
             with filled(url, asked.rows) as client:
-                measure(client)
+                measure(client, QUESTIONS)
                 told += [f"### {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]
     if asked.explain:
         before, _, rest = PAGE.read_text().partition(MARKS[0])

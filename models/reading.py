@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +50,10 @@ ANY_OF = {name: name for name in ("source", "type", "category", "sentiment", "st
     "project": "project_id"
 }
 _EQUAL = ("incident_key", "external_id")
+# What the indexes of migration 0010 are of, in the same words.
+_USUAL_TYPE, _UNSURE = "message", 0.5
+_NOT_USUAL = Feedback.type != SQL(f"'{_USUAL_TYPE}'")
+_IS_UNSURE = Feedback.category_confidence < SQL(str(_UNSURE))
 
 
 def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> list[Expression]:
@@ -73,6 +77,10 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.impact <= chosen.max_impact)
     if chosen.confidence_below is not None:
         found.append(Feedback.category_confidence < chosen.confidence_below)
+    if _unsure(chosen):
+        found.append(_IS_UNSURE)
+    if chosen.type and _USUAL_TYPE not in chosen.type:
+        found.append(_NOT_USUAL)
     if chosen.since is not None:
         found.append(Feedback.received_at >= chosen.since)
     if chosen.until is not None:
@@ -140,13 +148,22 @@ def _named(chosen: Filter) -> bool:
     return bool(chosen.author) or any(value is not None for value in named)
 
 
+def _unsure(chosen: Filter) -> bool:
+    return chosen.confidence_below is not None and chosen.confidence_below <= _UNSURE
+
+
 def _few(workspace_id: str, chosen: Filter) -> bool:
     """Whether a filter means so few rows, search aside, that their words are read sooner than the index."""
     return _named(chosen) or any(
-        database.obj.few(workspace_id, column, getattr(chosen, name))
+        _seldom(workspace_id, column, getattr(chosen, name))
         for name, column in (("source", "source"), ("status", "status"), ("project", "project_id"))
-        if getattr(chosen, name)
     )
+
+
+def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
+    """Whether few rows have one of some values in a column that has an index with its workspace."""
+    marks = ", ".join("?" * len(values))
+    return bool(values) and bool(database.obj.few(workspace_id, f"{column} IN ({marks})", values))
 
 
 def _narrowed(some: Any, workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> Any:
@@ -156,15 +173,26 @@ def _narrowed(some: Any, workspace_id: str, project_id: str | None, chosen: Filt
     for group in chosen.tags:
         if (few := database.obj.tagged(workspace_id, group)) is not None:
             return some.where(SQL(*few))
+    return database.obj.through(some, _index(workspace_id, project_id, chosen, sort))
+
+
+def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
+    """The index to read rows through: one of what is rare, else one in the order of the list."""
     if sort == "-impact":
-        index = "feedback_impact"
-    elif len(chosen.source) == 1:
-        index = "feedback_source"
-    elif len(chosen.status) == 1:
-        index = "feedback_status"
-    else:
-        index = "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
-    return database.obj.through(some, index)
+        return "feedback_impact"
+    if _unsure(chosen):
+        return "feedback_unsure"
+    if len(chosen.type) == 1 and chosen.type != (_USUAL_TYPE,):
+        rare = f"type = ? AND type <> '{_USUAL_TYPE}'"
+        if len(chosen.status) == 1 or database.obj.few(workspace_id, rare, chosen.type):
+            return "feedback_type"
+    if len(chosen.source) == 1:
+        return "feedback_source"
+    if len(chosen.status) == 1 and _seldom(workspace_id, "status", chosen.status):
+        return "feedback_status"
+    if chosen.min_impact is not None and database.obj.few(workspace_id, "impact >= ?", [chosen.min_impact]):
+        return "feedback_impact"
+    return "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
 
 
 def _member(name: str) -> Any:

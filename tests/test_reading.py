@@ -14,6 +14,7 @@ from adapters.contract import Refused
 from gateway import filters, reading
 from gateway.ids import new_id
 from models import Feedback
+from models.base import database
 from models.order import SORTS
 from models.reading import Filter
 from tests.conftest import Call, Tenant
@@ -75,6 +76,12 @@ FOUND = {
     "source=native": [5, 4, 3, 2, 1, 0],
     "source=slack": [],
     "type=rating": [5],
+    "type=rating&status=open": [5],
+    "type=rating,alert": [5],
+    "type=rating,message&status=resolved": [1],
+    "type=rating&confidence_below=0.5": [],
+    "confidence_below=0.5&status=open": [2],
+    "min_impact=8&status=open": [5, 4],
     "category=bug": [5, 4, 0],
     "category=praise,question": [3, 2],
     "category=praise&category=question": [3, 2],
@@ -141,6 +148,40 @@ def test_filters(call: Call, ids: list[str]) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("", "feedback_list"),
+        ("category=bug&sentiment=negative", "feedback_list"),
+        ("type=message&category=bug", "feedback_list"),
+        ("type=alert&status=open", "feedback_type"),
+        ("type=alert", "feedback_type"),
+        ("confidence_below=0.5&status=open", "feedback_unsure"),
+        ("confidence_below=0.6", "feedback_list"),
+        ("min_impact=9&status=open", "feedback_status"),
+        ("min_impact=9&category=bug", "feedback_impact"),
+        ("source=slack&category=bug", "feedback_source"),
+        ("project=prj_1", "feedback_project"),
+    ],
+)
+def test_what_is_rare_is_read_first(call: Call, ids: list[str], query: str, index: str) -> None:
+    """On the embedded database a list is read through the index of what few records have."""
+    asked: list[str] = []
+    real = database.obj.execute_sql
+
+    def note(sql: str, params: Any = None) -> Any:
+        asked.append(sql)
+        return real(sql, params)
+
+    database.obj.execute_sql = note
+    try:
+        assert call("GET", f"{PATH}?{query}").status_code == 200
+    finally:
+        del database.obj.execute_sql
+
+    assert [sql for sql in asked if f"INDEXED BY {index}" in sql or not database.obj.EMBEDDED]
+
+
 def test_other_tenants(call: Call, ids: list[str], other: Tenant) -> None:
     """No filter shows what is another workspace's."""
     for query in FOUND:

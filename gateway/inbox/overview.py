@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +20,7 @@ from gateway.inbox.web import page, show
 from gateway.inbox.words import _, day, moment
 from gateway.outcomes import OUTCOMES
 from models.feedback import iso
-from models.glance import by_impact, subjects
+from models.glance import by_impact, pages
 
 STATS = "GET /gateway/v1/stats"
 THEMES = "GET /gateway/v1/themes"
@@ -63,7 +62,7 @@ def overview() -> ResponseReturnValue:
         volume_rows=list(zip(labels, *series.values(), strict=True)),
         **_mood(chosen, unit, times, labels),
         **_impact(chosen),
-        pages=_pages(chosen),
+        pages=pages(g.session["user_workspace"], filters.parse(urlencode(chosen)), newest=NEWEST, limit=TOP),
         by_source=sorted(_stats(chosen, "source")["data"], key=lambda row: -row["count"])[:TOP],
         outcomes=_outcomes(chosen["since"] or ""),
         themes=_themes(chosen, given),
@@ -124,13 +123,6 @@ def _impact(chosen: dict[str, Any]) -> dict[str, Any]:
     told = _("%(high)s of %(all)s have an impact of 9 or more.", high=high, all=sum(counts))
     chart = charts.stacked(_("Impact"), told, labels, {"impact-bar": counts})
     return {"impact": chart, "impact_rows": list(zip(labels, counts, strict=True))}
-
-
-def _pages(chosen: dict[str, Any]) -> list[tuple[str, int]]:
-    """The pages that the newest records are about, those with most of them first."""
-    found = subjects(g.session["user_workspace"], filters.parse(urlencode(chosen)), limit=NEWEST)
-    named = (subject.get("page") or subject.get("url") for subject in found)
-    return Counter(str(name) for name in named if name).most_common(TOP)
 
 
 def _outcomes(since: str) -> list[tuple[str, dict[str, int], int]]:

@@ -1,0 +1,66 @@
+"""The inbox over a large table: its list by every view and filter, one record, and the overview.
+
+    python -m benchmarks.inbox [--rows N] [--only sqlite|postgres]
+
+Pages are asked for by somebody who is signed in, through the application in this process, without a
+socket; each is timed many times, with other values each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+
+from benchmarks.reading import WORDS, databases, filled, measure
+from benchmarks.tables import MANY, RARE, SOME
+from gateway import people
+from gateway.inbox.listing import VIEWS
+from gateway.inbox.overview import PERIODS
+from models import Workspace
+
+# What is asked, and for the n-th time how.
+PAGES: dict[str, Callable[[int], str]] = {
+    **{f"list, {name}": lambda n, query=query: f"/inbox?{query}" for name, query in VIEWS},
+    "list, two filters": lambda n: f"/inbox?category={WORDS[n % 5]}&status=open",
+    "list, four filters": lambda n: (
+        f"/inbox?category={WORDS[n % 5]}&status=open&sentiment=negative&source=slack"
+    ),
+    "list, a rare source": lambda n: "/inbox?source=pagerduty&status=open",
+    "list, a rare status": lambda n: f"/inbox?status=acknowledged&category={WORDS[n % 5]}",
+    "list by impact": lambda n: f"/inbox?sort=-impact&status=open&category={WORDS[n % 5]}",
+    "search, rare word (20 records)": lambda n: f"/inbox?q={RARE}",
+    "search, some (2,000 records)": lambda n: f"/inbox?q={SOME}",
+    "search, common and a filter": lambda n: f"/inbox?q={MANY}&category={WORDS[n % 5]}",
+    "search, no record": lambda n: f"/inbox?q=nosuchword{n}",
+    "how many are new": lambda n: f"/inbox/fresh?category={WORDS[n % 5]}&after=fb_{n:026d}",
+    "how many alerts are new": lambda n: f"/inbox/fresh?type=alert&status=open&after=fb_{n:026d}",
+    "one record": lambda n: f"/records/fb_{n * 97 + 1:026d}",
+    **{f"overview, {name}": lambda n, name=name: f"/overview?period={name}" for name in PERIODS},
+    "overview, 7d of one category": lambda n: f"/overview?category={WORDS[n % 5]}",
+}
+
+
+def sign_in(client: FlaskClient) -> None:
+    """Makes a triager of the gateway that a client belongs to, and the client that person's browser."""
+    user_id = people.create_user(Workspace.get().id, "triager@example.test", "Triager", "triager")
+    client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+
+
+def main() -> None:
+    """Prints the figures of each database."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=["sqlite", "postgres"], default=None)
+    asked = parser.parse_args()
+    with databases(asked.only) as urls:
+        for kind, url in urls.items():
+            print(f"{kind}, {asked.rows:,} records:")
+            with filled(url, asked.rows) as client:
+                sign_in(client)
+                measure(client, PAGES)
+
+
+if __name__ == "__main__":
+    main()
