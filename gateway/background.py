@@ -19,7 +19,7 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError
 
-from gateway import log, similar, themes, vault
+from gateway import log, retention, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.lease import Work, run_once
 from models.base import close, connect
@@ -32,7 +32,7 @@ NICENESS = 10  # requests come first
 CONNECTIONS = THREADS + 2
 
 
-WORKS: tuple[Work, ...] = (similar.KEEP_UP, themes.KEEP_FRESH)
+WORKS: tuple[Work, ...] = (similar.KEEP_UP, themes.KEEP_FRESH, retention.KEEP)
 
 
 def queue_of(config: Config) -> Huey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import BigIntegerField, BooleanField, ForeignKeyField, TextField, fn
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField, fn
 
 from models.base import JSONText, Table, database, first, rows
 from models.feedback import Feedback
@@ -20,7 +20,10 @@ class Workspace(Table):
 
 
 class Project(Table):
-    """A group of records within a workspace."""
+    """A group of records within a workspace.
+
+    Records and raw payloads that are older than so many days are removed (gateway.retention); null is never.
+    """
 
     id = TextField(primary_key=True)
     workspace = ForeignKeyField(Workspace, backref="projects", on_delete="CASCADE")
@@ -28,6 +31,9 @@ class Project(Table):
     origin = TextField(null=True)
     email_followup = BooleanField(default=True)
     areas = JSONText(null=True)  # what weighs more here (gateway.areas); null for what weighs more anywhere
+    repository = TextField(null=True)  # where issues are opened: owner/name, or the address of one elsewhere
+    retention_days = IntegerField(null=True)
+    payload_retention_days = IntegerField(null=True)
     created_at = BigIntegerField()
 
 

@@ -61,6 +61,11 @@ def finish(name: str, owner: str, now: int, due_at: int) -> None:
         Job.update(done).where((Job.name == name) & (Job.owner == owner)).execute()
 
 
+def hurry(name: str) -> None:
+    """Makes the work due at once, within the open transaction; who is at it does it again soon after."""
+    Job.update(due_at=0).where(Job.name == name).execute()
+
+
 def state(name: str) -> Any:
     """What the work remembers, or None."""
     row = first(Job.select(Job.state).where(Job.name == name))

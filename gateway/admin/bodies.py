@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -29,6 +30,11 @@ from models.access import list_projects
 LONGEST_NAME = 200  # characters
 LONGEST_OVERLAP = 720  # hours
 MOST_RULES = 50  # of a project, and marks of a rule
+LONGEST_RETENTION = 36_500  # days
+# owner/name at github.com, or the address of a repository on a GitHub of one's own.
+REPOSITORY = (
+    r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/)?[A-Za-z0-9][A-Za-z0-9_-]*/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*"
+)
 
 
 _name = length(most=LONGEST_NAME)
@@ -116,8 +122,23 @@ class Rule(Strict):
     phrases = TextList(every(not_blank, _name), validate=_few, load_default=list)
 
 
+@means(pattern=f"^{REPOSITORY}$")
+def _repository(value: str) -> None:
+    if not re.fullmatch(REPOSITORY, value):
+        raise ValidationError("Must look like owner/name or https://github.example.com/owner/name")
+
+
+@means(minimum=1, maximum=LONGEST_RETENTION, multipleOf=1)
+def _days(value: float) -> None:
+    if not 1 <= value <= LONGEST_RETENTION or value != int(value):
+        raise ValidationError(f"Number must be a whole one from 1 to {LONGEST_RETENTION}")
+
+
 class ProjectChange(Strict):
     name = Text(every(not_blank, _name))
+    repository = Text(every(_name, _repository), allow_none=True)
+    retention_days = Number(_days, allow_none=True)
+    payload_retention_days = Number(_days, allow_none=True)
     areas = fields.List(
         fields.Nested(Rule),
         validate=_few,

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.contract import Inbound, Problem, Refused, Reply
-from gateway import audit, pages
+from gateway import audit, pages, retention
 from gateway.admin.bodies import NewProject, ProjectChange, unknown
 from gateway.caller import Caller
 from gateway.directory import create_project as store_project
+from models import job
 from models.access import Project, Workspace, list_projects
 from models.base import first, writing
 from models.feedback import iso
+
+RETENTION = ("retention_days", "payload_retention_days")
 
 
 def list_all(caller: Caller, inbound: Inbound) -> Reply:
@@ -42,12 +45,18 @@ def create_project(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def change_project(caller: Caller, inbound: Inbound) -> Reply:
-    """Another name, or other areas; without areas of its own it has triage's. Raises Refused (400, 404)."""
+    """Another name, repository, retention or areas; without areas of its own it has triage's.
+
+    A change of the retention is acted upon within minutes. Raises Refused (400, 404).
+    """
     sent = dict(ProjectChange.of(inbound))
     if "name" in sent:
         sent["name"] = sent["name"].strip()
     if sent.get("areas") is not None:
         sent["areas"] = [{**rule, "points": int(rule["points"])} for rule in sent["areas"]]
+    for name in RETENTION:
+        if sent.get(name) is not None:
+            sent[name] = int(sent[name])
     with writing():
         row = _found(caller, inbound.params["project_id"])
         changed = {name: value for name, value in sent.items() if row[name] != value}
@@ -55,6 +64,8 @@ def change_project(caller: Caller, inbound: Inbound) -> Reply:
             Project.update(**changed).where(Project.id == row["id"]).execute()
             changes = {name: {"from": row[name], "to": value} for name, value in changed.items()}
             audit.note(caller.workspace_id, caller.key_id, "project.changed", row["id"], changes=changes)
+        if set(RETENTION) & set(changed):
+            job.hurry(retention.NAME)
     return Reply(200, _document({**row, **sent}, _default(caller)))
 
 
@@ -77,6 +88,8 @@ def _document(row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
         "workspace_id": row["workspace"],
         "name": row["name"],
         "areas": row["areas"],
+        "repository": row["repository"],
+        **{name: row[name] for name in RETENTION},
         "default": row["id"] == default,
         "created_at": iso(row["created_at"]),
         "last_received_at": iso(row["last_modified"]),

@@ -18,6 +18,7 @@ from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
+from gateway.cli.retention import retention
 from gateway.cli.user import link_url, user
 from gateway.config import BadSetting, Config
 from gateway.replay import replay as replay_one
@@ -106,7 +107,7 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
 
 @main.command()
 def worker() -> None:
-    """Do background work until SIGTERM: similar records, themes. `serve` starts one by itself."""
+    """Do background work until SIGTERM: similar records, themes, retention. `serve` starts one by itself."""
     try:
         background.run(Config.from_env())
     except (BadSetting, OperationalError) as error:
@@ -123,6 +124,7 @@ for _command in (
     *reads.commands.values(),
     *authors.commands.values(),
     *copying.commands.values(),
+    *retention.commands.values(),
     triage,
     train,
     evaluate,

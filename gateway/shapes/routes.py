@@ -122,7 +122,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "GET /gateway/v1/projects/<project_id>": Shape(answers={200: Project}),
     "PATCH /gateway/v1/projects/<project_id>": Shape(
-        body=bodies.ProjectChange, answers={200: Project}, example={"name": "Shop"}
+        body=bodies.ProjectChange, answers={200: Project}, example={"name": "Shop", "retention_days": 365}
     ),
     "POST /gateway/v1/authors/erase": Shape(
         body=Erasure,
