@@ -13,6 +13,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     listing,
     members,
     overview,
+    projects,
     record,
     settings,
 )

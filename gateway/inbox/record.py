@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from flask import request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import CATEGORIES, SENTIMENTS
 from gateway.inbox.asking import ask
+from gateway.inbox.issues import issue_url, markdown
 from gateway.inbox.listing import CHANGE, ONE, change, changed
+from gateway.inbox.visitor import base_url
 from gateway.inbox.web import go, local, page, show
 from gateway.inbox.words import _
 from models.access import list_projects
@@ -32,8 +34,8 @@ def record(feedback_id: str) -> ResponseReturnValue:
     row = ask(ONE, "explain=1&expand=similar", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     people = {user["id"]: user["name"] for user in users_of(row["workspace_id"])}
-    projects = {item["id"]: item["name"] for item in list_projects(row["workspace_id"])[0]}
-    markdown = _markdown(row)
+    projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}
+    project = projects.get(row["project_id"], {})
     return show(
         "record.html",
         row=row,
@@ -42,9 +44,9 @@ def record(feedback_id: str) -> ResponseReturnValue:
         notes=[_told(event, people) for event in events["data"] if event["type"] == "note"],
         raw=[_raw(event) for event in events["data"] if event["payload"]],
         subject=list(_subject(row["subject"])),
-        projects=projects,
-        markdown=markdown,
-        issue=_issue_url(row, markdown),
+        project=project.get("name"),
+        markdown=markdown(row),
+        issue=issue_url(row, project.get("repository"), f"{base_url()}/records/{row['id']}"),
         back=local(f"/inbox?{request.args['from']}") if request.args.get("from") else "/inbox",
         categories=CATEGORIES,
         sentiments=SENTIMENTS,
@@ -103,41 +105,3 @@ def link(text: str) -> str | None:
         return None
     plain = text.isprintable() and not any(mark in text for mark in ' "<>\\^`{|}')
     return text if parts.scheme in LINKED and parts.netloc and plain else None
-
-
-def _markdown(row: Mapping[str, Any]) -> str:
-    """The record for an issue or a chat; the words are quoted, so that they format nothing."""
-    author = row["author"]["name"] or row["author"]["email"] or row["author"]["id"]
-    facts = {
-        "category": row["category"],
-        "sentiment": row["sentiment"],
-        "impact": f"{row['impact']}/14",
-        "source": row["source"],
-        "page": row["subject"].get("page") or row["subject"].get("url"),
-        "from": author,
-        "received": row["received_at"],
-        "id": row["id"],
-    }
-    lines = [f"**{_escaped(row['title'])}**", ""]
-    lines += [f"    {line}" for line in row["text"].splitlines()] + [""]
-    lines += [f"- {name}: {_escaped(str(value))}" for name, value in facts.items() if value]
-    return "\n".join(lines)
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{mark}" if mark in "\\`*_[]<>#|!@" else mark for mark in " ".join(text.split()))
-
-
-def _issue_url(row: Mapping[str, Any], markdown: str) -> str | None:
-    """Where GitHub asks for a new issue with this record in it, when the record names a repository."""
-    repository = row["subject"].get("repository")
-    if row["source"] != "github" or not isinstance(repository, str):
-        return None
-    path = repository.removeprefix("https://github.com/").strip("/")
-    parts = path.split("/")
-    if len(parts) != 2 or not all(
-        part.replace("-", "").replace("_", "").replace(".", "").isalnum() for part in parts
-    ):
-        return None
-    query = urlencode({"title": row["title"][:200], "body": markdown[:4000]}, errors="replace")
-    return f"https://github.com/{path}/issues/new?{query}"

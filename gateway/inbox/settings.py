@@ -1,4 +1,4 @@
-"""Settings: keys, projects, quarantine, and what the model is. Hooks and people have modules of their own."""
+"""Settings: keys, quarantine, what the model is. Hooks, projects and people have modules of their own."""
 
 from __future__ import annotations
 
@@ -117,30 +117,6 @@ def rotate_key(key_id: str) -> ResponseReturnValue:
 def revoke_key(key_id: str) -> ResponseReturnValue:
     ask("POST /gateway/v1/keys/<key_id>/revoke", key_id=key_id)
     return go("/settings/keys", _("Revoked. Every process refuses it within five seconds."))
-
-
-@page("/settings/projects", "viewer")
-def projects() -> ResponseReturnValue:
-    return setting("projects", "projects.html", rows=every("GET /gateway/v1/projects"), faults=None)
-
-
-@page("/settings/projects", "admin", method="POST")
-def create_project() -> ResponseReturnValue:
-    return _project("POST /gateway/v1/projects", _("Created."))
-
-
-@page("/settings/projects/<project_id>", "admin", method="POST")
-def rename_project(project_id: str) -> ResponseReturnValue:
-    return _project("PATCH /gateway/v1/projects/<project_id>", _("Renamed."), project_id=project_id)
-
-
-def _project(route: str, said: str, **params: str) -> ResponseReturnValue:
-    try:
-        ask(route, body={"name": request.form.get("name", "")}, **params)
-    except Refused as refused:
-        rows = every("GET /gateway/v1/projects")
-        return setting("projects", "projects.html", 400, rows=rows, faults=told(refused))
-    return go("/settings/projects", said)
 
 
 @page("/settings/quarantine", "viewer")

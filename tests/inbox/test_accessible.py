@@ -42,7 +42,7 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     page = who.page
     page.set_viewport_size({"width": width, "height": 800})
     broken = []
-    for path in (*PAGES, f"/records/{ids[1]}"):
+    for path in (*PAGES, f"/settings/projects/{site.server.tenant.project_id}", f"/records/{ids[1]}"):
         who.go(path)
         found = Axe().run(page, options=RULES).response["violations"]
         broken += [(path, rule["id"], node["html"][:120]) for rule in found for node in rule["nodes"]]

@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playhouse.test_utils import count_queries
 
 from gateway.inbox.listing import VIEWS
 from gateway.inbox.record import link
-from models import Event, Feedback
-from tests.conftest import Call
+from models import Event, Feedback, Project
+from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
 Make = Callable[..., Reader]
@@ -285,9 +286,38 @@ def test_issue_link(reader: Make, send: Callable[..., str]) -> None:
     page = ann.get(f"/records/{record_id}").text
 
     assert 'href="https://github.com/octo/app/issues/new?title=' in page
-    for bad in ("octo", "a/b/c", "../x/y", "octo/app?x=1", "octo/app#"):
+    for bad in ("octo", "a/b/c", "../x/y", "octo/app?x=1", "octo/app#", "https://evil.test/a/b"):
         Feedback.update(subject={"repository": bad}).execute()
         assert "issues/new" not in ann.get(f"/records/{record_id}").text
+
+
+@pytest.mark.parametrize(
+    ("repository", "base"),
+    [
+        ("acme/shop", "https://github.com/acme/shop"),
+        ("https://git.example.com:8443/acme/shop", "https://git.example.com:8443/acme/shop"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["Short & sweet", "Lines\n" * 3000, "\U0001f980" * 5000, "  # <b>`x`\u2028y" * 900]
+)
+def test_issue_link_of_a_project(
+    reader: Make, send: Callable[..., str], tenant: Tenant, repository: str, base: str, text: str
+) -> None:
+    """Every record of a project with a repository has the link, no longer than GitHub takes."""
+    Project.update(repository=repository).where(Project.id == tenant.project_id).execute()
+    crabs = "\U0001f980 " * (1 if len(text) < 1000 else 200)
+    record_id = send(text, title=crabs, author={"name": crabs}, subject={"page": "/\u00e9" * 100})
+    page = reader("viewer").get(f"/records/{record_id}").text
+    (found,) = re.findall(r'href="([^"]+/issues/new[^"]+)"', page)
+    parts = urlsplit(unescape(found))
+    asked = parse_qs(parts.query)
+
+    assert unescape(found).startswith(f"{base}/issues/new?")
+    assert len(unescape(found)) <= 8000
+    assert asked["title"][0].startswith("\U0001f980 ")
+    assert f"/records/{record_id}" in asked["body"][0]
+    assert len(text) > 1000 or f"    {text}" in asked["body"][0]
 
 
 def test_what_a_list_costs(reader: Make, send: Callable[..., str]) -> None:
