@@ -5,7 +5,7 @@ COPY setup.cfg pyproject.toml README.md LICENSE wsgi.py ./
 COPY adapters ./adapters
 COPY gateway ./gateway
 COPY models ./models
-RUN python -m venv /opt/gateway && /opt/gateway/bin/pip install --no-cache-dir ".[postgres,redis]"
+RUN python -m venv /opt/gateway && /opt/gateway/bin/pip install --no-cache-dir ".[postgres,redis,oidc]"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home gateway \

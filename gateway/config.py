@@ -16,6 +16,9 @@ from models.base import UnsupportedURL, is_embedded, sqlite_path
 
 _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})?(/\S*)?|unix://\S+"
 
+# Plain HTTP only on this very computer, where nobody listens in on the way.
+_ISSUER = r"https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(/[^\s?#]*)?"
+
 
 class BadSetting(ValueError):
     """A setting that cannot be used; the message names it. The start is refused."""
@@ -44,6 +47,13 @@ class Config:
     cors_origins: str = "*"
     model: str = ""
     log_level: str = "info"
+    passwords: str = "on"
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_name: str = "single sign-on"
+    oidc_domains: str = ""
+    oidc_role: str = ""
 
     def __post_init__(self) -> None:
         try:
@@ -69,6 +79,7 @@ class Config:
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise BadSetting("GATEWAY_LOG_LEVEL: must be debug, info, warning or error")
         self._check_limits()
+        self._check_sign_in()
 
     def _check_limits(self) -> None:
         for name in ("rate_limit", "failure_limit"):
@@ -88,6 +99,33 @@ class Config:
             raise BadSetting("GATEWAY_REDIS_URL: must look like redis://host:6379/0 or unix:///path")
         if find_spec("redis") is None:
             raise BadSetting("GATEWAY_REDIS_URL: needs pip install 'feedback-gateway[redis]'")
+
+    def _check_sign_in(self) -> None:
+        if self.passwords not in ("on", "off"):
+            raise BadSetting("GATEWAY_PASSWORDS: must be on or off")
+        if not self.oidc_issuer:
+            if self.passwords == "off" or self.oidc_client_id or self.oidc_role or self.oidc_domains:
+                raise BadSetting("GATEWAY_OIDC_ISSUER: is required for signing in elsewhere")
+            return
+        if not re.fullmatch(_ISSUER, self.oidc_issuer):
+            raise BadSetting("GATEWAY_OIDC_ISSUER: must look like https://accounts.example.com")
+        for name in ("client_id", "client_secret", "name"):
+            if not getattr(self, f"oidc_{name}"):
+                raise BadSetting(f"GATEWAY_OIDC_{name.upper()}: is required with GATEWAY_OIDC_ISSUER")
+        if not all(re.fullmatch(r"[a-z0-9.-]+", name) for name in self.oidc_domain_names):
+            raise BadSetting("GATEWAY_OIDC_DOMAINS: must look like example.com, example.org")
+        if self.oidc_role not in ("", "viewer", "triager"):
+            raise BadSetting("GATEWAY_OIDC_ROLE: must be viewer, triager or empty")
+        if self.oidc_role and not self.oidc_domain_names:
+            # Else everybody who has an account at the provider, which may be the whole world, gets in.
+            raise BadSetting("GATEWAY_OIDC_ROLE: needs GATEWAY_OIDC_DOMAINS")
+        if find_spec("authlib") is None:
+            raise BadSetting("GATEWAY_OIDC_ISSUER: needs pip install 'feedback-gateway[oidc]'")
+
+    @property
+    def oidc_domain_names(self) -> tuple[str, ...]:
+        """The domains whose addresses the provider may vouch for; without any, all."""
+        return tuple(name.strip().lower() for name in self.oidc_domains.split(",") if name.strip())
 
     @property
     def embedded(self) -> bool:

@@ -42,6 +42,11 @@ def request(method: str, path: str, status: int, started: float, request_id: str
     logger.info("request", extra={"facts": facts})
 
 
+def notice(message: str, request_id: str, **facts: str) -> None:
+    """Notes something that the operator should know of, with the request it belongs to."""
+    logger.warning(message, extra={"facts": {"request_id": request_id, **facts}})
+
+
 def failure(message: str, request_id: str) -> None:
     """Notes the exception being handled, with the request it belongs to."""
     logger.error(message, exc_info=True, extra={"facts": {"request_id": request_id}})

@@ -52,10 +52,14 @@ def create_user(workspace_id: str, email: str, name: str, role: str, password: s
         raise PeopleError(f"role must be one of {', '.join(ROLES)}", "role")
     hashed = None if password is None else hash_password(password)
     with writing():
-        return _insert_user(workspace_id, email, name, role, hashed)
+        return insert_user(workspace_id, email, name, role, password=hashed)
 
 
-def _insert_user(workspace_id: str, email: str, name: str, role: str, hashed: str | None) -> str:
+def insert_user(workspace_id: str, email: str, name: str, role: str, **how: str | None) -> str:
+    """Stores a user within the open transaction, who gets in by `password` (hashed) or `identity`.
+
+    Returns the id. Raises PeopleError when the address is taken.
+    """
     serialise([("user", email)])
     if user_by_email(email) is not None:
         raise PeopleError("there is a user with this address already", "email")
@@ -66,8 +70,8 @@ def _insert_user(workspace_id: str, email: str, name: str, role: str, hashed: st
         email=email,
         name=cleaned(name) or email.partition("@")[0],
         role=role,
-        password=hashed,
         created_at=now_ms(),
+        **how,
     )
     return user_id
 
@@ -193,7 +197,7 @@ def use_link(token: str, *, email: str, name: str, password: str) -> dict[str, A
             raise PeopleError("this link has been used or has ended")
         user_id = row["user"]
         if user_id is None:
-            user_id = _insert_user(row["workspace"], email, name, row["role"], hashed)
+            user_id = insert_user(row["workspace"], email, name, row["role"], password=hashed)
         else:
             User.update(password=hashed).where(User.id == user_id).execute()
             Session.delete().where(Session.user == user_id).execute()

@@ -83,6 +83,12 @@ def is_workspace(workspace_id: str) -> bool:
     return found is not None
 
 
+def first_workspace() -> str:
+    """The id of the workspace that was made first."""
+    found: str = Workspace.select(Workspace.id).order_by(Workspace.id).limit(1).scalar()
+    return found
+
+
 def list_projects(
     workspace_id: str, *, only: str | None = None, name: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[dict[str, Any]], int]:

@@ -99,6 +99,11 @@ def user_by_email(email: str) -> dict[str, Any] | None:
     return first(User.select().where(User.email == email))
 
 
+def user_by_identity(identity: str) -> dict[str, Any] | None:
+    """The user whom a provider knows by this issuer and subject, or None."""
+    return first(User.select().where(User.identity == identity))
+
+
 def admins(workspace_id: str) -> int:
     """How many people may administer a workspace."""
     found = User.select().where(
@@ -110,6 +115,13 @@ def admins(workspace_id: str) -> int:
 def views_of(user_id: str) -> list[dict[str, Any]]:
     """A user's saved views in the order they were saved."""
     return rows(SavedView.select().where(SavedView.user == user_id).order_by(SavedView.id))
+
+
+def open_invite(email: str, now: int) -> dict[str, Any] | None:
+    """The newest link to a new user with this address that still works, or None."""
+    found = Invite.select().where((Invite.email == email) & Invite.user.is_null())
+    found = found.where(Invite.used_at.is_null() & (Invite.expires_at > now))
+    return first(found.order_by(Invite.created_at.desc(), Invite.digest))
 
 
 def open_invites(workspace_id: str, now: int) -> list[dict[str, Any]]:

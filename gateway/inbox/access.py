@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
 
 from adapters.contract import Refused
 from gateway import audit, failures, people
-from gateway.inbox.visitor import SIGNED_IN, VISIT, as_inbound, cookie_name, keep_cookie
+from gateway.inbox.visitor import (
+    SIGNED_IN,
+    VISIT,
+    NotAllowed,
+    as_inbound,
+    cookie_name,
+    keep_cookie,
+    passwords,
+)
 from gateway.inbox.web import local, page, show
 from gateway.inbox.words import _
 from gateway.rates import Rate
@@ -24,13 +33,15 @@ def start() -> ResponseReturnValue:
 @page("/sign-in", None)
 def sign_in() -> ResponseReturnValue:
     then = local(request.args.get("then", ""))
-    return redirect(then, 303) if g.session else _sign_in_page(then)
+    return redirect(then, 303) if g.session else sign_in_page(then)
 
 
 @page("/sign-in", None, method="POST")
 def signing_in() -> ResponseReturnValue:
     """Every failure looks the same, whether it is the address or the password that is wrong."""
     then, email = local(request.form.get("then", "")), request.form.get("email", "")[:300]
+    if not passwords():
+        return sign_in_page(then, email, _("Nobody gets in with a password here."), 403)
     asked, about = as_inbound(), f"sign-in {people.digest(email.strip().lower())[:32]}"
     try:
         failures.check(asked)
@@ -42,19 +53,20 @@ def signing_in() -> ResponseReturnValue:
     except Refused as refused:
         wait = refused.problem.headers["Retry-After"]
         said = _("Too many tries. Wait %(seconds)s seconds and try again.", seconds=wait)
-        return _sign_in_page(then, email, said, 429)
+        return sign_in_page(then, email, said, 429)
     if user is None:
-        return _sign_in_page(then, email, _("That address and password do not belong together."), 401)
+        return sign_in_page(then, email, _("That address and password do not belong together."), 401)
     with writing():
         audit.note(user["workspace"], user["id"], "user.signed_in", user["id"], address=asked.client)
-    return _signed_in(user["id"], then)
+    return signed_in(user["id"], then)
 
 
-def _sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> ResponseReturnValue:
+def sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> Response:
+    """The ways in, and why the last one did not lead anywhere."""
     return show("sign-in.html", status, then=then, email=email, fault=fault)
 
 
-def _signed_in(user_id: str, then: str) -> ResponseReturnValue:
+def signed_in(user_id: str, then: str) -> Response:
     """A new session, whatever cookie the browser had before."""
     _end_session()
     answer = redirect(then, 303)
@@ -87,6 +99,8 @@ def welcomed() -> ResponseReturnValue:
     """Takes a link, and signs in whom it made."""
     token, asked = request.form.get("link", ""), as_inbound()
     failures.check(asked)
+    if not passwords():
+        raise NotAllowed
     try:
         user = people.use_link(
             token,
@@ -98,7 +112,7 @@ def welcomed() -> ResponseReturnValue:
         if people.link_of(token) is None:
             failures.note(asked)
         return _welcome_page(token, error)
-    return _signed_in(user["id"], "/inbox")
+    return signed_in(user["id"], "/inbox")
 
 
 def _welcome_page(token: str, error: people.PeopleError | None = None) -> ResponseReturnValue:

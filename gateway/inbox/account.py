@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from gateway import people
 from gateway.inbox.asking import note
-from gateway.inbox.visitor import SIGNED_IN, keep_cookie
+from gateway.inbox.visitor import SIGNED_IN, NotAllowed, keep_cookie, passwords
 from gateway.inbox.web import go, page, show
 from gateway.inbox.words import LANGUAGES, _, zone_of
 from models.base import writing
@@ -45,6 +45,8 @@ def change_account() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """A new password; every session but a fresh one here ends."""
     old, new = request.form.get("old", ""), request.form.get("new", "")
+    if not passwords():
+        raise NotAllowed
     if people.with_password(g.session["user_email"], old) is None:
         return _account_page(_("The present password is another one."), 400)
     try:

@@ -9,10 +9,11 @@ from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
 from gateway import people as doors
+from gateway import vouching
 from gateway.ids import now_ms
 from gateway.inbox.asking import note
 from gateway.inbox.settings import setting
-from gateway.inbox.visitor import base_url
+from gateway.inbox.visitor import base_url, passwords
 from gateway.inbox.web import go, page
 from gateway.inbox.words import _
 from models.people import open_invites, user_of, users_of
@@ -51,9 +52,12 @@ def invite() -> ResponseReturnValue:
 
 @page("/settings/people/<user_id>", "admin", method="POST")
 def change_user(user_id: str) -> ResponseReturnValue:
-    """Another role, no access, access again, or a link to a new password."""
+    """Another role, no access, access again, a link to a new password, or nobody's at the provider."""
     user, act = _mine(user_id), request.form.get("act", "")
-    if act == "link":
+    if act == "untie":
+        vouching.untie(user["workspace"], user_id, g.session["user_id"])
+        return go("/settings/people", _("Untied."))
+    if act == "link" and passwords():
         link = doors.create_link(user["workspace"], user["role"], user_id=user_id, ms=doors.FIRST_LINK_MS)
         note("user.link_made", user_id)
         return _people_page(link)

@@ -47,6 +47,11 @@ def settings() -> Settings:
     return found
 
 
+def passwords() -> bool:
+    """Whether people may get in with a password."""
+    return settings().config.passwords == "on"
+
+
 def base_url() -> str:
     """The address that senders are told: the public one, else the one that this browser knows us by."""
     config = settings().config

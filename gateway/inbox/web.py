@@ -110,7 +110,7 @@ def owns(path: str) -> bool:
     return any(path == prefix or path.startswith(prefix + "/") for prefix in OWNS)
 
 
-def show(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+def show(template: str, status: int = 200, **values: Any) -> Response:
     """A page; what the session wanted to say goes with it, once."""
     said = None
     if g.session and g.session["note"] and "say" in g.session["note"]:
@@ -221,6 +221,9 @@ def mount(app: Flask, config: Config) -> None:
     app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
     templates = app.jinja_env
     templates.filters.update(words.FILTERS)
+    templates.globals.update(
+        elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
+    )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
     templates.globals.update(_=_, form_token=form_token, asset=_asset_url, url=url)
     templates.trim_blocks = templates.lstrip_blocks = True

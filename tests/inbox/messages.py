@@ -41,8 +41,8 @@ def messages() -> set[str]:
         for item in extract("python", BytesIO(path.read_bytes()), keywords={"_": None}):
             if isinstance(item[1], str) and item[1]:
                 found.add(item[1])
-    source = (ROOT / "gateway" / "people.py").read_text()
-    found |= set(re.findall(r'PeopleError\("([^"]+)"', source))
+    for name in ("people.py", "vouching.py"):
+        found |= set(re.findall(r'PeopleError\("([^"]+)"', (ROOT / "gateway" / name).read_text()))
     bounds = (("least", people.SHORTEST_PASSWORD), ("most", people.LONGEST_PASSWORD))
     found |= {f"a password has at {word} {number} characters" for word, number in bounds}
     return found - {"", "None"}

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.conftest import run_command, running
 from tests.inbox.conftest import PASSWORD, Site, Visit
+from tests.inbox.provider import CLIENT_ID, CLIENT_SECRET, providing
 
 pytestmark = pytest.mark.long
 
@@ -232,6 +233,44 @@ def test_filters(visit: Open, site: Site, scripts: bool) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.locator(".views [aria-current]").last).to_have_text(f"Ours {scripts}")
+
+
+@SCRIPTS
+def test_signing_in_elsewhere(chromium: Browser, tmp_path: Path, scripts: bool) -> None:
+    """The first admin comes by the printed link and the provider, signs out, and in again with one click."""
+    with providing() as provider:
+        settings = {
+            "GATEWAY_OIDC_ISSUER": provider.url,
+            "GATEWAY_OIDC_CLIENT_ID": CLIENT_ID,
+            "GATEWAY_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+            "GATEWAY_OIDC_NAME": "Acme",
+            "GATEWAY_PASSWORDS": "off",
+        }
+        with running(tmp_path, **settings) as server:
+            link = run_command(server.environ, "init")["link"].partition("/welcome")[2]
+            page = chromium.new_context(java_script_enabled=scripts).new_page()
+            said: list[str] = []
+            page.on("console", lambda message: said.append(message.text))
+            page.goto(f"{server.url}/welcome{link}")
+            page.get_by_role("link", name="Go on with Acme").click()
+            page.get_by_role("button", name="Yes, it is me").click()
+            page.wait_for_url("**/inbox")
+            page.locator(".me summary").click()
+            expect(page.locator(".me")).to_contain_text("Noor Jansen")
+            expect(page.locator(".me")).to_contain_text("admin")
+            page.get_by_role("button", name="Sign out").click()
+            page.goto(f"{server.url}/overview?period=30d")
+            page.get_by_role("link", name="Sign in with Acme").click()
+            page.get_by_role("button", name="Yes, it is me").click()
+            page.wait_for_url("**/overview?period=30d")
+            page.locator(".me summary").click()
+            page.get_by_role("button", name="Sign out").click()
+            provider.person["email_verified"] = False
+            page.get_by_role("link", name="Sign in with Acme").click()
+            page.get_by_role("button", name="Yes, it is me").click()
+            expect(page.get_by_role("alert")).to_contain_text("has not been verified there")
+            page.context.close()
+        assert [text for text in said if "Failed to load resource" not in text] == []
 
 
 def test_signing_in_leads_on_and_out(visit: Open, site: Site) -> None:

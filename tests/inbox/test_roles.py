@@ -36,6 +36,8 @@ PAGES: dict[str, str | None] = {
     "GET /inbox/static/<name>": None,
     "GET /sign-in": None,
     "POST /sign-in": None,
+    "GET /sign-in/elsewhere": None,
+    "GET /sign-in/back": None,
     "POST /sign-out": None,
     "GET /welcome": None,
     "POST /welcome": None,

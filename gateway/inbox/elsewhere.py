@@ -1,0 +1,95 @@
+"""Signing in elsewhere: to the provider that the settings name, and back with what it vouches for."""
+
+from __future__ import annotations
+
+from flask import g, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from adapters.contract import Problem, Refused
+from gateway import audit, failures, log, oidc, people, vouching
+from gateway.config import Config
+from gateway.http import request_id
+from gateway.inbox.access import sign_in_page, signed_in
+from gateway.inbox.visitor import as_inbound, base_url, cookie_name, keep_cookie, settings
+from gateway.inbox.web import local, page
+from gateway.inbox.words import _
+from models.base import writing
+
+ELSEWHERE = "feedback-elsewhere"  # the sealed ticket of a sign-in that is under way
+
+
+@page("/sign-in/elsewhere", None)
+def leave() -> ResponseReturnValue:
+    """Sends the browser to the provider; what it must bring back goes with it, sealed."""
+    config, asked = _config(), as_inbound()
+    then, link = local(request.args.get("then", "")), request.args.get("link", "")[:200]
+    if g.session:
+        return redirect(then, 303)
+    failures.check(asked)
+    try:
+        url, sealed = oidc.begin(config, _address(), then=then, link=link)
+    except oidc.Away as error:
+        return _away(then, error)
+    answer = redirect(url, 303)
+    keep_cookie(answer, ELSEWHERE, sealed, oidc.TICKET_MS // 1000)
+    return answer
+
+
+@page("/sign-in/back", None)
+def back() -> ResponseReturnValue:
+    """Takes whom the provider vouches for; a ticket is good for one try, whatever comes of it."""
+    answer = _came_address()
+    keep_cookie(answer, ELSEWHERE, "")
+    return answer
+
+
+def _came_address() -> Response:
+    config, asked = _config(), as_inbound()
+    then, name = "/inbox", config.oidc_name
+    failures.check(asked)
+    try:
+        ticket = oidc.opened(request.cookies.get(cookie_name(ELSEWHERE), ""))
+        then = local(ticket.then)
+        who = oidc.finish(config, _address(), ticket, request.args)
+        user = vouching.admit(config, who, ticket.link)
+    except oidc.Away as error:
+        return _away(then, error)
+    except oidc.Denied as error:
+        log.notice("sign-in elsewhere denied", asked.request_id, why=str(error))
+        said = _("%(name)s did not let you in.", name=name)
+    except oidc.NotProven as error:
+        log.notice("sign-in elsewhere not proven", asked.request_id, why=str(error))
+        failures.note(asked)
+        said = _("This sign-in could not be verified. Start it again from here.")
+    except people.PeopleError as error:
+        failures.note(asked)
+        said = _("%(name)s knows you, but %(why)s. Ask an admin.", name=name, why=_(str(error)))
+        return sign_in_page(then, fault=said, status=403)
+    else:
+        through = {"address": asked.client, "issuer": who.issuer}
+        with writing():
+            audit.note(user["workspace"], user["id"], "user.signed_in", user["id"], **through)
+        return signed_in(user["id"], then)
+    return sign_in_page(then, fault=said, status=401)
+
+
+def _config() -> Config:
+    """The settings, when they name a provider."""
+    config = settings().config
+    if not config.oidc_issuer:
+        raise Refused(Problem(404, "not_found", "No provider to sign in with."))
+    return config
+
+
+def _address() -> str:
+    """Where the provider sends the browser back to; it knows this address."""
+    return f"{base_url()}/sign-in/back"
+
+
+def _away(then: str, error: oidc.Away) -> Response:
+    log.notice("sign-in elsewhere failed", request_id(request), why=str(error))
+    said = _(
+        "%(name)s does not answer as it should. Try again in a minute.", name=settings().config.oidc_name
+    )
+    return sign_in_page(then, fault=said, status=503)
