@@ -48,12 +48,12 @@ def once(work: Callable[[Record], object], records: Sequence[Record]) -> list[fl
 
 def together(records: Sequence[Record], size: int, rounds: int) -> list[float]:
     """Milliseconds per text, of each of `rounds` calls with `size` records, after one to warm up."""
-    triage.label_all(records)
+    triage.label_all([(record, None) for record in records])
     taken = []
     for number in range(rounds):
         some = [records[(number * size + place) % len(records)] for place in range(size)]
         start = clock()
-        triage.label_all(some)
+        triage.label_all([(record, None) for record in some])
         taken.append((clock() - start) * 1000 / size)
     return taken
 

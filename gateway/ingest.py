@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from adapters.contract import Adapter, Door, Inbound, Reply
 from gateway import auth, limits, store, triage
+from gateway.lane import Together
+
+label = Together(triage.label_all)
 
 
 def ingest(adapter: Adapter, door: Door, inbound: Inbound) -> Reply:
@@ -14,6 +17,6 @@ def ingest(adapter: Adapter, door: Door, inbound: Inbound) -> Reply:
     caller = auth.identify(adapter, door.scope, inbound)
     limits.spend(caller, inbound)
     records = door.read(inbound)
-    labels = [triage.label(record, caller.rules_for(record.project_ref)) for record in records]
+    labels = label([(record, caller.rules_for(record.project_ref)) for record in records])
     saved = store.save(caller, adapter, inbound, records, labels)
     return door.reply(inbound, saved)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import os
 import socket
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -25,6 +26,7 @@ from models.writer import Signal
 ASIDE = 4  # threads for what would hold up everybody
 
 P = ParamSpec("P")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -39,7 +41,13 @@ class Lane:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
-        self._called = False
+        self.called = False  # whether `resume` is due
+        self._jobs: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._closed = False
+        self._closing = threading.Lock()
+        self.gathered = 0  # requests that want something done which need not be done for each
+        self.since = 0.0  # when the last of them came to that, monotonic seconds
+        self._wanted: set[Callable[[], None]] = set()
 
     def fileno(self) -> int:
         """What becomes readable when `resume` is due."""
@@ -56,28 +64,60 @@ class Lane:
         """Lets everybody go on whose wait is over."""
         with suppress(BlockingIOError):
             os.read(self._reader, 64)
-        self._called = False  # before looking: whoever comes later calls again
+        self.called = False  # before looking: whoever comes later calls again
+        while self._jobs:
+            _do(*self._jobs.popleft())
         while self.done:
-            self._wake(self.done.popleft(), True)
+            self.wake(self.done.popleft(), True)
 
     def expire(self, now: float) -> None:
         """Tells those who have waited long enough."""
         for signal in [signal for signal, deadline in self.asleep.items() if deadline <= now]:
-            self._wake(signal, False)
+            self.wake(signal, False)
+
+    def gather(self, act: Callable[[], None]) -> None:
+        """Notes what a request wants done, and others want too: it is done once, in `scatter`."""
+        self.gathered += 1
+        self.since = time.monotonic()
+        self._wanted.add(act)
+
+    def scatter(self) -> None:
+        """Does what the gathered want."""
+        while self._wanted:
+            self._wanted.pop()()
+        self.gathered = 0
 
     def call(self, signal: _TurnSignal) -> None:
         """Notes that a wait is over. Called by any thread."""
         self.done.append(signal)
-        if not self._called:
-            self._called = True
-            os.write(self._writer, b"\0")
+        self._call()
+
+    def bring(self, act: Callable[[], Result]) -> Result:
+        """Does something short in the lane's thread, between turns. Called by any other thread."""
+        future: Future[Result] = Future()
+        with self._closing:
+            if self._closed:
+                return act()
+            self._jobs.append((future, act))
+            self._call()
+        return future.result()
 
     def close(self) -> None:
+        with self._closing:
+            self._closed = True
+        while self._jobs:
+            _do(*self._jobs.popleft())
         self.pool.shutdown(wait=False)
         os.close(self._reader)
         os.close(self._writer)
 
-    def _wake(self, signal: _TurnSignal, done: bool) -> None:
+    def _call(self) -> None:
+        if not self.called:
+            self.called = True
+            os.write(self._writer, b"\0")
+
+    def wake(self, signal: _TurnSignal, done: bool) -> None:
+        """Lets a request go on whose wait is over, or its patience."""
         if self.asleep.pop(signal, None) is not None:  # else its patience ended before
             self._go_on(signal.turn, done)
 
@@ -137,11 +177,87 @@ class _TurnSignal(Signal):
     def set(self) -> None:
         self.turn.lane.call(self)
 
+    def wake(self) -> None:
+        """Says it in the lane's own thread, between turns."""
+        self.turn.lane.wake(self, True)
+
+
+def _do(future: Future[Result], act: Callable[[], Result]) -> None:
+    try:
+        future.set_result(act())
+    except BaseException as error:
+        future.set_exception(error)
+
 
 def signal() -> Signal:
     """What the caller can wait for."""
     turn = getcurrent()
     return _TurnSignal(turn) if isinstance(turn, _Turn) else Signal()
+
+
+def together(act: Callable[[], None]) -> None:
+    """Has something done soon, once for all requests of a lane that want it; elsewhere right here."""
+    turn = getcurrent()
+    if isinstance(turn, _Turn):
+        turn.lane.gather(act)
+    else:
+        act()
+
+
+class Together(Generic[Item, Result]):
+    """A function from items to their results that, in a lane, is asked once for those of many requests.
+
+    What a step needs is near when it has just been done for another request. One after the other,
+    each step finds the processor's caches full of what the other steps need, and takes half as
+    long again.
+    """
+
+    def __init__(self, act: Callable[[Sequence[Item]], list[Result]]) -> None:
+        self._act = act
+        self._gathered: list[_Asked] = []
+
+    def __call__(self, items: Sequence[Item]) -> list[Result]:
+        """The items' results, as if nobody else asked. Raises what the function raises for them."""
+        turn = getcurrent()
+        if not isinstance(turn, _Turn):
+            return self._act(items)
+        asked = _Asked(items, _TurnSignal(turn))
+        self._gathered.append(asked)
+        turn.lane.gather(self._answer)
+        asked.over.wait()
+        if asked.error is not None:
+            raise asked.error
+        return asked.results
+
+    def _answer(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        try:
+            results = iter(self._act([item for asked in gathered for item in asked.items]))
+            for asked in gathered:
+                asked.results = [next(results) for _ in asked.items]
+        except Exception:
+            for asked in gathered:
+                asked.alone(self._act)
+        for asked in gathered:
+            asked.over.wake()
+
+
+class _Asked:
+    """What one request asks together with others."""
+
+    __slots__ = ("error", "items", "over", "results")
+
+    def __init__(self, items: Sequence[Any], over: _TurnSignal) -> None:
+        self.items = items
+        self.over = over
+        self.results: list[Any] = []
+        self.error: Exception | None = None
+
+    def alone(self, act: Callable[[Sequence[Any]], list[Any]]) -> None:
+        try:
+            self.results = act(self.items)
+        except Exception as error:
+            self.error = error
 
 
 def aside(act: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:

@@ -52,8 +52,7 @@ def store_part(
     done: list[Done | None] = [item if isinstance(item, Problem) else None for item, _ in items]
     kept = [(n, record, raw) for n, (record, raw) in enumerate(items) if isinstance(record, Record)]
     labels = triage.label_all(
-        [record for _, record, _ in kept],
-        [sender.caller.rules_for(record.project_ref) for _, record, _ in kept],
+        [(record, sender.caller.rules_for(record.project_ref)) for _, record, _ in kept]
     )
     writes: list[intake.Write] = []
     places: list[int] = []

@@ -21,9 +21,11 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.http import allowed_origins
-from gateway.lane import Lane, Socket, signal
+from gateway.lane import Lane, Socket, signal, together
 from gateway.refusal import refusal, status_of
 from gateway.wire import CHUNK, MAX_HEAD, Asked, Connection, closing
+from models.base import database
+from models.sqlite import Sqlite
 from models.writer import Writer
 
 # Seconds.
@@ -37,7 +39,8 @@ LINGER = 2.0  # for a client to read its last answer and close
 SETTLED = 1.0  # in one state, before a connection may have to make room for another
 TICK = 0.25  # between looks at these times
 
-TURNS = 16  # requests begun between two looks at the connections
+TURNS = 32  # requests begun between two looks at the connections
+GATHER = 0.002  # seconds that requests wait for others with which a step is done together
 BEGUN = 256  # requests that may wait for the disk, so that the others are refused in time
 
 READ = 16_384  # bytes read ahead at once
@@ -101,7 +104,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.origins = allowed_origins(self.app.config.cors_origins)
         self.wsgi = closing(self.wsgi, self)  # type: ignore[has-type]
         self.lane = Lane()
-        Writer.signal = staticmethod(signal)
+        Writer.signal, Writer.call = staticmethod(signal), staticmethod(together)
+        if isinstance(database.obj, Sqlite):  # a server's statements are waited for
+            database.obj.bring = self.lane.bring
 
     def run(self) -> None:
         """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
@@ -130,12 +135,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _turn(self) -> None:
         self.notify()
-        self.wait_for_and_dispatch_events(0.0 if self.turns and self.lane.begun < BEGUN else TICK)
+        busy = self.turns and self.lane.begun < BEGUN
+        self.wait_for_and_dispatch_events(0.0 if busy else GATHER if self.lane.gathered else TICK)
         # One at a time while others still knock, who would each wait for a whole round.
         most, self.newcomer = 1 if self.newcomer else TURNS, False
         for _ in range(min(len(self.turns), most, BEGUN - self.lane.begun)):
             self.lane.run(self._take_turn)
+            if self.lane.called:
+                self.lane.resume()
         now = time.monotonic()
+        if self.lane.gathered >= min(TURNS, self.nr_conns / 2) or (
+            not self.turns and now - self.lane.since > GATHER
+        ):
+            self.lane.scatter()
         if now - self.looked_at >= TICK / 2:
             self.looked_at = now
             self._expire(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
+            check_same_thread=False,  # see `bring`; never used by two threads at a time
             # FULL: a commit is on the disk before the sender hears of it (WAL's default would not be).
             pragmas={
                 "journal_mode": "wal",
@@ -40,6 +42,12 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
                 "wal_autocheckpoint": 8000,
             },
         )
+
+    _state: Any  # peewee's, for each thread its own
+
+    # Where a transaction's statements are executed. They wait for nothing, unlike its begin and its commit,
+    # and a thread that gives up the interpreter's lock for each of them waits for it as often.
+    bring: Callable[[Callable[[], Any]], Any] = staticmethod(lambda act: act())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -52,7 +60,19 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
     ) -> Result:
         """Does `work` in one write transaction. It is never tried again: its only writer does not collide."""
         with self.writing():
+            result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
+            return result
+
+    def _lent(self, state: dict[str, Any], work: Callable[[], Result]) -> Result:
+        """Does `work` with another thread's connection and transaction, while that thread waits."""
+        mine: dict[str, Any] = self._state.__dict__
+        kept = dict(mine)
+        mine.update(state)
+        try:
             return work()
+        finally:
+            mine.clear()
+            mine.update(kept)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -1,4 +1,8 @@
-"""Group commit: one thread a process stores what many requests wait for, in one transaction."""
+"""Group commit: one thread a process stores what many requests wait for, in one transaction.
+
+How those who wait are told, and how the thread hears of them, is up to who runs the requests: a lane
+(gateway.lane) answers many of them in one thread and rings once for all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import logging
 import math
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from peewee import Database, OperationalError
@@ -78,7 +84,9 @@ class Writer:
     to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
     """
 
-    signal: Callable[[], Signal] = Signal  # by which those who wait are told; another kind may be put here
+    # How those who wait are told, and who rings when somebody waits; others may be put here.
+    signal: Callable[[], Signal] = Signal
+    call: Callable[[Callable[[], None]], None] = staticmethod(lambda ring: ring())
 
     def __init__(
         self, database: Database, commit: Callable[[list[Any]], list[Any]], probe: Any = None
@@ -87,7 +95,9 @@ class Writer:
         self.down = False  # whether the last transaction failed
         self._commit = commit
         self._probe = probe
-        self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+        self._waiting: deque[_Ticket] = deque()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._rung = self._ending = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -99,10 +109,11 @@ class Writer:
         """
         if self.down:
             raise Busy(_FAILED)
-        if self._queue.qsize() >= WAITING:
+        if len(self._waiting) >= WAITING:
             raise Busy("too many requests wait for the database")
         ticket = _Ticket(work, Writer.signal())
-        self._queue.put(ticket)
+        self._waiting.append(ticket)
+        Writer.call(self.ring)
         if not ticket.done.wait(PATIENCE):
             if ticket.take():
                 raise Busy("the database did not take it in time")
@@ -111,9 +122,16 @@ class Writer:
             raise ticket.error
         return ticket.result
 
+    def ring(self) -> None:
+        """Tells the thread that somebody waits."""
+        if not self._rung:
+            self._rung = True
+            self._bell.put(None)
+
     def stop(self) -> None:
         """Commits what waits, closes the thread's connection and ends it."""
-        self._queue.put(None)
+        self._ending = True
+        self._bell.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -131,17 +149,16 @@ class Writer:
 
     def _next(self) -> tuple[list[_Ticket], bool]:
         """Those who wait now (none when nobody came for a while), and whether there may be more."""
+        with suppress(queue.Empty):
+            self._bell.get(timeout=PROBE_SECONDS if self.down else IDLE_SECONDS)
+        self._rung = False  # before looking: whoever comes later rings again
         tickets: list[_Ticket] = []
-        try:
-            ticket = self._queue.get(timeout=PROBE_SECONDS if self.down else IDLE_SECONDS)
-            while ticket is not None:
-                tickets.append(ticket)
-                if len(tickets) == AT_MOST:
-                    return tickets, True
-                ticket = self._queue.get_nowait()
-        except queue.Empty:
-            return tickets, True
-        return tickets, False
+        with suppress(IndexError):
+            while len(tickets) < AT_MOST:
+                tickets.append(self._waiting.popleft())
+        if self._waiting:
+            self.ring()
+        return tickets, bool(self._waiting) or not self._ending
 
     def _store(self, tickets: list[_Ticket]) -> None:
         """Commits the tickets' works and finishes every ticket, whatever happens."""

@@ -32,7 +32,7 @@ def test_steps_in_order(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
 
     spy(module.auth, "identify")
     spy(module.limits, "spend")
-    spy(module.triage, "label")
+    spy(module, "label")
     spy(module.store, "save")
     assert call("POST", POST[0], json=POST[1]).status_code == 201
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
-from gateway.lane import Lane, Socket, aside, signal
+from gateway.lane import Lane, Socket, Together, aside, signal, together
 
 
 @pytest.fixture(name="lane")
@@ -140,3 +140,101 @@ def test_who_does_not_read_holds_up_nobody(lane: Lane) -> None:
 
     assert bytes(received[:6]) == b"headxx"
     assert len(received) == size + 4
+
+
+def test_what_many_ask_is_asked_once(lane: Lane) -> None:
+    """Each gets what it would get alone; who asks for the impossible is told, and nobody else."""
+    calls: list[list[int]] = []
+    answers: dict[str, Any] = {}
+
+    def halves(items: Sequence[int]) -> list[int]:
+        calls.append(list(items))
+        assert all(item % 2 == 0 for item in items), "odd"
+        return [item // 2 for item in items]
+
+    halved = Together(halves)
+
+    def request(who: str, *items: int) -> None:
+        try:
+            answers[who] = halved(items)
+        except AssertionError as error:
+            answers[who] = str(error)
+
+    lane.run(request, "one", 2)
+    lane.run(request, "two", 4, 6)
+    lane.run(request, "none")
+    assert (answers, calls, lane.gathered) == ({}, [], 3)
+    lane.scatter()
+    assert answers == {"one": [1], "two": [2, 3], "none": []}
+    assert calls == [[2, 4, 6]]
+
+    lane.run(request, "one", 8)
+    lane.run(request, "two", 9)
+    lane.scatter()
+    assert (answers["one"], answers["two"].partition("\n")[0]) == ([4], "odd")
+    assert (lane.begun, lane.gathered) == (0, 0)
+
+    request("elsewhere", 10)
+    assert answers["elsewhere"] == [5]
+
+
+def test_what_many_want_is_done_once(lane: Lane) -> None:
+    """When the round ends, and also what is wanted only then; elsewhere right there."""
+    done: list[str] = []
+    labelled = Together(lambda items: [done.append("labelled") for _ in items])
+
+    def request() -> None:
+        labelled([1])
+        together(stored)
+
+    def stored() -> None:
+        done.append("stored")
+
+    lane.run(request)
+    lane.run(request)
+    assert done == []
+    lane.scatter()
+    assert done == ["labelled", "labelled", "stored"]
+    together(stored)
+    assert done[3:] == ["stored"]
+
+
+def test_bring(lane: Lane) -> None:
+    """Another thread's work is done in the lane's own; its result or error goes back."""
+    seen: list[Any] = []
+
+    def fail() -> None:
+        raise KeyError("wrong")
+
+    def elsewhere() -> None:
+        seen.append(lane.bring(threading.current_thread))
+        try:
+            lane.bring(fail)
+        except KeyError as error:
+            seen.append(error.args)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    with selectors.DefaultSelector() as selector:
+        selector.register(lane.fileno(), selectors.EVENT_READ)
+        while thread.is_alive():
+            selector.select(0.01)
+            lane.resume()
+    assert seen == [threading.current_thread(), ("wrong",)]
+
+
+def test_a_lane_that_ends_leaves_nobody_waiting() -> None:
+    """What was brought before is done as it closes, what comes later where it comes from."""
+    lane = Lane()
+    seen: list[threading.Thread] = []
+    thread = threading.Thread(target=lambda: seen.append(lane.bring(threading.current_thread)))
+    thread.start()
+    with selectors.DefaultSelector() as selector:
+        selector.register(lane.fileno(), selectors.EVENT_READ)
+        assert selector.select(10)
+    lane.close()
+    thread.join()
+    thread = threading.Thread(target=lambda: seen.append(lane.bring(threading.current_thread)))
+    thread.start()
+    thread.join()
+    assert seen == [threading.current_thread(), thread]

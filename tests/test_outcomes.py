@@ -56,7 +56,7 @@ def test_each_outcome(call: Call, client: FlaskClient, new_key: Any, monkeypatch
 
         patch.setattr("models.intake.insert_all", locked)
         call("POST", NATIVE, json={"text": "a locked database"})
-        patch.setattr("gateway.ingest.triage.label", lambda record: 1 / 0)
+        patch.setattr("gateway.ingest.label", lambda items: 1 / 0)
         call("POST", NATIVE, json={"text": "a broken model"})
     intake.stop()  # the next writer has not seen the database fail
 

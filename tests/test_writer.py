@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from flask import Flask
 from peewee import OperationalError
 
 from models import database, writer
+from models.sqlite import Sqlite
 from models.writer import Busy, Writer
 
 
@@ -56,7 +58,7 @@ def held(group: Writer, store: Store, works: list[Any], pool: ThreadPoolExecutor
     first = pool.submit(group.submit, "first")
     assert store.entered.wait(10)
     futures = [pool.submit(group.submit, work) for work in works]
-    while group._queue.qsize() < len(works):
+    while len(group._waiting) < len(works):
         pass
     store.open.set()
     first.exception()
@@ -124,7 +126,7 @@ def test_too_many_are_turned_away(group: Writer, store: Store, monkeypatch: pyte
         first = pool.submit(group.submit, "first")
         assert store.entered.wait(10)
         waiting = [pool.submit(group.submit, n) for n in range(3)]
-        while group._queue.qsize() < 3:
+        while len(group._waiting) < 3:
             pass
         with pytest.raises(Busy):
             group.submit("late")
@@ -162,3 +164,60 @@ def test_stopping_stores_what_waits(app: Flask, store: Store) -> None:
         group.stop()
 
         assert [future.result() for future in futures] == ["a stored", "b stored"]
+
+
+def test_who_is_called_late_is_forgotten_by_nobody(
+    group: Writer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rung once for several requests, the writer takes all of them, in as many transactions as it needs."""
+    monkeypatch.setattr(writer, "AT_MOST", 2)
+    rings: list[Callable[[], None]] = []
+    monkeypatch.setattr(Writer, "call", staticmethod(rings.append))
+    with ThreadPoolExecutor(5) as pool:
+        futures = [pool.submit(group.submit, n) for n in range(5)]
+        while len(rings) < 5:
+            pass
+        assert store.batches == []
+        rings[0]()
+
+        assert [future.result() for future in futures] == [f"{n} stored" for n in range(5)]
+    assert [len(batch) for batch in store.batches] == [2, 2, 1]
+
+
+def test_stopping_waits_for_no_ring(app: Flask, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what nobody has rung for yet."""
+    group = Writer(database.obj, store.commit, "probe")
+    monkeypatch.setattr(writer, "AT_MOST", 2)
+    rings: list[Callable[[], None]] = []
+    monkeypatch.setattr(Writer, "call", staticmethod(rings.append))
+    with ThreadPoolExecutor(5) as pool:
+        futures = [pool.submit(group.submit, n) for n in range(5)]
+        while len(rings) < 5:
+            pass
+        group.stop()
+
+        assert [future.result() for future in futures] == [f"{n} stored" for n in range(5)]
+
+
+def test_statements_may_be_executed_elsewhere(app: Flask) -> None:
+    """A transaction's work runs in another thread, on the writer's connection, and is committed or undone."""
+    connection = database.obj
+    if not isinstance(connection, Sqlite):
+        pytest.skip("a server's statements are waited for")
+    threads: list[threading.Thread] = []
+
+    def insert(fails: bool) -> None:
+        threads.append(threading.current_thread())
+        connection.execute_sql(f"INSERT INTO moved VALUES ({len(threads)})")
+        assert not fails
+
+    connection.execute_sql("CREATE TABLE moved (n INTEGER)")
+    with ThreadPoolExecutor(1) as pool:
+        connection.bring = lambda act: pool.submit(act).result()
+        connection.transact(partial(insert, False), lambda _: True, 0)
+        with pytest.raises(AssertionError):
+            connection.transact(partial(insert, True), lambda _: True, 0)
+        assert pool.submit(connection.is_closed).result(), "the connection was lent, not given"
+
+    assert threading.current_thread() not in threads
+    assert connection.execute_sql("SELECT n FROM moved").fetchall() == [(1,)]

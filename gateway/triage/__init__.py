@@ -7,7 +7,6 @@ arrays that are loaded once (`load`), read by any number of threads; docs/triage
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import cast
 
@@ -63,16 +62,14 @@ def label(record: Record, rules: Rules = None, *, reports: int = 1) -> Labels:
     return _labels(model, record, text, model.score(text), reports, rules)
 
 
-def label_all(records: Sequence[Record], rules: Sequence[Rules] = ()) -> list[Labels]:
+def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
     """The labels of many records, each with its own rules and reported once; cheaper than one by one."""
     model = _loaded()
-    texts = [read(words_of(record)) for record in records]
+    texts = [read(words_of(record)) for record, _ in items]
     scores = model.score_all(texts)
     return [
-        _labels(model, record, text, score, 1, areas)
-        for record, text, score, areas in zip(
-            records, texts, scores, rules or repeat(None, len(records)), strict=True
-        )
+        _labels(model, record, text, score, 1, rules)
+        for (record, rules), text, score in zip(items, texts, scores, strict=True)
     ]
 
 

@@ -62,9 +62,8 @@ class Index:
         """The row of each key, -1 for those that are not known."""
         wanted = np.fromiter(keys, np.uint32, len(keys))
         places = self._keys.searchsorted(wanted)
-        places[places == len(self._keys)] = 0
-        places[self._keys.take(places) != wanted] = -1
-        return cast(list[int], places.tolist())
+        known = self._keys.take(places, mode="clip") == wanted  # behind the last key comes no other
+        return cast(list[int], np.where(known, places, -1).tolist())
 
     def row(self, key: int) -> int | None:
         found = self.rows((key,))

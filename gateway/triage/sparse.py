@@ -33,29 +33,28 @@ class Places:
     def of(self, tokens: list[str]) -> set[int]:
         """The places of `features.word_names(tokens)`, of those that are in the table."""
         find = self._known.get
-        pairs = zip([features.START, *tokens], tokens, strict=False)
+        pairs: list[Name] = [*zip((features.START, *tokens), tokens, strict=False)]
         places: set[Any] = {*map(find, tokens), *map(find, pairs)}
-        negates = not features.NEGATIONS.isdisjoint(tokens) or "n't" in " ".join(tokens)
-        if negates:
-            places.update(map(find, features.negated_names(tokens)))
+        negated: list[str] = []
+        if not features.NEGATIONS.isdisjoint(tokens) or "n't" in " ".join(tokens):
+            negated.extend(features.negated_names(tokens))
+            places.update(map(find, negated))
         if None in places:
-            places = self._learn(tokens)
+            places.remove(None)
+            places.update(self._learn([name for name in {*pairs, *tokens, *negated} if find(name) is None]))
         places.discard(NONE)
         return places
 
-    def _learn(self, tokens: list[str]) -> set[int]:
-        known = self._known
-        if len(known) > CACHED_NAMES:
-            known = self._known = {".": NONE}
-        names: set[Name] = {*tokens, *zip([features.START, *tokens], tokens, strict=False)}
-        names.update(features.negated_names(tokens))
-        new = [name for name in names if name not in known]
-        found = self._index.places([self._key(name) for name in new])
-        known.update(zip(new, found, strict=True))
-        return {known[name] for name in names}
-
-    def _key(self, name: Name) -> int:
-        return features.key(self._part + (name if isinstance(name, str) else " ".join(name)))
+    def _learn(self, new: list[Name]) -> list[int]:
+        """The places of names that are not known yet."""
+        if len(self._known) > CACHED_NAMES:
+            self._known = {".": NONE}
+        part = self._part
+        found = self._index.places(
+            [features.key(part + (name if isinstance(name, str) else f"{name[0]} {name[1]}")) for name in new]
+        )
+        self._known.update(zip(new, found, strict=True))
+        return found
 
 
 class _Rows:

@@ -187,7 +187,8 @@ def test_many_records_get_the_labels_of_each() -> None:
         Record(type="rating", text="", subject={"value": 1, "property": "stars"}),
         Record(title="Export fails", text="## Steps\n1. open\n2. export\n" * 40),
     ]
-    for one, together in zip(map(triage.label, records), triage.label_all(records), strict=True):
+    many = triage.label_all([(record, None) for record in records])
+    for one, together in zip(map(triage.label, records), many, strict=True):
         assert replace(one, **dict.fromkeys(LOOSE)) == replace(together, **dict.fromkeys(LOOSE))
         assert one.category_scores == pytest.approx(together.category_scores, abs=1e-3)
         assert one.sentiment_score == pytest.approx(together.sentiment_score, abs=1e-3)
