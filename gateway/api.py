@@ -15,7 +15,7 @@ from adapters.contract import (
     invalid,
 )
 from gateway import parameters
-from gateway.admin import authors, held, hooks, keys, projects, trail
+from gateway.admin import authors, held, hooks, keys, model, projects, trail
 from gateway.bulk import change_many, delete_feedback, delete_many
 from gateway.caller import Caller
 from gateway.changes import change_feedback
@@ -113,6 +113,9 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/projects", projects.create_project, "POST", "admin"),
     Endpoint("/gateway/v1/projects/<project_id>", projects.show_project),
     Endpoint("/gateway/v1/projects/<project_id>", projects.change_project, "PATCH", "admin"),
+    Endpoint("/gateway/v1/model", model.show_model),
+    Endpoint("/gateway/v1/model/train", model.train_model, "POST", "admin"),
+    Endpoint("/gateway/v1/model/use", model.choose_model, "POST", "admin"),
     Endpoint("/gateway/v1/authors/erase", authors.erase_author, "POST", "admin"),
     Endpoint("/gateway/v1/authors/export", authors.export_author, "POST", "admin"),
     Endpoint("/gateway/v1/audit", trail.list_audit, scope="admin"),

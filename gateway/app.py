@@ -25,10 +25,10 @@ from gateway import (
     health,
     hooks,
     inbox,
+    learnt,
     limits,
     log,
     outcomes,
-    triage,
     vault,
 )
 from gateway.client import networks
@@ -63,7 +63,7 @@ def create_app(config: Config | None = None) -> Flask:
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
-    triage.load(config.model_path)
+    learnt.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
     _Routes(app, config, adapters.load()).add(config)

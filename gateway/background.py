@@ -11,28 +11,33 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from contextlib import suppress
 from typing import Any
 
 import click
 from huey import Huey, RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
-from peewee import OperationalError
+from peewee import OperationalError, PeeweeException
 
-from gateway import log, retention, similar, themes, vault
+from gateway import log, retention, retraining, similar, themes, vault
 from gateway.config import BadSetting, Config
+from gateway.ids import now_ms
 from gateway.lease import Work, run_once
+from models import job
 from models.base import close, connect
 from models.migrations import pending
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
+LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 2  # so that the long work does not hold up the short
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = THREADS + 2
+CONNECTIONS = THREADS + 3
 
 
-WORKS: tuple[Work, ...] = (similar.KEEP_UP, themes.KEEP_FRESH, retention.KEEP)
+WORKS: tuple[Work, ...] = (similar.KEEP_UP, themes.KEEP_FRESH, retention.KEEP, retraining.RETRAIN)
 
 
 def queue_of(config: Config) -> Huey:
@@ -64,18 +69,25 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
         )
         self._stop_flag_timeout = 0.5
         self._parent = parent
-        for work in WORKS:
-            self._register(work)
+        self._next_look = 0.0
+        self._wake = {work.name: self._registered(work) for work in WORKS}
 
-    def _register(self, work: Work) -> None:
+    def _registered(self, work: Work) -> Any:
         @self.huey.periodic_task(crontab(), name=work.name, expires=STALE)  # type: ignore[untyped-decorator]
         def wake() -> None:
             run_once(work, self.stop_flag.is_set)
+
+        return wake
 
     def loop(self, health_check_ts: float | None = None) -> Any:
         if self._parent is not None and os.getppid() != self._parent:
             self.stop(graceful=True)
             raise ConsumerStopped
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            with suppress(PeeweeException):  # the database is away: the next look, or the next minute
+                for name in job.hurried(now_ms()):
+                    self._wake[name]()
         return super().loop(health_check_ts)
 
 

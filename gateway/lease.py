@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.ids import now_ms
 from models import job
 from models.base import database, writing
 
+HEARTBEAT = 20.0  # seconds between two extensions
 LEASE = 120_000  # milliseconds without a word from the one who works before another one may
 
 
@@ -59,6 +61,28 @@ class Lease:
         """Says that the work goes on. Raises as `writing` does."""
         with self.writing():
             pass
+
+    def run(self, command: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end in a process of its own, while the work stays ours; what it said.
+
+        Raises as `writing` does, and RuntimeError after so many seconds. The process ends with it.
+        """
+        end = time.monotonic() + patience
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        ) as process:
+            try:
+                while time.monotonic() < end:
+                    beat = time.monotonic() + HEARTBEAT
+                    while time.monotonic() < beat and not self.stopping():
+                        with suppress(subprocess.TimeoutExpired):
+                            told = process.communicate(timeout=0.5)
+                            return subprocess.CompletedProcess(command, process.returncode, *told)
+                    self.extend()
+                raise RuntimeError(f"{self.name}: its process took longer than {patience:.0f} s")
+            finally:
+                process.kill()
 
 
 @dataclass(frozen=True, slots=True)

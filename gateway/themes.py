@@ -6,7 +6,6 @@ it); how many there were in the period asked for, and what they say, is counted 
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -36,7 +35,6 @@ REST = 20  # times as long as a computation took, the next one waits at least
 AGAIN = 60_000
 KEPT = 60_000  # how long replaced themes stay, for those who are reading them
 TOGETHER = 500  # members written in one transaction
-HEARTBEAT = 20.0  # seconds
 PATIENCE = 900.0  # seconds a computation may take
 
 
@@ -174,26 +172,13 @@ def _insert(row: dict[str, Any]) -> None:
 def groups_of(
     lease: Lease, workspace_id: str, project_id: str | None, since: str
 ) -> Sequence[dict[str, Any]]:
-    """What gateway.clusters finds, in a process of its own. Raises as Lease.extend does, and RuntimeError."""
+    """What gateway.clusters finds, in a process of its own. Raises as Lease.run does, and RuntimeError."""
     command = [sys.executable, "-m", "gateway.clusters", workspace_id, project_id or "", since]
-    end = time.monotonic() + PATIENCE
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-        try:
-            while time.monotonic() < end:
-                beat = time.monotonic() + HEARTBEAT
-                while time.monotonic() < beat and not lease.stopping():
-                    try:
-                        answer, _ = process.communicate(timeout=0.5)
-                    except subprocess.TimeoutExpired:
-                        continue
-                    if process.returncode:
-                        raise RuntimeError(f"gateway.clusters ended with {process.returncode}")
-                    found: list[dict[str, Any]] = orjson.loads(answer)
-                    return found
-                lease.extend()
-            raise RuntimeError(f"gateway.clusters took longer than {PATIENCE:.0f} s")
-        finally:
-            process.kill()
+    done = lease.run(command, PATIENCE)
+    if done.returncode:
+        raise RuntimeError(f"gateway.clusters ended with {done.returncode}: {done.stderr[-2000:]}")
+    found: list[dict[str, Any]] = orjson.loads(done.stdout)
+    return found
 
 
 KEEP_FRESH = Work("themes", keep_fresh)

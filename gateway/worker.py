@@ -11,6 +11,7 @@ import errno
 import selectors
 import socket
 import struct
+import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -20,6 +21,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from gateway import learnt
 from gateway.http import allowed_origins
 from gateway.lane import Lane, Socket, signal, together
 from gateway.refusal import refusal, status_of
@@ -107,6 +109,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         Writer.signal, Writer.call = staticmethod(signal), staticmethod(together)
         if isinstance(database.obj, Sqlite):  # a server's statements are waited for
             database.obj.bring = self.lane.bring
+        self.leaving = threading.Event()
+        learnt.watch(self.leaving)
 
     def run(self) -> None:
         """Serves until told to stop; then answers what has begun, and ends connections that are idle."""
@@ -128,6 +132,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         end = time.monotonic() + self.cfg.graceful_timeout
         while self.nr_conns > 0 and time.monotonic() < end:
             self._turn()
+        self.leaving.set()
         self.tpool.shutdown(wait=False)
         self.poller.close()
         self.lane.close()

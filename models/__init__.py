@@ -8,6 +8,7 @@ from models.event import Event
 from models.feedback import Feedback
 from models.hook import HookRow
 from models.job import Job
+from models.learnt import LearntModel
 from models.outcome import Outcome
 from models.people import Invite, SavedView, Session, User
 from models.quarantine import Quarantine
@@ -35,6 +36,7 @@ TABLES = (
     ThemeRun,
     Theme,
     ThemeMember,
+    LearntModel,
 )
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "HookRow",
     "Job",
     "Invite",
+    "LearntModel",
     "Outcome",
     "Project",
     "Quarantine",

@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import BigIntegerField, TextField
 
-from models.base import JSONText, Table, database, first, writing
+from models.base import JSONText, Table, database, first, rows, writing
 
 
 class Job(Table):
@@ -64,6 +64,19 @@ def finish(name: str, owner: str, now: int, due_at: int) -> None:
 def hurry(name: str) -> None:
     """Makes the work due at once, within the open transaction; who is at it does it again soon after."""
     Job.update(due_at=0).where(Job.name == name).execute()
+
+
+def hurried(now: int) -> list[str]:
+    """The names of work that somebody wants at once and nobody does yet."""
+    found = Job.select(Job.name).where((Job.due_at == 0) & (Job.leased_until <= now))
+    return [row["name"] for row in rows(found)]
+
+
+def ask(name: str, state: Any) -> None:
+    """Gives work something to do at once, within the open transaction, in place of what it remembers."""
+    row = {"name": name, "leased_until": 0, "due_at": 0, "state": state}
+    new = {Job.due_at: 0, Job.state: state}
+    Job.insert(row).on_conflict(conflict_target=[Job.name], update=new).execute()
 
 
 def state(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.base import rows
+from models.base import database, rows
 from models.feedback import Feedback
 
 COLUMNS = (
@@ -16,6 +16,21 @@ COLUMNS = (
     Feedback.sentiment,
     Feedback.sentiment_origin,
 )
+
+
+# The index of migration 0009 is of the same words.
+_CORRECTED = (
+    "SELECT COUNT(*) FROM feedback WHERE workspace_id = ? AND retracted_at IS NULL "
+    "AND (category_origin = 'corrected' OR sentiment_origin = 'corrected')"
+)
+
+
+def corrected(workspace_id: str, project_id: str | None = None) -> int:
+    """How many records of a workspace, or of a project of it, people gave another category or sentiment."""
+    sql, values = _CORRECTED, [workspace_id]
+    if project_id is not None:
+        sql, values = f"{sql} AND project_id = ?", [*values, project_id]
+    return int(database.execute_sql(sql, values).fetchone()[0])
 
 
 def labelled(origin: str, workspace_id: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:

@@ -164,7 +164,8 @@ def test_page(client: FlaskClient) -> None:
 @pytest.fixture(name="ids")
 def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
     """Things of the tenant's that paths can name."""
-    assert call("POST", "/gateway/v1/feedback", json={"text": "The map is blank"}).status_code == 201
+    record = call("POST", "/gateway/v1/feedback", json={"text": "The map is blank"}).json
+    call("PATCH", f"/gateway/v1/feedback/{record['id']}", json={"category": "praise"})  # something to learn
     native = adapters.load()["generic"]
     made = hooks.create_hook(native, tenant.workspace_id, None, public_url="http://x", secret="secret-secret")
     bearer = {"Authorization": "Bearer secret-secret"}

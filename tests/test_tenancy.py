@@ -92,6 +92,9 @@ ROUTES |= {
     "GET /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", None, 404),
     "PATCH /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", {"name": "mine"}, 404),
     "GET /gateway/v1/export": ("/gateway/v1/export?project={prj}", None, 200),
+    "GET /gateway/v1/model": ("/gateway/v1/model", None, 200),
+    "POST /gateway/v1/model/train": ("/gateway/v1/model/train", None, 403),
+    "POST /gateway/v1/model/use": ("/gateway/v1/model/use", {"version": "shipped"}, 403),
     "POST /gateway/v1/authors/erase": (
         "/gateway/v1/authors/erase",
         {"email": "topsecret@example.test", "compact": False},

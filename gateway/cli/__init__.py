@@ -8,7 +8,7 @@ import click
 from peewee import OperationalError
 
 import adapters
-from gateway import __version__, background, people, setup
+from gateway import __version__, background, learnt, people, setup
 from gateway.cli.author import authors
 from gateway.cli.common import Failure, command
 from gateway.cli.copying import copying
@@ -80,6 +80,7 @@ def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
         held = [row]
     else:
         held = quarantine.held(None, source=source)
+    learnt.connect(Config.from_env().model_path)
     dialects, results = adapters.load(), []
     for row in reversed(held):
         outcome = replay_one(dialects[row["source"]], row)

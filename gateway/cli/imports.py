@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO
 import click
 
 import adapters
-from gateway import triage
+from gateway import learnt
 from gateway.cli.common import FORMATS, Partly, command, format_of, place_of, progress
 from gateway.config import Config
 from gateway.ids import new_id
@@ -97,7 +97,7 @@ def import_file(
     """
     workspace_id, project_id = place_of(workspace, project_id)
     goal = Goal(workspace_id, project_id or _default_project(workspace_id), source)
-    triage.load(Config.from_env().model_path)
+    learnt.connect(Config.from_env().model_path)
     begun = time.monotonic()
     with path.open("rb") as file:
         digest = digest_of(file)

@@ -13,6 +13,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     hooks,
     listing,
     members,
+    model,
     overview,
     projects,
     record,

@@ -1,16 +1,13 @@
-"""Settings: keys, quarantine, what the model is. Hooks, projects and people have modules of their own."""
+"""Settings: keys, quarantine, the audit trail. The others have modules of their own."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Refused
-from gateway import triage
 from gateway.ids import now_ms
 from gateway.inbox.asking import ask
 from gateway.inbox.visitor import base_url
@@ -18,9 +15,7 @@ from gateway.inbox.visitor import settings as of_the_gateway
 from gateway.inbox.web import go, page, show
 from gateway.inbox.words import _
 from gateway.keys import SCOPES
-from gateway.triage.model import SHIPPED
 from models.feedback import iso
-from models.overruled import labelled
 from models.people import users_of
 
 DAY_MS = 86_400_000
@@ -139,28 +134,6 @@ def replay(quarantine_id: str) -> ResponseReturnValue:
         return go(f"/settings/quarantine/{quarantine_id}", said, bad=True)
     where = f"/records/{done['feedback_ids'][0]}" if done["feedback_ids"] else "/settings/quarantine"
     return go(where, _("Understood."))
-
-
-@page("/settings/model", "viewer")
-def model() -> ResponseReturnValue:
-    """Which model labels, how good it is, and what people have taught it since."""
-    folder = of_the_gateway().config.model_path or SHIPPED
-    try:
-        scores = json.loads((folder / "scores.json").read_text())
-    except (OSError, ValueError):
-        scores = {}
-    taught = len(labelled("corrected", g.session["user_workspace"], limit=1000))
-    return setting(
-        "model", "model.html", version=triage.version(), scores=list(_measured(scores)), taught=taught
-    )
-
-
-def _measured(scores: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """What was measured of a model: the task, the set of texts, its scores."""
-    for task in ("category", "sentiment"):
-        for name, row in scores.get(task, {}).items():
-            if isinstance(row, dict) and {"rows", "accuracy", "macro_f1"} <= set(row):
-                yield task, name.replace("_", " "), row
 
 
 @page("/settings/audit", "admin")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from adapters.shapes import FeedbackRecord, Shape
 from gateway.admin import bodies
 from gateway.admin.authors import Erasure, Who
+from gateway.admin.model import Choice
 from gateway.bulk import Chosen, ManyChanges
 from gateway.changes import Change
 from gateway.exporting import FORMATS
@@ -23,6 +24,7 @@ from gateway.shapes.asked import (
     StatsQuery,
     ThemesQuery,
 )
+from gateway.shapes.model import TriageModel
 from gateway.shapes.shown import (
     Act,
     Alive,
@@ -123,6 +125,11 @@ SHAPES: Mapping[str, Shape] = {
     "GET /gateway/v1/projects/<project_id>": Shape(answers={200: Project}),
     "PATCH /gateway/v1/projects/<project_id>": Shape(
         body=bodies.ProjectChange, answers={200: Project}, example={"name": "Shop", "retention_days": 365}
+    ),
+    "GET /gateway/v1/model": Shape(answers={200: TriageModel}),
+    "POST /gateway/v1/model/train": Shape(answers={202: TriageModel}),
+    "POST /gateway/v1/model/use": Shape(
+        body=Choice, answers={200: TriageModel}, refusals=(404,), example={"version": "shipped"}
     ),
     "POST /gateway/v1/authors/erase": Shape(
         body=Erasure,

@@ -23,13 +23,16 @@ from gateway.triage.verdict import decide_category, decide_language, decide_sent
 
 __all__ = [
     "DEFAULT_AREAS",
+    "SHIPPED",
     "Area",
     "Explanation",
+    "Model",
     "ModelError",
     "explain",
     "label",
     "label_all",
     "load",
+    "use",
     "version",
 ]
 
@@ -45,6 +48,12 @@ def load(path: Path | None = None) -> None:
     global _model
     if _model is None or path is not None:
         _model = Model.load(path or SHIPPED)
+
+
+def use(model: Model) -> None:
+    """Uses this model from now on; who is labelling a record goes on with the one before."""
+    global _model
+    _model = model
 
 
 def version() -> str:

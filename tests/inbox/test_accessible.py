@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -40,6 +41,13 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     ids = send_all(site.url, site.server.tenant.key)
     who = visit("admin", color_scheme=scheme, bypass_csp=True)  # for axe, which is put into the page
     page = who.page
+    corrected = {"category": "praise", "sentiment": "positive"}
+    httpx.patch(
+        f"{site.url}/gateway/v1/feedback/{ids[0]}", json=corrected, headers=site.server.headers
+    ).raise_for_status()
+    who.go("/settings/model")
+    if (learn := page.get_by_role("button", name="Learn from corrections")).is_enabled():
+        learn.click()
     page.set_viewport_size({"width": width, "height": 800})
     broken = []
     for path in (*PAGES, f"/settings/projects/{site.server.tenant.project_id}", f"/records/{ids[1]}"):

@@ -77,6 +77,9 @@ PAGES: dict[str, str | None] = {
     "POST /settings/people": "admin",
     "POST /settings/people/<user_id>": "admin",
     "GET /settings/model": "viewer",
+    "GET /settings/model/training": "viewer",
+    "POST /settings/model/train": "admin",
+    "POST /settings/model/use": "admin",
     "GET /settings/audit": "admin",
 }
 ROLES = ("viewer", "triager", "admin")
@@ -89,6 +92,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /settings/projects/<project_id>": {"name": "renamed"},
     "POST /settings/projects/<project_id>/areas": {"0-name": "n", "0-points": "3", "0-pages": "/x"},
     "POST /settings/hooks/new/<source>": {"name": "n"},
+    "POST /settings/model/use": {"version": "shipped"},
     "POST /settings/people": {"email": "new@example.test", "role": "admin"},
     "POST /settings/people/<user_id>": {"act": "role", "role": "viewer"},
 }

@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from gateway import auth, people
-from models import ApiKey, Audit, Feedback, HookRow, Project, User
+from models import ApiKey, Audit, HookRow, Project, User
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import PASSWORD, TOKEN, Reader
 
@@ -178,17 +178,6 @@ def test_people(reader: Make, stranger: Reader, tenant: Tenant) -> None:
     assert ann.post("/settings/people", {"email": "x", "role": "viewer"}).status_code == 400
     assert ann.post("/settings/people", {"email": "y@example.test", "role": "root"}).status_code == 400
     assert ann.post("/settings/people/usr_x", {"act": "off"}).status_code == 404
-
-
-def test_the_model(reader: Make, call: Call) -> None:
-    """The page names the model in use, its scores and how much people have corrected."""
-    record_id = call("POST", PATH, json={"text": "Could you add dark mode"}).json["id"]
-    call("PATCH", f"{PATH}/{record_id}", json={"category": "praise"})
-    page = reader("viewer").get("/settings/model").text
-
-    assert Feedback.get().model_version in page
-    assert "corrected 1 records" in page
-    assert "<td" in page
 
 
 def test_ones_account(reader: Make) -> None:

@@ -135,6 +135,19 @@
     form.addEventListener("submit", (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); });
   }
 
+  // A training: how it goes, and the page anew when it has ended
+  const training = one("[data-training]");
+  if (training) {
+    setInterval(async () => {
+      try {
+        const answer = await fetch(training.dataset.training, { headers: { accept: "application/json" } });
+        const { ended, say } = await answer.json();
+        if (ended) location.reload();
+        else if (training.textContent !== say) training.textContent = say;
+      } catch { /* asked again */ }
+    }, 2000);
+  }
+
   // Waiting for a first delivery
   const waiting = one("[data-wait]");
   if (waiting) {
