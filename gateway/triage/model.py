@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import mul
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +86,9 @@ class Model:
             start += len(classes)
         idf = arrays["idf"].astype(np.float32)
         table = with_length(restore(arrays["weights"][: len(idf)], arrays["scale"]), idf, sparse.CACHED_WORDS)
-        self._subwords = restore(arrays["weights"][len(idf) :], arrays["scale"])
+        subwords = restore(arrays["weights"][len(idf) :], arrays["scale"])
         self._word_index = Index(arrays["keys"][: len(idf)])
-        self._subword_index = Index(arrays["keys"][len(idf) :])
-        self._idf = idf
-        self._unknown_idf = float(idf.max())
+        self._subwords = Subwords(subwords, Index(arrays["keys"][len(idf) :]), self._word_index, idf)
         self._signals = arrays["signals"]
         self.bias = arrays["bias"]
         sizes = [len(classes) for classes in self.classes.values()]
@@ -99,7 +97,7 @@ class Model:
         self._coldness = np.repeat([1 / self.temperature[name] for name in self.heads], sizes)
         values = (arrays["lexicon_values"].astype(np.float32) / 127).tolist()
         self.lexicon = Lexicon(dict(zip(arrays["lexicon_keys"].tolist(), values, strict=True)))
-        self._sparse = Sparse(table, len(idf), self._word_index, self._subword_row)
+        self._sparse = Sparse(table, len(idf), self._word_index, self._subwords.row)
         self.issue = IssueExpert(arrays, card["issue_classes"])
 
     @classmethod
@@ -107,19 +105,26 @@ class Model:
         """The model in `directory`; raises ModelError with one clear line when it cannot be used."""
         try:
             card = json.loads((directory / "model.json").read_text(encoding="utf-8"))
-            if card.get("format") != FORMAT:
-                raise ModelError(f"{directory}: not a triage model of format {FORMAT}")
             # Opened here, for numpy leaves a broken file open.
-            with arrays_path(directory, card).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            _check(arrays, card)
-            return cls(arrays, card)
-        except ModelError:
-            raise
+            with arrays_path(directory, card).open("rb") as raw:
+                return cls.read(card, raw, str(directory))
         except FileNotFoundError as error:
             raise ModelError(f"no triage model: {error.filename} is missing") from None
         except BROKEN as error:
             raise ModelError(f"{directory}: broken triage model: {error}") from None
+
+    @classmethod
+    def read(cls, card: dict[str, Any], raw: BinaryIO, name: str) -> Model:
+        """The model of a card and its arrays; raises ModelError, with its name, when it cannot be used."""
+        try:
+            if card.get("format") != FORMAT:
+                raise ModelError(f"{name}: not a triage model of format {FORMAT}")
+            with np.load(raw, allow_pickle=False) as file:
+                arrays = {part: file[part] for part in file.files}
+            _check(arrays, card)
+            return cls(arrays, card)
+        except BROKEN as error:
+            raise ModelError(f"{name}: broken triage model: {error}") from None
 
     def score(self, text: Text, language: str | None = None) -> Scores:
         """Every probability for one text; `language` overrides the detected one."""
@@ -164,7 +169,7 @@ class Model:
         """What each word, pair, sub-words of a word and signal adds to the outputs, beside the bias."""
         names = {name: name for name in features.word_names(text.tokens)}
         yield from unit_parts(self._sparse.table, self._word_index, names)
-        words = {word: self._subword_row(word) for word in features.subword_words(text.tokens)}
+        words = {word: self._subwords.row(word) for word in features.subword_words(text.tokens)}
         length = math.sqrt(sum(float(row[-1]) for row in words.values()))
         for word, row in words.items():
             yield word, row[:-1] / length
@@ -200,15 +205,27 @@ class Model:
             mixed[mood] += left * chance
         return mixed
 
-    def _subword_row(self, word: str) -> Floats:
+
+class Subwords:
+    """The character n-grams of words, weighed by how rare the words are.
+
+    Apart from the model, which would else be part of a circle and stay in memory when it is replaced.
+    """
+
+    def __init__(self, weights: Floats, index: Index, words: Index, idf: Floats) -> None:
+        self._weights, self._index = weights, index
+        self._words, self._idf = words, idf
+        self._unknown_idf = float(idf.max())
+
+    def row(self, word: str) -> Floats:
         """The part of a word's character n-grams in every output, and beside it its squared IDF."""
-        found = self._word_index.row(features.key(word))
+        found = self._words.row(features.key(word))
         idf = self._unknown_idf if found is None else float(self._idf[found])
-        row = np.zeros(len(self.bias) + 1, np.float32)
+        row = np.zeros(self._weights.shape[1] + 1, np.float32)
         row[-1] = idf * idf
-        rows = self._subword_index.rows([features.subword_key(name) for name in features.subwords(word)])
+        rows = self._index.rows([features.subword_key(name) for name in features.subwords(word)])
         if len(rows):
-            row[:-1] = self._subwords.take(rows, axis=0).sum(axis=0) * (idf / math.sqrt(len(rows)))
+            row[:-1] = self._weights.take(rows, axis=0).sum(axis=0) * (idf / math.sqrt(len(rows)))
         return row
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +141,16 @@ def test_serving_imports_no_training_library() -> None:
     code = "import sys; from gateway import triage; triage.load(); print('sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_replaced_model_leaves_memory_at_once() -> None:
+    """Nothing in a model refers to the model, so that no collector of circles has to find it."""
+    made = Model.load()
+    made.score(read("The export is broken"))
+    gone = weakref.ref(made)
+    gc.disable()
+    try:
+        del made
+        assert gone() is None
+    finally:
+        gc.enable()
