@@ -133,6 +133,6 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     "since": _when,
     "until": _when,
     "q": lambda text, now: read_query(_text(text)),
-    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id"), _text),
+    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
 }
 NAMES = tuple("tag" if item.name == "tags" else item.name for item in fields(Filter))

@@ -12,6 +12,7 @@ from models import search
 from models.base import database, rows
 from models.feedback import Feedback
 from models.order import NEWEST, SORTS, Position, ordered
+from models.theme import members
 from models.words import Query
 
 
@@ -20,8 +21,8 @@ class Filter:
     """Which records of a workspace are meant; without anything, all of them.
 
     A field with several values is any of them. `tags` are groups: one tag of each. `author` is an
-    id or an email address, `page` how subject.page begins. Times are milliseconds UTC and bound
-    received_at: `since` is within, `until` is not.
+    id or an email address, `page` how subject.page begins, `theme` the id of one. Times are
+    milliseconds UTC and bound received_at: `since` is within, `until` is not.
     """
 
     source: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Filter:
     trace_id: str | None = None
     incident_key: str | None = None
     external_id: str | None = None
+    theme: str | None = None
     since: int | None = None
     until: int | None = None
     q: Query | None = None
@@ -89,6 +91,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.author_id.in_(chosen.author) | Feedback.author_email.in_(chosen.author))
     if chosen.trace_id is not None:
         found.append(_member("trace_id") == chosen.trace_id)
+    if chosen.theme is not None:
+        found.append(Feedback.id.in_(members(chosen.theme)))
     if chosen.page is not None:
         found.append(fn.SUBSTR(_member("page"), 1, len(chosen.page)) == chosen.page)
     found += [_tagged(group) for group in chosen.tags]
@@ -144,7 +148,7 @@ def page(
 
 def _named(chosen: Filter) -> bool:
     """Whether a filter names something that few records have, by which they are found."""
-    named = (chosen.trace_id, chosen.incident_key, chosen.external_id)
+    named = (chosen.trace_id, chosen.incident_key, chosen.external_id, chosen.theme)
     return bool(chosen.author) or any(value is not None for value in named)
 
 

@@ -118,6 +118,11 @@ def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str
     return rows(found.order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit))
 
 
+def members(theme_id: str) -> Any:
+    """The ids of a theme's records, as a part of another query."""
+    return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme == theme_id)
+
+
 def join(theme_id: str, members: Iterable[tuple[str, float]]) -> None:
     """Puts records into a theme within the open transaction; those erased meanwhile are left out."""
     for feedback_id, closeness in members:

@@ -9,7 +9,8 @@ from html import unescape
 import pytest
 
 from gateway.inbox import charts
-from tests.conftest import Call
+from models import Feedback, Theme, ThemeMember, ThemeRun
+from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
 Make = Callable[..., Reader]
@@ -57,6 +58,40 @@ def test_numbers(reader: Make, call: Call, period: str) -> None:
     assert table(page, "sources") == {"native": ["4"]}
     assert '<option value="native">native</option>' in page
     assert table(page, "outcomes")["native"] == ["4", "accepted 4"]
+
+
+@pytest.mark.both(long=True)
+@pytest.mark.usefixtures("sent")
+def test_themes(reader: Make, call: Call, tenant: Tenant) -> None:
+    """Each theme tells its growth and highest impact, and leads to a list of just its records."""
+    records = list(Feedback.select().order_by(Feedback.id))
+    now = records[0].received_at
+    run = ThemeRun.create(
+        id="tr_1", workspace_id=tenant.workspace_id, since=0, newest=records[-1].id, took=1, computed_at=now
+    )
+    theme = Theme.create(id="th_1", run=run, label="<export>, crash", terms=["export", "crash"])
+    earlier = now - 9 * 86_400_000  # in the seven days before those that are shown
+    Feedback.update(received_at=earlier).where(Feedback.id == records[2].id).execute()
+    for record, at in ((records[0], now), (records[1], now), (records[2], earlier)):
+        ThemeMember.insert(theme=theme, feedback=record.id, at=at, closeness=1.0).execute()
+    ann = reader("viewer")
+    page = ann.get("/overview?period=7d").text
+    cells = table(page, "themes")["<export>, crash"]
+    (link,) = re.findall(r'href="(/inbox\?theme=[^"]+)"', page)
+    listed = re.findall(r'data-id="(fb_\w+)"', ann.get(unescape(link)).text)
+
+    assert cells[:2] == ["2 +100%", str(max(record.impact for record in records[:2]))]
+    assert listed == [records[1].id, records[0].id]
+    every = call("GET", f"{PATH}?theme=th_1").json["data"]
+    assert {row["id"] for row in every} == {record.id for record in records[:3]}
+    assert call("GET", f"{PATH}?theme=th_2").json["data"] == []
+    assert call("GET", "/gateway/v1/stats?theme=th_1&since=3d").json["total"]["count"] == 2
+    assert call("GET", f"{PATH}?theme=").status_code == 400
+
+
+def test_no_themes_yet(reader: Make) -> None:
+    """Before the worker has found any, the page says so."""
+    assert "computed in the background" in reader("viewer").get("/overview").text
 
 
 @pytest.mark.usefixtures("sent")
