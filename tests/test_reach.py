@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Record
+from gateway import reach as reach_module
 from gateway.reach import STEPS, fingerprint, points, raised
-from models import Feedback
+from models import Feedback, words
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both
@@ -54,6 +55,13 @@ def test_same_words(text: str) -> None:
 def test_not_the_same(record: Record) -> None:
     """Other words, too few words, ratings and alerts are not the same."""
     assert fingerprint(record) != fingerprint(Record(WORDS))
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_letters_are_read_as_others_are(text: str) -> None:
+    """The short way for texts without accents finds the same words: for what is the same, and for search."""
+    assert reach_module._PLAIN.findall(text.casefold()) == reach_module._WORD.findall(text.casefold())
+    assert words._PLAIN.findall(text.casefold()) == words._WORD.findall(text.casefold())
 
 
 @given(st.text())

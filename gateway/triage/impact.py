@@ -121,9 +121,10 @@ def total(reasons: Iterable[Reason]) -> int:
     return sum(reason.points for reason in reasons)
 
 
-def page_in(page: str, prefixes: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def page_in(page: str, prefixes: tuple[str, ...]) -> bool:
     """Whether a path begins with one of the prefixes, whole segments only (language folders are skipped)."""
-    return _beginning(tuple(prefixes)).match(page) is not None
+    return _beginning(prefixes).match(page) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -138,5 +139,11 @@ def _pages(subject: Any) -> Iterable[str]:
     for name in ("page", "url"):
         value = subject.get(name)
         if isinstance(value, str) and value:
-            path = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", value[:500].strip().lower())
-            yield path if path.startswith("/") else "/" + path
+            yield _path(value[:500])
+
+
+@lru_cache(maxsize=4096)
+def _path(address: str) -> str:
+    """What stands behind the host of an address."""
+    path = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", address.strip().lower())
+    return path if path.startswith("/") else "/" + path
