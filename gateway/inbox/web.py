@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import brotli
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
@@ -182,14 +183,24 @@ def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["request-id"] = request_id(request)
     response.headers["Vary"] = "Accept-Encoding, Cookie"
-    if (
-        "gzip" in request.headers.get("Accept-Encoding", "")
-        and (response.calculate_content_length() or 0) > 999
-    ):
-        response.set_data(gzip.compress(response.get_data(), 5))
-        response.headers["Content-Encoding"] = "gzip"
+    coding = _coding()
+    if coding and not response.content_encoding and (response.calculate_content_length() or 0) > 999:
+        response.set_data(_PACKED[coding](response.get_data(), False))
+        response.content_encoding = coding
     log.request(request.method, request.path, response.status_code, g.started, request_id(request))
     return response
+
+
+# What browsers take compressed: the data, and whether it is worth some time, as it is kept.
+_PACKED: dict[str, Callable[[bytes, bool], bytes]] = {
+    "br": lambda data, kept: brotli.compress(data, quality=11 if kept else 4),
+    "gzip": lambda data, kept: gzip.compress(data, 9 if kept else 5),
+}
+
+
+def _coding() -> str:
+    """The first of these that the browser takes, or nothing."""
+    return next((name for name in _PACKED if request.accept_encodings[name] > 0), "")
 
 
 @cache
@@ -203,11 +214,24 @@ def _asset_url(name: str) -> str:
     return f"/inbox/static/{name}?{_asset(name)[1]}"
 
 
+@cache
+def _packed(name: str, coding: str) -> bytes:
+    """A file of ours as it travels."""
+    data, _digest = _asset(name)
+    return _PACKED[coding](data, True) if coding else data
+
+
 def _serve_asset(name: str) -> ResponseReturnValue:
     if name not in {path.name for path in STATIC.iterdir()}:
         raise Refused(Problem(404, "not_found", "No such file."))
-    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(_asset(name)[0], 200, kept, content_type=KINDS[Path(name).suffix])
+    coding, asked = _coding(), request.query_string.decode("ascii", "replace")
+    # While versions change, a page of another one may ask; what it gets is not kept under that address.
+    kept = "public, max-age=31536000, immutable" if asked == _asset(name)[1] else "no-cache"
+    answer = Response(_packed(name, coding), content_type=KINDS[Path(name).suffix])
+    answer.headers["Cache-Control"] = kept
+    if coding:
+        answer.content_encoding = coding
+    return answer
 
 
 inbox.add_url_rule("/inbox/static/<name>", "static_file", _serve_asset)

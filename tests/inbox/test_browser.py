@@ -9,10 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Response, expect
 
 from tests.conftest import run_command, running
 from tests.inbox.conftest import PASSWORD, Site, Visit
@@ -199,6 +200,27 @@ def test_a_viewer_changes_nothing(visit: Open, site: Site, scripts: bool) -> Non
         assert answer.status == 403
     for path in ("/settings/keys", "/settings/people", "/settings/audit"):
         assert page.request.get(site.url + path).status == 403
+
+
+def test_what_a_page_costs(visit: Open, site: Site) -> None:
+    """A full list travels as less than 60 kB with all it loads; the next page loads the page alone."""
+    with httpx.Client(base_url=site.url, headers=site.server.headers) as client:
+        sent = [{"text": f"Report {n}: " + "words of all kinds go here " * 6} for n in range(50)]
+        assert client.post("/gateway/v1/feedback/batch", json=sent).status_code < 300
+    page = visit("admin").page
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.context.new_cdp_session(page).send("Network.clearBrowserCache")
+    page.goto(f"{site.url}/inbox?status=open", wait_until="networkidle")
+    sizes = [answer.request.sizes() for answer in answers]
+    travelled = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
+    assert page.locator(".row").count() == 50
+    assert {Path(urlsplit(answer.url).path).name for answer in answers} >= {"inbox", "inbox.css", "inbox.js"}
+    assert 5_000 < travelled < 60_000
+    page.goto(f"{site.url}/inbox?status=open&sentiment=positive,neutral,negative", wait_until="networkidle")
+    again = [answer for answer in answers[len(sizes) :] if answer.request.sizes()["responseBodySize"] > 0]
+
+    assert [answer.url for answer in again] == [page.url]
 
 
 def test_new_ones_are_announced(visit: Open, site: Site) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import brotli
 import pytest
 from playhouse.test_utils import count_queries
 
@@ -333,6 +335,31 @@ def test_what_a_list_costs(reader: Make, send: Callable[..., str]) -> None:
 
     assert len(listed(page.text)) == 50
     assert fifty.count == one.count <= 8
+
+
+def test_files_travel_compressed_and_once(reader: Make) -> None:
+    """A file is sent as the browser takes it and kept for good by its digest; under another one it is not."""
+    ann = reader("viewer")
+    paths = re.findall(r'(/inbox/static/[^"]+)"', ann.get("/inbox").text)
+    assert len(paths) == 3
+    for path in paths:
+        plain = ann.get(path)
+        for accepts, coding, unpack in (
+            ("gzip, deflate, br", "br", brotli.decompress),
+            ("gzip", "gzip", gzip.decompress),
+            ("br;q=0, gzip;q=0", None, bytes),
+        ):
+            answer = ann.get(path, headers={"Accept-Encoding": accepts})
+            assert answer.headers.get("Content-Encoding") == coding
+            assert unpack(answer.data) == plain.data
+            assert len(answer.data) <= len(plain.data) or path.partition("?")[0].endswith(".svg")
+        assert "immutable" in plain.headers["Cache-Control"]
+        assert "Accept-Encoding" in plain.headers["Vary"]
+        assert ann.get(path.partition("?")[0] + "?0").headers["Cache-Control"] == "no-cache"
+    sizes = {path.partition("?")[0][14:]: len(ann.get(path).data) for path in paths}
+
+    assert sizes["inbox.css"] < 15_000
+    assert sizes["inbox.js"] < 15_000
 
 
 def test_weight(reader: Make, send: Callable[..., str]) -> None:
