@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 WIDTH, WIDER, HEIGHT = 640, 1180, 190  # of a chart in half a page, in a whole one, and of both
 LEFT, BOTTOM, TOP = 34, 20, 8
+LABEL = 80  # what a label needs, also on a phone, where it is written larger
 _TICKS = 4
 _numbers = count(1)
 
@@ -110,7 +111,7 @@ def _grid(top: int, width: int) -> Markup:
 
 def _below(labels: Sequence[str], step: float) -> Markup:
     """As many labels as have room."""
-    every = max(1, math.ceil(52 / step))
+    every = max(1, math.ceil(LABEL / step))
     return Markup("").join(
         _TEXT.format(x=_short(LEFT + step * (number + 0.5)), y=HEIGHT - 5, anchor=_MIDDLE, text=label)
         for number, label in enumerate(labels)

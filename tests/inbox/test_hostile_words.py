@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 import pytest
+from flask import Flask
+from markupsafe import escape
 
-from models import Feedback
-from tests.conftest import Call
+import adapters
+from gateway import hooks, people
+from gateway.ids import new_id
+from models import Feedback, HookRow, Project, Quarantine, SavedView
+from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import HOSTILE
+from tests.signing import VENDORS
 
 Make = Callable[..., Reader]
 PATH = "/gateway/v1/feedback"
@@ -30,6 +38,10 @@ def record(words: str) -> dict[str, Any]:
         "subject": {"page": words, "url": words, "trace_id": words, "repository": words, "value": words},
         "external_id": words,
     }
+
+
+# What depends on the labels, how many weights there are and of which class, and a link to a further page.
+MORE = {("li", ("class", "title")), ("li", ("title",)), ("a", ("href", "rel"))}
 
 
 class Shape(HTMLParser):
@@ -71,14 +83,111 @@ def test_pages_have_the_same_shape_whatever_the_words(
     plain = {tuple(key) for key in shape("plain words").found}
     for words in HOSTILE:
         hostile = shape(words)
-        # What depends on the labels: how many reasons and weights there are, and of which class.
-        assert {tuple(key) for key in hostile.found} <= plain | {
-            ("li", ("class", "title")),
-            ("li", ("title",)),
-        }, words
+        assert {tuple(key) for key in hostile.found} <= plain | MORE, words
         for link in hostile.links:
             assert link.startswith("/") or link == "#main", words
             assert not link.startswith("//"), words
+
+
+def world(app: Flask, call: Call, tenant: Tenant, words: list[str]) -> Reader:
+    """A workspace where everything that has a name or words of somebody's has one of these, and its admin."""
+    admin = people.create_user(tenant.workspace_id, f"a@{tenant.workspace_id.lower()}.test", "Admin", "admin")
+    made = hooks.create_hook(adapters.load()["generic"], tenant.workspace_id, None, public_url="http://x")
+    slack = hooks.create_hook(
+        adapters.load()["slack"], tenant.workspace_id, None, secret=VENDORS["slack"].secret
+    )
+    for n, word in enumerate(words):
+        for method, path, body in (
+            ("POST", PATH, record(word)),
+            ("POST", "/gateway/v1/keys", {"name": word, "scopes": ["read"]}),
+            ("POST", "/gateway/v1/projects", {"name": word}),
+        ):
+            answer = call(method, path, json=body, headers=tenant.headers)
+            assert answer.status_code == 201, (answer.text, word)
+        bearer = {"Authorization": f"Bearer {made['secret']}"}
+        for body in (json.dumps({"words": word}), word):  # neither can be understood
+            call("POST", made["path"], data=body.encode(), headers=bearer)
+        named = people.create_user(
+            tenant.workspace_id, f"u{n}@{tenant.workspace_id.lower()}.test", word, "viewer"
+        )
+        SavedView.create(id=new_id("view"), user=admin, name=word, query="category=bug", created_at=n)
+        hooks.create_hook(
+            adapters.load()["generic"], tenant.workspace_id, None, public_url="http://x", name=word, by=named
+        )
+        event = {
+            "type": "message",
+            "channel": "C1",
+            "user": "U1",
+            "text": "See this",
+            "ts": f"{1_790_000_000 + n}.0001",
+            "files": [{"id": f"F{n}", "name": word}],
+        }
+        now = int(time.time())
+        body = {
+            "type": "event_callback",
+            "team_id": "T1",
+            "event_id": f"Ev{n}",
+            "event_time": now,
+            "event": event,
+        }
+        sent = json.dumps(body).encode()
+        signed = VENDORS["slack"].sign(VENDORS["slack"].secret, sent, now)
+        json_type = {"Content-Type": "application/json"}
+        assert call("POST", slack["path"], data=sent, headers={**json_type, **signed}).status_code == 200
+    client = app.test_client()
+    client.set_cookie("feedback-session", people.open_session(admin), domain="localhost")
+    return Reader(client, admin)
+
+
+PLACES = (
+    "/inbox",
+    "/inbox?source=slack",
+    "/overview",
+    "/settings/keys",
+    "/settings/hooks",
+    "/settings/projects",
+    "/settings/people",
+    "/settings/quarantine",
+    "/settings/audit",
+    "/account",
+)
+
+
+def pages(reader: Reader, of: Tenant) -> Iterator[tuple[str, str]]:
+    """Every page of a world and its kind: the lists, and each held delivery, hook, project and file."""
+    files = Feedback.select().where(Feedback.source == "slack")
+    kinds = {"settings/quarantine": Quarantine.select(), "settings/hooks": HookRow.select()}
+    kinds |= {"settings/projects": Project.select(), "records": files}
+    paths = [(path, path) for path in PLACES]
+    paths += [
+        (kind, f"/{kind}/{row.id}")
+        for kind, rows in kinds.items()
+        for row in rows
+        if row.workspace_id == of.workspace_id
+    ]
+    for kind, path in paths:
+        answer = reader.get(path)
+        assert answer.status_code == 200, path
+        yield kind, answer.text
+
+
+def test_every_place_has_the_same_shape(app: Flask, call: Call, tenant: Tenant, other: Tenant) -> None:
+    """Names of keys, hooks, projects, people, views, files and pages, and what is held, are only words."""
+    plain = world(app, call, tenant, ["plain words", "more words", "other words"])
+    hostile = world(app, call, other, list(HOSTILE))
+    allowed: dict[str, set[Any]] = {}
+    for kind, page in pages(plain, tenant):
+        allowed.setdefault(kind, set(MORE)).update(Shape(page).found)
+    shown: dict[str, str] = {}
+    for kind, page in pages(hostile, other):
+        shape = Shape(page)
+        assert set(shape.found) <= allowed[kind], kind
+        assert all(link.startswith("/") or link == "#main" for link in shape.links), shape.links
+        assert not [link for link in shape.links if link.startswith("//")], kind
+        shown[kind] = shown.get(kind, "") + page
+    for words in filter(str.isprintable, HOSTILE[:-1]):  # the last is too long for a person's name
+        for kind in ("/settings/keys", "/settings/projects", "/settings/people", "records"):
+            assert str(escape(words)) in shown[kind], (kind, words)
 
 
 def test_a_browser_sees_words(visit: Callable[..., Visit], site: Site) -> None:
@@ -91,6 +200,13 @@ def test_a_browser_sees_words(visit: Callable[..., Visit], site: Site) -> None:
         body = {"title": "All", "text": joined, "tags": tags, "subject": {"value": joined}}
         made = client.post(PATH, json=body).json()["id"]
         assert client.patch(f"{PATH}/{made}", json={"note": joined[:9000]}).status_code == 200
+        for words in HOSTILE:
+            for path in ("/gateway/v1/keys", "/gateway/v1/projects"):
+                named = {"name": words, **({"scopes": ["read"]} if path.endswith("keys") else {})}
+                assert client.post(path, json=named).status_code == 201
+        hook = site.server.run("hook", "create", "generic")
+        for words in HOSTILE[::6]:
+            client.post(hook["path"], content=words, headers={"Authorization": f"Bearer {hook['secret']}"})
         others = [row["id"] for row in client.get(f"{PATH}?limit=200").json()["data"]][1:40:8]
     for scripts in (True, False):
         page = visit("admin", java_script_enabled=scripts).page
@@ -102,6 +218,9 @@ def test_a_browser_sees_words(visit: Callable[..., Visit], site: Site) -> None:
         for words in HOSTILE:
             assert words.split("\n")[0].strip().split("\t")[0][:40] in shown
         assert page.locator("article :is(img, script, iframe, object, embed, video, base, link)").count() == 0
-        for record_id in others:
-            page.goto(f"{site.url}/records/{record_id}")
+        page.goto(f"{site.url}/settings/quarantine")
+        held = [link.get_attribute("href") for link in page.locator("tbody a").all()][:3]
+        settings = [f"/settings/{name}" for name in ("keys", "projects", "hooks", "audit", "people")]
+        for path in (*(f"/records/{name}" for name in others), "/overview?period=24h", *settings, *held):
+            page.goto(f"{site.url}{path}")
             assert not scripts or page.evaluate("window.hacked") is None
