@@ -24,6 +24,7 @@ from models.base import close, connect
 from models.migrations import migrate, pending
 
 DRAIN_SECONDS = 30  # how long SIGTERM waits for requests that are being answered
+GARBAGE = 10_000  # more objects made than freed before a worker looks for cycles among them
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
 CONNECTIONS = 1000  # of one worker, idle ones too; when all are taken, the longest idle makes room
 OTHER_FILES = 128  # what a worker may have open besides connections
@@ -86,6 +87,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         app = create_app(self.config)
         gc.collect()
         gc.freeze()  # what all workers share is not looked through again: that took 40 ms each time
+        gc.set_threshold(GARBAGE)  # a request leaves no cycles behind, but a few hundred objects till it ends
         return app
 
     def run(self) -> None:
