@@ -18,19 +18,58 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any, Literal
 
+from adapters.record import (
+    CATEGORIES,
+    SENTIMENTS,
+    TYPES,
+    Author,
+    Category,
+    Labels,
+    Outcome,
+    Reason,
+    Record,
+    RecordType,
+    Saved,
+    Sentiment,
+    State,
+)
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
 
-Category = Literal["bug", "feature", "question", "praise", "other"]
-Sentiment = Literal["positive", "neutral", "negative"]
-RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
-
-CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
-SENTIMENTS: tuple[Sentiment, ...] = ("positive", "neutral", "negative")
-TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci", "chat")
-
-# What one delivery says of the story it belongs to. A note adds to the history and changes no state.
-State = Literal["triggered", "acknowledged", "suppressed", "resolved", "note"]
+__all__ = [
+    "Adapter",
+    "Answer",
+    "Ask",
+    "Author",
+    "Batch",
+    "CATEGORIES",
+    "Category",
+    "Code",
+    "Door",
+    "Fault",
+    "Hook",
+    "Idempotency",
+    "Inbound",
+    "Labels",
+    "Lookup",
+    "Outcome",
+    "Problem",
+    "Reason",
+    "Record",
+    "RecordType",
+    "Refused",
+    "Reply",
+    "SENTIMENTS",
+    "Saved",
+    "Sentiment",
+    "Signed",
+    "State",
+    "TYPES",
+    "bearer",
+    "hook_in_path",
+    "invalid",
+    "tolerant",
+]
 
 Code = Literal[
     "invalid_json",
@@ -127,115 +166,6 @@ class Inbound:
             return parse(self.body)
         except InvalidJSON as error:
             raise Refused(Problem(400, "invalid_json", str(error))) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who gave the feedback, as far as the sender said."""
-
-    id: str | None = None
-    name: str | None = None
-    email: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One piece of feedback in canonical form, before it is labelled.
-
-    `category`, `sentiment`, `sentiment_score` (-1..1) and `severity` (0..5) are set only when the
-    sender declared them. `subject` says what it is about: page, url, trace_id, product, property,
-    value, environment, release and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
-
-    `dedupe_key` identifies one delivery within its source: the same key again is stored once.
-    With `replaceable` the same key with other content updates the record instead; `retracts` takes
-    back what came with the key, and `votes_for` names the dedupe_key of a record this only adds to.
-
-    `incident_key` ties deliveries of one story (an alert, a CI run, a thread) to one record within
-    its source; `state` is what this one says of it, in any order of arrival. `joins` is the
-    incident_key that another source may know the same story by.
-
-    `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
-    in quarantine and is no record.
-    `workspace_ref` and `project_ref` are ids the sender named; when they are ours they must be
-    ones the caller may use, otherwise they are kept as references.
-    """
-
-    text: str
-    title: str = ""
-    type: RecordType = "message"
-    kind: str | None = None
-    category: Category | None = None
-    sentiment: Sentiment | None = None
-    sentiment_score: float | None = None
-    severity: int | None = None
-    language: str | None = None
-    subject: Mapping[str, Any] = field(default_factory=dict)
-    author: Author = Author()
-    tags: tuple[str, ...] = ()
-    external_id: str | None = None
-    occurred_at: int | None = None
-    dedupe_key: str | None = None
-    replaceable: bool = False
-    retracts: bool = False
-    votes_for: str | None = None
-    incident_key: str | None = None
-    state: State | None = None
-    joins: str | None = None
-    unreadable: str | None = None
-    workspace_ref: str | None = None
-    project_ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One part of an impact score: severity, sentiment, reach or area, its points and why."""
-
-    part: Literal["severity", "sentiment", "reach", "area"]
-    points: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What triage says of one record.
-
-    `*_origin` is "declared" when the sender said so, else "predicted". `category_confidence` is
-    0..1 (1 when declared), `category_scores` the probability of each category. `sentiment_score`
-    is -1..1. `impact` is 0..14, the sum of the points of `impact_reasons`.
-    """
-
-    category: Category
-    category_origin: Literal["declared", "predicted"]
-    category_confidence: float
-    category_scores: Mapping[str, float]
-    sentiment: Sentiment
-    sentiment_origin: Literal["declared", "predicted"]
-    sentiment_score: float
-    language: str | None
-    impact: int
-    impact_reasons: tuple[Reason, ...]
-    model_version: str
-
-
-Outcome = Literal["created", "updated", "unchanged", "retracted", "ignored", "quarantined"]
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """One record after the commit.
-
-    `document` is the canonical record as the API shows it; empty only when the outcome is
-    "ignored" or "quarantined". `category_scores` are those of the labels, for dialects that know
-    fewer categories.
-    """
-
-    outcome: Outcome
-    document: Mapping[str, Any]
-    category_scores: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        return str(self.document["id"])
 
 
 @dataclass(frozen=True, slots=True)
