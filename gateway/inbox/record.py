@@ -20,8 +20,8 @@ from gateway.inbox.visitor import base_url
 from gateway.inbox.web import go, local, page, show
 from gateway.inbox.words import _
 from models.access import list_projects
+from models.actors import called
 from models.feedback import STATUSES
-from models.people import users_of
 
 EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
 MOST_EVENTS = 100
@@ -33,15 +33,15 @@ LINKED = ("http", "https")
 def record(feedback_id: str) -> ResponseReturnValue:
     row = ask(ONE, "explain=1&expand=similar", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
-    people = {user["id"]: user["name"] for user in users_of(row["workspace_id"])}
+    names = called(row["workspace_id"], (event["detail"].get("key_id", "") for event in events["data"]))
     projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}
     project = projects.get(row["project_id"], {})
     return show(
         "record.html",
         row=row,
-        history=[_told(event, people) for event in events["data"]],
+        history=[_told(event, names) for event in events["data"]],
         more=events["next_cursor"] is not None,
-        notes=[_told(event, people) for event in events["data"] if event["type"] == "note"],
+        notes=[_told(event, names) for event in events["data"] if event["type"] == "note"],
         raw=[_raw(event) for event in events["data"] if event["payload"]],
         subject=list(_subject(row["subject"])),
         project=project.get("name"),
@@ -73,11 +73,11 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     return changed(back, said, [done] if done else [])
 
 
-def _told(event: Mapping[str, Any], people: Mapping[str, str]) -> dict[str, Any]:
+def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """An event with who did it and what it changed."""
     detail = event["detail"]
     who = detail.get("key_id", "")
-    return {**event, "who": people.get(who, who), "changes": detail.get("changes", {})}
+    return {**event, "who": names.get(who, who), "changes": detail.get("changes", {})}
 
 
 def _raw(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from gateway.inbox.visitor import settings as of_the_gateway
 from gateway.inbox.web import go, page, show
 from gateway.inbox.words import _
 from gateway.keys import SCOPES
+from models.actors import called
 from models.feedback import iso
-from models.people import users_of
 
 DAY_MS = 86_400_000
 # What settings there are, by the least role they are for.
@@ -138,10 +138,6 @@ def replay(quarantine_id: str) -> ResponseReturnValue:
 
 @page("/settings/audit", "admin")
 def audit() -> ResponseReturnValue:
-    return setting("audit", "audit.html", rows=every("GET /gateway/v1/audit"), names=_names())
-
-
-def _names() -> dict[str, str]:
-    """Who acts, by id: people by their name, keys by theirs."""
-    people = {row["id"]: row["name"] for row in users_of(g.session["user_workspace"])}
-    return people | {row["key_id"]: row["name"] or row["prefix"] for row in every("GET /gateway/v1/keys")}
+    rows = every("GET /gateway/v1/audit")
+    names = called(g.session["user_workspace"], (row[name] for row in rows for name in ("key_id", "target")))
+    return setting("audit", "audit.html", rows=rows, names=names)

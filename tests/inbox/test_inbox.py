@@ -198,6 +198,7 @@ def test_correct_with_one_click(reader: Make, call: Call, send: Callable[..., st
     )
     assert f"the model said {was}" in page
     assert "Triager" in page.partition('id="history"')[2]
+    assert "first key" in page.partition('id="history"')[2]  # which sent it
     assert Event.get(Event.type == "relabelled").detail["key_id"] == ben.user_id
     ben.post("/inbox/undo", undo_form(page))
 
