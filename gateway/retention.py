@@ -22,7 +22,7 @@ from models.retention import START, Place
 NAME = "retention"
 DAY = 86_400_000
 EVERY = 3_600_000  # milliseconds between two looks
-TOGETHER = 100  # records removed in one transaction
+TOGETHER = 50  # records removed in one transaction
 PAGE = 500  # records looked at together
 LONGEST_PAUSE = 0.5  # seconds after a transaction, as long as it took at most
 COUNTS = ("records", "payloads", "quarantine")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -343,3 +344,52 @@ def test_signing_in_leads_on_and_out(visit: Open, site: Site) -> None:
     who.go(f"/records/{record_id}")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+@SCRIPTS
+def test_a_project(visit: Open, site: Site, scripts: bool) -> None:
+    """Rules are added, corrected where the page says they are wrong, and removed; records feel them."""
+    who = visit("admin", java_script_enabled=scripts)
+    page = who.page
+    who.go("/settings/projects")
+    page.get_by_label("Name").fill(f"Exports {scripts}")
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Exports {scripts}")
+    project_id = page.url.rpartition("/")[2]
+    page.get_by_label("Repository for issues").fill("acme/shop")
+    page.get_by_label("Days to keep raw payloads").fill("30")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".said")).to_contain_text("Saved.")
+    page.get_by_label("Area", exact=True).fill("export")
+    page.get_by_label("Pages that begin with").fill("/export\nreports")
+    page.get_by_role("button", name="Save the rules").click()
+    field = page.get_by_label("Pages that begin with")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description("2: Must begin with /")
+    field.fill("/export")
+    page.get_by_role("button", name="Save the rules").click()
+    expect(page.get_by_label("Area", exact=True)).to_have_count(2)  # the rule, and room for another one
+    expect(page.get_by_label("Days to keep raw payloads")).to_have_value("30")
+
+    def points() -> int:
+        sent = site.send(text="hm", subject={"page": "/export"}, project_id=project_id)
+        return int(next(one["points"] for one in sent["impact_reasons"] if one["part"] == "area"))
+
+    _eventually(lambda: points() == 3)
+    sent = site.send(text="An issue", project_id=project_id)
+    who.go(f"/records/{sent['id']}")
+    link = page.get_by_role("link", name="Open as GitHub issue")
+    expect(link).to_have_attribute("href", re.compile("^https://github.com/acme/shop/issues/new"))
+    who.go(f"/settings/projects/{project_id}")
+    page.get_by_label("Remove this rule").check()
+    page.get_by_role("button", name="Save the rules").click()
+    expect(page.get_by_text("None does here.")).to_be_visible()
+    page.get_by_role("button", name="Back to the usual areas").click()
+    expect(page.get_by_text("Here the usual ones count:")).to_be_visible()
+
+
+def _eventually(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not what():  # what processes remember of a project lives for seconds
+        assert time.monotonic() < end
+        time.sleep(0.2)
