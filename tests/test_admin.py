@@ -321,3 +321,45 @@ def test_bad_areas(call: Call, tenant: Tenant, areas: Any, field: str) -> None:
     refused = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"areas": areas})
     assert refused.status_code == 400
     assert [error["field"] for error in refused.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, 36_501, "30", True, [], 1e300])
+@pytest.mark.parametrize("name", ["retention_days", "payload_retention_days"])
+def test_bad_days(call: Call, tenant: Tenant, name: str, value: Any) -> None:
+    """What is no number of days is refused by name, and nothing is changed."""
+    refused = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={name: value})
+
+    assert refused.status_code == 400
+    assert [error["field"] for error in refused.json["errors"]] == [name]
+    assert call("GET", f"{PROJECTS}/{tenant.project_id}").json[name] is None
+
+
+@pytest.mark.parametrize("value", ["acme/shop", "acme/.github", "https://git.example.com/acme/shop", None])
+def test_repository(call: Call, tenant: Tenant, value: str | None) -> None:
+    """A project's repository is owner/name, or the address of one elsewhere."""
+    path = f"{PROJECTS}/{tenant.project_id}"
+    assert call("PATCH", path, json={"repository": value}).json["repository"] == value
+    assert call("GET", path).json["repository"] == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "acme",
+        "acme/shop/x",
+        "acme/..",
+        "javascript:a/b",
+        "https://x/a/b?c",
+        "a/b\n",
+        "ä/b",
+        "a/" + "b" * 200,
+    ],
+)
+def test_bad_repository(call: Call, tenant: Tenant, value: str) -> None:
+    """Anything else is refused by name."""
+    refused = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"repository": value})
+    assert (refused.status_code, [error["field"] for error in refused.json["errors"]]) == (
+        400,
+        ["repository"],
+    )

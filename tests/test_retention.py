@@ -13,7 +13,7 @@ from gateway import retention
 from gateway.cli import main
 from gateway.ids import id_at, now_ms
 from gateway.lease import Stopping, run_once
-from models import Audit, Dedupe, Event, Feedback, Job, Project, Quarantine, intake
+from models import Audit, Dedupe, Event, Feedback, Job, Quarantine, intake
 from models.base import close, database, writing
 from models.retention import projects
 from tests.conftest import Call, Tenant
@@ -215,47 +215,6 @@ def test_what_came_again_meanwhile_stays(call: Call, tenant: Tenant, send: Send)
 
     assert retention.remove(projects()[0], transact)["records"] == 0
     assert left() == {"old"}
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5, 36_501, "30", True, [], 1e300])
-@pytest.mark.parametrize("name", ["retention_days", "payload_retention_days"])
-def test_bad_days(call: Call, tenant: Tenant, name: str, value: Any) -> None:
-    """What is no number of days is refused by name, and nothing is changed."""
-    refused = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={name: value})
-
-    assert refused.status_code == 400
-    assert [error["field"] for error in refused.json["errors"]] == [name]
-    assert projects() == []
-
-
-@pytest.mark.parametrize("value", ["acme/shop", "acme/.github", "https://git.example.com/acme/shop", None])
-def test_repository(call: Call, tenant: Tenant, value: str | None) -> None:
-    """A project's repository is owner/name, or the address of one elsewhere."""
-    assert keep(call, tenant, repository=value).json["repository"] == value
-    assert Project.get_by_id(tenant.project_id).repository == value
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "acme",
-        "acme/shop/x",
-        "acme/..",
-        "javascript:a/b",
-        "https://x/a/b?c",
-        "a/b\n",
-        "ä/b",
-        "a/" + "b" * 200,
-    ],
-)
-def test_bad_repository(call: Call, tenant: Tenant, value: str) -> None:
-    """Anything else is refused by name."""
-    refused = keep(call, tenant, repository=value)
-    assert (refused.status_code, [error["field"] for error in refused.json["errors"]]) == (
-        400,
-        ["repository"],
-    )
 
 
 def test_the_command(
