@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from gateway.config import Config
 from gateway.keys import create_key
 from models import intake
 from models.base import close
-from tests import postgres
+from tests import postgres, remembered
 
 settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
 settings.load_profile("gateway")
@@ -65,6 +66,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("kind", kinds, indirect=True)
 
 
+def pytest_collection_finish() -> None:
+    remembered.forget_garbage()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Applications of this process share what compiles alike."""
+    with remembered.compiling_once(tmp_path_factory.mktemp("compiled")):
+        yield
+
+
+@pytest.fixture(name="pattern", scope="session")
+def _pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded database with today's schema, for copies."""
+    return remembered.migrated(tmp_path_factory.mktemp("pattern") / "gateway.db")
+
+
 @pytest.fixture(name="kind", scope="session")
 def _kind(request: pytest.FixtureRequest) -> str:
     """Which kind of database a test is about."""
@@ -79,13 +97,18 @@ def _cluster() -> Iterator[postgres.Cluster]:
 
 
 @pytest.fixture(name="database_url")
-def _database_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database of the test's own."""
+def _database_url(kind: str, pattern: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of the test's own with today's schema and no row."""
     if kind == "sqlite":
-        yield f"sqlite:///{tmp_path}/gateway.db"
+        yield _copied(pattern, tmp_path)
         return
     with request.getfixturevalue("cluster").database() as url:
         yield url
+
+
+def _copied(pattern: Path, directory: Path) -> str:
+    """The URL of a copy."""
+    return f"sqlite:///{shutil.copyfile(pattern, directory / 'gateway.db')}"
 
 
 @pytest.fixture(name="config")
@@ -107,12 +130,12 @@ def config_of(database_url: str, directory: Path) -> Config:
 
 @pytest.fixture(name="module_config", scope="module")
 def _module_config(
-    kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    kind: str, pattern: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Config]:
     """The settings of one gateway for all tests of a module."""
     directory = tmp_path_factory.mktemp("gateway")
     if kind == "sqlite":
-        yield config_of(f"sqlite:///{directory}/gateway.db", directory)
+        yield config_of(_copied(pattern, directory), directory)
         return
     with request.getfixturevalue("cluster").database() as url:
         yield config_of(url, directory)
