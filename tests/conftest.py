@@ -29,7 +29,7 @@ from gateway.config import Config
 from gateway.keys import create_key
 from models import intake
 from models.base import close
-from tests import postgres, remembered
+from tests import commands, postgres, remembered
 
 settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
 settings.load_profile("gateway")
@@ -217,10 +217,10 @@ class Server:
         return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, **options)
 
 
-def run_command(environ: dict[str, str], *words: str, cwd: Path = ROOT) -> dict[str, Any]:
-    command = [sys.executable, "-m", "gateway.cli", *words, "--json"]
-    done = subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def run_command(environ: dict[str, str], *words: str) -> dict[str, Any]:
+    """Runs a command of the gateway, which must succeed, and returns its JSON."""
+    done = commands.run(environ, [*words, "--json"])
+    assert done.returncode == 0, done.stderr.decode()
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, environ_of, run_command
+from tests.conftest import ROOT, environ_of
 
 CASES = {
     "vote": {
@@ -74,6 +74,8 @@ def test_a_new_source_needs_no_other_edit(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
     environ = {**environ_of(tmp_path), "PYTHONPATH": str(copy)}
-    run_command(environ, "init", cwd=copy)
-    made = run_command(environ, "hook", "create", "roadmap", cwd=copy)
+    for words in (["init"], ["hook", "create", "roadmap"]):
+        command = [sys.executable, "-m", "gateway.cli", *words, "--json"]
+        done = subprocess.run(command, cwd=copy, env=environ, capture_output=True, text=True, check=True)
+    made = json.loads(done.stdout)
     assert made["path"] == f"/hooks/roadmap/{made['hook_id']}"

@@ -22,7 +22,7 @@ from gateway.cells import FORMULA, csv_lines, defused, flat, unflat
 from gateway.rows import Mapped, Unreadable, ndjson, table
 from models import Event, Feedback, Outcome
 from models.base import close, connect
-from tests import postgres
+from tests import commands, postgres
 from tests.conftest import ROOT, environ_of, run_command
 
 pytestmark = pytest.mark.both(long=True)
@@ -55,8 +55,10 @@ def _environ(database_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 def command(environ: dict[str, str], *words: str, script: list[str] | None = None) -> Any:
-    """Runs a command and returns what became of it."""
-    run = [sys.executable, *(script or ["-m", "gateway.cli"]), *words]
+    """Runs a command, or a script instead, and returns what became of it."""
+    if script is None:
+        return commands.run(environ, words)
+    run = [sys.executable, *script, *words]
     return subprocess.run(run, env=environ, cwd=ROOT, capture_output=True, check=False)
 
 
