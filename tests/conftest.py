@@ -37,6 +37,7 @@ settings.load_profile("gateway")
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 PLENTY = "100000000/minute"
+LONG_SECONDS = 3_600  # what a long test may take; setup.cfg has the others' limit
 
 
 @dataclass
@@ -64,6 +65,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         marks = [pytest.mark.long] if both.kwargs.get("long") else []
         kinds = ["sqlite", pytest.param("postgres", marks=marks)]
         metafunc.parametrize("kind", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A long test may take longer before it is taken for hanging."""
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
 
 
 def pytest_collection_finish() -> None:
