@@ -165,6 +165,7 @@ CHANGE = {"status": "open"}
         ({"filter": "source=x", "change": CHANGE, "dry_run": 1}, {"dry_run"}),
     ],
 )
+@pytest.mark.both(long=True)
 def test_bad_bodies(call: Call, ids: list[str], body: dict[str, Any], names: set[str]) -> None:
     """What cannot be done is a 400 that names every bad field, and nothing is done."""
     answer = call("PATCH", PATH, json=body)

@@ -90,6 +90,7 @@ def test_resolved_at(call: Call, path: str) -> None:
         ([], "body"),
     ],
 )
+@pytest.mark.both(long=True)
 def test_bad_bodies(call: Call, path: str, body: Any, field: str) -> None:
     """Every bad field is named, and nothing is changed."""
     before = etag(call, path)
@@ -199,6 +200,7 @@ def test_expand(call: Call, path: str) -> None:
 @pytest.mark.parametrize(
     "query", ["expand=all", "expand=events,", "expand=events;raw", "more=1", "explain=yes"]
 )
+@pytest.mark.both(long=True)
 def test_bad_expand(call: Call, path: str, query: str) -> None:
     """What cannot be added is a 400 that names the parameter."""
     response = call("GET", f"{path}?{query}")

@@ -99,11 +99,11 @@ def test_large_and_chunked_bodies_take_a_share_of_the_threads(hasty: Server) -> 
     """Bodies that threads must wait for leave half of them free, and end with 408 when they stall."""
     large = request_head(hasty, "Content-Length: 900000") + b'{"text":"'
     chunked = request_head(hasty, "Transfer-Encoding: chunked") + b'9\r\n{"text":"\r\n'
-    with opened(hasty, *[large, chunked] * 6) as socks, hasty.client() as client:
+    with opened(hasty, *[large, chunked] * 3) as socks, hasty.client() as client:
         assert [client.post(PATH, json={"text": "in time"}).status_code for _ in range(20)] == [201] * 20
         answers = [answer_of(sock) for sock in socks]
 
-    assert [status for status, _, _ in answers] == [408] * 12
+    assert [status for status, _, _ in answers] == [408] * 6
     assert {headers["connection"] for _, headers, _ in answers} == {"close"}
     check_dialect("native", answers[0][2], 408)
 
@@ -191,7 +191,7 @@ def test_disconnects_leak_nothing(hasty: Server) -> None:
 
 def test_idle_connections_make_room(tmp_path: Path) -> None:
     """When all places are taken, the connection that is idle longest gives up its place."""
-    few = {"worker_connections": 20}
+    few = {"worker_connections": 20, "gateway.worker.SETTLED": 0.1, "gateway.worker.TICK": 0.05}
     with (
         running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="4") as server,
         opened(server, *[b""] * 60),
@@ -280,6 +280,7 @@ def test_crowded(tmp_path: Path) -> None:
         release(holder)
         assert answer_of(first)[0] == 200
         ledger = server_outcomes(server)
+        os.killpg(server.process.pid, signal.SIGKILL)  # it would wait for the request that gets no turn
 
     assert ledger["overloaded"] == 2 * len(DOORS)
     assert ledger["accepted"] == 1

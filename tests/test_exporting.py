@@ -110,6 +110,7 @@ def sheet_ids(text: str) -> list[str]:
         ("sort=impact", {"sort"}),
     ],
 )
+@pytest.mark.both(long=True)
 def test_bad_parameters(call: Call, query: str, names: set[str]) -> None:
     """Every bad parameter is named."""
     response = call("GET", f"{PATH}?{query}")

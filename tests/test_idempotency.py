@@ -115,6 +115,7 @@ def test_failed_write_leaves_the_key(call: Call, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("key", ["", '""', "  ", "x" * 256])
 @pytest.mark.parametrize(("path", "body"), [FLORA, *REPLAYING])
+@pytest.mark.both(long=True)
 def test_bad_key(call: Call, path: str, body: dict[str, Any], key: str) -> None:
     """An empty or overlong key is a 400 that names the header."""
     response = call("POST", path, json=body, headers={"Idempotency-Key": key})

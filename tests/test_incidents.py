@@ -141,10 +141,11 @@ def test_sources_tell_stories() -> None:
     }
 
 
+@pytest.mark.parametrize("most", [4, pytest.param(5, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("name", "number"), TOLD)
-def test_sources_in_any_order(tenant: Tenant, name: str, number: int) -> None:
+def test_sources_in_any_order(tenant: Tenant, name: str, number: int, most: int) -> None:
     """A source's own deliveries of one story end in one record in the same state, in every order."""
-    deliveries, ends = stories(name)[number], []
+    deliveries, ends = stories(name)[number][:most], []
     for order in permutations(deliveries):
         clear()
         for record in [*order, order[0]]:

@@ -72,6 +72,7 @@ def test_malformed_key_costs_no_query(call: Call) -> None:
     "header",
     ["", "Bearer", "Bearer ", "Basic dTpw", "bearer a b", "Token x", "sk_live_x"],
 )
+@pytest.mark.both(long=True)
 def test_missing_or_malformed_header(call: Call, header: str) -> None:
     """FLORA tells a header that cannot be read (unauthorized) from a foreign key (invalid_api_key)."""
     path = "/api/v1/feedback"

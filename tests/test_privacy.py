@@ -246,6 +246,7 @@ def test_only_in_the_callers_workspace(call: Call, tenant: Tenant, other: Tenant
         ({"id": "x", "all": True}, {"all"}),
     ],
 )
+@pytest.mark.both(long=True)
 def test_bad_bodies(call: Call, body: dict[str, Any], names: set[str]) -> None:
     """Nobody is erased by a mistake: every bad field is named."""
     answer = call("POST", ERASE, json=body)

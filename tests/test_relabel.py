@@ -87,6 +87,7 @@ def test_no_change_is_no_event(call: Call, record: Any) -> None:
         ({}, "body"),
     ],
 )
+@pytest.mark.both(long=True)
 def test_bad_changes(call: Call, record: Any, body: dict[str, Any], field: str) -> None:
     """A change that cannot be made is a 400 that names the field, and makes none of the others."""
     response = patch(call, record, **({"status": "resolved"} if field != "body" else {}) | body)

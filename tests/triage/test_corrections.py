@@ -175,6 +175,7 @@ def test_corrections_against_everything_else_are_refused(flipped: list[Correctio
     assert "category own sentences" in done.stdout
 
 
+@pytest.mark.long
 def test_a_model_trained_from_data_learns_corrections(
     overruled: str, data: Path, trained: Path, tmp_path: Path
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_model_trained_from_data_learns_corrections(
         assert Model.load(tmp_path).version == told["old_version"]
 
 
+@pytest.mark.long
 def test_poisoned_corrections_are_refused(
     flipped: list[Correction], data: Path, trained: Path, tmp_path: Path
 ) -> None:
