@@ -229,6 +229,7 @@ def overload(directory: Path, seconds: float, cycles: int) -> Finding:
         f"{done.most_open} connections, {grown:+.1f} MB"
     )
     finding.expect(set(done.answers) <= {201, 503}, f"answers {set(done.answers)}")
+    finding.expect(done.count(503) > 0, "nobody was refused")
     finding.hurry(late / 1000, 3 * max(early / 1000, 1.0), "the tail of the second half")
     finding.expect(grown < GROWTH, f"{grown:.0f} MB more")
     return finding

@@ -41,7 +41,9 @@ LINGER = 2.0  # for a client to read its last answer and close
 SETTLED = 1.0  # in one state, before a connection may have to make room for another
 TICK = 0.25  # between looks at these times
 
-TURNS = 32  # requests begun between two looks at the connections
+TURNS = 8  # requests begun between two looks at the connections
+KNOCKING = 64  # connections accepted in one look
+GATHERED = 32  # requests with which a step is done together, at most
 GATHER = 0.002  # seconds that requests wait for others with which a step is done together
 BEGUN = 256  # requests that may wait for the disk, so that the others are refused in time
 
@@ -51,9 +53,13 @@ VANISHED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO}
 
 
 class Line(deque[Connection]):
-    """Connections whose requests wait for their answer."""
+    """Connections whose requests wait for their answer, at most so many."""
 
     pace = 0.0  # seconds from one request's turn to the next, as of late
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
 
     def join(self, conn: Connection) -> None:
         self.append(conn)
@@ -75,7 +81,8 @@ class Line(deque[Connection]):
             longest = self[0].deadline - PATIENCE
         except IndexError:
             return False
-        return time.monotonic() - longest > CROWDED or len(self) * self.pace > CROWDED
+        late = time.monotonic() - longest > CROWDED
+        return late or len(self) >= self.most or len(self) * self.pace > CROWDED
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -95,8 +102,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.keepalived_conns = self.idle  # gunicorn asks for its length
         self.arriving: dict[Connection, None] = {}
         self.lingering: dict[Connection, None] = {}
-        self.turns, self.waiting, self.streams = Line(), Line(), Line()
-        self.newcomer = False  # whether this round has accepted somebody
+        # So many that those who are told to come later find a connection to hear it on.
+        most = self.worker_connections // 2
+        self.turns, self.waiting, self.streams = Line(most), Line(most), Line(most)
         self.streaming = 0
         self.max_streaming = max(1, self.cfg.threads // 2)
         self.looked_at = self.full_until = 0.0
@@ -124,7 +132,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.alive = False
         self.set_accept_enabled(False)
         for listener in self.sockets:  # the kernel may hold connections that nobody else would answer
-            while self.nr_conns < self.worker_connections and self.accept(listener):
+            while self.nr_conns < self.worker_connections and self._accept(listener):
                 pass
             listener.close()
         for conn in list(self.idle):
@@ -142,14 +150,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.notify()
         busy = self.turns and self.lane.begun < BEGUN
         self.wait_for_and_dispatch_events(0.0 if busy else GATHER if self.lane.gathered else TICK)
-        # One at a time while others still knock, who would each wait for a whole round.
-        most, self.newcomer = 1 if self.newcomer else TURNS, False
-        for _ in range(min(len(self.turns), most, BEGUN - self.lane.begun)):
+        for _ in range(min(len(self.turns), TURNS, BEGUN - self.lane.begun)):
             self.lane.run(self._take_turn)
             if self.lane.called:
                 self.lane.resume()
         now = time.monotonic()
-        if self.lane.gathered >= min(TURNS, self.nr_conns / 2) or (
+        if self.lane.gathered >= min(GATHERED, self.nr_conns / 2) or (
             not self.turns and now - self.lane.since > GATHER
         ):
             self.lane.scatter()
@@ -157,7 +163,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.looked_at = now
             self._expire(now)
 
-    def accept(self, listener: Any) -> bool:
+    def accept(self, listener: Any) -> None:
+        """Takes those who knock, as far as there is room."""
+        for _ in range(min(KNOCKING, self.worker_connections - self.nr_conns)):
+            if not self._accept(listener):
+                return
+
+    def _accept(self, listener: Any) -> bool:
         """Takes a new connection; False when there is none."""
         try:
             sock, client = listener.accept()
@@ -168,7 +180,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 raise
             return False
         self.nr_conns += 1
-        self.newcomer = True
         sock = Socket(sock.family, sock.type, sock.proto, sock.detach())
         # Sockets stay in blocking mode. A timeout of Python's would cost a poll for each send.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED, 0))

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.worker import CROWDED, PATIENCE, Line
 from tests.conftest import Server, running
 from tests.test_framework_errors import check_dialect
 from tests.test_serve import PATH, connection, request_head, response_of
@@ -27,6 +29,28 @@ DOORS = {
     PATH: "native",
     "/hooks/github/abc": "github",
 }
+
+
+def test_a_line_is_crowded_when_its_most_wait() -> None:
+    """However quick it is: those who are told to come later need connections to hear it on."""
+
+    def conn(deadline: float) -> Any:
+        return SimpleNamespace(deadline=deadline, ahead=0)
+
+    now = time.monotonic() + PATIENCE
+    line = Line(3)
+    assert not line.crowded()
+    line.join(conn(now))
+    line.join(conn(now))
+    assert not line.crowded()
+    line.join(conn(now))
+    assert line.crowded()
+    line.leave()
+    assert not line.crowded()
+
+    late = Line(3)
+    late.join(conn(now - CROWDED - 0.1))
+    assert late.crowded()
 
 
 @pytest.fixture(name="hasty", scope="module")
