@@ -13,8 +13,8 @@ from gateway.caller import Caller, rules_in
 from gateway.ids import now_ms
 from gateway.keys import digest, is_well_formed
 from gateway.lane import aside
-from models.access import ApiKey, find_key
-from models.base import writing
+from models import intake
+from models.access import find_key
 from models.hook import find_hook
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
@@ -132,16 +132,12 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
 
 
 def _find_key(name: str) -> dict[str, Any] | None:
-    """The key's row, unless it is revoked; that it was used is written to the minute.
-
-    A write per request would cost a second commit.
-    """
+    """The key's row, unless it is revoked. That it was used is noted, to the minute, without a commit."""
     row, now = find_key(name), now_ms()
     if row is None or row["revoked_at"] is not None:
         return None
     if now - (row["last_used_at"] or 0) >= LAST_USED_EVERY:
-        with writing():
-            ApiKey.update(last_used_at=now).where(ApiKey.id == row["id"]).execute()
+        intake.used(row["id"], now)
     return {**row, "rules": rules_in(row["workspace"])}
 
 

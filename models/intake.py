@@ -14,11 +14,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from models import dedupe, outcome
+from models import access, dedupe, outcome
 from models.base import AT_ONCE, database, insert_all, serialise, values
 from models.bulk import store_all
 from models.dedupe import Key
@@ -37,6 +38,7 @@ _probed = -_PROBE_EVERY
 _writer: Writer | None = None
 _owner = 0
 _lock = threading.Lock()
+_used: dict[str, int] = {}  # keys and when they were used, which nobody has written yet
 
 # The ledger's word for what became of a record. Of several, the first of these is the request's.
 OUTCOMES = {
@@ -49,7 +51,7 @@ OUTCOMES = {
     "invalid": "invalid",
 }
 
-__all__ = ["Claim", "Entry", "Reach", "Request", "Stored", "Taken", "Write", "flush", "save", "stop"]
+__all__ = ["Claim", "Entry", "Reach", "Request", "Stored", "Taken", "Write", "flush", "save", "stop", "used"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,14 @@ def note(entry: Entry, ended: str) -> None:
     _current()
 
 
+def used(key_id: str, at: int) -> None:
+    """Notes that a key was used (milliseconds UTC); written with the next transaction, within a second."""
+    _used[key_id] = at
+    _current()
+
+
 def flush() -> None:
-    """Writes what this process has counted and not written yet. Raises OperationalError."""
+    """Writes what this process has counted and noted and not written yet. Raises OperationalError."""
     _current().submit(None)
 
 
@@ -180,15 +188,16 @@ def _current() -> Writer:
 
 def _commit(works: list[Any]) -> list[Any]:
     """Stores requests in one transaction; each result is a list of Stored, or the Taken to raise."""
-    counted = ledger.take()
+    counted, keys = ledger.take(), _take_used()
     work = [request for request in works if isinstance(request, Request)]
     probing = _PROBE in works
-    if not counted and not work and not probing:
+    if not counted and not keys and not work and not probing:
         return [None] * len(works)
 
     def transaction() -> list[Any]:
         results = _apply(work)
         outcome.add(*_counts(counted, work, results))
+        access.note_used(keys)
         if probing:
             outcome.beat()
         if next(_commits) % _FORGET_EVERY == 0 and work:
@@ -199,9 +208,21 @@ def _commit(works: list[Any]) -> list[Any]:
         results = database.obj.transact(transaction, partial(_stored, work), 0 if probing else _PATIENCE)
     except BaseException:
         ledger.give_back(counted)
+        for key_id, at in keys.items():
+            _used.setdefault(key_id, at)
         raise
     found = iter(results)
     return [next(found) if isinstance(request, Request) else None for request in works]
+
+
+def _take_used() -> dict[str, int]:
+    """Which keys were used and when; they wait no more."""
+    taken: dict[str, int] = {}
+    with suppress(KeyError):  # popping is atomic: what is noted meanwhile is taken now or the next time
+        while True:
+            key_id, at = _used.popitem()
+            taken[key_id] = at
+    return taken
 
 
 def _stored(requests: list[Request], results: list[Any]) -> bool:

@@ -13,7 +13,8 @@ from playhouse.test_utils import count_queries
 from gateway import auth
 from gateway.ids import now_ms
 from gateway.keys import PREFIX, digest, is_well_formed, make_key
-from models import ApiKey, Feedback
+from models import ApiKey, Feedback, intake
+from models.base import writing
 from tests.conftest import Call, Server, Tenant
 
 pytestmark = pytest.mark.both
@@ -151,10 +152,32 @@ def test_last_used_without_a_write_per_request(
     for _ in range(5):
         clock[0] += 60
         assert call("GET", PATH, headers=headers).status_code == 200
+        intake.flush()
         used.append(ApiKey.get(ApiKey.name == "probe").last_used_at)
 
     assert used[0] is not None
     assert len(set(used)) == 1
+
+
+def test_a_key_is_known_while_somebody_writes(call: Call, new_key: Callable[..., str]) -> None:
+    """Noting that it was used waits for no lock."""
+    headers = bearer(new_key(name="probe"))
+    entered, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with writing():
+            entered.set()
+            over.wait(20)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert entered.wait(20)
+    try:
+        assert call("GET", PATH, headers=headers).status_code == 200
+        assert writer.is_alive()
+    finally:
+        over.set()
+        writer.join()
 
 
 def test_concurrent_first_use(app: object, call: Call, tenant: Tenant) -> None:
