@@ -13,7 +13,6 @@ import socket
 import struct
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from gateway import learnt
 from gateway.http import allowed_origins
 from gateway.lane import Lane, Socket, signal, together
+from gateway.line import Line
 from gateway.refusal import refusal, status_of
 from gateway.wire import CHUNK, MAX_HEAD, Asked, Connection, closing
 from models.base import database
@@ -32,7 +32,6 @@ from models.writer import Writer
 
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
-CROWDED = 1.0  # the wait for a thread, expected or seen, at which newcomers are turned away
 PATIENCE = 2.0  # the wait for a thread after which a request is refused
 STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
 STALLED = 10  # without a byte of an answer being taken
@@ -50,39 +49,6 @@ BEGUN = 256  # requests that may wait for the disk, so that the others are refus
 READ = 16_384  # bytes read ahead at once
 FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 VANISHED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO}
-
-
-class Line(deque[Connection]):
-    """Connections whose requests wait for their answer, at most so many."""
-
-    pace = 0.0  # seconds from one request's turn to the next, as of late
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def join(self, conn: Connection) -> None:
-        self.append(conn)
-        conn.ahead = len(self)
-
-    def leave(self) -> Connection | None:
-        """Who has waited longest; None when it was refused meanwhile."""
-        try:
-            conn = self.popleft()
-        except IndexError:
-            return None
-        waited = time.monotonic() + PATIENCE - conn.deadline
-        self.pace += 0.1 * (waited / conn.ahead - self.pace)
-        return conn
-
-    def crowded(self) -> bool:
-        """Whether a newcomer would wait too long, or somebody does already."""
-        try:
-            longest = self[0].deadline - PATIENCE
-        except IndexError:
-            return False
-        late = time.monotonic() - longest > CROWDED
-        return late or len(self) >= self.most or len(self) * self.pace > CROWDED
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -104,7 +70,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.lingering: dict[Connection, None] = {}
         # So many that those who are told to come later find a connection to hear it on.
         most = self.worker_connections // 2
-        self.turns, self.waiting, self.streams = Line(most), Line(most), Line(most)
+        self.turns, self.waiting = Line(most, PATIENCE), Line(most, PATIENCE)
+        self.streams = Line(most, STREAM_PATIENCE)
         self.streaming = 0
         self.max_streaming = max(1, self.cfg.threads // 2)
         self.looked_at = self.full_until = 0.0
@@ -155,9 +122,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if self.lane.called:
                 self.lane.resume()
         now = time.monotonic()
-        if self.lane.gathered >= min(GATHERED, self.nr_conns / 2) or (
-            not self.turns and now - self.lane.since > GATHER
-        ):
+        idle = not self.turns or self.lane.begun >= BEGUN
+        enough = self.lane.gathered >= min(GATHERED, self.nr_conns / 2)
+        if enough or (idle and now - self.lane.since > GATHER):
             self.lane.scatter()
         if now - self.looked_at >= TICK / 2:
             self.looked_at = now
@@ -233,11 +200,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         line = self._line(conn)
         if conn.streamed:
             if self.streaming >= self.max_streaming:
-                conn.deadline = time.monotonic() + STREAM_PATIENCE
-                self.streams.append(conn)
+                self.streams.join(conn)
                 return
             self.streaming += 1
-        conn.deadline = time.monotonic() + PATIENCE
         line.join(conn)
         if line is self.waiting:
             self.tpool.submit(self._work)
@@ -340,12 +305,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 else:
                     self._close(conn)
         self.lane.expire(now)
-        lines = (self.turns, PATIENCE), (self.waiting, PATIENCE), (self.streams, STREAM_PATIENCE)
-        for line, patience in lines:
+        for line in (self.turns, self.waiting, self.streams):
             with suppress(IndexError):  # when it is empty; threads take from it at the same time
                 while line[0].deadline <= now:
                     conn = line.popleft()
-                    if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE, patience):
+                    if self._refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE, line.patience):
                         self._advance(conn)
 
     def _refuse(self, conn: Connection, status: HTTPStatus, seconds: float = 0.0) -> bool:

@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.worker import CROWDED, PATIENCE, Line
-from tests.conftest import Server, running
+from gateway.line import CROWDED, Line
+from tests.conftest import Server, running, until
 from tests.test_framework_errors import check_dialect
 from tests.test_serve import PATH, connection, request_head, response_of
 
@@ -34,23 +33,21 @@ DOORS = {
 def test_a_line_is_crowded_when_its_most_wait() -> None:
     """However quick it is: those who are told to come later need connections to hear it on."""
 
-    def conn(deadline: float) -> Any:
-        return SimpleNamespace(deadline=deadline, ahead=0)
+    def conn() -> Any:
+        return SimpleNamespace(deadline=0.0, ahead=0)
 
-    now = time.monotonic() + PATIENCE
-    line = Line(3)
+    line = Line(3, patience=60.0)
     assert not line.crowded()
-    line.join(conn(now))
-    line.join(conn(now))
+    line.join(conn())
+    line.join(conn())
     assert not line.crowded()
-    line.join(conn(now))
+    line.join(conn())
     assert line.crowded()
     line.leave()
     assert not line.crowded()
 
-    late = Line(3)
-    late.join(conn(now - CROWDED - 0.1))
-    assert late.crowded()
+    line[0].deadline -= CROWDED + 0.1
+    assert line.crowded()
 
 
 @pytest.fixture(name="hasty", scope="module")
@@ -77,14 +74,6 @@ def answer_of(sock: socket.socket) -> tuple[int, dict[str, str], Any]:
     with sock.makefile("rb", buffering=0) as stream:
         status, headers, body = response_of(stream)
     return status, headers, json.loads(body)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that another process does."""
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def workers(server: Server) -> list[int]:
@@ -259,7 +248,7 @@ def refused(server: Server) -> bool:
     return False
 
 
-BUSY = {"gateway.worker.CROWDED": 0.0, "gateway.worker.PATIENCE": 60.0, "gateway.worker.TICK": 0.05}
+BUSY = {"gateway.line.CROWDED": 0.0, "gateway.worker.PATIENCE": 60.0, "gateway.worker.TICK": 0.05}
 NO_TURNS = {"gateway.worker.BEGUN": 0, "gateway.worker.PATIENCE": 10.0}  # as when the disk takes nothing
 
 
@@ -326,7 +315,7 @@ def server_outcomes(server: Server) -> dict[str, int]:
 
 def test_patience(tmp_path: Path) -> None:
     """Who waits too long for a turn or a thread is told 503, though no thread is free to say it."""
-    hurried = {**BUSY, **NO_TURNS, "gateway.worker.CROWDED": 60.0, "gateway.worker.PATIENCE": 0.5}
+    hurried = {**BUSY, **NO_TURNS, "gateway.line.CROWDED": 60.0, "gateway.worker.PATIENCE": 0.5}
     hurried["gateway.worker.STREAM_PATIENCE"] = 0.5
     whole = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
     chunked = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
