@@ -6,7 +6,6 @@ waits for one chunk at most. Records that arrive meanwhile are not meant.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +16,7 @@ from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import Flag, Object, Strict, Text, TextList, means
 from gateway import audit, changes, filters
 from gateway.caller import Caller
+from gateway.pace import rested
 from gateway.pages import PAGE
 from gateway.reading import cursor_of, position_of
 from models import feedback, reading, selection
@@ -150,12 +150,10 @@ def in_chunks(meant: Meant, act: Callable[[list[Row]], int]) -> tuple[int, int]:
     """Does something to all records that are meant; how many there were, and what `act` adds up to."""
     matched = done = 0
     for ids in meant.chunks():
-        started = time.monotonic()
-        with writing():
+        with rested(LONGEST_PAUSE), writing():
             rows = meant.rows(ids)
             done += act(rows)
         matched += len(rows)
-        time.sleep(min(time.monotonic() - started, LONGEST_PAUSE))  # whoever waits is let in
     return matched, done
 
 

@@ -7,7 +7,6 @@ is a raw payload and nothing else, so it goes with the earlier of both.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from gateway import audit
 from gateway.ids import id_at, now_ms
 from gateway.lease import Lease, Work
+from gateway.pace import rested
 from models import retention
 from models.base import database
 from models.retention import START, Place
@@ -24,7 +24,7 @@ DAY = 86_400_000
 EVERY = 3_600_000  # milliseconds between two looks
 TOGETHER = 50  # records removed in one transaction
 PAGE = 500  # records looked at together
-LONGEST_PAUSE = 0.5  # seconds after a transaction, as long as it took at most
+LONGEST_PAUSE = 0.5  # seconds after a transaction
 COUNTS = ("records", "payloads", "quarantine")
 BY = "retention"  # who acts in the audit trail
 
@@ -49,9 +49,8 @@ def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[st
     limits = _limits(row, now_ms())
 
     def some(name: str, act: Callable[[], int]) -> None:
-        started = time.monotonic()
-        counts[name] += transact(act)
-        time.sleep(min(time.monotonic() - started, LONGEST_PAUSE))  # whoever waits is let in
+        with rested(LONGEST_PAUSE):
+            counts[name] += transact(act)
 
     if limits["records"] is not None:
         before = limits["records"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from gateway import bulk
+from gateway import bulk, pace
 from models import Audit, Dedupe, Event, Feedback
 from tests.conftest import Call, Tenant
 
@@ -85,7 +85,7 @@ def test_what_arrives_meanwhile_is_not_meant(
 ) -> None:
     """Records that come while a bulk change runs are left alone."""
     monkeypatch.setattr(
-        bulk.time, "sleep", lambda seconds: call("POST", PATH, json={"text": "Late", "category": "bug"})
+        pace.time, "sleep", lambda seconds: call("POST", PATH, json={"text": "Late", "category": "bug"})
     )
     answer = call("PATCH", PATH, json={"filter": "category=bug", "change": {"status": "ignored"}}).json
 
