@@ -8,12 +8,11 @@ socket; each is timed many times, with other values each time.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from benchmarks.reading import WORDS, databases, filled, measure
+from benchmarks.reading import WORDS, measure, options, tables
 from benchmarks.tables import MANY, RARE, SOME
 from gateway import people
 from gateway.inbox.listing import VIEWS
@@ -50,16 +49,9 @@ def sign_in(client: FlaskClient) -> None:
 
 def main() -> None:
     """Prints the figures of each database."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", choices=["sqlite", "postgres"], default=None)
-    asked = parser.parse_args()
-    with databases(asked.only) as urls:
-        for kind, url in urls.items():
-            print(f"{kind}, {asked.rows:,} records:")
-            with filled(url, asked.rows) as client:
-                sign_in(client)
-                measure(client, PAGES)
+    for _, client in tables(options(__doc__).parse_args()):
+        sign_in(client)
+        measure(client, PAGES)
 
 
 if __name__ == "__main__":

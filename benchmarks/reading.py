@@ -141,20 +141,32 @@ def _plan(sql: str, params: Any) -> list[str]:
     return [re.sub(r"'[^']{25,}'", "'...'", line)[:160] for line in lines]
 
 
-def main() -> None:
-    """Prints the figures of each database, or writes its plans."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def options(description: str | None) -> argparse.ArgumentParser:
+    """What every benchmark over a large table asks for."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0] if description else None)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--only", choices=["sqlite", "postgres"], default=None)
-    parser.add_argument("--explain", action="store_true", help="also write docs/reading.md")
-    asked = parser.parse_args()
-    told = [f"Made by `python -m benchmarks.reading --explain`, at {asked.rows:,} records.\n"]
+    return parser
+
+
+def tables(asked: argparse.Namespace) -> Iterator[tuple[str, FlaskClient]]:
+    """Each kind of database that is asked for, with a client of a gateway whose table is filled."""
     with databases(asked.only) as urls:
         for kind, url in urls.items():
             print(f"{kind}, {asked.rows:,} records:")
             with filled(url, asked.rows) as client:
-                measure(client, QUESTIONS)
-                told += [f"### {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]
+                yield kind, client
+
+
+def main() -> None:
+    """Prints the figures of each database, or writes its plans."""
+    parser = options(__doc__)
+    parser.add_argument("--explain", action="store_true", help="also write docs/reading.md")
+    asked = parser.parse_args()
+    told = [f"Made by `python -m benchmarks.reading --explain`, at {asked.rows:,} records.\n"]
+    for kind, client in tables(asked):
+        measure(client, QUESTIONS)
+        told += [f"### {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]
     if asked.explain:
         before, _, rest = PAGE.read_text().partition(MARKS[0])
         after = rest.partition(MARKS[1])[2]

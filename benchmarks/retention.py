@@ -8,7 +8,6 @@ to do, while somebody posts all the time from the same process.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from benchmarks.reading import LIST, databases, filled
+from benchmarks.reading import LIST, options, tables
 from gateway import retention
 from models import Project
 from models.base import writing
@@ -65,18 +64,11 @@ def remove(client: FlaskClient) -> None:
 
 def main() -> None:
     """Prints the figures of each database."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", choices=["sqlite", "postgres"], default=None)
-    asked = parser.parse_args()
-    with databases(asked.only) as urls:
-        for kind, url in urls.items():
-            print(f"{kind}, {asked.rows:,} records:")
-            with filled(url, asked.rows) as client:
-                with writing():
-                    Project.update(retention_days=RECORDS, payload_retention_days=PAYLOADS).execute()
-                for _ in range(2):
-                    remove(client)
+    for _, client in tables(options(__doc__).parse_args()):
+        with writing():
+            Project.update(retention_days=RECORDS, payload_retention_days=PAYLOADS).execute()
+        for _ in range(2):
+            remove(client)
 
 
 if __name__ == "__main__":

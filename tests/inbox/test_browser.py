@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Response, expect
 
 from models import HookRow
 from models.base import close, connect, writing
-from tests.conftest import run_command, running
+from tests.conftest import run_command, running, until
 from tests.inbox.conftest import PASSWORD, Site, Visit
 from tests.inbox.provider import CLIENT_ID, CLIENT_SECRET, providing
 
@@ -375,7 +375,7 @@ def test_a_project(visit: Open, site: Site, scripts: bool) -> None:
         sent = site.send(text="hm", subject={"page": "/export"}, project_id=project_id)
         return int(next(one["points"] for one in sent["impact_reasons"] if one["part"] == "area"))
 
-    _eventually(lambda: points() == 3)
+    until(lambda: points() == 3)
     sent = site.send(text="An issue", project_id=project_id)
     who.go(f"/records/{sent['id']}")
     link = page.get_by_role("link", name="Open as GitHub issue")
@@ -386,10 +386,3 @@ def test_a_project(visit: Open, site: Site, scripts: bool) -> None:
     expect(page.get_by_text("None does here.")).to_be_visible()
     page.get_by_role("button", name="Back to the usual areas").click()
     expect(page.get_by_text("Here the usual ones count:")).to_be_visible()
-
-
-def _eventually(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not what():  # what processes remember of a project lives for seconds
-        assert time.monotonic() < end
-        time.sleep(0.2)

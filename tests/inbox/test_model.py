@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -18,7 +17,7 @@ from gateway.lease import Lease, run_once
 from models import Feedback, User
 from models import learnt as models
 from models.base import writing
-from tests.conftest import Call, Server, Tenant, running
+from tests.conftest import Call, Server, Tenant, running, until
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.triage.test_corrections import BOARDS, LIKE_THEM
 
@@ -150,16 +149,16 @@ def test_from_corrections_to_another_model_and_back(chromium: Browser, tmp_path:
         page.get_by_role("button", name="Learn from corrections").click()
         learnt = page.get_by_role("status").filter(has_text="Learnt:")
         if not scripts:
-            _until(lambda: (page.reload(), learnt.count())[1])
+            until(lambda: (page.reload(), learnt.count())[1], 120)
         expect(learnt).to_be_visible(timeout=120_000)
         version = page.locator("table code").first.inner_text()
         assert version != shipped
-        _until(lambda: _in_use(server) == {version})
+        until(lambda: _in_use(server) == {version})
         assert site.send(text=LIKE_THEM[0])["category"] == "feature"
         visit.go("/settings/model")
         page.get_by_role("button", name="Go back to shipped").click()
         expect(page.locator(".said")).to_contain_text("within seconds")
-        _until(lambda: _in_use(server) == {shipped})
+        until(lambda: _in_use(server) == {shipped})
         assert site.send(text=LIKE_THEM[1])["category"] != "feature"
         assert visit.complaints == visit.elsewhere == []
         page.context.close()
@@ -172,10 +171,3 @@ def _in_use(server: Server) -> set[str]:
         with server.client() as client:  # a connection of its own: another process may take it
             found.add(client.get("/readyz").json()["checks"]["triage"])
     return found
-
-
-def _until(what: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "did not happen"
-        time.sleep(0.3)
