@@ -6,8 +6,9 @@ Wire facts: prometheus/alertmanager 0.34, notify/webhook/webhook.go and template
 from __future__ import annotations
 
 from adapters.alerts import alert_record, alerts_in, option_words
-from adapters.contract import Adapter, Door, Inbound, Record, Signed, tolerant
+from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
+from adapters.record import Record
 from adapters.shapes import SECRET
 from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
 

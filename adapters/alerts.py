@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from adapters.contract import Fault, Record, State, invalid
+from adapters.contract import Fault, invalid
 from adapters.foreign import first_scalar, first_text, object_of, present
 from adapters.payload import type_name
+from adapters.record import Record, State
 from adapters.severities import severity_of
 from adapters.text import one_line
 from adapters.times import moment_of

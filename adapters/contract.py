@@ -18,58 +18,9 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any, Literal
 
-from adapters.record import (
-    CATEGORIES,
-    SENTIMENTS,
-    TYPES,
-    Author,
-    Category,
-    Labels,
-    Outcome,
-    Reason,
-    Record,
-    RecordType,
-    Saved,
-    Sentiment,
-    State,
-)
+from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
-
-__all__ = [
-    "Adapter",
-    "Answer",
-    "Ask",
-    "Author",
-    "Batch",
-    "CATEGORIES",
-    "Category",
-    "Code",
-    "Door",
-    "Fault",
-    "Hook",
-    "Idempotency",
-    "Inbound",
-    "Labels",
-    "Lookup",
-    "Outcome",
-    "Problem",
-    "Reason",
-    "Record",
-    "RecordType",
-    "Refused",
-    "Reply",
-    "SENTIMENTS",
-    "Saved",
-    "Sentiment",
-    "Signed",
-    "State",
-    "TYPES",
-    "bearer",
-    "hook_in_path",
-    "invalid",
-    "tolerant",
-]
 
 Code = Literal[
     "invalid_json",

@@ -12,21 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract import (
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Refused,
-    Signed,
-    State,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_url, form_of, json_in, looks_like_json, present
+from adapters.record import Author, Record, State
 from adapters.severities import severity_of
 from adapters.shapes import SECRET, Proof
 from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, same, shows_secret

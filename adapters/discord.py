@@ -15,22 +15,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from marshmallow import fields
 
-from adapters.contract import (
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Refused,
-    Reply,
-    Saved,
-    Signed,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
 from adapters.foreign import int_of, list_of, needed_text, object_of, present, text_of
+from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, whole
 from adapters.signatures import Refusal, is_fresh, refuse
 from adapters.tags import tags

@@ -15,7 +15,6 @@ from adapters.contract import (
     Adapter,
     Answer,
     Ask,
-    Category,
     Code,
     Door,
     Fault,
@@ -23,12 +22,11 @@ from adapters.contract import (
     Inbound,
     Lookup,
     Problem,
-    Record,
     Reply,
-    Saved,
     invalid,
 )
 from adapters.payload import Payload, Strict, Text, TextList, length, means, one_of
+from adapters.record import Category, Record, Saved
 from adapters.shapes import Shape, Shown, listed, text, whole
 from adapters.text import SPACE
 

@@ -7,24 +7,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from adapters.contract import (
-    Adapter,
-    Answer,
-    Ask,
-    Author,
-    Category,
-    Code,
-    Door,
-    Inbound,
-    Lookup,
-    Problem,
-    Record,
-    Reply,
-    Saved,
-    Sentiment,
-    bearer,
-)
+from adapters.contract import Adapter, Answer, Ask, Code, Door, Inbound, Lookup, Problem, Reply, bearer
 from adapters.payload import Flag, Object, Payload, Text, length, not_blank, one_of
+from adapters.record import Author, Category, Record, Saved, Sentiment
 from adapters.shapes import BEARER, Proof, Shape, Shown, listed, text, time, whole
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question")  # the only ones Fluister's clients know

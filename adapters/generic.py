@@ -13,23 +13,9 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
 from adapters import signatures
-from adapters.contract import (
-    CATEGORIES,
-    SENTIMENTS,
-    TYPES,
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Signed,
-    State,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.payload import type_name
+from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, State
 from adapters.severities import USUAL
 from adapters.shapes import SECRET
 from adapters.text import cut_line

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from adapters import signatures
-from adapters.contract import Adapter, Author, Door, Fault, Inbound, Record, Signed, State, invalid, tolerant
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
 from adapters.payload import Payload, Text
+from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
 from adapters.shapes import signature
 from adapters.tags import tags

@@ -10,21 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from adapters import signatures
-from adapters.contract import (
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Signed,
-    State,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import list_of, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
 from adapters.payload import Payload
+from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
 from adapters.shapes import Proof, signature
 from adapters.tags import tags

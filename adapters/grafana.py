@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.alerts import alert_record, alerts_in, option_words
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Record, Signed, State, invalid, tolerant
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.record import Record, State
 from adapters.severities import severity_of
 from adapters.shapes import SECRET, signature
 from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret

@@ -7,23 +7,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from adapters.contract import (
-    CATEGORIES,
-    SENTIMENTS,
-    TYPES,
-    Adapter,
-    Author,
-    Batch,
-    Door,
-    Fault,
-    Inbound,
-    Problem,
-    Record,
-    Reply,
-    Saved,
-    invalid,
-)
+from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
 from adapters.payload import Number, Object, Payload, Strict, Text, TextList, length, means, not_blank, one_of
+from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, Saved
 from adapters.shapes import FeedbackRecord, Shape, Shown, listed, text, whole
 from adapters.times import milliseconds
 

@@ -9,18 +9,9 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from adapters.contract import (
-    Adapter,
-    Category,
-    Door,
-    Inbound,
-    Problem,
-    Record,
-    Reply,
-    Saved,
-    Sentiment,
-)
+from adapters.contract import Adapter, Door, Inbound, Problem, Reply
 from adapters.payload import Flag, Number, Payload, Text, TextList, length, means, one_of, type_name
+from adapters.record import Category, Record, Saved, Sentiment
 from adapters.shapes import Shape, Shown, text
 from adapters.text import SPACE
 

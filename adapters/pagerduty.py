@@ -8,21 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract import (
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Signed,
-    State,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import type_name
+from adapters.record import Author, Record, State
 from adapters.severities import severity_of
 from adapters.shapes import SECRET, signature
 from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret

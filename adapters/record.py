@@ -1,7 +1,4 @@
-"""The canonical record: the words every dialect is turned into, and what triage and the commit add.
-
-`adapters.contract` gives all of them on: a dialect needs no other import.
-"""
+"""The canonical record: the words every dialect is turned into, and what triage and the commit add."""
 
 from __future__ import annotations
 

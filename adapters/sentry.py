@@ -10,19 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from adapters import signatures
-from adapters.contract import (
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Signed,
-    State,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import (
     body_of,
     first_scalar,
@@ -33,6 +21,7 @@ from adapters.foreign import (
     objects_of,
     present,
 )
+from adapters.record import Author, Record, State
 from adapters.sentry_events import LEVELS, author_of, event_tags, sender_of
 from adapters.shapes import signature
 from adapters.text import first_line, one_line

@@ -16,16 +16,13 @@ from marshmallow import fields
 from adapters import sentry_events, signatures
 from adapters.contract import (
     Adapter,
-    Author,
     Door,
     Fault,
     Hook,
     Inbound,
     Problem,
-    Record,
     Refused,
     Reply,
-    Saved,
     Signed,
     invalid,
     tolerant,
@@ -33,6 +30,7 @@ from adapters.contract import (
 from adapters.envelopes import Item, header_of, items_of, object_in
 from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import Payload, Text, length
+from adapters.record import Author, Record, Saved
 from adapters.sentry_events import author_of, event_tags, sender_of
 from adapters.shapes import Proof, Shape, Shown, text, time
 from adapters.text import first_line, one_line

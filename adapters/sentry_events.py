@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapters.contract import Author
 from adapters.foreign import first_scalar
+from adapters.record import Author
 from adapters.tags import tags_of
 
 LEVELS = {"fatal": 5, "error": 4, "warning": 3, "info": 1, "debug": 1}

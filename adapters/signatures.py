@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract import Hook, Inbound, Problem, Reply, Saved, bearer
+from adapters.contract import Hook, Inbound, Problem, Reply, bearer
+from adapters.record import Saved
 from adapters.shapes import Shape, Shown, Taken, text
 
 WINDOW = 300_000  # milliseconds between a signed time and ours, either way

@@ -13,21 +13,7 @@ from typing import Any
 from marshmallow import fields
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from adapters.contract import (
-    Adapter,
-    Author,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Record,
-    Refused,
-    Reply,
-    Saved,
-    Signed,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
 from adapters.foreign import (
     form_of,
     json_in,
@@ -39,6 +25,7 @@ from adapters.foreign import (
     text_of,
 )
 from adapters.payload import type_name
+from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, text
 from adapters.signatures import Refusal, refuse_retryable
 from adapters.tags import tags

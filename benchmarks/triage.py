@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import triage
 from gateway.triage.model import SHIPPED
 from gateway.triage.training.seeds import sentences

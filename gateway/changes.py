@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import (
     Number,
     Strict,
@@ -22,6 +22,7 @@ from adapters.payload import (
     one_of,
     type_name,
 )
+from adapters.record import CATEGORIES, SENTIMENTS
 from gateway.caller import Caller
 from gateway.ids import new_id
 from models import feedback

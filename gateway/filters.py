@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import parse_qsl
 
-from adapters.contract import CATEGORIES, SENTIMENTS, TYPES, Fault, invalid
+from adapters.contract import Fault, invalid
+from adapters.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.ids import now_ms
 from gateway.parameters import moment_of, share_of, whole_of
 from models.feedback import STATUSES

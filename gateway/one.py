@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from adapters.contract import Fault, Inbound, Problem, Record, Refused, Reply, invalid
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.record import Record
 from gateway import pages, parameters, triage
 from gateway.caller import Caller
 from gateway.changes import shown

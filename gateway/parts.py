@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from adapters.contract import Adapter, Inbound, Problem, Record, Refused
+from adapters.contract import Adapter, Inbound, Problem, Refused
+from adapters.record import Record
 from gateway import outcomes, store, triage
 from gateway.caller import Caller
 from gateway.ids import new_ulid

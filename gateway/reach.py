@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.contract import Record
+from adapters.record import Record
 
 STEPS = (2, 5, 20)  # distinct reporters that make one, two and three points
 WINDOW = 7 * 86_400_000  # milliseconds within which reports count together

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from adapters.contract import Adapter, Inbound, Problem, Record, Refused
+from adapters.contract import Adapter, Inbound, Problem, Refused
+from adapters.record import Record
 from gateway import triage
 from gateway.caller import Caller, rules_in
 from gateway.ids import new_id, now_ms

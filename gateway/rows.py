@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from adapters.contract import Fault, Problem, Record, Refused, invalid
+from adapters.contract import Fault, Problem, Refused, invalid
 from adapters.native import is_document, read_document, read_item
+from adapters.record import Record
 from adapters.strict_json import InvalidJSON, cleaned, parse
 from gateway.cells import unflat
 from models.base import dumps

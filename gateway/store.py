@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from adapters.contract import Adapter, Inbound, Labels, Problem, Record, Refused, Saved
+from adapters.contract import Adapter, Inbound, Problem, Refused
+from adapters.record import Labels, Record, Saved
 from gateway import idempotency, outcomes, reach
 from gateway.caller import Caller
 from gateway.ids import is_ours, new_id, new_ulid

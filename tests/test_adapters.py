@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import adapters
-from adapters.contract import Adapter, Door, Inbound, Record, Refused, Reply, Saved
+from adapters.contract import Adapter, Door, Inbound, Refused, Reply
+from adapters.record import Record, Saved
 from tests.conftest import SHARED
 
 FIXTURES = Path(__file__).parent / "fixtures"

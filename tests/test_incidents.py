@@ -12,7 +12,8 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Adapter, Inbound, Record
+from adapters.contract import Adapter, Inbound
+from adapters.record import Record
 from adapters.signatures import refuse
 from gateway import auth, store, triage
 from gateway.caller import Caller

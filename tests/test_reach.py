@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import reach as reach_module
 from gateway.reach import STEPS, fingerprint, points, raised
 from models import Feedback, words

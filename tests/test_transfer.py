@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Record, Refused
+from adapters.contract import Refused
+from adapters.record import Record
 from gateway import rows as row_module
 from gateway.cells import FORMULA, csv_lines, defused, flat, unflat
 from gateway.rows import Mapped, Unreadable, ndjson, table

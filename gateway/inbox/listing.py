@@ -10,7 +10,8 @@ from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 
 import adapters
-from adapters.contract import CATEGORIES, SENTIMENTS, Fault, Refused
+from adapters.contract import Fault, Refused
+from adapters.record import CATEGORIES, SENTIMENTS
 from gateway.ids import new_id
 from gateway.inbox.asking import ask
 from gateway.inbox.visitor import base_url

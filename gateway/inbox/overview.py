@@ -10,7 +10,8 @@ from flask import g
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from adapters.contract import CATEGORIES, Refused
+from adapters.contract import Refused
+from adapters.record import CATEGORIES
 from gateway import filters
 from gateway.ids import now_ms
 from gateway.inbox import charts

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from adapters.contract import CATEGORIES, SENTIMENTS
+from adapters.record import CATEGORIES, SENTIMENTS
 from gateway.inbox.asking import ask
 from gateway.inbox.issues import issue_url, markdown
 from gateway.inbox.listing import CHANGE, ONE, change, changed

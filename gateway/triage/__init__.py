@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from adapters.contract import Labels, Record
+from adapters.record import Labels, Record
 from gateway.areas import Area, Rules
 from gateway.triage import impact
 from gateway.triage.areas import DEFAULT_AREAS

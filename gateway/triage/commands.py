@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import click
 
-from adapters.contract import Labels, Record
+from adapters.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.config import BadSetting, Config
 

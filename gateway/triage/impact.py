@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from adapters.contract import Category, Reason, Record, Sentiment
+from adapters.record import Category, Reason, Record, Sentiment
 from gateway.areas import Area
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.phrases import whole_words

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from adapters.contract import CATEGORIES, Category, Record, Sentiment
+from adapters.record import CATEGORIES, Category, Record, Sentiment
 from gateway.triage.model import Scores
 from gateway.triage.ratings import rating
 from gateway.triage.text import Text

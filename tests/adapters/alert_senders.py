@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from adapters.contract import Adapter, Hook, Inbound, Record
+from adapters.contract import Adapter, Hook, Inbound
+from adapters.record import Record
 from tests.conftest import SHARED
 from tests.test_adapters import FIXTURES, inbound_of
 

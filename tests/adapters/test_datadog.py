@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 
-from adapters.contract import Problem, Record
+from adapters.contract import Problem
 from adapters.datadog import ADAPTER, TEMPLATE
+from adapters.record import Record
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
 from tests.conftest import ROOT
 

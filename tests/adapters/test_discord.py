@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 
-from adapters.contract import Hook, Inbound, Record, Saved
+from adapters.contract import Hook, Inbound
 from adapters.discord import ADAPTER, sent_at, verify
+from adapters.record import Record, Saved
 from adapters.text import discord_plain
 from tests.adapters.mutation import mutated
 from tests.conftest import SHARED

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Hook, Inbound, Record
+from adapters.contract import Hook, Inbound
 from adapters.generic import ADAPTER, FIELDS, STATES, check_map, read
+from adapters.record import Record
 from tests.conftest import ROOT
 from tests.test_adapters import CASES, inbound_of, shown
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Hook, Inbound, Record
+from adapters.contract import Hook, Inbound
 from adapters.github import ADAPTER, read
+from adapters.record import Record
 from tests.conftest import SHARED
 from tests.test_adapters import CASES, inbound_of, shown
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from adapters.contract import Hook, Record
+from adapters.contract import Hook
 from adapters.grafana import ADAPTER
+from adapters.record import Record
 from adapters.signatures import hmac_hex
 from tests.adapters.alert_senders import NOW, check_hostile, hook, mutations, proves, request, sample
 from tests.conftest import SHARED

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from adapters.contract import Problem, Record
+from adapters.contract import Problem
 from adapters.pagerduty import ADAPTER, OLD_STATES, STATES
+from adapters.record import Record
 from adapters.signatures import hmac_hex
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
 from tests.conftest import SHARED

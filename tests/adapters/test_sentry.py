@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from adapters.contract import Hook, Inbound, Record
+from adapters.contract import Hook, Inbound
+from adapters.record import Record
 from adapters.sentry import ADAPTER, LEVELS
 from adapters.signatures import hmac_hex
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample

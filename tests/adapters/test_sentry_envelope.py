@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import Hook, Inbound, Problem, Record
+from adapters.contract import Hook, Inbound, Problem
 from adapters.envelopes import MOST_ITEMS
+from adapters.record import Record
 from adapters.sentry_envelope import ADAPTER, key_in, refuse, verify
 from tests.adapters.alert_senders import ANY_JSON, places
 from tests.conftest import SHARED

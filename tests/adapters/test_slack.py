@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 
-from adapters.contract import Hook, Inbound, Problem, Record
+from adapters.contract import Hook, Inbound, Problem
+from adapters.record import Record
 from adapters.slack import ADAPTER, milliseconds, verify
 from adapters.text import slack_plain
 from tests.adapters.mutation import mutated

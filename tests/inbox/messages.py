@@ -8,7 +8,7 @@ from io import BytesIO
 from babel.messages.extract import extract
 from jinja2.ext import babel_extract
 
-from adapters.contract import CATEGORIES, SENTIMENTS, TYPES
+from adapters.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway import people
 from gateway.inbox import listing, settings
 from gateway.outcomes import OUTCOMES

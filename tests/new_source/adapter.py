@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.contract import Adapter, Door, Inbound, Record, Signed, tolerant
+from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.payload import Payload, Text
+from adapters.record import Record
 from adapters.signatures import accepted, refuse, shows_secret
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import triage
 from gateway.app import create_app
 from gateway.config import Config

@@ -6,7 +6,7 @@ import json
 
 from click.testing import CliRunner
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import triage
 from gateway.triage.commands import triage as command
 

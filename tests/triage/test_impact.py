@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import CATEGORIES, SENTIMENTS, Category, Reason, Record, Sentiment
+from adapters.record import CATEGORIES, SENTIMENTS, Category, Reason, Record, Sentiment
 from gateway import triage
 from gateway.triage import impact
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contract import CATEGORIES, Record
+from adapters.record import CATEGORIES, Record
 from gateway import triage
 from gateway.triage.text import HEAD_CHARS, TAIL_CHARS, read
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contract import CATEGORIES, Record
+from adapters.record import CATEGORIES, Record
 from gateway import triage
 from gateway.triage.training.metrics import macro_f1
 from gateway.triage.training.rows import fingerprint, seed_rows

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import triage
 from gateway.triage import sparse
 from gateway.triage.arrays import Index, quantise, restore

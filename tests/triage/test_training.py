@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import triage
 from gateway.triage.commands import evaluate, train
 from gateway.triage.training import protocols

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from peewee import DatabaseError
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway.triage import words_of
 from gateway.triage.model import Model
 from gateway.triage.text import read as read_text

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.contract import Record
+from adapters.record import Record
 from gateway import triage
 from gateway.triage.features import LANGUAGES
 from gateway.triage.model import SHIPPED, Model

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapters.contract import CATEGORIES, SENTIMENTS
+from adapters.record import CATEGORIES, SENTIMENTS
 from gateway.triage.training import rows as sources
 from gateway.triage.training.export import digests
 from gateway.triage.training.pools import SEVERE
