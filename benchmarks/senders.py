@@ -111,8 +111,14 @@ class Gateway:
             )
         end = time.monotonic() + 60
         while self.get("/healthz")[0] != 200:
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()[-2000:]
+            assert self.process.poll() is None and time.monotonic() < end, self.said()
             time.sleep(PAUSE)
+
+    def said(self) -> str:
+        """The end of its log."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - 2000))
+            return log.read(2000).decode(errors="replace")
 
     def stop(self) -> int:
         """Asks it to end and returns its exit code."""

@@ -85,10 +85,17 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
             raise ConsumerStopped
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
-            with suppress(PeeweeException):  # the database is away: the next look, or the next minute
-                for name in job.hurried(now_ms()):
-                    self._wake[name]()
+            self._hurry()
         return super().loop(health_check_ts)
+
+    def _hurry(self) -> None:
+        """Wakes what somebody waits for; without a database or a queue, at the next look or minute."""
+        with suppress(PeeweeException):
+            for name in job.hurried(now_ms()):
+                try:
+                    self._wake[name]()
+                except Exception:  # of whichever library keeps the queue, as Huey does it
+                    log.logger.exception("cannot write to the queue")
 
 
 def run(config: Config, parent: int | None = None) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +110,13 @@ class Companion:
         if time.monotonic() < self._next_start or (self._process and self._process.poll() is None):
             return
         if self._process is not None:
-            print(
-                "feedback-gateway: the background worker died, starting it again", file=sys.stderr, flush=True
-            )
-        command = [sys.executable, "-m", "gateway.background", "--parent", str(os.getpid())]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            _say("feedback-gateway: the background worker died, starting it again")
         self._next_start = time.monotonic() + RESTART_SECONDS
+        command = [sys.executable, "-m", "gateway.background", "--parent", str(os.getpid())]
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        except OSError as error:  # no memory or no process left: not a reason to serve nobody
+            _say(f"feedback-gateway: cannot start the background worker: {error}")
 
     def stop(self) -> None:
         """Asks it to finish what it is writing and to end."""
@@ -157,7 +158,13 @@ def _announce(arbiter: Any) -> None:
     for listener in arbiter.LISTENERS:
         host, port = listener.sock.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        print(f"feedback-gateway listens on http://{shown}:{port}", file=sys.stderr, flush=True)
+        _say(f"feedback-gateway listens on http://{shown}:{port}")
+
+
+def _say(line: str) -> None:
+    """Writes a line to stderr, if it can be written: what goes wrong here would end gunicorn's master."""
+    with suppress(OSError):  # the disk that the log is on is full, or nobody reads any more
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

