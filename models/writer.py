@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import queue
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -167,7 +168,7 @@ class Writer:
             self.down = False
         except OperationalError as error:
             self.down = True
-            _tell(tickets, Busy(str(error)))
+            _tell(tickets, Busy(str(_first(error))))
             return
         except BaseException as error:
             if len(tickets) > 1:
@@ -181,6 +182,13 @@ class Writer:
         for ticket, result in zip(tickets, results if tickets else (), strict=True):
             failed = isinstance(result, Exception)
             ticket.finish(None if failed else result, result if failed else None)
+
+
+def _first(error: BaseException) -> BaseException:
+    """What failed first: SQLite itself ends a transaction that finds no room, and to end it again fails."""
+    while isinstance(error.__context__, OperationalError | sqlite3.OperationalError):
+        error = error.__context__
+    return error
 
 
 def _tell(tickets: list[_Ticket], error: Busy) -> None:

@@ -118,6 +118,25 @@ def test_a_failing_database_is_told_at_once(group: Writer, store: Store) -> None
     assert ["probe"] in store.batches
 
 
+def test_the_reason_is_told(app: Flask) -> None:
+    """SQLite ends a transaction that finds no room itself: that it cannot be undone once more is no news."""
+
+    def commit(works: list[Any]) -> list[Any]:
+        def insert() -> None:
+            database.execute_sql("ROLLBACK")  # as SQLite does
+            raise OperationalError("database or disk is full")
+
+        database.obj.transact(insert, lambda _: True, 0)
+        return works
+
+    group = Writer(database.obj, commit)
+    try:
+        with pytest.raises(Busy, match="disk is full"):
+            group.submit("a")
+    finally:
+        group.stop()
+
+
 def test_too_many_are_turned_away(group: Writer, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """When so many wait, the next one is told at once."""
     monkeypatch.setattr(writer, "WAITING", 3)
