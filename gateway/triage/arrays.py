@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from math import exp
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,10 @@ from numpy.typing import NDArray
 from gateway.triage import features
 
 Floats = NDArray[np.float32]
-_ONES = np.ones(4096, np.float32)  # a product is a faster sum over a few hundred rows
+NONE = -1  # the place of what is not in a table
+BITS = 20  # of a place
+ENDS = 20  # bits
+LAST = np.uint32((1 << ENDS) - 1)
 
 
 def quantise(values: Floats) -> tuple[NDArray[np.int8], Floats]:
@@ -48,6 +50,10 @@ class Index:
 
     def __init__(self, keys: NDArray[np.uint32]) -> None:
         self._keys = keys
+        self._ends = np.zeros(
+            1 << ENDS, bool
+        )  # whether a key has these last bits: most that are asked for do not
+        self._ends[keys & LAST] = True
 
     def rows(self, keys: Collection[int]) -> NDArray[np.intp]:
         """The rows of those `keys` that are known, in the order of the keys' numbers."""
@@ -58,29 +64,43 @@ class Index:
         rows: NDArray[np.intp] = places[self._keys.take(places) == wanted]
         return rows
 
-    def places(self, keys: Sequence[int]) -> list[int]:
-        """The row of each key, -1 for those that are not known."""
-        wanted = np.fromiter(keys, np.uint32, len(keys))
+    def find(self, keys: NDArray[np.uint32]) -> NDArray[np.intp]:
+        """The row of each key, NONE for those that are not known."""
+        found = np.full(len(keys), NONE, np.intp)
+        likely = np.flatnonzero(self._ends[keys & LAST])
+        wanted = keys[likely]
         places = self._keys.searchsorted(wanted)
         known = self._keys.take(places, mode="clip") == wanted  # behind the last key comes no other
-        return cast(list[int], np.where(known, places, -1).tolist())
+        found[likely[known]] = places[known]
+        return found
 
     def row(self, key: int) -> int | None:
         found = self.rows((key,))
         return int(found[0]) if len(found) else None
 
 
-def unit(rows: Floats) -> Floats:
-    """The sum of rows whose last column is their squared length (see with_length), brought to length one."""
-    if not len(rows):
-        return np.zeros(rows.shape[1] - 1, np.float32)
-    total = _ONES[: len(rows)] @ rows
-    part: Floats = total[:-1] / math.sqrt(total[-1])
-    return part
+def units(table: Floats, rows: NDArray[np.intp], sums_of: NDArray[np.intp], sums: int) -> Floats:
+    """As many sums of rows as `sums`, of the distinct ones of `rows`, by `sums_of`, each of length one.
+
+    The last column of the table is the rows' squared length (see with_length). NONE is no row. A table has
+    at most 2 ** BITS rows.
+    """
+    found = ((sums_of << BITS) | rows)[rows != NONE]
+    found.sort()
+    distinct = found[np.flatnonzero(np.diff(found, prepend=-1))]  # numpy's unique takes ten times as long
+    lengths = np.bincount(distinct >> BITS, minlength=sums)
+    total = np.zeros((sums, table.shape[1]), np.float32)
+    if len(distinct):
+        filled = lengths > 0  # reduceat gives a row even for a sum of nothing
+        starts = (lengths.cumsum() - lengths)[filled]
+        total[filled] = np.add.reduceat(table.take(distinct & ((1 << BITS) - 1), axis=0), starts, axis=0)
+    lengths_of: Floats = np.sqrt(np.maximum(total[:, -1:], np.float32(1e-30)))
+    parts: Floats = total[:, :-1] / lengths_of
+    return parts
 
 
 def unit_parts(table: Floats, index: Index, names: dict[str, str]) -> Iterator[tuple[str, Floats]]:
-    """The addends of `unit` over the rows of `names`, by the shown names."""
+    """The addends of such a sum over the rows of `names`, by the shown names."""
     found = {shown: index.row(features.key(name)) for name, shown in names.items()}
     known = {shown: row for shown, row in found.items() if row is not None}
     length = math.sqrt(sum(float(table[row, -1]) for row in known.values()))

@@ -85,10 +85,7 @@ def reach(reports: int, words: str) -> Reason:
 def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> Reason:
     """0..3: the hottest area of `rules` that page, url, product, tags or words point at."""
     best = Reason("area", 0, "no area that weighs more")
-    pages = list(_pages(record.subject))
-    names = {str(record.subject.get("product") or "").lower(), *(tag.lower() for tag in record.tags)}
-    names |= {name.partition(":")[2] for name in names}
-    names.discard("")
+    pages, names = list(_pages(record.subject)), _names(record)
     for rule in rules:
         if rule.points <= best.points:
             continue
@@ -133,6 +130,16 @@ def _beginning(prefixes: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(
         rf"(?:/[a-z]{{2}}(?:-[a-z]{{2}})?(?=/))?(?:{paths})(?:[/?#]|\Z)" if prefixes else r"(?!)"
     )
+
+
+def _names(record: Record) -> set[str]:
+    """Product and tags, and the tags without what stands before a colon."""
+    product = record.subject.get("product")
+    if not product and not record.tags:
+        return set()
+    names = {str(product or "").lower(), *(tag.lower() for tag in record.tags)}
+    names |= {name.partition(":")[2] for name in names}
+    return names - {""}
 
 
 def _pages(subject: Any) -> Iterable[str]:

@@ -31,11 +31,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.triage import features, sparse
-from gateway.triage.arrays import Floats, Index, restore, softmax, unit, unit_parts, with_length
+from gateway.triage import features
+from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_length
+from gateway.triage.issue import IssueExpert
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.sparse import Places, Sparse
+from gateway.triage.sparse import Sparse
 from gateway.triage.text import LONG_CHARS, Text
+from gateway.triage.vocabulary import ROOM
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
@@ -85,7 +87,7 @@ class Model:
             self.heads[name] = (start, start + len(classes))
             start += len(classes)
         idf = arrays["idf"].astype(np.float32)
-        table = with_length(restore(arrays["weights"][: len(idf)], arrays["scale"]), idf, sparse.CACHED_WORDS)
+        table = with_length(restore(arrays["weights"][: len(idf)], arrays["scale"]), idf, ROOM)
         subwords = restore(arrays["weights"][len(idf) :], arrays["scale"])
         self._word_index = Index(arrays["keys"][: len(idf)])
         self._subwords = Subwords(subwords, Index(arrays["keys"][len(idf) :]), self._word_index, idf)
@@ -95,6 +97,9 @@ class Model:
         self._starts = np.array([begin for begin, _ in self.heads.values()], np.intp)
         self._head_of = np.repeat(np.arange(len(sizes)), sizes)
         self._coldness = np.repeat([1 / self.temperature[name] for name in self.heads], sizes)
+        self._experts = [
+            (name, head) for name in self.classes["domain"] if (head := f"sentiment_{name}") in self.heads
+        ]
         values = (arrays["lexicon_values"].astype(np.float32) / 127).tolist()
         self.lexicon = Lexicon(dict(zip(arrays["lexicon_keys"].tolist(), values, strict=True)))
         self._sparse = Sparse(table, len(idf), self._word_index, self._subwords.row)
@@ -126,39 +131,64 @@ class Model:
         except BROKEN as error:
             raise ModelError(f"{name}: broken triage model: {error}") from None
 
-    def score(self, text: Text, language: str | None = None) -> Scores:
-        """Every probability for one text; `language` overrides the detected one."""
-        return self._scores(text, self.bias + self._sparse.part(text.tokens), language)
+    def score(self, text: Text) -> Scores:
+        """Every probability for one text."""
+        return self.score_all([text])[0]
 
     def score_all(self, texts: Sequence[Text]) -> list[Scores]:
         """The probabilities of many texts, their words summed together."""
         scores: list[Scores] = []
         for start in range(0, len(texts), TOGETHER):
             some = texts[start : start + TOGETHER]
-            sums = self.bias + self._sparse.parts([text.tokens for text in some])
-            scores += [self._scores(text, part, None) for text, part in zip(some, sums, strict=True)]
+            scores += self._scores(some, self.bias + self._sparse.parts([text.tokens for text in some]))
         return scores
 
-    def _scores(self, text: Text, words: Floats, language: str | None) -> Scores:
-        start, end = self.heads["language"]
-        odds = softmax(words[start:end].tolist(), self.temperature["language"])
-        best = odds.index(max(odds))
-        spoken, sure = self.classes["language"][best], odds[best]
-        if language is not None:
-            spoken = language
-            sure = dict(zip(self.classes["language"], odds, strict=True)).get(language, 1.0)
-        signals = features.signals(text, self.lexicon.telling_in(spoken))
+    def _scores(self, texts: Sequence[Text], words: Floats) -> list[Scores]:
+        """The probabilities of texts from the outputs of their words, one row each."""
+        likeliest, sure = self._spoken(words)
+        spoken = [self.classes["language"][number] for number in likeliest]
+        signals = [
+            features.signals(text, self.lexicon.telling_in(language))
+            for text, language in zip(texts, spoken, strict=True)
+        ]
         shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
-        domain = self._chances("domain", shares)
+        domains = [self._chances("domain", row) for row in shares]
+        issues = [
+            text
+            for text, domain in zip(texts, domains, strict=True)
+            if self.reads_as_issue(text, domain["issue"])
+        ]
+        expert = dict(zip(map(id, issues), self.issue.chances(issues), strict=True)) if issues else {}
+        return [
+            self._scored(language, chance, row, domain, expert.get(id(text)))
+            for text, language, chance, row, domain in zip(texts, spoken, sure, shares, domains, strict=True)
+        ]
+
+    def _scored(
+        self,
+        spoken: str,
+        sure: float,
+        shares: list[float],
+        domain: dict[str, float],
+        expert: dict[str, float] | None,
+    ) -> Scores:
         category = self._chances("category", shares)
-        issue = domain["issue"]
-        if self.reads_as_issue(text, issue):
-            expert = self.issue.chances(text)
+        if expert is not None:
+            issue = domain["issue"]
             share = 1.0 if issue > 0.5 else issue
             category = {name: (1 - share) * p + share * expert.get(name, 0.0) for name, p in category.items()}
         sentiment = self._mixed_sentiment(domain, category, shares)
         severe = self._chances("severity", shares)["severe"]
         return Scores(spoken, sure, category, sentiment, domain, severe)
+
+    def _spoken(self, words: Floats) -> tuple[list[int], list[float]]:
+        """Which language each text is in, told by its words alone, and how likely it is."""
+        start, end = self.heads["language"]
+        outputs = words[:, start:end]
+        powers = np.exp((outputs - outputs.max(axis=1, keepdims=True)) / self.temperature["language"])
+        likeliest: list[int] = outputs.argmax(axis=1).tolist()
+        sure: list[float] = (1 / powers.sum(axis=1)).tolist()  # the highest power is one
+        return likeliest, sure
 
     @staticmethod
     def reads_as_issue(text: Text, share: float) -> bool:
@@ -177,10 +207,11 @@ class Model:
         for name, value, row in zip(features.SIGNALS, signals, self._signals, strict=True):
             yield f"({name.replace('_', ' ')})", row * np.float32(value)
 
-    def _softmaxes(self, outputs: Floats) -> list[float]:
-        """The probabilities of every head, in the order of the outputs."""
+    def _softmaxes(self, outputs: Floats) -> list[list[float]]:
+        """The probabilities of every head, in the order of the outputs, one row each."""
         powers = np.exp(outputs * self._coldness)
-        shares: list[float] = (powers / np.add.reduceat(powers, self._starts).take(self._head_of)).tolist()
+        sums = np.add.reduceat(powers, self._starts, axis=1)
+        shares: list[list[float]] = (powers / sums.take(self._head_of, axis=1)).tolist()
         return shares
 
     def _chances(self, head: str, shares: list[float]) -> dict[str, float]:
@@ -193,17 +224,15 @@ class Model:
         """The experts' sentiments, weighted by how likely the text is of their kind."""
         mixed = dict.fromkeys(self.classes["sentiment"], 0.0)
         left = 1.0
-        for name, share in domain.items():
-            if f"sentiment_{name}" in self.heads and share > LEAST_SHARE:
+        for name, head in self._experts:
+            if (share := domain[name]) > LEAST_SHARE:
                 left -= share
-                for mood, chance in self._chances(f"sentiment_{name}", shares).items():
+                for mood, chance in self._chances(head, shares).items():
                     mixed[mood] += share * chance
         general = self._chances("sentiment", shares)
         if left > 0.5:  # of technical talk its experts know better
             general = leaning(general, category)
-        for mood, chance in general.items():
-            mixed[mood] += left * chance
-        return mixed
+        return {mood: chance + left * general[mood] for mood, chance in mixed.items()}
 
 
 class Subwords:
@@ -237,32 +266,6 @@ def leaning(sentiment: dict[str, float], category: dict[str, float]) -> dict[str
     }
     total = sum(odds.values())
     return {mood: value / total for mood, value in odds.items()}
-
-
-class IssueExpert:
-    """Bug, feature or question of an issue report, from its first line and the rest apart."""
-
-    def __init__(self, arrays: dict[str, NDArray[Any]], classes: list[str]) -> None:
-        self.classes = classes
-        idf = arrays["issue_idf"].astype(np.float32)
-        self._table = with_length(restore(arrays["issue_weights"], arrays["issue_scale"]), idf)
-        self._index = Index(arrays["issue_keys"])
-        self._titles, self._bodies = Places(self._index, "t:"), Places(self._index, "b:")
-        self.bias = arrays["issue_bias"]
-
-    def chances(self, text: Text) -> dict[str, float]:
-        tokens = text.report()
-        titles, bodies = self._titles.of(tokens[: text.first]), self._bodies.of(tokens[text.first :])
-        outputs = self.bias + self._part(titles) + self._part(bodies)
-        return dict(zip(self.classes, softmax(outputs.tolist(), 1.0), strict=True))
-
-    def parts(self, text: Text) -> Iterator[tuple[str, Floats]]:
-        """What each word of title and body adds to the outputs, sub-words not read."""
-        for names in (features.title_names(text), features.body_names(text)):
-            yield from unit_parts(self._table, self._index, {name: name[2:] for name in names})
-
-    def _part(self, places: set[int]) -> Floats:
-        return unit(self._table.take(np.fromiter(places, np.intp, len(places)), axis=0))
 
 
 def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:

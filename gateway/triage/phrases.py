@@ -75,9 +75,9 @@ class Words(str):
     hints: int
 
     @classmethod
-    def of(cls, words: str, distinct: Iterable[str]) -> Words:
+    def of(cls, words: str, tokens: Iterable[str]) -> Words:
         made = cls(words)
-        made.hints = reduce(or_, map(_told.__getitem__, distinct), 0)
+        made.hints = reduce(or_, set(map(_told.__getitem__, tokens)), 0)
         return made
 
 

@@ -1,76 +1,14 @@
-"""What the words of a text add to the outputs of a model: looked up once, remembered, summed in one go.
-
-Texts repeat words, and often pairs of words. One met before costs a look into a dictionary, a new one a
-checksum and its share of one search in the sorted keys. The dictionaries are filled without locks: threads
-may compute the same thing twice, and never see half of anything.
-"""
+"""What the words of texts add to the outputs of a model: the rows of many texts, summed in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from itertools import chain, count
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gateway.triage import features
-from gateway.triage.arrays import Floats, Index, unit
-
-CACHED_NAMES = 60_000
-CACHED_WORDS = 20_000
-NONE = -1  # the place of what is not in the table
-Name = str | tuple[str, str]
-
-
-class Places:
-    """Where the words, pairs and negated words of a text are in a table; `part` is put before their names."""
-
-    def __init__(self, index: Index, part: str = "") -> None:
-        self._index = index
-        self._part = part
-        self._known: dict[Name, int] = {".": NONE}  # stops are no words
-
-    def of(self, tokens: list[str]) -> set[int]:
-        """The places of `features.word_names(tokens)`, of those that are in the table."""
-        find = self._known.get
-        pairs: list[Name] = [*zip((features.START, *tokens), tokens, strict=False)]
-        places: set[Any] = {*map(find, tokens), *map(find, pairs)}
-        negated: list[str] = []
-        if not features.NEGATIONS.isdisjoint(tokens) or "n't" in " ".join(tokens):
-            negated.extend(features.negated_names(tokens))
-            places.update(map(find, negated))
-        if None in places:
-            places.remove(None)
-            places.update(self._learn([name for name in {*pairs, *tokens, *negated} if find(name) is None]))
-        places.discard(NONE)
-        return places
-
-    def _learn(self, new: list[Name]) -> list[int]:
-        """The places of names that are not known yet."""
-        if len(self._known) > CACHED_NAMES:
-            self._known = {".": NONE}
-        part = self._part
-        found = self._index.places(
-            [features.key(part + (name if isinstance(name, str) else f"{name[0]} {name[1]}")) for name in new]
-        )
-        self._known.update(zip(new, found, strict=True))
-        return found
-
-
-class _Rows:
-    """One table of rows: those of the words, then those of the sub-words of words met so far."""
-
-    def __init__(self, table: Floats, words: int) -> None:
-        self.table = table
-        self.slots: dict[str, int] = {}
-        self._next = count(words)
-
-    def add(self, word: str, row: Floats) -> int:
-        """The new place of `row`; IndexError when the table is full."""
-        slot = next(self._next)  # atomic, so two threads never share a slot
-        self.table[slot] = row
-        self.slots[word] = slot
-        return slot
+from gateway.triage.arrays import BITS, NONE, Floats, Index, units
+from gateway.triage.vocabulary import Full, Numbers, Vocabulary
 
 
 class Sparse:
@@ -81,74 +19,52 @@ class Sparse:
     """
 
     def __init__(self, table: Floats, words: int, index: Index, subword_row: Callable[[str], Floats]) -> None:
+        assert len(table) <= 1 << BITS
         self._words = words
-        self._index = index
-        self._subword_row = subword_row
-        self._rows = _Rows(table, words)
-        self.places = Places(index)
+        self._parts = (words, index, subword_row)
+        self._known = _in(table, *self._parts), table
 
     @property
     def table(self) -> Floats:
         """The rows of the words."""
-        return self._rows.table[: self._words]
-
-    def part(self, tokens: list[str]) -> Floats:
-        """The sum of one text."""
-        rows = self._rows
-        try:
-            words, subwords = self._found(tokens, rows)
-        except IndexError:
-            rows = self._renewed()
-            words, subwords = self._found(tokens, rows)
-        places = np.fromiter(chain(words, subwords), np.intp, len(words) + len(subwords))
-        found = rows.table.take(places, axis=0)
-        return unit(found[: len(words)]) + unit(found[len(words) :])
+        return self._known[1][: self._words]
 
     def parts(self, texts: Sequence[list[str]]) -> Floats:
         """The sums of many texts, one row each."""
-        rows = self._rows
+        vocabulary, table = self._known
         try:
-            found = [part for tokens in texts for part in self._found(tokens, rows)]
-        except IndexError:
-            rows = self._renewed()
-            found = [part for tokens in texts for part in self._found(tokens, rows)]
-        lengths = np.fromiter(map(len, found), np.intp, len(found))
-        places = np.fromiter(chain.from_iterable(found), np.intp, int(lengths.sum()))
-        sums = np.zeros((len(found), rows.table.shape[1]), np.float32)
-        filled = lengths > 0  # reduceat gives a row even for a sum of nothing
-        if len(places):
-            starts = (lengths.cumsum() - lengths)[filled]
-            sums[filled] = np.add.reduceat(rows.table.take(places, axis=0), starts, axis=0)
-        lengths_of_sums: Floats = np.sqrt(np.maximum(sums[:, -1:], np.float32(1e-30)))
-        units: Floats = sums[:, :-1] / lengths_of_sums
-        total: Floats = units[0::2] + units[1::2]
+            found = vocabulary.find(texts)
+        except Full:
+            # An empty one, in a table of its own: other threads may be reading the full one.
+            table = table.copy()
+            vocabulary = _in(table, *self._parts)
+            self._known = vocabulary, table
+            found = vocabulary.find(texts)
+        rows = np.concatenate([found.rows, _first(found.others, found.sizes)])
+        sums_of = np.concatenate([found.texts * 2, found.texts_of_others * 2 + 1])
+        both = units(table, rows, sums_of, 2 * len(texts))
+        total: Floats = both[0::2] + both[1::2]
         return total
 
-    def _found(self, tokens: list[str], rows: _Rows) -> tuple[Collection[int], Collection[int]]:
-        """The rows of the words and of the sub-words of one text; IndexError when the table is full."""
-        find = rows.slots.get
-        subwords: set[Any] = set(map(find, tokens))
-        if None in subwords:
-            self._learn_words(tokens, rows)
-            subwords = set(map(find, tokens))
-        subwords.discard(NONE)
-        words = self.places.of(tokens)
-        if len(subwords) > features.SUBWORD_WORDS:  # of a long text the first ones
-            ordered: list[Any] = list(dict.fromkeys(map(find, tokens)))
-            return words, [place for place in ordered if place in subwords][: features.SUBWORD_WORDS]
-        return words, subwords
 
-    def _learn_words(self, tokens: list[str], rows: _Rows) -> None:
-        if len(rows.slots) > 2 * CACHED_WORDS:  # of marks, which take no row
-            raise IndexError
-        for token in tokens:
-            if token not in rows.slots:
-                if token[0].isalpha():
-                    rows.add(token, self._subword_row(token))
-                else:
-                    rows.slots[token] = NONE
+def _in(table: Floats, words: int, index: Index, subword_row: Callable[[str], Floats]) -> Vocabulary:
+    """An empty vocabulary whose sub-words have their rows in this table, after those of the words."""
 
-    def _renewed(self) -> _Rows:
-        """An empty cache, in a table of its own: other threads may be reading the full one."""
-        self._rows = _Rows(self._rows.table.copy(), self._words)
-        return self._rows
+    def learn(token: str, number: int) -> int:
+        if not token[0].isalpha():
+            return NONE
+        table[words + number] = subword_row(token)
+        return words + number
+
+    return Vocabulary(index, learn=learn)
+
+
+def _first(subwords: Numbers, sizes: Numbers) -> Numbers:
+    """The rows of sub-words, of a long text those of its first words."""
+    for text in np.flatnonzero(sizes > features.SUBWORD_WORDS).tolist():
+        end = int(sizes[: text + 1].sum())
+        mine = subwords[end - int(sizes[text]) : end]
+        distinct = [row for row in dict.fromkeys(mine.tolist()) if row != NONE]
+        if len(distinct) > features.SUBWORD_WORDS:
+            mine[~np.isin(mine, distinct[: features.SUBWORD_WORDS])] = NONE
+    return subwords

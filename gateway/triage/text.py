@@ -60,7 +60,7 @@ _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*" + _MARK)  # the same in half the
 _HAPPY = re.compile(r"^(?:[:;=][-o']?[)d*3\]p]+|<3)$")
 _SAD = re.compile(r"^[:;=][-o']?[(/\\|\[]+$")
 _REPEATS = re.compile(r"(?<!\S)(\.|xxtrace)(?: \1)+(?!\S)")
-CACHED_TOKENS = 20_000
+CACHED_RUNS, CACHED_CHARS = 20_000, 40
 GOOD_EMOJI = frozenset("👍😀😃😄😁😆😍🥰😘❤♥💚💙💛💜🧡🎉👏🙏🔥💯😊🙂🤩😎👌✨🥳💪😂🤗⭐🌟🏆")
 BAD_EMOJI = frozenset("👎😡😠😢😭😞😒🤬💩🙁☹😤😩😫😖😣😕😟🤮🤢💔😱🐛🐞😔😓😥🙄❌")
 
@@ -180,35 +180,41 @@ def _script(text: str) -> str:
 
 def _words(text: str) -> str:
     """The words and marks of normalised text, joined by blanks."""
-    found = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
-    words = " ".join(map(_token.__getitem__, found))
+    words = " ".join(filter(None, map(_tokens.__getitem__, text.split())))
     if ". ." in words or "xxtrace xxtrace" in words:
         words = _REPEATS.sub(r"\1", words)
     return words
 
 
 class _Tokens(dict[str, str]):
-    """What each word or mark becomes: stops are `.`, numbers `0`, faces and emoji also say what they mean."""
+    """The tokens of what stands between two blanks, joined by blanks: none of them goes beyond."""
 
-    def __missing__(self, found: str) -> str:
-        start = found[0]
-        token = found
-        if start.isalpha():
-            token = _LONG_RUN.sub(r"\1\1", found)
-        elif start.isdigit():
-            token = "0"
-        elif start in "!?":
-            token = "!?" if "!" in found and "?" in found else found[:2]
-        elif start in ".,;" and not _SAD.match(found) and not _HAPPY.match(found):
-            token = "."
-        elif _HAPPY.match(found) or found in GOOD_EMOJI:
-            token = "xxsmile " + found
-        elif _SAD.match(found) or found in BAD_EMOJI:
-            token = "xxsad " + found
-        if len(self) >= CACHED_TOKENS:
-            self.clear()  # threads that read meanwhile only find less
-        self[found] = token
-        return token
+    def __missing__(self, run: str) -> str:
+        found = (_ASCII_TOKEN if run.isascii() else _TOKEN).findall(run)
+        tokens = " ".join(map(_token, found))
+        if len(run) <= CACHED_CHARS:
+            if len(self) >= CACHED_RUNS:
+                self.clear()  # threads that read meanwhile only find less
+            self[run] = tokens
+        return tokens
 
 
-_token = _Tokens()
+_tokens = _Tokens()
+
+
+def _token(found: str) -> str:
+    """What a word or mark becomes: stops are `.`, numbers `0`, faces and emoji also say what they mean."""
+    start = found[0]
+    if start.isalpha():
+        return _LONG_RUN.sub(r"\1\1", found)
+    if start.isdigit():
+        return "0"
+    if start in "!?":
+        return "!?" if "!" in found and "?" in found else found[:2]
+    if start in ".,;" and not _SAD.match(found) and not _HAPPY.match(found):
+        return "."
+    if _HAPPY.match(found) or found in GOOD_EMOJI:
+        return "xxsmile " + found
+    if _SAD.match(found) or found in BAD_EMOJI:
+        return "xxsad " + found
+    return found

@@ -48,7 +48,7 @@ def decide_category(
 ) -> tuple[Category, float, dict[str, float], bool]:
     """The category, its confidence, the probability of each category, and whether it was declared."""
     odds = dict(scores.category)
-    kind = KINDS.get((record.kind or "").strip().lower().replace("-", "_").replace(" ", "_"))
+    kind = record.kind and KINDS.get(record.kind.strip().lower().replace("-", "_").replace(" ", "_"))
     if kind:
         odds[kind] *= KIND_ODDS
     if record.type in ("alert", "ci"):
@@ -57,14 +57,13 @@ def decide_category(
     if stars is not None and abs(stars) >= CLEAR:
         odds["praise" if stars > 0 else "bug"] *= RATING_ODDS
     knowledge = evidence(text)
-    total = sum(odds.values())
-    shares = {name: value / total * knowledge + (1 - knowledge) / len(odds) for name, value in odds.items()}
-    by_category: dict[str, float] = {name: round(shares[name], 4) for name in CATEGORIES}
+    scale, least = knowledge / sum(odds.values()), (1 - knowledge) / len(odds)
+    by_category: dict[str, float] = {name: round(odds[name] * scale + least, 4) for name in CATEGORIES}
     if record.category is not None:
         return record.category, 1.0, by_category, True
     if knowledge <= NO_WORDS and not kind and text.script == "latin":
         by_category = _wordless(text)
-    best = max(by_category, key=lambda name: by_category[name])
+    best = max(by_category, key=by_category.__getitem__)
     return cast(Category, best), by_category[best], by_category, False
 
 
@@ -84,7 +83,7 @@ def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentim
     if not any(token[0].isalpha() for token in text.tokens):
         return "neutral", 0.0, False
     score = round(chances["positive"] - chances["negative"], 4)
-    best = max(chances, key=lambda name: chances[name])
+    best = max(chances, key=chances.__getitem__)
     return cast(Sentiment, best), score, False
 
 
