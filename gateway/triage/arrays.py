@@ -86,14 +86,15 @@ def units(table: Floats, rows: NDArray[np.intp], sums_of: NDArray[np.intp], sums
     at most 2 ** BITS rows.
     """
     found = ((sums_of << BITS) | rows)[rows != NONE]
-    found.sort()
-    distinct = found[np.flatnonzero(np.diff(found, prepend=-1))]  # numpy's unique takes ten times as long
-    lengths = np.bincount(distinct >> BITS, minlength=sums)
     total = np.zeros((sums, table.shape[1]), np.float32)
-    if len(distinct):
-        filled = lengths > 0  # reduceat gives a row even for a sum of nothing
-        starts = (lengths.cumsum() - lengths)[filled]
-        total[filled] = np.add.reduceat(table.take(distinct & ((1 << BITS) - 1), axis=0), starts, axis=0)
+    if len(found):
+        found.sort()  # numpy's unique takes ten times as long
+        new = np.ones(len(found), bool)
+        np.not_equal(found[1:], found[:-1], out=new[1:])
+        distinct = found[new]
+        of = distinct >> BITS
+        starts = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
+        total[of[starts]] = np.add.reduceat(table.take(distinct & ((1 << BITS) - 1), axis=0), starts, axis=0)
     lengths_of: Floats = np.sqrt(np.maximum(total[:, -1:], np.float32(1e-30)))
     parts: Floats = total[:, :-1] / lengths_of
     return parts

@@ -61,7 +61,12 @@ START = "^"  # stands before the first word: how a text begins tells a wish from
 
 def key(name: str) -> int:
     """The 32-bit key of a feature."""
-    return crc32(name.encode("utf-8", "surrogatepass"))
+    return crc32(encoded(name))
+
+
+def encoded(name: str) -> bytes:
+    """The bytes whose checksum is the key of a name; of one that goes on, the checksum goes on."""
+    return name.encode("utf-8", "surrogatepass")
 
 
 def word_names(tokens: list[str]) -> set[str]:

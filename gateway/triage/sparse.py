@@ -63,8 +63,10 @@ def _first(subwords: Numbers, sizes: Numbers) -> Numbers:
     """The rows of sub-words, of a long text those of its first words."""
     for text in np.flatnonzero(sizes > features.SUBWORD_WORDS).tolist():
         end = int(sizes[: text + 1].sum())
-        mine = subwords[end - int(sizes[text]) : end]
-        distinct = [row for row in dict.fromkeys(mine.tolist()) if row != NONE]
+        here = slice(end - int(sizes[text]), end)
+        listed = subwords[here].tolist()
+        distinct = [row for row in dict.fromkeys(listed) if row != NONE]
         if len(distinct) > features.SUBWORD_WORDS:
-            mine[~np.isin(mine, distinct[: features.SUBWORD_WORDS])] = NONE
+            kept = set(distinct[: features.SUBWORD_WORDS])
+            subwords[here] = [row if row in kept else NONE for row in listed]
     return subwords
