@@ -21,13 +21,11 @@ _SVG = Markup(
     '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="c{id}t c{id}d">'
     '<title id="c{id}t">{title}</title><desc id="c{id}d">{desc}</desc>{body}</svg>'
 )
-_RECT = Markup(
-    '<rect class="{kind}" x="{x}" y="{y}" width="{w}" height="{h}"{round}><title>{told}</title></rect>'
-)
+# By position, which takes a third of the time of names: there are hundreds of them.
+_RECT = Markup('<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2"><title>%s</title></rect>')
 _TEXT = Markup('<text x="{x}" y="{y}"{anchor}>{text}</text>')
 _LINE = Markup('<path class="{kind}" d="{d}"/>')
 _MIDDLE, _END = Markup(' text-anchor="middle"'), Markup(' text-anchor="end"')
-_ROUND = Markup(' rx="2"')
 
 
 def stacked(
@@ -48,7 +46,7 @@ def stacked(
             y -= high
             x = LEFT + step * number + (step - wide) / 2
             told = f"{label}: {name} {values[number]}"
-            parts.append(_rect(name, x, y, wide, high, told))
+            parts.append(_RECT % (name, x, y, wide, high, told))
     return _svg(title, desc, width, Markup("").join(parts))
 
 
@@ -87,12 +85,6 @@ def line(title: str, desc: str, labels: Sequence[str], values: Sequence[float | 
 
 def _svg(title: str, desc: str, width: int, body: Markup) -> Markup:
     return _SVG.format(width=width, height=HEIGHT, id=next(_numbers), title=title, desc=desc, body=body)
-
-
-def _rect(kind: str, x: float, y: float, w: float, h: float, told: str) -> Markup:
-    return _RECT.format(
-        kind=kind, x=_short(x), y=_short(y), w=_short(w), h=_short(h), round=_ROUND, told=told
-    )
 
 
 def _grid(top: int, width: int) -> Markup:

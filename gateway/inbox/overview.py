@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -45,14 +46,15 @@ def overview() -> ResponseReturnValue:
     query = urlencode(given)
     chosen = {**given, "since": iso(since)}
     try:
-        counted = _stats(chosen, f"{unit},category")
+        counted = ask(STATS, urlencode({**chosen, "by": f"{unit},category,source"}))
     except Refused as refused:
         if refused.problem.status != 400:
             raise
         return _page(400, period, given, query, faults=refused.problem.faults)
     times = range(since, (now // step + 1) * step, step)
     labels = [_label(at, unit) for at in times]
-    series = _series(counted["data"], unit, times)
+    groups = counted["data"]
+    series = _series(groups, unit, times)
     return _page(
         200,
         period,
@@ -61,10 +63,10 @@ def overview() -> ResponseReturnValue:
         total=counted["total"],
         volume=_volume(labels, series),
         volume_rows=list(zip(labels, *series.values(), strict=True)),
-        **_mood(chosen, unit, times, labels),
+        **_mood(groups, unit, times, labels),
         **_impact(chosen),
         pages=pages(g.session["user_workspace"], filters.parse(urlencode(chosen)), newest=NEWEST, limit=TOP),
-        by_source=sorted(_stats(chosen, "source")["data"], key=lambda row: -row["count"])[:TOP],
+        by_source=_sources(groups),
         outcomes=_outcomes(chosen["since"] or ""),
         themes=_themes(chosen, given),
     )
@@ -76,10 +78,6 @@ def _page(status: int, period: str, given: Any, query: str, **values: Any) -> Re
     return show("overview.html", status, period=period, periods=links, given=given, query=query, **shown)
 
 
-def _stats(chosen: dict[str, Any], by: str) -> Any:
-    return ask(STATS, urlencode({**chosen, "by": by}))
-
-
 def _label(at: int, unit: str) -> str:
     if unit == "day":  # whole days are counted in UTC
         return day(at + DAY // 2)
@@ -89,8 +87,19 @@ def _label(at: int, unit: str) -> str:
 
 def _series(rows: Sequence[dict[str, Any]], unit: str, times: range) -> dict[str, list[int]]:
     """How many of each category there were at each time."""
-    counts = {(row[unit], row["category"]): row["count"] for row in rows}
-    return {name: [counts.get((iso(at), name), 0) for at in times] for name in CATEGORIES}
+    counts = Counter[tuple[str, str]]()
+    for row in rows:
+        counts[row[unit], row["category"]] += row["count"]
+    return {name: [counts[iso(at) or "", name] for at in times] for name in CATEGORIES}
+
+
+def _sources(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sources that most came from, and how many from each."""
+    counts = Counter[str]()
+    for row in rows:
+        counts[row["source"]] += row["count"]
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"source": name, "count": count} for name, count in most[:TOP]]
 
 
 def _volume(labels: Sequence[str], series: dict[str, list[int]]) -> Markup:
@@ -98,9 +107,13 @@ def _volume(labels: Sequence[str], series: dict[str, list[int]]) -> Markup:
     return charts.stacked(_("Volume by category"), told, labels, series, charts.WIDER)
 
 
-def _mood(chosen: dict[str, Any], unit: str, times: range, labels: Sequence[str]) -> dict[str, Any]:
-    means = {row[unit]: row["sentiment_score"] for row in _stats(chosen, unit)["data"]}
-    values = [means.get(iso(at)) for at in times]
+def _mood(rows: Sequence[dict[str, Any]], unit: str, times: range, labels: Sequence[str]) -> dict[str, Any]:
+    counts, sums = Counter[str](), Counter[str]()
+    for row in rows:
+        counts[row[unit]] += row["count"]
+        sums[row[unit]] += row["count"] * row["sentiment_score"]
+    moments = [iso(at) or "" for at in times]
+    values = [round(sums[at] / counts[at], 4) if counts[at] else None for at in moments]
     known = [value for value in values if value is not None]
     told = _("No records.")
     if known:
