@@ -1,4 +1,4 @@
-"""What an overview adds to the numbers of the API: how impact is spread, and the pages of the newest."""
+"""What an overview adds to the numbers: the pages that the newest records are about."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from models.base import database, rows
 from models.feedback import Feedback
 from models.order import NEWEST, ordered
 from models.reading import Filter, conditions
-
-
-def by_impact(workspace_id: str, chosen: Filter) -> dict[int, int]:
-    """How many of the records that a filter means have each impact."""
-    counted = Feedback.select(Feedback.impact, fn.COUNT(SQL("1")).alias("records"))
-    # Each impact by name, so that its records of the period are next to each other in the index.
-    found = counted.where(Feedback.impact.in_(list(range(15))), *conditions(workspace_id, None, chosen))
-    return {row["impact"]: row["records"] for row in rows(found.group_by(Feedback.impact))}
 
 
 def pages(workspace_id: str, chosen: Filter, *, newest: int, limit: int) -> list[tuple[str, int]]:

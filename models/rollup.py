@@ -7,6 +7,7 @@ from peewee import BigIntegerField, CompositeKey, IntegerField, TextField
 from models.base import Table
 
 DAY = 86_400_000  # milliseconds
+LEVELS = tuple(f"impact_{level}" for level in range(15))  # columns: how many have that impact
 
 
 class Rollup(Table):
@@ -45,3 +46,7 @@ class Rollup(Table):
             "slot",
         )
         without_rowid = True
+
+
+for _name in LEVELS:
+    Rollup._meta.add_field(_name, BigIntegerField())

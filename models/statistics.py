@@ -14,7 +14,7 @@ from peewee import SQL, fn
 
 from models.feedback import Feedback
 from models.reading import ANY_OF, Filter, conditions
-from models.rollup import DAY, Rollup
+from models.rollup import DAY, LEVELS, Rollup
 
 HOUR = 3_600_000  # milliseconds
 TIMES = {"day": DAY, "hour": HOUR}
@@ -55,22 +55,46 @@ def sums(
     return dict(sorted(known.items(), key=lambda item: [(part is None, part) for part in item[0]]))
 
 
+def impacts(workspace_id: str, project_id: str | None, chosen: Filter) -> list[int]:
+    """How many of the records that a filter means have each impact, from 0 on."""
+    found = [0] * len(LEVELS)
+    for part in _parts(chosen):
+        if isinstance(part, Filter):
+            each: Any = Feedback.select(Feedback.impact, fn.COUNT(SQL("1")))
+            # Each impact by name, so that its records of the period are next to each other in the index.
+            named = Feedback.impact.in_(list(range(len(LEVELS))))
+            query = each.where(named, *conditions(workspace_id, project_id, part))
+            for impact, records in query.group_by(Feedback.impact).tuples():
+                found[impact] += records
+        else:
+            days: Any = Rollup.select(*(fn.SUM(SQL(name)) for name in LEVELS))
+            (counted,) = days.where(*_days(workspace_id, project_id, chosen, part)).tuples()
+            found = [one + int(other or 0) for one, other in zip(found, counted, strict=True)]
+    return found
+
+
 def _queries(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]) -> Iterator[Any]:
     """What has to be asked: whole days of the rollup, and records."""
+    for part in _parts(chosen, hours="hour" in by):
+        if isinstance(part, Filter):
+            yield _counted(workspace_id, project_id, part, by)
+        else:
+            yield _summed(workspace_id, project_id, chosen, by, part)
+
+
+def _parts(chosen: Filter, *, hours: bool = False) -> Iterator[range | Filter]:
+    """The days whose counts say it, and what is to be counted from records: all of it by the hour."""
     plain = Filter(**{name: getattr(chosen, name) for name in (*ANY_OF, "since", "until")})
-    if "hour" in by or chosen != plain:
-        yield _counted(workspace_id, project_id, chosen, by)
-        return
     since, until = chosen.since or 0, _NEVER if chosen.until is None else chosen.until
-    first, last = -(-since // DAY), until // DAY  # whole days from the one to before the other
-    if first >= last:
-        yield _counted(workspace_id, project_id, chosen, by)
+    days = range(-(-since // DAY), until // DAY)
+    if hours or chosen != plain or not days:
+        yield chosen
         return
-    yield _summed(workspace_id, project_id, chosen, by, first, last)
-    if since < first * DAY:
-        yield _counted(workspace_id, project_id, replace(chosen, until=first * DAY), by)
-    if chosen.until is not None and last * DAY < until:
-        yield _counted(workspace_id, project_id, replace(chosen, since=last * DAY), by)
+    yield days
+    if since < days.start * DAY:
+        yield replace(chosen, until=days.start * DAY)
+    if chosen.until is not None and days.stop * DAY < until:
+        yield replace(chosen, since=days.stop * DAY)
 
 
 def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]) -> Any:
@@ -88,17 +112,20 @@ def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
     return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
 
 
-def _summed(
-    workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str], first: int, last: int
-) -> Any:
-    """A query of the rollup for the days from `first` to before `last`."""
-    found = [Rollup.workspace_id == workspace_id, Rollup.day >= first, Rollup.day < last]
+def _summed(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str], days: range) -> Any:
+    """A query of the rollup for some days."""
+    groups = [Rollup.day * DAY if name == "day" else getattr(Rollup, ANY_OF[name]) for name in by]
+    measured = (fn.SUM(Rollup.records), fn.SUM(Rollup.impact), fn.SUM(Rollup.score))
+    query = Rollup.select(*groups, *measured).where(*_days(workspace_id, project_id, chosen, days))
+    return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
+
+
+def _days(workspace_id: str, project_id: str | None, chosen: Filter, days: range) -> list[Any]:
+    """Which rows of the rollup a filter means on some days."""
+    found = [Rollup.workspace_id == workspace_id, Rollup.day >= days.start, Rollup.day < days.stop]
     if project_id is not None:
         found.append(Rollup.project_id == project_id)
     for name, column in ANY_OF.items():
         if values := getattr(chosen, name):
             found.append(getattr(Rollup, column).in_(values))
-    groups = [Rollup.day * DAY if name == "day" else getattr(Rollup, ANY_OF[name]) for name in by]
-    measured = (fn.SUM(Rollup.records), fn.SUM(Rollup.impact), fn.SUM(Rollup.score))
-    query = Rollup.select(*groups, *measured).where(*found)
-    return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
+    return found

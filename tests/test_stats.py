@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from models import Feedback, database
+from models import Feedback, close, connect, database
 from models.base import writing
 from models.feedback import iso
+from models.migrations import _runner, migrate
+from models.reading import Filter
 from models.rollup import DAY
+from models.statistics import impacts, sums
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both
@@ -75,14 +82,20 @@ def shown(call: Call, query: str) -> list[dict[str, Any]]:
     return [{name: row[name] for name in names} for row in answer.json["data"]]
 
 
+def spread(records: Iterable[Feedback]) -> list[int]:
+    counts = Counter(row.impact for row in records)
+    return [counts[level] for level in range(15)]
+
+
 BY = ("", "day", "hour", "category", "day,category", "sentiment,language", "source,project,type", "status")
 
 
-def test_exact(call: Call, ids: list[str]) -> None:
+def test_exact(call: Call, ids: list[str], tenant: Tenant) -> None:
     """The rollup says what the records say, after inserts, relabelling, deletes and updates of many."""
     for _ in range(2):
         for by in BY:
             assert shown(call, f"by={by}" if by else "") == counted(by), by
+        assert impacts(tenant.workspace_id, None, Filter()) == spread(Feedback.select())
         call("PATCH", f"/gateway/v1/feedback/{ids[3]}", json={"category": "feature", "status": "resolved"})
         call("PATCH", f"/gateway/v1/feedback/{ids[4]}", json={"sentiment": "neutral", "impact": 14})
         Feedback.update(language=None).where(Feedback.id.in_(ids[5:9])).execute()
@@ -93,7 +106,7 @@ def test_exact(call: Call, ids: list[str]) -> None:
     assert shown(call, "by=category") == counted("category")
 
 
-def test_periods(call: Call, ids: list[str]) -> None:
+def test_periods(call: Call, ids: list[str], tenant: Tenant) -> None:
     """A period that begins and ends within days counts just its records; so do filters of every kind."""
     records = list(Feedback.select().order_by(Feedback.received_at))
     dice = random.Random(3)
@@ -105,6 +118,9 @@ def test_periods(call: Call, ids: list[str]) -> None:
         total = call("GET", f"{PATH}?{query}&by=day,category").json["total"]
         assert total["count"] == len(meant)
         assert call("GET", f"{PATH}?{query}&min_impact=7").json["total"]["count"] == len(high)
+        within = Filter(since=since, until=until, category=("bug", "praise"))
+        assert impacts(tenant.workspace_id, tenant.project_id, within) == spread(meant)
+        assert sum(impacts(tenant.workspace_id, None, replace(within, min_impact=7))) == len(high)
         assert call("GET", f"{PATH}?{query}&q=report").json["total"]["count"] == len(meant)
         before = [row for row in records if 2 * since - until <= row.received_at < since]
         assert total["previous_count"] == sum(row.category != "other" for row in before)
@@ -198,3 +214,33 @@ def count(call: Call, query: str) -> int:
         total += len(page["data"])
         cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     return total
+
+
+def test_upgrade(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """What was stored before impacts were counted is counted when it is, and what changes afterwards."""
+    made = request.getfixturevalue("cluster").database("template0") if kind == "postgres" else None
+    connect(made.__enter__() if made else f"sqlite:///{tmp_path}/old.db")
+    row = {field.column_name: "" for field in Feedback._meta.sorted_fields if not field.null}
+    numbers = {"category_confidence": 1, "sentiment_score": 0.25, "occurrences": 1, "votes": 0, "triggers": 0}
+    row |= numbers | dict.fromkeys(("first_seen_at", "last_seen_at", "updated_at"), 0)
+    row |= {"workspace_id": "w", "impact_reasons": [], "subject": {}, "tags": []}
+    try:
+        _runner().up("0010_rare")
+        for number in range(30):
+            values = {"id": f"fb_{number}", "impact": number % 7, "received_at": number * DAY // 4}
+            Feedback.insert({**row, **values}).execute()
+        assert migrate() == ["0011_impacts"]
+        assert impacts("w", None, Filter()) == spread(Feedback.select())
+        Feedback.update(impact=14).where(Feedback.received_at < 2 * DAY).execute()
+        Feedback.delete().where(Feedback.impact == 3).execute()
+        Feedback.insert({**row, "id": "fb_x", "impact": 9, "received_at": DAY}).execute()
+
+        assert impacts("w", None, Filter()) == spread(Feedback.select())
+        assert impacts("w", None, Filter(since=DAY, until=5 * DAY)) == spread(
+            Feedback.select().where(Feedback.received_at >= DAY, Feedback.received_at < 5 * DAY)
+        )
+        assert sums("w", None, Filter(), [])[()].records == Feedback.select().count()
+    finally:
+        close()
+        if made:
+            made.__exit__(None, None, None)

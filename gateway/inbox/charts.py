@@ -22,7 +22,9 @@ _SVG = Markup(
     '<title id="c{id}t">{title}</title><desc id="c{id}d">{desc}</desc>{body}</svg>'
 )
 # By position, which takes a third of the time of names: there are hundreds of them.
-_RECT = Markup('<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2"><title>%s</title></rect>')
+_RECT = Markup(
+    '<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2"><title>%s</title></rect>'
+)
 _TEXT = Markup('<text x="{x}" y="{y}"{anchor}>{text}</text>')
 _LINE = Markup('<path class="{kind}" d="{d}"/>')
 _MIDDLE, _END = Markup(' text-anchor="middle"'), Markup(' text-anchor="end"')

@@ -22,7 +22,8 @@ from gateway.inbox.web import page, show
 from gateway.inbox.words import _, day, moment
 from gateway.outcomes import OUTCOMES
 from models.feedback import iso
-from models.glance import by_impact, pages
+from models.glance import pages
+from models.statistics import impacts
 
 STATS = "GET /gateway/v1/stats"
 THEMES = "GET /gateway/v1/themes"
@@ -129,10 +130,8 @@ def _mood(rows: Sequence[dict[str, Any]], unit: str, times: range, labels: Seque
 
 
 def _impact(chosen: dict[str, Any]) -> dict[str, Any]:
-    workspace_id = g.session["user_workspace"]
-    found = by_impact(workspace_id, filters.parse(urlencode(chosen)))
-    labels = [str(n) for n in range(15)]
-    counts = [found.get(n, 0) for n in range(15)]
+    counts = impacts(g.session["user_workspace"], None, filters.parse(urlencode(chosen)))
+    labels = [str(level) for level in range(len(counts))]
     high = sum(counts[9:])
     told = _("%(high)s of %(all)s have an impact of 9 or more.", high=high, all=sum(counts))
     chart = charts.stacked(_("Impact"), told, labels, {"impact-bar": counts})
