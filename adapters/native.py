@@ -103,7 +103,7 @@ class Document(Payload):
     sentiment_origin = Text(required=True)
     sentiment_score = Number(_score, required=True)
     impact_reasons = fields.List(Object(), required=True)
-    language = Text(allow_none=True)
+    language = Text(_language, allow_none=True)
     subject = Object(required=True)
     author = fields.Nested(AuthorPart, required=True)
     tags = TextList(required=True)

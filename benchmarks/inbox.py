@@ -28,6 +28,7 @@ PAGES: dict[str, Callable[[int], str]] = {
     ),
     "list, a rare source": lambda n: "/inbox?source=pagerduty&status=open",
     "list, a rare status": lambda n: f"/inbox?status=acknowledged&category={WORDS[n % 5]}",
+    "list, a page that few are about": lambda n: f"/inbox?page=/help/{n}",
     "list by impact": lambda n: f"/inbox?sort=-impact&status=open&category={WORDS[n % 5]}",
     "search, rare word (20 records)": lambda n: f"/inbox?q={RARE}",
     "search, some (2,000 records)": lambda n: f"/inbox?q={SOME}",

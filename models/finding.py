@@ -9,6 +9,15 @@ from typing import Any
 from peewee import SQL
 
 FEW = 2000  # rows that are sorted; of more, enough are met soon in any order
+FIRST = 400  # characters of a value that a server has in its index
+
+
+def _after(text: str) -> str | None:
+    """The first text behind all that begin with this one; None when there is none."""
+    for place in range(len(text) - 1, -1, -1):
+        if (code := ord(text[place])) < 0x10FFFF:
+            return text[:place] + chr(0xE000 if code == 0xD7FF else code + 1)
+    return None
 
 
 class SqliteFinding:
@@ -20,6 +29,15 @@ class SqliteFinding:
     def member(self: Any, column: str, name: str) -> str:
         """SQL for a text in an object, whose keys are plain words."""
         return f"CAST(json_extract({column}, '$.{name}') AS TEXT)"
+
+    def same(self: Any, value: str, wanted: Sequence[str]) -> tuple[str, list[Any]]:
+        """SQL and its values for: a value is one of these, through its index."""
+        return f"{value} IN ({', '.join('?' * len(wanted))})", list(wanted)
+
+    def begins(self: Any, value: str, wanted: str) -> tuple[str, list[Any]]:
+        """SQL and its values for: a value begins so, through its index."""
+        end = _after(wanted)
+        return (f"{value} >= ? AND {value} < ?", [wanted, end]) if end else (f"{value} >= ?", [wanted])
 
     def has_one(self: Any, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
         """SQL and its values for: one of these is in a list of texts."""
@@ -68,6 +86,19 @@ class PostgresFinding:
     def member(self: Any, column: str, name: str) -> str:
         """SQL for a text in an object, whose keys are plain words."""
         return f"({column}::json ->> '{name}')"
+
+    def same(self: Any, value: str, wanted: Sequence[str]) -> tuple[str, list[Any]]:
+        """SQL and its values for: a value is one of these, through the index of its first characters."""
+        marks = ", ".join("?" * len(wanted))
+        first = [text[:FIRST] for text in wanted]
+        return f"(LEFT({value}, {FIRST}) IN ({marks}) AND {value} IN ({marks}))", [*first, *wanted]
+
+    def begins(self: Any, value: str, wanted: str) -> tuple[str, list[Any]]:
+        """SQL and its values for: a value begins so, through the index of its first characters."""
+        first, end = f'LEFT({value}, {FIRST}) COLLATE "C"', _after(wanted[:FIRST])
+        upto, ends = (f" AND {first} < ?", [end]) if end else ("", [])
+        exact = f"LEFT({value}, {len(wanted)}) = ?"
+        return f"({first} >= ?{upto} AND {exact})", [wanted[:FIRST], *ends, wanted]
 
     def has_one(self: Any, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
         """SQL and its values for: one of these is in a list of texts."""

@@ -44,6 +44,7 @@ _SESSION = """SELECT
 _UNHURRIED = "SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false)"
 _MIGRATING = 4_207_849_484  # the advisory lock of those who change the schema
 _LOCK = "SELECT pg_advisory_xact_lock(name) FROM unnest(?::bigint[]) AS name"
+_TOO_MUCH = "54"  # SQLSTATEs of a value that is too large for its index, a statement that is too complex
 # What passes by itself: the transaction collided with another, or the server goes, is away or comes.
 _PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"}
 
@@ -168,6 +169,8 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
                     done.append(work())
                 return done[0]
             except (OperationalError, IntegrityError) as error:
+                if _state(error).startswith(_TOO_MUCH):  # of what is stored, not of everybody's
+                    raise DataError(*error.args) from error
                 # An id that exists already is our own, when the commit came through after we had asked.
                 passing = bool(unsure) if isinstance(error, IntegrityError) else _passes(error)
                 if not passing or time.monotonic() + pause > end:
@@ -241,11 +244,15 @@ def _dispose(reference: weakref.ref[Postgres]) -> None:
 
 def _passes(error: OperationalError) -> bool:
     """Whether the same transaction may succeed in a moment."""
-    cause = getattr(error, "orig", None)  # psycopg's own, which peewee's stands for
-    if not isinstance(cause, psycopg.Error):
+    if not isinstance(getattr(error, "orig", None), psycopg.Error):
         return False
-    state = cause.sqlstate
-    return state is None or state in _PASSING or state.startswith("08")
+    state = _state(error)
+    return not state or state in _PASSING or state.startswith("08")
+
+
+def _state(error: PeeweeException) -> str:
+    """The SQLSTATE of psycopg's own error, which peewee's stands for; empty when nobody knows."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def _told(error: PeeweeException) -> OperationalError:

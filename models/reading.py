@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from peewee import SQL, Expression, fn
+from peewee import SQL, Expression
 
 from models import search
 from models.base import database, rows
@@ -51,7 +51,6 @@ class Filter:
 ANY_OF = {name: name for name in ("source", "type", "category", "sentiment", "status", "language")} | {
     "project": "project_id"
 }
-_EQUAL = ("incident_key", "external_id")
 # What the indexes of migration 0010 are of, in the same words.
 _USUAL_TYPE, _UNSURE = "message", 0.5
 _NOT_USUAL = Feedback.type != SQL(f"'{_USUAL_TYPE}'")
@@ -70,9 +69,10 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         if values := getattr(chosen, name):
             field = getattr(Feedback, column)
             found.append(field == values[0] if len(values) == 1 else field.in_(values))
-    for name in _EQUAL:
-        if (value := getattr(chosen, name)) is not None:
-            found.append(getattr(Feedback, name) == value)
+    if chosen.incident_key is not None:
+        found.append(Feedback.incident_key == chosen.incident_key)
+    if chosen.external_id is not None:
+        found.append(_same("external_id", [chosen.external_id]))
     if chosen.min_impact is not None:
         found.append(Feedback.impact >= chosen.min_impact)
     if chosen.max_impact is not None:
@@ -88,13 +88,13 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
     if chosen.until is not None:
         found.append(Feedback.received_at < chosen.until)
     if chosen.author:
-        found.append(Feedback.author_id.in_(chosen.author) | Feedback.author_email.in_(chosen.author))
+        found.append(_same("author_id", chosen.author) | _same("author_email", chosen.author))
     if chosen.trace_id is not None:
-        found.append(_member("trace_id") == chosen.trace_id)
+        found.append(_same(_member("trace_id"), [chosen.trace_id]))
     if chosen.theme is not None:
         found.append(Feedback.id.in_(members(chosen.theme)))
     if chosen.page is not None:
-        found.append(fn.SUBSTR(_member("page"), 1, len(chosen.page)) == chosen.page)
+        found.append(SQL(*database.obj.begins(_member("page"), chosen.page)))
     found += [_tagged(group) for group in chosen.tags]
     if chosen.q is not None:
         found += search.matches(chosen.q)
@@ -158,9 +158,13 @@ def _unsure(chosen: Filter) -> bool:
 
 def _few(workspace_id: str, chosen: Filter) -> bool:
     """Whether a filter means so few rows, search aside, that their words are read sooner than the index."""
-    return _named(chosen) or any(
-        _seldom(workspace_id, column, getattr(chosen, name))
-        for name, column in (("source", "source"), ("status", "status"), ("project", "project_id"))
+    return (
+        _named(chosen)
+        or _rare_page(workspace_id, chosen)
+        or any(
+            _seldom(workspace_id, column, getattr(chosen, name))
+            for name, column in (("source", "source"), ("status", "status"), ("project", "project_id"))
+        )
     )
 
 
@@ -177,6 +181,8 @@ def _narrowed(some: Any, workspace_id: str, project_id: str | None, chosen: Filt
     for group in chosen.tags:
         if (few := database.obj.tagged(workspace_id, group)) is not None:
             return some.where(SQL(*few))
+    if _rare_page(workspace_id, chosen):
+        return database.obj.through(some, "feedback_page")
     return database.obj.through(some, _index(workspace_id, project_id, chosen, sort))
 
 
@@ -199,9 +205,21 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
     return "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
 
 
-def _member(name: str) -> Any:
-    """A text in `subject`, as its index has it."""
-    return SQL(database.obj.member("subject", name))
+def _member(name: str) -> str:
+    """SQL for a text in `subject`, as its index has it."""
+    return str(database.obj.member("subject", name))
+
+
+def _same(value: str, wanted: Sequence[str]) -> Any:
+    """Whether a value that any sender chose is one of these."""
+    return SQL(*database.obj.same(value, wanted))
+
+
+def _rare_page(workspace_id: str, chosen: Filter) -> bool:
+    """Whether few rows are about the page, or those below it, that a filter names."""
+    if chosen.page is None:
+        return False
+    return bool(database.obj.few(workspace_id, *database.obj.begins(_member("page"), chosen.page)))
 
 
 def _tagged(group: tuple[str, ...]) -> Any:

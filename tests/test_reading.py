@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,6 +17,7 @@ from gateway import filters, reading
 from gateway.ids import new_id
 from models import Feedback
 from models.base import database
+from models.finding import _after
 from models.order import SORTS
 from models.reading import Filter
 from tests.conftest import Call, Tenant
@@ -343,3 +346,39 @@ def test_any_cursor(text: str, sort: str) -> None:
 
     assert reading.position_of(text, sort, columns) is None
     assert reading.position_of(reading.cursor_of(position, sort), sort, columns) == position
+
+
+LONG = random.Random(5).randbytes(6000).hex()  # nothing shortens it
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("author", lambda value: {"author": {"id": value}}),
+        ("author", lambda value: {"author": {"email": f"{value}@example.org"}}),
+        ("trace_id", lambda value: {"subject": {"trace_id": value}}),
+        ("page", lambda value: {"subject": {"page": value}}),
+    ],
+)
+def test_values_of_any_length(call: Call, name: str, sent: Callable[[str], Any]) -> None:
+    """What is longer than an index has room for is stored; what begins alike is told apart."""
+    values = [LONG, *(LONG[:450] + end * 38 for end in "ab\U0001f600")]
+    ids = [
+        call("POST", PATH, json={"text": f"Report {n}", **sent(value)}).json["id"]
+        for n, value in enumerate(values)
+    ]
+    end = "@example.org" if "email" in str(sent("")) else ""
+    for value, record in zip(values[1:], ids[1:], strict=True):
+        found = call("GET", f"{PATH}?{urlencode({name: value + end})}").json["data"]
+        assert [one["id"] for one in found] == [record]
+    begun = call("GET", f"{PATH}?{urlencode({name: LONG[:450]})}").json["data"]
+    assert len(begun) == (4 if name == "page" else 0)
+
+
+@given(st.text(min_size=1, max_size=4), st.text(max_size=4))
+def test_what_begins_alike_is_together(begin: str, rest: str) -> None:
+    """Between a beginning and the first text behind it are those that begin so, and no others."""
+    end = _after(begin)
+    for text in (rest, begin + rest):
+        within = text.encode() >= begin.encode() and (end is None or text.encode() < end.encode())
+        assert within == text.startswith(begin)
