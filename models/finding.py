@@ -37,7 +37,7 @@ class SqliteFinding:
     def begins(self: Any, value: str, wanted: str) -> tuple[str, list[Any]]:
         """SQL and its values for: a value begins so, through its index."""
         end = _after(wanted)
-        return (f"{value} >= ? AND {value} < ?", [wanted, end]) if end else (f"{value} >= ?", [wanted])
+        return (f"({value} >= ? AND {value} < ?)", [wanted, end]) if end else (f"{value} >= ?", [wanted])
 
     def has_one(self: Any, column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
         """SQL and its values for: one of these is in a list of texts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import OperationalError, SqliteDatabase
+from peewee import DataError, OperationalError, SqliteDatabase
 
 from models.finding import SqliteFinding
 from models.lock import WriteLock
@@ -19,6 +20,19 @@ Result = TypeVar("Result")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What failed first: SQLite itself ends a transaction that finds no room, and to end it again fails."""
+    while isinstance(error.__context__, OperationalError | sqlite3.OperationalError):
+        error = error.__context__
+    return error
+
+
+def _code(error: BaseException) -> int | None:
+    """SQLite's own number of an error, from its exception or from peewee's that stands for it."""
+    found: int | None = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
+    return found
 
 
 class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
@@ -59,9 +73,14 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
         self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float
     ) -> Result:
         """Does `work` in one write transaction. It is never tried again: its only writer does not collide."""
-        with self.writing():
-            result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
-            return result
+        try:
+            with self.writing():
+                result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
+                return result
+        except OperationalError as error:
+            if _code(first_of(error)) == sqlite3.SQLITE_ERROR:  # of what is stored, not of the disk or a lock
+                raise DataError(*error.args) from error
+            raise
 
     def _lent(self, state: dict[str, Any], work: Callable[[], Result]) -> Result:
         """Does `work` with another thread's connection and transaction, while that thread waits."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import queue
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from contextlib import suppress
 from typing import Any
 
 from peewee import Database, OperationalError
+
+from models.sqlite import first_of
 
 logger = logging.getLogger("gateway")
 
@@ -168,7 +169,7 @@ class Writer:
             self.down = False
         except OperationalError as error:
             self.down = True
-            _tell(tickets, Busy(str(_first(error))))
+            _tell(tickets, Busy(str(first_of(error))))
             return
         except BaseException as error:
             if len(tickets) > 1:
@@ -182,13 +183,6 @@ class Writer:
         for ticket, result in zip(tickets, results if tickets else (), strict=True):
             failed = isinstance(result, Exception)
             ticket.finish(None if failed else result, result if failed else None)
-
-
-def _first(error: BaseException) -> BaseException:
-    """What failed first: SQLite itself ends a transaction that finds no room, and to end it again fails."""
-    while isinstance(error.__context__, OperationalError | sqlite3.OperationalError):
-        error = error.__context__
-    return error
 
 
 def _tell(tickets: list[_Ticket], error: Busy) -> None:

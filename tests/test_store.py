@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -281,6 +283,24 @@ def test_schema_is_what_the_models_say(tenant: Tenant) -> None:
         meta = table._meta
 
         assert {column.name for column in database.get_columns(meta.table_name)} == set(meta.columns)
+
+
+# As an index of a server is too narrow for a long text, so is this.
+SPOILING = """CREATE TRIGGER narrow BEFORE INSERT ON feedback WHEN LENGTH(NEW.text) > 9000
+    BEGIN SELECT json_extract('{', '$'); END"""
+
+
+def test_what_cannot_be_stored_is_refused_alone(call: Call) -> None:
+    """A record that the database fails at, for whatever reason of its own, is nobody else's trouble."""
+    database.execute_sql(SPOILING if database.obj.EMBEDDED else "CREATE INDEX narrow ON feedback (text)")
+    texts = [*(f"Report {number}" for number in range(5)), random.Random(5).randbytes(9000).hex()]
+    with ThreadPoolExecutor(6) as pool:
+        answers = pool.map(lambda text: call("POST", "/gateway/v1/feedback", json={"text": text}), texts)
+        codes = [answer.status_code for answer in answers]
+
+    assert codes == [201] * 5 + [500]
+    assert Feedback.select().count() == 5
+    assert call("GET", "/readyz").status_code == 200
 
 
 def test_documents_hold_no_unstorable_text(call: Call) -> None:
