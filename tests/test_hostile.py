@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import re
 import zlib
 from collections.abc import Iterator
@@ -221,6 +222,36 @@ def test_fields_with_hostile_values(attacked: Target, dialect: str, path: str, v
 def test_every_field_with_hostile_values(attacked: Target, dialect: str, path: str, value: bytes) -> None:
     """Every field of every kind of body of every door takes or refuses each hostile value."""
     replaced(attacked, dialect, path, value)
+
+
+def places(value: Any) -> Iterator[tuple[Any, ...]]:
+    """The way to every text and number in a JSON value."""
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from ((name, *rest) for rest in places(inner))
+    elif isinstance(value, str | int | float):
+        yield ()
+
+
+def put(value: Any, place: tuple[Any, ...], other: Any) -> Any:
+    """The JSON value with another one at a place."""
+    if not place:
+        return other
+    changed = value.copy()
+    changed[place[0]] = put(value[place[0]], place[1:], other)
+    return changed
+
+
+@pytest.mark.both
+@pytest.mark.long
+@pytest.mark.parametrize(("dialect", "path"), DOORS)
+def test_values_too_large_for_a_column(attacked: Target, dialect: str, path: str) -> None:
+    """Long texts that nothing shortens and large numbers, at every place however deep: none is a 5xx."""
+    dice = random.Random(4)
+    for sample in samples(dialect, path):
+        for place in places(sample):
+            for value in (dice.randbytes(4500).hex(), 2**62, -(2**63), 2**70, 1e300):
+                attack(attacked, dialect, path, json.dumps(put(sample, place, value)).encode(), {})
 
 
 # Texts as attackers and broken clients make them, lone surrogates and NUL included.
