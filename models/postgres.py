@@ -155,6 +155,8 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
     ) -> Result:
         """Does `work` in one write transaction, for `patience` seconds again when it fails for what passes.
 
+        Raises DataError for what fails because of what is stored.
+
         When the connection is lost during the commit nobody knows what became of it; `stored` then
         asks whether the results of `work` are there.
         """
@@ -169,7 +171,7 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
                     done.append(work())
                 return done[0]
             except (OperationalError, IntegrityError) as error:
-                if _state(error).startswith(_TOO_MUCH):  # of what is stored, not of everybody's
+                if _state(error).startswith(_TOO_MUCH):
                     raise DataError(*error.args) from error
                 # An id that exists already is our own, when the commit came through after we had asked.
                 passing = bool(unsure) if isinstance(error, IntegrityError) else _passes(error)

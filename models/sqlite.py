@@ -72,13 +72,16 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
     def transact(
         self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float
     ) -> Result:
-        """Does `work` in one write transaction. It is never tried again: its only writer does not collide."""
+        """Does `work` in one write transaction. It is never tried again: its only writer does not collide.
+
+        Raises DataError for what fails because of what is stored, OperationalError for the disk or a lock.
+        """
         try:
             with self.writing():
                 result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
                 return result
         except OperationalError as error:
-            if _code(first_of(error)) == sqlite3.SQLITE_ERROR:  # of what is stored, not of the disk or a lock
+            if _code(first_of(error)) == sqlite3.SQLITE_ERROR:
                 raise DataError(*error.args) from error
             raise
 

@@ -13,8 +13,8 @@ from gateway.triage import features
 
 Floats = NDArray[np.float32]
 NONE = -1  # the place of what is not in a table
-BITS = 20  # of a place
-ENDS = 20  # bits
+BITS = 20  # of a place in a table
+ENDS = 20  # last bits of a key
 LAST = np.uint32((1 << ENDS) - 1)
 
 
@@ -50,19 +50,14 @@ class Index:
 
     def __init__(self, keys: NDArray[np.uint32]) -> None:
         self._keys = keys
-        self._ends = np.zeros(
-            1 << ENDS, bool
-        )  # whether a key has these last bits: most that are asked for do not
+        # Whether a key has these last bits: most of those that are asked for do not, and need no search.
+        self._ends = np.zeros(1 << ENDS, bool)
         self._ends[keys & LAST] = True
 
     def rows(self, keys: Collection[int]) -> NDArray[np.intp]:
         """The rows of those `keys` that are known, in the order of the keys' numbers."""
-        wanted = np.fromiter(keys, np.uint32, len(keys))
-        wanted.sort()
-        places = self._keys.searchsorted(wanted)
-        places[places == len(self._keys)] = 0
-        rows: NDArray[np.intp] = places[self._keys.take(places) == wanted]
-        return rows
+        found = self.find(np.fromiter(keys, np.uint32, len(keys)))
+        return np.sort(found[found != NONE])
 
     def find(self, keys: NDArray[np.uint32]) -> NDArray[np.intp]:
         """The row of each key, NONE for those that are not known."""

@@ -56,6 +56,7 @@ pourquoi quand quel quelle est ou como cual donde cuando por puedo
 """
 ASKING = frozenset(_ASKING.split())
 Telling = tuple[str, float] | None
+TITLE, BODY = "t:", "b:"  # stand before the names of a report's first line, and of the rest
 START = "^"  # stands before the first word: how a text begins tells a wish from a question
 
 
@@ -79,12 +80,12 @@ def word_names(tokens: list[str]) -> set[str]:
 
 def title_names(text: Text) -> set[str]:
     """The word features of the first line, named apart."""
-    return {"t:" + name for name in word_names(text.report()[: text.first])}
+    return {TITLE + name for name in word_names(text.report()[: text.first])}
 
 
 def body_names(text: Text) -> set[str]:
     """The word features of all but the first line, named apart."""
-    return {"b:" + name for name in word_names(text.report()[text.first :])}
+    return {BODY + name for name in word_names(text.report()[text.first :])}
 
 
 def subword_key(name: str) -> int:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_length
-from gateway.triage.issue import IssueExpert
+from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.sparse import Sparse
 from gateway.triage.text import LONG_CHARS, Text
@@ -153,15 +153,12 @@ class Model:
         ]
         shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
         domains = [self._chances("domain", row) for row in shares]
-        issues = [
-            text
-            for text, domain in zip(texts, domains, strict=True)
-            if self.reads_as_issue(text, domain["issue"])
-        ]
-        expert = dict(zip(map(id, issues), self.issue.chances(issues), strict=True)) if issues else {}
+        asked = [n for n, text in enumerate(texts) if self.reads_as_issue(text, domains[n]["issue"])]
+        reports = self.issue.chances([texts[n] for n in asked]) if asked else []
+        experts = dict(zip(asked, reports, strict=True))
         return [
-            self._scored(language, chance, row, domain, expert.get(id(text)))
-            for text, language, chance, row, domain in zip(texts, spoken, sure, shares, domains, strict=True)
+            self._scored(*parts, experts.get(n))
+            for n, parts in enumerate(zip(spoken, sure, shares, domains, strict=True))
         ]
 
     def _scored(

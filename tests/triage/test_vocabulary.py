@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.triage.arrays import NONE, Index, units
 from gateway.triage.features import key, word_keys, word_names
-from gateway.triage.text import _ASCII_TOKEN, _TOKEN, _token, _words, read
+from gateway.triage.text import read
 from gateway.triage.vocabulary import Vocabulary
 
 WORDS = st.sampled_from(
@@ -64,18 +64,3 @@ def test_sums_are_of_distinct_rows_and_of_length_one() -> None:
 def test_keys_of_a_text_are_those_of_its_names() -> None:
     tokens = read("the app doesn't work. not good!").tokens
     assert word_keys(tokens) == {key(name) for name in word_names(tokens)}
-
-
-@given(
-    st.lists(st.sampled_from("abc'.,:;=-)(|<3!?1 2/@#\t\n\u00a0\u2028éß登👍😡_") | st.characters()).map(
-        "".join
-    )
-)
-def test_tokens_do_not_reach_over_blanks(text: str) -> None:
-    """A text cut at its blanks has the tokens of the whole."""
-    text = text.lower()
-    found = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
-    whole = " ".join(map(_token, found))
-    while ". ." in whole:
-        whole = whole.replace(". .", ".")
-    assert _words(text) == whole

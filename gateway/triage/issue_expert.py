@@ -13,8 +13,6 @@ from gateway.triage.arrays import Floats, Index, restore, softmax, unit_parts, u
 from gateway.triage.text import Text
 from gateway.triage.vocabulary import Found, Full, Vocabulary
 
-TITLES, BODIES = "t:", "b:"  # stand before the names of a report's first line, and of the rest
-
 
 class IssueExpert:
     """Bug, feature or question of an issue report, from its first line and the rest apart."""
@@ -24,14 +22,14 @@ class IssueExpert:
         idf = arrays["issue_idf"].astype(np.float32)
         self._table = with_length(restore(arrays["issue_weights"], arrays["issue_scale"]), idf)
         self._index = Index(arrays["issue_keys"])
-        self._known = {part: Vocabulary(self._index, part) for part in (TITLES, BODIES)}
+        self._known = {part: Vocabulary(self._index, part) for part in (features.TITLE, features.BODY)}
         self.bias = arrays["issue_bias"]
 
     def chances(self, texts: Sequence[Text]) -> list[dict[str, float]]:
         """The probabilities of each report."""
         tokens = [(text.first, text.report()) for text in texts]
-        titles = self._find(TITLES, [some[:first] for first, some in tokens])
-        bodies = self._find(BODIES, [some[first:] for first, some in tokens])
+        titles = self._find(features.TITLE, [some[:first] for first, some in tokens])
+        bodies = self._find(features.BODY, [some[first:] for first, some in tokens])
         rows = np.concatenate([titles.rows, bodies.rows])
         sums_of = np.concatenate([titles.texts * 2, bodies.texts * 2 + 1])
         both = units(self._table, rows, sums_of, 2 * len(texts))
