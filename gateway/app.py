@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 from peewee import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -34,11 +35,14 @@ from gateway import (
 from gateway.client import networks
 from gateway.config import Config
 from gateway.http import (
+    Answer,
     Gateway,
+    Whole,
     adapter_for,
     allowed_origins,
     cors_headers,
     inbound_of,
+    path_of,
     preflight,
     problem_of,
     request_id,
@@ -48,6 +52,9 @@ from gateway.ingest import ingest
 from gateway.lane import ASIDE
 from gateway.rates import Unavailable
 from models.base import connect
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
@@ -129,26 +136,30 @@ class _Routes:
         body, when it is not that of every route, and `admit` is asked before it is read.
         """
 
-        def view(**params: str) -> Response:
+        def answer(environ: WSGIEnvironment, params: dict[str, str]) -> Whole:
             started = time.perf_counter()
-            asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # what the proxy stands for
             inbound, problem = None, None
             try:
-                inbound = inbound_of(asked, adapter, params, limit or self.limit, self.proxies, admit)
+                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, admit)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
-                problem = _problem(error, request_id(asked))
+                problem = _problem(error, request_id(environ))
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
             headers = inbound.answer_headers if inbound else {}
-            return self._answer(asked, reply, started, headers)
+            return self._answer(environ, reply, started, headers)
+
+        def view(**params: str) -> Response:
+            return Answer.of(answer(request.environ, params))
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
             self.told_by[f"{method} {rule}"] = adapter
             if quick:
                 self.app.quick.add(f"{method} {rule}")
+                if "<" not in rule:
+                    self.app.straight[f"{method} {rule}"] = partial(answer, params={})
             self.app.add_url_rule(
                 rule,
                 f"{method} {rule}",
@@ -160,7 +171,8 @@ class _Routes:
 
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
-            return self._answer(request, preflight(request, methods), time.perf_counter(), {})
+            reply = preflight(request, methods)
+            return Answer.of(self._answer(request.environ, reply, time.perf_counter(), {}))
 
         self.app.add_url_rule(
             path,
@@ -178,15 +190,17 @@ class _Routes:
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
-        reply = adapter.refuse(_problem(error, request_id(request)))
-        return self._answer(request, reply, time.perf_counter(), {})
+        reply = adapter.refuse(_problem(error, request_id(request.environ)))
+        return Answer.of(self._answer(request.environ, reply, time.perf_counter(), {}))
 
-    def _answer(self, asked: Request, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
+    def _answer(
+        self, environ: WSGIEnvironment, reply: Reply, started: float, headers: Mapping[str, str]
+    ) -> Whole:
         """A reply with what every response carries, noted in the log."""
-        name = request_id(asked)
-        log.request(asked.method, asked.path, reply.status, started, name)
+        name = request_id(environ)
+        log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
         return respond(
-            reply, headers, cors_headers(asked.environ.get("HTTP_ORIGIN"), self.origins), {"request-id": name}
+            reply, headers, cors_headers(environ.get("HTTP_ORIGIN"), self.origins), {"request-id": name}
         )
 
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:

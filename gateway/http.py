@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import copy_context
+from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.body import read_body
@@ -55,15 +57,24 @@ EXPOSED = ", ".join(
 ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, If-Match, X-API-Key"
 
 
-def request_id(request: Request) -> str:
+def request_id(environ: WSGIEnvironment) -> str:
     """This request's id, made when it is first asked for."""
-    made: str = request.environ.get(REQUEST_ID) or new_id("req")
-    request.environ[REQUEST_ID] = made
+    made: str | None = environ.get(REQUEST_ID)
+    if made is None:
+        made = environ[REQUEST_ID] = new_id("req")
     return made
 
 
+def path_of(environ: WSGIEnvironment) -> str:
+    """The path that is asked for, as text."""
+    path: str = environ["PATH_INFO"]
+    if not path.isascii():
+        path = path.encode("latin-1").decode("utf-8", "replace")
+    return path if path[:1] == "/" and path[1:2] != "/" else "/" + path.lstrip("/")
+
+
 def inbound_of(
-    request: Request,
+    environ: WSGIEnvironment,
     adapter: Adapter,
     params: dict[str, str],
     limit: int,
@@ -75,30 +86,33 @@ def inbound_of(
     `admit` looks at it before its body is read, and refuses what is not worth reading. Raises
     Refused (400, 413, 415).
     """
-    environ = request.environ
     headers = headers_of(environ)
-    query = _query(request) if environ.get("QUERY_STRING") else {}
+    asked: str = environ.get("QUERY_STRING", "")
+    query = _query(environ) if asked else {}
     body = b""
 
     def inbound() -> Inbound:
         return Inbound(
-            method=request.method,
-            path=unprefixed(request.path, adapter.name),
+            method=environ["REQUEST_METHOD"],
+            path=unprefixed(path_of(environ), adapter.name),
             headers=headers,
             body=body,
             query=query,
             params=params,
-            request_id=request_id(request),
+            request_id=request_id(environ),
             received_at=now_ms(),
             client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
-            query_string=environ.get("QUERY_STRING", "").encode("latin-1").decode("utf-8", "replace"),
+            query_string=asked.encode("latin-1").decode("utf-8", "replace"),
         )
 
     if admit is not None:
         admit(inbound())
     try:
         body = read_body(
-            request.stream, request.content_length, environ.get("HTTP_CONTENT_ENCODING", ""), limit
+            get_input_stream(environ),
+            get_content_length(environ),
+            environ.get("HTTP_CONTENT_ENCODING", ""),
+            limit,
         )
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
@@ -107,15 +121,21 @@ def inbound_of(
 
 def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
     """The request's headers by their lower-case names, as PEP 3333 passes them on."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_") and name not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH")
-    }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
+    headers = {name: value for key, value in environ.items() if (name := _header(key))}
+    for name in ("content-type", "content-length"):
+        if not headers.get(name, "-"):  # some servers always have these
+            del headers[name]
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _header(key: str) -> str:
+    """The lower-case name of the header that a key of the environment holds; empty when it holds none."""
+    if key.startswith("HTTP_"):
+        key = "" if key in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH") else key[5:]
+    elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        key = ""
+    return key.replace("_", "-").lower()
 
 
 def unprefixed(path: str, name: str) -> str:
@@ -138,12 +158,30 @@ def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
     return max(owners, key=lambda owner: owner[0])[1]
 
 
+class Whole(NamedTuple):
+    """An answer as WSGI wants it."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    parts: Iterable[bytes]
+
+
 class Gateway(Flask):
     """Flask, asking only for the path of a request: its routes are the same whatever the Host says."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.quick: set[str] = set()  # endpoints that hold up nobody (gateway.lane)
+        self.straight: dict[str, Callable[[WSGIEnvironment], Whole]] = {}  # by method and path
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers a delivery without what Flask makes for views: its route uses nothing of it."""
+        answer = self.straight.get(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        if answer is None:
+            return super().wsgi_app(environ, start_response)
+        whole = answer(environ)
+        start_response(whole.status, whole.headers)
+        return whole.parts
 
     def full_dispatch_request(self) -> Response:
         """Answers the request where it is, or in a thread of its own when that may take a while."""
@@ -171,14 +209,23 @@ class Gateway(Flask):
 class Answer(Response):
     """A response that goes out as it is, with the headers it was made with."""
 
+    @classmethod
+    def of(cls, whole: Whole) -> Answer:
+        """An answer for Flask."""
+        made = cls(status=whole.status, headers=Headers(whole.headers))
+        made.response = whole.parts
+        if "Content-Type" not in dict(whole.headers):
+            del made.headers["Content-Type"]  # werkzeug's own
+        return made
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """What werkzeug would do to headers of its own making is not needed, and costs as much as a view."""
         start_response(self.status, self.headers.to_wsgi_list())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else self.iter_encoded()
 
 
-def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
-    """A reply as a response, with these headers too; the reply's own win."""
+def respond(reply: Reply, *headers: Mapping[str, str]) -> Whole:
+    """A reply as an answer, with these headers too; the reply's own win."""
     merged = {} if reply.body is None else {"Content-Type": reply.content_type}
     parts: Iterable[bytes]
     if isinstance(reply.body, Iterator):
@@ -192,13 +239,7 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
             merged["Content-Length"] = str(len(body))
     for more in (*headers, reply.headers):
         merged.update(more)
-    answer = Answer(
-        status=STATUS_LINES.get(reply.status, reply.status), headers=Headers(list(merged.items()))
-    )
-    answer.response = parts
-    if reply.body is None:
-        del answer.headers["Content-Type"]  # werkzeug's own
-    return answer
+    return Whole(STATUS_LINES.get(reply.status) or f"{reply.status} Unknown", list(merged.items()), parts)
 
 
 def problem_of(error: HTTPException) -> Problem:
@@ -252,9 +293,9 @@ def preflight(request: Request, methods: list[str]) -> Reply:
     return Reply(204, None, headers)
 
 
-def _query(request: Request) -> dict[str, str]:
+def _query(environ: WSGIEnvironment) -> dict[str, str]:
     """The query, the last value of each name. Raises Refused (400) for NUL, which no column can hold."""
-    query = dict(request.args.items(multi=True))
+    query = dict(Request(environ).args.items(multi=True))
     for name, value in query.items():
         if "\0" in name or "\0" in value:
             raise invalid(Fault(name.replace("\0", "\ufffd"), "must not contain NUL"))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
-from ulid import ULID
+from ulid import ULID, ULIDGenerator
+from ulid.constants import RANDOMNESS_LEN
+
+DRAWN = 256  # ids for which the system is asked for random bytes at once
 
 _ULID = re.compile("_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -17,7 +21,7 @@ def new_id(prefix: str) -> str:
 
 def new_ulid() -> str:
     """The part of an id after its prefix."""
-    return str(ULID())
+    return str(_generator.generate())
 
 
 def id_at(prefix: str, milliseconds: int) -> str:
@@ -33,3 +37,24 @@ def is_ours(prefix: str, text: str) -> bool:
 def now_ms() -> int:
     """The time in milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
+
+
+class _Randomness:
+    """The system's random bytes, many at a time: to ask for them lets another thread take the interpreter."""
+
+    def __init__(self) -> None:
+        self.forget()
+        os.register_at_fork(after_in_child=self.forget)  # else a child would make its parent's ids
+
+    def forget(self) -> None:
+        self._drawn: list[bytes] = []
+
+    def __call__(self, timestamp: int) -> bytes:
+        """Fresh bytes, whatever the time. Called under the generator's lock."""
+        if not self._drawn:
+            many = os.urandom(DRAWN * RANDOMNESS_LEN)
+            self._drawn = [many[at : at + RANDOMNESS_LEN] for at in range(0, len(many), RANDOMNESS_LEN)]
+        return self._drawn.pop()
+
+
+_generator = ULIDGenerator(randomness=_Randomness())

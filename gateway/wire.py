@@ -16,6 +16,7 @@ from typing import Any
 
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import InvalidRequestLine, ParseException
+from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
@@ -152,6 +153,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock, CHUNK)
+        self.trusted: bool | None = None
         self.open(False)
 
     def open(self, streamed: bool) -> None:
@@ -199,8 +201,19 @@ class _Streamed(RawIOBase):
         return len(data)
 
 
+class _Request(Request):  # type: ignore[misc]
+    """gunicorn's request, which asks once a connection whether its other end is a proxy to believe."""
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        if self.unreader.trusted is None:
+            self.unreader.trusted = bool(super()._peer_is_trusted_proxy())
+        return bool(self.unreader.trusted)
+
+
 class Parser(RequestParser):  # type: ignore[misc]
     """gunicorn's parser, which gives bodies without its layers of readers."""
+
+    mesg_class = _Request
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any) -> None:
         super().__init__(cfg, sock, client)

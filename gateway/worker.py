@@ -21,6 +21,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from gateway import learnt
+from gateway.exchange import Exchange, Settings
 from gateway.http import allowed_origins
 from gateway.lane import Lane, Socket, signal, together
 from gateway.line import Line
@@ -79,6 +80,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         super().load_wsgi()
         self.origins = allowed_origins(self.app.config.cors_origins)
+        self.exchange = Exchange(self.wsgi, self.cfg)  # type: ignore[has-type]
+        self.settings = Settings(self.cfg)
         self.wsgi = closing(self.wsgi, self)  # type: ignore[has-type]
         self.lane = Lane()
         Writer.signal, Writer.call = staticmethod(signal), staticmethod(together)
@@ -114,7 +117,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.method_queue.close()
 
     def _turn(self) -> None:
-        self.notify()
         busy = self.turns and self.lane.begun < BEGUN
         self.wait_for_and_dispatch_events(0.0 if busy else GATHER if self.lane.gathered else TICK)
         for _ in range(min(len(self.turns), TURNS, BEGUN - self.lane.begun)):
@@ -128,6 +130,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.lane.scatter()
         if now - self.looked_at >= TICK / 2:
             self.looked_at = now
+            self.notify()
             self._expire(now)
 
     def accept(self, listener: Any) -> None:
@@ -150,7 +153,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         sock = Socket(sock.family, sock.type, sock.proto, sock.detach())
         # Sockets stay in blocking mode. A timeout of Python's would cost a poll for each send.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED, 0))
-        conn = Connection(self.cfg, sock, client, listener.getsockname())
+        conn = Connection(self.settings, sock, client, listener.getsockname())
         conn.callback = partial(self._readable, conn)
         self._put(conn, self.idle, self.cfg.keepalive if self.alive else PARTING)
         self._readable(conn, sock)  # most clients send at once
@@ -159,6 +162,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _readable(self, conn: Connection, sock: socket.socket) -> None:
         """Reads what a connection has sent."""
         if not conn.watched:  # it was ended in this very turn
+            return
+        if conn.place is None:  # it waits for its answer: what comes now is read after that
+            self._unwatch(conn)
             return
         try:
             data = sock.recv(CHUNK if conn.place is self.lingering else READ, socket.MSG_DONTWAIT)
@@ -196,8 +202,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _give(self, conn: Connection) -> None:
         """Puts a connection in its line."""
-        self._take(conn)
         line = self._line(conn)
+        self._take(conn)
+        if line is not self.turns:  # else it is watched on, as its client hardly ever sends before it is answered
+            self._unwatch(conn)
         if conn.streamed:
             if self.streaming >= self.max_streaming:
                 self.streams.join(conn)
@@ -225,6 +233,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError:  # the client went away
             lasting = False
         self._finish(conn, lasting)
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """Has the application answer a request; whether the connection can take another."""
+        if conn.sock.held is None or not self.exchange.takes(req, conn):
+            return bool(super().handle_request(req, conn))
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.alive = False
+        lasting = self.alive and len(self.idle) < self.max_keepalived and not req.should_close()
+        answer, lasting = self.exchange.answer(req, conn, lasting)
+        conn.sock.sendall(answer)
+        return lasting
 
     def handle(self, conn: Connection) -> bool:
         """Answers one request; whether the connection can take another."""
@@ -266,6 +286,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if conn.place is not None:
             del conn.place[conn]
             conn.place = None
+
+    def _unwatch(self, conn: Connection) -> None:
         if conn.watched:
             self.poller.unregister(conn.sock)
             conn.watched = False
@@ -281,6 +303,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _close(self, conn: Connection) -> None:
         self._take(conn)
+        self._unwatch(conn)
         conn.callback = None  # it holds the connection
         conn.sock.close()
         self.nr_conns -= 1

@@ -88,7 +88,7 @@ def _address() -> str:
 
 
 def _away(then: str, error: oidc.Away) -> Response:
-    log.notice("sign-in elsewhere failed", request_id(request), why=str(error))
+    log.notice("sign-in elsewhere failed", request_id(request.environ), why=str(error))
     said = _(
         "%(name)s does not answer as it should. Try again in a minute.", name=settings().config.oidc_name
     )

@@ -142,7 +142,7 @@ def as_inbound(method: str = "", path: str = "", **more: object) -> Inbound:
         method or request.method,
         path or request.path,
         headers,
-        request_id=request_id(request),
+        request_id=request_id(request.environ),
         received_at=now_ms(),
         client=client_address(request.environ.get("REMOTE_ADDR", ""), headers, settings().proxies),
         **more,  # type: ignore[arg-type]  # its other fields

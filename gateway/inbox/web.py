@@ -165,9 +165,9 @@ def _explained(error: Exception) -> tuple[int, str, str]:
         return 404, _("Not here"), _("It does not exist, or belongs to somebody else.")
     if problem is not None and problem.status < 500:
         return problem.status, _("That did not work"), problem.message
-    log.failure("unexpected exception", request_id(request))
+    log.failure("unexpected exception", request_id(request.environ))
     why = _("It has been written down. Try again, or tell your admin this number:")
-    return 500, _("Something broke"), f"{why} {request_id(request)}"
+    return 500, _("Something broke"), f"{why} {request_id(request.environ)}"
 
 
 def _begin() -> None:
@@ -181,13 +181,13 @@ def _finish(response: Response) -> Response:
     for name, value in SECURITY.items():
         response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["request-id"] = request_id(request)
+    response.headers["request-id"] = request_id(request.environ)
     response.headers["Vary"] = "Accept-Encoding, Cookie"
     coding = _coding()
     if coding and not response.content_encoding and (response.calculate_content_length() or 0) > 999:
         response.set_data(_PACKED[coding](response.get_data(), False))
         response.content_encoding = coding
-    log.request(request.method, request.path, response.status_code, g.started, request_id(request))
+    log.request(request.method, request.path, response.status_code, g.started, request_id(request.environ))
     return response
 
 
