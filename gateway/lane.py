@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -24,6 +25,8 @@ from greenlet import getcurrent, greenlet
 from models.writer import Signal
 
 ASIDE = 4  # threads for what would hold up everybody
+SPARE = 64  # greenlets that wait for another request
+_ENDED = object()
 
 P = ParamSpec("P")
 Item = TypeVar("Item")
@@ -48,6 +51,7 @@ class Lane:
         self.gathered = 0  # requests that want something done which need not be done for each
         self.since = 0.0  # when the last of them came to that, monotonic seconds
         self._wanted: set[Callable[[], None]] = set()
+        self._spare: list[_Turn] = []
 
     def fileno(self) -> int:
         """What becomes readable when `resume` is due."""
@@ -55,10 +59,9 @@ class Lane:
 
     def run(self, act: Callable[..., None], *args: Any) -> None:
         """Begins a request, and returns when it has ended or waits."""
-        turn = _Turn(act)
-        turn.lane = self
+        turn = self._spare.pop() if self._spare else _Turn(self)
         self.begun += 1
-        self._go_on(turn, *args)
+        self._go_on(turn, partial(act, *args))
 
     def resume(self, _: object = None) -> None:
         """Lets everybody go on whose wait is over."""
@@ -108,6 +111,7 @@ class Lane:
         while self._jobs:
             _do(*self._jobs.popleft())
         self.pool.shutdown(wait=False)
+        self._spare.clear()
         os.close(self._reader)
         os.close(self._writer)
 
@@ -121,10 +125,13 @@ class Lane:
         if self.asleep.pop(signal, None) is not None:  # else its patience ended before
             self._go_on(signal.turn, done)
 
-    def _go_on(self, turn: _Turn, *args: Any) -> None:
-        turn.switch(*args)
-        if turn.dead:
-            self.begun -= 1
+    def _go_on(self, turn: _Turn, what: Any) -> None:
+        if turn.switch(what) is not _ENDED:
+            return
+        self.begun -= 1
+        if len(self._spare) < SPARE:
+            turn.gr_context = None  # the next request begins with a context of its own
+            self._spare.append(turn)
 
 
 class Socket(socket.socket):
@@ -155,9 +162,18 @@ class Socket(socket.socket):
 
 
 class _Turn(greenlet):  # type: ignore[misc]  # greenlet's types are not complete
-    """One request on its way."""
+    """One request on its way, and then another: for each new greenlet the system maps and clears memory."""
 
-    lane: Lane
+    def __init__(self, lane: Lane) -> None:
+        super().__init__()
+        self.lane = lane
+
+    def run(self, act: Callable[[], None] | None) -> None:
+        """Requests one after the other, each when it is switched to."""
+        while act is not None:
+            act()
+            act = None  # what it holds does not wait for the next one
+            act = self.parent.switch(_ENDED)
 
 
 class _TurnSignal(Signal):

@@ -58,6 +58,7 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
         )
 
     _state: Any  # peewee's, for each thread its own
+    _in_memory: Any = None  # the connection of who writes
 
     # Where a transaction's statements are executed. They wait for nothing, unlike its begin and its commit,
     # and a thread that gives up the interpreter's lock for each of them waits for it as often.
@@ -76,6 +77,7 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
 
         Raises DataError for what fails because of what is stored, OperationalError for the disk or a lock.
         """
+        self._keep_in_memory()
         try:
             with self.writing():
                 result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
@@ -84,6 +86,16 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
             if _code(first_of(error)) == sqlite3.SQLITE_ERROR:
                 raise DataError(*error.args) from error
             raise
+
+    def _keep_in_memory(self) -> None:
+        """Has this connection keep in memory what would undo a statement: a few pages for so many rows.
+
+        Else each transaction makes a file for it, writes that and deletes it. Elsewhere files are right:
+        what sorts or rewrites a whole table needs as much room as the table.
+        """
+        if self.is_closed() or self._state.conn is not self._in_memory:
+            self.pragma("temp_store", "memory")
+            self._in_memory = self._state.conn
 
     def _lent(self, state: dict[str, Any], work: Callable[[], Result]) -> Result:
         """Does `work` with another thread's connection and transaction, while that thread waits."""
