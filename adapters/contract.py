@@ -77,7 +77,7 @@ def invalid(*faults: Fault) -> Refused:
     return Refused(Problem(400, "invalid", message, faults))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Inbound:
     """One request, free of the web framework.
 
@@ -119,7 +119,7 @@ class Inbound:
             raise Refused(Problem(400, "invalid_json", str(error))) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """An answer: `body` is JSON-able, bytes that go out as they are, or None for an empty one.
 

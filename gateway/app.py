@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 from peewee import OperationalError
@@ -41,20 +40,15 @@ from gateway.http import (
     adapter_for,
     allowed_origins,
     cors_headers,
-    inbound_of,
-    path_of,
     preflight,
     problem_of,
-    request_id,
     respond,
 )
 from gateway.ingest import ingest
 from gateway.lane import ASIDE
 from gateway.rates import Unavailable
+from gateway.received import Received, inbound_of, received_of
 from models.base import connect
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
@@ -136,22 +130,21 @@ class _Routes:
         body, when it is not that of every route, and `admit` is asked before it is read.
         """
 
-        def answer(environ: WSGIEnvironment, params: dict[str, str]) -> Whole:
+        def answer(received: Received, params: dict[str, str]) -> Whole:
             started = time.perf_counter()
             inbound, problem = None, None
             try:
-                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, admit)
+                inbound = inbound_of(received, adapter, params, limit or self.limit, self.proxies, admit)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
-                problem = _problem(error, request_id(environ))
+                problem = _problem(error, received.id)
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
-            headers = inbound.answer_headers if inbound else {}
-            return self._answer(environ, reply, started, headers)
+            return self._answer(received, reply, started, inbound.answer_headers if inbound else {})
 
         def view(**params: str) -> Response:
-            return Answer.of(answer(request.environ, params))
+            return Answer.of(answer(received_of(request.environ), params))
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
@@ -172,7 +165,7 @@ class _Routes:
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
             reply = preflight(request, methods)
-            return Answer.of(self._answer(request.environ, reply, time.perf_counter(), {}))
+            return Answer.of(self._answer(received_of(request.environ), reply, time.perf_counter(), {}))
 
         self.app.add_url_rule(
             path,
@@ -190,18 +183,15 @@ class _Routes:
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
-        reply = adapter.refuse(_problem(error, request_id(request.environ)))
-        return Answer.of(self._answer(request.environ, reply, time.perf_counter(), {}))
+        received = received_of(request.environ)
+        reply = adapter.refuse(_problem(error, received.id))
+        return Answer.of(self._answer(received, reply, time.perf_counter(), {}))
 
-    def _answer(
-        self, environ: WSGIEnvironment, reply: Reply, started: float, headers: Mapping[str, str]
-    ) -> Whole:
+    def _answer(self, received: Received, reply: Reply, started: float, headers: Mapping[str, str]) -> Whole:
         """A reply with what every response carries, noted in the log."""
-        name = request_id(environ)
-        log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
-        return respond(
-            reply, headers, cors_headers(environ.get("HTTP_ORIGIN"), self.origins), {"request-id": name}
-        )
+        log.request(received.method, received.path, reply.status, started, received.id)
+        cors = cors_headers(received.headers.get("origin"), self.origins)
+        return respond(reply, headers, cors, {"request-id": received.id})
 
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""

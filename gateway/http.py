@@ -1,4 +1,4 @@
-"""Between Flask and the rest: a request becomes an Inbound, a Reply becomes a response.
+"""Between Flask and the rest: routes that need nothing of it go past it, a Reply becomes a response.
 
 The only module besides gateway.app and the inbox that knows the web framework.
 """
@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import copy_context
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, Request, Response, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
-from werkzeug.wsgi import get_content_length, get_input_stream
 
-from adapters.contract import Adapter, Code, Fault, Inbound, Problem, Refused, Reply, invalid
-from gateway.body import read_body
-from gateway.client import Network, client_address
-from gateway.ids import new_id, now_ms
+from adapters.contract import Adapter, Code, Problem, Reply
 from gateway.lane import aside
+from gateway.received import Received, received_of
 from models.base import dumps
 
 if TYPE_CHECKING:
@@ -34,7 +30,6 @@ CODES: dict[int, Code] = {
     413: "too_large",
     415: "unsupported_encoding",
 }
-REQUEST_ID = "gateway.request_id"  # in the WSGI environment
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 EXPOSED = ", ".join(
@@ -55,93 +50,6 @@ EXPOSED = ", ".join(
     )
 )
 ALLOWED = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, If-Match, X-API-Key"
-
-
-def request_id(environ: WSGIEnvironment) -> str:
-    """This request's id, made when it is first asked for."""
-    made: str | None = environ.get(REQUEST_ID)
-    if made is None:
-        made = environ[REQUEST_ID] = new_id("req")
-    return made
-
-
-def path_of(environ: WSGIEnvironment) -> str:
-    """The path that is asked for, as text."""
-    path: str = environ["PATH_INFO"]
-    if not path.isascii():
-        path = path.encode("latin-1").decode("utf-8", "replace")
-    return path if path[:1] == "/" and path[1:2] != "/" else "/" + path.lstrip("/")
-
-
-def inbound_of(
-    environ: WSGIEnvironment,
-    adapter: Adapter,
-    params: dict[str, str],
-    limit: int,
-    proxies: tuple[Network, ...] = (),
-    admit: Callable[[Inbound], object] | None = None,
-) -> Inbound:
-    """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
-
-    `admit` looks at it before its body is read, and refuses what is not worth reading. Raises
-    Refused (400, 413, 415).
-    """
-    headers = headers_of(environ)
-    asked: str = environ.get("QUERY_STRING", "")
-    query = _query(environ) if asked else {}
-    body = b""
-
-    def inbound() -> Inbound:
-        return Inbound(
-            method=environ["REQUEST_METHOD"],
-            path=unprefixed(path_of(environ), adapter.name),
-            headers=headers,
-            body=body,
-            query=query,
-            params=params,
-            request_id=request_id(environ),
-            received_at=now_ms(),
-            client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
-            query_string=asked.encode("latin-1").decode("utf-8", "replace"),
-        )
-
-    if admit is not None:
-        admit(inbound())
-    try:
-        body = read_body(
-            get_input_stream(environ),
-            get_content_length(environ),
-            environ.get("HTTP_CONTENT_ENCODING", ""),
-            limit,
-        )
-    except ClientDisconnected:
-        raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
-    return inbound()
-
-
-def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
-    """The request's headers by their lower-case names, as PEP 3333 passes them on."""
-    headers = {name: value for key, value in environ.items() if (name := _header(key))}
-    for name in ("content-type", "content-length"):
-        if not headers.get(name, "-"):  # some servers always have these
-            del headers[name]
-    return headers
-
-
-@lru_cache(maxsize=1024)
-def _header(key: str) -> str:
-    """The lower-case name of the header that a key of the environment holds; empty when it holds none."""
-    if key.startswith("HTTP_"):
-        key = "" if key in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH") else key[5:]
-    elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        key = ""
-    return key.replace("_", "-").lower()
-
-
-def unprefixed(path: str, name: str) -> str:
-    """The path without the optional `/<dialect>` prefix and without trailing slashes."""
-    prefix = f"/{name}/"
-    return (path[len(prefix) - 1 :] if path.startswith(prefix) else path).rstrip("/") or "/"
 
 
 def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
@@ -172,14 +80,14 @@ class Gateway(Flask):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.quick: set[str] = set()  # endpoints that hold up nobody (gateway.lane)
-        self.straight: dict[str, Callable[[WSGIEnvironment], Whole]] = {}  # by method and path
+        self.straight: dict[str, Callable[[Received], Whole]] = {}  # by method and path
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answers a delivery without what Flask makes for views: its route uses nothing of it."""
         answer = self.straight.get(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         if answer is None:
             return super().wsgi_app(environ, start_response)
-        whole = answer(environ)
+        whole = answer(received_of(environ))
         start_response(whole.status, whole.headers)
         return whole.parts
 
@@ -291,12 +199,3 @@ def preflight(request: Request, methods: list[str]) -> Reply:
         "Access-Control-Max-Age": "7200",
     }
     return Reply(204, None, headers)
-
-
-def _query(environ: WSGIEnvironment) -> dict[str, str]:
-    """The query, the last value of each name. Raises Refused (400) for NUL, which no column can hold."""
-    query = dict(Request(environ).args.items(multi=True))
-    for name, value in query.items():
-        if "\0" in name or "\0" in value:
-            raise invalid(Fault(name.replace("\0", "\ufffd"), "must not contain NUL"))
-    return query

@@ -54,7 +54,7 @@ OUTCOMES = {
 __all__ = ["Claim", "Entry", "Reach", "Request", "Stored", "Taken", "Write", "flush", "save", "stop", "used"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """An Idempotency-Key to take for one request. `expires_at` is milliseconds UTC."""
 

@@ -69,7 +69,7 @@ _KNOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Write:
     """One record to store: its row, the event of this delivery, and what ties it to others.
 
@@ -108,7 +108,7 @@ class Write:
             yield ("story", self.row["workspace_id"], str(key))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored:
     """What became of one write: the row as it now stands (empty when nothing was there to change)."""
 

@@ -35,7 +35,7 @@ class Outcome(Table):
         without_rowid = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """Whose delivery it was: what is counted, all but its outcome. `at` is milliseconds UTC."""
 

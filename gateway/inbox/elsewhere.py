@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response
 from adapters.contract import Problem, Refused
 from gateway import audit, failures, log, oidc, people, vouching
 from gateway.config import Config
-from gateway.http import request_id
 from gateway.inbox.access import sign_in_page, signed_in
 from gateway.inbox.visitor import as_inbound, base_url, cookie_name, keep_cookie, settings
 from gateway.inbox.web import local, page
 from gateway.inbox.words import _
+from gateway.received import request_id
 from models.base import writing
 
 ELSEWHERE = "feedback-elsewhere"  # the sealed ticket of a sign-in that is under way

@@ -15,9 +15,9 @@ from adapters.contract import Inbound
 from gateway import people
 from gateway.client import Network, client_address
 from gateway.config import Config
-from gateway.http import headers_of, request_id
 from gateway.ids import now_ms
 from gateway.inbox import words
+from gateway.received import headers_of, request_id
 
 SIGNED_IN = "feedback-session"
 VISIT = "feedback-visit"  # ties the forms of who is not signed in to the browser that asked for them

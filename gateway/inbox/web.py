@@ -20,7 +20,7 @@ from adapters.contract import Problem, Refused
 from gateway import log, people
 from gateway.client import networks
 from gateway.config import Config
-from gateway.http import problem_of, request_id
+from gateway.http import problem_of
 from gateway.inbox import words
 from gateway.inbox.visitor import (
     VISIT,
@@ -34,6 +34,7 @@ from gateway.inbox.visitor import (
     recognise,
 )
 from gateway.inbox.words import _
+from gateway.received import request_id
 from models.base import dumps, writing
 from models.people import Session
 

@@ -1,0 +1,149 @@
+"""A request as it came, whichever way, and as the adapters and steps see it: an Inbound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Request
+from werkzeug.wsgi import get_content_length, get_input_stream
+
+from adapters.contract import Adapter, Fault, Inbound, Problem, Refused, invalid
+from gateway.body import Stream, read_body
+from gateway.client import Network, client_address
+from gateway.ids import new_id, now_ms
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+REQUEST_ID = "gateway.request_id"  # in the WSGI environment
+
+
+def request_id(environ: WSGIEnvironment) -> str:
+    """This request's id, made when it is first asked for."""
+    made: str | None = environ.get(REQUEST_ID)
+    if made is None:
+        made = environ[REQUEST_ID] = new_id("req")
+    return made
+
+
+def path_of(environ: WSGIEnvironment) -> str:
+    """The path that is asked for, as text."""
+    path: str = environ["PATH_INFO"]
+    if not path.isascii():
+        path = path.encode("latin-1").decode("utf-8", "replace")
+    return path if path[:1] == "/" and path[1:2] != "/" else "/" + path.lstrip("/")
+
+
+@dataclass(slots=True)
+class Received:
+    """A request as it came, whichever way: through Flask, or straight from the worker (gateway.exchange).
+
+    `headers` have lower-case names. `query_string` has a character for each byte, as PEP 3333 wants
+    it. `length` is in bytes, None when it was not said or `stream` ends by itself.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    query_string: str
+    remote: str
+    stream: Stream
+    length: int | None
+    id: str
+
+
+def received_of(environ: WSGIEnvironment) -> Received:
+    """The request of a WSGI environment."""
+    return Received(
+        method=environ["REQUEST_METHOD"],
+        path=path_of(environ),
+        headers=headers_of(environ),
+        query_string=environ.get("QUERY_STRING", ""),
+        remote=environ.get("REMOTE_ADDR", ""),
+        stream=get_input_stream(environ),
+        length=get_content_length(environ),
+        id=request_id(environ),
+    )
+
+
+def inbound_of(
+    received: Received,
+    adapter: Adapter,
+    params: dict[str, str],
+    limit: int,
+    proxies: tuple[Network, ...] = (),
+    admit: Callable[[Inbound], object] | None = None,
+) -> Inbound:
+    """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
+
+    `admit` looks at it before its body is read, and refuses what is not worth reading. Raises
+    Refused (400, 413, 415).
+    """
+    headers, asked = received.headers, received.query_string
+    query = _query(asked) if asked else {}
+    body = b""
+
+    def inbound() -> Inbound:
+        return Inbound(
+            method=received.method,
+            path=unprefixed(received.path, adapter.name),
+            headers=headers,
+            body=body,
+            query=query,
+            params=params,
+            request_id=received.id,
+            received_at=now_ms(),
+            client=client_address(received.remote, headers, proxies),
+            query_string=asked.encode("latin-1").decode("utf-8", "replace"),
+        )
+
+    if admit is not None:
+        admit(inbound())
+    try:
+        body = read_body(received.stream, received.length, headers.get("content-encoding", ""), limit)
+    except ClientDisconnected:
+        raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
+    return inbound()
+
+
+def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The request's headers by their lower-case names, as PEP 3333 passes them on."""
+    headers = {name: value for key, value in environ.items() if (name := _header(key))}
+    return without_empty(headers)
+
+
+def without_empty(headers: dict[str, str]) -> dict[str, str]:
+    """The headers, but for those about the body that say nothing: some servers always have these."""
+    for name in ("content-type", "content-length"):
+        if not headers.get(name, "-"):
+            del headers[name]
+    return headers
+
+
+@lru_cache(maxsize=1024)
+def _header(key: str) -> str:
+    """The lower-case name of the header that a key of the environment holds; empty when it holds none."""
+    if key.startswith("HTTP_"):
+        key = "" if key in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH") else key[5:]
+    elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        key = ""
+    return key.replace("_", "-").lower()
+
+
+def unprefixed(path: str, name: str) -> str:
+    """The path without the optional `/<dialect>` prefix and without trailing slashes."""
+    prefix = f"/{name}/"
+    return (path[len(prefix) - 1 :] if path.startswith(prefix) else path).rstrip("/") or "/"
+
+
+def _query(asked: str) -> dict[str, str]:
+    """The query, the last value of each name. Raises Refused (400) for NUL, which no column can hold."""
+    query = dict(Request({"QUERY_STRING": asked}).args.items(multi=True))
+    for name, value in query.items():
+        if "\0" in name or "\0" in value:
+            raise invalid(Fault(name.replace("\0", "\ufffd"), "must not contain NUL"))
+    return query
