@@ -44,6 +44,7 @@ TICK = 0.25  # between looks at these times
 TURNS = 8  # requests begun between two looks at the connections
 KNOCKING = 64  # connections accepted in one look
 GATHERED = 32  # requests with which a step is done together, at most
+NEARLY = 0.9  # of the connections wait for that step: it is not worth waiting for the others
 GATHER = 0.002  # seconds that requests wait for others with which a step is done together
 BEGUN = 256  # requests that may wait for the disk, so that the others are refused in time
 
@@ -125,7 +126,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.lane.resume()
         now = time.monotonic()
         idle = not self.turns or self.lane.begun >= BEGUN
-        enough = self.lane.gathered >= min(GATHERED, self.nr_conns / 2)
+        enough = self.lane.gathered >= min(GATHERED, self.nr_conns * NEARLY)
         if enough or (idle and now - self.lane.since > GATHER):
             self.lane.scatter()
         if now - self.looked_at >= TICK / 2:
