@@ -36,7 +36,7 @@ class Settings:
 
     def __init__(self, cfg: Any) -> None:
         self._cfg = cfg
-        self.__dict__.update({name: setting.get() for name, setting in cfg.settings.items()})
+        self.__dict__.update({name: getattr(cfg, name) for name in cfg.settings})
         self.is_ssl = cfg.is_ssl
 
     def __getattr__(self, name: str) -> Any:
@@ -86,7 +86,7 @@ class Exchange:
             lasting = False
             headers = [field for field in headers if field != _CLOSE]
         fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        if not _is_plain(fields, len(headers)) and not _FIELDS.fullmatch(fields):
+        if fields.count("\n") != len(headers) or not (_is_plain(fields) or _FIELDS.fullmatch(fields)):
             raise InvalidHeader("of the answer")
         if not status.startswith(_BODILESS) and not _LENGTH.search(fields):
             fields += f"Content-Length: {len(body)}\r\n"
@@ -143,10 +143,9 @@ def _received(request: Any, conn: Any) -> Received:
     )
 
 
-def _is_plain(fields: str, lines: int) -> bool:
-    """Whether these are so many lines of plain text: seen faster than all that is allowed."""
-    text = fields.replace("\r\n", "")
-    return len(fields) - len(text) == 2 * lines and text.isascii() and text.isprintable()
+def _is_plain(fields: str) -> bool:
+    """Whether these are lines of plain text: seen faster than all that is allowed."""
+    return fields.isascii() and fields.replace("\r\n", "").isprintable()
 
 
 def _protocol(request: Any) -> str:

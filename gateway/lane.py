@@ -59,9 +59,14 @@ class Lane:
 
     def run(self, act: Callable[..., None], *args: Any) -> None:
         """Begins a request, and returns when it has ended or waits."""
-        turn = self._spare.pop() if self._spare else _Turn(self)
+        turn = self._spare.pop() if self._spare else self._new()
         self.begun += 1
         self._go_on(turn, partial(act, *args))
+
+    def _new(self) -> _Turn:
+        turn = _Turn(self)
+        turn.switch()  # it waits for its first request as for any other
+        return turn
 
     def resume(self, _: object = None) -> None:
         """Lets everybody go on whose wait is over."""
@@ -168,12 +173,12 @@ class _Turn(greenlet):  # type: ignore[misc]  # greenlet's types are not complet
         super().__init__()
         self.lane = lane
 
-    def run(self, act: Callable[[], None] | None) -> None:
+    def run(self) -> None:
         """Requests one after the other, each when it is switched to."""
-        while act is not None:
-            act()
-            act = None  # what it holds does not wait for the next one
+        while True:
             act = self.parent.switch(_ENDED)
+            act()
+            del act  # what it holds does not wait for the next one
 
 
 class _TurnSignal(Signal):

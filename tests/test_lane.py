@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
 
 import pytest
+from greenlet import getcurrent
 
 from gateway.lane import Lane, Socket, Together, aside, signal, together
 
@@ -53,6 +55,52 @@ def test_who_waits_lets_others_go_on(lane: Lane) -> None:
 
     assert said == ["one waits", "two waits", "two goes on", "one goes on"]
     assert name.get() == "nobody"
+
+
+def test_one_greenlet_serves_many_requests(lane: Lane) -> None:
+    """A request after another one takes its greenlet, and nothing of what it left there."""
+    name = ContextVar[str]("name", default="nobody")
+    greenlets, seen = [], []
+    signals: list[Any] = []
+
+    def request(who: str, waits: bool = False) -> None:
+        greenlets.append(getcurrent())
+        seen.append((who, name.get()))
+        name.set(who)
+        if waits:
+            signals.append(signal())
+            signals[-1].wait()
+            seen.append((who, name.get()))
+
+    lane.run(request, "one")
+    lane.run(request, "two", True)
+    lane.run(request, "three")
+    assert lane.begun == 1
+    signals[0].set()
+    settle(lane, lambda: lane.begun == 0)
+    lane.run(request, "four")
+
+    assert seen == [
+        ("one", "nobody"),
+        ("two", "nobody"),
+        ("three", "nobody"),
+        ("two", "two"),
+        ("four", "nobody"),
+    ]
+    assert greenlets[0] is greenlets[1] is greenlets[3]
+    assert greenlets[2] is not greenlets[0]
+
+
+def test_nothing_of_a_request_is_kept(lane: Lane) -> None:
+    class Body:
+        pass
+
+    def request(body: Body) -> None:
+        bodies.add(body)
+
+    bodies = WeakSet[Body]()
+    lane.run(request, Body())
+    assert len(bodies) == 0
 
 
 def test_patience(lane: Lane) -> None:
