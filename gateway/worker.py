@@ -25,6 +25,7 @@ from gateway.exchange import Exchange, Settings
 from gateway.http import allowed_origins
 from gateway.lane import Lane, Socket, signal, together
 from gateway.line import Line
+from gateway.places import Places
 from gateway.refusal import refusal, status_of
 from gateway.wire import CHUNK, MAX_HEAD, Asked, Connection, closing
 from models.base import database
@@ -32,13 +33,10 @@ from models.sqlite import Sqlite
 from models.writer import Writer
 
 # Seconds.
-ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
 PATIENCE = 2.0  # the wait for a thread after which a request is refused
 STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
 STALLED = 10  # without a byte of an answer being taken
 PARTING = 0.5  # for the next request on an idle connection, when the worker ends
-LINGER = 2.0  # for a client to read its last answer and close
-SETTLED = 1.0  # in one state, before a connection may have to make room for another
 TICK = 0.25  # between looks at these times
 
 TURNS = 8  # requests begun between two looks at the connections
@@ -56,9 +54,8 @@ VANISHED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO}
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """The worker class of `feedback-gateway serve`.
 
-    A connection is idle between requests, arriving, waiting for its turn or for a thread (for one of
-    the few that may read large bodies, if it has one), being answered, or lingering after its last
-    answer. Each of these dictionaries and queues is in the order of its deadlines. Threads run `_work`
+    A connection waits for its client (gateway.places), for its turn or for a thread (for one of the few
+    that may read large bodies, if it has one), or it is being answered. Threads run `_work`
     and what it calls; the main thread runs all the rest, and `_work` for those who have their turn.
     """
 
@@ -66,10 +63,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.idle: dict[Connection, None] = {}
-        self.keepalived_conns = self.idle  # gunicorn asks for its length
-        self.arriving: dict[Connection, None] = {}
-        self.lingering: dict[Connection, None] = {}
         # So many that those who are told to come later find a connection to hear it on.
         most = self.worker_connections // 2
         self.turns, self.waiting = Line(most, PATIENCE), Line(most, PATIENCE)
@@ -85,6 +78,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.settings = Settings(self.cfg)
         self.wsgi = closing(self.wsgi, self)  # type: ignore[has-type]
         self.lane = Lane()
+        self.places = Places(self.poller, self.cfg.keepalive)
+        self.keepalived_conns = self.places.idle  # gunicorn asks for its length
         Writer.signal, Writer.call = staticmethod(signal), staticmethod(together)
         if isinstance(database.obj, Sqlite):  # a server's statements are waited for
             database.obj.bring = self.lane.bring
@@ -97,19 +92,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.register(done.fileno(), selectors.EVENT_READ, done.run_callbacks)
         self.poller.register(self.lane.fileno(), selectors.EVENT_READ, self.lane.resume)
         while self.alive and self.is_parent_alive():
-            room = self.nr_conns < self.worker_connections or self._make_room()
+            room = self.places.count < self.worker_connections or self.places.make_room()
             self.set_accept_enabled(room and time.monotonic() >= self.full_until)
             self._turn()
         self.alive = False
         self.set_accept_enabled(False)
         for listener in self.sockets:  # the kernel may hold connections that nobody else would answer
-            while self.nr_conns < self.worker_connections and self._accept(listener):
+            while self.places.count < self.worker_connections and self._accept(listener):
                 pass
             listener.close()
-        for conn in list(self.idle):
-            self._put(conn, self.idle, PARTING)
+        self.places.idle.seconds = PARTING
+        for conn in list(self.places.idle):
+            self.places.put(conn, self.places.idle)
         end = time.monotonic() + self.cfg.graceful_timeout
-        while self.nr_conns > 0 and time.monotonic() < end:
+        while self.places.count > 0 and time.monotonic() < end:
             self._turn()
         self.leaving.set()
         self.tpool.shutdown(wait=False)
@@ -126,7 +122,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.lane.resume()
         now = time.monotonic()
         idle = not self.turns or self.lane.begun >= BEGUN
-        enough = self.lane.gathered >= min(GATHERED, self.nr_conns * NEARLY)
+        enough = self.lane.gathered >= min(GATHERED, self.places.count * NEARLY)
         if enough or (idle and now - self.lane.since > GATHER):
             self.lane.scatter()
         if now - self.looked_at >= TICK / 2:
@@ -136,7 +132,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def accept(self, listener: Any) -> None:
         """Takes those who knock, as far as there is room."""
-        for _ in range(min(KNOCKING, self.worker_connections - self.nr_conns)):
+        for _ in range(min(KNOCKING, self.worker_connections - self.places.count)):
             if not self._accept(listener):
                 return
 
@@ -145,18 +141,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             sock, client = listener.accept()
         except OSError as error:
-            if error.errno in FULL and not self._make_room():
+            if error.errno in FULL and not self.places.make_room():
                 self.full_until = time.monotonic() + TICK
             elif error.errno not in FULL | VANISHED:
                 raise
             return False
-        self.nr_conns += 1
+        self.places.count += 1
         sock = Socket(sock.family, sock.type, sock.proto, sock.detach())
         # Sockets stay in blocking mode. A timeout of Python's would cost a poll for each send.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED, 0))
         conn = Connection(self.settings, sock, client, listener.getsockname())
         conn.callback = partial(self._readable, conn)
-        self._put(conn, self.idle, self.cfg.keepalive if self.alive else PARTING)
+        self.places.put(conn, self.places.idle)
         self._readable(conn, sock)  # most clients send at once
         return True
 
@@ -165,17 +161,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not conn.watched:  # it was ended in this very turn
             return
         if conn.place is None:  # it waits for its answer: what comes now is read after that
-            self._unwatch(conn)
+            self.places.unwatch(conn)
             return
         try:
-            data = sock.recv(CHUNK if conn.place is self.lingering else READ, socket.MSG_DONTWAIT)
+            data = sock.recv(CHUNK if conn.place is self.places.lingering else READ, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
-            self._close(conn)
-        elif conn.place is not self.lingering:
+            self.places.close(conn)
+        elif conn.place is not self.places.lingering:
             conn.received += data
             self._advance(conn)
 
@@ -193,9 +189,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 continue  # with what came behind the refused request
             return
         if not conn.received:
-            self._put(conn, self.idle, self.cfg.keepalive if self.alive else PARTING)
-        elif conn.place is not self.arriving:
-            self._put(conn, self.arriving, ARRIVE)
+            self.places.put(conn, self.places.idle)
+        elif conn.place is not self.places.arriving:
+            self.places.put(conn, self.places.arriving)
 
     def _line(self, conn: Connection) -> Line:
         """Where a connection waits for its answer: deliveries that are here need no thread."""
@@ -204,11 +200,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _give(self, conn: Connection) -> None:
         """Puts a connection in its line."""
         line = self._line(conn)
-        self._take(conn)
+        self.places.take(conn)
         if (
             line is not self.turns
         ):  # else it is watched on, as its client hardly ever sends before it is answered
-            self._unwatch(conn)
+            self.places.unwatch(conn)
         if conn.streamed:
             if self.streaming >= self.max_streaming:
                 self.streams.join(conn)
@@ -244,7 +240,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.nr += 1
         if self.nr >= self.max_requests:
             self.alive = False
-        lasting = self.alive and len(self.idle) < self.max_keepalived and not req.should_close()
+        lasting = self.alive and len(self.places.idle) < self.max_keepalived and not req.should_close()
         answer, lasting = self.exchange.answer(req, conn, lasting)
         conn.sock.sendall(answer)
         return lasting
@@ -274,62 +270,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.begin(conn.parser.unreader.take_buffered())
         self._advance(conn)
 
-    def _put(self, conn: Connection, place: dict[Connection, None], seconds: float) -> None:
-        """Lets a connection be idle, arriving or lingering for this long, and watches it."""
-        if conn.place is not None:
-            del conn.place[conn]
-        conn.place = place
-        place[conn] = None
-        conn.deadline = time.monotonic() + seconds
-        if not conn.watched:
-            self.poller.register(conn.sock, selectors.EVENT_READ, conn.callback)
-            conn.watched = True
-
-    def _take(self, conn: Connection) -> None:
-        if conn.place is not None:
-            del conn.place[conn]
-            conn.place = None
-
-    def _unwatch(self, conn: Connection) -> None:
-        if conn.watched:
-            self.poller.unregister(conn.sock)
-            conn.watched = False
-
     def _linger(self, conn: Connection) -> None:
         """Ends a connection so that its client can still read the last answer (RFC 9112 9.6)."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self._close(conn)
+            self.places.close(conn)
         else:
-            self._put(conn, self.lingering, LINGER)
-
-    def _close(self, conn: Connection) -> None:
-        self._take(conn)
-        self._unwatch(conn)
-        conn.callback = None  # it holds the connection
-        conn.sock.close()
-        self.nr_conns -= 1
-
-    def _make_room(self) -> bool:
-        """Ends the connection that needs its place least; False when all of them are busy."""
-        now = time.monotonic()
-        longest = ((self.lingering, LINGER), (self.idle, self.cfg.keepalive), (self.arriving, ARRIVE))
-        for place, seconds in longest:
-            conn = next(iter(place), None)
-            if conn and conn.deadline - now < seconds - SETTLED:
-                self._close(conn)
-                return True
-        return False
+            self.places.put(conn, self.places.lingering)
 
     def _expire(self, now: float) -> None:
         """Ends what has lasted too long."""
-        for place in (self.idle, self.lingering, self.arriving):
-            while (conn := next(iter(place), None)) and conn.deadline <= now:
-                if place is self.arriving:
-                    self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT, ARRIVE)
-                else:
-                    self._close(conn)
+        for place in (self.places.idle, self.places.lingering):
+            for conn in place.overdue(now):
+                self.places.close(conn)
+        for conn in self.places.arriving.overdue(now):
+            self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT, self.places.arriving.seconds)
         self.lane.expire(now)
         for line in (self.turns, self.waiting, self.streams):
             with suppress(IndexError):  # when it is empty; threads take from it at the same time
@@ -347,7 +303,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         with suppress(OSError):
             whole = conn.sock.send(answer, socket.MSG_DONTWAIT) == len(answer)
         if not whole:
-            self._close(conn)
+            self.places.close(conn)
         elif not lasting:
             self._linger(conn)
         else:

@@ -20,7 +20,7 @@ from tests.conftest import Server, running, until
 from tests.test_framework_errors import check_dialect
 from tests.test_serve import PATH, connection, request_head, response_of
 
-HASTY = {"gateway.worker.ARRIVE": 1.0, "gateway.wire.BODY_GRACE": 1.0, "gateway.worker.TICK": 0.05}
+HASTY = {"gateway.places.ARRIVE": 1.0, "gateway.wire.BODY_GRACE": 1.0, "gateway.worker.TICK": 0.05}
 DOORS = {
     "/api/v1/feedback": "flora",
     "/v2/feedback": "orq",
@@ -204,7 +204,7 @@ def test_disconnects_leak_nothing(hasty: Server) -> None:
 
 def test_idle_connections_make_room(tmp_path: Path) -> None:
     """When all places are taken, the connection that is idle longest gives up its place."""
-    few = {"worker_connections": 20, "gateway.worker.SETTLED": 0.1, "gateway.worker.TICK": 0.05}
+    few = {"worker_connections": 20, "gateway.places.SETTLED": 0.1, "gateway.worker.TICK": 0.05}
     with (
         running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="4") as server,
         opened(server, *[b""] * 60),
