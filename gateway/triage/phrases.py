@@ -1,21 +1,20 @@
 """Patterns of words, searched for only in texts that have a word one of them begins with.
 
 Most texts match none of the patterns that impact asks for, and to search a text for dozens of alternatives
-costs as much as to score it: so every word met once remembers which patterns can begin with it.
+costs as much as to score it: so of every word met once it is remembered which patterns can begin with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache, reduce
-from itertools import count
-from operator import or_
+from functools import lru_cache
+from threading import Lock
 
 LETTERS = 12
-CACHED_WORDS = 20_000
-_bits = count()
-_registered: list[Phrases] = []
+HINTED = 24  # patterns that words give hints on, the first ones
+_lock = Lock()
+_made: list[Phrases] = []
+_begun: dict[str, int] = {}  # the bits of the patterns whose matches begin so
 
 
 class Phrases:
@@ -28,21 +27,17 @@ class Phrases:
     def __init__(self, pattern: str) -> None:
         # A blank is found far faster than a word boundary, and every word has one before it.
         self._search = re.compile(rf" (?:{pattern})(?!\w)").search
-        self._begins = beginnings(pattern)
-        self.bit = 1 << next(_bits)
-        _registered.append(self)
-        _told.clear()
-
-    def can_begin(self, word: str) -> bool:
-        """False when no match begins with `word`; may be True when none does."""
-        ends = [place for place, letter in enumerate(word) if letter == "'"] + [len(word)]
-        return any(word[:size] in self._begins for size in range(LETTERS + 1)) or any(
-            word[:end] + " " in self._begins for end in ends
-        )
+        with _lock:
+            number = len(_made)
+            self.bit = 1 << number
+            _made.append(self)
+            if number < HINTED:
+                for letters in beginnings(pattern):
+                    _begun[letters] = _begun.get(letters, 0) | self.bit
 
     def said(self, words: str) -> str:
         """The first words that match; empty when none do."""
-        if isinstance(words, Words) and not words.hints & self.bit:
+        if not hints_of(words) & self.bit:
             return ""
         found = self._search(" " + words)
         return found[0].strip() if found else ""
@@ -54,31 +49,32 @@ def whole_words(pattern: str) -> Phrases:
     return Phrases(pattern)
 
 
-class _Told(dict[str, int]):
-    """The bits of the patterns that can begin with a word."""
-
-    def __missing__(self, word: str) -> int:
-        bits = reduce(or_, (one.bit for one in _registered if one.can_begin(word)), 0)
-        if len(self) >= CACHED_WORDS:
-            self.clear()
-        self[word] = bits
-        return bits
-
-
-_told = _Told()
+def hints(word: str) -> int:
+    """The bits of the patterns that can begin with a word, and of those that words give no hints on."""
+    bits = -1 << min(len(_made), HINTED)  # read first: what is made meanwhile is among them
+    for size in range(min(len(word), LETTERS) + 1):
+        bits |= _begun.get(word[:size], 0)
+    for end in (*(place for place, letter in enumerate(word) if letter == "'"), len(word)):
+        bits |= _begun.get(word[:end] + " ", 0)
+    return bits
 
 
 class Words(str):
-    """Words joined by blanks that know which patterns are worth a search."""
+    """Words joined by blanks that know which patterns are worth a search: `hints` of any of them."""
 
     __slots__ = ("hints",)
     hints: int
 
     @classmethod
-    def of(cls, words: str, tokens: Iterable[str]) -> Words:
+    def of(cls, words: str, hints: int) -> Words:
         made = cls(words)
-        made.hints = reduce(or_, set(map(_told.__getitem__, tokens)), 0)
+        made.hints = hints
         return made
+
+
+def hints_of(words: str) -> int:
+    """The bits of the patterns that may be in `words`: all, unless they are Words."""
+    return words.hints if isinstance(words, Words) else -1
 
 
 def beginnings(pattern: str) -> set[str]:
