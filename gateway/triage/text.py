@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import chain, pairwise, starmap
+from itertools import pairwise, starmap
 from operator import is_
 from sys import intern
 
@@ -187,26 +187,32 @@ def _script(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     """The words and marks of normalised text."""
-    tokens = list(chain.from_iterable(map(_tokens.__getitem__, text.split())))
+    tokens: list[str] = []
+    for found in map(_tokens.__getitem__, text.split()):
+        if found.__class__ is str:  # as nearly all are, so this is the quickest way
+            tokens.append(found)
+        else:
+            tokens += found
     if any(starmap(is_, pairwise(tokens))):
         kept = [token for before, token in pairwise(tokens) if token is not before or token not in _ONCE]
         tokens[1:] = kept
     return tokens
 
 
-class _Tokens(dict[str, tuple[str, ...]]):
-    """The tokens of what stands between two blanks: none of them goes beyond.
+class _Tokens(dict[str, str | tuple[str, ...]]):
+    """The token, or the tokens, of what stands between two blanks: none of them goes beyond.
 
-    Every token is one object wherever it stands, which a vocabulary finds in half the time.
+    Every token is one object wherever it stands, also as a key, for to come to yet another object takes
+    longer than all else here.
     """
 
-    def __missing__(self, run: str) -> tuple[str, ...]:
+    def __missing__(self, run: str) -> str | tuple[str, ...]:
         found = (_ASCII_TOKEN if run.isascii() else _TOKEN).findall(run)
         tokens = tuple(map(intern, " ".join(map(_token, found)).split()))
         if len(run) <= CACHED_CHARS:
             if len(self) >= CACHED_RUNS:
                 self.clear()  # threads that read meanwhile only find less
-            self[run] = tokens
+            self[intern(run)] = tokens[0] if len(tokens) == 1 else tokens
         return tokens
 
 
