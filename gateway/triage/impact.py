@@ -19,7 +19,7 @@ from typing import Any
 from adapters.record import SENTIMENTS, Category, Reason, Record, Sentiment
 from gateway.areas import Area
 from gateway.triage.areas import DEFAULT_AREAS
-from gateway.triage.phrases import hints_of, whole_words
+from gateway.triage.phrases import bits_of, whole_words
 from gateway.triage.text import read
 from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
 
@@ -55,7 +55,7 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
-    if category in ("bug", "other") and hints_of(words) & _SEVERE_BITS:
+    if category in ("bug", "other") and bits_of(words) & _SEVERE_BITS:
         for points, meaning, pattern in SEVERE:
             found = pattern.said(words)
             if found and (category == "bug" or points > 3):
@@ -82,7 +82,7 @@ def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
 
 def reach(reports: int, words: str) -> Reason:
     """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many."""
-    if reports <= 1 and not hints_of(words) & _MANY_BITS:
+    if reports <= 1 and not bits_of(words) & _MANY_BITS:
         return _ONCE
     points = (reports >= 2) + (reports >= 5) + (reports >= 20)
     why = f"reported {reports} times" if reports > 1 else "reported once"
@@ -98,7 +98,7 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
     """0..3: the hottest area of `rules` that page, url, product, tags or words point at."""
     best = _NO_AREA
     pages, names = list(_pages(record.subject)), _names(record)
-    if rules is DEFAULT_AREAS and not (names or hints_of(words) & _AREA_BITS or any(map(_hot, pages))):
+    if rules is DEFAULT_AREAS and not (names or bits_of(words) & _AREA_BITS or any(map(_hot, pages))):
         return best
     for rule in rules:
         if rule.points <= best.points:

@@ -35,7 +35,7 @@ from gateway.triage import features
 from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_length
 from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.phrases import hints
+from gateway.triage.phrases import Hints, hints
 from gateway.triage.sparse import Sparse
 from gateway.triage.subwords import Subwords
 from gateway.triage.text import LONG_CHARS, Text
@@ -67,7 +67,7 @@ def arrays_path(directory: Path, card: dict[str, Any]) -> Path:
 class Scores:
     """What the models say of one text: probabilities by class; `severe` is that of a severe bug.
 
-    `hints` are the bits of the phrases that may be said (phrases.Words).
+    `hints` tell where phrases may be said (phrases.Words).
     """
 
     language: str
@@ -76,7 +76,7 @@ class Scores:
     sentiment: dict[str, float]
     domain: dict[str, float]
     severe: float
-    hints: int = -1
+    hints: Hints
 
 
 class Model:
@@ -118,7 +118,7 @@ class Model:
             len(idf),
             self._word_index,
             self._subwords.rows,
-            lambda token: (lexicon.tells(token, languages), hints(token)),
+            lambda token: (lexicon.tells(token, languages), *hints(token)),
         )
         self.issue = IssueExpert(arrays, card["issue_classes"])
 
@@ -186,7 +186,7 @@ class Model:
         sure: float,
         shares: list[float],
         domain: dict[str, float],
-        hinted: int,
+        hinted: Hints,
         expert: dict[str, float] | None,
     ) -> Scores:
         category = self._chances("category", shares)

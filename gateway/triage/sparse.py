@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import BITS, NONE, Floats, Index, units
-from gateway.triage.vocabulary import SUBWORDS, Found, Full, Numbers, Vocabulary
+from gateway.triage.vocabulary import SUBWORDS, Found, Full, Numbers, Rows, Vocabulary
 
-SubwordRows = Callable[[Sequence[str], Numbers], Floats]
-Told = Callable[[str], tuple[int, int]]
+SubwordRows = Callable[[Sequence[str], Rows], Floats]
+Told = Callable[[str], tuple[int, int, int]]
 
 
 class Sparse:
@@ -21,7 +21,7 @@ class Sparse:
     The first `words` rows of `table` hold the words' weights times IDF, the last column the squared IDF
     (arrays.with_length); the others are room for what `subword_rows` makes of the sub-words of words, given
     where these are in the index.
-    `told` says what a token tells beside its meaning, and hints at: TELLS and HINTS of a Vocabulary.
+    `told` says what a token tells beside its meaning, and hints at: TELLS, HINTS, PATTERNS of a Vocabulary.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Sparse:
 def _in(table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told) -> Vocabulary:
     """An empty vocabulary whose sub-words have their rows in this table, after those of the words."""
 
-    def learn(tokens: Sequence[str], first: int, places: Numbers) -> NDArray[np.int32]:
+    def learn(tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]:
         start = words + first
         table[start : start + len(tokens)] = subword_rows(tokens, places)
         return np.array(
             [(row if token[0].isalpha() else NONE, *told(token)) for row, token in enumerate(tokens, start)],
             np.int32,
-        ).reshape(-1, 3)
+        ).reshape(-1, 4)
 
     return Vocabulary(index, learn=learn)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import NONE, Floats, Index
-from gateway.triage.vocabulary import Numbers
 
 
 class Subwords:
@@ -29,18 +30,16 @@ class Subwords:
         row: Floats = self.rows([word], self._words.find(np.array([features.key(word)], np.uint32)))[0]
         return row
 
-    def rows(self, words: Sequence[str], places: Numbers) -> Floats:
+    def rows(self, words: Sequence[str], places: NDArray[Any]) -> Floats:
         """The row of each word, of which `places` are the rows among the words."""
-        idf = np.where(places == NONE, self._unknown_idf, self._idf.take(places, mode="clip").astype(float))
+        names = list(map(features.subwords, words))
+        keys = np.array(list(map(features.subword_key, chain.from_iterable(names))), np.uint32)
+        found = iter(self._index.find(keys).tolist())
         rows = np.zeros((len(words), self._weights.shape[1] + 1), np.float32)
-        rows[:, -1] = idf * idf
-        keys = [[features.subword_key(name) for name in features.subwords(word)] for word in words]
-        found = self._index.find(np.fromiter(chain.from_iterable(keys), np.uint32))
-        of = np.arange(len(words)).repeat(list(map(len, keys)))[found != NONE]
-        found = found[found != NONE]
-        weights = self._weights.take(found[np.lexsort((found, of))], axis=0)
-        ends = of.searchsorted(np.arange(len(words)), side="right").tolist()
-        for row, weight, start, end in zip(rows, idf.tolist(), [0, *ends], ends, strict=False):
-            if start < end:
-                row[:-1] = weights[start:end].sum(axis=0) * (weight / math.sqrt(end - start))
+        for row, place, size in zip(rows, places.tolist(), map(len, names), strict=True):
+            idf = self._unknown_idf if place == NONE else float(self._idf[place])
+            row[-1] = idf * idf
+            mine = sorted(one for one in islice(found, size) if one != NONE)
+            if mine:
+                row[:-1] = self._weights.take(mine, axis=0).sum(axis=0) * (idf / math.sqrt(len(mine)))
         return rows

@@ -8,7 +8,7 @@ no name is put together for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import NONE, Index
+from gateway.triage.phrases import Hints
 
 ROOM = 32_000  # tokens known at a time; more than those of texts looked up together
 LONGEST = 40  # bytes that a checksum is carried over by arithmetic, those of nearly every token
 
 Numbers = NDArray[np.intp]
 Keys = NDArray[np.uint32]
+Rows = NDArray[np.int32]
 
 # What is known of a token: where its word and its negated word are, the checksums of its name and of " name",
 # how long the latter is, and what it does to negation; then where its sub-words are, in which languages it
-# tells something beside its meaning, and which phrases may begin with it. All of it is one row: whatever has
-# not been read for a while is slow to come, and then comes at once.
-PLACE, NEGATED, KEY, END, SIZE, NEGATION, SUBWORDS, TELLS, HINTS = range(9)
-MORE = slice(SUBWORDS, HINTS + 1)
+# tells something beside its meaning, and which of so many phrases can begin with it, these two as bits. All
+# of it is one row: whatever has not been read for a while is slow to come, and then comes at once.
+PLACE, NEGATED, KEY, END, SIZE, NEGATION, SUBWORDS, TELLS, HINTS, PATTERNS = range(10)
+MORE = slice(SUBWORDS, PATTERNS + 1)
 NEGATES, STOPS = 1, 2
 
 
@@ -40,15 +42,15 @@ class Full(Exception):
 class Learn(Protocol):
     """Learns what else is known of tokens whose numbers go on from `first` and whose rows are `places`.
 
-    Returns SUBWORDS, TELLS and HINTS of each, one row a token; the latter two are bits.
+    Returns SUBWORDS, TELLS, HINTS and PATTERNS of each, one row a token.
     """
 
-    def __call__(self, tokens: Sequence[str], first: int, places: Numbers) -> NDArray[np.int32]: ...
+    def __call__(self, tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]: ...
 
 
-def nothing(tokens: Sequence[str], first: int, places: Numbers) -> NDArray[np.int32]:
+def nothing(tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]:
     """Learns that nothing else is known."""
-    return np.full((len(tokens), 3), (NONE, 0, 0), np.int32)
+    return np.full((len(tokens), 4), (NONE, 0, 0, 0), np.int32)
 
 
 class Found(NamedTuple):
@@ -61,7 +63,7 @@ class Found(NamedTuple):
 
     rows: Numbers
     texts: Numbers
-    known: NDArray[np.int32]
+    known: Rows
     texts_of_known: Numbers
     starts: Numbers
     sizes: Numbers
@@ -69,14 +71,26 @@ class Found(NamedTuple):
     def telling(self, languages: Numbers) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
         at = (self.known[:, TELLS] >> languages.repeat(self.sizes) & 1).nonzero()[0]
-        places = (at - self.starts.take(self.texts_of_known.take(at)) - 1).tolist()
-        ends = at.searchsorted(self.starts + self.sizes).tolist()
-        return [places[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        places = self._places(at)
+        return [places[here] for here in self._by_text(at)]
 
-    def hints(self) -> list[int]:
-        """The bits of the phrases that may be said in each text."""
-        hints: list[int] = np.bitwise_or.reduceat(self.known[:, HINTS], self.starts).tolist()
-        return hints
+    def hints(self) -> list[Hints]:
+        """Which phrases can begin where in each text."""
+        hints = self.known[:, HINTS]
+        at = hints.nonzero()[0]
+        places = list(zip(self._places(at), hints.take(at).tolist(), strict=True))
+        patterns = int(self.known[:, PATTERNS].min())
+        return [Hints(places[here], patterns) for here in self._by_text(at)]
+
+    def _places(self, at: Numbers) -> list[int]:
+        """Where in their texts tokens are, START not counted."""
+        places: list[int] = (at - self.starts.take(self.texts_of_known.take(at)) - 1).tolist()
+        return places
+
+    def _by_text(self, at: Numbers) -> Iterator[slice]:
+        """Which of some tokens are those of each text."""
+        ends = at.searchsorted(self.starts + self.sizes).tolist()
+        return map(slice, [0, *ends], ends)
 
 
 class Vocabulary:
@@ -88,12 +102,12 @@ class Vocabulary:
         self._part = part
         self._learn_more = learn
         self._lock = threading.Lock()
-        self._rows = np.zeros((ROOM, 9), np.int32)
+        self._rows = np.zeros((ROOM, PATTERNS + 1), np.int32)
         self._known: dict[str, int] = {}
         self._learn([features.START, "."])
         self._rows[:2, PLACE] = NONE  # where a text starts, and stops, are no words
         self._rows[:2, NEGATION] = STOPS
-        self._rows[0, TELLS:] = 0
+        self._rows[0, [TELLS, HINTS]] = 0
 
     def find(self, texts: Sequence[list[str]]) -> Found:
         """What is known of the tokens of texts, and where their `features.word_names` are. Raises Full."""
@@ -146,16 +160,16 @@ class Vocabulary:
             if first + len(new) > ROOM:
                 raise Full
             ends = [features.encoded(f" {token}") for token in new]
-            keys = np.array([self._key(token) for token in new], np.uint32)
-            negated = np.array([self._key(f"not_{token}") for token in new], np.uint32)
+            names = [*new, *(f"not_{token}" for token in new)]
+            keys = np.array([self._key(name) for name in names], np.uint32)
+            places = self._index.find(keys)
             rows = self._rows[first : first + len(new)]
-            rows[:, PLACE] = places = self._index.find(keys)
-            rows[:, NEGATED] = self._index.find(negated)
-            rows[:, KEY] = keys.view(np.int32)
+            rows[:, PLACE], rows[:, NEGATED] = places[: len(new)], places[len(new) :]
+            rows[:, KEY] = keys[: len(new)].view(np.int32)
             rows[:, END] = np.array(list(map(crc32, ends)), np.uint32).view(np.int32)
             rows[:, SIZE] = list(map(len, ends))
             rows[:, NEGATION] = list(map(features.is_negation, new))
-            rows[:, MORE] = self._learn_more(new, first, places)
+            rows[:, MORE] = self._learn_more(new, first, rows[:, PLACE])
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gateway.triage.arrays import NONE, Index, units
 from gateway.triage.features import key, word_keys, word_names
 from gateway.triage.text import read
-from gateway.triage.vocabulary import LONGEST, SUBWORDS, Numbers, Vocabulary, carried
+from gateway.triage.vocabulary import LONGEST, SUBWORDS, Rows, Vocabulary, carried
 
 WORDS = st.sampled_from(
     ["the", "app", "not", "don't", ".", "niet", "!?", "0", "xxsmile", ":)", "ß", "登录", "é"]
@@ -60,9 +60,9 @@ def test_of_each_token_more_may_be_known() -> None:
     """It is asked for once, and is found by token, with nothing for the start of a text."""
     asked: list[str] = []
 
-    def learn(tokens: Sequence[str], first: int, places: Numbers) -> NDArray[np.int32]:
+    def learn(tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]:
         asked.extend(tokens)
-        return np.array([(first + n, first, 8) for n in range(len(tokens))], np.int32)
+        return np.array([(first + n, first, 8 * n, 4) for n in range(len(tokens))], np.int32)
 
     vocabulary = Vocabulary(Index(np.zeros(1, np.uint32)), learn=learn)
     first = vocabulary.find([["a", "b"], [], ["b", "."]])
@@ -76,7 +76,7 @@ def test_of_each_token_more_may_be_known() -> None:
     assert (first.starts.tolist(), first.sizes.tolist()) == ([0, 3, 4], [3, 1, 3])
     assert first.telling(np.array([1, 1, 1])) == [[0, 1], [], [0]]
     assert first.telling(np.array([1, 1, 0])) == [[0, 1], [], []]
-    assert first.hints() == [8, 0, 8]
+    assert first.hints() == [([(1, 8)], 4), ([], 4), ([(0, 8), (1, 8)], 4)]
 
 
 def test_sums_are_of_distinct_rows_and_of_length_one() -> None:
