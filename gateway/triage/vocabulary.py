@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
@@ -133,11 +134,13 @@ class Vocabulary:
         )
 
     def _numbers(self, tokens: list[str]) -> Numbers:
-        try:
-            return np.fromiter(map(self._known.__getitem__, tokens), np.intp, len(tokens))
-        except KeyError:
-            self._learn(list(dict.fromkeys(tokens)))
-            return np.fromiter(map(self._known.__getitem__, tokens), np.intp, len(tokens))
+        numbers = np.fromiter(map(self._known.get, tokens, repeat(-1)), np.intp, len(tokens))
+        missing = (numbers < 0).nonzero()[0]
+        if len(missing):
+            new = [tokens[place] for place in missing.tolist()]
+            self._learn(list(dict.fromkeys(new)))
+            numbers[missing] = list(map(self._known.__getitem__, new))
+        return numbers
 
     @staticmethod
     def _pairs(tokens: list[str], known: NDArray[np.int32]) -> Keys:
