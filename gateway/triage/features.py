@@ -160,10 +160,10 @@ def signals(text: Text, told: Mapping[str, Telling], places: Iterable[int] | Non
             last = value
             if value > 0:
                 good += value
-                highest = max(highest, value)
+                highest = value if value > highest else highest
             else:
                 bad -= value
-                lowest = min(lowest, value)
+                lowest = value if value < lowest else lowest
         if kind == "not":
             negated = place + NEGATION_SPAN
         elif kind == ".":
@@ -176,7 +176,10 @@ def signals(text: Text, told: Mapping[str, Telling], places: Iterable[int] | Non
             exclamations += kind.count("!") and len(kind)
             questions += "?" in kind
     size = len(tokens)
-    end = next((token for token in reversed(tokens[-3:]) if token != "."), "")
+    end = ""
+    for end in tokens[:-4:-1]:
+        if end != ".":
+            break
     return [
         math.log1p(good),
         math.log1p(bad),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gateway.triage.arrays import NONE, Index, units
-from gateway.triage.features import key, word_keys, word_names
+from gateway.triage.features import key, subword_key, subwords, word_keys, word_names
+from gateway.triage.subwords import Subwords
 from gateway.triage.text import read
 from gateway.triage.vocabulary import LONGEST, SUBWORDS, Rows, Vocabulary, carried
 
@@ -90,3 +91,20 @@ def test_sums_are_of_distinct_rows_and_of_length_one() -> None:
 def test_keys_of_a_text_are_those_of_its_names() -> None:
     tokens = read("the app doesn't work. not good!").tokens
     assert word_keys(tokens) == {key(name) for name in word_names(tokens)}
+
+
+def test_words_learnt_together_have_the_rows_of_each_alone() -> None:
+    words = ["knop", "knopje", "!", "xxurl", "zzz", "don't"]
+    names = sorted({subword_key(name) for word in words[:2] for name in subwords(word)})
+    weights = np.arange(3.0 * len(names), dtype=np.float32).reshape(-1, 3)
+    index = Index(np.unique(np.array([key(word) for word in words[::2]], np.uint32)))
+    made = Subwords(weights, Index(np.array(names, np.uint32)), index, np.array([1, 2, 3], np.float32))
+    places = index.find(np.array([key(word) for word in words], np.uint32))
+
+    together = made.rows(words, places)
+
+    assert together.tolist() == [made.row(word).tolist() for word in words]
+    assert (together[:2, :-1] > 0).all()
+    assert (together[2:, :-1] == 0).all()
+    idf = np.where(places == NONE, 3, places + 1)
+    assert together[:, -1].tolist() == (idf * idf).tolist()
