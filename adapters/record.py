@@ -86,7 +86,7 @@ class Reason:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take three times as long to make
 class Labels:
     """What triage says of one record.
 

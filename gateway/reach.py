@@ -38,13 +38,13 @@ def fingerprint(record: Record) -> str | None:
     words = _words(said)
     if len(words) < LEAST_WORDS:
         return None
-    return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return hashlib.blake2b(b" ".join(words), digest_size=16).hexdigest()
 
 
-def _words(said: str) -> list[str]:
+def _words(said: str) -> list[bytes]:
     if said.isascii():
-        return [word for word in said.encode().translate(_PLAIN).decode().split() if len(word) > 1]
-    return _WORD.findall(said)
+        return [word for word in said.encode().translate(_PLAIN).split() if len(word) > 1]
+    return [word.encode("utf-8", "replace") for word in _WORD.findall(said)]
 
 
 def raised(

@@ -12,6 +12,8 @@ import threading
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from Stemmer import Stemmer
@@ -73,9 +75,11 @@ def words_of(row: Mapping[str, Any]) -> str:
     language = STEMMED.get(row["language"] or UNKNOWN)
     if not found:
         return ""
-    stems = [*map(_stems[language].__getitem__, found)] if language else found
-    whole = dict.fromkeys([f"={word}" for word, stem in zip(found, stems, strict=True) if word != stem])
-    return f" {' '.join((*stems, *whole))} "
+    if not language:
+        return f" {' '.join(found)} "
+    stems = [*map(_stems[language].__getitem__, found)]
+    whole = dict.fromkeys(compress(found, map(ne, found, stems)))
+    return f" {' ='.join((' '.join(stems), *whole))} "
 
 
 def read_query(text: str) -> Query:
@@ -127,6 +131,8 @@ class _Stems(dict[str, str]):
         if len(self) >= CACHED:
             self.clear()
         stem: str = _stemmer(self._language).stemWord(word)
+        # A word that is its own stem is one object, and not two that lie far apart.
+        stem = word if stem == word else stem
         self[word] = stem
         return stem
 

@@ -85,7 +85,7 @@ def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
 def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
     category, confidence, by_category, declared = decide_category(record, text, scores)
     sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
-    words = Words.of(text.words, text.tokens)
+    words = Words.of(text.tokens, scores.hints)
     reasons = (
         impact.severity(record, category, words, scores.severe),
         impact.mood(sentiment, score, words),

@@ -14,8 +14,8 @@ from gateway.triage import features
 Floats = NDArray[np.float32]
 NONE = -1  # the place of what is not in a table
 BITS = 20  # of a place in a table
-ENDS = 20  # last bits of a key
-LAST = np.uint32((1 << ENDS) - 1)
+LEADING = 18  # bits of a key that say where in an index it may be
+REST = 32 - LEADING
 
 
 def quantise(values: Floats) -> tuple[NDArray[np.int8], Floats]:
@@ -50,9 +50,11 @@ class Index:
 
     def __init__(self, keys: NDArray[np.uint32]) -> None:
         self._keys = keys
-        # Whether a key has these last bits: most of those that are asked for do not, and need no search.
-        self._ends = np.zeros(1 << ENDS, bool)
-        self._ends[keys & LAST] = True
+        # Where the keys with the same leading bits start: a search through all keys would wait for memory
+        # at each of its steps, and the leading bits of a checksum leave hardly a step to go.
+        alike = np.bincount(keys >> REST, minlength=1 << LEADING)
+        self._starts = (np.cumsum(alike) - alike).astype(np.int32)
+        self._most = int(alike.max())
 
     def rows(self, keys: Collection[int]) -> NDArray[np.intp]:
         """The rows of those `keys` that are known, in the order of the keys' numbers."""
@@ -61,12 +63,20 @@ class Index:
 
     def find(self, keys: NDArray[np.uint32]) -> NDArray[np.intp]:
         """The row of each key, NONE for those that are not known."""
-        found = np.full(len(keys), NONE, np.intp)
-        likely = np.flatnonzero(self._ends[keys & LAST])
-        wanted = keys[likely]
-        places = self._keys.searchsorted(wanted)
-        known = self._keys.take(places, mode="clip") == wanted  # behind the last key comes no other
-        found[likely[known]] = places[known]
+        if not self._most:
+            return np.full(len(keys), NONE, np.intp)
+        places = self._starts.take(keys >> REST).astype(np.intp)
+        there = self._keys.take(places, mode="clip")  # behind the last key comes no other
+        found = np.where(there == keys, places, NONE)
+        left = np.flatnonzero(there < keys)
+        for step in range(1, self._most):
+            if not len(left):
+                break
+            wanted, at = keys[left], places[left] + step
+            there = self._keys.take(at, mode="clip")
+            known = there == wanted
+            found[left[known]] = at[known]
+            left = left[there < wanted]
         return found
 
     def row(self, key: int) -> int | None:

@@ -11,7 +11,7 @@ The same functions serve training and serving, so both see the same features.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from zlib import crc32
 
 from gateway.triage.text import Text
@@ -138,16 +138,18 @@ def telling(token: str, value: float) -> Telling:
     return (kind, value) if kind or value else None
 
 
-def signals(text: Text, told: Mapping[str, Telling]) -> list[float]:
+def signals(text: Text, told: Mapping[str, Telling], places: Iterable[int] | None = None) -> list[float]:
     """The numbers beside the words, in the order of SIGNALS, each about 0..1 (polarity -1..1).
 
-    `told` gives what each token tells in the language of the text (Lexicon.telling_in).
+    `told` gives what each token tells in the language of the text (Lexicon.telling_in), and `places` which
+    tokens tell anything, in their order; all are asked when it is not given.
     """
     good = bad = highest = lowest = last = 0.0
     flipped = happy = sad = exclamations = questions = 0
     negated = -1  # the last place that a negation reaches
     tokens = text.tokens
-    for place, telling in enumerate(map(told.__getitem__, tokens)):
+    for place in range(len(tokens)) if places is None else places:
+        telling = told[tokens[place]]
         if telling is None:
             continue
         kind, value = telling
@@ -158,10 +160,10 @@ def signals(text: Text, told: Mapping[str, Telling]) -> list[float]:
             last = value
             if value > 0:
                 good += value
-                highest = max(highest, value)
+                highest = value if value > highest else highest
             else:
                 bad -= value
-                lowest = min(lowest, value)
+                lowest = value if value < lowest else lowest
         if kind == "not":
             negated = place + NEGATION_SPAN
         elif kind == ".":
@@ -174,7 +176,10 @@ def signals(text: Text, told: Mapping[str, Telling]) -> list[float]:
             exclamations += kind.count("!") and len(kind)
             questions += "?" in kind
     size = len(tokens)
-    end = next((token for token in reversed(tokens[-3:]) if token != "."), "")
+    end = ""
+    for end in tokens[:-4:-1]:
+        if end != ".":
+            break
     return [
         math.log1p(good),
         math.log1p(bad),

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any
 
-from adapters.record import Category, Reason, Record, Sentiment
+from adapters.record import SENTIMENTS, Category, Reason, Record, Sentiment
 from gateway.areas import Area
 from gateway.triage.areas import DEFAULT_AREAS
-from gateway.triage.phrases import whole_words
+from gateway.triage.phrases import bits_of, whole_words
 from gateway.triage.text import read
 from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
 
@@ -34,6 +35,15 @@ _BASE: dict[Category, tuple[int, str]] = {
     "praise": (0, "praise"),
     "other": (0, "no defect"),
 }
+# Most texts get the same reasons, made once.
+_PLAIN = {category: Reason("severity", points, why) for category, (points, why) in _BASE.items()}
+_CALM: dict[Sentiment, Reason] = {name: Reason("sentiment", 0, name) for name in SENTIMENTS}
+_ONCE = Reason("reach", 0, "reported once")
+_NO_AREA = Reason("area", 0, "no area that weighs more")
+# Made before any word is met, for words give hints on the patterns that there are.
+_SEVERE_BITS = reduce(or_, (pattern.bit for _, _, pattern in SEVERE))
+_MANY_BITS = EVERYONE.bit | MANY.bit
+_AREA_BITS = reduce(or_, (whole_words(rule.words).bit for rule in DEFAULT_AREAS if rule.words))
 
 
 def severity(record: Record, category: Category, words: str, severe: float = 0.5) -> Reason:
@@ -45,7 +55,7 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
-    if category in ("bug", "other"):
+    if category in ("bug", "other") and bits_of(words) & _SEVERE_BITS:
         for points, meaning, pattern in SEVERE:
             found = pattern.said(words)
             if found and (category == "bug" or points > 3):
@@ -55,7 +65,7 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
     if category == "bug" and severe <= MINOR_ODDS:
         return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
-    return Reason("severity", base, why)
+    return _PLAIN[category]
 
 
 def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
@@ -67,11 +77,13 @@ def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
         return Reason("sentiment", 2, f"negative ({score:+.2f})")
     if sentiment == "neutral" and score <= -0.4:
         return Reason("sentiment", 1, f"neutral, leaning to negative ({score:+.2f})")
-    return Reason("sentiment", 0, sentiment)
+    return _CALM[sentiment]
 
 
 def reach(reports: int, words: str) -> Reason:
     """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many."""
+    if reports <= 1 and not bits_of(words) & _MANY_BITS:
+        return _ONCE
     points = (reports >= 2) + (reports >= 5) + (reports >= 20)
     why = f"reported {reports} times" if reports > 1 else "reported once"
     everyone, many = EVERYONE.said(words), MANY.said(words)
@@ -84,8 +96,10 @@ def reach(reports: int, words: str) -> Reason:
 
 def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> Reason:
     """0..3: the hottest area of `rules` that page, url, product, tags or words point at."""
-    best = Reason("area", 0, "no area that weighs more")
+    best = _NO_AREA
     pages, names = list(_pages(record.subject)), _names(record)
+    if rules is DEFAULT_AREAS and not (names or bits_of(words) & _AREA_BITS or any(map(_hot, pages))):
+        return best
     for rule in rules:
         if rule.points <= best.points:
             continue
@@ -116,6 +130,12 @@ def _folded(phrase: str) -> str:
 
 def total(reasons: Iterable[Reason]) -> int:
     return sum(reason.points for reason in reasons)
+
+
+@lru_cache(maxsize=4096)
+def _hot(page: str) -> bool:
+    """Whether the default areas have a page."""
+    return any(page_in(page, rule.prefixes) for rule in DEFAULT_AREAS)
 
 
 @lru_cache(maxsize=4096)

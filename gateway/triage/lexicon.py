@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.triage.features import LANGUAGES, Telling, key, telling
 
@@ -35,6 +35,11 @@ class Lexicon:
     @staticmethod
     def key(language: str, word: str) -> int:
         return key(f"{language}:{word}")
+
+    def tells(self, token: str, languages: Sequence[str]) -> int:
+        """In which of `languages` a token tells anything: a bit each, the first the lowest."""
+        values = (self.values.get(self.key(language, token), 0.0) for language in languages)
+        return sum(1 << bit for bit, value in enumerate(values) if telling(token, value))
 
     def telling_in(self, language: str | None) -> Mapping[str, Telling]:
         """Polarity and kind of the tokens of one language that have any, None for the others."""

@@ -35,9 +35,11 @@ from gateway.triage import features
 from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_length
 from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
+from gateway.triage.phrases import Hints, hints
 from gateway.triage.sparse import Sparse
+from gateway.triage.subwords import Subwords
 from gateway.triage.text import LONG_CHARS, Text
-from gateway.triage.vocabulary import ROOM
+from gateway.triage.vocabulary import ROOM, Found, Numbers
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
@@ -63,7 +65,10 @@ def arrays_path(directory: Path, card: dict[str, Any]) -> Path:
 
 @dataclass(slots=True)
 class Scores:
-    """What the models say of one text: probabilities by class; `severe` is that of a severe bug."""
+    """What the models say of one text: probabilities by class; `severe` is that of a severe bug.
+
+    `hints` tell where phrases may be said (phrases.Words).
+    """
 
     language: str
     language_probability: float
@@ -71,6 +76,7 @@ class Scores:
     sentiment: dict[str, float]
     domain: dict[str, float]
     severe: float
+    hints: Hints
 
 
 class Model:
@@ -97,12 +103,23 @@ class Model:
         self._starts = np.array([begin for begin, _ in self.heads.values()], np.intp)
         self._head_of = np.repeat(np.arange(len(sizes)), sizes)
         self._coldness = np.repeat([1 / self.temperature[name] for name in self.heads], sizes)
+        self._severe = self.heads["severity"][0] + self.classes["severity"].index("severe")
+        self._moods = self._places("sentiment")
         self._experts = [
-            (name, head) for name in self.classes["domain"] if (head := f"sentiment_{name}") in self.heads
+            (name, self._places(head))
+            for name in self.classes["domain"]
+            if (head := f"sentiment_{name}") in self.heads
         ]
         values = (arrays["lexicon_values"].astype(np.float32) / 127).tolist()
         self.lexicon = Lexicon(dict(zip(arrays["lexicon_keys"].tolist(), values, strict=True)))
-        self._sparse = Sparse(table, len(idf), self._word_index, self._subwords.row)
+        lexicon, languages = self.lexicon, self.classes["language"]
+        self._sparse = Sparse(
+            table,
+            len(idf),
+            self._word_index,
+            self._subwords.rows,
+            lambda token: (lexicon.tells(token, languages), *hints(token)),
+        )
         self.issue = IssueExpert(arrays, card["issue_classes"])
 
     @classmethod
@@ -140,17 +157,19 @@ class Model:
         scores: list[Scores] = []
         for start in range(0, len(texts), TOGETHER):
             some = texts[start : start + TOGETHER]
-            scores += self._scores(some, self.bias + self._sparse.parts([text.tokens for text in some]))
+            words, found = self._sparse.parts([text.tokens for text in some])
+            scores += self._scores(some, self.bias + words, found)
         return scores
 
-    def _scores(self, texts: Sequence[Text], words: Floats) -> list[Scores]:
+    def _scores(self, texts: Sequence[Text], words: Floats, found: Found) -> list[Scores]:
         """The probabilities of texts from the outputs of their words, one row each."""
         likeliest, sure = self._spoken(words)
-        spoken = [self.classes["language"][number] for number in likeliest]
+        spoken = [self.classes["language"][number] for number in likeliest.tolist()]
         signals = [
-            features.signals(text, self.lexicon.telling_in(language))
-            for text, language in zip(texts, spoken, strict=True)
+            features.signals(text, self.lexicon.telling_in(language), places)
+            for text, language, places in zip(texts, spoken, found.telling(likeliest), strict=True)
         ]
+        hinted = found.hints()
         shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
         domains = [self._chances("domain", row) for row in shares]
         asked = [n for n, text in enumerate(texts) if self.reads_as_issue(text, domains[n]["issue"])]
@@ -158,7 +177,7 @@ class Model:
         experts = dict(zip(asked, reports, strict=True))
         return [
             self._scored(*parts, experts.get(n))
-            for n, parts in enumerate(zip(spoken, sure, shares, domains, strict=True))
+            for n, parts in enumerate(zip(spoken, sure, shares, domains, hinted, strict=True))
         ]
 
     def _scored(
@@ -167,6 +186,7 @@ class Model:
         sure: float,
         shares: list[float],
         domain: dict[str, float],
+        hinted: Hints,
         expert: dict[str, float] | None,
     ) -> Scores:
         category = self._chances("category", shares)
@@ -175,17 +195,16 @@ class Model:
             share = 1.0 if issue > 0.5 else issue
             category = {name: (1 - share) * p + share * expert.get(name, 0.0) for name, p in category.items()}
         sentiment = self._mixed_sentiment(domain, category, shares)
-        severe = self._chances("severity", shares)["severe"]
-        return Scores(spoken, sure, category, sentiment, domain, severe)
+        severe = shares[self._severe]
+        return Scores(spoken, sure, category, sentiment, domain, severe, hinted)
 
-    def _spoken(self, words: Floats) -> tuple[list[int], list[float]]:
+    def _spoken(self, words: Floats) -> tuple[Numbers, list[float]]:
         """Which language each text is in, told by its words alone, and how likely it is."""
         start, end = self.heads["language"]
         outputs = words[:, start:end]
         powers = np.exp((outputs - outputs.max(axis=1, keepdims=True)) / self.temperature["language"])
-        likeliest: list[int] = outputs.argmax(axis=1).tolist()
         sure: list[float] = (1 / powers.sum(axis=1)).tolist()  # the highest power is one
-        return likeliest, sure
+        return outputs.argmax(axis=1), sure
 
     @staticmethod
     def reads_as_issue(text: Text, share: float) -> bool:
@@ -211,6 +230,10 @@ class Model:
         shares: list[list[float]] = (powers / sums.take(self._head_of, axis=1)).tolist()
         return shares
 
+    def _places(self, head: str) -> list[int]:
+        """Where the sentiments are among the outputs of a head."""
+        return [self.heads[head][0] + self.classes[head].index(mood) for mood in self.classes["sentiment"]]
+
     def _chances(self, head: str, shares: list[float]) -> dict[str, float]:
         start, end = self.heads[head]
         return dict(zip(self.classes[head], shares[start:end], strict=True))
@@ -219,40 +242,17 @@ class Model:
         self, domain: dict[str, float], category: dict[str, float], shares: list[float]
     ) -> dict[str, float]:
         """The experts' sentiments, weighted by how likely the text is of their kind."""
-        mixed = dict.fromkeys(self.classes["sentiment"], 0.0)
+        moods = self.classes["sentiment"]
+        mixed = [0.0] * len(moods)
         left = 1.0
         for name, head in self._experts:
             if (share := domain[name]) > LEAST_SHARE:
                 left -= share
-                for mood, chance in self._chances(head, shares).items():
-                    mixed[mood] += share * chance
-        general = self._chances("sentiment", shares)
+                mixed = [chance + share * shares[place] for chance, place in zip(mixed, head, strict=True)]
+        general = {mood: shares[place] for mood, place in zip(moods, self._moods, strict=True)}
         if left > 0.5:  # of technical talk its experts know better
             general = leaning(general, category)
-        return {mood: chance + left * general[mood] for mood, chance in mixed.items()}
-
-
-class Subwords:
-    """The character n-grams of words, weighed by how rare the words are.
-
-    Apart from the model, which would else be part of a circle and stay in memory when it is replaced.
-    """
-
-    def __init__(self, weights: Floats, index: Index, words: Index, idf: Floats) -> None:
-        self._weights, self._index = weights, index
-        self._words, self._idf = words, idf
-        self._unknown_idf = float(idf.max())
-
-    def row(self, word: str) -> Floats:
-        """The part of a word's character n-grams in every output, and beside it its squared IDF."""
-        found = self._words.row(features.key(word))
-        idf = self._unknown_idf if found is None else float(self._idf[found])
-        row = np.zeros(self._weights.shape[1] + 1, np.float32)
-        row[-1] = idf * idf
-        rows = self._index.rows([features.subword_key(name) for name in features.subwords(word)])
-        if len(rows):
-            row[:-1] = self._weights.take(rows, axis=0).sum(axis=0) * (idf / math.sqrt(len(rows)))
-        return row
+        return {mood: chance + left * general[mood] for mood, chance in zip(moods, mixed, strict=True)}
 
 
 def leaning(sentiment: dict[str, float], category: dict[str, float]) -> dict[str, float]:

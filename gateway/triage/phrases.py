@@ -1,21 +1,63 @@
 """Patterns of words, searched for only in texts that have a word one of them begins with.
 
 Most texts match none of the patterns that impact asks for, and to search a text for dozens of alternatives
-costs as much as to score it: so every word met once remembers which patterns can begin with it.
+costs as much as to score it: so of every word met once it is remembered which patterns can begin with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache, reduce
-from itertools import count
-from operator import or_
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from threading import Lock
+from typing import NamedTuple
 
 LETTERS = 12
-CACHED_WORDS = 20_000
-_bits = count()
-_registered: list[Phrases] = []
+HINTED = 24  # patterns that words give hints on, the first ones
+_lock = Lock()
+_made: list[Phrases] = []
+_begun: dict[str, int] = {}  # the bits of the patterns whose matches begin so
+
+
+class Hints(NamedTuple):
+    """Which patterns can begin where: `places` are words' places and the bits of patterns, in order.
+
+    Only the first `patterns` that were made are among them.
+    """
+
+    places: list[tuple[int, int]]
+    patterns: int
+
+
+class Words(str):
+    """Words joined by blanks that know where a search for a pattern is worth it."""
+
+    __slots__ = ("_places", "_tokens", "bits", "patterns")
+    bits: int
+    patterns: int
+    _places: list[tuple[int, int]]
+    _tokens: Sequence[str]
+
+    @classmethod
+    def of(cls, tokens: Sequence[str], hints: Hints) -> Words:
+        made = cls(" ".join(tokens))
+        made._tokens = tokens
+        made._places, made.patterns = hints
+        made.bits = -1 << made.patterns
+        for _, bits in made._places:
+            made.bits |= bits
+        return made
+
+    def starts(self, bit: int) -> Iterator[int]:
+        """How many letters stand before each of the words that a pattern can begin with."""
+        for place, bits in self._places:
+            if bits & bit:
+                yield sum(map(len, self._tokens[:place])) + place
+
+
+def bits_of(words: str) -> int:
+    """The bits of the patterns that may be in `words`: all, unless they are Words."""
+    return words.bits if isinstance(words, Words) else -1
 
 
 class Phrases:
@@ -27,24 +69,24 @@ class Phrases:
 
     def __init__(self, pattern: str) -> None:
         # A blank is found far faster than a word boundary, and every word has one before it.
-        self._search = re.compile(rf" (?:{pattern})(?!\w)").search
-        self._begins = beginnings(pattern)
-        self.bit = 1 << next(_bits)
-        _registered.append(self)
-        _told.clear()
-
-    def can_begin(self, word: str) -> bool:
-        """False when no match begins with `word`; may be True when none does."""
-        ends = [place for place, letter in enumerate(word) if letter == "'"] + [len(word)]
-        return any(word[:size] in self._begins for size in range(LETTERS + 1)) or any(
-            word[:end] + " " in self._begins for end in ends
-        )
+        self._pattern = re.compile(rf" (?:{pattern})(?!\w)")
+        with _lock:
+            self._number = len(_made)
+            self.bit = 1 << self._number
+            _made.append(self)
+            if self._number < HINTED:
+                for letters in beginnings(pattern):
+                    _begun[letters] = _begun.get(letters, 0) | self.bit
 
     def said(self, words: str) -> str:
         """The first words that match; empty when none do."""
-        if isinstance(words, Words) and not words.hints & self.bit:
-            return ""
-        found = self._search(" " + words)
+        found = None
+        if not isinstance(words, Words) or self._number >= words.patterns:
+            found = self._pattern.search(" " + words)
+        elif words.bits & self.bit:
+            spaced = " " + words
+            matches = (self._pattern.match(spaced, start) for start in words.starts(self.bit))
+            found = next(filter(None, matches), None)
         return found[0].strip() if found else ""
 
 
@@ -54,31 +96,14 @@ def whole_words(pattern: str) -> Phrases:
     return Phrases(pattern)
 
 
-class _Told(dict[str, int]):
-    """The bits of the patterns that can begin with a word."""
-
-    def __missing__(self, word: str) -> int:
-        bits = reduce(or_, (one.bit for one in _registered if one.can_begin(word)), 0)
-        if len(self) >= CACHED_WORDS:
-            self.clear()
-        self[word] = bits
-        return bits
-
-
-_told = _Told()
-
-
-class Words(str):
-    """Words joined by blanks that know which patterns are worth a search."""
-
-    __slots__ = ("hints",)
-    hints: int
-
-    @classmethod
-    def of(cls, words: str, tokens: Iterable[str]) -> Words:
-        made = cls(words)
-        made.hints = reduce(or_, set(map(_told.__getitem__, tokens)), 0)
-        return made
+def hints(word: str) -> tuple[int, int]:
+    """The bits of the patterns that can begin with a word, and how many patterns are known of."""
+    bits, patterns = 0, min(len(_made), HINTED)  # first, for others may be made meanwhile
+    for size in range(min(len(word), LETTERS) + 1):
+        bits |= _begun.get(word[:size], 0)
+    for end in (*(place for place, letter in enumerate(word) if letter == "'"), len(word)):
+        bits |= _begun.get(word[:end] + " ", 0)
+    return bits, patterns
 
 
 def beginnings(pattern: str) -> set[str]:

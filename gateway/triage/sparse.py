@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import BITS, NONE, Floats, Index, units
-from gateway.triage.vocabulary import Full, Numbers, Vocabulary
+from gateway.triage.vocabulary import SUBWORDS, Found, Full, Numbers, Rows, Vocabulary
+
+SubwordRows = Callable[[Sequence[str], Rows], Floats]
+Told = Callable[[str], tuple[int, int, int]]
 
 
 class Sparse:
     """The part of words, pairs and sub-words in every output.
 
     The first `words` rows of `table` hold the words' weights times IDF, the last column the squared IDF
-    (arrays.with_length); the others are room for what `subword_row` makes of the sub-words of a word.
+    (arrays.with_length); the others are room for what `subword_rows` makes of the sub-words of words, given
+    where these are in the index.
+    `told` says what a token tells beside its meaning, and hints at: TELLS, HINTS, PATTERNS of a Vocabulary.
     """
 
-    def __init__(self, table: Floats, words: int, index: Index, subword_row: Callable[[str], Floats]) -> None:
+    def __init__(
+        self, table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told
+    ) -> None:
         assert len(table) <= 1 << BITS
         self._words = words
-        self._parts = (words, index, subword_row)
+        self._parts = (words, index, subword_rows, told)
         self._known = _in(table, *self._parts), table
 
     @property
@@ -29,8 +37,8 @@ class Sparse:
         """The rows of the words."""
         return self._known[1][: self._words]
 
-    def parts(self, texts: Sequence[list[str]]) -> Floats:
-        """The sums of many texts, one row each."""
+    def parts(self, texts: Sequence[list[str]]) -> tuple[Floats, Found]:
+        """The sums of many texts, one row each, and what was found of their tokens."""
         vocabulary, table = self._known
         try:
             found = vocabulary.find(texts)
@@ -40,26 +48,28 @@ class Sparse:
             vocabulary = _in(table, *self._parts)
             self._known = vocabulary, table
             found = vocabulary.find(texts)
-        rows = np.concatenate([found.rows, _first(found.others, found.sizes)])
-        sums_of = np.concatenate([found.texts * 2, found.texts_of_others * 2 + 1])
+        rows = np.concatenate([found.rows, _first(found.known[:, SUBWORDS], found.sizes)])
+        sums_of = np.concatenate([found.texts * 2, found.texts_of_known * 2 + 1])
         both = units(table, rows, sums_of, 2 * len(texts))
         total: Floats = both[0::2] + both[1::2]
-        return total
+        return total, found
 
 
-def _in(table: Floats, words: int, index: Index, subword_row: Callable[[str], Floats]) -> Vocabulary:
+def _in(table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told) -> Vocabulary:
     """An empty vocabulary whose sub-words have their rows in this table, after those of the words."""
 
-    def learn(token: str, number: int) -> int:
-        if not token[0].isalpha():
-            return NONE
-        table[words + number] = subword_row(token)
-        return words + number
+    def learn(tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]:
+        start = words + first
+        table[start : start + len(tokens)] = subword_rows(tokens, places)
+        return np.array(
+            [(row if token[0].isalpha() else NONE, *told(token)) for row, token in enumerate(tokens, start)],
+            np.int32,
+        ).reshape(-1, 4)
 
     return Vocabulary(index, learn=learn)
 
 
-def _first(subwords: Numbers, sizes: Numbers) -> Numbers:
+def _first(subwords: NDArray[np.int32], sizes: Numbers) -> NDArray[np.int32]:
     """The rows of sub-words, of a long text those of its first words."""
     for text in np.flatnonzero(sizes > features.SUBWORD_WORDS).tolist():
         end = int(sizes[: text + 1].sum())

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise, starmap
+from operator import is_
+from sys import intern
 
 HEAD_CHARS = 3000
 TAIL_CHARS = 600
@@ -59,7 +62,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*" + _MARK + "|" + EMOJI)
 _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*" + _MARK)  # the same in half the time
 _HAPPY = re.compile(r"^(?:[:;=][-o']?[)d*3\]p]+|<3)$")
 _SAD = re.compile(r"^[:;=][-o']?[(/\\|\[]+$")
-_REPEATS = re.compile(r"(?<!\S)(\.|xxtrace)(?: \1)+(?!\S)")
+_ONCE = frozenset({".", "xxtrace"})  # said several times in a row these say nothing more
 CACHED_RUNS, CACHED_CHARS = 20_000, 40
 GOOD_EMOJI = frozenset("👍😀😃😄😁😆😍🥰😘❤♥💚💙💛💜🧡🎉👏🙏🔥💯😊🙂🤩😎👌✨🥳💪😂🤗⭐🌟🏆")
 BAD_EMOJI = frozenset("👎😡😠😢😭😞😒🤬💩🙁☹😤😩😫😖😣😕😟🤮🤢💔😱🐛🐞😔😓😥🙄❌")
@@ -69,14 +72,13 @@ BAD_EMOJI = frozenset("👎😡😠😢😭😞😒🤬💩🙁☹😤😩😫�
 class Text:
     """One text, ready for the features.
 
-    `tokens` are lower-case words, marks and marker words, in reading order, of head and tail; `words` is
-    all of them joined by blanks, `first` how many of them belong to the first line. `full` is the text they
-    come from. `raw_length` is in characters, before anything was cut. `script` is the ISO 639-1 language of a
-    script that only one language uses, "other", or "latin".
+    `tokens` are lower-case words, marks and marker words, in reading order, of head and tail; `first` is
+    how many of them belong to the first line. `full` is the text they come from. `raw_length` is in
+    characters, before anything was cut. `script` is the ISO 639-1 language of a script that only one
+    language uses, "other", or "latin".
     """
 
     tokens: list[str]
-    words: str
     first: int
     full: str
     raw_length: int
@@ -87,11 +89,16 @@ class Text:
     has_trace: bool
     script: str
 
+    @property
+    def words(self) -> str:
+        """The tokens, joined by blanks."""
+        return " ".join(self.tokens)
+
     def report(self) -> list[str]:
         """The tokens between head and tail as well: what the expert on issue reports reads."""
         if len(self.full) <= BUDGET + BUDGET_TAIL:
             return self.tokens
-        tokens = _first_and_rest(self.full)[0].split()
+        tokens = _first_and_rest(self.full)[0]
         if len(tokens) > MAX_TOKENS:
             tokens = tokens[: MAX_TOKENS - TAIL_TOKENS] + tokens[-TAIL_TOKENS:]
         return tokens
@@ -134,20 +141,20 @@ def read(raw: str) -> Text:
     short = text
     if len(text) > BUDGET + BUDGET_TAIL:
         short = f"{text[:BUDGET].rpartition(' ')[0]}\n{text[-BUDGET_TAIL:].partition(' ')[2]}"
-    words, first = _first_and_rest(short)
-    return Text(
-        words.split(), words, first, text, length, lines, markdown, shouting, has_code, has_trace, script
-    )
+    tokens, first = _first_and_rest(short)
+    return Text(tokens, first, text, length, lines, markdown, shouting, has_code, has_trace, script)
 
 
-def _first_and_rest(text: str) -> tuple[str, int]:
-    """The words of a text, joined by blanks, and how many of them belong to its first line."""
+def _first_and_rest(text: str) -> tuple[list[str], int]:
+    """The tokens of a text, and how many of them belong to its first line."""
     head, _, rest = text.partition("\n")
     if len(head) > FIRST_LINE_CHARS:
         head, rest = text[:FIRST_LINE_CHARS], text[FIRST_LINE_CHARS:]
-    words = _words(head)
-    first = words.count(" ") + 1 if words else 0
-    return (f"{words} . {_words(rest)}".strip() if rest else words), first
+    tokens = _words(head)
+    first = len(tokens)
+    if rest:
+        tokens += (".", *_words(rest))
+    return tokens, first
 
 
 def _shouting(text: str) -> float:
@@ -178,24 +185,34 @@ def _script(text: str) -> str:
     return max(foreign, key=lambda name: foreign[name])
 
 
-def _words(text: str) -> str:
-    """The words and marks of normalised text, joined by blanks."""
-    words = " ".join(filter(None, map(_tokens.__getitem__, text.split())))
-    if ". ." in words or "xxtrace xxtrace" in words:
-        words = _REPEATS.sub(r"\1", words)
-    return words
+def _words(text: str) -> list[str]:
+    """The words and marks of normalised text."""
+    tokens: list[str] = []
+    for found in map(_tokens.__getitem__, text.split()):
+        if found.__class__ is str:  # as nearly all are, so this is the quickest way
+            tokens.append(found)
+        else:
+            tokens += found
+    if any(starmap(is_, pairwise(tokens))):
+        kept = [token for before, token in pairwise(tokens) if token is not before or token not in _ONCE]
+        tokens[1:] = kept
+    return tokens
 
 
-class _Tokens(dict[str, str]):
-    """The tokens of what stands between two blanks, joined by blanks: none of them goes beyond."""
+class _Tokens(dict[str, str | tuple[str, ...]]):
+    """The token, or the tokens, of what stands between two blanks: none of them goes beyond.
 
-    def __missing__(self, run: str) -> str:
+    Every token is one object wherever it stands, also as a key, for to come to yet another object takes
+    longer than all else here.
+    """
+
+    def __missing__(self, run: str) -> str | tuple[str, ...]:
         found = (_ASCII_TOKEN if run.isascii() else _TOKEN).findall(run)
-        tokens = " ".join(map(_token, found))
+        tokens = tuple(map(intern, " ".join(map(_token, found)).split()))
         if len(run) <= CACHED_CHARS:
             if len(self) >= CACHED_RUNS:
                 self.clear()  # threads that read meanwhile only find less
-            self[run] = tokens
+            self[intern(run)] = tokens[0] if len(tokens) == 1 else tokens
         return tokens
 
 

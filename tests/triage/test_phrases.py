@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.triage.areas import DEFAULT_AREAS
-from gateway.triage.phrases import Phrases, Words, beginnings, whole_words
+from gateway.triage.phrases import HINTED, Hints, Phrases, Words, beginnings, hints, whole_words
 from gateway.triage.text import read
 from gateway.triage.training.seeds import scenes, sentences
 from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
@@ -18,9 +19,14 @@ AREAS = [whole_words(area.words) for area in DEFAULT_AREAS if area.words]
 ALL = [phrases for _, _, phrases in SEVERE] + [STRONG, EVERYONE, MANY, *AREAS]
 
 
+def words_with_hints(words: list[str], known: Callable[[str], tuple[int, int]] = hints) -> Words:
+    given = list(map(known, words))
+    patterns = min((count for _, count in given), default=0)
+    return Words.of(words, Hints([(n, bits) for n, (bits, _) in enumerate(given) if bits], patterns))
+
+
 def words_of(text: str) -> Words:
-    found = read(text)
-    return Words.of(found.words, set(found.tokens))
+    return words_with_hints(read(text).tokens)
 
 
 def test_no_match_is_missed() -> None:
@@ -55,7 +61,18 @@ def test_any_pattern_of_a_project_is_safe(pattern: str, words: list[str]) -> Non
     phrases = Phrases(pattern)
     text = " ".join(words)
     found = re.search(rf" (?:{pattern})(?!\w)", " " + text)
-    assert phrases.said(Words.of(text, words)) == (found[0].strip() if found else "")
+    assert phrases.said(words_with_hints(words)) == (found[0].strip() if found else "")
+
+
+@pytest.mark.parametrize("made", [0, HINTED])
+def test_a_pattern_made_after_a_word_was_met_is_searched_for(made: int) -> None:
+    """A word gives no hints on it, nor on one that comes after too many others."""
+    given = hints("crash")
+    for number in range(made):
+        Phrases(f"other{number}")
+    late = Phrases("crash")
+    assert late.said(words_with_hints(["a", "crash"], lambda word: given)) == "crash"
+    assert late.said(words_with_hints(["a", "crash"])) == "crash"
 
 
 def test_beginnings_are_words_or_their_first_letters() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from zlib import crc32
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from gateway.triage.arrays import NONE, Index, units
-from gateway.triage.features import key, word_keys, word_names
+from gateway.triage.features import key, subword_key, subwords, word_keys, word_names
+from gateway.triage.subwords import Subwords
 from gateway.triage.text import read
-from gateway.triage.vocabulary import Vocabulary
+from gateway.triage.vocabulary import LONGEST, SUBWORDS, Rows, Vocabulary, carried
 
 WORDS = st.sampled_from(
     ["the", "app", "not", "don't", ".", "niet", "!?", "0", "xxsmile", ":)", "ß", "登录", "é"]
@@ -32,25 +37,47 @@ def test_rows_are_those_of_the_names(part: str, texts: list[list[str]], kept: in
             assert rows == set(index.rows({key(part + name) for name in word_names(tokens)}).tolist())
 
 
-def test_of_each_token_something_else_may_be_known() -> None:
+@given(
+    kept=st.lists(st.integers(0, 2**32 - 1), max_size=60),
+    more=st.lists(st.integers(0, 2**32 - 1), max_size=20),
+)
+def test_an_index_finds_the_keys_it_has(kept: list[int], more: list[int]) -> None:
+    """Whether far apart, next to each other, the lowest or the highest; and no others."""
+    near = [key + step for key in kept[:5] for step in range(4)]
+    keys = np.array(sorted({key for key in [*kept, *near] if key < 2**32}), np.uint32)
+    index, rows = Index(keys), {int(key): row for row, key in enumerate(keys)}
+    asked = [*rows, *more, *(key - 1 for key in rows if key), 0, 2**32 - 1]
+    found = index.find(np.array(asked, np.uint32))
+    assert found.tolist() == [rows.get(key, NONE) for key in asked]
+
+
+@given(st.binary(max_size=60), st.binary(max_size=LONGEST))
+def test_a_checksum_goes_on_by_arithmetic(first: bytes, more: bytes) -> None:
+    key = np.array([crc32(first)], np.uint32)
+    assert carried(key, np.array([len(more)], np.int32)).tolist() == [crc32(first + more) ^ crc32(more)]
+
+
+def test_of_each_token_more_may_be_known() -> None:
     """It is asked for once, and is found by token, with nothing for the start of a text."""
     asked: list[str] = []
 
-    def learn(token: str, number: int) -> int:
-        asked.append(token)
-        return number if token.isalpha() else NONE
+    def learn(tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]:
+        asked.extend(tokens)
+        return np.array([(first + n, first, 8 * n, 4) for n in range(len(tokens))], np.int32)
 
     vocabulary = Vocabulary(Index(np.zeros(1, np.uint32)), learn=learn)
     first = vocabulary.find([["a", "b"], [], ["b", "."]])
     again = vocabulary.find([["b"], ["a"]])
 
     assert sorted(asked) == [".", "^", "a", "b"]
-    a, b = first.others[1:3].tolist()
-    assert a != b
-    assert first.others.tolist() == [NONE, a, b, NONE, NONE, b, NONE]
-    assert again.others.tolist() == [NONE, b, NONE, a]
-    assert first.texts_of_others.tolist() == [0, 0, 0, 1, 2, 2, 2]
-    assert first.sizes.tolist() == [3, 1, 3]
+    start, stop, a, b = 0, 1, 2, 3
+    assert first.known[:, SUBWORDS].tolist() == [start, a, b, start, start, b, stop]
+    assert again.known[:, SUBWORDS].tolist() == [start, b, start, a]
+    assert first.texts_of_known.tolist() == [0, 0, 0, 1, 2, 2, 2]
+    assert (first.starts.tolist(), first.sizes.tolist()) == ([0, 3, 4], [3, 1, 3])
+    assert first.telling(np.array([1, 1, 1])) == [[0, 1], [], [0]]
+    assert first.telling(np.array([1, 1, 0])) == [[0, 1], [], []]
+    assert first.hints() == [([(1, 8)], 4), ([], 4), ([(0, 8), (1, 8)], 4)]
 
 
 def test_sums_are_of_distinct_rows_and_of_length_one() -> None:
@@ -64,3 +91,20 @@ def test_sums_are_of_distinct_rows_and_of_length_one() -> None:
 def test_keys_of_a_text_are_those_of_its_names() -> None:
     tokens = read("the app doesn't work. not good!").tokens
     assert word_keys(tokens) == {key(name) for name in word_names(tokens)}
+
+
+def test_words_learnt_together_have_the_rows_of_each_alone() -> None:
+    words = ["knop", "knopje", "!", "xxurl", "zzz", "don't"]
+    names = sorted({subword_key(name) for word in words[:2] for name in subwords(word)})
+    weights = np.arange(3.0 * len(names), dtype=np.float32).reshape(-1, 3)
+    index = Index(np.unique(np.array([key(word) for word in words[::2]], np.uint32)))
+    made = Subwords(weights, Index(np.array(names, np.uint32)), index, np.array([1, 2, 3], np.float32))
+    places = index.find(np.array([key(word) for word in words], np.uint32))
+
+    together = made.rows(words, places)
+
+    assert together.tolist() == [made.row(word).tolist() for word in words]
+    assert (together[:2, :-1] > 0).all()
+    assert (together[2:, :-1] == 0).all()
+    idf = np.where(places == NONE, 3, places + 1)
+    assert together[:, -1].tolist() == (idf * idf).tolist()
