@@ -29,7 +29,7 @@ class Author:
     email: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take three times as long to make
 class Record:
     """One piece of feedback in canonical form, before it is labelled.
 
@@ -86,7 +86,7 @@ class Reason:
     why: str
 
 
-@dataclass(slots=True)  # not frozen, which would take three times as long to make
+@dataclass(slots=True)
 class Labels:
     """What triage says of one record.
 
@@ -108,7 +108,7 @@ class Labels:
     model_version: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Saved:
     """One record after the commit.
 

@@ -43,10 +43,6 @@ class _Randomness:
     """The system's random bytes, many at a time: to ask for them lets another thread take the interpreter."""
 
     def __init__(self) -> None:
-        self.forget()
-        os.register_at_fork(after_in_child=self.forget)  # else a child would make its parent's ids
-
-    def forget(self) -> None:
         self._drawn: list[bytes] = []
 
     def __call__(self, timestamp: int) -> bytes:
@@ -57,4 +53,12 @@ class _Randomness:
         return self._drawn.pop()
 
 
-_generator = ULIDGenerator(randomness=_Randomness())
+def _begin() -> None:
+    """Starts anew, as after a fork: the child would make its parent's ids."""
+    global _generator
+    _generator = ULIDGenerator(randomness=_Randomness())
+
+
+_generator: ULIDGenerator
+_begin()
+os.register_at_fork(after_in_child=_begin)

@@ -228,3 +228,26 @@ def test_statements_may_be_executed_elsewhere(app: Flask) -> None:
 
     assert threading.current_thread() not in threads
     assert connection.execute_sql("SELECT n FROM moved").fetchall() == [(1,)]
+
+
+def test_what_would_undo_a_statement_is_kept_in_memory(app: Flask) -> None:
+    """Of the connection that writes, and of no other: what sorts a whole table needs as much room as it."""
+
+    def setting() -> int:
+        return int(database.execute_sql("PRAGMA temp_store").fetchone()[0])
+
+    assert isinstance(database.obj, Sqlite)
+    found: list[int] = []
+
+    def write() -> None:
+        for _ in range(2):
+            found.append(database.obj.transact(setting, lambda result: False, 0))
+        database.close()
+        found.append(database.obj.transact(setting, lambda result: False, 0))  # with a new connection
+        database.close()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    assert found == [2, 2, 2]
+    assert setting() == 0
