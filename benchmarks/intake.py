@@ -1,9 +1,10 @@
 """One durable POST of the gateway against a bare Flask view under the same gunicorn settings, in one run.
 
-    python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick]
+    python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick] [--own]
 
 Both servers run side by side and are measured in turn, so that whatever else the machine does hits
-both; figures are medians of the rounds. Client and servers share the cores.
+both; figures are medians of the rounds. Client and servers share the cores: wrk drives the closed
+loop where it is installed, as it leaves most of them to the servers, else (or with --own) a client in Python.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from benchmarks import wrk
 from benchmarks.load import Run, drive, drive_openly, family, resident
 from benchmarks.tables import fill
 from gateway.triage.training.seeds import sentences
@@ -57,9 +59,12 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
     path: str = "/v1/feedback"
 
-    def load(self, requests: int, connections: int, start: int) -> Run:
+    def load(self, requests: int, connections: int, start: int, *, with_wrk: bool = False) -> Run:
         """A closed loop of bodies no other load has sent; every answer must be a 201."""
         at = (self.pid, self.host, self.port, self.path)
+        if with_wrk:
+            bodies = [body_of(start + number) for number in range(requests)]
+            return wrk.drive(*at, bodies, self.headers, connections=connections)
         run = drive(
             *at,
             lambda n: body_of(start + n),
@@ -144,7 +149,7 @@ def floor(workers: int) -> Iterator[Target]:
         yield Target(*at, {"Content-Type": "application/json"})
 
 
-def side_by_side(workers: int, requests: int, rounds: int) -> None:
+def side_by_side(workers: int, requests: int, rounds: int, *, with_wrk: bool) -> None:
     """Throughput, CPU and latency of both servers at every number of connections."""
     with ExitStack() as stack:
         targets = [stack.enter_context(floor(workers)), stack.enter_context(gateway(workers))]
@@ -154,7 +159,9 @@ def side_by_side(workers: int, requests: int, rounds: int) -> None:
         for connections in CONNECTIONS:
             taken: list[tuple[Run, Run]] = []
             for _ in range(rounds):
-                bare, ours = (target.load(requests, connections, start) for target in targets)
+                bare, ours = (
+                    target.load(requests, connections, start, with_wrk=with_wrk) for target in targets
+                )
                 taken.append((bare, ours))
                 start += requests
             rate = median(ours.rate / bare.rate for bare, ours in taken)
@@ -231,14 +238,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--quick", action="store_true", help="the table only, with one worker")
+    parser.add_argument("--own", action="store_true", help="the project's own client also where wrk is")
     asked = parser.parse_args()
-    print(f"{asked.rounds} rounds of {asked.requests} posts of a 40-word text, closed loop, empty tables.\n")
+    with_wrk = wrk.installed() and not asked.own
+    client = "wrk" if with_wrk else "the project's own client"
+    print(
+        f"{asked.rounds} rounds of {asked.requests} posts of a 40-word text by {client}, "
+        "closed loop, empty tables.\n"
+    )
     print(
         "workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | "
         "p50 ms p99 ms p99/p50 | MB"
     )
     for workers in (1,) if asked.quick else (1, 2):
-        side_by_side(workers, asked.requests, asked.rounds)
+        side_by_side(workers, asked.requests, asked.rounds, with_wrk=with_wrk)
     if not asked.quick:
         print()
         open_loop(asked.requests)

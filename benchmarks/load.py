@@ -17,21 +17,25 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass
 class Run:
-    """What one load gave: latencies in seconds, wall and server CPU time in seconds, bytes resident."""
+    """What one load gave: latencies in seconds, wall and server CPU time in seconds, bytes resident.
+
+    `requests` is their number, when there are not as many latencies.
+    """
 
     seconds: float
     cpu: float
     resident: int
     latencies: list[float] = field(repr=False)
     statuses: dict[int, int]
+    requests: int = 0
 
     @property
     def rate(self) -> float:
-        return len(self.latencies) / self.seconds
+        return (self.requests or len(self.latencies)) / self.seconds
 
     @property
     def cpu_ms(self) -> float:
-        return self.cpu * 1000 / len(self.latencies)
+        return self.cpu * 1000 / (self.requests or len(self.latencies))
 
     def percentile(self, percent: int) -> float:
         """Milliseconds below which this share of the answers came."""

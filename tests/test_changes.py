@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from gateway import http
+from gateway import received
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both
@@ -117,7 +117,7 @@ CHANGES: list[dict[str, Any]] = [
 
 def test_every_change_is_another_version(call: Call, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when all of them fall into one millisecond and lead back to what was."""
-    monkeypatch.setattr(http, "now_ms", lambda: 1_800_000_000_000)
+    monkeypatch.setattr(received, "now_ms", lambda: 1_800_000_000_000)
     seen = [etag(call, path)]
     for change in CHANGES:
         response = call("PATCH", path, json=change)

@@ -1,0 +1,80 @@
+"""wrk as the load generator: it leaves the cores to the server, where a client in Python takes one of two."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.load import Run, cpu_seconds, resident
+
+POINTS = 1000  # of the distribution of latencies
+# One thread, so that the bodies are sent in their order; the last one again until wrk has stopped.
+SCRIPT = """
+local requests, sent = {{}}, 0
+function init(args)
+  for body in io.lines("{bodies}") do
+    requests[#requests + 1] = wrk.format("POST", "{path}", {{{headers}}}, body)
+  end
+end
+function request()
+  if sent < #requests then sent = sent + 1 else wrk.thread:stop() end
+  return requests[sent]
+end
+function done(summary, latency, _)
+  local told = {{summary.requests, summary.duration, summary.errors.status, summary.errors.connect
+    + summary.errors.read + summary.errors.write + summary.errors.timeout}}
+  for point = 1, {points} do told[#told + 1] = latency:percentile(100 * point / {points}) end
+  print("told " .. table.concat(told, " "))
+end
+"""
+
+
+def installed() -> bool:
+    """Whether there is a wrk to drive with."""
+    return shutil.which("wrk") is not None
+
+
+def drive(
+    pid: int,
+    host: str,
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    headers: Mapping[str, str],
+    *,
+    connections: int,
+) -> Run:
+    """Posts `bodies` over kept connections, each waiting for its answer; a body is one line.
+
+    The run's latencies are so many POINTS of their distribution. Raises RuntimeError for a request
+    that failed and for an answer that is none of the 2xx and 3xx.
+    """
+    told = {**headers, "Host": f"{host}:{port}"}
+    with tempfile.TemporaryDirectory() as directory:
+        lines, script = Path(directory, "bodies"), Path(directory, "post.lua")
+        lines.write_bytes(b"\n".join(bodies) + b"\n")
+        listed = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in told.items())
+        script.write_text(SCRIPT.format(bodies=lines, path=path, headers=listed, points=POINTS))
+        command = ["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "60s", "-s", str(script)]
+        before = cpu_seconds(pid)
+        done = subprocess.run([*command, f"http://{host}:{port}"], capture_output=True, text=True, check=True)
+        cpu = cpu_seconds(pid) - before
+    found = re.search(r"^told (.*)$", done.stdout, re.M)
+    if found is None:
+        raise RuntimeError(done.stdout + done.stderr)
+    count, microseconds, refused, failed, *points = (float(word) for word in found[1].split())
+    if refused or failed:
+        raise RuntimeError(f"{refused:.0f} of {count:.0f} requests were refused, {failed:.0f} failed")
+    return Run(
+        microseconds / 1e6,
+        cpu,
+        resident(pid),
+        [point / 1e6 for point in points],
+        {201: int(count)},
+        int(count),
+    )
