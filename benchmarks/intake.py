@@ -60,10 +60,13 @@ class Target:
     path: str = "/v1/feedback"
 
     def load(self, requests: int, connections: int, start: int, *, with_wrk: bool = False) -> Run:
-        """A closed loop of bodies no other load has sent; every answer must be a 201."""
+        """A closed loop of bodies no other load has sent; every answer must be a 201.
+
+        wrk goes on for its SECONDS, and sends one body of its BODIES after the other.
+        """
         at = (self.pid, self.host, self.port, self.path)
         if with_wrk:
-            bodies = [body_of(start + number) for number in range(requests)]
+            bodies = [body_of(start + number) for number in range(wrk.BODIES)]
             return wrk.drive(*at, bodies, self.headers, connections=connections)
         run = drive(
             *at,
@@ -163,7 +166,7 @@ def side_by_side(workers: int, requests: int, rounds: int, *, with_wrk: bool) ->
                     target.load(requests, connections, start, with_wrk=with_wrk) for target in targets
                 )
                 taken.append((bare, ours))
-                start += requests
+                start += wrk.BODIES if with_wrk else requests
             rate = median(ours.rate / bare.rate for bare, ours in taken)
             cost = median(ours.cpu_ms / bare.cpu_ms for bare, ours in taken)
             tail = median(ours.percentile(99) / ours.percentile(50) for _, ours in taken)
@@ -242,10 +245,8 @@ def main() -> None:
     asked = parser.parse_args()
     with_wrk = wrk.installed() and not asked.own
     client = "wrk" if with_wrk else "the project's own client"
-    print(
-        f"{asked.rounds} rounds of {asked.requests} posts of a 40-word text by {client}, "
-        "closed loop, empty tables.\n"
-    )
+    much = f"{wrk.SECONDS} seconds" if with_wrk else f"{asked.requests} posts"
+    print(f"{asked.rounds} rounds of {much} of a 40-word text by {client}, closed loop, empty tables.\n")
     print(
         "workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | "
         "p50 ms p99 ms p99/p50 | MB"
