@@ -68,7 +68,7 @@ class Index:
         places = self._starts.take(keys >> REST).astype(np.intp)
         there = self._keys.take(places, mode="clip")  # behind the last key comes no other
         found = np.where(there == keys, places, NONE)
-        left = np.flatnonzero(there < keys)
+        left = (there < keys).nonzero()[0]
         for step in range(1, self._most):
             if not len(left):
                 break
@@ -94,15 +94,20 @@ def units(table: Floats, rows: NDArray[np.intp], sums_of: NDArray[np.intp], sums
     total = np.zeros((sums, table.shape[1]), np.float32)
     if len(found):
         found.sort()  # numpy's unique takes ten times as long
-        new = np.ones(len(found), bool)
-        np.not_equal(found[1:], found[:-1], out=new[1:])
-        distinct = found[new]
+        distinct = found[_new(found)]
         of = distinct >> BITS
-        starts = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
+        starts = _new(of).nonzero()[0]
         total[of[starts]] = np.add.reduceat(table.take(distinct & ((1 << BITS) - 1), axis=0), starts, axis=0)
     lengths_of: Floats = np.sqrt(np.maximum(total[:, -1:], np.float32(1e-30)))
     parts: Floats = total[:, :-1] / lengths_of
     return parts
+
+
+def _new(values: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which of some values differ from the one before."""
+    new = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return new
 
 
 def unit_parts(table: Floats, index: Index, names: dict[str, str]) -> Iterator[tuple[str, Floats]]:

@@ -71,7 +71,7 @@ def _in(table: Floats, words: int, index: Index, subword_rows: SubwordRows, told
 
 def _first(subwords: NDArray[np.int32], sizes: Numbers) -> NDArray[np.int32]:
     """The rows of sub-words, of a long text those of its first words."""
-    for text in np.flatnonzero(sizes > features.SUBWORD_WORDS).tolist():
+    for text in (sizes > features.SUBWORD_WORDS).nonzero()[0].tolist():
         end = int(sizes[: text + 1].sum())
         here = slice(end - int(sizes[text]), end)
         listed = subwords[here].tolist()

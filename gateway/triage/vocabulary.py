@@ -147,9 +147,8 @@ class Vocabulary:
         """The keys of each token but the last with the one behind it."""
         unsigned = known.view(np.uint32)
         keys, ends, sizes = unsigned[:-1, KEY], unsigned[1:, END], known[1:, SIZE]
-        long = sizes > LONGEST
-        pairs: Keys = carried(keys, np.where(long, 0, sizes)) ^ ends
-        for place in np.flatnonzero(long).tolist():
+        pairs: Keys = carried(keys, np.minimum(sizes, LONGEST)) ^ ends
+        for place in (sizes > LONGEST).nonzero()[0].tolist():
             pairs[place] = crc32(features.encoded(f" {tokens[place + 1]}"), int(keys[place]))
         return pairs
 
