@@ -27,10 +27,11 @@ from models.event import Event, exists
 from models.feedback import Feedback
 from models.laws import Reach, Stored, Write, reported, store
 from models.outcome import Entry, ledger
-from models.writer import Writer
+from models.writer import Busy, Writer
 
 _FORGET_EVERY = 100  # transactions between two sweeps of expired keys
 _PROBE_EVERY = 1.0  # seconds
+_SETTLED = 3.0  # seconds without a failure after which a probe is believed again
 _PATIENCE = 5.0  # seconds a transaction is tried again for that a server could not take
 _PROBE = object()
 _commits = itertools.count(1)
@@ -143,10 +144,13 @@ def flush() -> None:
 def probe() -> None:
     """Proves that a transaction can be committed, with a row that says when; at most once a second.
 
-    Raises OperationalError.
+    That row may fit on a disk that has no room for records: who fails at those has to have stopped for a
+    while, or to succeed. Raises OperationalError.
     """
     global _probed
     now = time.monotonic()
+    if now - _current().failed_at < _SETTLED:
+        raise Busy("records could not be stored a moment ago")
     if now - _probed >= _PROBE_EVERY or _current().down:
         _current().submit(_PROBE)
         _probed = now

@@ -10,6 +10,7 @@ import logging
 import math
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -95,6 +96,7 @@ class Writer:
     ) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
+        self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
         self._commit = commit
         self._probe = probe
         self._waiting: deque[_Ticket] = deque()
@@ -167,8 +169,12 @@ class Writer:
         try:
             results = self._commit([self._probe] if self.down else [ticket.work for ticket in tickets])
             self.down = False
+            if any(ticket.work is not self._probe for ticket in tickets):
+                self.failed_at = -math.inf
         except OperationalError as error:
             self.down = True
+            if any(ticket.work is not self._probe for ticket in tickets):
+                self.failed_at = time.monotonic()
             _tell(tickets, Busy(str(first_of(error))))
             return
         except BaseException as error:

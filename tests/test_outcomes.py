@@ -15,7 +15,7 @@ from peewee import OperationalError
 
 from gateway.outcomes import OUTCOMES
 from models import Feedback, intake
-from tests.conftest import Call, Tenant
+from tests.conftest import Call, Tenant, until
 
 pytestmark = pytest.mark.both
 
@@ -158,3 +158,25 @@ def test_readiness_is_the_write(client: FlaskClient, tenant: Tenant, monkeypatch
     end = time.monotonic() + 30
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() < end
+
+
+def test_a_small_row_is_not_enough(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no room for records is not ready, though a row that says when still fits."""
+    monkeypatch.setattr("models.writer.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("models.intake._probed", -10.0)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise OperationalError("database or disk is full")
+
+        patch.setattr("models.intake.insert_all", full)
+        assert call("POST", "/gateway/v1/feedback", json={"text": "No room"}).status_code == 503
+    until(lambda: not intake._current().down)
+    assert call("GET", "/readyz").status_code == 503
+
+    with monkeypatch.context() as patch:
+        patch.setattr("models.intake._SETTLED", 0.0)  # nobody came for a while
+        assert call("GET", "/readyz").status_code == 200
+    assert call("GET", "/readyz").status_code == 503
+    assert call("POST", "/gateway/v1/feedback", json={"text": "Room again"}).status_code == 201
+    assert call("GET", "/readyz").status_code == 200
