@@ -28,6 +28,7 @@ from gateway import (
     learnt,
     limits,
     log,
+    metrics,
     outcomes,
     vault,
 )
@@ -58,6 +59,7 @@ def create_app(config: Config | None = None) -> Flask:
     """The application, ready for its first request: database bound, model loaded, nothing opened yet."""
     config = config or Config.from_env()
     log.configure(config.log_level)
+    metrics.connect()
     connect(config.database_url, config.threads + BESIDES)
     vault.connect(config.secret_key, config.secret_path)
     hooks.connect(config.url)

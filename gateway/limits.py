@@ -67,7 +67,7 @@ def _spend(name: str, rate: Rate, now: float) -> Budget | None:
     except Unavailable:
         if _when_away == "closed":
             raise
-        metrics.UNCOUNTED.inc()
+        metrics.fallen_back()
         return _meter.spend(name, rate, now) if _when_away == "local" else None
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from adapters.contract import Reply
@@ -28,14 +35,33 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=REGISTRY,
 )
-UNCOUNTED = Counter(
-    "gateway_limits_fallbacks",
-    "Requests let through uncounted, or counted on one host alone, while the limits server was away.",
-    registry=REGISTRY,
-)
 
 _requests = cache(REQUESTS.labels)  # looking a label up costs more than counting
 _seconds = cache(SECONDS.labels)
+
+
+@cache
+def _uncounted() -> Counter:
+    return Counter(
+        "gateway_limits_fallbacks",
+        "Requests let through uncounted, or counted on one host alone, while the limits server was away.",
+        registry=REGISTRY,
+    )
+
+
+def connect() -> None:
+    """Counts where PROMETHEUS_MULTIPROC_DIR says, if it does, from now on.
+
+    The library looks at it when it is imported, which is before `serve` has set it. Call it before
+    anything is counted.
+    """
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+    _uncounted()  # shown from the start
+
+
+def fallen_back() -> None:
+    """Counts a request that was let through uncounted, or counted on one host alone."""
+    _uncounted().inc()
 
 
 def observe(source: str, outcome: str, seconds: float) -> None:

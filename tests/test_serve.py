@@ -26,6 +26,23 @@ PATH = "/gateway/v1/feedback"
 POSTS = [300, pytest.param(2_000, marks=pytest.mark.long)]
 
 
+def test_numbers_of_all_workers(server: Server) -> None:
+    """What any worker has counted is told by whichever is asked, each request once."""
+
+    def counted() -> float:
+        text = httpx.get(f"{server.url}/metrics").text
+        assert "gateway_limits_fallbacks_total 0.0" in text
+        name = 'gateway_requests_total{outcome="accepted",source="native"} '
+        return next((float(line.removeprefix(name)) for line in text.splitlines() if name in line), 0.0)
+
+    before = counted()
+    for number in range(20):  # each on a connection of its own, so that every worker gets some
+        sent = {"text": f"Count {number}"}
+        answer = httpx.post(f"{server.url}{PATH}", json=sent, headers=server.headers)
+        assert answer.status_code == 201
+    assert counted() == before + 20
+
+
 def test_says_where_it_listens_and_is_ready(server: Server) -> None:
     """serve prints its address once it listens, and is alive and ready from then on."""
     ready = httpx.get(f"{server.url}/readyz")
