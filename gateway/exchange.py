@@ -44,7 +44,7 @@ class Settings:
 
 
 class Exchange:
-    """Requests of a worker as WSGI environments, and what the application answers as bytes."""
+    """Hands a worker's requests to their routes, or to the application, and writes the answers as bytes."""
 
     def __init__(self, app: Any, cfg: Any) -> None:
         self._app = app

@@ -201,9 +201,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Puts a connection in its line."""
         line = self._line(conn)
         self.places.take(conn)
-        if (
-            line is not self.turns
-        ):  # else it is watched on, as its client hardly ever sends before it is answered
+        if line is not self.turns:  # a thread may read from it, or it waits for long
             self.places.unwatch(conn)
         if conn.streamed:
             if self.streaming >= self.max_streaming:
