@@ -1,10 +1,11 @@
 """One durable POST of the gateway against a bare Flask view under the same gunicorn settings, in one run.
 
-    python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick] [--own]
+    python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick] [--own] [--against DIR]
 
 Both servers run side by side and are measured in turn, so that whatever else the machine does hits
 both; figures are medians of the rounds. Client and servers share the cores: wrk drives the closed
 loop where it is installed, as it leaves most of them to the servers, else (or with --own) a client in Python.
+--against measures the gateway of another checkout, which has a .venv, instead of the bare view.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ CONNECTIONS = (1, 8, 32, 64)
 # gunicorn's own thread worker with the gateway's numbers: what its worker does more is the gateway's cost.
 FLOOR = """
 from gateway.config import Config
-from gateway.serve import Server
+from gateway.server.gunicorn_app import Server
 from benchmarks.floor import app
 class Floor(Server):
     def load_config(self):
@@ -80,9 +81,9 @@ class Target:
 
 
 @contextmanager
-def started(command: list[str], environ: dict[str, str]) -> Iterator[tuple[int, str, int]]:
+def started(command: list[str], environ: dict[str, str], root: Path = ROOT) -> Iterator[tuple[int, str, int]]:
     """A server's pid, host and port, until the block ends."""
-    process = subprocess.Popen(command, env=environ, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environ, cwd=root, stderr=subprocess.PIPE, text=True)
     try:
         for line in process.stderr or ():
             if found := re.search(r"http://([\d.]+):(\d+)", line):
@@ -116,29 +117,31 @@ def environ_of(directory: str, workers: int) -> dict[str, str]:
 
 
 @contextmanager
-def gateway(workers: int, rows: int = 0) -> Iterator[Target]:
-    """A gateway on a new database, which holds so many records already."""
-    with tempfile.TemporaryDirectory() as directory, serving(directory, workers, rows) as target:
+def gateway(workers: int, rows: int = 0, root: Path = ROOT) -> Iterator[Target]:
+    """A gateway, maybe another checkout's, on a new database that holds so many records already."""
+    with tempfile.TemporaryDirectory() as directory, serving(directory, workers, rows, root) as target:
         yield target
 
 
 @contextmanager
-def serving(directory: str, workers: int, rows: int = 0, **settings: str) -> Iterator[Target]:
+def serving(
+    directory: str, workers: int, rows: int = 0, root: Path = ROOT, **settings: str
+) -> Iterator[Target]:
     """A gateway whose files are in a directory; `settings` are environment variables."""
     environ = {**environ_of(directory, workers), **settings}
-    command = [sys.executable, "-m", "gateway.cli"]
+    command = [sys.executable if root == ROOT else f"{root}/.venv/bin/python", "-m", "gateway.cli"]
     made = subprocess.run(
-        [*command, "init", "--json"], env=environ, cwd=ROOT, capture_output=True, check=True
+        [*command, "init", "--json"], env=environ, cwd=root, capture_output=True, check=True
     )
     headers = {
         "Authorization": f"Bearer {json.loads(made.stdout)['key']}",
         "Content-Type": "application/json",
     }
     if rows:
-        with started([*command, "serve"], environ) as at:
+        with started([*command, "serve"], environ, root) as at:
             Target(*at, headers).load(1, 1, -1)
         fill(environ["GATEWAY_DATABASE_URL"], rows, time.time_ns() // 1_000_000, SEEDS)
-    with started([*command, "serve"], environ) as at:
+    with started([*command, "serve"], environ, root) as at:
         yield Target(*at, headers)
 
 
@@ -179,6 +182,33 @@ def side_by_side(workers: int, requests: int, rounds: int, *, with_wrk: bool) ->
                 f"{max(o.resident for _, o in taken) / 1e6:.0f}",
                 flush=True,
             )
+
+
+def against(root: Path, requests: int, rounds: int, *, with_wrk: bool) -> None:
+    """Throughput and latency beside those of another checkout, as shares of its own."""
+    print("conns | other/s here/s ratio | CPU ms other here ratio | p99 ms other here ratio")
+    with gateway(2, root=root) as other, gateway(2) as here:
+        for target in (other, here):
+            target.load(500, 8, 10_000_000)
+        start = 0
+        for connections in (8, 32, 64):
+            taken: list[tuple[Run, ...]] = []
+            for number in range(rounds):
+                turn = (other, here) if number % 2 else (here, other)  # neither is always the first
+                runs = [target.load(requests, connections, start, with_wrk=with_wrk) for target in turn]
+                taken.append(tuple(runs if number % 2 else runs[::-1]))
+                start += wrk.BODIES if with_wrk else requests
+            columns: list[Callable[[Run], float]] = [
+                lambda run: run.rate,
+                lambda run: run.cpu_ms,
+                lambda run: run.percentile(99),
+            ]
+            shown = [
+                f"{median(of(a) for a, _ in taken):8.2f} {median(of(b) for _, b in taken):8.2f} "
+                f"{median(of(b) / of(a) for a, b in taken):5.2f}"
+                for of in columns
+            ]
+            print(f"{connections:5} | {' | '.join(shown)}", flush=True)
 
 
 def open_loop(requests: int) -> None:
@@ -242,11 +272,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--quick", action="store_true", help="the table only, with one worker")
     parser.add_argument("--own", action="store_true", help="the project's own client also where wrk is")
+    parser.add_argument("--against", type=Path, help="another checkout: the table only, two workers")
     asked = parser.parse_args()
     with_wrk = wrk.installed() and not asked.own
     client = "wrk" if with_wrk else "the project's own client"
     much = f"{wrk.SECONDS} seconds" if with_wrk else f"{asked.requests} posts"
     print(f"{asked.rounds} rounds of {much} of a 40-word text by {client}, closed loop, empty tables.\n")
+    if asked.against:
+        against(asked.against.resolve(), asked.requests, asked.rounds, with_wrk=with_wrk)
+        return
     print(
         "workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | "
         "p50 ms p99 ms p99/p50 | MB"

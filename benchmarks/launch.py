@@ -1,6 +1,6 @@
 """Serves as `feedback-gateway serve` does, with other constants, for those who cannot wait or break things.
 
-`LAUNCH` is a JSON object. A name such as `gateway.places.ARRIVE` sets that constant, any other one
+`LAUNCH` is a JSON object. A name such as `gateway.server.connection.ARRIVE` sets that constant, any other one
 is a setting of gunicorn. `rlimit_fsize` is how many bytes a file may have, and `clock` a file whose
 eight bytes are a number of seconds that the clock of the server is off by, at any moment.
 """
@@ -43,7 +43,7 @@ def main() -> None:
         bend_time(clock)  # before anything is imported that takes a clock by its name
     limit = wanted.pop("rlimit_fsize", None)
 
-    from gateway.serve import Server, serve
+    from gateway.server.gunicorn_app import Server, serve
 
     settings: dict[str, Any] = {}
     for name, value in wanted.items():

@@ -11,7 +11,7 @@ from functools import partial
 
 from flask import Flask, Response, request
 from peewee import OperationalError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 import adapters
 from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
@@ -34,10 +34,9 @@ from gateway import (
 )
 from gateway.client import networks
 from gateway.config import Config
+from gateway.cooperative import ASIDE
 from gateway.http import (
-    Answer,
     Gateway,
-    Whole,
     adapter_for,
     allowed_origins,
     cors_headers,
@@ -46,9 +45,8 @@ from gateway.http import (
     respond,
 )
 from gateway.ingest import ingest
-from gateway.lane import ASIDE
 from gateway.rates import Unavailable
-from gateway.received import Received, inbound_of, received_of
+from gateway.received import inbound_of, path_of, request_id
 from models.base import connect
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
@@ -90,9 +88,7 @@ class _Routes:
     def add(self, config: Config) -> None:
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                self._route(
-                    adapter, door.method, door.path, partial(ingest, adapter, door), counted=True, quick=True
-                )
+                self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
                 admit = partial(auth.identify, adapter, many.scope)  # nobody else's 32 MB are read
@@ -105,7 +101,7 @@ class _Routes:
             act = partial(_identified, native, endpoint)
             self._route(native, endpoint.method, endpoint.path, act, mounted=False)
         for path, check in health.CHECKS.items():
-            self._route(native, "GET", path, partial(_unidentified, check), mounted=False)
+            self._route(native, "GET", path, partial(_unidentified, check), mounted=False, exact=True)
         for path, page in docs.PAGES.items():
             self._route(native, "GET", path, page, mounted=False)
         for path, methods in self.methods.items():
@@ -121,60 +117,56 @@ class _Routes:
         *,
         mounted: bool = True,
         counted: bool = False,
-        quick: bool = False,
+        exact: bool = False,
         limit: int = 0,
         admit: Callable[[Inbound], object] | None = None,
     ) -> None:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
-        What becomes of a `counted` one's requests goes into the ledger; a `quick` one never waits but
-        in a lane (gateway.lane). `limit` is the most bytes of a
-        body, when it is not that of every route, and `admit` is asked before it is read.
+        What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
+        body, when it is not that of every route, and `admit` is asked before it is read. An `exact` one
+        is not reachable by any other way to write its path.
         """
 
-        def answer(received: Received, params: dict[str, str]) -> Whole:
+        def view(**params: str) -> Response:
             started = time.perf_counter()
+            environ = request.environ
+            if exact and environ.get("RAW_URI", path).partition("?")[0] != environ["SCRIPT_NAME"] + path:
+                raise NotFound
             inbound, problem = None, None
             try:
-                inbound = inbound_of(received, adapter, params, limit or self.limit, self.proxies, admit)
+                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, admit)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
-                problem = _problem(error, received.id)
+                problem = _problem(error, request_id(environ))
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
-            return self._answer(received, reply, started, inbound.answer_headers if inbound else {})
-
-        def view(**params: str) -> Response:
-            return Answer.of(answer(received_of(request.environ), params))
+            return self._answer(reply, started, inbound.answer_headers if inbound else {})
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
             self.told_by[f"{method} {rule}"] = adapter
-            if quick:
-                self.app.quick.add(f"{method} {rule}")
-                if "<" not in rule:
-                    self.app.straight[f"{method} {rule}"] = partial(answer, params={})
             self.app.add_url_rule(
                 rule,
                 f"{method} {rule}",
                 view,
                 methods=[method],
-                strict_slashes=False,
+                strict_slashes=exact,
                 provide_automatic_options=False,
             )
 
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
             reply = preflight(request, methods)
-            return Answer.of(self._answer(received_of(request.environ), reply, time.perf_counter(), {}))
+            return self._answer(reply, time.perf_counter(), {})
 
         self.app.add_url_rule(
             path,
             f"OPTIONS {path}",
             view,
             methods=["OPTIONS"],
-            strict_slashes=False,
+            strict_slashes=path in health.CHECKS,  # as their routes
             provide_automatic_options=False,
         )
 
@@ -185,15 +177,16 @@ class _Routes:
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
-        received = received_of(request.environ)
-        reply = adapter.refuse(_problem(error, received.id))
-        return Answer.of(self._answer(received, reply, time.perf_counter(), {}))
+        reply = adapter.refuse(_problem(error, request_id(request.environ)))
+        return self._answer(reply, time.perf_counter(), {})
 
-    def _answer(self, received: Received, reply: Reply, started: float, headers: Mapping[str, str]) -> Whole:
+    def _answer(self, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
         """A reply with what every response carries, noted in the log."""
-        log.request(received.method, received.path, reply.status, started, received.id)
-        cors = cors_headers(received.headers.get("origin"), self.origins)
-        return respond(reply, headers, cors, {"request-id": received.id})
+        environ = request.environ
+        name = request_id(environ)
+        log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
+        cors = cors_headers(environ.get("HTTP_ORIGIN"), self.origins)
+        return respond(reply, headers, cors, {"request-id": name})
 
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""

@@ -10,9 +10,9 @@ from typing import Any
 from adapters.contract import Adapter, Code, Hook, Inbound, Problem, Refused, Signed
 from gateway import failures, vault
 from gateway.caller import Caller, rules_in
+from gateway.cooperative import aside
 from gateway.ids import now_ms
 from gateway.keys import digest, is_well_formed
-from gateway.lane import aside
 from models import intake
 from models.access import find_key
 from models.hook import find_hook

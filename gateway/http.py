@@ -1,23 +1,19 @@
-"""Between Flask and the rest: routes that need nothing of it go past it, a Reply becomes a response.
+"""Between Flask and the rest: which route a request takes, and a Reply becomes a response.
 
 The only module besides gateway.app and the inbox that knows the web framework.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import copy_context
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from flask import Flask, Request, Response, request
-from werkzeug.datastructures import Headers
+from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from adapters.contract import Adapter, Code, Problem, Reply
-from gateway.lane import aside
-from gateway.received import Received, received_of
 from models.base import dumps
 
 if TYPE_CHECKING:
@@ -66,36 +62,8 @@ def adapter_for(path: str, adapters: dict[str, Adapter]) -> Adapter:
     return max(owners, key=lambda owner: owner[0])[1]
 
 
-class Whole(NamedTuple):
-    """An answer as WSGI wants it."""
-
-    status: str
-    headers: list[tuple[str, str]]
-    parts: Iterable[bytes]
-
-
 class Gateway(Flask):
     """Flask, asking only for the path of a request: its routes are the same whatever the Host says."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.quick: set[str] = set()  # endpoints that hold up nobody (gateway.lane)
-        self.straight: dict[str, Callable[[Received], Whole]] = {}  # by method and path
-
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers a delivery without what Flask makes for views: its route uses nothing of it."""
-        answer = self.straight.get(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
-        if answer is None:
-            return super().wsgi_app(environ, start_response)
-        whole = answer(received_of(environ))
-        start_response(whole.status, whole.headers)
-        return whole.parts
-
-    def full_dispatch_request(self) -> Response:
-        """Answers the request where it is, or in a thread of its own when that may take a while."""
-        if request.endpoint in self.quick:
-            return super().full_dispatch_request()
-        return aside(copy_context().run, super().full_dispatch_request)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds the route. Werkzeug's own way parses, checks and encodes the Host header first."""
@@ -117,23 +85,14 @@ class Gateway(Flask):
 class Answer(Response):
     """A response that goes out as it is, with the headers it was made with."""
 
-    @classmethod
-    def of(cls, whole: Whole) -> Answer:
-        """An answer for Flask."""
-        made = cls(status=whole.status, headers=Headers(whole.headers))
-        made.response = whole.parts
-        if "Content-Type" not in dict(whole.headers):
-            del made.headers["Content-Type"]  # werkzeug's own
-        return made
-
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """What werkzeug would do to headers of its own making is not needed, and costs as much as a view."""
         start_response(self.status, self.headers.to_wsgi_list())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else self.iter_encoded()
 
 
-def respond(reply: Reply, *headers: Mapping[str, str]) -> Whole:
-    """A reply as an answer, with these headers too; the reply's own win."""
+def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
+    """A reply as a response, with these headers too; the reply's own win."""
     merged = {} if reply.body is None else {"Content-Type": reply.content_type}
     parts: Iterable[bytes]
     if isinstance(reply.body, Iterator):
@@ -147,7 +106,10 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Whole:
             merged["Content-Length"] = str(len(body))
     for more in (*headers, reply.headers):
         merged.update(more)
-    return Whole(STATUS_LINES.get(reply.status) or f"{reply.status} Unknown", list(merged.items()), parts)
+    answer = Answer(parts, reply.status, merged)
+    if "Content-Type" not in merged:
+        del answer.headers["Content-Type"]  # werkzeug's own
+    return answer
 
 
 def problem_of(error: HTTPException) -> Problem:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from adapters.contract import Adapter, Door, Inbound, Reply
 from gateway import auth, limits, store, triage
-from gateway.lane import Together
+from gateway.cooperative import Together
 
 label = Together(triage.label_all)
 

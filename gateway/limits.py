@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.contract import Inbound, Problem, Refused
 from gateway import metrics
 from gateway.caller import Caller
-from gateway.lane import aside
+from gateway.cooperative import aside
 from gateway.meter import Meter
 from gateway.rates import Budget, Rate, Unavailable
 from gateway.shared import SharedMeter

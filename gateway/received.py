@@ -1,9 +1,8 @@
-"""A request as it came, whichever way, and as the adapters and steps see it: an Inbound."""
+"""A request of the web server's as the adapters and steps see it: an Inbound."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from adapters.contract import Adapter, Fault, Inbound, Problem, Refused, invalid
-from gateway.body import Stream, read_body
+from gateway.body import read_body
 from gateway.client import Network, client_address
 from gateway.ids import new_id, now_ms
 
@@ -38,40 +37,8 @@ def path_of(environ: WSGIEnvironment) -> str:
     return path if path[:1] == "/" and path[1:2] != "/" else "/" + path.lstrip("/")
 
 
-@dataclass(slots=True)
-class Received:
-    """A request as it came, whichever way: through Flask, or straight from the worker (gateway.exchange).
-
-    `headers` have lower-case names. `query_string` has a character for each byte, as PEP 3333 wants
-    it. `length` is in bytes, None when it was not said or `stream` ends by itself.
-    """
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    query_string: str
-    remote: str
-    stream: Stream
-    length: int | None
-    id: str
-
-
-def received_of(environ: WSGIEnvironment) -> Received:
-    """The request of a WSGI environment."""
-    return Received(
-        method=environ["REQUEST_METHOD"],
-        path=path_of(environ),
-        headers=headers_of(environ),
-        query_string=environ.get("QUERY_STRING", ""),
-        remote=environ.get("REMOTE_ADDR", ""),
-        stream=get_input_stream(environ),
-        length=get_content_length(environ),
-        id=request_id(environ),
-    )
-
-
 def inbound_of(
-    received: Received,
+    environ: WSGIEnvironment,
     adapter: Adapter,
     params: dict[str, str],
     limit: int,
@@ -81,30 +48,31 @@ def inbound_of(
     """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
 
     `admit` looks at it before its body is read, and refuses what is not worth reading. Raises
-    Refused (400, 413, 415).
+    Refused (400, 413, 415) and what reading the body raises.
     """
-    headers, asked = received.headers, received.query_string
+    headers, asked = headers_of(environ), environ.get("QUERY_STRING", "")
     query = _query(asked) if asked else {}
     body = b""
 
     def inbound() -> Inbound:
         return Inbound(
-            method=received.method,
-            path=unprefixed(received.path, adapter.name),
+            method=environ["REQUEST_METHOD"],
+            path=unprefixed(path_of(environ), adapter.name),
             headers=headers,
             body=body,
             query=query,
             params=params,
-            request_id=received.id,
+            request_id=request_id(environ),
             received_at=now_ms(),
-            client=client_address(received.remote, headers, proxies),
+            client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
             query_string=asked.encode("latin-1").decode("utf-8", "replace"),
         )
 
     if admit is not None:
         admit(inbound())
+    stream, length = get_input_stream(environ), get_content_length(environ)
     try:
-        body = read_body(received.stream, received.length, headers.get("content-encoding", ""), limit)
+        body = read_body(stream, length, headers.get("content-encoding", ""), limit)
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
     return inbound()
@@ -113,13 +81,8 @@ def inbound_of(
 def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
     """The request's headers by their lower-case names, as PEP 3333 passes them on."""
     headers = {name: value for key, value in environ.items() if (name := _header(key))}
-    return without_empty(headers)
-
-
-def without_empty(headers: dict[str, str]) -> dict[str, str]:
-    """The headers, but for those about the body that say nothing: some servers always have these."""
     for name in ("content-type", "content-length"):
-        if not headers.get(name, "-"):
+        if not headers.get(name, "-"):  # some servers always have these
             del headers[name]
     return headers
 

@@ -12,8 +12,8 @@ from adapters.contract import Adapter, Inbound, Problem, Refused
 from adapters.record import Labels, Record, Saved
 from gateway import idempotency, outcomes, reach
 from gateway.caller import Caller
+from gateway.cooperative import aside
 from gateway.ids import is_ours, new_id, new_ulid
-from gateway.lane import aside
 from models import intake
 from models.access import is_workspace, workspace_of
 from models.base import dumps

@@ -1,7 +1,7 @@
 """Group commit: one thread a process stores what many requests wait for, in one transaction.
 
-How those who wait are told, and how the thread hears of them, is up to who runs the requests: a lane
-(gateway.lane) answers many of them in one thread and rings once for all.
+How those who wait are told, and how the thread hears of them, is up to who runs the requests: a worker
+answers many of them in one thread and rings once for all (gateway.cooperative).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway import affinity
+from gateway.server import cpu_affinity
 from tests.conftest import running
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no processes")
@@ -37,11 +37,11 @@ def test_when(
 ) -> None:
     """Four processors; workers are bound when they have the machine to themselves, or when asked."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 5})
-    monkeypatch.setattr(affinity, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(cpu_affinity, "QUOTA", tmp_path / "cpu.max")
     if quota is not None:
         (tmp_path / "cpu.max").write_text(quota)
 
-    assert affinity.processors(wanted, workers) == ([0, 1, 2, 5] if bound else [])
+    assert cpu_affinity.processors(wanted, workers) == ([0, 1, 2, 5] if bound else [])
 
 
 def test_which() -> None:
@@ -49,16 +49,16 @@ def test_which() -> None:
     arbiter: Any = SimpleNamespace(WORKERS={})
     for pid in range(5):
         worker: Any = SimpleNamespace()
-        affinity.choose(arbiter, worker, [0, 3])
+        cpu_affinity.choose(arbiter, worker, [0, 3])
         arbiter.WORKERS[pid] = worker
     chosen = [worker.processor for worker in arbiter.WORKERS.values()]
     del arbiter.WORKERS[1]
     fresh: Any = SimpleNamespace()
-    affinity.choose(arbiter, fresh, [0, 3])
+    cpu_affinity.choose(arbiter, fresh, [0, 3])
 
     assert chosen == [0, 3, 0, 3, 0]
     assert fresh.processor == 3
-    affinity.choose(arbiter, fresh, [])
+    cpu_affinity.choose(arbiter, fresh, [])
     assert fresh.processor is None
 
 

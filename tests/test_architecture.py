@@ -1,10 +1,13 @@
-"""The import directions of setup.cfg hold."""
+"""The import directions of setup.cfg hold, and one folder knows the server."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -16,3 +19,17 @@ def test_import_contracts() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("library", ["gunicorn", "gevent"])
+def test_one_folder_knows_the_server(library: str) -> None:
+    """Another server is a matter of gateway/server; what greenlets are for, of cooperative.py."""
+    allowed = {Path("gateway/cooperative.py")} if library == "gevent" else set()
+    knowing = {
+        path.relative_to(ROOT)
+        for package in ("adapters", "gateway", "models")
+        for path in (ROOT / package).rglob("*.py")
+        if re.search(rf"^\s*(import|from) {library}\b", path.read_text(), re.M)
+    }
+    assert {path for path in knowing if path.parts[:2] != ("gateway", "server")} == allowed
+    assert knowing - allowed

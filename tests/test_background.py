@@ -20,7 +20,7 @@ from gateway.background import _Consumer, queue_of
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.lease import LEASE, Lease, Stopping, Work, run_once
-from gateway.serve import Companion
+from gateway.server.gunicorn_app import Companion
 from models import Job, database, job
 from models import migrations as steps
 from models.base import writing
@@ -169,8 +169,8 @@ def test_serve_without_room_for_a_worker(
     def fail(*_: object, **__: object) -> None:
         raise BlockingIOError("Resource temporarily unavailable")
 
-    monkeypatch.setattr("gateway.serve.subprocess.Popen", fail)
-    monkeypatch.setattr("gateway.serve.RESTART_SECONDS", 0.0)
+    monkeypatch.setattr("gateway.server.companion.subprocess.Popen", fail)
+    monkeypatch.setattr("gateway.server.companion.RESTART_SECONDS", 0.0)
     companion = Companion()
     companion.keep()
     companion.keep()

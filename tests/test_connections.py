@@ -6,21 +6,22 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import httpx
 import pytest
 
-from gateway.line import CROWDED, Line
+from gateway.server.admission import CROWDED, Admission, Overloaded
 from tests.conftest import Server, running, until
 from tests.test_framework_errors import check_dialect
 from tests.test_serve import PATH, connection, request_head, response_of
 
-HASTY = {"gateway.places.ARRIVE": 1.0, "gateway.wire.BODY_GRACE": 1.0, "gateway.worker.TICK": 0.05}
+HASTY = {"gateway.server.connection.ARRIVE": 1.0, "gateway.server.connection.BODY_GRACE": 1.0}
 DOORS = {
     "/api/v1/feedback": "flora",
     "/v2/feedback": "orq",
@@ -32,22 +33,46 @@ DOORS = {
 
 def test_a_line_is_crowded_when_its_most_wait() -> None:
     """However quick it is: those who are told to come later need connections to hear it on."""
+    admission = Admission(1, patience=60.0, most=3)
 
-    def conn() -> Any:
-        return SimpleNamespace(deadline=0.0, ahead=0)
+    def request() -> None:
+        with admission:
+            pass
 
-    line = Line(3, patience=60.0)
-    assert not line.crowded()
-    line.join(conn())
-    line.join(conn())
-    assert not line.crowded()
-    line.join(conn())
-    assert line.crowded()
-    line.leave()
-    assert not line.crowded()
+    with admission:
+        waiting = [gevent.spawn(request) for _ in range(3)]
+        gevent.idle()
+        with pytest.raises(Overloaded):
+            request()
+    gevent.joinall(waiting, raise_error=True)
+    request()
 
-    line[0].deadline -= CROWDED + 0.1
-    assert line.crowded()
+
+def test_a_line_is_crowded_when_a_newcomer_would_wait() -> None:
+    """By how long the others had to wait of late, though nobody has waited too long yet."""
+    admission = Admission(1, patience=60.0, most=1000)
+    admission.pace = CROWDED / 2
+
+    def request() -> None:
+        with admission:
+            pass
+
+    with admission:
+        waiting = [gevent.spawn(request) for _ in range(3)]
+        gevent.idle()
+        assert admission.crowded()
+        with pytest.raises(Overloaded):
+            request()
+    gevent.joinall(waiting, raise_error=True)
+    assert not admission.crowded()
+    assert admission.pace < CROWDED / 2
+
+
+def test_patience_ends_a_wait() -> None:
+    admission = Admission(0, patience=0.01, most=9)
+    with pytest.raises(Overloaded) as told, admission:
+        pass
+    assert told.value.args[0] > 0
 
 
 @pytest.fixture(name="hasty", scope="module")
@@ -170,9 +195,18 @@ def test_expect_100_continue(server: Server) -> None:
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 11_000, 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
+        (b"\r\n" * 8_000 + b"GET / HTTP/1.1\r\nX: " + b"y" * 8_000, 431),
+        (b"POST / HTTP/1.1\r\nno colon\r\nContent-Length: 200\r\n\r\n" + b"\n" * 200, 400),
+        (
+            b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\nc8\r\n"
+            + b"\n" * 200
+            + b"zz\r\n",
+            400,
+        ),
         (b"\r\n\r\nGET /healthz HTTP/1.1\r\nHost: g\r\n\r\n", 200),
-        (b"GET /healthz HTTP/1.1\nHost: g\n\n", 200),
-        (b"GET /healthz HTTP/1.1\nHost: g\n\nPOST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 200),
+        (b"GET /healthz HTTP/1.1\nHost: g\n\n", 400),
+        (b"GET /healthz HTTP/1.1\nHost: g\n\nPOST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 400),
         (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
         (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length : 5\r\n\r\nx", 400),
         (b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: +5\r\n\r\nx", 400),
@@ -204,7 +238,7 @@ def test_disconnects_leak_nothing(hasty: Server) -> None:
 
 def test_idle_connections_make_room(tmp_path: Path) -> None:
     """When all places are taken, the connection that is idle longest gives up its place."""
-    few = {"worker_connections": 20, "gateway.places.SETTLED": 0.1, "gateway.worker.TICK": 0.05}
+    few = {"worker_connections": 20, "gateway.server.worker.SETTLED": 0.1, "gateway.server.worker.TICK": 0.05}
     with (
         running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="4") as server,
         opened(server, *[b""] * 60),
@@ -239,6 +273,29 @@ def test_sigterm_lets_a_small_body_arrive(tmp_path: Path) -> None:
         assert server.process.wait(timeout=20) == 0
 
 
+def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path) -> None:
+    """Connections that the kernel has taken and the worker has not yet are answered before the end."""
+    with running(tmp_path, GATEWAY_WORKERS="1") as server:
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        (worker,) = workers(server)
+        os.kill(worker, signal.SIGSTOP)
+        body = b'{"text":"a"}'
+        request = request_head(server, f"Content-Length: {len(body)}") + body
+        with opened(server, *[request] * 30) as socks:
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: pending(worker) & 1 << signal.SIGTERM - 1)
+            os.kill(worker, signal.SIGCONT)
+            answers = [answer_of(sock) for sock in socks]
+        assert {(status, headers["connection"]) for status, headers, _ in answers} == {(201, "close")}
+        assert server.process.wait(timeout=20) == 0
+
+
+def pending(pid: int) -> int:
+    """The signals that a process has not heard yet, as bits."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("ShdPnd:")[2].split()[0], 16)
+
+
 def refused(server: Server) -> bool:
     url = httpx.URL(server.url)
     try:
@@ -248,8 +305,11 @@ def refused(server: Server) -> bool:
     return False
 
 
-BUSY = {"gateway.line.CROWDED": 0.0, "gateway.worker.PATIENCE": 60.0, "gateway.worker.TICK": 0.05}
-NO_TURNS = {"gateway.worker.BEGUN": 0, "gateway.worker.PATIENCE": 10.0}  # as when the disk takes nothing
+BUSY = {"gateway.server.admission.CROWDED": 0.0, "gateway.server.worker.PATIENCE": 60.0}
+NO_TURNS = {
+    "gateway.server.worker.DELIVERIES": 0,
+    "gateway.server.worker.PATIENCE": 10.0,
+}  # as when the disk takes nothing
 
 
 @contextmanager
@@ -315,14 +375,15 @@ def server_outcomes(server: Server) -> dict[str, int]:
 
 def test_patience(tmp_path: Path) -> None:
     """Who waits too long for a turn or a thread is told 503, though no thread is free to say it."""
-    hurried = {**BUSY, **NO_TURNS, "gateway.line.CROWDED": 60.0, "gateway.worker.PATIENCE": 0.5}
-    hurried["gateway.worker.STREAM_PATIENCE"] = 0.5
+    hurried = {**BUSY, **NO_TURNS, "gateway.server.admission.CROWDED": 60.0}
+    hurried["gateway.server.worker.PATIENCE"] = 0.5
+    hurried["gateway.server.worker.STREAM_PATIENCE"] = 0.5
     whole = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
-    chunked = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+    large = b"POST /v2/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 900000\r\n\r\n"
     with (
         running(tmp_path, hurried, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server,
         held(server) as holder,
-        opened(server, whole, chunked) as socks,
+        opened(server, whole, large) as socks,
     ):
         for sock in socks:
             status, headers, body = answer_of(sock)
@@ -331,3 +392,61 @@ def test_patience(tmp_path: Path) -> None:
         release(holder)
         socks[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n")
         assert answer_of(socks[0])[0] == 200
+
+
+@pytest.mark.parametrize("path", [path for path in DOORS if "hooks" not in path])
+@pytest.mark.parametrize("query", [b"", b"?" + b"a" * 900, b"?" + b"a" * 3_000], ids=len)
+def test_malformed_heads_are_told_in_the_paths_dialect(server: Server, path: str, query: bytes) -> None:
+    """However long the line is that names it."""
+    sent = b"POST " + path.encode() + query + b" HTTP/1.1\r\nHost: g\r\nno colon\r\n\r\n"
+    with opened(server, sent) as (sock,):
+        status, headers, body = answer_of(sock)
+    assert (status, headers["connection"]) == (400, "close")
+    check_dialect(DOORS[path], body, 400)
+
+
+@pytest.mark.parametrize("flood", ["empty lines", "tiny chunks", "after the last answer"])
+def test_who_always_sends_more_holds_up_nobody(tmp_path: Path, flood: str) -> None:
+    """A client whose bytes are always there already leaves the others their turns."""
+    chunks = b"1\r\nX\r\n" * 10_000
+    head = b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+    beginning, more = {
+        "empty lines": (b"", b"\r\n" * 30_000),
+        "tiny chunks": (head, chunks),
+        "after the last answer": (b"nonsense\r\n\r\n", b"x" * 60_000),
+    }[flood]
+    lingering = {"gateway.server.connection.LINGER": 60.0}
+    with running(tmp_path, lingering, GATEWAY_WORKERS="1") as server, server.client() as client:
+        assert client.get("/healthz").status_code == 200
+        stop = threading.Event()
+        with opened(server, beginning) as (sock,):
+            sender = threading.Thread(target=send_on, args=(sock, more, stop))
+            sender.start()
+            answers = [client.post(PATH, json={"text": "in turn"}).status_code for _ in range(20)]
+            stop.set()
+            sock.shutdown(socket.SHUT_RDWR)
+            sender.join()
+    assert answers == [201] * 20
+
+
+def send_on(sock: socket.socket, data: bytes, stop: threading.Event) -> None:
+    with suppress(OSError):
+        while not stop.is_set():
+            sock.sendall(data)
+
+
+def test_who_leaves_during_a_stream_leaves_no_traceback(server: Server) -> None:
+    """And no slot: as many as there are threads leave, and the next one is answered."""
+    with server.client() as client:
+        lines = "\n".join(json.dumps({"text": f"line {n} " + "x" * 3_000}) for n in range(1_000))
+        assert client.post(f"{PATH}/batch", content=lines).status_code == 200
+        head = (
+            f"GET /gateway/v1/export HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {server.tenant.key}\r\n\r\n"
+        )
+        before = len(server.lines)
+        for _ in range(20):
+            with opened(server, head.encode()) as (sock,):
+                assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert client.get("/gateway/v1/export").text.count("line 999 ") == 1
+    assert not [line for line in server.lines[before:] if "Traceback" in line]

@@ -18,7 +18,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.config import Config
-from gateway.serve import DRAIN_SECONDS
+from gateway.server.gunicorn_app import DRAIN_SECONDS
 from tests.conftest import ROOT
 
 yaml = pytest.importorskip("yaml")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from peewee import OperationalError
+from werkzeug.test import TestResponse
 
 from gateway.config import Config
 from tests.conftest import Call, Tenant
@@ -181,7 +183,7 @@ def test_unexpected_exception(
     assert "secret" not in response.text
 
 
-@pytest.mark.parametrize("path", [*POSTS, "/gateway/v1/feedback", "/api/v1/workspaces", "/healthz"])
+@pytest.mark.parametrize("path", [*POSTS, "/gateway/v1/feedback", "/api/v1/workspaces", "/openapi.json"])
 def test_no_trailing_slash_redirect(client: FlaskClient, path: str) -> None:
     """A path with a trailing slash is answered as the one without; redirects turn POSTs into GETs."""
     for method in ("GET", "POST", "OPTIONS"):
@@ -239,3 +241,28 @@ def test_request_ids_differ(client: FlaskClient, tenant: Tenant) -> None:
     ids = {client.get(path).headers["request-id"] for path in ("/healthz", "/healthz", "/nothing")}
 
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize(
+    "way", ["{}/", "/{}", "{}//", "//{}", "/.{}", "{}/.", "{}%2f", "{}%20", "{}%00", "/native{}"]
+)
+def test_operations_have_one_path(client: FlaskClient, path: str, way: str) -> None:
+    """No other way to write it leads there: a proxy's rule for the path holds."""
+    assert asked(client, path).status_code in (200, 503)
+    answer = asked(client, way.format(path))
+    assert answer.status_code == 404
+    check_dialect("native", answer.json, 404)
+
+
+def asked(client: FlaskClient, target: str) -> TestResponse:
+    """The answer to a request-target as it is: the test client's own parsing takes //a for a host."""
+    path = unquote(target.partition("?")[0], "latin-1")
+    return client.get("/", environ_overrides={"PATH_INFO": path, "RAW_URI": target})
+
+
+def test_operations_are_not_reached_by_encoded_letters(client: FlaskClient) -> None:
+    """/%6detrics names the same path, but not every proxy that hides /metrics knows that."""
+    for path in ("/%6detrics", "/metric%73", "/%72eadyz", "/health%7A"):
+        assert asked(client, path).status_code == 404
+    assert asked(client, "/metrics?name=gateway").status_code == 200

@@ -20,6 +20,8 @@ import brotli
 import httpx
 import pytest
 
+from gateway.server.gunicorn_app import _Arbiter
+from gateway.server.worker import Worker
 from tests.conftest import ROOT, Server, environ_of, running
 
 PATH = "/gateway/v1/feedback"
@@ -134,8 +136,37 @@ def test_sigterm_drains(tmp_path: Path) -> None:
             status, _, answer = response_of(stream)
         code = server.process.wait(timeout=60)
 
-    assert (status, code) == (201, 0)
+    assert (status, code) == (201, 0), server.lines
     assert list(rows(tmp_path).values()) == [[json.loads(answer)["id"]]]
+
+
+def test_sigterm_as_soon_as_it_listens(tmp_path: Path) -> None:
+    """Workers that are still starting hear it, too."""
+    for _ in range(3):
+        with running(tmp_path, GATEWAY_WORKERS="3") as server:
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(timeout=20) == 0
+
+
+def test_a_signal_waits_for_the_workers_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between fork and handlers of its own a worker would take it for its master's."""
+    held: list[set[int]] = []
+    monkeypatch.setattr(
+        "gunicorn.arbiter.Arbiter.spawn_worker",
+        lambda arbiter: held.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    _Arbiter.spawn_worker(object.__new__(_Arbiter))
+    assert signal.SIGTERM in held[0]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    try:
+        monkeypatch.setattr("gunicorn.workers.ggevent.GeventWorker.init_signals", lambda worker: None)
+        Worker.init_signals(object.__new__(Worker))
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def test_chunked_body(server: Server) -> None:

@@ -8,7 +8,7 @@ import click
 from peewee import OperationalError
 
 import adapters
-from gateway import __version__, background, learnt, people, setup
+from gateway import __version__, learnt, people, setup
 from gateway.cli.author import authors
 from gateway.cli.common import Failure, command
 from gateway.cli.copying import copying
@@ -22,7 +22,7 @@ from gateway.cli.retention import retention
 from gateway.cli.user import link_url, user
 from gateway.config import BadSetting, Config
 from gateway.replay import replay as replay_one
-from gateway.serve import serve as run_server
+from gateway.server.gunicorn_app import serve as run_server
 from gateway.triage import ModelError
 from gateway.triage.commands import evaluate, train, triage
 from models import quarantine
@@ -110,6 +110,8 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
 def worker() -> None:
     """Do background work until SIGTERM: similar records, themes, retention. `serve` starts one by itself."""
     try:
+        from gateway import background  # its queue imports gevent where that is installed
+
         background.run(Config.from_env())
     except (BadSetting, OperationalError) as error:
         raise Failure(str(error)) from None

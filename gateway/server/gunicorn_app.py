@@ -6,29 +6,27 @@ import gc
 import os
 import resource
 import shutil
-import subprocess
-import sys
+import signal
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway.affinity import bind, choose, processors
 from gateway.config import BadSetting, Config
+from gateway.server.companion import DRAIN_SECONDS, Companion, say
+from gateway.server.cpu_affinity import bind, choose, processors
 from models.base import close, connect
 from models.migrations import migrate, pending
 
-DRAIN_SECONDS = 30  # how long SIGTERM waits for requests that are being answered
 GARBAGE = 10_000  # more objects made than freed before a worker looks for cycles among them
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
 CONNECTIONS = 1000  # of one worker, idle ones too; when all are taken, the longest idle makes room
 OTHER_FILES = 128  # what a worker may have open besides connections
-RESTART_SECONDS = 5.0  # between two starts of a background worker that keeps dying
+ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -63,7 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": self.config.workers,
             "threads": self.config.threads,
             "worker_connections": max(self.config.threads * 2, min(CONNECTIONS, _files() - OTHER_FILES)),
-            "worker_class": "gateway.worker.Worker",
+            "worker_class": "gateway.server.worker.Worker",
             # Loaded before the fork: workers share the model's memory and answer from the first request on.
             "preload_app": True,
             "graceful_timeout": DRAIN_SECONDS,
@@ -76,10 +74,16 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "child_exit": _forget_worker,
             "proc_name": "feedback-gateway",
             "control_socket_disable": True,
+            "http_parser": "fast",  # in C, and always: there is one way to read requests
+            # No header is believed about where the application is mounted or how it was reached, whoever
+            # sends it (so the list of whom to believe is not asked): proxies pass on what clients send.
+            # GATEWAY_TRUSTED_PROXIES says who is asked for addresses.
+            "forwarded_allow_ips": "*",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
         }
         for name, value in settings.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
+            self.cfg.set(name, value)
 
     def load(self) -> Any:
         from gateway.app import create_app  # after settings are in the environment
@@ -95,44 +99,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _Arbiter(self, Companion() if self.config.background == "on" else None).run()
 
 
-class Companion:
-    """The background worker of this host: a process of its own that is started again when it dies.
-
-    It ends with this process, however that ends.
-    """
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._next_start = 0.0
-
-    def keep(self) -> None:
-        """Starts it when it does not run."""
-        if time.monotonic() < self._next_start or (self._process and self._process.poll() is None):
-            return
-        if self._process is not None:
-            _say("feedback-gateway: the background worker died, starting it again")
-        self._next_start = time.monotonic() + RESTART_SECONDS
-        command = [sys.executable, "-m", "gateway.background", "--parent", str(os.getpid())]
-        try:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        except OSError as error:  # no memory or no process left: not a reason to serve nobody
-            _say(f"feedback-gateway: cannot start the background worker: {error}")
-
-    def stop(self) -> None:
-        """Asks it to finish what it is writing and to end."""
-        if self._process is not None:
-            self._process.terminate()
-
-    def wait(self) -> None:
-        """Waits for its end, for as long as it may take."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(DRAIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-
-
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's master process, which also looks after the background worker, once a second."""
 
@@ -144,6 +110,14 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().manage_workers()
         if self.companion is not None:
             self.companion.keep()
+
+    def spawn_worker(self) -> Any:
+        # What a worker is told before it has handlers of its own waits for these: else it would serve on.
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
     def stop(self, graceful: bool = True) -> None:
         if self.companion is not None:
@@ -158,13 +132,7 @@ def _announce(arbiter: Any) -> None:
     for listener in arbiter.LISTENERS:
         host, port = listener.sock.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        _say(f"feedback-gateway listens on http://{shown}:{port}")
-
-
-def _say(line: str) -> None:
-    """Writes a line to stderr, if it can be written: what goes wrong here would end gunicorn's master."""
-    with suppress(OSError):  # the disk that the log is on is full, or nobody reads any more
-        print(line, file=sys.stderr, flush=True)
+        say(f"feedback-gateway listens on http://{shown}:{port}")
 
 
 @contextmanager
