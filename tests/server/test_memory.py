@@ -1,0 +1,111 @@
+"""What never ends is refused before it costs memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.conftest import Server, running
+from tests.server.answers import read_answers
+from tests.server.attack import JSON, Target, chunk
+from tests.server.crowd import Sender, crowd, forget_peak, peak, workers
+from tests.server.judging import REFUSALS
+from tests.server.test_framing import address_of
+
+CONNECTIONS = 200
+MOST = 1_000_000  # bytes that each sends when nobody stops it
+GROWTH = 5_000_000  # bytes of all of them together, beside what as many ordinary clients cost
+
+ENDLESS = {
+    "request line": (b"GET /", b"a"),
+    "method": (b"G", b"G"),
+    "field": (b"GET / HTTP/1.1\r\nX: ", b"a"),
+    "name": (b"GET / HTTP/1.1\r\n", b"X"),
+    "fields": (b"GET / HTTP/1.1\r\n", b"X: a\r\n"),
+}
+ENDLESS_BODIES = {
+    "chunk size": (b"", b"0"),
+    "second chunk size": (chunk(JSON), b"0"),
+    "extension": (b"5;a=", b"a"),
+    "extensions": (b"5", b";a=b"),
+    "quoted extension": (b'5;a="', b"a"),
+    "trailer": (b"0\r\nX: ", b"a"),
+    "trailer name": (b"0\r\n", b"X"),
+    "trailers": (b"0\r\n", b"X: a\r\n"),
+    "trailers behind a chunk": (chunk(JSON) + b"0\r\n", b"X: " + b"a" * 1_000 + b"\r\n"),
+}
+
+
+@dataclass
+class Lone:
+    """A server of one worker, and the peak in bytes of that while it had as many ordinary clients."""
+
+    server: Server
+    worker: int
+    before: int
+
+
+@pytest.fixture(name="lone", scope="module")
+def _lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lone]:
+    with running(tmp_path_factory.mktemp("lone"), GATEWAY_WORKERS="1") as server:
+        assert httpx.get(f"{server.url}/healthz").status_code == 200  # there is a worker now
+        peaks = [ordinary(server) for _ in range(3)]
+        (worker,) = workers(server)
+        yield Lone(server, worker, peaks[-1])
+
+
+def ordinary(server: Server) -> int:
+    """The peak, in bytes, of the worker while as many clients send an ordinary request."""
+    (pid,) = workers(server)
+    forget_peak(pid)
+    target = Target("POST", "/gateway/v1/feedback", server.tenant.key)
+    text = b'{"text": "' + b"ordinary words " * 20 + b'"}'
+    requests = [
+        target.sized(text, "Connection: close"),
+        target.chunked(chunk(text) + b"0\r\n\r\n", "Connection: close"),
+    ]
+    senders = [Sender(requests[number % 2]) for number in range(CONNECTIONS)]
+    crowd(address_of(server.url), senders)
+    statuses = {tuple(read_answers(bytes(sender.heard)).statuses) for sender in senders}
+    assert statuses <= {(201,), (503,)}
+    return peak(pid)
+
+
+def check_refused(lone: Lone, senders: list[Sender]) -> None:
+    """All are told 4xx, their connections end, and the worker's peak is hardly that of ordinary clients."""
+    forget_peak(lone.worker)
+    crowd(address_of(lone.server.url), senders)
+    growth = peak(lone.worker) - lone.before
+
+    seen = [(sender, read_answers(bytes(sender.heard), ("POST",))) for sender in senders]
+    wrong = [
+        (read.statuses, sender.end, sender.sent)
+        for sender, read in seen
+        if sender.end != "eof" or len(read.finals) != 1 or read.finals[0].status not in REFUSALS or read.rest
+    ]
+    assert workers(lone.server) == [lone.worker]
+    assert (len(wrong), wrong[:5]) == (0, []), f"and {growth:,} bytes"
+    assert growth <= GROWTH, f"{growth:,} bytes; each sent up to {max(sender.sent for sender in senders):,}"
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_endless_heads(lone: Lone, name: str) -> None:
+    """Whatever part of a head it is that does not end."""
+    beginning, repeated = ENDLESS[name]
+    check_refused(lone, [Sender(beginning, repeated, MOST) for _ in range(CONNECTIONS)])
+
+
+@pytest.mark.parametrize("name", ENDLESS_BODIES)
+def test_endless_bodies(lone: Lone, name: str) -> None:
+    """At a door with a key and without one, and at a path that reads no body."""
+    beginning, repeated = ENDLESS_BODIES[name]
+    targets = (
+        Target("POST", "/gateway/v1/feedback", lone.server.tenant.key),
+        Target("POST", "/v1/feedback"),
+        Target("GET", "/healthz"),
+    )
+    heads = [target.chunked(beginning) for target in targets]
+    check_refused(lone, [Sender(heads[number % 3], repeated, MOST) for number in range(CONNECTIONS)])
