@@ -1,11 +1,14 @@
 # The gateway without its tests: built in one stage, run by nobody in particular in the other. Docs: docs/deployment.md
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY setup.cfg pyproject.toml README.md LICENSE wsgi.py ./
+COPY setup.cfg pyproject.toml constraints.txt README.md LICENSE wsgi.py ./
 COPY adapters ./adapters
 COPY gateway ./gateway
 COPY models ./models
-RUN python -m venv /opt/gateway && /opt/gateway/bin/pip install --no-cache-dir ".[postgres,redis,oidc]"
+# Why the lock has two names: Makefile.
+RUN python -m venv /opt/gateway \
+    && PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt /opt/gateway/bin/pip install \
+    --no-cache-dir ".[postgres,redis,oidc]"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home gateway \

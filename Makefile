@@ -1,15 +1,21 @@
-# Everything runs in .venv, made on first use and again when the metadata changes.
+# Everything runs in .venv, made on first use and again when the metadata or the lock changes.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-long lint bench screenshots
+.PHONY: help serve test test-long test-newest lint lock bench screenshots
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check -q
+# Also for what builds: until 25.3 pip takes the first name for that, and the second one ever since.
+LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+PIP := $(LOCKED) $(BIN)/pip --disable-pip-version-check -q
 JOBS ?= 2
+# What leans on other people's code most, in less than two minutes.
+NEWEST := $(patsubst %,tests/test_%.py,adapters background connections framework_errors openapi serve store)
+# `make lock UPGRADE=` keeps what is pinned already and adds what is missing.
+UPGRADE ?= --upgrade
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
-.venv/base: setup.cfg pyproject.toml
+.venv/base: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) install -e .
 	@touch $@
@@ -32,11 +38,28 @@ test: .venv/test ## Run the tests
 test-long: .venv/test ## Run the tests that take minutes
 	$(BIN)/pytest -n $(JOBS) -m long
 
+test-newest: ## Try the newest releases that setup.cfg allows, without the lock
+	$(PYTHON) -m venv .venv-newest
+	env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT \
+	.venv-newest/bin/pip --disable-pip-version-check -q install --upgrade --upgrade-strategy eager -e '.[test]'
+	.venv-newest/bin/pytest --noconftest tests/test_borrowed_names.py
+	.venv-newest/bin/pytest -n $(JOBS) $(NEWEST)
+
 lint: .venv/lint ## Check style, types and import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
+
+# Alone: the rest cannot be installed while setup.cfg asks for what the lock does not have.
+$(BIN)/uv:
+	$(PYTHON) -m venv .venv
+	$(PIP) install uv
+
+lock: $(BIN)/uv ## Write constraints.txt: the newest releases that setup.cfg allows
+	UV_DEFAULT_INDEX="$${PIP_INDEX_URL-$$($(BIN)/pip config get global.index-url 2>/dev/null)}" \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras $(UPGRADE) \
+	  --custom-compile-command 'make lock' --output-file constraints.txt setup.cfg
 
 bench: .venv/base ## Measure and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
