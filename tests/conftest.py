@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,6 +233,23 @@ class Server:
 
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers=self.headers, timeout=30, **options)
+
+    @contextmanager
+    def posting(self) -> Iterator[Callable[..., httpx.Response]]:
+        """`post` for many threads, each of which has a client of its own.
+
+        The pool of httpx, shared, at times closes a connection that it has just given to another thread.
+        """
+        own = threading.local()
+        with ExitStack() as clients:
+
+            def post(path: str, **options: Any) -> httpx.Response:
+                if not hasattr(own, "client"):
+                    own.client = clients.enter_context(self.client(verify=False))
+                answer: httpx.Response = own.client.post(path, **options)
+                return answer
+
+            yield post
 
 
 def run_command(environ: dict[str, str], *words: str) -> dict[str, Any]:

@@ -168,11 +168,9 @@ def test_64_threads_one_key(each_server: Server, path: str, body: dict[str, Any]
     """64 threads with one key make one record; the others are told so, and nobody gets an error."""
     key = f"one-{path}"
     before = rows(each_server)
-    with each_server.client() as client, ThreadPoolExecutor(64) as pool:
-        posts = [
-            pool.submit(client.post, path, json=body, headers={"Idempotency-Key": key}) for _ in range(64)
-        ]
-        answers = [post.result() for post in posts]
+    with each_server.posting() as post, ThreadPoolExecutor(64) as pool:
+        posts = [pool.submit(post, path, json=body, headers={"Idempotency-Key": key}) for _ in range(64)]
+        answers = [sent.result() for sent in posts]
     statuses = Counter(answer.status_code for answer in answers)
 
     assert rows(each_server) - before == 1
@@ -186,12 +184,11 @@ def test_64_threads_distinct_keys(each_server: Server) -> None:
     """64 threads with a key each make 64 records."""
     path, body = NATIVE
     before = rows(each_server)
-    with each_server.client() as client, ThreadPoolExecutor(64) as pool:
+    with each_server.posting() as post, ThreadPoolExecutor(64) as pool:
         posts = [
-            pool.submit(client.post, path, json=body, headers={"Idempotency-Key": f"many-{n}"})
-            for n in range(64)
+            pool.submit(post, path, json=body, headers={"Idempotency-Key": f"many-{n}"}) for n in range(64)
         ]
-        ids = {post.result().json()["id"] for post in posts}
+        ids = {sent.result().json()["id"] for sent in posts}
 
     assert len(ids) == 64
     assert rows(each_server) - before == 64

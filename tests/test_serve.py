@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -70,30 +70,31 @@ def test_killed_in_the_middle_of_many_posts(tmp_path: Path, posts: int) -> None:
     acknowledged: dict[int, str] = {}
     killed = threading.Event()
 
-    def post(client: httpx.Client, n: int) -> None:
+    def report(post: Callable[..., httpx.Response], n: int) -> None:
         body = {"text": f"Report {n} does not load", "external_id": str(n)}
         with contextlib.suppress(httpx.TransportError):
-            answer = client.post(PATH, json=body, headers={"Idempotency-Key": f"k{n}"})
+            answer = post(PATH, json=body, headers={"Idempotency-Key": f"k{n}"})
             assert answer.status_code == 201
             acknowledged[n] = answer.json()["id"]
             if len(acknowledged) >= posts // 3 and not killed.is_set():
                 killed.set()
                 os.killpg(server.process.pid, signal.SIGKILL)
 
-    with running(tmp_path) as server, server.client() as client, ThreadPoolExecutor(16) as pool:
-        sent = [pool.submit(post, client, n) for n in range(posts)]
+    with running(tmp_path) as server, server.posting() as post, ThreadPoolExecutor(16) as pool:
+        sent = [pool.submit(report, post, n) for n in range(posts)]
         for done in sent:
             done.result()
         server.process.wait()
     assert posts // 3 <= len(acknowledged) < posts
     first = dict(acknowledged)
 
-    with running(tmp_path) as server, server.client() as client, ThreadPoolExecutor(16) as pool:
+    with running(tmp_path) as server, server.posting() as post, ThreadPoolExecutor(16) as pool:
         stored = rows(tmp_path)
         assert {n: stored[str(n)] for n in first} == {n: [record_id] for n, record_id in first.items()}
-        for done in [pool.submit(post, client, n) for n in range(posts)]:
+        for done in [pool.submit(report, post, n) for n in range(posts)]:
             done.result()
-        listed = listed_ids(client)
+        with server.client() as client:
+            listed = listed_ids(client)
 
     assert {n: acknowledged[n] for n in first} == first
     assert len(acknowledged) == posts
