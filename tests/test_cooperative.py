@@ -179,6 +179,39 @@ def test_what_many_want_is_done_once() -> None:
     assert done == ["stored", "stored"]
 
 
+def test_what_is_last_waits_for_those_who_were_helped() -> None:
+    """One transaction then stores them all."""
+    waiting: list[int] = []
+    stored: list[list[int]] = []
+    label = Together(lambda items: items)
+
+    def store() -> None:
+        stored.append([*waiting])
+        waiting.clear()
+
+    def request(number: int, *, labels: bool) -> None:
+        if labels:
+            label([number])
+        waiting.append(number)
+        together(store, last=True)
+
+    cooperative.connections = 3
+    gevent.joinall([gevent.spawn(request, number, labels=number > 0) for number in range(3)])
+    gevent.idle()
+    assert stored == [[0, 1, 2]]
+
+
+def test_what_is_last_is_put_off_once() -> None:
+    """Others who come all the time do not hold it up."""
+    done: list[str] = []
+    gevent.spawn(together, partial(done.append, "last"), last=True).join()
+    for turn in range(2):
+        gevent.spawn(together, partial(done.append, f"other {turn}")).join()
+        cooperative._scatter()
+        assert done[: turn + 1] == ["other 0", "other 1"][: turn + 1]
+    assert done == ["other 0", "other 1", "last"]
+
+
 def test_nobody_is_forgotten_when_others_leave() -> None:
     """Who comes the moment a wait is over, when fewer are waited for than have come already."""
     done: list[int] = []

@@ -76,7 +76,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.streams = Admission(max(1, self.cfg.threads // 2), STREAM_PATIENCE, most)
         self.pool = ThreadPool(self.cfg.threads)
         cooperative.begin()
-        Writer.signal, Writer.call = staticmethod(cooperative.signal), staticmethod(cooperative.together)
+        Writer.signal = staticmethod(cooperative.signal)
+        Writer.call = staticmethod(partial(cooperative.together, last=True))
         if isinstance(database.obj, Sqlite):  # a server's statements are waited for
             database.obj.bring = cooperative.bring
         self.leaving = threading.Event()
