@@ -46,10 +46,23 @@ def loaded(schema: type[Payload], sent: Any) -> Any:
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_same_as_marshmallow(schema: type[Payload], data: st.DataObject) -> None:
     """Of every schema: an object is checked to the same values in the same order, or refused by both."""
+    check_same(schema, data)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@settings(max_examples=400)
+@given(data=st.data())
+def test_same_as_marshmallow_for_longer(schema: type[Payload], data: st.DataObject) -> None:
+    """The same with many more objects."""
+    check_same(schema, data)
+
+
+def check_same(schema: type[Payload], data: st.DataObject) -> None:
     names = [field.data_key or name for name, field in schema().load_fields.items()]
     sent = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), VALUES, max_size=6))
     try:

@@ -165,6 +165,7 @@ def test_only_the_two_models_are_kept(tmp_path: Path) -> None:
     assert Model.load(tmp_path).version
 
 
+@pytest.mark.long
 def test_corrections_against_everything_else_are_refused(flipped: list[Correction], tmp_path: Path) -> None:
     """Nothing is installed, the exit code is 1 and the numbers are shown."""
     done = run("--corrections", "--out", tmp_path / "model")
@@ -210,6 +211,7 @@ def test_poisoned_corrections_are_refused(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.long
 def test_a_model_from_data_is_not_replaced_by_a_moved_one(
     overruled: str, trained: Path, tmp_path: Path
 ) -> None:

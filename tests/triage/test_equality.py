@@ -64,13 +64,13 @@ def model(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Model:
     return Model.load(directory)
 
 
-@pytest.fixture(scope="module")
-def texts() -> list[str]:
+@pytest.fixture(scope="module", params=[1_500, pytest.param(TEXTS, marks=pytest.mark.long)])
+def texts(request: pytest.FixtureRequest) -> list[str]:
     """Sentences the pipeline was not fitted on: halves of two put together, misspelt, some as reports."""
     dice = random.Random(3)
     seeds = [text for _, _, _, text in sentences(300)]
     made = []
-    for number in range(TEXTS):
+    for number in range(request.param):
         one, other = dice.choice(seeds).split(), dice.choice(seeds).split()
         words = one[: len(one) // 2 + 1] + other[len(other) // 2 :]
         spot = dice.randrange(len(words))
@@ -86,7 +86,7 @@ def chances(head: Linear, matrix: Any, temperature: float) -> Any:
 
 
 def test_serving_answers_as_the_trained_pipeline(trained: Trained, model: Model, texts: list[str]) -> None:
-    """Category, sentiment and language of 5,000 texts: at least 99.5 % equal, probabilities near."""
+    """Category, sentiment and language: at least 99.5 % equal, probabilities near."""
     read_texts = [read(text) for text in texts]
     served: list[Scores] = [model.score(text) for text in read_texts]
     samples = [Sample(text, scores.language) for text, scores in zip(read_texts, served, strict=True)]
