@@ -21,6 +21,7 @@ from tests.conftest import Server, running, until
 from tests.test_framework_errors import check_dialect
 from tests.test_serve import PATH, connection, request_head, response_of
 
+FEW = 8  # connections of a worker
 HASTY = {"gateway.server.connection.ARRIVE": 1.0, "gateway.server.connection.BODY_GRACE": 1.0}
 DOORS = {
     "/api/v1/feedback": "flora",
@@ -273,14 +274,20 @@ def test_sigterm_lets_a_small_body_arrive(tmp_path: Path) -> None:
         assert server.process.wait(timeout=20) == 0
 
 
-def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path) -> None:
-    """Connections that the kernel has taken and the worker has not yet are answered before the end."""
-    with running(tmp_path, GATEWAY_WORKERS="1") as server:
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
-        (worker,) = workers(server)
-        os.kill(worker, signal.SIGSTOP)
+@pytest.mark.parametrize("idle", [0, FEW])
+def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path, idle: int) -> None:
+    """Connections that the kernel has taken and the worker has not yet are answered before the end.
+
+    Also those for which there is no place yet, and when clients who ask nothing have all places.
+    """
+    few = {"gateway.server.gunicorn_app.CONNECTIONS": FEW}
+    with running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server, ExitStack() as stack:
         body = b'{"text":"a"}'
         request = request_head(server, f"Content-Length: {len(body)}") + body
+        for sock in stack.enter_context(opened(server, *[request] * idle)):
+            assert answer_of(sock)[0] == 201
+        (worker,) = until(lambda: workers(server))
+        os.kill(worker, signal.SIGSTOP)
         with opened(server, *[request] * 30) as socks:
             server.process.send_signal(signal.SIGTERM)
             until(lambda: pending(worker) & 1 << signal.SIGTERM - 1)
