@@ -8,7 +8,6 @@ models.laws one after the other.
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
 import threading
 import time
@@ -29,12 +28,10 @@ from models.laws import Reach, Stored, Write, reported, store
 from models.outcome import Entry, ledger
 from models.writer import Busy, Writer
 
-_FORGET_EVERY = 100  # transactions between two sweeps of expired keys
 _PROBE_EVERY = 1.0  # seconds
 _SETTLED = 3.0  # seconds without a failure after which a probe is believed again
 _PATIENCE = 5.0  # seconds a transaction is tried again for that a server could not take
 _PROBE = object()
-_commits = itertools.count(1)
 _probed = -_PROBE_EVERY
 _writer: Writer | None = None
 _owner = 0
@@ -204,8 +201,6 @@ def _commit(works: list[Any]) -> list[Any]:
         access.note_used(keys)
         if probing:
             outcome.beat()
-        if next(_commits) % _FORGET_EVERY == 0 and work:
-            dedupe.forget_expired(work[0].now)
         return results
 
     try:

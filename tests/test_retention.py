@@ -200,7 +200,7 @@ def test_interrupted(call: Call, tenant: Tenant, send: Send) -> None:
 
     with pytest.raises(Stopping):
         retention.remove(projects()[0], transact)
-    assert len(left()) == 2
+    assert len(left()) == 3
     work()
     assert left() == set()
 
