@@ -183,7 +183,7 @@ def _current() -> Writer:
         if _writer is None or _owner != os.getpid() or _writer.database is not database.obj:
             if _writer is not None and _owner == os.getpid():
                 _writer.stop()
-            _writer, _owner = Writer(database.obj, _commit, _PROBE), os.getpid()
+            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows), os.getpid()
         return _writer
 
 
@@ -212,6 +212,11 @@ def _commit(works: list[Any]) -> list[Any]:
         raise
     found = iter(results)
     return [next(found) if isinstance(request, Request) else None for request in works]
+
+
+def _rows(work: Any) -> int:
+    """How many rows a work of the writer's has, about."""
+    return len(work.writes) if isinstance(work, Request) else 1
 
 
 def _take_used() -> dict[str, int]:

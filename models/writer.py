@@ -22,7 +22,7 @@ from models.sqlite import first_of
 
 logger = logging.getLogger("gateway")
 
-AT_MOST = 64  # requests in one transaction
+AT_MOST = 64  # rows in one transaction, a request that has more aside
 WAITING = 1024  # requests that may wait; more are turned away at once
 PATIENCE = 10.0  # seconds a request waits for its turn
 PROBE_SECONDS = 0.5  # after a failure, how often the writer tries whether the database is back
@@ -81,7 +81,8 @@ class Writer:
     `commit` stores a list of works in one transaction and returns their results; one that is an
     Exception is raised where its work came from. When it raises, an OperationalError is told to
     everyone (the database is full, locked or away), and after anything else each work is tried
-    alone, so that a bad one fails alone. `commit` is also called with nothing, now and then.
+    alone, so that a bad one fails alone. `commit` is also called with nothing, now and then. `rows`
+    says how many rows a work has, about.
 
     After an OperationalError requests are turned away untried, since a locked database takes seconds
     to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
@@ -92,13 +93,18 @@ class Writer:
     call: Callable[[Callable[[], None]], None] = staticmethod(lambda ring: ring())
 
     def __init__(
-        self, database: Database, commit: Callable[[list[Any]], list[Any]], probe: Any = None
+        self,
+        database: Database,
+        commit: Callable[[list[Any]], list[Any]],
+        probe: Any = None,
+        rows: Callable[[Any], int] = lambda work: 1,
     ) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
         self._commit = commit
         self._probe = probe
+        self._rows = rows
         self._waiting: deque[_Ticket] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._rung = self._ending = False
@@ -157,9 +163,11 @@ class Writer:
             self._bell.get(timeout=PROBE_SECONDS if self.down else IDLE_SECONDS)
         self._rung = False  # before looking: whoever comes later rings again
         tickets: list[_Ticket] = []
+        left = AT_MOST
         with suppress(IndexError):
-            while len(tickets) < AT_MOST:
+            while left > 0:
                 tickets.append(self._waiting.popleft())
+                left -= self._rows(tickets[-1].work)
         if self._waiting:
             self.ring()
         return tickets, bool(self._waiting) or not self._ending
