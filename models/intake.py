@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from models import access, dedupe, outcome
+from models import dedupe, outcome
 from models.base import AT_ONCE, database, insert_all, serialise, values
 from models.bulk import store_all
 from models.dedupe import Key
@@ -31,6 +31,7 @@ from models.writer import Busy, Writer
 _PROBE_EVERY = 1.0  # seconds
 _SETTLED = 3.0  # seconds without a failure after which a probe is believed again
 _PATIENCE = 5.0  # seconds a transaction is tried again for that a server could not take
+LOCK_WAIT = 1.0  # seconds a statement waits for what somebody else keeps locked, while all others wait for it
 _PROBE = object()
 _probed = -_PROBE_EVERY
 _writer: Writer | None = None
@@ -195,21 +196,27 @@ def _commit(works: list[Any]) -> list[Any]:
     if not counted and not keys and not work and not probing:
         return [None] * len(works)
 
+    held: set[str] = set()  # keys whose rows somebody else keeps
+
     def transaction() -> list[Any]:
+        held.clear()
         results = _apply(work)
         outcome.add(*_counts(counted, work, results))
-        access.note_used(keys)
+        held.update(database.obj.note_used(keys))
         if probing:
             outcome.beat()
         return results
 
     try:
-        results = database.obj.transact(transaction, partial(_stored, work), 0 if probing else _PATIENCE)
+        patience = 0 if probing else _PATIENCE
+        results = database.obj.transact(transaction, partial(_stored, work), patience, LOCK_WAIT)
     except BaseException:
         ledger.give_back(counted)
-        for key_id, at in keys.items():
-            _used.setdefault(key_id, at)
+        held.update(keys)
         raise
+    finally:
+        for key_id in held:
+            _used.setdefault(key_id, keys[key_id])
     found = iter(results)
     return [next(found) if isinstance(request, Request) else None for request in works]
 

@@ -34,6 +34,10 @@ class Busy(OperationalError):
     """The database cannot take this now; nothing of it was stored."""
 
 
+class Locked(OperationalError):
+    """Somebody else keeps a row locked that this needs; nothing of it was stored."""
+
+
 class Signal:
     """Something that one thread waits for and another one says, once."""
 
@@ -80,7 +84,7 @@ class Writer:
 
     `commit` stores a list of works in one transaction and returns their results; one that is an
     Exception is raised where its work came from. When it raises, an OperationalError is told to
-    everyone (the database is full, locked or away), and after anything else each work is tried
+    everyone (the database is full or away), and after Locked or anything else each work is tried
     alone, so that a bad one fails alone. `commit` is also called with nothing, now and then. `rows`
     says how many rows a work has, about.
 
@@ -179,6 +183,9 @@ class Writer:
             self.down = False
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = -math.inf
+        except Locked as error:
+            self._apart(tickets, Busy(f"locked by another transaction: {first_of(error)}"))
+            return
         except OperationalError as error:
             self.down = True
             if any(ticket.work is not self._probe for ticket in tickets):
@@ -186,17 +193,21 @@ class Writer:
             _tell(tickets, Busy(str(first_of(error))))
             return
         except BaseException as error:
-            if len(tickets) > 1:
-                for ticket in tickets:
-                    self._store([ticket])
-            elif tickets:
-                tickets[0].finish(None, error if isinstance(error, Exception) else Busy(repr(error)))
-            else:
-                logger.exception("counts could not be written")
+            self._apart(tickets, error if isinstance(error, Exception) else Busy(repr(error)))
             return
         for ticket, result in zip(tickets, results if tickets else (), strict=True):
             failed = isinstance(result, Exception)
             ticket.finish(None if failed else result, result if failed else None)
+
+    def _apart(self, tickets: list[_Ticket], error: Exception) -> None:
+        """Tries each of several alone; one that was alone hears of the error."""
+        if len(tickets) > 1:
+            for ticket in tickets:
+                self._store([ticket])
+        elif tickets:
+            tickets[0].finish(None, error)
+        else:
+            logger.error("counts could not be written", exc_info=error)
 
 
 def _tell(tickets: list[_Ticket], error: Busy) -> None:
