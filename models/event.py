@@ -31,7 +31,7 @@ class Event(Table):
 
 
 EventKey = tuple[str, str]  # the record and the event's own id
-HISTORY = 200  # events that are deleted together with their record
+HISTORY = 20  # events that are deleted together with their record
 _FORGET = "UPDATE event SET payload = NULL WHERE feedback_id = ? AND id = ? AND payload IS NOT NULL"
 WITHOUT_PAYLOAD = (Event.id, Event.feedback, Event.type, Event.at, Event.detail)
 
