@@ -205,7 +205,7 @@ def _problem(error: Exception, name: str) -> Problem:
     if isinstance(error, Unavailable):  # said in the log once, by whoever counts
         return Problem(503, "overloaded", "Requests cannot be counted now.", headers=wait, request_id=name)
     if isinstance(error, OperationalError | sqlite3.OperationalError):
-        log.failure("database unavailable", name)
+        log.unavailable(error, name)
         return Problem(503, "overloaded", "Storage is busy, try again.", headers=wait, request_id=name)
     log.failure("unexpected exception", name)
     return Problem(500, "internal", "An unknown error occurred.", request_id=name)

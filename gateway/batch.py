@@ -26,7 +26,7 @@ from gateway.parts import Done, Read, Sender, store_part
 from models import dedupe, intake
 from models.base import dumps
 
-PART = 200  # items stored in one transaction
+PART = 50  # items stored in one transaction
 RETRY_AFTER = "2"  # seconds, of items that the database could not take
 
 # What became of an item, by the status it is answered with.
@@ -49,7 +49,7 @@ def take(adapter: Adapter, batch: Batch, longest: int, inbound: Inbound) -> Repl
     claim = idempotency.claim_of(caller, adapter, inbound)
     taken = _Taken(Sender(caller, adapter, inbound), batch, longest, claim)
     with idempotency.in_flight(taken.claim, adapter.idempotency):
-        for start in range(0, len(spans), PART):
+        while (start := len(taken.results)) < len(spans):
             taken.part(start, spans[start : start + PART], last=start + PART >= len(spans))
     return taken.reply()
 
@@ -70,7 +70,10 @@ class _Taken:
     failure: Problem | None = None
 
     def part(self, start: int, spans: Sequence[tuple[int, int]], *, last: bool) -> None:
-        """Reads, labels and stores the items at these places of the body."""
+        """Reads, labels and stores the items at these places of the body.
+
+        A part that was stored before has as many items as it had then.
+        """
         if self.failure is None:
             try:
                 results = self._replayed(start) or self._stored(start, spans, last)

@@ -1,13 +1,14 @@
 """Many records at once: changed or deleted by their ids or by a filter, after a look at what would be.
 
-They are taken in chunks, each in a transaction of its own and with a pause after it, so that intake
-waits for one chunk at most. Records that arrive meanwhile are not meant.
+They are taken some at a time, in short transactions (gateway.pace). Records that arrive meanwhile are not
+meant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from marshmallow import ValidationError
@@ -16,19 +17,18 @@ from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import Flag, Object, Strict, Text, TextList, means
 from gateway import audit, changes, filters
 from gateway.caller import Caller
-from gateway.pace import rested
+from gateway.pace import Pace
 from gateway.pages import PAGE
 from gateway.reading import cursor_of, position_of
-from models import feedback, reading, selection
+from models import event, feedback, reading, selection
 from models.base import writing
 from models.order import Position
 from models.reading import Filter
 
-CHUNK = 50  # records in one transaction
+TOGETHER = 500  # records looked at together
 MOST = 10_000  # records of one request
 OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
-LONGEST_PAUSE = 0.05  # seconds
 
 Row = dict[str, Any]
 
@@ -65,12 +65,12 @@ class Meant:
     def chunks(self) -> Iterator[list[str]]:
         """The ids, some at a time, until there are MOST; where the others begin is then `next_cursor`."""
         if self.ids is not None:
-            for start in range(0, len(self.ids), CHUNK):
-                yield self.ids[start : start + CHUNK]
+            for start in range(0, len(self.ids), TOGETHER):
+                yield self.ids[start : start + TOGETHER]
             return
         after = self.after
-        for _ in range(MOST // CHUNK):
-            found, after = reading.page(*self._where(), limit=CHUNK, sort=OLDEST, after=after)
+        for _ in range(MOST // TOGETHER):
+            found, after = reading.page(*self._where(), limit=TOGETHER, sort=OLDEST, after=after)
             yield [row["id"] for row in found]
             if after is None:
                 return
@@ -129,39 +129,75 @@ def delete_many(caller: Caller, inbound: Inbound) -> Reply:
             audit.note(caller.workspace_id, caller.key_id, "feedback.deleted", rows[0]["id"], **detail)
         return len(rows)
 
-    return _answered(meant, sent["dry_run"], act, "deleted")
+    return _answered(meant, sent["dry_run"], act, "deleted", first=_shorten)
 
 
 def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
     """DELETE of one record with its history; with If-Match as a change. Raises Refused (404, 412)."""
-    with writing():
-        wanted = inbound.params["feedback_id"]
+    wanted = inbound.params["feedback_id"]
+
+    def found() -> Row:
         row = feedback.find(caller.workspace_id, caller.project_id, wanted, to_change=True)
         if row is None:
             raise Refused(Problem(404, "not_found", "No such feedback."))
         changes.check_match(inbound, row)
+        return row
+
+    def act() -> None:
+        row = found()
         selection.delete([row["id"]])
         detail = {"records": 1, "request_id": inbound.request_id}
         audit.note(caller.workspace_id, caller.key_id, "feedback.deleted", row["id"], **detail)
+
+    if event.crowded([wanted]):
+        Pace().until_none(lambda at_most: event.delete_some(found()["id"], None, at_most))
+    with writing():
+        act()
     return Reply(204)
 
 
-def in_chunks(meant: Meant, act: Callable[[list[Row]], int]) -> tuple[int, int]:
-    """Does something to all records that are meant; how many there were, and what `act` adds up to."""
-    matched = done = 0
+def in_turns(
+    meant: Meant, act: Callable[[list[Row]], int], first: Callable[[Meant, list[str]], None] | None = None
+) -> tuple[int, int]:
+    """Does something to all records that are meant; how many there were, and what `act` adds up to.
+
+    `first` is done with ids of some of them before, outside of a transaction.
+    """
+    matched, done, pace = 0, 0, Pace()
+
+    def some(ids: list[str]) -> tuple[int, int]:
+        rows = meant.rows(ids)
+        return len(rows), act(rows)
+
     for ids in meant.chunks():
-        with rested(LONGEST_PAUSE), writing():
-            rows = meant.rows(ids)
-            done += act(rows)
-        matched += len(rows)
+        if first is not None:
+            first(meant, ids)
+        for there, acted in pace.each(ids, some):
+            matched, done = matched + there, done + acted
     return matched, done
 
 
-def _answered(meant: Meant, dry_run: bool, act: Callable[[list[Row]], int], word: str) -> Reply:
+def _shorten(meant: Meant, ids: list[str]) -> None:
+    """Deletes the long histories of records that are going to be deleted, as long as they are meant."""
+    for feedback_id in event.crowded(ids):
+        Pace().until_none(partial(_forget, meant, feedback_id))
+
+
+def _forget(meant: Meant, feedback_id: str, at_most: int) -> int:
+    return event.delete_some(feedback_id, None, at_most) if meant.rows([feedback_id]) else 0
+
+
+def _answered(
+    meant: Meant,
+    dry_run: bool,
+    act: Callable[[list[Row]], int],
+    word: str,
+    first: Callable[[Meant, list[str]], None] | None = None,
+) -> Reply:
     if dry_run:
         shown = [feedback.document(row) for row in meant.sample()]
         return Reply(200, {"matched": meant.count(), word: 0, "dry_run": True, "sample": shown})
-    matched, done = in_chunks(meant, act)
+    matched, done = in_turns(meant, act, first)
     told = {"matched": matched, word: done, "dry_run": False}
     return Reply(200, told if meant.ids is not None else {**told, "next_cursor": meant.next_cursor})
 

@@ -47,6 +47,12 @@ def notice(message: str, request_id: str, **facts: str) -> None:
     logger.warning(message, extra={"facts": {"request_id": request_id, **facts}})
 
 
+def unavailable(error: Exception, request_id: str) -> None:
+    """Notes in one line that the database could not be used, and why, with the request it belongs to."""
+    told = str(error).partition("\n")[0]
+    logger.error("database unavailable", extra={"facts": {"request_id": request_id, "error": told}})
+
+
 def failure(message: str, request_id: str) -> None:
     """Notes the exception being handled, with the request it belongs to."""
     logger.error(message, exc_info=True, extra={"facts": {"request_id": request_id}})

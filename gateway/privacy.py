@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 from gateway import audit
 from gateway.ids import new_id, now_ms
+from gateway.pace import Pace
 from models import event, feedback, quarantine, theme, traces
 from models.audit import Audit
 from models.base import Table, dumps, first, insert, writing
@@ -41,7 +43,7 @@ def erase(
     """Takes a person out of a workspace and returns the receipt.
 
     Their records are deleted with their history, or kept without author and raw payloads; the address
-    is taken out of everything else. It is done in small transactions and may be repeated when it was
+    is taken out of everything else. It is done in short transactions and may be repeated when it was
     stopped. With `compact` it also leaves the files, during which nobody else can write.
     """
     run = _Erasure(person, mode, by, dry_run)
@@ -55,8 +57,7 @@ def erase(
     for page in traces.by_id(Audit, workspace_id):
         run.acts(page)
     if not dry_run:
-        with writing():
-            theme.forget(workspace_id)  # a label may hold their words; new ones come without
+        run.themes(workspace_id)
     remains = (
         ["everything: this was a dry run"]
         if dry_run
@@ -86,6 +87,7 @@ class _Erasure:
         self.person, self.mode, self.by, self.dry_run = person, mode, by, dry_run
         self.counts: Counter[str] = Counter()
         self._others: dict[str, set[str]] = {"ids": set(), "emails": set()}
+        self._pace = Pace()
 
     def linked(self) -> dict[str, list[str]]:
         """Other names that the person's records bore, which may be theirs, too."""
@@ -94,7 +96,11 @@ class _Erasure:
     def records(self, page: list[Row]) -> None:
         own = {row["id"] for row in page if self.person.wrote(row)}
         mentioned = {row["id"] for row in page if self.person.mentions(Feedback, row)}
-        told = [item for item in traces.events([row["id"] for row in page]) if self._concerns(item, own)]
+        told = [
+            {**item, "payload": item["payload"] and b""}  # all of them may be more than there is memory
+            for item in traces.events([row["id"] for row in page])
+            if self._concerns(item, own)
+        ]
         concerned = own | mentioned | {item["feedback_id"] for item in told}
         for row in page:
             if row["id"] in own:
@@ -104,23 +110,27 @@ class _Erasure:
         if self.dry_run:
             self._count(own, mentioned - own, told)
             return
-        with writing():
-            rows = traces.to_change(sorted(concerned))
-            for row in rows:
-                self._record(row, [item for item in told if item["feedback_id"] == row["id"]])
+        gone = own if self.mode == "delete" else set()
+        for name in event.crowded(sorted(gone)):
+            self._pace.until_none(partial(event.delete_some, name, None))
+        kept = [(item, item["feedback_id"] in own) for item in told if item["feedback_id"] not in gone]
+        self._each(kept, self._event)
+        by_record: dict[str, list[Row]] = {}
+        for item in told:
+            by_record.setdefault(item["feedback_id"], []).append(item)
+
+        def some(ids: list[str]) -> None:
+            for row in traces.to_change(ids):
+                self._record(row, by_record.get(row["id"], []))
+
+        self._pace.each(sorted(concerned), some)
 
     def keys(self, page: list[Row]) -> None:
         gone = [row for row in page if self.person.mentioned(f"{row['scope']} {row['key']}")]
         answers = [row for row in page if row not in gone and self.person.is_in(row["answer"])]
-        self.counts["keys"] += len(gone)
-        self.counts["answers"] += len(answers)
-        if self.dry_run or not (gone or answers):
-            return
-        with writing():
-            for row in gone:
-                traces.delete(Dedupe, row)
-            for row in answers:  # the key stays used: a retry must not bring back what was erased
-                traces.change(Dedupe, row, {"answer": None})
+        self._delete("keys", Dedupe, gone)
+        # The key stays used: a retry must not bring back what was erased.
+        self._change("answers", Dedupe, [(row, {"answer": None}) for row in answers])
 
     def held(self, page: list[Row]) -> None:
         gone = [
@@ -131,20 +141,31 @@ class _Erasure:
     def views(self, page: list[Row]) -> None:
         self._delete("views", SavedView, [row for row in page if self.person.mentions(SavedView, row)])
 
-    def _delete(self, word: str, table: type[Table], gone: list[Row]) -> None:
-        self.counts[word] += len(gone)
-        if gone and not self.dry_run:
-            with writing():
-                for row in gone:
-                    traces.delete(table, row)
-
     def acts(self, page: list[Row]) -> None:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Audit, row))]
-        self.counts["audit"] += len(found)
-        if found and not self.dry_run:
-            with writing():
-                for row, changed in found:
-                    traces.change(Audit, row, changed)
+        self._change("audit", Audit, found)
+
+    def themes(self, workspace_id: str) -> None:
+        """Deletes all of them: a label may hold the person's words. New ones come without."""
+        for name in self._pace.write(partial(theme.hide, workspace_id)):
+            self._pace.until_none(partial(theme.delete_some, name))
+
+    def _delete(self, word: str, table: type[Table], gone: list[Row]) -> None:
+        self.counts[word] += len(gone)
+        if not self.dry_run:
+            self._each([(table, row) for row in gone], traces.delete)
+
+    def _change(self, word: str, table: type[Table], found: list[tuple[Row, Row]]) -> None:
+        self.counts[word] += len(found)
+        if not self.dry_run:
+            self._each([(table, *one) for one in found], traces.change)
+
+    def _each(self, items: list[Any], act: Callable[..., None]) -> None:
+        def some(part: list[Any]) -> None:
+            for item in part:
+                act(*item)
+
+        self._pace.each(items, some)
 
     def _concerns(self, item: Row, own: set[str]) -> bool:
         if item["feedback_id"] in own:
@@ -159,7 +180,7 @@ class _Erasure:
         self.counts["payloads"] += sum(item["payload"] is not None for item in told)
 
     def _record(self, row: Row, told: list[Row]) -> None:
-        """Erases the person from one record and its history, within the open transaction."""
+        """Erases the person from one record within the open transaction, its history aside (`_event`)."""
         own = self.person.wrote(row)
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
         if own and self.mode == "delete":
@@ -174,16 +195,15 @@ class _Erasure:
             changed["words"] = words_of({**row, **changed})
         at = max(now_ms(), row["updated_at"] + 1)
         traces.change(Feedback, row, {**changed, "updated_at": at})
-        for item in told:
-            traces.change(Event, item, {"payload": None, "detail": self._detail(item, own)})
         note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at, "payload": None}
         insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
 
-    def _detail(self, item: Row, own: bool) -> str:
+    def _event(self, item: Row, own: bool) -> None:
+        """Erases the person from a part of a record's history, within the open transaction."""
         detail = json.loads(self.person.mentions(Event, item).get("detail") or item["detail"])
         if own:
             detail.pop("user_agent", None)
-        return dumps({**detail, "erased": True})
+        traces.change(Event, item, {"payload": None, "detail": dumps({**detail, "erased": True})})
 
     def _note_names(self, row: Row) -> None:
         if row["author_id"] not in (None, "", self.person.id):

@@ -14,21 +14,16 @@ from typing import Any
 from gateway import audit
 from gateway.ids import id_at, now_ms
 from gateway.lease import Lease, Work
-from gateway.pace import rested
-from models import retention
-from models.base import database
+from gateway.pace import Pace, Transact, transact
+from models import event, retention
 from models.retention import START, Place
 
 NAME = "retention"
 DAY = 86_400_000
 EVERY = 3_600_000  # milliseconds between two looks
-TOGETHER = 50  # records removed in one transaction
 PAGE = 500  # records looked at together
-LONGEST_PAUSE = 0.5  # seconds after a transaction
 COUNTS = ("records", "payloads", "quarantine")
 BY = "retention"  # who acts in the audit trail
-
-Transact = Callable[[Callable[[], Any]], Any]
 
 
 def keep(lease: Lease) -> int:
@@ -38,36 +33,28 @@ def keep(lease: Lease) -> int:
     return EVERY
 
 
-def transact(work: Callable[[], Any]) -> Any:
-    """Does `work` in a transaction, without a lease: what two remove at once is removed once."""
-    return database.obj.transact(work, lambda result: False, 5.0)
-
-
 def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[str, int]:
-    """Removes what a project keeps no longer, in small transactions, and says how much that was."""
+    """Removes what a project keeps no longer, in short transactions, and says how much that was.
+
+    Without a lease, too: what two remove at once is removed once.
+    """
     row, counts = dict(project), dict.fromkeys(COUNTS, 0)
-    limits = _limits(row, now_ms())
-
-    def some(name: str, act: Callable[[], int]) -> None:
-        with rested(LONGEST_PAUSE):
-            counts[name] += transact(act)
-
-    if limits["records"] is not None:
-        before = limits["records"]
-        for ids in _pages(partial(retention.expired, row, before), TOGETHER):
-            some("records", partial(retention.delete_records, ids, before))
-    if limits["payloads"] is not None:
-        before = limits["payloads"]
+    limits, pace = _limits(row, now_ms()), Pace(transact)
+    if (before := limits["records"]) is not None:
+        for ids in _pages(partial(retention.expired, row, before), PAGE):
+            for feedback_id in event.crowded(ids):  # the old part of it, also if the record stays after all
+                pace.until_none(partial(event.delete_some, feedback_id, before))
+            counts["records"] += sum(pace.each(ids, partial(retention.delete_records, before=before)))
+    if (before := limits["payloads"]) is not None:
         for ids in _pages(partial(retention.received, row, before), PAGE):
-            full = retention.with_payloads(ids, before)
-            for start in range(0, len(full), TOGETHER):
-                chosen = full[start : start + TOGETHER]
-                some("payloads", partial(retention.forget_payloads, chosen, before))
-    if limits["quarantine"] is not None:
-        while ids := retention.held(row, id_at("qr", limits["quarantine"]), TOGETHER):
-            some("quarantine", partial(retention.delete_held, ids))
+            for events in retention.with_payloads(ids, before):
+                counts["payloads"] += sum(pace.each(events, event.forget_payloads))
+    if (before := limits["quarantine"]) is not None:
+        held = partial(retention.held, row, id_at("qr", before), PAGE)
+        while ids := held():
+            counts["quarantine"] += sum(pace.each(ids, retention.delete_held))
     if any(counts.values()):
-        transact(partial(audit.note, row["workspace"], BY, "retention.applied", row["id"], **counts))
+        pace.write(partial(audit.note, row["workspace"], BY, "retention.applied", row["id"], **counts))
     return counts
 
 

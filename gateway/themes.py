@@ -19,11 +19,12 @@ from gateway import parameters
 from gateway.caller import Caller
 from gateway.ids import id_at, new_id, now_ms
 from gateway.lease import Lease, Work
+from gateway.pace import Pace
 from models import theme
 from models.access import Project, Workspace
 from models.base import rows
 from models.feedback import iso
-from models.theme import Theme, ThemeRun
+from models.theme import ThemeRun
 
 DAY = 86_400_000
 PERIOD = 7 * DAY  # when nobody says since when
@@ -34,7 +35,6 @@ SOONEST = 10 * 60_000  # milliseconds between two computations of the same
 REST = 20  # times as long as a computation took, the next one waits at least
 AGAIN = 60_000
 KEPT = 60_000  # how long replaced themes stay, for those who are reading them
-TOGETHER = 500  # members written in one transaction
 PATIENCE = 900.0  # seconds a computation may take
 
 
@@ -112,8 +112,7 @@ def keep_fresh(lease: Lease) -> int:
         if run is None or (run["newest"] != newest and _rested(run)):
             _compute(lease, workspace_id, scopes, newest)
     for run_id in theme.outdated(now_ms(), KEPT):
-        while not lease.transact(partial(theme.delete_some, run_id, 10)):
-            pass
+        Pace(lease.transact).until_none(partial(theme.delete_some, run_id))
     return AGAIN
 
 
@@ -144,6 +143,7 @@ def _compute(lease: Lease, workspace_id: str, scopes: Sequence[str | None], newe
     """Computes the themes of scopes with the same records; they are shown when all of them are stored."""
     started, since = time.monotonic(), now_ms() - SPAN
     groups = groups_of(lease, workspace_id, scopes[-1], id_at("fb", since))
+    pace = Pace(lease.transact)
     for project_id in scopes:
         run = ThemeRun(
             id=new_id("tr"),
@@ -153,20 +153,16 @@ def _compute(lease: Lease, workspace_id: str, scopes: Sequence[str | None], newe
             newest=newest,
             took=0,
         )
-        lease.transact(partial(run.save, force_insert=True))
-        for one in groups:
-            theme_id = new_id("th")
-            row = {"id": theme_id, "run": run.id, "label": ", ".join(one["terms"]), "terms": one["terms"]}
-            lease.transact(partial(_insert, row))
-            members = one["members"]
-            for start in range(0, len(members), TOGETHER):
-                lease.transact(partial(theme.join, theme_id, members[start : start + TOGETHER]))
+        pace.write(partial(run.save, force_insert=True))
+        found = [(new_id("th"), one) for one in groups]
+        pace.each((_row(theme_id, run.id, one["terms"]) for theme_id, one in found), theme.begin)
+        pace.each(((theme_id, *member) for theme_id, one in found for member in one["members"]), theme.join)
         took = round((time.monotonic() - started) * 1000)
-        lease.transact(partial(theme.finish, run, now_ms(), took))
+        pace.write(partial(theme.finish, run, now_ms(), took))
 
 
-def _insert(row: dict[str, Any]) -> None:
-    Theme.insert(row).execute()
+def _row(theme_id: str, run_id: str, terms: list[str]) -> dict[str, Any]:
+    return {"id": theme_id, "run": run_id, "label": ", ".join(terms), "terms": terms}
 
 
 def groups_of(

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,8 @@ from models import dedupe, intake
 from models.access import list_projects
 from models.base import dumps
 
-PART = 500  # rows stored in one transaction
-PART_BYTES = 4_194_304  # of rows; a part ends with the row that exceeds it
+PART = 50  # rows stored in one transaction
+PART_BYTES = 262_144  # of rows; a part ends with the row that exceeds it
 NEVER = 253_402_300_799_000  # milliseconds, the last second of the year 9999
 
 
@@ -74,15 +76,21 @@ class Import:
 
         Raises peewee's OperationalError when the database cannot take a part.
         """
-        for part in _parts(rows):
-            refused = self._part(part)
-            for row in part:
+        ahead: deque[Row] = deque()
+        while part := _part(chain(_popped(ahead), rows)):
+            refused, count = self._part(part)
+            part += islice(rows, max(0, count - len(part)))
+            ahead.extendleft(reversed(part[count:]))
+            for row in part[:count]:
                 if row.line in refused:
                     reject(row, refused[row.line])
             yield self.tally
 
-    def _part(self, rows: Sequence[Row]) -> dict[int, str]:
-        """Stores some rows; why those that are refused are, by their line."""
+    def _part(self, rows: Sequence[Row]) -> tuple[dict[int, str], int]:
+        """Stores some rows: why those that are refused are, by their line, and how many rows it was.
+
+        What an earlier run has stored from here on may be more of them, or fewer.
+        """
         claim = intake.Claim(self.goal.workspace_id, f"import:{self.name}", str(rows[0].line), "", NEVER)
         used = dedupe.taken(claim.workspace_id, claim.scope, claim.key)
         if used is not None:
@@ -106,7 +114,7 @@ class Import:
             return self._earlier(taken.answer)
         told = summary(done)
         self.tally.stored += told["stored"]
-        return self._tallied(told)
+        return self._tallied(told), len(rows)
 
     def _read(self, row: Row) -> Read:
         try:
@@ -117,10 +125,11 @@ class Import:
             record = replace(record, project_ref=None)
         return record, row.raw
 
-    def _earlier(self, answer: str | None) -> dict[int, str]:
-        told = json.loads(answer or '{"stored": 0, "known": 0, "rejected": []}')
+    def _earlier(self, answer: str | None) -> tuple[dict[int, str], int]:
+        assert answer is not None, "a part is claimed in the transaction that stores it"
+        told = json.loads(answer)
         self.tally.earlier += told["stored"]
-        return self._tallied(told)
+        return self._tallied(told), told["stored"] + told["known"] + len(told["rejected"])
 
     def _tallied(self, told: dict[str, Any]) -> dict[int, str]:
         refused = {int(line): str(reason) for line, reason in told["rejected"]}
@@ -142,18 +151,21 @@ def name_of(digest: str, goal: Goal, mapped: Mapped, again: str = "") -> str:
     return hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()
 
 
-def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """Rows in parts that are the same whenever the file is read."""
+def _part(rows: Iterator[Row]) -> list[Row]:
+    """The next rows to be stored together."""
     part: list[Row] = []
     size = 0
     for row in rows:
         part.append(row)
         size += len(row.raw)
         if len(part) == PART or size > PART_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+            break
+    return part
+
+
+def _popped(rows: deque[Row]) -> Iterator[Row]:
+    while rows:
+        yield rows.popleft()
 
 
 def rejected_path(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField, fn
@@ -112,9 +111,3 @@ def list_projects(
     )
     total = Project.select().where(where).count()
     return rows(found.limit(limit) if limit is not None else found), total
-
-
-def note_used(keys: Mapping[str, int]) -> None:
-    """Writes when keys were used (milliseconds UTC), within the open transaction."""
-    for key_id, at in sorted(keys.items()):  # always in the same order: no two writers can deadlock
-        database.execute_sql("UPDATE api_key SET last_used_at = ? WHERE id = ?", (at, key_id))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from peewee import BigIntegerField, CompositeKey, TextField
 
-from models.base import AT_ONCE, Table, database, first, rows
+from models.base import AT_ONCE, Table, database, first
 
 
 class Dedupe(Table):
@@ -55,6 +55,11 @@ _TAKE = (
     "ON CONFLICT (workspace_id, scope, key) DO UPDATE SET feedback_id = excluded.feedback_id, "
     "digest = excluded.digest, answer = excluded.answer, expires_at = excluded.expires_at "
     "WHERE dedupe.expires_at <= ? RETURNING workspace_id, scope, key"
+)
+# Asked twice: another host may have taken a key anew since it was found.
+_FORGET = (
+    "DELETE FROM dedupe WHERE (workspace_id, scope, key) IN (SELECT workspace_id, scope, key FROM dedupe "
+    "WHERE expires_at <= ? LIMIT ?) AND expires_at <= ?"
 )
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _name = itemgetter(0, 1, 2)
@@ -116,14 +121,10 @@ def remember_answer(workspace_id: str, scope: str, key: str, answer: str) -> Non
     )
 
 
-def forget_expired(now: int, at_most: int = 500) -> int:
-    """Deletes some expired keys and says how many, so that the table does not grow for ever."""
-    gone = rows(Dedupe.select().where(Dedupe.expires_at <= now).limit(at_most))
-    for row in gone:
-        used = _is(row["workspace_id"], row["scope"], row["key"])
-        # Asked again: another host may have taken it anew since.
-        Dedupe.delete().where(used & (Dedupe.expires_at <= now)).execute()
-    return len(gone)
+def forget_expired(now: int, at_most: int) -> int:
+    """Deletes some expired keys within the open transaction and says how many."""
+    done: int = database.execute_sql(_FORGET, (now, at_most, now)).rowcount
+    return done
 
 
 def _is(workspace_id: str, scope: str, key: str) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from peewee import BigIntegerField, BlobField, CompositeKey, ForeignKeyField, TextField
+from peewee import BigIntegerField, BlobField, CompositeKey, ForeignKeyField, TextField, fn
 
-from models.base import JSONText, Table, rows
+from models.base import JSONText, Table, database, rows
 from models.feedback import Feedback, iso
 
 
@@ -30,6 +30,9 @@ class Event(Table):
         without_rowid = True
 
 
+EventKey = tuple[str, str]  # the record and the event's own id
+HISTORY = 20  # events that are deleted together with their record
+_FORGET = "UPDATE event SET payload = NULL WHERE feedback_id = ? AND id = ? AND payload IS NOT NULL"
 WITHOUT_PAYLOAD = (Event.id, Event.feedback, Event.type, Event.at, Event.detail)
 
 
@@ -53,6 +56,34 @@ def deliveries(feedback_id: str, *, limit: int) -> list[dict[str, Any]]:
 def exists(feedback_id: str, event_id: str) -> bool:
     """Whether a record has this event."""
     return bool(Event.select().where((Event.feedback == feedback_id) & (Event.id == event_id)).exists())
+
+
+def crowded(ids: Sequence[str], most: int = HISTORY) -> list[str]:
+    """Those of these records that have more events than so many.
+
+    To delete such a record at once would hold up others: first its events go, some at a time.
+    """
+    found = Event.select(Event.feedback).where(Event.feedback.in_(list(ids))).group_by(Event.feedback)
+    return [row["feedback"] for row in rows(found.having(fn.COUNT(Event.id) > most))]
+
+
+def delete_some(feedback_id: str, before: int | None, at_most: int) -> int:
+    """Deletes the oldest events of a record, those from before a time if one is given; how many there were.
+
+    Within the open transaction.
+    """
+    mine = Event.feedback == feedback_id
+    if before is not None:
+        mine &= Event.at < before
+    some = [row["id"] for row in rows(Event.select(Event.id).where(mine).order_by(Event.id).limit(at_most))]
+    if some:
+        Event.delete().where((Event.feedback == feedback_id) & Event.id.in_(some)).execute()
+    return len(some)
+
+
+def forget_payloads(events: Sequence[EventKey]) -> int:
+    """Removes the raw payloads of events that have one, within the open transaction; how many there were."""
+    return sum(database.execute_sql(_FORGET, key).rowcount for key in events)
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ models.laws one after the other.
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
 import threading
 import time
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from models import access, dedupe, outcome
+from models import dedupe, outcome
 from models.base import AT_ONCE, database, insert_all, serialise, values
 from models.bulk import store_all
 from models.dedupe import Key
@@ -29,12 +28,11 @@ from models.laws import Reach, Stored, Write, reported, store
 from models.outcome import Entry, ledger
 from models.writer import Busy, Writer
 
-_FORGET_EVERY = 100  # transactions between two sweeps of expired keys
 _PROBE_EVERY = 1.0  # seconds
 _SETTLED = 3.0  # seconds without a failure after which a probe is believed again
 _PATIENCE = 5.0  # seconds a transaction is tried again for that a server could not take
+LOCK_WAIT = 1.0  # seconds a statement waits for what somebody else keeps locked, while all others wait for it
 _PROBE = object()
-_commits = itertools.count(1)
 _probed = -_PROBE_EVERY
 _writer: Writer | None = None
 _owner = 0
@@ -186,7 +184,7 @@ def _current() -> Writer:
         if _writer is None or _owner != os.getpid() or _writer.database is not database.obj:
             if _writer is not None and _owner == os.getpid():
                 _writer.stop()
-            _writer, _owner = Writer(database.obj, _commit, _PROBE), os.getpid()
+            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows), os.getpid()
         return _writer
 
 
@@ -198,25 +196,34 @@ def _commit(works: list[Any]) -> list[Any]:
     if not counted and not keys and not work and not probing:
         return [None] * len(works)
 
+    held: set[str] = set()  # keys whose rows somebody else keeps
+
     def transaction() -> list[Any]:
+        held.clear()
         results = _apply(work)
         outcome.add(*_counts(counted, work, results))
-        access.note_used(keys)
+        held.update(database.obj.note_used(keys))
         if probing:
             outcome.beat()
-        if next(_commits) % _FORGET_EVERY == 0 and work:
-            dedupe.forget_expired(work[0].now)
         return results
 
     try:
-        results = database.obj.transact(transaction, partial(_stored, work), 0 if probing else _PATIENCE)
+        patience = 0 if probing else _PATIENCE
+        results = database.obj.transact(transaction, partial(_stored, work), patience, LOCK_WAIT)
     except BaseException:
         ledger.give_back(counted)
-        for key_id, at in keys.items():
-            _used.setdefault(key_id, at)
+        held.update(keys)
         raise
+    finally:
+        for key_id in held:
+            _used.setdefault(key_id, keys[key_id])
     found = iter(results)
     return [next(found) if isinstance(request, Request) else None for request in works]
+
+
+def _rows(work: Any) -> int:
+    """How many rows a work of the writer's has, about."""
+    return len(work.writes) if isinstance(work, Request) else 1
 
 
 def _take_used() -> dict[str, int]:

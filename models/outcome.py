@@ -16,7 +16,7 @@ MINUTE = 60_000  # milliseconds
 
 
 class Outcome(Table):
-    """So many requests of one key to one source ended so in one minute.
+    """So many requests of one key to one source ended so in one minute; the rows of all slots make the sum.
 
     `minute` is milliseconds UTC, a whole minute. `workspace_id` and `key_id` are empty for those
     whose sender is not known; `records` is how many records the requests began.
@@ -27,11 +27,12 @@ class Outcome(Table):
     key_id = TextField()
     source = TextField()
     outcome = TextField()
+    slot = IntegerField()
     requests = IntegerField()
     records = IntegerField()
 
     class Meta:
-        primary_key = CompositeKey("minute", "workspace_id", "key_id", "source", "outcome")
+        primary_key = CompositeKey("minute", "workspace_id", "key_id", "source", "outcome", "slot")
         without_rowid = True
 
 
@@ -75,23 +76,16 @@ class Ledger:
 
 ledger = Ledger()
 
-_ADD = (
-    "INSERT INTO outcome (minute, workspace_id, key_id, source, outcome, requests, records) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (minute, workspace_id, key_id, source, outcome) "
-    "DO UPDATE SET requests = outcome.requests + excluded.requests, "
-    "records = outcome.records + excluded.records"
-)
-
 
 def add(requests: Mapping[tuple[Any, ...], int], records: Mapping[tuple[Any, ...], int]) -> None:
     """Writes counts within the open transaction; either may lack rows of the other."""
-    for row in sorted({*requests, *records}):  # always in the same order: no two writers can deadlock
-        database.execute_sql(_ADD, (*row, requests.get(row, 0), records.get(row, 0)))
+    names = sorted({*requests, *records})
+    database.obj.add_outcomes([(*name, requests.get(name, 0), records.get(name, 0)) for name in names])
 
 
 def beat() -> None:
     """Writes that the database takes writes, within the open transaction: the row of minute zero."""
-    database.execute_sql(_ADD, (0, "", "", "gateway", "probe", 1, 0))
+    database.obj.add_outcomes([(0, "", "", "gateway", "probe", 1, 0)])
 
 
 def totals(

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import psycopg
-from peewee import (
+from peewee import (  # type: ignore[attr-defined]  # not all in its stubs
     DataError,
     IntegrityError,
     InterfaceError,
@@ -21,12 +21,15 @@ from peewee import (
     OperationalError,
     PeeweeException,
     PostgresqlDatabase,
+    __exception_wrapper__,
 )
 from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
+from models.counting import PostgresCounting
 from models.finding import PostgresFinding
 from models.streams import PostgresStreams
+from models.writer import Locked
 
 Result = TypeVar("Result")
 
@@ -45,6 +48,7 @@ _UNHURRIED = "SELECT set_config('lock_timeout', '0', false), set_config('stateme
 _MIGRATING = 4_207_849_484  # the advisory lock of those who change the schema
 _LOCK = "SELECT pg_advisory_xact_lock(name) FROM unnest(?::bigint[]) AS name"
 _TOO_MUCH = "54"  # SQLSTATEs of a value that is too large for its index, a statement that is too complex
+_LOCKED = "55P03"  # the lock's timeout
 # What passes by itself: the transaction collided with another, or the server goes, is away or comes.
 _PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"}
 
@@ -66,7 +70,7 @@ class _Server(PostgresqlDatabase):
         return conn
 
 
-class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
+class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
     """A server that any number of processes and hosts write to at the same time."""
 
     def __init__(self, url: str, connections: int) -> None:
@@ -125,22 +129,34 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
         except MaxConnectionsExceeded as error:
             raise OperationalError(str(error)) from None
 
-    def begin(self, isolation_level: Any = None) -> None:
-        """As peewee's, once more when the connection was lost while nobody used it."""
+    def begin(self, isolation_level: Any = None, lock_wait: float | None = None) -> None:
+        """As peewee's, once more when the connection was lost while nobody used it.
+
+        With `lock_wait` a statement waits so many seconds for a lock and no longer.
+        """
         try:
-            super().begin(isolation_level)
+            self._begin(isolation_level, lock_wait)
         except (OperationalError, InterfaceError):
             if not self._lost():
                 raise
             self._discard()
+            self._begin(isolation_level, lock_wait)
+
+    def _begin(self, isolation_level: Any, lock_wait: float | None) -> None:
+        if lock_wait is None:
             super().begin(isolation_level)
+            return
+        with __exception_wrapper__:  # both in one message
+            wait = f"SET LOCAL lock_timeout = '{lock_wait * 1000:.0f}ms'"
+            cursor: Any = self.cursor()  # type: ignore[no-untyped-call]
+            cursor.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {wait}", prepare=False)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, lock_wait: float | None = None) -> Iterator[None]:
         """One write transaction among others. Raises OperationalError when it must be tried again."""
         opened = self.connect(reuse_if_open=True)
         try:
-            with self.atomic():
+            with self.atomic(None, lock_wait):
                 yield
         except (OperationalError, InterfaceError, InternalError) as error:
             raise _told(error) from error
@@ -151,11 +167,16 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
                 self.close()
 
     def transact(
-        self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float
+        self,
+        work: Callable[[], Result],
+        stored: Callable[[Result], bool],
+        patience: float,
+        lock_wait: float | None = None,
     ) -> Result:
         """Does `work` in one write transaction, for `patience` seconds again when it fails for what passes.
 
-        Raises DataError for what fails because of what is stored.
+        Raises DataError for what fails because of what is stored, and Locked, at once, when somebody else
+        keeps a lock for longer than `lock_wait` seconds.
 
         When the connection is lost during the commit nobody knows what became of it; `stored` then
         asks whether the results of `work` are there.
@@ -167,12 +188,14 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
             try:
                 if unsure and stored(unsure[0]):
                     return unsure[0]
-                with self.writing():
+                with self.writing(lock_wait):
                     done.append(work())
                 return done[0]
             except (OperationalError, IntegrityError) as error:
                 if _state(error).startswith(_TOO_MUCH):
                     raise DataError(*error.args) from error
+                if lock_wait is not None and _state(error) == _LOCKED:
+                    raise Locked(*error.args) from error
                 # An id that exists already is our own, when the commit came through after we had asked.
                 passing = bool(unsure) if isinstance(error, IntegrityError) else _passes(error)
                 if not passing or time.monotonic() + pause > end:

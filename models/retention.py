@@ -6,20 +6,21 @@ tell when something occurred, so a time to come counts no longer than the record
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from peewee import Tuple
 
 from models.access import Project
 from models.base import locked, rows
-from models.event import Event
+from models.event import Event, EventKey
 from models.feedback import Feedback
 from models.quarantine import Quarantine
 from models.selection import delete
 
 Place = tuple[int, str]  # of a record in the order of its project: received_at and id
 START: Place = (0, "")
+PAGE = 500  # deliveries looked at together
 
 
 def projects(workspace_id: str | None = None) -> list[dict[str, Any]]:
@@ -51,20 +52,19 @@ def delete_records(ids: Sequence[str], before: int) -> int:
     return len(gone)
 
 
-def with_payloads(ids: Sequence[str], before: int) -> list[str]:
-    """Those of these records that have raw payloads of deliveries from before a time."""
-    found = Event.select(Event.feedback).where(_payloads(ids, before)).distinct()
-    return [row["feedback"] for row in rows(found)]
+def with_payloads(ids: Sequence[str], before: int) -> Iterator[list[EventKey]]:
+    """The deliveries of these records from before a time that have raw payloads, some at a time."""
+    after: EventKey = ("", "")
+    found = Event.select(Event.feedback, Event.id).where(_payloads(ids, before))
+    found = found.order_by(Event.feedback, Event.id).limit(PAGE)
+    while page := rows(found.where(Tuple(Event.feedback, Event.id) > Tuple(*after))):
+        after = page[-1]["feedback"], page[-1]["id"]
+        yield [(row["feedback"], row["id"]) for row in page]
 
 
 def count_payloads(ids: Sequence[str], before: int) -> int:
-    """How many such payloads there are."""
+    """How many such deliveries there are."""
     return int(Event.select().where(_payloads(ids, before)).count())
-
-
-def forget_payloads(ids: Sequence[str], before: int) -> int:
-    """Removes them within the open transaction; the events stay. Says how many there were."""
-    return int(Event.update(payload=None).where(_payloads(ids, before)).execute())
 
 
 def held(project: dict[str, Any], before_id: str, limit: int | None = None) -> list[str]:

@@ -14,8 +14,8 @@ class Rollup(Table):
     """So many records of one day (received_at / DAY) that are alike in all of these, and their sums.
 
     `score` is of sentiment_score in millionths, since sums of whole numbers stay exact however often
-    records change. `language` is empty for an unknown one. Writers to a server count in `slot`s of
-    their own, so that they do not wait for each other.
+    records change. `language` is empty for an unknown one. On a server the rows of several `slot`s make the
+    sum, so that writers do not wait for each other (models.counting).
     """
 
     workspace_id = TextField()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from peewee import DataError, OperationalError, SqliteDatabase
 
+from models.counting import SqliteCounting
 from models.finding import SqliteFinding
 from models.lock import WriteLock
 from models.streams import SqliteStreams
@@ -35,7 +36,7 @@ def _code(error: BaseException) -> int | None:
     return found
 
 
-class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
+class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +72,11 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
             yield
 
     def transact(
-        self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float
+        self,
+        work: Callable[[], Result],
+        stored: Callable[[Result], bool],
+        patience: float,
+        lock_wait: float | None = None,
     ) -> Result:
         """Does `work` in one write transaction. It is never tried again: its only writer does not collide.
 

@@ -1,7 +1,8 @@
 """Themes: groups of records that are about the same, as the background worker last found them.
 
 To erase a record takes it out of its theme. A label may hold a word that its author used, too: who erases
-what a person said calls `forget` for the workspace, and its themes are computed anew within minutes.
+what a person said calls `hide` for the workspace and deletes what it names; its themes are computed anew
+within minutes.
 """
 
 from __future__ import annotations
@@ -64,6 +65,12 @@ _JOIN = (
 )
 
 
+_LEAVE = (
+    "DELETE FROM theme_member WHERE (theme_id, feedback_id) IN (SELECT theme_id, feedback_id "
+    "FROM theme JOIN theme_member ON theme_id = theme.id WHERE run_id = ? LIMIT ?)"
+)
+
+
 def newest_run(workspace_id: str, project_id: str | None) -> dict[str, Any] | None:
     """The last finished computation of this scope, or None."""
     done = ThemeRun.select().where(
@@ -123,9 +130,17 @@ def members(theme_id: str) -> Any:
     return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme == theme_id)
 
 
-def join(theme_id: str, members: Iterable[tuple[str, float]]) -> None:
-    """Puts records into a theme within the open transaction; those erased meanwhile are left out."""
-    for feedback_id, closeness in members:
+def begin(themes: Sequence[dict[str, Any]]) -> None:
+    """Stores themes without members within the open transaction."""
+    Theme.insert_many(themes).execute()
+
+
+def join(members: Iterable[tuple[str, str, float]]) -> None:
+    """Puts records into themes within the open transaction; those erased meanwhile are left out.
+
+    Each is a theme, a record and how close they are.
+    """
+    for theme_id, feedback_id, closeness in members:
         database.execute_sql(_JOIN, (theme_id, closeness, feedback_id))
 
 
@@ -147,22 +162,26 @@ def outdated(now: int, kept: int) -> list[str]:
     return [row["id"] for row in rows(found)]
 
 
-def delete_some(run_id: str, at_most: int) -> bool:
-    """Deletes some of a run's themes within the open transaction, then the run; whether that was all."""
-    some = [row["id"] for row in rows(Theme.select(Theme.id).where(Theme.run == run_id).limit(at_most))]
-    if some:
-        Theme.delete().where(Theme.id.in_(some)).execute()
-    else:
-        ThemeRun.delete().where(ThemeRun.id == run_id).execute()
-    return not some
+def delete_some(run_id: str, at_most: int) -> int:
+    """Deletes some of a run within the open transaction: members, then themes, then the run itself.
 
-
-def forget(workspace_id: str) -> int:
-    """Deletes every theme of a workspace within the open transaction, as when a person's words are erased.
-
-    Says how many computations there were. The next ones come within minutes.
+    Says how many rows that were; 0 when all is gone.
     """
-    return int(ThemeRun.delete().where(ThemeRun.workspace_id == workspace_id).execute())
+    found: int = database.execute_sql(_LEAVE, (run_id, at_most)).rowcount
+    if not found:
+        some = Theme.select(Theme.id).where(Theme.run == run_id).limit(at_most)
+        found = Theme.delete().where(Theme.id.in_(some)).execute()
+    return found or int(ThemeRun.delete().where(ThemeRun.id == run_id).execute())
+
+
+def hide(workspace_id: str) -> list[str]:
+    """Shows no theme of a workspace from now on, as when words are erased; its runs, to be deleted.
+
+    Within the open transaction. New ones come within minutes.
+    """
+    mine = ThemeRun.workspace_id == workspace_id
+    ThemeRun.update(computed_at=None).where(mine).execute()
+    return [row["id"] for row in rows(ThemeRun.select(ThemeRun.id).where(mine))]
 
 
 def newest_record(workspace_id: str, project_id: str) -> str | None:

@@ -22,7 +22,7 @@ from models.sqlite import first_of
 
 logger = logging.getLogger("gateway")
 
-AT_MOST = 64  # requests in one transaction
+AT_MOST = 64  # rows in one transaction, a request that has more aside
 WAITING = 1024  # requests that may wait; more are turned away at once
 PATIENCE = 10.0  # seconds a request waits for its turn
 PROBE_SECONDS = 0.5  # after a failure, how often the writer tries whether the database is back
@@ -32,6 +32,10 @@ IDLE_SECONDS = 1.0  # without requests, how often what was only counted is writt
 
 class Busy(OperationalError):
     """The database cannot take this now; nothing of it was stored."""
+
+
+class Locked(OperationalError):
+    """Somebody else keeps a row locked that this needs; nothing of it was stored."""
 
 
 class Signal:
@@ -80,8 +84,9 @@ class Writer:
 
     `commit` stores a list of works in one transaction and returns their results; one that is an
     Exception is raised where its work came from. When it raises, an OperationalError is told to
-    everyone (the database is full, locked or away), and after anything else each work is tried
-    alone, so that a bad one fails alone. `commit` is also called with nothing, now and then.
+    everyone (the database is full or away), and after Locked or anything else each work is tried
+    alone, so that a bad one fails alone. `commit` is also called with nothing, now and then. `rows`
+    says how many rows a work has, about.
 
     After an OperationalError requests are turned away untried, since a locked database takes seconds
     to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
@@ -92,13 +97,18 @@ class Writer:
     call: Callable[[Callable[[], None]], None] = staticmethod(lambda ring: ring())
 
     def __init__(
-        self, database: Database, commit: Callable[[list[Any]], list[Any]], probe: Any = None
+        self,
+        database: Database,
+        commit: Callable[[list[Any]], list[Any]],
+        probe: Any = None,
+        rows: Callable[[Any], int] = lambda work: 1,
     ) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
         self._commit = commit
         self._probe = probe
+        self._rows = rows
         self._waiting: deque[_Ticket] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._rung = self._ending = False
@@ -157,9 +167,11 @@ class Writer:
             self._bell.get(timeout=PROBE_SECONDS if self.down else IDLE_SECONDS)
         self._rung = False  # before looking: whoever comes later rings again
         tickets: list[_Ticket] = []
+        left = AT_MOST
         with suppress(IndexError):
-            while len(tickets) < AT_MOST:
+            while left > 0:
                 tickets.append(self._waiting.popleft())
+                left -= self._rows(tickets[-1].work)
         if self._waiting:
             self.ring()
         return tickets, bool(self._waiting) or not self._ending
@@ -171,6 +183,9 @@ class Writer:
             self.down = False
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = -math.inf
+        except Locked as error:
+            self._apart(tickets, Busy(f"locked by another transaction: {first_of(error)}"))
+            return
         except OperationalError as error:
             self.down = True
             if any(ticket.work is not self._probe for ticket in tickets):
@@ -178,17 +193,21 @@ class Writer:
             _tell(tickets, Busy(str(first_of(error))))
             return
         except BaseException as error:
-            if len(tickets) > 1:
-                for ticket in tickets:
-                    self._store([ticket])
-            elif tickets:
-                tickets[0].finish(None, error if isinstance(error, Exception) else Busy(repr(error)))
-            else:
-                logger.exception("counts could not be written")
+            self._apart(tickets, error if isinstance(error, Exception) else Busy(repr(error)))
             return
         for ticket, result in zip(tickets, results if tickets else (), strict=True):
             failed = isinstance(result, Exception)
             ticket.finish(None if failed else result, result if failed else None)
+
+    def _apart(self, tickets: list[_Ticket], error: Exception) -> None:
+        """Tries each of several alone; one that was alone hears of the error."""
+        if len(tickets) > 1:
+            for ticket in tickets:
+                self._store([ticket])
+        elif tickets:
+            tickets[0].finish(None, error)
+        else:
+            logger.error("counts could not be written", exc_info=error)
 
 
 def _tell(tickets: list[_Ticket], error: Busy) -> None:

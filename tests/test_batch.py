@@ -237,6 +237,34 @@ def test_key_after_a_crash(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Idempotent-Replayed" not in response.headers
 
 
+@pytest.mark.parametrize(("before", "now"), [(40, 25), (25, 40)])
+def test_key_after_parts_were_of_another_size(
+    call: Call, monkeypatch: pytest.MonkeyPatch, before: int, now: int
+) -> None:
+    """A batch begun by a release that stores larger or smaller parts is finished by this one."""
+    real, saved = intake.save, []
+
+    def dying(request: intake.Request) -> list[intake.Stored]:
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        saved.append(request)
+        return real(request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("models.intake.save", dying)
+        patch.setattr(batch, "PART", before)
+        with pytest.raises(KeyboardInterrupt):
+            call("POST", BATCH, json=items(130), headers=KEY)
+    monkeypatch.setattr(batch, "PART", now)
+    kept = {row.id for row in Feedback.select()}
+    told = call("POST", BATCH, json=items(130), headers=KEY).json
+
+    assert len(kept) == 2 * before
+    assert told["accepted"] == stored() == 130
+    assert [item["index"] for item in told["data"]] == list(range(130))
+    assert kept < {item["id"] for item in told["data"]}
+
+
 def test_database_away_half_way(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Items that could not be stored say so, the others are stored; the same key stores the rest."""
     real, calls = intake.save, []
@@ -251,7 +279,7 @@ def test_database_away_half_way(call: Call, monkeypatch: pytest.MonkeyPatch) -> 
         patch.setattr("models.intake.save", failing)
         response = call("POST", BATCH, json=items(500), headers=KEY)
     assert response.status_code == 200
-    assert (response.json["accepted"], response.json["failed"]) == (batch.PART, 300)
+    assert (response.json["accepted"], response.json["failed"]) == (batch.PART, 500 - batch.PART)
     assert response.json["data"][-1]["error"]["type"].endswith(":overloaded")
     assert len(calls) == 2
 
@@ -339,7 +367,7 @@ def test_keys_of_batches_are_forgotten(call: Call) -> None:
     with writing():
         Dedupe.update(expires_at=1).execute()
 
-    assert len(claims) == 3
+    assert len(claims) == 450 / batch.PART
     assert call("POST", BATCH, json=items(450), headers=KEY).json["accepted"] == 450
     assert stored() == 900
 

@@ -43,6 +43,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "models/feedback.py": ("peewee.Model()._meta.sorted_field_names",),
         "models/people.py": ("peewee.Model()._meta.sorted_field_names",),
         "models/postgres.py": (
+            "peewee.__exception_wrapper__",
             "peewee.PostgresqlDatabase._connect",
             "peewee.PostgresqlDatabase()._state.conn",
             "peewee.PostgresqlDatabase.begin(isolation_level)",

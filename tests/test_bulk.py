@@ -25,7 +25,7 @@ def _ids(call: Call) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "CHUNK", 4)
+    monkeypatch.setattr(bulk, "TOGETHER", 4)
 
 
 def statuses(call: Call, ids: list[str]) -> list[str]:
@@ -85,7 +85,7 @@ def test_what_arrives_meanwhile_is_not_meant(
 ) -> None:
     """Records that come while a bulk change runs are left alone."""
     monkeypatch.setattr(
-        pace.time, "sleep", lambda seconds: call("POST", PATH, json={"text": "Late", "category": "bug"})
+        pace, "rest", lambda seconds: call("POST", PATH, json={"text": "Late", "category": "bug"})
     )
     answer = call("PATCH", PATH, json={"filter": "category=bug", "change": {"status": "ignored"}}).json
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from flask.testing import FlaskClient
 from peewee import OperationalError
 
 from gateway.outcomes import OUTCOMES
-from models import Feedback, intake
+from models import Feedback, Outcome, database, intake
+from models.base import close, connect, writing
+from models.migrations import _runner, migrate
+from models.outcome import add, totals
 from tests.conftest import Call, Tenant, until
 
 pytestmark = pytest.mark.both
@@ -180,3 +184,30 @@ def test_a_small_row_is_not_enough(call: Call, monkeypatch: pytest.MonkeyPatch) 
     assert call("GET", "/readyz").status_code == 503
     assert call("POST", "/gateway/v1/feedback", json={"text": "Room again"}).status_code == 201
     assert call("GET", "/readyz").status_code == 200
+
+
+def test_upgrade(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """What was counted before counts had slots is counted on, in the same row where nobody holds it."""
+    made = request.getfixturevalue("cluster").database("template0") if kind == "postgres" else None
+    connect(made.__enter__() if made else f"sqlite:///{tmp_path}/old.db")
+    known = (60_000, "w", "key", "native", "accepted")
+    try:
+        _runner().up("0012_named")
+        columns = "minute, workspace_id, key_id, source, outcome, requests, records"
+        for row in ((*known, 5, 7), (60_000, "w", "key", "native", "invalid", 3, 0)):
+            database.execute_sql(f"INSERT INTO outcome ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        assert "0016_slots" in migrate()
+        with writing():
+            add({known: 2, (120_000, *known[1:]): 1}, {known: 1})
+        found = totals("w", ("minute", "outcome"))
+
+        assert [(row["minute"], row["outcome"], row["requests"], row["records"]) for row in found] == [
+            (60_000, "accepted", 7, 8),
+            (60_000, "invalid", 3, 0),
+            (120_000, "accepted", 1, 0),
+        ]
+        assert Outcome.select().count() == 3
+    finally:
+        close()
+        if made:
+            made.__exit__(None, None, None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gateway import retention
+from gateway import pace, retention
 from gateway.cli import main
 from gateway.ids import id_at, now_ms
 from gateway.lease import Stopping, run_once
@@ -46,7 +46,9 @@ def _send(call: Call) -> Send:
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few records are several of them."""
-    monkeypatch.setattr(retention, "TOGETHER", 2)
+    monkeypatch.setattr(pace, "FIRST", 2)
+    monkeypatch.setattr(pace, "MOST", 2)
+    monkeypatch.setattr(pace, "clock", lambda: 0.0)
     monkeypatch.setattr(retention, "PAGE", 3)
 
 
@@ -198,7 +200,7 @@ def test_interrupted(call: Call, tenant: Tenant, send: Send) -> None:
 
     with pytest.raises(Stopping):
         retention.remove(projects()[0], transact)
-    assert len(left()) == 2
+    assert len(left()) == 3
     work()
     assert left() == set()
 
@@ -211,7 +213,7 @@ def test_what_came_again_meanwhile_stays(call: Call, tenant: Tenant, send: Send)
     def transact(act: Callable[[], Any]) -> Any:
         now = {"last_seen_at": now_ms(), "updated_at": now_ms()}
         Feedback.update(now).where(Feedback.id == feedback_id).execute()
-        return retention.transact(act)
+        return pace.transact(act)
 
     assert retention.remove(projects()[0], transact)["records"] == 0
     assert left() == {"old"}

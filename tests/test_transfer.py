@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from hypothesis import strategies as st
 from adapters.contract import Refused
 from adapters.record import Record
 from gateway import rows as row_module
+from gateway import transfer
 from gateway.cells import FORMULA, csv_lines, defused, flat, unflat
 from gateway.rows import Mapped, Unreadable, ndjson, table
+from gateway.transfer import Goal, Import, Tally
 from models import Event, Feedback, Outcome
 from models.base import close, connect
 from tests import commands, postgres
-from tests.conftest import ROOT, environ_of, run_command
+from tests.conftest import ROOT, Tenant, environ_of, run_command
 
 pytestmark = pytest.mark.both(long=True)
 
@@ -78,7 +81,7 @@ def test_killed_and_resumed(environ: dict[str, str], tmp_path: Path) -> None:
     items[1234] = {"text": ""}
     items[4321] = {"words": "no text"}
     path = write(tmp_path / "feedback.ndjson", items)
-    killed = command(environ, "import", str(path), script=["-c", KILLED, "5"])
+    killed = command(environ, "import", str(path), script=["-c", KILLED, "50"])
     assert killed.returncode == -signal.SIGKILL
     assert Feedback.select().count() == 2499
     done = command(environ, "import", str(path), "--json")
@@ -99,6 +102,31 @@ def test_killed_and_resumed(environ: dict[str, str], tmp_path: Path) -> None:
     counted = list(Outcome.select())  # a line a minute
     assert {(row.source, row.requests) for row in counted} == {("import", 0)}
     assert sum(row.records for row in counted) == 4998
+
+
+@pytest.mark.parametrize(("before", "now"), [(40, 25), (25, 40)])
+def test_resumed_in_parts_of_another_size(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, before: int, now: int
+) -> None:
+    """An import begun by a release that stores larger or smaller parts is finished by this one."""
+    items = [{"text": f"The report numbered {spelled(n)} stays empty"} for n in range(130)]
+    items[30] = {"text": ""}
+    file = "".join(json.dumps(item) + "\n" for item in items).encode()
+    goal, rejected = Goal(tenant.workspace_id, tenant.project_id, "import"), list[int]()
+
+    def run() -> Iterator[Tally]:
+        started = Import(goal, Mapped({}), "a file", "feedback.ndjson")
+        return started.run(ndjson(io.BytesIO(file)), lambda row, reason: rejected.append(row.line))
+
+    monkeypatch.setattr(transfer, "PART", before)
+    first = run()
+    assert [next(first).stored, next(first).stored] == [min(before, 30) + max(0, before - 31), 2 * before - 1]
+    monkeypatch.setattr(transfer, "PART", now)
+    *_, told = run()
+
+    assert (told.earlier, told.stored, told.rejected) == (2 * before - 1, 130 - 2 * before, 1)
+    assert Feedback.select().count() == 129
+    assert rejected == [31, 31]  # each run tells of it
 
 
 def test_again(environ: dict[str, str], tmp_path: Path) -> None:
