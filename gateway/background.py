@@ -21,7 +21,7 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
-from gateway import log, retention, retraining, similar, themes, vault
+from gateway import log, retention, retraining, sealed, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
@@ -101,16 +101,17 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
 def run(config: Config, parent: int | None = None) -> None:
     """Works until SIGTERM, which lets what is being written finish, or until the process `parent` is gone.
 
-    Raises BadSetting when the database is not set up.
+    Raises BadSetting when the database is not set up, or its secrets cannot be opened.
     """
     log.configure(config.log_level)
     heard = logging.getLogger("huey")
     heard.handlers[:], heard.propagate = log.logger.handlers, False
     heard.setLevel(logging.WARNING)
     connect(config.database_url, CONNECTIONS)
-    vault.connect(config.secret_key, config.secret_path)
+    sealed.connect(config)
     if pending():
         raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
+    sealed.check()
     os.nice(NICENESS)
     try:
         _Consumer(queue_of(config), parent).run()

@@ -16,6 +16,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from gateway import sealed
 from gateway.config import BadSetting, Config
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
@@ -42,6 +43,8 @@ def serve(overrides: Mapping[str, str]) -> None:
         migrate()
     elif pending():
         raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
+    sealed.connect(config)
+    sealed.check()
     close()  # a connection must not cross the fork
     with _metrics_directory():
         Server(config).run()
