@@ -26,8 +26,8 @@ from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
 from models import job
-from models.base import close, connect
-from models.migrations import pending
+from models.base import close, connect, rest
+from models.migrations import ahead, pending
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
@@ -86,6 +86,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
             self._hurry()
+            rest()
         return super().loop(health_check_ts)
 
     def _hurry(self) -> None:
@@ -109,6 +110,8 @@ def run(config: Config, parent: int | None = None) -> None:
     heard.setLevel(logging.WARNING)
     connect(config.database_url, CONNECTIONS)
     sealed.connect(config)
+    if told := ahead():
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {told}")
     if pending():
         raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
     sealed.check()

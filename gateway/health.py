@@ -10,7 +10,7 @@ from peewee import PeeweeException
 from adapters.contract import Reply
 from gateway import log, metrics, sealed, triage
 from models import intake
-from models.migrations import pending
+from models.migrations import ahead, pending
 
 SHOWN = 20  # hooks that are named
 
@@ -24,11 +24,12 @@ def readyz() -> Reply:
     """Ready: the database takes writes, its schema is ours, secrets can be opened; 503 says what is not."""
     checks = {"database": "ok", "migrations": "ok", "secrets": "ok", "triage": triage.version()}
     try:
-        intake.probe()
         if waiting := pending():
             checks["migrations"] = f"pending: {', '.join(waiting)}"
+        checks["migrations"] = ahead() or checks["migrations"]
         if closed := sealed.unreadable():
             checks["secrets"] = _told(closed)
+        intake.probe()
     except PeeweeException as error:
         checks["database"] = type(error).__name__
     ready = checks["database"] == checks["migrations"] == checks["secrets"] == "ok"

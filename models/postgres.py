@@ -26,11 +26,13 @@ from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
 from models.finding import PostgresFinding
+from models.schema import refuse_newer
 from models.streams import PostgresStreams
 
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 3  # how long a connection may take, unless the URL says otherwise
+LOOK_SECONDS = 1  # between two looks at what was done to the schema
 POOL_SECONDS = 10  # how long a thread waits for a connection when all are taken
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between tries
 # A commit is on the disk before anybody hears of it, whatever the server's default; and no statement
@@ -88,6 +90,8 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
         # A connection must not be used on both sides of a fork.
         os.register_at_fork(after_in_child=partial(_dispose, weakref.ref(self)))
 
+    _look_again = 0.0  # monotonic seconds, when the schema's changes are looked at
+
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Runs a statement whose values are marked `?`, as everywhere in models.
 
@@ -137,9 +141,13 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One write transaction among others. Raises OperationalError when it must be tried again."""
+        """One write transaction among others. Raises OperationalError when it must be tried again.
+
+        Raises Newer within a second after a newer program has changed the schema.
+        """
         opened = self.connect(reuse_if_open=True)
         try:
+            self._know_schema()
             with self.atomic():
                 yield
         except (OperationalError, InterfaceError, InternalError) as error:
@@ -149,6 +157,14 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
                 self._discard()
             elif opened:
                 self.close()
+
+    def _know_schema(self) -> None:
+        if time.monotonic() >= self._look_again:
+            refuse_newer(self)
+            self._look_again = time.monotonic() + LOOK_SECONDS
+
+    def rest(self) -> None:
+        """Nothing to do: the server looks after its log."""
 
     def transact(
         self, work: Callable[[], Result], stored: Callable[[Result], bool], patience: float

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from peewee import Database, OperationalError
+from peewee import OperationalError
 
 from models.sqlite import first_of
 
@@ -85,15 +85,14 @@ class Writer:
 
     After an OperationalError requests are turned away untried, since a locked database takes seconds
     to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
+    When nobody has come for a while the database may `rest`.
     """
 
     # How those who wait are told, and who rings when somebody waits; others may be put here.
     signal: Callable[[], Signal] = Signal
     call: Callable[[Callable[[], None]], None] = staticmethod(lambda ring: ring())
 
-    def __init__(
-        self, database: Database, commit: Callable[[list[Any]], list[Any]], probe: Any = None
-    ) -> None:
+    def __init__(self, database: Any, commit: Callable[[list[Any]], list[Any]], probe: Any = None) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
@@ -148,6 +147,8 @@ class Writer:
                     _tell(taken, Busy(_FAILED))
                 else:
                     self._store(taken)
+                    if not taken and not self.down:
+                        self.database.rest()
         finally:
             self.database.close()
 

@@ -19,7 +19,7 @@ from gateway.config import BadSetting, Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
 from models.base import connect, first
-from models.migrations import pending
+from models.migrations import ahead, pending
 
 FORMATS = click.Choice(["ndjson", "csv"])
 
@@ -71,10 +71,12 @@ def command(
 
 
 def open_database(needs_schema: bool) -> None:
-    """Binds the tables to the configured database. Raises Failure when it has no schema."""
+    """Binds the tables to the configured database. Raises Failure when it has no schema, or a newer one."""
     config = Config.from_env()
     connect(config.database_url)
     hooks.connect(config.url)
+    if told := ahead():
+        raise Failure(told)
     if needs_schema and pending():
         raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
 
