@@ -19,7 +19,7 @@ import click
 from huey import Huey, RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
-from peewee import OperationalError, PeeweeException
+from peewee import OperationalError
 
 from gateway import log, retention, retraining, sealed, similar, themes, vault
 from gateway.config import BadSetting, Config
@@ -91,7 +91,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
 
     def _hurry(self) -> None:
         """Wakes what somebody waits for; without a database or a queue, at the next look or minute."""
-        with suppress(PeeweeException):
+        with suppress(OperationalError):
             for name in job.hurried(now_ms()):
                 try:
                     self._wake[name]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from peewee import PeeweeException
+from peewee import OperationalError, PeeweeException
 
 from adapters.contract import Reply
 from gateway import log, metrics, sealed, triage
@@ -32,6 +32,8 @@ def readyz() -> Reply:
         intake.probe()
     except PeeweeException as error:
         checks["database"] = type(error).__name__
+        if not isinstance(error, OperationalError):  # not away, full or locked, but a fault of ours
+            log.logger.exception("cannot find out whether the database is ready")
     ready = checks["database"] == checks["migrations"] == checks["secrets"] == "ok"
     return Reply(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
 

@@ -165,6 +165,8 @@ def _usable(adapter: Adapter, secret: str | None) -> str:
         return new_secret()
     if not secret.strip():
         raise HookError("must not be blank: anybody could sign with it")
+    if any("\ud800" <= character <= "\udfff" for character in secret):
+        raise HookError("must be text")
     return secret
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 logger = logging.getLogger("gateway")
 
-_HOOK = re.compile(r"(hk_\w{6})\w+")  # as gateway.hooks makes them, and what was meant to be one
+_HOOK = re.compile(r"(hk(?:_|%5[Ff])\w{6})\w+")  # as gateway.hooks makes them, and what is meant to be one
 
 
 class _JSONLines(logging.Formatter):
@@ -38,7 +38,7 @@ def _told(value: object) -> object:
 
 def masked(text: str) -> str:
     """A text with the ids of hooks cut to what tells one from another, as in `hk_0a1b2c…`."""
-    return _HOOK.sub(r"\1…", text) if "hk_" in text else text
+    return _HOOK.sub(r"\1…", text) if "hk" in text else text
 
 
 def configure(level: str) -> None:

@@ -232,7 +232,7 @@ class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Ser
             except OperationalError as error:
                 return [f"free space of the tables: {error}"]
             finally:
-                with suppress(PeeweeException):
+                with suppress(PeeweeException):  # a lost connection has no settings to be put back
                     self.execute_sql(_SESSION)
         return ["the server's write-ahead log until it is recycled, its replicas' and archives' copies of it"]
 

@@ -20,7 +20,7 @@ from models.copying import Copy, Unfit
 from models.schema import HISTORY, STEPS, known
 from tests.conftest import Call, Tenant, until
 
-pytestmark = pytest.mark.both
+pytestmark = pytest.mark.both(long=True)
 
 PATH = "/gateway/v1/feedback"
 LATER = "9999_later"
@@ -131,6 +131,7 @@ def test_a_running_gateway_stops_writing(
 ) -> None:
     """Beside a newer schema a running gateway reads, is not ready and answers 503 to who writes."""
     monkeypatch.setattr("models.writer.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("models.intake._SETTLED", 0.0)
     assert call("POST", PATH, json={"text": "Before"}).status_code == 201
     change_schema()
     refused = [

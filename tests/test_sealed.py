@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.both(long=True)
 OTHER = "another key than the one that secrets were sealed with"
 BODY = b'{"text": "The map is upside down"}'
 ADAPTERS = adapters.load()
-USES = {f"vault.{name}" for name in ("encrypt", "decrypt", "opens", "key_for")}
+USES = re.compile(r"\bvault\.(encrypt|decrypt|opens|key_for)\b")
 # Each module that seals, opens or signs with the gateway's key, and what shows here how it does with another.
 PLACES = {
     "auth.py": "test_deliveries",
@@ -89,30 +89,32 @@ def keys_of(config: Config) -> str:
     return config.secret_key or config.secret_path.read_text()
 
 
-@pytest.mark.parametrize("source", sorted(VENDORS))
-def test_deliveries(
-    config: Config, app: Flask, tenant: Tenant, source: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_deliveries(config: Config, app: Flask, tenant: Tenant, caplog: pytest.LogCaptureFixture) -> None:
     """With another key each source's delivery is told 503 in its dialect, and a line of the log says why."""
-    hook = made(tenant, source)
+    made_by = {source: made(tenant, source) for source in sorted(VENDORS)}
     key = keys_of(config)
-    assert deliver(app, source, hook["path"]).status_code < 300
+    for source, hook in made_by.items():
+        assert deliver(app, source, hook["path"]).status_code < 300
     lost = with_key(config, OTHER)
     logging.getLogger("gateway").propagate = True
-    answer = deliver(lost, source, hook["path"])
-    lines = [record for record in caplog.records if record.name == "gateway"]
     ready = lost.test_client().get("/readyz")
 
-    assert answer.status_code == 503
-    assert set(answer.json) == {"error", "message", "request_id"}
-    assert answer.headers["Retry-After"]
-    assert [(line.levelname, line.exc_info) for line in lines] == [("WARNING", None)]
-    assert "GATEWAY_SECRET_KEY" in lines[0].getMessage()
     assert ready.status_code == 503
-    assert f"{source} {hook['hook_id']}" in ready.json["checks"]["secrets"]
-    assert VENDORS[source].secret not in ready.text
+    for source, hook in made_by.items():
+        caplog.clear()
+        answer = deliver(lost, source, hook["path"])
+        (line,) = [record for record in caplog.records if record.name == "gateway"]
+
+        assert answer.status_code == 503, source
+        assert set(answer.json) == {"error", "message", "request_id"}
+        assert answer.headers["Retry-After"]
+        assert (line.levelname, line.exc_info) == ("WARNING", None)
+        assert "GATEWAY_SECRET_KEY" in line.getMessage()
+        assert f"{source} {hook['hook_id']}" in ready.json["checks"]["secrets"]
+        assert VENDORS[source].secret not in ready.text
     again = with_key(config, f"{OTHER}, {key}")
-    assert deliver(again, source, hook["path"]).status_code < 300
+    for source, hook in made_by.items():
+        assert deliver(again, source, hook["path"]).status_code < 300
     assert again.test_client().get("/readyz").status_code == 200
 
 
@@ -237,11 +239,7 @@ def test_wake_up_calls(config: Config, app: Flask) -> None:
 
 def test_places_are_known() -> None:
     """Whatever else begins to use the gateway's key gets a test here."""
-    used = set()
-    for path in (ROOT / "gateway").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in USES:
-                used.add(path.name)
+    used = {path.name for path in (ROOT / "gateway").rglob("*.py") if USES.search(path.read_text())}
 
     assert used == set(PLACES)
     assert all(test in globals() for test in PLACES.values())

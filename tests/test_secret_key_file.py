@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from gateway import hooks, sealed, vault
+from gateway import hooks, vault
 from gateway.app import create_app
 from gateway.cli import main
-from gateway.config import Config
+from gateway.config import BadSetting, Config
 from gateway.server.gunicorn_app import Server
 from tests.conftest import Tenant
 from tests.test_sealed import ADAPTERS, made
@@ -25,37 +24,31 @@ def _environ(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GATEWAY_SECRET_KEY", raising=False)
 
 
-@pytest.mark.parametrize("words", [["serve"], ["worker"], ["hook", "create", "github"]], ids="-".join)
-@pytest.mark.parametrize("left", [None, b"", b" \n", b"\xff\xfe", "a folder"], ids=str)
 @pytest.mark.usefixtures("environ")
 def test_no_key_is_made_anew(
-    config: Config,
-    app: Flask,
-    tenant: Tenant,
-    words: list[str],
-    left: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    config: Config, app: Flask, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While secrets are sealed nothing makes another key; the start is refused, and it is said what to do."""
-    started: list[str] = []
-    monkeypatch.setattr(Server, "run", lambda self: started.append("serve"))
+    monkeypatch.setattr(Server, "run", lambda self: pytest.fail("served"))
     made(tenant, "github")
     path = config.secret_path
     path.unlink()
-    if left == "a folder":
-        path.mkdir()
-    elif left is not None:
-        path.write_bytes(left)
-    done = CliRunner().invoke(main, words)
+    for left in (None, b"", b" \n", b" , ", b"\xff\xfe", "a folder"):
+        if left == "a folder":
+            path.unlink()
+            path.mkdir()
+        elif isinstance(left, bytes):
+            path.write_bytes(left)
+        for words in (["serve"], ["worker"], ["hook", "create", "github"], ["hook", "rotate", "hk_1"]):
+            done = CliRunner().invoke(main, words)
 
-    assert (done.exit_code, done.stdout, started) == (1, "", [])
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"Error: GATEWAY_SECRET_KEY: is not set, and {path}")
-    assert "hook rotate" in line
-    assert path.exists() == (left is not None)
-    with pytest.raises(sealed.BadSetting):
-        create_app(config)
-    assert path.exists() == (left is not None)
+            assert (done.exit_code, done.stdout) == (1, ""), (left, words)
+            (line,) = done.stderr.splitlines()
+            assert line.startswith(f"Error: GATEWAY_SECRET_KEY: is not set, and {path}")
+            assert "hook rotate" in line
+        with pytest.raises(BadSetting):
+            create_app(config)
+        assert path.exists() == (left is not None)
 
 
 @pytest.mark.usefixtures("environ")
