@@ -257,7 +257,8 @@ def hook_in_path(inbound: Inbound) -> str | None:
 class Signed:
     """How a sender that has no API key is known: which hook it came through, and what proves its origin.
 
-    `verify` looks at the raw body and headers; False or any exception is a 401. `new_secret` makes a
+    `verify` looks at the raw body and headers, and False is a 401; neither it nor `hook_id` raises,
+    whatever was sent (an exception is a fault of ours: 503). `new_secret` makes a
     secret when the admin gives none; None means that the vendor's own must be given. `advice` says
     what to paste where at the vendor, with
     {url}, {secret}, {hook_id} and {dsn} filled in. `made_as` is what admins call such a hook, when

@@ -51,7 +51,10 @@ def shows_secret(inbound: Inbound, hook: Hook) -> bool:
         scheme, _, coded = inbound.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return False
-        given = base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")[2]
+        try:
+            given = base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")[2]
+        except ValueError:  # no base64, or bytes of no text
+            return False
     return any(same(given, secret) for secret in hook.secrets)
 
 

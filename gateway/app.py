@@ -30,7 +30,7 @@ from gateway import (
     log,
     metrics,
     outcomes,
-    vault,
+    sealed,
 )
 from gateway.client import networks
 from gateway.config import Config
@@ -59,7 +59,7 @@ def create_app(config: Config | None = None) -> Flask:
     log.configure(config.log_level)
     metrics.connect()
     connect(config.database_url, config.threads + BESIDES)
-    vault.connect(config.secret_key, config.secret_path)
+    sealed.connect(config)
     hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.contract import Adapter, Code, Hook, Inbound, Problem, Refused, Signed
-from gateway import failures, vault
+from gateway import failures, log, vault
 from gateway.caller import Caller, rules_in
 from gateway.cooperative import aside
 from gateway.ids import now_ms
@@ -22,6 +22,7 @@ CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 4
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 
 
+AGAIN = {"Retry-After": "60"}  # seconds, when somebody has to mend something first
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
 _known: dict[str, tuple[float, Caller]] = {}
@@ -35,7 +36,8 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     Raises Refused: 401 unauthorized (no key, or none that could be read), 401 invalid_key
     (malformed, unknown, expired or revoked; a signature that does not hold), 403 forbidden (the key
     lacks the scope), 429 rate_limited (too many 401 from this address, before anything is looked up;
-    keys that this process has seen valid still pass).
+    keys that this process has seen valid still pass), 503 internal (whether a signature holds cannot be
+    found out: a secret cannot be opened, or the check failed).
     """
     if adapter.signed is not None:
         caller = _by_signature(adapter, adapter.signed, inbound)
@@ -58,7 +60,7 @@ def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
 
 
 def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
-    hook_id = _quietly(signed.hook_id, inbound)
+    hook_id = _found_out("which hook is meant", "", inbound, signed.hook_id, inbound)
     row = _look_up_hook(hook_id, inbound) if hook_id else None
     if row is None or row["source"] != adapter.name:
         raise _failed(inbound, "unauthorized", "No such hook.")
@@ -66,9 +68,13 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
     failures.check(inbound, row["id"])
     now = inbound.received_at
     live = [item for item in row["clear"] if item["expires_at"] is None or item["expires_at"] > now]
-    secrets = tuple(item["secret"] for item in live)
+    secrets = tuple(item["secret"] for item in live if item["secret"] is not None)
     hook = Hook(row["id"], row["source"], secrets, row["unsigned"], row["options"])
-    if not _quietly(signed.verify, inbound, hook):
+    if not _found_out("whether a signature holds", _named(row), inbound, signed.verify, inbound, hook):
+        if len(secrets) < len(live):  # it may hold by the one that cannot be opened
+            told = "GATEWAY_SECRET_KEY cannot open a secret of this hook"
+            log.notice(told, inbound.request_id, hook=_named(row), source=hook.source)
+            raise _unknowable()
         raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
     inbound.options.update(hook.options)
     return Caller(
@@ -89,12 +95,28 @@ def _failed(inbound: Inbound, code: Code, message: str, about: str = "") -> Refu
     return Refused(Problem(401, code, message, headers=CHALLENGE))
 
 
-def _quietly(check: Callable[..., Any], *args: Any) -> Any:
-    """A check whose every exception is a no: attackers choose what it looks at."""
+def _found_out(what: str, hook: str, inbound: Inbound, check: Callable[..., Any], *args: Any) -> Any:
+    """What an adapter's check says. It raises nothing whatever a sender sends; if it does, we are at fault.
+
+    That is no reason to take a delivery, nor to tell its sender that it proved nothing.
+    """
     try:
         return check(*args)
-    except Exception:
-        return None
+    except Exception:  # logged, counted as failed, and told as 503
+        log.failure(f"cannot find out {what}", inbound.request_id, hook=hook)
+        raise _unknowable() from None
+
+
+def _named(row: dict[str, Any]) -> str:
+    """A hook's id for the log, cut where it is all that a sender has to know."""
+    hook_id = str(row["id"])
+    return log.masked(hook_id) if row["unsigned"] or not row["secrets"] else hook_id
+
+
+def _unknowable() -> Refused:
+    return Refused(
+        Problem(503, "internal", "This cannot be verified now, send it again later.", headers=AGAIN)
+    )
 
 
 def forget() -> None:
@@ -150,13 +172,22 @@ def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
     if not row:
         failures.check(inbound)
     found = aside(_find_hook, hook_id)
+    if found is not None:
+        found["clear"] = [{**item, "secret": _in_clear(item["secret"])} for item in found["secrets"]]
     with _lock:
         if found is None:
             _hooks.pop(hook_id, None)
-            return None
-        clear = [{**item, "secret": vault.decrypt(item["secret"])} for item in found["secrets"]]
-        _hooks[hook_id] = (now + REMEMBERED, {**found, "clear": clear})
-        return _hooks[hook_id][1]
+        else:
+            _hooks[hook_id] = (now + REMEMBERED, found)
+    return found
+
+
+def _in_clear(sealed: str) -> str | None:
+    """A secret in clear, or None when the key is not the one it was sealed with."""
+    try:
+        return vault.decrypt(sealed)
+    except vault.WrongKey:
+        return None
 
 
 def _find_hook(hook_id: str) -> dict[str, Any] | None:

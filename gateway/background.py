@@ -19,15 +19,15 @@ import click
 from huey import Huey, RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
-from peewee import OperationalError, PeeweeException
+from peewee import OperationalError
 
-from gateway import expiry, log, retention, retraining, similar, themes, vault
+from gateway import expiry, log, retention, retraining, sealed, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
 from models import job
-from models.base import close, connect
-from models.migrations import pending
+from models.base import close, connect, rest
+from models.migrations import ahead, pending
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
@@ -92,11 +92,12 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
             self._hurry()
+            rest()
         return super().loop(health_check_ts)
 
     def _hurry(self) -> None:
         """Wakes what somebody waits for; without a database or a queue, at the next look or minute."""
-        with suppress(PeeweeException):
+        with suppress(OperationalError):
             for name in job.hurried(now_ms()):
                 try:
                     self._wake[name]()
@@ -107,16 +108,19 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
 def run(config: Config, parent: int | None = None) -> None:
     """Works until SIGTERM, which lets what is being written finish, or until the process `parent` is gone.
 
-    Raises BadSetting when the database is not set up.
+    Raises BadSetting when the database is not set up, or its secrets cannot be opened.
     """
     log.configure(config.log_level)
     heard = logging.getLogger("huey")
     heard.handlers[:], heard.propagate = log.logger.handlers, False
     heard.setLevel(logging.WARNING)
     connect(config.database_url, CONNECTIONS)
-    vault.connect(config.secret_key, config.secret_path)
+    sealed.connect(config)
+    if told := ahead():
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {told}")
     if pending():
         raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
+    sealed.check()
     os.nice(NICENESS)
     try:
         _Consumer(queue_of(config), parent).run()

@@ -193,6 +193,11 @@ def _read(environ: Mapping[str, str], name: str) -> str | None:
     if not path:
         return environ.get(name) or None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise BadSetting(f"{name}_FILE: {error.strerror}: {path}") from None
+    except UnicodeDecodeError:
+        raise BadSetting(f"{name}_FILE: is no text: {path}") from None
+    if not text:  # as if it were not set: a secret key would be made anew
+        raise BadSetting(f"{name}_FILE: is empty: {path}")
+    return text

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from peewee import PeeweeException
+from peewee import OperationalError, PeeweeException
 
 from adapters.contract import Reply
-from gateway import metrics, triage
+from gateway import log, metrics, sealed, triage
 from models import intake
-from models.migrations import pending
+from models.migrations import ahead, pending
+
+SHOWN = 20  # hooks that are named
 
 
 def healthz() -> Reply:
@@ -18,16 +21,29 @@ def healthz() -> Reply:
 
 
 def readyz() -> Reply:
-    """Ready: the database takes writes, its schema is current, the model is loaded; 503 says what is not."""
-    checks = {"database": "ok", "migrations": "ok", "triage": triage.version()}
+    """Ready: the database takes writes, its schema is ours, secrets can be opened; 503 says what is not."""
+    checks = {"database": "ok", "migrations": "ok", "secrets": "ok", "triage": triage.version()}
     try:
-        intake.probe()
         if waiting := pending():
             checks["migrations"] = f"pending: {', '.join(waiting)}"
+        checks["migrations"] = ahead() or checks["migrations"]
+        if closed := sealed.unreadable():
+            checks["secrets"] = _told(closed)
+        intake.probe()
     except PeeweeException as error:
         checks["database"] = type(error).__name__
-    ready = checks["database"] == checks["migrations"] == "ok"
+        if not isinstance(error, OperationalError):  # not away, full or locked, but a fault of ours
+            log.logger.exception("cannot find out whether the database is ready")
+    ready = checks["database"] == checks["migrations"] == checks["secrets"] == "ok"
     return Reply(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
+
+
+def _told(closed: list[dict[str, Any]]) -> str:
+    """Which hooks have secrets that cannot be opened; none is named by an id that is itself a secret."""
+    ids = [log.masked(hook["id"]) if hook["unsigned"] else hook["id"] for hook in closed]
+    named = [f"{hook['source']} {hook_id}" for hook, hook_id in zip(closed, ids, strict=True)]
+    more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
+    return f"GATEWAY_SECRET_KEY cannot open those of {', '.join([*named[:SHOWN], *more])}"
 
 
 CHECKS: dict[str, Callable[[], Reply]] = {

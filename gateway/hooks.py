@@ -14,7 +14,9 @@ from models.base import rows
 from models.hook import HookRow, find_hook
 
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
-
+UNSIGNED = """\
+Let the sender send to {url}
+Whoever knows this address can send through it: keep it as a secret."""
 
 _public_url = ""
 
@@ -55,10 +57,8 @@ def create_hook(
     signed = _signed(adapter)
     if unsigned and not signed.may_be_unsigned:
         raise HookError(f"{adapter.name} proves its origin; unsigned is for senders that cannot", "unsigned")
-    if secret is None and not unsigned:
-        if signed.new_secret is None:
-            raise HookError(f"{adapter.name} signs with a key of its own: give it as the secret")
-        secret = signed.new_secret()
+    if secret is not None or not unsigned:
+        secret = _usable(adapter, secret)
     hook_id = f"hk_{secrets.token_hex(16)}"
     options = dict(options or {})
     if "<project_number>" in adapter.doors[0].path:
@@ -69,7 +69,7 @@ def create_hook(
         project=project_id,
         source=adapter.name,
         name=name,
-        secrets=[] if secret is None else [{"secret": vault.encrypt(secret), "expires_at": None}],
+        secrets=_sealed(secret),
         unsigned=unsigned,
         options=options,
         rate_limit=rate_limit,
@@ -88,16 +88,13 @@ def rotate_hook(
     by: str = audit.COMMAND_LINE,
 ) -> dict[str, Any]:
     """Gives a hook a new secret; the old one works for another day. Raises HookError."""
-    signed, row = _signed(adapter), _found(hook_id)
-    if secret is None:
-        if signed.new_secret is None:
-            raise HookError(f"{adapter.name} signs with a key of its own: give it as the secret")
-        secret = signed.new_secret()
+    row = _found(hook_id)
+    secret = _usable(adapter, secret)
     now = now_ms()
     older = [{**item, "expires_at": item["expires_at"] or now + OVERLAP} for item in row["secrets"]]
-    live = [item for item in older if item["expires_at"] > now][:1]
-    kept = [{"secret": vault.encrypt(secret), "expires_at": None}, *live]
-    HookRow.update(secrets=kept).where(HookRow.id == hook_id).execute()
+    # One that cannot be opened proves nothing: a lost key is mended by giving each hook a new secret.
+    live = [item for item in older if item["expires_at"] > now and vault.opens(item["secret"])][:1]
+    HookRow.update(secrets=[*_sealed(secret), *live]).where(HookRow.id == hook_id).execute()
     audit.note(row["workspace"], by, "hook.rotated", hook_id)
     return shown(adapter, hook_id, row["project"], secret, row["options"], public_url)
 
@@ -153,8 +150,29 @@ def shown(
     if number:
         at = urlsplit(public_url)
         made["dsn"] = f"{at.scheme}://{hook_id}@{at.netloc}{at.path.rstrip('/')}/{number}"
-    made["advice"] = _signed(adapter).advice.format(**{"dsn": "", **made})
+    signed = _signed(adapter)
+    advice = UNSIGNED if secret is None and signed.may_be_unsigned else signed.advice
+    made["advice"] = advice.format(**{"dsn": "", **made})
     return made
+
+
+def _usable(adapter: Adapter, secret: str | None) -> str:
+    """The secret that was given, or one made anew. Raises HookError."""
+    new_secret = _signed(adapter).new_secret
+    if secret is None:
+        if new_secret is None:
+            raise HookError(f"{adapter.name} signs with a key of its own: give it as the secret")
+        return new_secret()
+    if not secret.strip():
+        raise HookError("must not be blank: anybody could sign with it")
+    if any("\ud800" <= character <= "\udfff" for character in secret):
+        raise HookError("must be text")
+    return secret
+
+
+def _sealed(secret: str | None) -> list[dict[str, Any]]:
+    """A new secret as the table holds it; nothing for a sender that has none."""
+    return [{"secret": vault.encrypt(secret), "expires_at": None}] if secret else []
 
 
 def _signed(adapter: Adapter) -> Signed:

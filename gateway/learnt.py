@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from peewee import PeeweeException
+from peewee import OperationalError, PeeweeException
 
 from gateway import log, triage
 from gateway.triage import Model, ModelError
@@ -63,7 +63,10 @@ def look() -> bool:
         triage.use(Model.load(_pinned) if _pinned else _chosen(wanted))
     except ModelError as error:
         log.logger.warning("model not used", extra={"facts": {"error": str(error)}})
-    except (PeeweeException, sqlite3.Error, OSError):
+    except (OperationalError, sqlite3.OperationalError, OSError):
+        return False
+    except PeeweeException:
+        log.logger.exception("cannot find out which model is in use")
         return False
     else:
         _give_memory_back()

@@ -24,7 +24,7 @@ OUTCOMES = (
     "overloaded",
     "failed",
 )
-_BY_CODE = {"idempotency_duplicate": "duplicate", "idempotency_in_flight": "duplicate"}
+_BY_CODE = {"idempotency_duplicate": "duplicate", "idempotency_in_flight": "duplicate", "internal": "failed"}
 _BY_STATUS = {401: "unauthorized", 403: "unauthorized", 429: "limited", 503: "overloaded"}
 
 

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -20,15 +22,20 @@ class WrongKey(Exception):
     """A secret that was encrypted with a key which is not among those in GATEWAY_SECRET_KEY."""
 
 
-def connect(secret_key: str, path: Path) -> None:
+class NoKey(Exception):
+    """The file of the key is missing, cannot be read or written, or holds no key; the message names it."""
+
+
+def connect(secret_key: str, path: Path, may_make: Callable[[], bool] = lambda: True) -> None:
     """Sets the key: `secret_key` (several, newest first, separated by commas), else that in the file `path`.
 
-    The file is made on first use, readable by its owner only.
+    When there is no such file it is made, readable by its owner only, if `may_make` says so. Raises NoKey.
     """
     global _vault, _newest
-    words = [word.strip() for word in (secret_key or _kept(path)).split(",") if word.strip()]
+    words = [word.strip() for word in (secret_key or _kept(path, may_make)).split(",") if word.strip()]
     _vault = MultiFernet([Fernet(_derived(word)) for word in words])
     _newest = _derived(words[0])
+    opens.cache_clear()
 
 
 def encrypt(text: str) -> str:
@@ -46,6 +53,16 @@ def decrypt(stored: str) -> str:
         raise WrongKey("GATEWAY_SECRET_KEY cannot read this secret") from None
 
 
+@lru_cache(maxsize=4096)
+def opens(stored: str) -> bool:
+    """Whether the key can read a stored secret; remembered, as both stay what they are."""
+    try:
+        decrypt(stored)
+    except WrongKey:
+        return False
+    return True
+
+
 def key_for(purpose: str) -> str:
     """A key for something else than encrypting, that tells nothing about the gateway's own."""
     assert _newest, "connect() comes first"
@@ -57,15 +74,42 @@ def _derived(word: str) -> bytes:
     return base64.urlsafe_b64encode(hashlib.sha256(word.encode()).digest())
 
 
-def _kept(path: Path) -> str:
+def _kept(path: Path, may_make: Callable[[], bool]) -> str:
+    try:
+        if not path.exists():
+            if not may_make():
+                raise NoKey(f"{path} is missing")
+            _make(path)
+        kept = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise NoKey(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        kept = ""
+    if not kept.strip(", "):
+        raise NoKey(f"{path} holds no key")
+    return kept
+
+
+def _make(path: Path) -> None:
+    """Makes the file. It is on the disk, whole, before anything is encrypted with it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        # Written under another name and then linked, so that nobody reads half a key.
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(32))
-        try:
+    # Written under another name and then linked, so that nobody reads half a key.
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with open(fresh, "w", encoding="ascii", opener=_for_owner) as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was quicker: that one's key counts
             os.link(fresh, path)
-        finally:
-            fresh.unlink()
-    return path.read_text().strip()
+    finally:
+        fresh.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -163,6 +163,12 @@ def close() -> None:
         database.obj.shut()
 
 
+def rest() -> None:
+    """Has the embedded database's file hold everything, if it is quiet: call it now and then."""
+    if database.obj is not None:
+        database.obj.rest()
+
+
 def writing() -> AbstractContextManager[None]:
     """One write transaction: committed and on the disk when the block ends, rolled back when it raises."""
     assert database.obj is not None, "connect() comes first"

@@ -13,7 +13,7 @@ from peewee import BooleanField, __exception_wrapper__  # type: ignore[attr-defi
 
 from models import TABLES
 from models.base import Table, UnsupportedURL, connect, is_embedded, opened, sqlite_path
-from models.migrations import migrate, pending
+from models.migrations import ahead, migrate, pending
 
 AT_ONCE = 1000  # rows in memory at a time
 
@@ -143,6 +143,8 @@ class Copy:
     def prepare(self) -> None:
         """Makes the target's schema. Raises Unfit when the source has an old one or the target has rows."""
         self._check_schema(self._source, "--from")
+        if told := ahead(self._target):
+            raise Unfit(f"--to: {told}")
         there = set(self._target.get_tables())
         # Before anything is changed: it may be somebody's.
         self._check_empty([layout for layout in self._layouts if layout.name in there])
@@ -200,6 +202,8 @@ class Copy:
         return digest.content
 
     def _check_schema(self, database: Any, side: str) -> None:
+        if told := ahead(database):
+            raise Unfit(f"{side}: {told}")
         if waiting := pending(database):
             raise Unfit(f"{side}: run `feedback-gateway migrate` on it first ({', '.join(waiting)})")
 

@@ -7,7 +7,7 @@ from typing import Any
 from peewee import BigIntegerField, BooleanField, ForeignKeyField, TextField
 
 from models.access import Project, Workspace
-from models.base import JSONText, Table, first
+from models.base import JSONText, Table, database, first, rows
 
 
 class HookRow(Table):
@@ -33,3 +33,19 @@ def find_hook(hook_id: str) -> dict[str, Any] | None:
     """The hook with this id and its workspace's default project, unless it was deleted."""
     hooks = HookRow.select(HookRow, Workspace.default_project_id.alias("default_project_id"))
     return first(hooks.join(Workspace).where((HookRow.id == hook_id) & HookRow.deleted_at.is_null()))
+
+
+def live_secrets(now: int) -> list[dict[str, Any]]:
+    """The hooks that have secrets which still count at `now` (ms UTC): `id`, `source`, `unsigned`, `sealed`.
+
+    `sealed` are those secrets as they are stored. Nothing where the schema has no hooks yet.
+    """
+    if not database.table_exists(HookRow._meta.table_name):
+        return []
+    hooks = HookRow.select(HookRow.id, HookRow.source, HookRow.unsigned, HookRow.secrets)
+    found = []
+    for row in rows(hooks.where(HookRow.deleted_at.is_null()).order_by(HookRow.created_at, HookRow.id)):
+        live = [item for item in row.pop("secrets") if item["expires_at"] is None or item["expires_at"] > now]
+        if live:
+            found.append({**row, "sealed": [item["secret"] for item in live]})
+    return found

@@ -28,12 +28,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from models.counting import PostgresCounting
 from models.finding import PostgresFinding
+from models.schema import refuse_newer
 from models.streams import PostgresStreams
 from models.writer import Locked
 
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 3  # how long a connection may take, unless the URL says otherwise
+LOOK_SECONDS = 1  # between two looks at what was done to the schema
 POOL_SECONDS = 10  # how long a thread waits for a connection when all are taken
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between tries
 # A commit is on the disk before anybody hears of it, whatever the server's default; and no statement
@@ -91,6 +93,8 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
         )
         # A connection must not be used on both sides of a fork.
         os.register_at_fork(after_in_child=partial(_dispose, weakref.ref(self)))
+
+    _look_again = 0.0  # monotonic seconds, when the schema's changes are looked at
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Runs a statement whose values are marked `?`, as everywhere in models.
@@ -153,9 +157,13 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
 
     @contextmanager
     def writing(self, lock_wait: float | None = None) -> Iterator[None]:
-        """One write transaction among others. Raises OperationalError when it must be tried again."""
+        """One write transaction among others. Raises OperationalError when it must be tried again.
+
+        Raises Newer within a second after a newer program has changed the schema.
+        """
         opened = self.connect(reuse_if_open=True)
         try:
+            self._know_schema()
             with self.atomic(None, lock_wait):
                 yield
         except (OperationalError, InterfaceError, InternalError) as error:
@@ -165,6 +173,14 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
                 self._discard()
             elif opened:
                 self.close()
+
+    def _know_schema(self) -> None:
+        if time.monotonic() >= self._look_again:
+            refuse_newer(self)
+            self._look_again = time.monotonic() + LOOK_SECONDS
+
+    def rest(self) -> None:
+        """Nothing to do: the server looks after its log."""
 
     def transact(
         self,
@@ -239,7 +255,7 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
             except OperationalError as error:
                 return [f"free space of the tables: {error}"]
             finally:
-                with suppress(PeeweeException):
+                with suppress(PeeweeException):  # a lost connection has no settings to be put back
                     self.execute_sql(_SESSION)
         return ["the server's write-ahead log until it is recycled, its replicas' and archives' copies of it"]
 

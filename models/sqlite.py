@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +15,13 @@ from peewee import DataError, OperationalError, SqliteDatabase
 from models.counting import SqliteCounting
 from models.finding import SqliteFinding
 from models.lock import WriteLock
+from models.schema import HISTORY, refuse_newer
 from models.streams import SqliteStreams
 
 Result = TypeVar("Result")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
+QUIET_SECONDS = 0.5  # without a write by any process, after which the log is copied into the file
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
 
 
@@ -42,6 +44,8 @@ class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
     def __init__(self, path: Path) -> None:
         """Creates the file's folder; the file comes with the first connection."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._log = path.with_name(path.name + "-wal")
+        self._copied = (0, 0)  # the log's size and time (ns) when all of it was copied into the file
         self._write_lock = WriteLock(path.with_name(path.name + ".lock"))
         super().__init__(
             str(path),
@@ -59,6 +63,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
         )
 
     _state: Any  # peewee's, for each thread its own
+    _done: Any = None  # how many changes of the schema, and the number of the last one
     _in_memory: Any = None  # the connection of who writes
 
     # Where a transaction's statements are executed. They wait for nothing, unlike its begin and its commit,
@@ -67,9 +72,23 @@ class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One write transaction, the only one at a time."""
+        """One write transaction, the only one at a time. Raises Newer when a newer program migrated."""
         with self._write_lock, self.atomic("IMMEDIATE"):
+            self._know_schema()
             yield
+
+    def _know_schema(self) -> None:
+        """Looks at what was done to the schema, if that is not what was done when it was looked at last."""
+        run: Callable[..., Any] = self.execute_sql
+        try:
+            done = run(f"SELECT COUNT(*), MAX(id) FROM {HISTORY}").fetchone()
+        except OperationalError:
+            if self.table_exists(HISTORY):
+                raise
+            return  # nothing was done yet
+        if done != self._done:
+            refuse_newer(self)
+            self._done = done
 
     def transact(
         self,
@@ -152,6 +171,24 @@ class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
                 return []
             if time.monotonic() > end:
                 return ["the write-ahead log, while somebody reads for long"]
+
+    def rest(self) -> None:
+        """Copies the log into the file if nobody has written for a while: call it now and then.
+
+        So that a copy of the file alone has everything. Nobody waits for it: what somebody still reads in
+        the log stays there, and what fails is tried the next time, since the log is as good.
+        """
+        run: Callable[..., Any] = self.execute_sql
+        try:
+            found = self._log.stat()
+        except FileNotFoundError:
+            return
+        written = (found.st_size, found.st_mtime_ns)
+        if found.st_size and written != self._copied and time.time() - found.st_mtime >= QUIET_SECONDS:
+            with suppress(OperationalError):
+                busy, pages, copied = run("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if not busy and pages == copied:
+                    self._copied = written
 
     def shut(self) -> None:
         """Closes this thread's connection."""

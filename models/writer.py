@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from peewee import Database, OperationalError
+from peewee import OperationalError
 
 from models.sqlite import first_of
 
@@ -90,6 +90,7 @@ class Writer:
 
     After an OperationalError requests are turned away untried, since a locked database takes seconds
     to fail; the writer itself tries with `probe`, a work that writes something, until that succeeds.
+    When nobody has come for a while the database may `rest`.
     """
 
     # How those who wait are told, and who rings when somebody waits; others may be put here.
@@ -98,7 +99,7 @@ class Writer:
 
     def __init__(
         self,
-        database: Database,
+        database: Any,
         commit: Callable[[list[Any]], list[Any]],
         probe: Any = None,
         rows: Callable[[Any], int] = lambda work: 1,
@@ -158,6 +159,8 @@ class Writer:
                     _tell(taken, Busy(_FAILED))
                 else:
                     self._store(taken)
+                    if not taken and not self.down:
+                        self.database.rest()
         finally:
             self.database.close()
 

@@ -14,12 +14,12 @@ import click
 from peewee import OperationalError
 
 from adapters.contract import Refused
-from gateway import hooks, vault
+from gateway import hooks, sealed
 from gateway.config import BadSetting, Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
 from models.base import connect, first
-from models.migrations import pending
+from models.migrations import ahead, pending
 
 FORMATS = click.Choice(["ndjson", "csv"])
 
@@ -33,11 +33,11 @@ class Partly(dict[str, Any]):
 
 
 def command(
-    group: click.Group, name: str, *, needs_schema: bool = True, opens: bool = True
+    group: click.Group, name: str, *, needs_schema: bool = True, opens: bool = True, seals: bool = False
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Adds a command with --json whose function returns its result and a line for people.
 
-    It acts on the configured database, unless it `opens` none.
+    It acts on the configured database, unless it `opens` none, and has the key with which it `seals` secrets.
     """
 
     def add(act: Callable[..., tuple[Any, str]]) -> click.Command:
@@ -48,6 +48,8 @@ def command(
             try:
                 if opens:
                     open_database(needs_schema)
+                if seals:
+                    sealed.connect(Config.from_env())
                 result, line = act(**options)
             except BadSetting as error:
                 raise Failure(str(error)) from None
@@ -69,11 +71,12 @@ def command(
 
 
 def open_database(needs_schema: bool) -> None:
-    """Binds the tables to the configured database. Raises Failure when it has no schema."""
+    """Binds the tables to the configured database. Raises Failure when it has no schema, or a newer one."""
     config = Config.from_env()
     connect(config.database_url)
-    vault.connect(config.secret_key, config.secret_path)
     hooks.connect(config.url)
+    if told := ahead():
+        raise Failure(told)
     if needs_schema and pending():
         raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
 

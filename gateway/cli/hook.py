@@ -11,7 +11,7 @@ import adapters
 from adapters.contract import Adapter
 from adapters.generic import check_map
 from adapters.strict_json import InvalidJSON, parse
-from gateway import hooks
+from gateway import hooks, sealed
 from gateway.cli.common import Failure, command, place_of, rate_option
 from gateway.config import Config
 from models.base import writing
@@ -37,7 +37,7 @@ def _options(context: click.Context, parameter: click.Parameter, values: tuple[s
     return given
 
 
-@command(hook, "create")
+@command(hook, "create", seals=True)
 @click.argument("source")
 @click.option(
     "--project", "project_id", default=None, help="Where its records land [default: the default one]."
@@ -66,6 +66,7 @@ def hook_create(
 ) -> tuple[Any, str]:
     """Create a hook for SOURCE and print what to paste where at the vendor."""
     adapter = _kind(source)
+    sealed.check()  # with another key than the others were sealed with the server could not open this one
     workspace_id, project_id = place_of(workspace, project_id)
     if mapping is not None:
         options["map"] = _mapping(mapping)
@@ -93,7 +94,7 @@ def hook_list() -> tuple[Any, str]:
     return {"hooks": found}, "\n".join(f"{row['hook_id']}  {row['source']}  {row['name']}" for row in found)
 
 
-@command(hook, "rotate")
+@command(hook, "rotate", seals=True)
 @click.argument("hook_id")
 @click.option("--secret", default=None, help="What the sender will sign with [default: made anew].")
 def hook_rotate(hook_id: str, secret: str | None) -> tuple[Any, str]:

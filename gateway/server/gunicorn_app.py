@@ -16,11 +16,12 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from gateway import sealed
 from gateway.config import BadSetting, Config
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
 from models.base import close, connect
-from models.migrations import migrate, pending
+from models.migrations import ahead, migrate, pending
 
 GARBAGE = 10_000  # more objects made than freed before a worker looks for cycles among them
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
@@ -38,10 +39,14 @@ def serve(overrides: Mapping[str, str]) -> None:
     config = Config.from_env({**os.environ, **overrides})
     os.environ.update(overrides)  # workers read their settings from the environment
     connect(config.database_url)
+    if told := ahead():
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {told}")
     if config.embedded:
         migrate()
     elif pending():
         raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
+    sealed.connect(config)
+    sealed.check()
     close()  # a connection must not cross the fork
     with _metrics_directory():
         Server(config).run()

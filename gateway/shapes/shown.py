@@ -278,6 +278,7 @@ class Alive(Shown):
 class Checks(Shown):
     database = text()
     migrations = text()
+    secrets = text()
     triage = text()
 
 

@@ -1,0 +1,55 @@
+"""The secrets that the database holds sealed: is the gateway's key the one they were sealed with?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway import vault
+from gateway.config import BadSetting, Config
+from gateway.ids import now_ms
+from models.base import close, database
+from models.hook import live_secrets
+
+REMEDY = "put that key back; if it is lost for good, set a new one and run `feedback-gateway hook rotate ID`"
+
+
+def connect(config: Config) -> None:
+    """Sets the key that secrets are sealed with. Raises BadSetting, also when that key's file is gone.
+
+    A key is made only where nothing is sealed yet: another one than before would open none of it.
+    """
+    try:
+        vault.connect(config.secret_key, config.secret_path, lambda: not _holds_any())
+    except vault.NoKey as error:
+        hooks = _sealed()
+        needed = f"; the secrets of {len(hooks)} hook(s) here need it: {REMEDY}" if hooks else ""
+        raise BadSetting(f"GATEWAY_SECRET_KEY: is not set, and {error}{needed}") from None
+
+
+def check() -> None:
+    """Raises BadSetting when the database holds sealed secrets and none of them can be opened."""
+    hooks = _sealed()
+    if hooks and not any(vault.opens(text) for hook in hooks for text in hook["sealed"]):
+        raise BadSetting(
+            f"GATEWAY_SECRET_KEY: opens none of the secrets of {len(hooks)} hook(s) here, "
+            f"which were sealed with another key: {REMEDY}"
+        )
+
+
+def unreadable() -> list[dict[str, Any]]:
+    """The hooks that have a secret which still counts and cannot be opened: `id`, `source`, `unsigned`."""
+    return [hook for hook in _sealed() if not all(map(vault.opens, hook["sealed"]))]
+
+
+def _holds_any() -> bool:
+    """Whether anything is sealed here, with no connection left that was not open before."""
+    closed = database.obj.is_closed()
+    try:
+        return bool(_sealed())
+    finally:
+        if closed:
+            close()
+
+
+def _sealed() -> list[dict[str, Any]]:
+    return live_secrets(now_ms())

@@ -1,0 +1,37 @@
+"""Which changes of the schema this program knows, and whether a database has others."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from peewee import OperationalError
+from playhouse.migrations import Migration
+
+STEPS = Path(__file__).parent / "migrations"
+HISTORY = "schema_migration"  # where the runner of migrations notes what it has applied
+
+
+class Newer(OperationalError):
+    """The database was changed by a newer program: what this one wrote might be incomplete."""
+
+
+@cache
+def known() -> frozenset[str]:
+    """The names of the changes that came with this program."""
+    return frozenset(step.name for step in Migration.load_directory(str(STEPS)))
+
+
+def newer(database: Any) -> list[str]:
+    """The names of changes in a database that this program does not know."""
+    if not database.table_exists(HISTORY):
+        return []
+    found = {name for (name,) in database.execute_sql(f"SELECT name FROM {HISTORY}").fetchall()}
+    return sorted(found - known())
+
+
+def refuse_newer(database: Any) -> None:
+    """Raises Newer when a newer program has changed the database's schema."""
+    if names := newer(database):
+        raise Newer(f"the schema is newer than this program ({', '.join(names)}): run a newer one")

@@ -1,0 +1,176 @@
+"""A program that is older than the database's schema writes nothing, before it starts and while it runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+
+from gateway.cli import main
+from gateway.config import Config
+from gateway.lease import Lease, Work, run_once
+from gateway.server.gunicorn_app import Server
+from models import ApiKey, Feedback, intake
+from models.base import close, database
+from models.copying import Copy, Unfit
+from models.schema import HISTORY, STEPS, known
+from tests.conftest import Call, Tenant, until
+
+pytestmark = pytest.mark.both(long=True)
+
+PATH = "/gateway/v1/feedback"
+LATER = "9999_later"
+# Each command that opens the database, and is not refused for what it is given.
+COMMANDS = [
+    ["serve"],
+    ["worker"],
+    ["init"],
+    ["migrate"],
+    ["project", "create", "App"],
+    ["project", "list"],
+    ["key", "create"],
+    ["key", "list"],
+    ["key", "rotate", "key_1"],
+    ["key", "revoke", "key_1"],
+    ["hook", "create", "github"],
+    ["hook", "list"],
+    ["hook", "rotate", "hk_1"],
+    ["hook", "delete", "hk_1"],
+    ["user", "create", "ada@example.test"],
+    ["user", "list"],
+    ["user", "reset-link", "ada@example.test"],
+    ["user", "role", "ada@example.test", "admin"],
+    ["replay", "--source", "generic"],
+    ["import", __file__],
+    ["export"],
+    ["list"],
+    ["search", "map"],
+    ["show", "fb_1"],
+    ["stats"],
+    ["tail"],
+    ["retention", "--apply"],
+    ["erase", "--email", "ada@example.test"],
+    ["author-export", "--email", "ada@example.test"],
+]
+ELSEWHERE = {"copy", "triage", "train", "evaluate"}  # they open none, or one of their own
+
+
+def change_schema() -> None:
+    """What the migration of a newer program leaves."""
+    database.execute_sql(f"INSERT INTO {HISTORY} (name, applied) VALUES ('{LATER}', '2030-01-01 00:00:00')")
+    if hasattr(database.obj, "_look_again"):
+        database.obj._look_again = 0.0  # a second has passed
+
+
+def change_back() -> None:
+    database.execute_sql(f"DELETE FROM {HISTORY} WHERE name = '{LATER}'")
+    if hasattr(database.obj, "_look_again"):
+        database.obj._look_again = 0.0
+
+
+@pytest.fixture(name="environ")
+def _environ(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("database_url", "data_dir", "secret_key"):
+        monkeypatch.setenv(f"GATEWAY_{name.upper()}", getattr(config, name))
+
+
+@pytest.fixture(name="ended")
+def _ended(tenant: Tenant) -> Iterator[None]:
+    """A database that a newer program has migrated, and no application on it."""
+    change_schema()
+    intake.stop()
+    close()
+    yield
+
+
+@pytest.mark.usefixtures("environ", "ended")
+def test_commands_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing starts on a newer schema: a line names what is not known, and nothing was changed."""
+    monkeypatch.setattr(Server, "run", lambda self: pytest.fail("served"))
+    keys = ApiKey.select().count()
+    for words in COMMANDS:
+        close()
+        done = CliRunner().invoke(main, words)
+        lines = done.stderr.splitlines()
+
+        assert (done.exit_code, done.stdout, len(lines)) == (1, "", 1), (words, done.output)
+        assert f"newer than this program ({LATER})" in lines[0], words
+    assert (ApiKey.select().count(), Feedback.select().count()) == (keys, 0)
+
+
+def test_every_command_is_tried() -> None:
+    """A command that is added is refused here too, or opens no database."""
+    there = {
+        (name, sub) if sub else (name,)
+        for name, command in main.commands.items()
+        if name not in ELSEWHERE
+        for sub in getattr(command, "commands", [""])
+    }
+
+    assert there <= {tuple(words[: len(one)]) for words in COMMANDS for one in there}
+
+
+@pytest.mark.parametrize("side", ["--from", "--to"])
+@pytest.mark.usefixtures("ended")
+def test_copies_are_refused(config: Config, pattern: Path, tmp_path: Path, side: str) -> None:
+    """Nothing is copied from or into what a newer program has migrated."""
+    other = f"sqlite:///{shutil.copyfile(pattern, tmp_path / 'other.db')}"
+    urls = (config.database_url, other) if side == "--from" else (other, config.database_url)
+    work = Copy(*urls)
+    with pytest.raises(Unfit, match=f"{side}: .*{LATER}"):
+        work.prepare()
+    work.close()
+
+
+def test_a_running_gateway_stops_writing(
+    client: FlaskClient, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a newer schema a running gateway reads, is not ready and answers 503 to who writes."""
+    monkeypatch.setattr("models.writer.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("models.intake._SETTLED", 0.0)
+    assert call("POST", PATH, json={"text": "Before"}).status_code == 201
+    change_schema()
+    refused = [
+        call("POST", PATH, json={"text": "The words that search would miss"}),
+        call("POST", "/v2/feedback", json={"property": "rating", "value": ["bad"], "trace_id": "01JM4"}),
+        call("POST", "/gateway/v1/keys", json={"name": "new"}),
+        call("POST", "/gateway/v1/feedback/batch", json=[{"text": "Another"}]),
+    ]
+    ready, listed = client.get("/readyz"), call("GET", PATH)
+
+    assert [answer.status_code for answer in refused] == [503] * 4
+    assert all(answer.headers["Retry-After"] for answer in refused)
+    assert (ready.status_code, LATER in ready.json["checks"]["migrations"]) == (503, True)
+    assert [row["text"] for row in listed.json["data"]] == ["Before"]
+    assert Feedback.select().count() == 1
+    change_back()
+    until(lambda: client.get("/readyz").status_code == 200)
+    assert call("POST", PATH, json={"text": "After"}).status_code == 201
+
+
+def test_background_work_stops(tenant: Tenant) -> None:
+    """Nor does background work begin, or go on."""
+    begun: list[str] = []
+
+    def act(lease: Lease) -> int:
+        begun.append(lease.name)
+        change_schema()
+        with lease.writing():
+            begun.append("wrote")
+        return 0
+
+    work = Work("sealing", act)
+    run_once(work)
+    assert begun == ["sealing"]
+    run_once(work)
+    assert begun == ["sealing"]
+
+
+def test_what_is_known_is_what_is_shipped() -> None:
+    """The program knows the changes that came with it, by the names of their files."""
+    assert known() == {path.stem for path in STEPS.glob("[0-9]*.py")}
+    assert LATER not in known()
