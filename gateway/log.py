@@ -21,7 +21,9 @@ class _JSONLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        # In ASCII, and DEL too as an escape: what strangers write must neither begin a line of its own
+        # nor steer the terminal that shows it, and no encoding may fail to hold it.
+        return json.dumps(line, default=str).replace("\x7f", "\\u007f")
 
 
 def configure(level: str) -> None:
