@@ -79,7 +79,7 @@ def insert_user(workspace_id: str, email: str, name: str, role: str, **how: str 
 def checked_email(text: str) -> str:
     """An address as it is stored. Raises PeopleError."""
     email = text.strip().lower()
-    if _EMAIL.fullmatch(email) is None:
+    if _EMAIL.fullmatch(email) is None or not email.isprintable():
         raise PeopleError("this is not an email address", "email")
     return email
 

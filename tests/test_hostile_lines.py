@@ -44,7 +44,7 @@ def _logged(app: Flask) -> Callable[[], str]:
 
 
 def test_every_line_is_one(call: Call, logged: Callable[[], str]) -> None:
-    """A path, a method, an answer of another program or an exception with any words in it is one JSON line."""
+    """A path, a method, a reason or an exception with any words in it is one line of JSON."""
     count = 0
     for words in EVERY:
         path = f"/inbox/{words}"
