@@ -7,6 +7,7 @@ between is sealed with the gateway's own key.
 
 from __future__ import annotations
 
+import hmac
 import io
 import json
 import secrets
@@ -94,7 +95,7 @@ def opened(sealed: str) -> Ticket:
 
 def finish(config: Config, back: str, ticket: Ticket, answer: Mapping[str, str]) -> Vouched:
     """Whom the provider vouches for with its answer, a query string. Raises Away, Denied and NotProven."""
-    if answer.get("state") != ticket.state:
+    if not hmac.compare_digest(answer.get("state", "").encode("utf-8", "replace"), ticket.state.encode()):
         raise NotProven("another state")
     if answer.get("iss", config.oidc_issuer) != config.oidc_issuer:
         raise NotProven("an answer of another issuer")  # RFC 9207

@@ -148,6 +148,12 @@ def close_session(token: str) -> None:
         Session.delete().where(Session.digest == digest(token)).execute()
 
 
+def sign_out_everywhere(user_id: str) -> None:
+    """Ends every session of a user, and every link to a new password, within the open transaction."""
+    Session.delete().where(Session.user == user_id).execute()
+    Invite.delete().where((Invite.user == user_id) & Invite.used_at.is_null()).execute()
+
+
 def create_link(
     workspace_id: str, role: str, *, email: str | None = None, user_id: str | None = None, ms: int = LINK_MS
 ) -> str:
@@ -200,7 +206,7 @@ def use_link(token: str, *, email: str, name: str, password: str) -> dict[str, A
             user_id = insert_user(row["workspace"], email, name, row["role"], password=hashed)
         else:
             User.update(password=hashed).where(User.id == user_id).execute()
-            Session.delete().where(Session.user == user_id).execute()
+            sign_out_everywhere(user_id)
         done = "user.created" if row["user"] is None else "user.password_reset"
         audit.note(row["workspace"], user_id, done, user_id, role=row["role"])
     user = user_of(row["workspace"], user_id)
@@ -234,7 +240,7 @@ def change_user(
             changes["disabled_at"] = now_ms() if disabled else None
         User.update(changes).where(User.id == user_id).execute()
         if disabled:
-            Session.delete().where(Session.user == user_id).execute()
+            sign_out_everywhere(user_id)
 
 
 def digest(token: str) -> str:

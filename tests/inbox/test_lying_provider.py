@@ -325,7 +325,7 @@ def test_who_says_that_the_address_is_verified(stranger: Reader, tenant: Tenant,
 def test_an_answer_that_names_its_issuer(
     stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str]
 ) -> None:
-    """Where a provider names itself in its answers, as it says, one without a name is another's (RFC 9207)."""
+    """Where a provider says that it names itself in answers, one without a name is another's (RFC 9207)."""
     people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.metadata = {"authorization_response_iss_parameter_supported": True}
     assert stranger.get(leave(stranger)).status_code == 401
