@@ -154,9 +154,12 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
 
 
 def _find_key(name: str) -> dict[str, Any] | None:
-    """The key's row, unless it is revoked. That it was used is noted, to the minute, without a commit."""
+    """The key's row, unless it has ended. That it was used is noted, to the minute, without a commit.
+
+    One that is revoked or over takes the same way as one that never was.
+    """
     row, now = find_key(name), now_ms()
-    if row is None or row["revoked_at"] is not None:
+    if row is None or row["revoked_at"] is not None or (row["expires_at"] or now + 1) <= now:
         return None
     if now - (row["last_used_at"] or 0) >= LAST_USED_EVERY:
         intake.used(row["id"], now)

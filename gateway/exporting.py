@@ -81,11 +81,8 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
     text = lines(islice(shown, None if limit is None else int(limit)), form, fields)
     if asked.rest.get("header") == "0":
         next(text)
-    headers = {
-        "Content-Disposition": f'attachment; filename="feedback-{datetime.now(UTC):%Y%m%d}.{form}"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
+    name = f"feedback-{datetime.now(UTC):%Y%m%d}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     body = _sent(text, BOM if asked.rest.get("bom") == "1" else b"", inbound.request_id)
     return Reply(200, body, headers, FORMATS[form])
 

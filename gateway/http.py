@@ -26,6 +26,8 @@ CODES: dict[int, Code] = {
     413: "too_large",
     415: "unsupported_encoding",
 }
+# No browser guesses what an answer is, and nobody keeps one on the way, unless it says so itself.
+GUARDED = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 EXPOSED = ", ".join(
@@ -93,7 +95,7 @@ class Answer(Response):
 
 def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
     """A reply as a response, with these headers too; the reply's own win."""
-    merged = {} if reply.body is None else {"Content-Type": reply.content_type}
+    merged = dict(GUARDED) if reply.body is None else {**GUARDED, "Content-Type": reply.content_type}
     parts: Iterable[bytes]
     if isinstance(reply.body, Iterator):
         parts = reply.body  # as long as it takes: the server sends it in chunks

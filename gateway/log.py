@@ -29,7 +29,9 @@ class _JSONLines(logging.Formatter):
             line["traceback"] = self.formatException(record.exc_info)
         # Who notes a hook by that name has cut its id if that is a secret.
         told = {name: value if name == "hook" else _told(value) for name, value in line.items()}
-        return json.dumps(told, ensure_ascii=False)
+        # In ASCII, and DEL too as an escape: what strangers write must neither begin a line of its own
+        # nor steer the terminal that shows it, and no encoding may fail to hold it.
+        return json.dumps(told).replace("\x7f", "\\u007f")
 
 
 def _told(value: object) -> object:

@@ -7,9 +7,12 @@ between is sealed with the gateway's own key.
 
 from __future__ import annotations
 
+import hmac
+import io
 import json
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +26,8 @@ from gateway.vouching import Vouched
 
 TICKET_MS = 10 * 60_000  # how long signing in at the provider may take
 TIMEOUT = (3.05, 5.0)  # seconds to connect, and to wait for each answer
+PATIENCE = 20.0  # seconds for all that the provider says in one step of a sign-in, however it dribbles
+LONGEST_ANSWER = 1_048_576  # bytes of one answer of the provider's
 LEEWAY = 60  # seconds that the provider's clock may differ
 # Only signatures that the provider alone can make: never `none`, nor those with the client's secret.
 ALGORITHMS = [f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)] + [
@@ -67,12 +72,13 @@ def begin(config: Config, back: str, *, then: str, link: str) -> tuple[str, str]
     ticket = Ticket(state, nonce, verifier, now_ms() + TICKET_MS, then, link)
     with _session(config) as session:
         session.redirect_uri = back
-        url, _ = session.create_authorization_url(
-            _address(config, _metadata(config, session), "authorization_endpoint"),
-            state=state,
-            nonce=nonce,
-            code_verifier=verifier,
-        )
+        address = _address(config, _metadata(config, session), "authorization_endpoint")
+        try:
+            url, _ = session.create_authorization_url(
+                address, state=state, nonce=nonce, code_verifier=verifier
+            )
+        except ValueError:  # Authlib of a query that it cannot add to
+            raise Away("no authorization_endpoint") from None
     return url, vault.encrypt(json.dumps(asdict(ticket)))
 
 
@@ -89,7 +95,7 @@ def opened(sealed: str) -> Ticket:
 
 def finish(config: Config, back: str, ticket: Ticket, answer: Mapping[str, str]) -> Vouched:
     """Whom the provider vouches for with its answer, a query string. Raises Away, Denied and NotProven."""
-    if answer.get("state") != ticket.state:
+    if not hmac.compare_digest(answer.get("state", "").encode("utf-8", "replace"), ticket.state.encode()):
         raise NotProven("another state")
     if answer.get("iss", config.oidc_issuer) != config.oidc_issuer:
         raise NotProven("an answer of another issuer")  # RFC 9207
@@ -97,29 +103,24 @@ def finish(config: Config, back: str, ticket: Ticket, answer: Mapping[str, str])
         raise Denied(answer.get("error", "no code")[:100])
     with _session(config) as session:
         metadata = _metadata(config, session)
-        supported = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        basic = "client_secret_basic" in supported
-        session.token_endpoint_auth_method = "client_secret_basic" if basic else "client_secret_post"
-        token = session.fetch_token(
-            _address(config, metadata, "token_endpoint"),
-            code=answer["code"],
-            code_verifier=ticket.verifier,
-            redirect_uri=back,
-        )
+        if metadata.get("authorization_response_iss_parameter_supported") is True and "iss" not in answer:
+            raise NotProven("an answer of no issuer")
+        token = _token(config, session, metadata, answer["code"], ticket.verifier, back)
         keys = _got(session, _address(config, metadata, "jwks_uri"))
         claims = _proven(config, token, keys, ticket.nonce)
+        told = claims  # one and the same says the address and whether it is verified
         if "email" not in claims and metadata.get("userinfo_endpoint"):
             # Providers that go by the letter tell the address only here.
             more = _got(session, _address(config, metadata, "userinfo_endpoint"), withhold_token=False)
             if more.get("sub") != claims["sub"]:
                 raise NotProven("the particulars of somebody else")
-            claims = {**more, **claims}
-    email, name = claims.get("email"), claims.get("name") or claims.get("preferred_username")
+            told, claims = more, {**more, **claims}
+    email, name = told.get("email"), claims.get("name") or claims.get("preferred_username")
     return Vouched(
         config.oidc_issuer,
         claims["sub"],
         email if isinstance(email, str) else "",
-        claims.get("email_verified") is True,
+        told.get("email_verified") is True,
         name if isinstance(name, str) else "",
     )
 
@@ -130,6 +131,7 @@ def _session(config: Config) -> Iterator[Any]:
     from authlib.common.errors import AuthlibBaseError  # not every installation has it
     from authlib.integrations.requests_client import OAuth2Session
     from requests import RequestException
+    from urllib3.exceptions import HTTPError
 
     if not _at_a_time.acquire(blocking=False):
         raise Away("others are waiting for it already")
@@ -142,13 +144,49 @@ def _session(config: Config) -> Iterator[Any]:
             default_timeout=TIMEOUT,
         ) as session:
             session.max_redirects = 0  # none of these addresses moves, and secrets do not follow
+            until = time.monotonic() + PATIENCE
+            session.hooks["response"].append(lambda answer, **_options: _read(answer, until))
             yield session
-    except RequestException as error:
+    except (RequestException, HTTPError) as error:
         raise Away(type(error).__name__) from None
     except AuthlibBaseError as error:
         raise NotProven(f"the code was not taken: {error.error}"[:200]) from None
     finally:
         _at_a_time.release()
+
+
+def _read(answer: Any, until: float) -> None:
+    """Takes in an answer as a whole, as far as it is not too long and comes before `until`. Raises Away.
+
+    The timeouts of a connection begin anew with each byte.
+    """
+    data = b""
+    while piece := answer.raw.read1(65_536, decode_content=True):
+        data += piece
+        if len(data) > LONGEST_ANSWER:
+            raise Away("its answer is too long")
+        if time.monotonic() > until:
+            raise Away("its answer comes too slowly")
+    answer.raw.release_conn()
+    answer.raw = io.BytesIO(data)
+
+
+def _token(
+    config: Config, session: Any, metadata: Mapping[str, Any], code: str, verifier: str, back: str
+) -> Mapping[str, Any]:
+    """What the provider gives for a code."""
+    supported = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    basic = isinstance(supported, list) and "client_secret_basic" in supported
+    session.token_endpoint_auth_method = "client_secret_basic" if basic else "client_secret_post"
+    address = _address(config, metadata, "token_endpoint")
+    try:
+        token = session.fetch_token(address, code=code, code_verifier=verifier, redirect_uri=back)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        # Authlib reads what the provider wrote as if it could be nothing else.
+        raise Away(f"no token: {type(error).__name__}") from None
+    if not isinstance(token, dict) or not isinstance(token.get("token_type", ""), str):
+        raise Away("no token")
+    return token
 
 
 def _metadata(config: Config, session: Any) -> dict[str, Any]:
@@ -205,6 +243,7 @@ def _proven(config: Config, token: Mapping[str, Any], keys: Any, nonce: str) -> 
         claims.validate(leeway=LEEWAY)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise NotProven(f"the ID token: {type(error).__name__}: {error}"[:200]) from None
-    if not claims["sub"]:
+    subject: str = claims["sub"]  # OpenID Connect Core, 2: so many characters, and of ASCII
+    if not (0 < len(subject) <= 255 and subject.isascii() and subject.isprintable()):
         raise NotProven("the ID token: no subject")
     return dict(claims)

@@ -80,7 +80,7 @@ def insert_user(workspace_id: str, email: str, name: str, role: str, **how: str 
 def checked_email(text: str) -> str:
     """An address as it is stored. Raises PeopleError."""
     email = text.strip().lower()
-    if _EMAIL.fullmatch(email) is None:
+    if _EMAIL.fullmatch(email) is None or not email.isprintable():
         raise PeopleError("this is not an email address", "email")
     return email
 
@@ -151,6 +151,12 @@ def close_session(token: str) -> None:
         Session.delete().where(Session.digest == digest(token)).execute()
 
 
+def sign_out_everywhere(user_id: str) -> None:
+    """Ends every session of a user, and every link to a new password, within the open transaction."""
+    Session.delete().where(Session.user == user_id).execute()
+    Invite.delete().where((Invite.user == user_id) & Invite.used_at.is_null()).execute()
+
+
 def create_link(
     workspace_id: str, role: str, *, email: str | None = None, user_id: str | None = None, ms: int = LINK_MS
 ) -> str:
@@ -203,7 +209,7 @@ def use_link(token: str, *, email: str, name: str, password: str) -> dict[str, A
             user_id = insert_user(row["workspace"], email, name, row["role"], password=hashed)
         else:
             User.update(password=hashed).where(User.id == user_id).execute()
-            Session.delete().where(Session.user == user_id).execute()
+            sign_out_everywhere(user_id)
         done = "user.created" if row["user"] is None else "user.password_reset"
         audit.note(row["workspace"], user_id, done, user_id, role=row["role"])
     user = user_of(row["workspace"], user_id)
@@ -237,7 +243,7 @@ def change_user(
             changes["disabled_at"] = now_ms() if disabled else None
         User.update(changes).where(User.id == user_id).execute()
         if disabled:
-            Session.delete().where(Session.user == user_id).execute()
+            sign_out_everywhere(user_id)
 
 
 def digest(token: str) -> str:

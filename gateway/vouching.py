@@ -2,8 +2,8 @@
 
 The provider's own name for a person (issuer and subject) decides, from the first time on. The address is
 believed once, and only when the provider has verified it: for an account that has none yet, which loses
-its password and sessions then, since nobody had proven that address before; for an invitation; and, where
-the settings say so, for somebody new.
+its password, sessions and links then, since nobody had proven that address before; for an invitation; and,
+where the settings say so, for somebody new.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gateway.ids import now_ms
 from gateway.people import PeopleError
 from models.access import first_workspace
 from models.base import serialise, writing
-from models.people import Invite, Session, User, open_invite, user_by_email, user_by_identity, user_of
+from models.people import Invite, User, open_invite, user_by_email, user_by_identity, user_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def untie(workspace_id: str, user_id: str, by: str) -> None:
     """Forgets who a user is at the provider, whose sessions end: the next one with that address is it."""
     with writing():
         mine = (User.workspace == workspace_id) & (User.id == user_id)
-        User.update(identity=None).where(mine).execute()
-        Session.delete().where(Session.user.in_(User.select(User.id).where(mine))).execute()
+        if User.update(identity=None).where(mine).execute():
+            people.sign_out_everywhere(user_id)
         audit.note(workspace_id, by, "user.untied", user_id)
 
 
@@ -70,7 +70,7 @@ def _tied(email: str, identity: str, issuer: str) -> dict[str, Any] | None:
     if (user["identity"] or "").startswith(f"{issuer} "):
         raise PeopleError("this address belongs to somebody else's sign-in there")
     User.update(identity=identity, password=None).where(User.id == user["id"]).execute()
-    Session.delete().where(Session.user == user["id"]).execute()
+    people.sign_out_everywhere(user["id"])
     audit.note(user["workspace"], user["id"], "user.tied", user["id"], issuer=issuer)
     return user
 

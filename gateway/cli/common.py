@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +22,16 @@ from models.access import Project, Workspace
 from models.base import connect, first
 from models.migrations import ahead, pending
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PARTS = re.compile(rf"{_COLOUR.pattern}|.", re.DOTALL)
 FORMATS = click.Choice(["ndjson", "csv"])
 
 
 class Failure(click.ClickException):
     """A command that could not do what it was asked; exit code 1."""
+
+    def format_message(self) -> str:
+        return harmless(self.message)
 
 
 class Partly(dict[str, Any]):
@@ -58,16 +64,27 @@ def command(
             except Refused as refused:
                 raise Failure(refused.problem.message) from None
             if as_json:
-                click.echo(line, err=True)
+                click.echo(harmless(line), err=True)
                 click.echo(json.dumps(result))
             elif line:
-                click.echo(line)
+                click.echo(harmless(line))
             if isinstance(result, Partly):
                 click.get_current_context().exit(1)
 
         return run
 
     return add
+
+
+def harmless(text: str) -> str:
+    """A text without what would steer a terminal: names and reasons hold what strangers wrote.
+
+    Lines and the colours of our own tables stay.
+    """
+    return "".join(
+        part if part in "\n\t" or _COLOUR.fullmatch(part) or part.isprintable() else "\ufffd"
+        for part in _PARTS.findall(text)
+    )
 
 
 def open_database(needs_schema: bool) -> None:

@@ -14,7 +14,7 @@ import click
 
 import adapters
 from gateway import learnt
-from gateway.cli.common import FORMATS, Partly, command, format_of, place_of, progress
+from gateway.cli.common import FORMATS, Partly, command, format_of, harmless, place_of, progress
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.rows import Mapped, Row, Unreadable, ndjson, table
@@ -137,7 +137,7 @@ def _opened(file: BinaryIO, form: str, mapped: Mapped) -> tuple[Iterator[Row], M
     try:
         columns, rows = table(file)
     except Unreadable as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(harmless(str(error))) from None
     ours = {"id", "received_at", "text"} <= set(columns)
     if not mapped.fields and not ours:
         known = {name: name for name in columns if name in FIELDS or name.startswith("subject.")}
@@ -146,7 +146,7 @@ def _opened(file: BinaryIO, form: str, mapped: Mapped) -> tuple[Iterator[Row], M
     missing = [name for name in wanted if name not in columns]
     if missing or not (ours or "text" in mapped.fields):
         what = f"no column {', '.join(missing)}" if missing else "which column is the text? --map text=COLUMN"
-        raise click.UsageError(f"{what}; the columns are: {', '.join(columns)}")
+        raise click.UsageError(harmless(f"{what}; the columns are: {', '.join(columns)}"))
     return rows, mapped
 
 

@@ -26,7 +26,6 @@ PAGE = "text/html; charset=utf-8"
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 REVALIDATED = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
@@ -69,7 +68,7 @@ def _packed(data: bytes) -> tuple[bytes, str]:
 
 def _kept(inbound: Inbound, packed: bytes, tag: str, content_type: str) -> Reply:
     """What browsers keep and ask about again: nothing when they have it, else the bytes."""
-    headers = {"ETag": tag, **REVALIDATED, "X-Content-Type-Options": "nosniff"}
+    headers = {"ETag": tag, **REVALIDATED}
     known = inbound.headers.get("if-none-match", "").replace("W/", "")
     if tag in (word.strip() for word in known.split(",")):
         return Reply(304, None, headers)

@@ -13,7 +13,7 @@ from gateway.inbox.visitor import SIGNED_IN, NotAllowed, keep_cookie, passwords
 from gateway.inbox.web import go, page, show
 from gateway.inbox.words import LANGUAGES, _, zone_of
 from models.base import writing
-from models.people import Session, User
+from models.people import User
 
 
 @page("/account", "viewer")
@@ -43,7 +43,7 @@ def change_account() -> ResponseReturnValue:
 
 @page("/account/password", "viewer", method="POST")
 def change_password() -> ResponseReturnValue:
-    """A new password; every session but a fresh one here ends."""
+    """A new password; every session but a fresh one here ends, and so does every link to a new one."""
     old, new = request.form.get("old", ""), request.form.get("new", "")
     if not passwords():
         raise NotAllowed
@@ -56,7 +56,7 @@ def change_password() -> ResponseReturnValue:
     user_id = g.session["user_id"]
     with writing():
         User.update(password=hashed).where(User.id == user_id).execute()
-        Session.delete().where(Session.user == user_id).execute()
+        people.sign_out_everywhere(user_id)
     note("user.password_changed", user_id)
     answer = redirect("/account", 303)
     keep_cookie(answer, SIGNED_IN, people.open_session(user_id), people.SESSION_MS // 1000)

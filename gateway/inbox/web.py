@@ -119,7 +119,12 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
         said = g.session["note"]
         # What can be undone is kept until something else is said.
         say({name: said[name] for name in ("undo", "changes") if name in said} or None)
-    return make_response(render_template(template, said=said, **values), status)
+    return _made(template, status, said=said, **values)
+
+
+def _made(template: str, status: int, **values: Any) -> Response:
+    """A page. What is no character, as JSON's escapes can name, is shown as such an escape."""
+    return make_response(render_template(template, **values).encode("utf-8", "backslashreplace"), status)
 
 
 def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
@@ -146,7 +151,7 @@ def _failed(error: Exception) -> Response:
     if "session" not in g:
         forget()
     status, title, why = _explained(error)
-    made = make_response(render_template("error.html", title=title, why=why, said=None), status)
+    made = _made("error.html", status, title=title, why=why, said=None)
     if isinstance(error, Refused):
         made.headers.update(error.problem.headers)
     return made

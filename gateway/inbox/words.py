@@ -6,7 +6,7 @@ import gettext
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -38,7 +38,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-@cache
+@lru_cache(maxsize=1024)  # of a cookie's making
 def zone_of(name: str) -> ZoneInfo | None:
     """The zone of an IANA name, or None for anything else."""
     try:

@@ -21,7 +21,7 @@ from gunicorn.http.errors import (
 import adapters
 from adapters.contract import Adapter, Batch, Code, Door, Problem
 from gateway import log, outcomes
-from gateway.http import adapter_for, cors_headers
+from gateway.http import GUARDED, adapter_for, cors_headers
 from gateway.ids import new_id
 from models.base import dumps
 
@@ -91,6 +91,7 @@ def refusal(status: HTTPStatus, asked: Asked, origins: frozenset[str], seconds: 
     reply = adapter.refuse(problem)
     body = dumps(reply.body).encode()
     headers = {
+        **GUARDED,
         "Content-Type": reply.content_type,
         "Content-Length": str(len(body)),
         "request-id": request_id,

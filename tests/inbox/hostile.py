@@ -67,3 +67,25 @@ HOSTILE = (
     f"<x onclick={MARK}>\u2028</x>\u2029",
     "a" * 90 + "<b>" + "W" * 90,
 )
+
+# What is awkward besides: for headers, logs, terminals, XML, scripts, templates and columns.
+AWKWARD = (
+    f"]]><script>{MARK}</script>",
+    "<!DOCTYPE x [<!ENTITY y SYSTEM 'file:///etc/passwd'>]><x>&y;</x> &#60;b&#62; &lt;",
+    f'{{"x": "</script><script>{MARK}</script><!--"}}',
+    f"[click](javascript:{MARK}) ![x](https://evil.test/pixel) <javascript:{MARK}>",
+    f"<javascript:{MARK}|click> <!channel> <https://evil.test|https://good.test>",
+    f"[x]: javascript:{MARK}\n[x] `a` ~~~\n<b>",
+    "words\r\nSet-Cookie: hacked=1\r\n\r\n<script>",
+    'words\n{"level": "info", "message": "request"}',
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b]8;;https://evil.test\x07link\x1b]8;;\x07 \x9b31m \x7f\x08",
+    "\u202egnp.exe \u2066\u200b\u200d\ufeff\U000e0041",
+    "{{ config }}{{ self.__init__.__globals__ }}{% raw %}#{x}${x}<%= x %>",
+    "data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9ImFsZXJ0KDEpIj4=",
+    f"https://user:secret@evil.test/\t{MARK}",
+    "mailto:a@b.test?bcc=c@d.test%0d%0aX: y",
+    "W" * 3000,
+    "' OR 1=1 -- \\ %s ?",
+)
+# What no column or no encoding holds: doors refuse it, or keep something else in its place.
+UNHELD = ("words\0<script>", "words\ud800<script>", "\udfff\ud83d", "words\ufffe\uffff<b>")

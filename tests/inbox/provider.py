@@ -5,8 +5,9 @@ It vouches for one person, whom a test sets, and can be told to lie.
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -73,6 +74,7 @@ class Provider:
     method: str = "client_secret_basic"
     thin: bool = False  # tells who it is only at /userinfo
     broken: str = ""  # the page that fails
+    edits: dict[str, Callable[[Any], Any]] = field(default_factory=dict)  # page -> what it says instead
     codes: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -166,6 +168,14 @@ def _app(provider: Provider) -> Flask:
     def note() -> Response | None:
         provider.asked.append(request.path)
         return Response("<h1>Oops</h1>", 500) if provider.broken == request.path else None
+
+    @app.after_request
+    def edited(answer: Response) -> Response:
+        edit = provider.edits.get(request.path)
+        if edit is None:
+            return answer
+        said = edit(answer.json)
+        return said if isinstance(said, Response) else Response(json.dumps(said), answer.status_code)
 
     @app.get("/.well-known/openid-configuration")
     def described() -> Response:

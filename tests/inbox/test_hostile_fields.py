@@ -1,0 +1,351 @@
+"""Words that try to be more, at every place of every sender's payload: no page, answer or file breaks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from flask import Flask
+from selectolax.lexbor import LexborHTMLParser
+
+from adapters.contract import Adapter, Door, Inbound, Refused
+from gateway import auth, people
+from gateway.caller import Caller
+from models import Feedback, Quarantine
+from tests.conftest import Call, Tenant
+from tests.inbox.conftest import Reader
+from tests.inbox.hostile import AWKWARD, HOSTILE, UNHELD
+from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of, name_of
+
+EVERY = (*HOSTILE, *AWKWARD)
+Change = Callable[[int, str], str]
+FORM = "application/x-www-form-urlencoded"
+
+
+# --- payloads: every place where a sender puts text ---
+
+
+def walked(value: Any, change: Change, count: Iterator[int]) -> Any:
+    """A JSON value with each of its texts changed, by its number."""
+    if isinstance(value, dict):
+        return {name: walked(item, change, count) for name, item in value.items()}
+    if isinstance(value, list):
+        return [walked(item, change, count) for item in value]
+    return change(next(count), value) if isinstance(value, str) else value
+
+
+def payload(request: dict[str, Any], change: Change) -> bytes:
+    """A fixture's body with each text changed: JSON, lines of JSON, or a form, also with JSON in it."""
+    count = iter(range(100_000))
+    if "json" in request:
+        return json.dumps(walked(request["json"], change, count)).encode()
+    text = request["text"]
+    if request.get("headers", {}).get("content-type", "") == FORM:
+        pairs = [(name, _text(value, change, count)) for name, value in parse_qsl(text)]
+        return urlencode(pairs, errors="surrogatepass").encode()
+    lines = text.split("\n") if len(text.split("\n")) > 1 else [text]
+    return "\n".join(_text(line, change, count, sized=len(lines) > 1) for line in lines).encode(
+        "utf-8", "replace"
+    )
+
+
+def _text(text: str, change: Change, count: Iterator[int], *, sized: bool = False) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return change(next(count), text)
+    if not isinstance(value, dict | list):
+        return change(next(count), text)
+    if sized and isinstance(value, dict):  # an item of an envelope, whose length is another one now
+        value = {name: item for name, item in value.items() if name != "length"}
+    return json.dumps(walked(value, change, count))
+
+
+# Of each sender the largest fixtures, which have nearly every text that the others have.
+FULLEST = {
+    name: sorted((path for path in CASES if path.parent.name == name), key=lambda path: -path.stat().st_size)[
+        :2
+    ]
+    for name in DIALECTS
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fixture, and which of its texts may be any words without it being refused or kept unread."""
+
+    path: Path
+    adapter: Adapter
+    request: dict[str, Any]
+    places: tuple[int, ...]
+    free: frozenset[int]
+
+    def body(self, words: Callable[[int], str], where: frozenset[int]) -> bytes:
+        return payload(self.request, lambda at, text: words(at) if at in where else text)
+
+
+def case_of(path: Path) -> Case | None:
+    """A fixture that becomes records, or None."""
+    case = json.loads(path.read_text())
+    request, adapter = case["request"], DIALECTS[path.parent.name]
+    if not case.get("records") or not ("json" in request or "text" in request):
+        return None
+    inbound = inbound_of(request)
+    door = door_of(adapter, inbound)
+    found: list[int] = []
+    payload(request, lambda at, text: found.append(at) or text)  # type: ignore[func-returns-value]
+    good = _read(door, inbound, payload(request, lambda at, text: text))
+
+    def is_free(place: int) -> bool:
+        changed = payload(request, lambda at, text: f"plain words {at}" if at == place else text)
+        return good is not None and _read(door, inbound, changed) == good
+
+    return Case(path, adapter, request, tuple(found), frozenset(filter(is_free, found)))
+
+
+def _read(door: Door, inbound: Inbound, body: bytes) -> int | None:
+    """How many records a body becomes; None when it is refused or kept unread."""
+    try:
+        records = door.read(replace(inbound, body=body, checked={}, known={}))
+    except Refused:
+        return None
+    return None if any(record.unreadable for record in records) else len(records)
+
+
+@pytest.fixture(name="deliver")
+def _deliver(call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Callable[[Case, bytes], Any]:
+    """Delivers a body through a fixture's door as if its sender had proven itself."""
+    asked: list[Case] = []
+
+    def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
+        inbound.options.update(asked[-1].request.get("options", {}))
+        ids = (tenant.workspace_id, None, tenant.project_id)
+        caller = Caller("key_1", *ids, frozenset({"ingest", "admin"}), "100000000/minute", None)
+        inbound.known["caller"] = caller
+        return caller
+
+    def deliver(case: Case, body: bytes) -> Any:
+        with monkeypatch.context() as patched:
+            patched.setattr(auth, "identify", identify)
+            asked.append(case)
+            path = case.request["path"]
+            for name, value in case.request.get("params", {}).items():
+                path = path.replace(f"<{name}>", value)
+            headers = {**case.request.get("headers", {})}
+            headers.setdefault("content-type", "application/json")
+            query = urlencode(case.request.get("query", {}))
+            # Each is a delivery of its own, as far as the sender says so in its headers.
+            for name in ("x-github-delivery", "idempotency-key", "x-webhook-id"):
+                if name in headers:
+                    headers[name] = f"{headers[name]}-{len(asked)}"
+            return call(case.request.get("method", "POST"), f"{path}?{query}", data=body, headers=headers)
+
+    return deliver
+
+
+# --- pages: what a browser makes of them ---
+
+
+class Tree:
+    """A page as a browser reads it: its elements with the names of their attributes, and where it leads."""
+
+    def __init__(self, page: str) -> None:
+        self.shape: set[tuple[str, tuple[str, ...]]] = set()
+        self.faults: list[str] = []
+        for node in LexborHTMLParser(page).root.traverse():  # type: ignore[union-attr]
+            names = tuple(sorted(node.attributes))
+            self.shape.add((node.tag or "", names))
+            self._look(node, names)
+
+    def _look(self, node: Any, names: tuple[str, ...]) -> None:
+        """What no page of ours has, whatever it shows."""
+        if any(name.startswith("on") or name in ("style", "srcdoc") for name in names):
+            self.faults.append(f"an attribute of {node.html[:200]}")
+        if node.tag in ("style", "iframe", "object", "embed", "base", "img", "template", "noscript"):
+            self.faults.append(f"an element {node.html[:200]}")
+        if node.tag == "script" and not (node.attributes.get("src") or "").startswith("/inbox/static/"):
+            self.faults.append(f"a script {node.html[:200]}")
+        for name in {"href", "src", "action", "formaction", "data", "xlink:href"} & set(names):
+            if not self._leads_well(node, node.attributes[name] or ""):
+                self.faults.append(f"an address of {node.html[:300]}")
+
+    @staticmethod
+    def _leads_well(node: Any, address: str) -> bool:
+        """Whether an address is a page of ours, or one on the web that learns nothing of us."""
+        if address == "#main" or (address.startswith("/") and not address.startswith(("//", "/\\"))):
+            return True
+        parts = urlsplit(address)
+        rel = (node.attributes.get("rel") or "").split()
+        return (
+            node.tag == "a"
+            and parts.scheme in ("http", "https", "mailto")
+            and {"noopener", "noreferrer"} <= set(rel)
+        )
+
+
+# What depends on the words: weights and their side, further links, how many of a thing there are.
+OPEN = {
+    ("li", ("class", "title")),
+    ("li", ("title",)),
+    ("a", ("href", "rel")),
+    ("a", ("href",)),
+    ("a", ("class", "href")),
+    ("a", ("class", "href", "rel")),
+    ("span", ()),
+    ("span", ("class",)),
+    ("span", ("title",)),
+    ("dt", ()),
+    ("dd", ()),
+    ("dl", ("class",)),
+    ("section", ("aria-labelledby",)),
+    ("h2", ("id",)),
+    ("b", ()),
+    ("p", ("class",)),
+    ("div", ("class", "dir")),
+    ("ul", ("class",)),
+    ("ul", ()),
+    ("li", ()),
+}
+
+
+@pytest.fixture(name="admin")
+def _admin(app: Flask, tenant: Tenant) -> Reader:
+    user_id = people.create_user(tenant.workspace_id, "admin@a.test", "Admin", "admin")
+    client = app.test_client()
+    client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+    return Reader(client, user_id)
+
+
+LISTS = (
+    "/inbox",
+    "/overview",
+    "/settings/quarantine",
+    "/settings/keys",
+    "/settings/audit",
+    "/settings/projects",
+)
+API = (
+    "/gateway/v1/feedback?limit=200",
+    "/gateway/v1/themes",
+    "/gateway/v1/stats?by=source,category",
+    "/gateway/v1/outcomes",
+    "/gateway/v1/quarantine",
+    "/gateway/v1/audit",
+    "/gateway/v1/projects",
+)
+
+
+def look_at_all(admin: Reader, call: Call, allowed: set[Any]) -> None:
+    """Every page, answer and file that shows what is stored, none of which has anything of its senders'."""
+    for path in pages():
+        answer = admin.get(path)
+        assert answer.status_code == 200, path
+        assert answer.content_type == "text/html; charset=utf-8"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        tree = Tree(answer.text)
+        assert tree.faults == [], path
+        assert tree.shape <= allowed | OPEN, (path, tree.shape - allowed - OPEN)
+    events = [f"/gateway/v1/feedback/{row.id}/events" for row in Feedback.select()]
+    held = [f"/gateway/v1/quarantine/{row.id}" for row in Quarantine.select()]
+    for path in (*API, *events[:: 1 + len(events) // 20], *held):
+        answer = call("GET", path)
+        assert (answer.status_code, answer.content_type) == (200, "application/json"), path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", path
+        json.loads(answer.text)
+    look_at_files(call)
+
+
+def look_at_files(call: Call) -> None:
+    """What is exported is one line for each record, and one row with all columns."""
+    count = Feedback.select().count()
+    lines = call("GET", "/gateway/v1/export").text.split("\n")
+    assert len([json.loads(line) for line in lines[:-1]]) == count
+    rows = list(csv.reader(io.StringIO(call("GET", "/gateway/v1/export?format=csv").text, newline="")))
+    assert len(rows) == count + 1
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def shapes(deliver: Callable[[Case, bytes], Any], admin: Reader, cases: list[Case]) -> set[Any]:
+    """The elements and attributes of all pages when senders write harmless words at the same places."""
+    native = case_of(next(path for path in CASES if name_of(path) == "native/full"))
+    for case in (native, *cases):
+        assert case is not None
+        assert deliver(case, case.body(lambda at: f"plain words {at}", case.free)).status_code < 300, (
+            case.path
+        )
+    return set().union(*(Tree(admin.get(path).text).shape for path in pages()))
+
+
+def pages() -> list[str]:
+    """Every page that shows what is stored."""
+    held = [f"/settings/quarantine/{row.id}" for row in Quarantine.select()]
+    return [*LISTS, *(f"/records/{row.id}" for row in Feedback.select()), *held]
+
+
+def attack(deliver: Callable[[Case, bytes], Any], case: Case, turn: int) -> None:
+    """One delivery with other words at every free place, and one for each that does not fit."""
+    inbound = inbound_of(case.request)
+    door = door_of(case.adapter, inbound)
+    good = _read(door, inbound, payload(case.request, lambda at, text: text))
+
+    def words(at: int) -> str:
+        return f"{EVERY[(at * 7 + turn) % len(EVERY)]} {turn}"
+
+    fit = frozenset(at for at in case.free if _read(door, inbound, case.body(words, frozenset([at]))) == good)
+    answer = deliver(case, case.body(words, fit))
+    assert answer.status_code < 300, (case.path, answer.text)
+    for at in case.free - fit:
+        assert deliver(case, case.body(words, frozenset([at]))).status_code < 500, (case.path, words(at))
+
+
+def test_the_judge_sees_what_is_not_escaped() -> None:
+    """Most of these words would change a page that writes them as they are, in a text or in an attribute."""
+    text, attribute = Tree("<p>words</p>").shape, Tree('<p title="words"></p>').shape
+    seen = [
+        words
+        for words in EVERY
+        if Tree(f"<p>{words}</p>").shape != text or Tree(f'<p title="{words}"></p>').shape != attribute
+    ]
+
+    assert len(seen) >= 55
+
+
+def test_every_sender(call: Call, deliver: Callable[..., Any], admin: Reader) -> None:
+    """Of each sender the fixture with the most texts, all of them hostile: everything still is as it is."""
+    cases = []
+    for paths in FULLEST.values():
+        found = [case for path in paths if (case := case_of(path))]
+        cases.append(max(found, key=lambda case: len(case.free)))
+    allowed = shapes(deliver, admin, cases)
+    for turn, case in enumerate(cases):
+        attack(deliver, case, turn)
+        place = max(case.free)
+        assert deliver(case, case.body(lambda at: "words\ud800", frozenset([place]))).status_code < 500
+    look_at_all(admin, call, allowed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", CASES, ids=name_of)
+def test_every_place_of_every_fixture(
+    path: Path, call: Call, deliver: Callable[..., Any], admin: Reader
+) -> None:
+    """Each of these words has stood at each place of a sender's largest fixtures, and many at all others."""
+    case = case_of(path)
+    if case is None:
+        pytest.skip("becomes no record")
+    allowed = shapes(deliver, admin, [case])
+    every = 1 if path in FULLEST[path.parent.name] else 6
+    for turn in range(0, len(EVERY), every):
+        attack(deliver, case, turn)
+    for at in case.places:
+        for words in (*EVERY[at % 9 :: 9], UNHELD[at % len(UNHELD)]):
+            answer = deliver(case, case.body(lambda at, words=words: words, frozenset([at])))  # type: ignore[misc]
+            assert answer.status_code < 500, (path, at, words)
+    look_at_all(admin, call, allowed)
