@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, get_args
-
-import jmespath
-from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
 
 from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.expressions import Search, faults_of
 from adapters.payload import type_name
 from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, State
 from adapters.severities import USUAL
@@ -40,25 +35,17 @@ STATE: dict[str, State] = {
     **dict.fromkeys(("ok", "closed", "up", "recovered", "success", "inactive"), "resolved"),
 }
 MOST_ITEMS = 1000  # in one delivery
-LONGEST = 2000  # characters of an expression
+MOST_FIELDS = 100  # of a map, and of each of its lists of words
 # Numbers below each of these are seconds, milliseconds and microseconds since the epoch; above, nanoseconds.
 UNITS = ((10**11, 1000), (10**14, 1), (10**17, 1 / 1000))
-# What expressions raise on values their author did not think of: the library lets most of them through.
-FAILURES = (
-    JMESPathError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 def check_map(mapping: Any) -> list[Fault]:
     """What is wrong with a map, each fault by the name of its field; nothing when it can be used."""
     if not isinstance(mapping, dict):
         return [Fault("map", f"Expected object, received {type_name(mapping)}")]
+    if too_many := _too_many(mapping):
+        return too_many
     faults = [] if "text" in mapping else [Fault("text", "Required")]
     for name, value in mapping.items():
         if name == "severity_words":
@@ -76,15 +63,18 @@ def read(inbound: Inbound) -> list[Record]:
     mapping = inbound.options.get("map")
     if not isinstance(mapping, dict):
         raise invalid(Fault("map", "This hook has no map"))
+    if too_many := _too_many(mapping):
+        raise invalid(*too_many)
     sent = inbound.json
+    search = Search(sent)
     if "items" not in mapping:
-        return [_record(sent, mapping, "")]
-    items = _find(sent, mapping["items"], "items")
+        return [_record(search, sent, mapping, "")]
+    items = _find(search, sent, mapping["items"], "items")
     if not isinstance(items, list):
         raise invalid(Fault("items", f"Expected array, received {type_name(items)}"))
     if len(items) > MOST_ITEMS:
         raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
-    return [_record(item, mapping, f"items.{at}.") for at, item in enumerate(items)]
+    return [_record(search, item, mapping, f"items.{at}.") for at, item in enumerate(items)]
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -102,10 +92,10 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return signatures.hex_header(header, prefix=prefix)(inbound, hook)
 
 
-def _record(sent: Any, mapping: Mapping[str, Any], where: str) -> Record:
+def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -> Record:
     """One record; `where` is the path of `sent` in the body, for messages."""
     found = {
-        name: _find(sent, expression, where + name)
+        name: _find(search, sent, expression, where + name)
         for name, expression in mapping.items()
         if name not in ("items", "severity_words", "state_words")
     }
@@ -141,47 +131,28 @@ def _record(sent: Any, mapping: Mapping[str, Any], where: str) -> Record:
     )
 
 
-@lru_cache(maxsize=4096)
-def _compiled(expression: str) -> Any:
-    return jmespath.compile(expression)
-
-
-def _find(sent: Any, expression: Any, name: str) -> Any:
+def _find(search: Search, sent: Any, expression: Any, name: str) -> Any:
     """What an expression finds: JSON, or None. Raises Refused (400) that names the field."""
     try:
-        found = _compiled(expression).search(sent)
-        if not isinstance(found, str):
-            json.dumps(found, allow_nan=False)  # expressions can make infinities, and things that are no JSON
-    except FAILURES as error:
-        raise invalid(Fault(name, " ".join(str(error).split())[:200] or type(error).__name__)) from None
-    return found
+        return search.find(expression, sent)
+    except ValueError as error:
+        raise invalid(Fault(name, str(error))) from None
+
+
+def _too_many(mapping: Mapping[str, Any]) -> list[Fault]:
+    """The parts of a map that have more entries than anybody needs, each of which is asked for every item."""
+    parts = {"map": mapping, **{name: mapping.get(name) for name in ("severity_words", "state_words")}}
+    return [
+        Fault(name, f"Object must contain at most {MOST_FIELDS} entries")
+        for name, part in parts.items()
+        if isinstance(part, dict) and len(part) > MOST_FIELDS
+    ]
 
 
 def _check_expression(name: str, expression: Any) -> list[Fault]:
     if not isinstance(expression, str):
         return [Fault(name, f"Expected string, received {type_name(expression)}")]
-    if len(expression) > LONGEST:
-        return [Fault(name, f"String must contain at most {LONGEST} character(s)")]
-    try:
-        return [Fault(name, message) for message in _misuses(_compiled(expression).parsed)]
-    except FAILURES as error:
-        return [Fault(name, " ".join(str(error).split()) or type(error).__name__)]
-
-
-def _misuses(node: Mapping[str, Any]) -> Iterator[str]:
-    """Functions of a parsed expression that are unknown, or are given too few or too many arguments."""
-    if node["type"] == "function_expression":
-        known = Functions.FUNCTION_TABLE.get(node["value"])
-        if known is None:
-            yield f"Unknown function {node['value']}()"
-        else:
-            expected, given = len(known["signature"]), len(node["children"])
-            variadic = bool(expected) and known["signature"][-1].get("variadic", False)
-            if given < expected or (given > expected and not variadic):
-                yield f"{node['value']}() takes {expected} argument(s), received {given}"
-    for child in node["children"]:
-        if isinstance(child, Mapping):
-            yield from _misuses(child)
+    return [Fault(name, message) for message in faults_of(expression)]
 
 
 def _check_words(name: str, words: Any, expected: str, good: Any) -> list[Fault]:

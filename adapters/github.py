@@ -21,7 +21,8 @@ from adapters.times import moment_of
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
 HIGH, MEDIUM, INFO = 4, 3, 1
-AFTER = re.compile(r"[\s_-]+(?:severity|priority)\Z")  # in labels such as "low priority"
+# In labels such as "low priority", from where the blanks begin: tried at each, they take the time squared.
+AFTER = re.compile(r"(?<![\s_-])[\s_-]++(?:severity|priority)\Z")
 # The state an action leads to; the thing itself came with `opened`, the others restate it or take it back.
 ISSUE_STATES: dict[str, State] = {"opened": "triggered", "reopened": "triggered", "closed": "resolved"}
 RESTATED = ("edited", "labeled")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.record import Record
+from models.accents import decomposed
 
 STEPS = (2, 5, 20)  # distinct reporters that make one, two and three points
 WINDOW = 7 * 86_400_000  # milliseconds within which reports count together
@@ -33,7 +34,7 @@ def fingerprint(record: Record) -> str | None:
         return None
     said = f"{record.title} {record.text}"[:10_000].casefold()
     if not said.isascii():
-        folded = unicodedata.normalize("NFKD", said)
+        folded = decomposed(said)
         said = "".join(char for char in folded if not unicodedata.combining(char))
     words = _words(said)
     if len(words) < LEAST_WORDS:

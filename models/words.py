@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import compress
@@ -17,6 +16,8 @@ from operator import ne
 from typing import Any
 
 from Stemmer import Stemmer
+
+from models.accents import decomposed
 
 STEMMED = {"en": "english", "nl": "dutch"}  # other languages are searched as they are written
 UNKNOWN = "en"  # how a text is stemmed whose language nobody knows
@@ -113,7 +114,7 @@ def _split(text: str) -> list[str]:
     """A text's words, without case and accents."""
     text = text.casefold()
     if not text.isascii():
-        text = _MARK.sub("", unicodedata.normalize("NFKD", text))
+        text = _MARK.sub("", decomposed(text))
     plain = text.isascii()
     found = text.encode().translate(_PLAIN).decode().split() if plain else _WORD.findall(text)
     if max(map(len, found), default=0) > LONGEST:

@@ -202,6 +202,15 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gateway/ids.py": ("ulid.ULIDGenerator(randomness)", "ulid.constants.RANDOMNESS_LEN"),
         "tests/test_ids.py": ("ulid.ULIDGenerator().clock",),
     },
+    "jmespath": {
+        "adapters/expressions.py": (
+            "jmespath.functions.Functions.FUNCTION_TABLE",
+            "jmespath.functions.Functions.call_function(function_name, resolved_args)",
+            "jmespath.parser.ParsedResult().parsed",
+            "jmespath.visitor.TreeInterpreter.COMPARATOR_FUNC",
+            "jmespath.visitor.TreeInterpreter.visit(node)",
+        ),
+    },
     "slack-sdk": {
         "adapters/slack.py": (
             "slack_sdk.signature.Clock.now",
@@ -225,6 +234,7 @@ MADE: Mapping[str, Callable[[Any], Any]] = {
     "gunicorn.http.body.Body": lambda kind: kind(import_module("gunicorn.http.body").LengthReader(None, 0)),
     "gunicorn.http.body.ChunkedReader": lambda kind: kind(None, None),
     "huey.consumer.Consumer": lambda kind: kind(import_module("huey").MemoryHuey()),
+    "jmespath.parser.ParsedResult": lambda kind: kind("a", {}),
     "marshmallow.fields.List": lambda kind: kind(import_module("marshmallow").fields.Field()),
     "marshmallow.fields.Nested": lambda kind: kind(import_module("marshmallow").Schema()),
     "peewee.Model": lambda kind: type("Row", (kind,), {})(),

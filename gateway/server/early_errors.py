@@ -126,5 +126,5 @@ def _doors() -> re.Pattern[str]:
 
 
 def _pattern(name: str, ways: Sequence[Door | Batch]) -> str:
-    paths = [(way.method, re.sub(r"<[^>]+>", "[^/]+", way.path)) for way in ways]
+    paths = [(way.method, re.sub(r"<[^<>]+>", "[^/]+", way.path)) for way in ways]
     return "|".join(f"{method} (?:/{name})?{path}/?" for method, path in paths)

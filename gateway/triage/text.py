@@ -8,11 +8,12 @@ that they are there says more than what they say.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise, starmap
 from operator import is_
 from sys import intern
+
+from models.accents import decomposed
 
 HEAD_CHARS = 3000
 TAIL_CHARS = 600
@@ -115,7 +116,7 @@ def read(raw: str) -> Text:
     if not text.isascii():
         script = _script(text)
         # Accents are dropped: many people type without them, and one spelling halves the vocabulary.
-        text = _MARKS.sub("", unicodedata.normalize("NFKD", text)).replace("’", "'")
+        text = _MARKS.sub("", decomposed(text)).replace("’", "'")
     lines = text.count("\n") + 1
     markdown = len(_MARKDOWN.findall(text)) if lines > 1 else 0
     has_code = has_trace = False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
 _SLOT = re.compile(r"\{(\w+)\}")
-_CHOICE = re.compile(r"<([^<>]*\|[^<>]*)>")
+_CHOICE = re.compile(r"<([^<>|]*\|[^<>]*)>")
 _TAILS = {
     "negative": ("!", ".", " :(", "...", "!!"),
     "positive": ("!", ".", " :)", "!!"),

@@ -1,0 +1,28 @@
+"""Letters and their accents, taken apart."""
+
+from __future__ import annotations
+
+import unicodedata
+
+PIECE = 256  # characters that are taken apart at once
+ACCENTS = 32  # of one letter that stay with it; Unicode's stream-safe texts have 30 at most (UAX 15)
+
+
+def decomposed(text: str) -> str:
+    """A text with each letter and its accents apart (Unicode's NFKD), in time that grows as the text does.
+
+    Python sorts the accents of a letter by insertion, whose time grows with the square of their number.
+    Accents beyond those of any real letter are therefore sorted by pieces.
+    """
+    length = len(text)
+    if length <= PIECE:
+        return unicodedata.normalize("NFKD", text)
+    pieces, at = [], 0
+    while at < length:
+        end = min(at + PIECE, length)
+        last = min(end + ACCENTS, length)
+        while end < last and unicodedata.combining(text[end]):
+            end += 1
+        pieces.append(unicodedata.normalize("NFKD", text[at:end]))
+        at = end
+    return "".join(pieces)

@@ -1,0 +1,67 @@
+"""Accents are taken off in time that grows as the text does: Python's own way sorts them by insertion."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.record import Record
+from gateway import reach, words
+from gateway.triage import text
+from models import accents
+from models import words as searched
+from tests.conftest import ROOT
+
+ACCENTED = st.builds(
+    str.__add__,
+    st.text("aéñ한①ﷺ \n", min_size=1, max_size=3),
+    st.text("\u0300\u0315\u0591\u05b0\u0344", max_size=accents.ACCENTS // 2),
+)
+USES: dict[str, Callable[[str], object]] = {
+    "alike": words.words,
+    "same": lambda said: reach.fingerprint(Record(said)),
+    "search": lambda said: searched.words_of({"title": "", "text": said, "language": None}),
+    "query": lambda said: searched.read_query(f"a{said}"),
+    "labels": text.read,
+}
+
+
+@given(st.lists(ACCENTED, max_size=60))
+def test_same_as_python(parts: list[str]) -> None:
+    """A text whose letters have as many accents as letters may is taken apart as Python does."""
+    said = "".join(parts)
+
+    assert accents.decomposed(said) == unicodedata.normalize("NFKD", said)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_pieces(use: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever folds a text has it taken apart by pieces of a bounded size, however many its accents are."""
+    real, sizes = unicodedata.normalize, list[int]()
+
+    def noted(form: str, said: str) -> str:
+        sizes.append(len(said))
+        return real(form, said)
+
+    monkeypatch.setattr(unicodedata, "normalize", noted)
+    for length in (100, 5_000, 50_000):
+        USES[use]("\u0315\u0300" * length + " a")
+
+    assert 0 < max(sizes) <= accents.PIECE + accents.ACCENTS
+
+
+def test_nobody_else_normalises() -> None:
+    """The modules that see texts of strangers leave this to the one that is bounded."""
+    users = {
+        str(path.relative_to(ROOT))
+        for package in ("adapters", "gateway", "models")
+        for path in Path(ROOT, package).rglob("*.py")
+        if "normalize(" in (source := path.read_text()) and "unicodedata" in source
+    }
+
+    assert users == {"models/accents.py"}
