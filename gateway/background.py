@@ -21,13 +21,12 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
-from gateway import log, retention, retraining, similar, themes, vault
+from gateway import log, opening, retention, retraining, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
 from models import job
-from models.base import close, connect
-from models.migrations import pending
+from models.base import close
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
@@ -101,16 +100,13 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
 def run(config: Config, parent: int | None = None) -> None:
     """Works until SIGTERM, which lets what is being written finish, or until the process `parent` is gone.
 
-    Raises BadSetting when the database is not set up.
+    Raises BadSetting when the database cannot be used or is not set up.
     """
     log.configure(config.log_level)
     heard = logging.getLogger("huey")
     heard.handlers[:], heard.propagate = log.logger.handlers, False
     heard.setLevel(logging.WARNING)
-    connect(config.database_url, CONNECTIONS)
-    vault.connect(config.secret_key, config.secret_path)
-    if pending():
-        raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
+    opening.open_database(config, CONNECTIONS)
     os.nice(NICENESS)
     try:
         _Consumer(queue_of(config), parent).run()

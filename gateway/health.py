@@ -8,6 +8,7 @@ from peewee import PeeweeException
 
 from adapters.contract import Reply
 from gateway import metrics, triage
+from gateway.config import learning_off
 from models import intake
 from models.migrations import pending
 
@@ -18,8 +19,12 @@ def healthz() -> Reply:
 
 
 def readyz() -> Reply:
-    """Ready: the database takes writes, its schema is current, the model is loaded; 503 says what is not."""
-    checks = {"database": "ok", "migrations": "ok", "triage": triage.version()}
+    """Ready: the database takes writes, its schema is current, the model is loaded; 503 says what is not.
+
+    Themes may be off, for want of a library, and it is ready all the same.
+    """
+    themes = f"off: {off}" if (off := learning_off()) else "ok"
+    checks = {"database": "ok", "migrations": "ok", "triage": triage.version(), "themes": themes}
     try:
         intake.probe()
         if waiting := pending():

@@ -12,21 +12,26 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from models.files import make_folder
+
 _vault: MultiFernet | None = None
 _newest = b""
 
 
 class WrongKey(Exception):
-    """A secret that was encrypted with a key which is not among those in GATEWAY_SECRET_KEY."""
+    """No key, or a secret that was encrypted with one which is not among those in GATEWAY_SECRET_KEY."""
 
 
 def connect(secret_key: str, path: Path) -> None:
     """Sets the key: `secret_key` (several, newest first, separated by commas), else that in the file `path`.
 
-    The file is made on first use, readable by its owner only.
+    The file is made on first use, readable by its owner only. Raises OSError when it cannot be, and
+    WrongKey when there is none in it.
     """
     global _vault, _newest
     words = [word.strip() for word in (secret_key or _kept(path)).split(",") if word.strip()]
+    if not words:
+        raise WrongKey(f"{path} has no key in it")
     _vault = MultiFernet([Fernet(_derived(word)) for word in words])
     _newest = _derived(words[0])
 
@@ -58,14 +63,15 @@ def _derived(word: str) -> bytes:
 
 
 def _kept(path: Path) -> str:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
+    make_folder(path.parent)
+    if not path.exists():
         # Written under another name and then linked, so that nobody reads half a key.
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(32))
         try:
-            os.link(fresh, path)
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(32))
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
         finally:
-            fresh.unlink()
+            fresh.unlink(missing_ok=True)
     return path.read_text().strip()

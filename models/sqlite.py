@@ -39,8 +39,7 @@ class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path) -> None:
-        """Creates the file's folder; the file comes with the first connection."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Opens nothing yet. What SQLite makes beside the file is open to whom the file is."""
         self._write_lock = WriteLock(path.with_name(path.name + ".lock"))
         super().__init__(
             str(path),

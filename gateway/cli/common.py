@@ -11,21 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from peewee import OperationalError
 
-from adapters.contract import Refused
-from gateway import hooks, vault
-from gateway.config import BadSetting, Config
+from gateway import hooks, opening
+from gateway.cli.failing import Failure, meant, writing_out
+from gateway.config import Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
-from models.base import connect, first
-from models.migrations import pending
+from models.base import first
 
 FORMATS = click.Choice(["ndjson", "csv"])
-
-
-class Failure(click.ClickException):
-    """A command that could not do what it was asked; exit code 1."""
 
 
 class Partly(dict[str, Any]):
@@ -45,21 +39,16 @@ def command(
         @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
         @functools.wraps(act)
         def run(as_json: bool, **options: Any) -> None:
-            try:
-                if opens:
-                    open_database(needs_schema)
-                result, line = act(**options)
-            except BadSetting as error:
-                raise Failure(str(error)) from None
-            except OperationalError as error:
-                raise Failure(f"database: {error}") from None
-            except Refused as refused:
-                raise Failure(refused.problem.message) from None
+            if opens:
+                name = open_database(needs_schema)
+            result, line = act(**options)
             if as_json:
                 click.echo(line, err=True)
-                click.echo(json.dumps(result))
+                printed(json.dumps(result))
             elif line:
-                click.echo(line)
+                printed(line)
+            if opens and sys.stderr.isatty():  # a person may be in the wrong folder; logs have enough lines
+                click.echo(f"database {name}", err=True)
             if isinstance(result, Partly):
                 click.get_current_context().exit(1)
 
@@ -68,14 +57,22 @@ def command(
     return add
 
 
-def open_database(needs_schema: bool) -> None:
-    """Binds the tables to the configured database. Raises Failure when it has no schema."""
+def open_database(needs_schema: bool = True, *, create: bool = False) -> str:
+    """Binds the tables to the configured database and gives its name. Raises BadSetting.
+
+    It is made only to `create` one.
+    """
     config = Config.from_env()
-    connect(config.database_url)
-    vault.connect(config.secret_key, config.secret_path)
+    name = meant(config.database_url)
+    opening.open_database(config, create=create, schema=needs_schema)
     hooks.connect(config.url)
-    if needs_schema and pending():
-        raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
+    return name
+
+
+def printed(text: str) -> None:
+    """Writes a line to standard output. Raises OSError when it cannot."""
+    with writing_out():
+        click.echo(text)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from adapters.contract import Adapter
 from adapters.generic import check_map
 from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks
-from gateway.cli.common import Failure, command, place_of, rate_option
+from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.failing import Failure
 from gateway.config import Config
 from models.base import writing
 from models.hook import find_hook

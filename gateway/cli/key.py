@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import Failure, command, place_of, rate_option
+from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.failing import Failure
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.keys import SCOPES, create_key, find, list_keys, revoke, rotate

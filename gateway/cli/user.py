@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from gateway import audit, people
-from gateway.cli.common import Failure, command, workspace_of
+from gateway.cli.common import command, workspace_of
+from gateway.cli.failing import Failure
 from gateway.config import Config
 from models.base import rows, writing
 from models.people import User, user_by_email

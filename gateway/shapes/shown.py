@@ -279,6 +279,7 @@ class Checks(Shown):
     database = text()
     migrations = text()
     triage = text()
+    themes = text()
 
 
 class Ready(Shown):

@@ -18,6 +18,7 @@ import click
 from adapters.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.config import BadSetting, Config
+from models.files import first_failure, writing_to
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -96,7 +97,7 @@ def train(
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
-        raise click.ClickException(f"cannot train: {error}") from None
+        raise click.ClickException(f"cannot train: {_why(error)}") from None
 
 
 def _train(data: Path, out: Path) -> None:
@@ -172,13 +173,16 @@ def evaluate(
         if refitted:
             result = with_refitted(result, json.loads(refitted.read_text(encoding="utf-8")))
         if out:
-            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            with writing_to(out):
+                out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         if docs:
-            docs.write_text(report.page(docs.read_text(encoding="utf-8"), result), encoding="utf-8")
+            page = report.page(docs.read_text(encoding="utf-8"), result)
+            with writing_to(docs):
+                docs.write_text(page, encoding="utf-8")
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
-        raise click.ClickException(f"cannot evaluate: {error}") from None
+        raise click.ClickException(f"cannot evaluate: {_why(error)}") from None
     click.echo(json.dumps(result) if as_json else report.table(result))
 
 
@@ -187,6 +191,13 @@ def _one_core() -> AbstractContextManager[Any]:
     from threadpoolctl import threadpool_limits
 
     return cast(AbstractContextManager[Any], threadpool_limits(1))
+
+
+def _why(error: Exception) -> str:
+    """An error in one line, a full disk's before what came of it."""
+    first = first_failure(error)
+    known = isinstance(first, OSError) and first.strerror and first.filename
+    return f"{first.filename}: {first.strerror}" if known else str(first)  # type: ignore[attr-defined]
 
 
 def _say(message: str) -> None:

@@ -1,0 +1,91 @@
+"""How commands fail: in one line that says what was wrong and with which database, and with exit code 1."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import click
+from peewee import PeeweeException
+
+from adapters.contract import Refused
+from gateway.config import EXTRAS, LEARNING, BadSetting, unknown
+from gateway.opening import reason
+from gateway.triage import ModelError
+from gateway.vault import WrongKey
+from models.base import NoDatabase, UnsupportedURL, named
+from models.files import first_failure, writing_to
+
+DATABASE = "database"  # where the context keeps the name of the one that is meant
+FORESEEN = (
+    *(BadSetting, UnsupportedURL, NoDatabase, WrongKey, ModelError, Refused),
+    *(PeeweeException, sqlite3.Error, OSError, ModuleNotFoundError),
+)
+
+
+class Failure(click.ClickException):
+    """A command that could not do what it was asked; exit code 1."""
+
+
+class Commands(click.Group):
+    """Commands whose files are for this user alone, and which tell a failure that is foreseen in a line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for line in unknown():
+            click.echo(f"Warning: {line}", err=True)
+        mask = os.umask(0o077)
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            raise Failure(_with_database(failure.message, ctx)) from None
+        except FORESEEN as error:
+            raise Failure(_with_database(told(error), ctx)) from None
+        finally:
+            os.umask(mask)
+
+
+def meant(url: str) -> str:
+    """Notes which database the running command is about, for what it may have to tell; the name of it."""
+    name = named(url)
+    click.get_current_context().find_root().meta[DATABASE] = name
+    return name
+
+
+@contextmanager
+def writing_out() -> Iterator[None]:
+    """Has an error of standard output say that it is one."""
+    try:
+        with writing_to("standard output"):
+            yield
+            sys.stdout.flush()
+    except OSError:
+        # Forgets what it could not take, or the interpreter tries again as it ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def told(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    error = first_failure(error)
+    if isinstance(error, Refused):
+        return error.problem.message
+    if isinstance(error, ModuleNotFoundError):
+        module = (error.name or "").partition(".")[0]
+        packages = [package for package, known in LEARNING.items() if known == module]
+        packages += [f"'feedback-gateway[{extra}]'" for extra, known in EXTRAS.items() if module in known]
+        return f"{module} is not installed: run pip install {' '.join(packages) or module}"
+    if isinstance(error, PeeweeException | sqlite3.Error):
+        return f"database: {reason(error)}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
+
+
+def _with_database(message: str, ctx: click.Context) -> str:
+    name = ctx.find_root().meta.get(DATABASE)
+    return message if name is None or name in message else f"{message} (database {name})"

@@ -1,0 +1,58 @@
+"""Opens the database and the key that the settings name, and says in a line why it cannot."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from peewee import PeeweeException
+
+from gateway import vault
+from gateway.config import BadSetting, Config
+from models.base import CONNECTIONS, NoDatabase, connect, named
+from models.files import close_to_others, make_folder
+from models.migrations import Waiting, waiting
+from models.sqlite import first_of
+
+INIT = "run `feedback-gateway init` to make one there, or name another one"
+
+
+def open_database(
+    config: Config, connections: int = CONNECTIONS, *, create: bool = False, schema: bool = True
+) -> Waiting:
+    """Binds the tables to the configured database and sets the key that secrets are encrypted with.
+
+    What its schema still waits for; with `schema` it may wait for nothing. A file that is absent is made
+    only to `create` one. Raises BadSetting.
+    """
+    name = named(config.database_url)
+    try:
+        connect(config.database_url, connections, present=not create)
+        found = waiting()
+    except NoDatabase as error:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {error}: {INIT}") from None
+    except OSError as error:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: cannot make {name}: {error.strerror}") from None
+    except (PeeweeException, sqlite3.Error) as error:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {name}: {reason(error)}") from None
+    if schema and found.names:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {name} {found}")
+    try:
+        make_folder(config.data_path)
+        vault.connect(config.secret_key, config.secret_path)
+    except (OSError, vault.WrongKey) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadSetting(f"GATEWAY_DATA_DIR: cannot use {config.data_path.absolute()}: {why}") from None
+    return found
+
+
+def close_files(config: Config) -> list[str]:
+    """Takes the gateway's files from other users of this machine; a line for each that was open to them."""
+    return [
+        f"{path} was open to other users of this machine, and is no more"
+        for path in close_to_others(config.own_files)
+    ]
+
+
+def reason(error: BaseException) -> str:
+    """Why a database or a server failed, in a line: what failed first, not what failed because of that."""
+    return " ".join(str(first_of(error)).split()) or type(error).__name__
