@@ -17,7 +17,10 @@ _ENDED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE}
 def make_folder(path: Path) -> None:
     """Makes a folder and those above it where they are absent. Raises OSError."""
     for folder in (*reversed(path.parents), path):
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
 def make_file(path: Path) -> None:

@@ -12,7 +12,7 @@ from gateway.cli.author import authors
 from gateway.cli.common import command, open_database
 from gateway.cli.copying import copying
 from gateway.cli.exports import exports
-from gateway.cli.failing import Commands, Failure, meant
+from gateway.cli.failing import Commands, Failure, NotHere, meant
 from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
@@ -86,7 +86,7 @@ def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
     if quarantine_id is not None:
         row = quarantine.one(quarantine_id)
         if row is None:
-            raise Failure(f"nothing held as {quarantine_id}")
+            raise NotHere(f"nothing held as {quarantine_id}")
         held = [row]
     else:
         held = quarantine.held(None, source=source)

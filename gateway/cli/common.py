@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from gateway import hooks, opening
-from gateway.cli.failing import Failure, meant, writing_out
+from gateway.cli.failing import NotHere, meant, writing_out
 from gateway.config import Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
@@ -108,7 +108,7 @@ def workspace_of(given: str | None) -> str:
     ordered = Workspace.select().order_by(Workspace.id)
     found = first(ordered.where(Workspace.id == given) if given else ordered)
     if found is None:
-        raise Failure(
+        raise NotHere(
             f"no workspace {given} here" if given else "nothing here yet: run `feedback-gateway init`"
         )
     return str(found["id"])
@@ -119,7 +119,7 @@ def place_of(workspace: str | None, project_id: str | None) -> tuple[str, str | 
     if project_id is not None:
         found = first(Project.select().where(Project.id == project_id))
         if found is None or workspace not in (None, found["workspace"]):
-            raise Failure(f"no project {project_id} here")
+            raise NotHere(f"no project {project_id} here")
         workspace = found["workspace"]
     return workspace_of(workspace), project_id
 

@@ -22,13 +22,17 @@ from models.files import first_failure, writing_to
 
 DATABASE = "database"  # where the context keeps the name of the one that is meant
 FORESEEN = (
-    *(BadSetting, UnsupportedURL, NoDatabase, WrongKey, ModelError, Refused),
+    *(UnsupportedURL, NoDatabase, WrongKey, ModelError, Refused),
     *(PeeweeException, sqlite3.Error, OSError, ModuleNotFoundError),
 )
 
 
 class Failure(click.ClickException):
     """A command that could not do what it was asked; exit code 1."""
+
+
+class NotHere(Failure):
+    """What was asked for is not in this database; another one may be meant, so it is named."""
 
 
 class Commands(click.Group):
@@ -40,8 +44,10 @@ class Commands(click.Group):
         mask = os.umask(0o077)
         try:
             return super().invoke(ctx)
-        except Failure as failure:
+        except NotHere as failure:
             raise Failure(_with_database(failure.message, ctx)) from None
+        except BadSetting as error:
+            raise Failure(str(error)) from None
         except FORESEEN as error:
             raise Failure(_with_database(told(error), ctx)) from None
         finally:

@@ -21,7 +21,7 @@ from rich.table import Table
 from adapters.contract import Refused
 from gateway import filters
 from gateway.cli.common import command, open_database, place_of, printed
-from gateway.cli.failing import Failure
+from gateway.cli.failing import Failure, NotHere
 from gateway.ids import now_ms
 from gateway.numbers import read_by, stats
 from models import event, feedback, reading
@@ -73,7 +73,7 @@ def show_record(feedback_id: str) -> tuple[Any, str]:
     """One record, and what happened to it."""
     row = feedback.first_of(feedback_id)
     if row is None:
-        raise Failure(f"no record {feedback_id} here")
+        raise NotHere(f"no record {feedback_id} here")
     shown = feedback.document(row)
     shown["events"] = [
         {name: value for name, value in event.document(item).items() if name != "payload"}

@@ -24,6 +24,7 @@ from gateway.config import BadSetting, Config
 from gateway.rates import Unavailable
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
+from gateway.triage import ModelError
 from models.access import Workspace
 from models.base import close, first, named
 from models.migrations import migrate
@@ -135,7 +136,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         from gateway.app import create_app  # after settings are in the environment
 
-        app = create_app(self.config)
+        try:
+            app = create_app(self.config)
+        except ModelError as error:
+            raise BadSetting(f"GATEWAY_MODEL: {error}") from None
         gc.collect()
         gc.freeze()  # what all workers share is not looked through again: that took 40 ms each time
         gc.set_threshold(GARBAGE)  # a request leaves no cycles behind, but a few hundred objects till it ends

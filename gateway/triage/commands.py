@@ -18,6 +18,7 @@ import click
 from adapters.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.config import BadSetting, Config
+from models.base import named
 from models.files import first_failure, writing_to
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -121,9 +122,10 @@ def _learn(
     from gateway.triage.training.corrections import read_labelled
     from gateway.triage.training.learn import learn
 
-    given, declared = read_labelled(database_url or Config.from_env().database_url, workspace)
+    url = database_url or Config.from_env().database_url
+    given, declared = read_labelled(url, workspace)
     if not given:
-        raise click.ClickException("nobody has overruled a category or a sentiment yet")
+        raise click.ClickException(f"nobody has overruled a category or a sentiment yet in {named(url)}")
     _say(f"{len(given)} corrected texts")
     outcome = learn(given, declared, data, adjust, out, _say)
     click.echo(json.dumps(outcome.document()) if as_json else str(outcome))
