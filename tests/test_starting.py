@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from gateway.server import gunicorn_app
 from models.base import close
 from models.sqlite import Sqlite
 from tests import commands, postgres
-from tests.conftest import environ_of
+from tests.conftest import ROOT, environ_of
 from tests.test_cli import commands as all_commands
 
 REFUSED = b'SFATAL\0C28P01\0Mpassword authentication failed for user "gateway"\0\0'
@@ -321,3 +323,93 @@ def test_a_full_disk(
     assert (done.exit_code, done.stdout) == (1, ""), done.output
     assert str(name) in line
     assert cause in line
+
+
+# Runs in a process of its own, where these cannot be imported.
+LEAN = """
+import importlib.util, json, sys
+from importlib.abc import MetaPathFinder
+
+ABSENT = ("psycopg", "redis", "authlib", "joserfc", "requests", "sklearn", "scipy", "threadpoolctl")
+
+class Blocker(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name.partition(".")[0] in ABSENT else real(name, *more)
+
+from click.testing import CliRunner
+from gateway.cli import main
+
+told = []
+for words, more in json.load(sys.stdin):
+    done = CliRunner().invoke(main, words, env=more)
+    told.append([done.exit_code, done.stderr])
+
+from gateway.app import create_app
+from gateway.config import Config
+from gateway import themes
+from gateway.lease import run_once
+
+client = create_app(Config.from_env()).test_client()
+pages = [client.get(path).status_code for path in ("/sign-in", "/sign-in/elsewhere", "/readyz")]
+worked = [run_once(themes.KEEP_FRESH), themes.keep_fresh(None), themes.keep_fresh(None)]
+json.dump([told, pages, client.get("/readyz").json, worked], sys.stdout)
+"""
+
+
+def test_without_what_not_everybody_has(tmp_path: Path) -> None:
+    """Without any extra and without scikit-learn everything else works, and each says what it needs."""
+    (tmp_path / "text.csv").write_text("text,label\n")
+    elsewhere = {
+        "GATEWAY_OIDC_ISSUER": "https://accounts.example.com",
+        "GATEWAY_OIDC_CLIENT_ID": "i",
+        "GATEWAY_OIDC_CLIENT_SECRET": "s",
+    }
+    here = f"sqlite:///{tmp_path}/gateway.db"
+    cases: list[tuple[list[str], dict[str, str], str]] = [
+        (["init"], {}, ""),
+        (["key", "list"], {}, ""),
+        (["import", "setup.cfg", "--format", "ndjson"], {}, ""),
+        (["stats"], {}, ""),
+        (["serve"], {"GATEWAY_REDIS_URL": "redis://h"}, "'feedback-gateway[redis]'"),
+        (["worker"], {"GATEWAY_REDIS_URL": "redis://h"}, "'feedback-gateway[redis]'"),
+        (["key", "list"], elsewhere, "'feedback-gateway[oidc]'"),
+        (["serve"], server_url(1), "'feedback-gateway[postgres]'"),
+        (["copy", "--from", here, "--to", server_url(1)["GATEWAY_DATABASE_URL"]], {}, "[postgres]'"),
+        (["train", "--data", str(tmp_path), "--out", str(tmp_path / "m")], {}, "scikit-learn"),
+        (["train", "--corrections", "--out", str(tmp_path / "m")], {}, "scikit-learn"),
+        (["evaluate", "--data", str(tmp_path)], {}, "scikit-learn"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN],
+        input=json.dumps([[words, more] for words, more, _ in cases]),
+        env=environ_of(tmp_path),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told, pages, ready, worked = json.loads(done.stdout)
+
+    for (words, _, hint), (code, said) in zip(cases, told, strict=True):
+        if hint:
+            assert (code, len(said.splitlines())) == (1, 1), (words, said)
+            assert "pip install" in said
+            assert hint in said, (words, said)
+        elif words[0] != "import":
+            assert (code, said) == (0, ""), words
+    off = "needs pip install scikit-learn scipy threadpoolctl"
+    assert pages == [200, 404, 200]
+    assert ready["checks"]["themes"] == f"off: {off}"
+    assert worked[0]
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line) | {"time": ""} == {
+        "time": "",
+        "level": "warning",
+        "message": "themes are off",
+        "reason": off,
+    }

@@ -13,7 +13,7 @@ import click
 from peewee import PeeweeException
 
 from adapters.contract import Refused
-from gateway.config import EXTRAS, LEARNING, BadSetting, unknown
+from gateway.config import EXTRAS, BadSetting, unknown
 from gateway.opening import reason
 from gateway.triage import ModelError
 from gateway.vault import WrongKey
@@ -82,9 +82,9 @@ def told(error: BaseException) -> str:
         return error.problem.message
     if isinstance(error, ModuleNotFoundError):
         module = (error.name or "").partition(".")[0]
-        packages = [package for package, known in LEARNING.items() if known == module]
-        packages += [f"'feedback-gateway[{extra}]'" for extra, known in EXTRAS.items() if module in known]
-        return f"{module} is not installed: run pip install {' '.join(packages) or module}"
+        extra = next((extra for extra, known in EXTRAS.items() if module in known), "")
+        wanted = f"'feedback-gateway[{extra}]'" if extra else module
+        return f"{module} is not installed: run pip install {wanted}"
     if isinstance(error, PeeweeException | sqlite3.Error):
         return f"database: {reason(error)}"
     if isinstance(error, OSError) and error.strerror:

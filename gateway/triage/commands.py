@@ -17,7 +17,7 @@ import click
 
 from adapters.record import Labels, Record
 from gateway import triage as triage_package
-from gateway.config import BadSetting, Config
+from gateway.config import BadSetting, Config, learning_off
 from models.base import named
 from models.files import first_failure, writing_to
 
@@ -82,6 +82,8 @@ def train(
 
     With --corrections, a model that loses more than 0.01 macro-F1 on held-out texts is not installed.
     """
+    if not rollback:
+        _check_libraries()
     try:
         if rollback:
             _roll_back(out)
@@ -160,6 +162,7 @@ def evaluate(
     docs: Path | None,
 ) -> None:
     """Scores a model on the parts of the data it was never trained on."""
+    _check_libraries()
     from gateway.triage.training import report
     from gateway.triage.training.evaluate import evaluate as judge
     from gateway.triage.training.evaluate import with_refitted
@@ -186,6 +189,12 @@ def evaluate(
     except (OSError, KeyError, ValueError) as error:
         raise click.ClickException(f"cannot evaluate: {_why(error)}") from None
     click.echo(json.dumps(result) if as_json else report.table(result))
+
+
+def _check_libraries() -> None:
+    """Raises ClickException where libraries are missing that serving does without."""
+    if why := learning_off():
+        raise click.ClickException(why)
 
 
 def _one_core() -> AbstractContextManager[Any]:
