@@ -6,8 +6,9 @@ import sqlite3
 
 from peewee import PeeweeException
 
-from gateway import vault
+from gateway import shared, vault
 from gateway.config import BadSetting, Config
+from gateway.rates import Unavailable
 from models.base import CONNECTIONS, NoDatabase, connect, named
 from models.files import close_to_others, make_folder
 from models.migrations import Waiting, waiting
@@ -43,6 +44,14 @@ def open_database(
         why = getattr(error, "strerror", None) or error
         raise BadSetting(f"GATEWAY_DATA_DIR: cannot use {config.data_path.absolute()}: {why}") from None
     return found
+
+
+def reach(redis_url: str) -> None:
+    """Raises BadSetting unless the Redis or Valkey there answers."""
+    try:
+        shared.reach(redis_url)
+    except Unavailable as error:
+        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
 
 
 def close_files(config: Config) -> list[str]:

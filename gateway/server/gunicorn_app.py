@@ -19,9 +19,8 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway import opening, shared
+from gateway import opening
 from gateway.config import BadSetting, Config
-from gateway.rates import Unavailable
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
 from gateway.triage import ModelError
@@ -50,10 +49,7 @@ def serve(overrides: Mapping[str, str]) -> None:
     os.environ.update(overrides)  # workers read their settings from the environment
     _check_bind(config.bind)
     if config.redis_url:
-        try:
-            shared.reach(config.redis_url)
-        except Unavailable as error:
-            raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
+        opening.reach(config.redis_url)
     opening.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()
