@@ -16,8 +16,10 @@ help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 .venv/base: setup.cfg pyproject.toml constraints.txt
+	@echo "Making .venv and installing what setup.cfg asks for; this takes a minute or two and needs a package index."
 	$(PYTHON) -m venv .venv
 	$(PIP) install -e .
+	@echo "Installed."
 	@touch $@
 
 .venv/test: .venv/base

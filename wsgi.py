@@ -1,5 +1,17 @@
 """What a WSGI server runs: `gunicorn wsgi:app`."""
 
-from gateway.app import create_app
+import os
+import sys
 
-app = create_app()
+from gateway import opening
+from gateway.app import create_app
+from gateway.config import Config, unknown
+from models.base import close
+
+os.umask(0o077)  # what it writes is for this user alone
+config = Config.from_env()
+opening.open_database(config, schema=False)  # /readyz says what is pending
+close()  # a connection must not cross a fork
+for line in [*unknown(), *opening.close_files(config)]:
+    print(f"Warning: {line}", file=sys.stderr)
+app = create_app(config)

@@ -11,25 +11,28 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
+import sys
 import time
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 import click
 from huey import Huey, RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
-from peewee import OperationalError
+from peewee import OperationalError, PeeweeException
 
-from gateway import expiry, log, retention, retraining, sealed, similar, themes, vault
+from gateway import expiry, log, opening, retention, retraining, sealed, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
 from models import job
-from models.base import close, connect, rest
-from models.migrations import ahead, pending
+from models.base import close, rest
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
+AWAY_SECONDS = 60.0  # between two lines about a queue that is away
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 2  # so that the long work does not hold up the short
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
@@ -105,25 +108,53 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
                     log.logger.exception("cannot write to the queue")
 
 
+class QueueAway(logging.Filter):
+    """Has a queue that is away told in a line a minute. Huey tells each try, some a second, with a trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+        redis = sys.modules.get("redis")  # there when the queue is
+        self._errors = (OSError, sqlite3.Error, *([redis.RedisError] if redis else []))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, self._errors):
+            return True
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + AWAY_SECONDS
+        record.msg, record.args, record.exc_info = "the queue is away", (), None
+        record.facts = {"error": opening.reason(error)}
+        return True
+
+
+def hear_queue() -> None:
+    """Sends what the queue's library has to say where our own lines go."""
+    handlers = [copy(handler) for handler in log.logger.handlers]
+    for handler in handlers:
+        handler.filters = [QueueAway()]
+    heard = logging.getLogger("huey")
+    heard.handlers[:], heard.propagate = handlers, False
+    heard.setLevel(logging.WARNING)
+
+
 def run(config: Config, parent: int | None = None) -> None:
     """Works until SIGTERM, which lets what is being written finish, or until the process `parent` is gone.
 
-    Raises BadSetting when the database is not set up, or its secrets cannot be opened.
+    Raises BadSetting when the database cannot be used or is not set up, or its secrets cannot be opened.
     """
     log.configure(config.log_level)
-    heard = logging.getLogger("huey")
-    heard.handlers[:], heard.propagate = log.logger.handlers, False
-    heard.setLevel(logging.WARNING)
-    connect(config.database_url, CONNECTIONS)
+    if config.redis_url and parent is None:  # beside a server it waits, as that server goes on
+        opening.reach(config.redis_url)
+    opening.open_database(config, CONNECTIONS)
     sealed.connect(config)
-    if told := ahead():
-        raise BadSetting(f"GATEWAY_DATABASE_URL: {told}")
-    if pending():
-        raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
     sealed.check()
     os.nice(NICENESS)
     try:
-        _Consumer(queue_of(config), parent).run()
+        queue = queue_of(config)
+        hear_queue()
+        _Consumer(queue, parent).run()
     finally:
         close()
 
@@ -134,8 +165,8 @@ def main(parent: int | None) -> None:
     """Works until SIGTERM."""
     try:
         run(Config.from_env(), parent)
-    except (BadSetting, OperationalError) as error:
-        raise click.ClickException(str(error)) from None
+    except (BadSetting, PeeweeException) as error:
+        raise click.ClickException(opening.reason(error)) from None
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def read(workspace_id: str, project_id: str | None, since: str) -> Iterator[Said
 
 
 def main(workspace_id: str, project_id: str, since: str) -> None:
-    connect(Config.from_env().database_url)
+    connect(Config.from_env().database_url, present=True)
     try:
         with threadpool_limits(1):
             found = group(list(read(workspace_id, project_id or None, since)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import get_type_hints
@@ -18,6 +19,25 @@ _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})
 
 # Plain HTTP only on this very computer, where nobody listens in on the way.
 _ISSUER = r"https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(/[^\s?#]*)?"
+
+
+_PORT = re.compile(r":(\d{1,5})(?=/|$)")
+
+# The settings that are one of a few words.
+WORDS = {
+    "cpu_affinity": ("auto", "on", "off"),
+    "background": ("on", "off"),
+    "limits_when_away": ("open", "local", "closed"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "passwords": ("on", "off"),
+    "oidc_role": ("viewer", "triager", ""),
+}
+LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains"}
+# The modules of an extra that not every installation has.
+EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests")}
+
+# What themes and learning need and serving does not, by the name of its package.
+LEARNING = {"scikit-learn": "sklearn", "scipy": "scipy", "threadpoolctl": "threadpoolctl"}
 
 
 class BadSetting(ValueError):
@@ -68,18 +88,30 @@ class Config:
         for name in ("workers", "threads", "max_body", "max_batch_body"):
             if getattr(self, name) < 1:
                 raise BadSetting(f"GATEWAY_{name.upper()}: must be at least 1")
+        for name, words in WORDS.items():
+            if getattr(self, name) not in words:
+                some = [word or "empty" for word in words]
+                raise BadSetting(f"GATEWAY_{name.upper()}: must be {', '.join(some[:-1])} or {some[-1]}")
         if self.secret_key and any(len(word.strip()) < 32 for word in self.secret_key.split(",")):
             raise BadSetting("GATEWAY_SECRET_KEY: must have at least 32 characters")
-        if self.public_url and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.public_url):
-            raise BadSetting("GATEWAY_PUBLIC_URL: must look like https://feedback.example.com")
-        if self.cpu_affinity not in ("auto", "on", "off"):
-            raise BadSetting("GATEWAY_CPU_AFFINITY: must be auto, on or off")
-        if self.background not in ("on", "off"):
-            raise BadSetting("GATEWAY_BACKGROUND: must be on or off")
-        if self.log_level not in ("debug", "info", "warning", "error"):
-            raise BadSetting("GATEWAY_LOG_LEVEL: must be debug, info, warning or error")
+        if self.public_url:
+            self._check_public_url()
         self._check_limits()
         self._check_sign_in()
+        for name in ("bind", "public_url", "redis_url", "oidc_issuer"):
+            if (port := _PORT.search(getattr(self, name))) and int(port[1]) > 65_535:
+                raise BadSetting(f"GATEWAY_{name.upper()}: there is no port {port[1]}, the last one is 65535")
+
+    def _check_public_url(self) -> None:
+        found = re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", self.public_url)
+        if found is None:
+            raise BadSetting("GATEWAY_PUBLIC_URL: must look like https://feedback.example.com")
+        if (found[1] or "/") != "/":
+            # Routes, cookies and links are all below the root, as senders' clients expect.
+            raise BadSetting(
+                "GATEWAY_PUBLIC_URL: must have no path: give the gateway a host name of its own, "
+                "as in https://feedback.example.com"
+            )
 
     def _check_limits(self) -> None:
         for name in ("rate_limit", "failure_limit"):
@@ -87,8 +119,6 @@ class Config:
                 Rate.parse(getattr(self, name))
             except ValueError as error:
                 raise BadSetting(f"GATEWAY_{name.upper()}: {error}") from None
-        if self.limits_when_away not in ("open", "local", "closed"):
-            raise BadSetting("GATEWAY_LIMITS_WHEN_AWAY: must be open, local or closed")
         try:
             networks(self.trusted_proxies)
         except ValueError as error:
@@ -97,12 +127,9 @@ class Config:
             return
         if not re.fullmatch(_REDIS, self.redis_url):
             raise BadSetting("GATEWAY_REDIS_URL: must look like redis://host:6379/0 or unix:///path")
-        if find_spec("redis") is None:
-            raise BadSetting("GATEWAY_REDIS_URL: needs pip install 'feedback-gateway[redis]'")
+        _check_extra("GATEWAY_REDIS_URL", "redis")
 
     def _check_sign_in(self) -> None:
-        if self.passwords not in ("on", "off"):
-            raise BadSetting("GATEWAY_PASSWORDS: must be on or off")
         if not self.oidc_issuer:
             if self.passwords == "off" or self.oidc_client_id or self.oidc_role or self.oidc_domains:
                 raise BadSetting("GATEWAY_OIDC_ISSUER: is required for signing in elsewhere")
@@ -114,13 +141,10 @@ class Config:
                 raise BadSetting(f"GATEWAY_OIDC_{name.upper()}: is required with GATEWAY_OIDC_ISSUER")
         if not all(re.fullmatch(r"[a-z0-9.-]+", name) for name in self.oidc_domain_names):
             raise BadSetting("GATEWAY_OIDC_DOMAINS: must look like example.com, example.org")
-        if self.oidc_role not in ("", "viewer", "triager"):
-            raise BadSetting("GATEWAY_OIDC_ROLE: must be viewer, triager or empty")
         if self.oidc_role and not self.oidc_domain_names:
             # Else everybody who has an account at the provider, which may be the whole world, gets in.
             raise BadSetting("GATEWAY_OIDC_ROLE: needs GATEWAY_OIDC_DOMAINS")
-        if find_spec("authlib") is None:
-            raise BadSetting("GATEWAY_OIDC_ISSUER: needs pip install 'feedback-gateway[oidc]'")
+        _check_extra("GATEWAY_OIDC_ISSUER", "oidc")
 
     @property
     def oidc_domain_names(self) -> tuple[str, ...]:
@@ -156,6 +180,14 @@ class Config:
         return self.limits_path.with_suffix(".queue")
 
     @property
+    def own_files(self) -> list[Path]:
+        """Every file that the gateway keeps on this host, whether it is there or not."""
+        kept = [self.limits_path, self.failures_path, self.secret_path]
+        for path in [self.queue_path, *([sqlite_path(self.database_url)] if self.embedded else [])]:
+            kept += [path.with_name(path.name + end) for end in ("", "-wal", "-shm", "-journal", ".lock")]
+        return kept
+
+    @property
     def model_path(self) -> Path | None:
         """Directory of the triage model; None is the one shipped with the package."""
         return Path(self.model) if self.model else None
@@ -182,22 +214,63 @@ class Config:
             if text is None:
                 continue
             try:
-                given[name] = kind(text)
+                given[name] = kind(_spelled(name, text))
             except ValueError:
                 raise BadSetting(f"GATEWAY_{name.upper()}: must be a whole number") from None
         return cls(**given)  # type: ignore[arg-type]  # the loop above made each value its field's type
 
 
+def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
+    """A line for each variable that looks like a setting and is none, with the one that may be meant."""
+    environ = os.environ if environ is None else environ
+    known = [field.name.upper() for field in fields(Config)]
+    known += [f"{name}_FILE" for name in known]
+    lines = []
+    for name in sorted(environ):
+        prefix, rest = name[:8], name[8:]
+        if prefix.upper() != "GATEWAY_" or (prefix.isupper() and rest in known):
+            continue
+        if "GATEWAY_SERVICE_HOST" in environ and re.match("SERVICE|PORT", rest):
+            continue  # Kubernetes tells of a service called gateway
+        near = get_close_matches(rest.upper(), known, 1)
+        lines.append(
+            f"{name} is no setting and is ignored" + (f": is GATEWAY_{near[0]} meant?" if near else "")
+        )
+    return lines
+
+
+def learning_off() -> str:
+    """What to install where themes cannot be computed and nothing can be learnt; empty where they can."""
+    absent = [name for name, module in LEARNING.items() if find_spec(module) is None]
+    return f"needs pip install {' '.join(absent)}" if absent else ""
+
+
+def _spelled(name: str, text: str) -> str:
+    """A value as it is compared: words in any case, and so the beginning of an address."""
+    if name in LOWERED:
+        return text.lower()
+    if name.endswith("_url") or name == "oidc_issuer":
+        scheme, mark, rest = text.partition("://")
+        return f"{scheme.lower()}{mark}{rest}"
+    return text
+
+
+def _check_extra(setting: str, extra: str) -> None:
+    """Raises BadSetting where a setting needs what an extra brings, and that is not installed."""
+    if not all(find_spec(module) for module in EXTRAS[extra]):
+        raise BadSetting(f"{setting}: needs pip install 'feedback-gateway[{extra}]'")
+
+
 def _read(environ: Mapping[str, str], name: str) -> str | None:
-    path = environ.get(f"{name}_FILE")
+    path = environ.get(f"{name}_FILE", "").strip()
     if not path:
-        return environ.get(name) or None
+        return environ.get(name, "").strip() or None
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise BadSetting(f"{name}_FILE: {error.strerror}: {path}") from None
-    except UnicodeDecodeError:
-        raise BadSetting(f"{name}_FILE: is no text: {path}") from None
+    except ValueError:
+        raise BadSetting(f"{name}_FILE: is not text in UTF-8: {path}") from None
     if not text:  # as if it were not set: a secret key would be made anew
         raise BadSetting(f"{name}_FILE: is empty: {path}")
     return text

@@ -9,6 +9,7 @@ from peewee import OperationalError, PeeweeException
 
 from adapters.contract import Reply
 from gateway import log, metrics, sealed, triage
+from gateway.config import learning_off
 from models import intake
 from models.migrations import ahead, pending
 
@@ -21,8 +22,13 @@ def healthz() -> Reply:
 
 
 def readyz() -> Reply:
-    """Ready: the database takes writes, its schema is ours, secrets can be opened; 503 says what is not."""
-    checks = {"database": "ok", "migrations": "ok", "secrets": "ok", "triage": triage.version()}
+    """Ready: the database takes writes, its schema is ours, secrets can be opened; 503 says what is not.
+
+    Themes may be off, for want of a library, and it is ready all the same.
+    """
+    themes = f"off: {off}" if (off := learning_off()) else "ok"
+    ours = {"database": "ok", "migrations": "ok", "secrets": "ok"}
+    checks = {**ours, "triage": triage.version(), "themes": themes}
     try:
         if waiting := pending():
             checks["migrations"] = f"pending: {', '.join(waiting)}"

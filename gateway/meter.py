@@ -28,6 +28,7 @@ from pathlib import Path
 
 from gateway import log
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
+from models.files import make_folder
 
 _RING = SLOTS + 1  # the running slot and the sixty before it; slot n is counted at n % _RING
 _COUNTS = struct.Struct(f"={_RING}I")
@@ -220,7 +221,7 @@ class Meter:
 
     def _open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self._unavailable(error) from error

@@ -15,6 +15,7 @@ from gateway import log
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
 
 TIMEOUT = 0.25  # seconds a request waits for the server at most, for a connection and for an answer
+REACH = 3.0  # the same for a process that starts
 PAUSE = 1.0  # seconds between two requests that try a server that is away; the others do not wait
 
 # Slot n of a window is field n of a hash that lives as long as its newest count.
@@ -58,6 +59,22 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 """
 
 
+def reach(url: str) -> None:
+    """Asks the server at `url` whether it is there. Raises Unavailable, which says why not, no password."""
+    from redis import Redis, RedisError
+
+    try:
+        with Redis.from_url(_address(url), socket_timeout=REACH, socket_connect_timeout=REACH) as client:
+            client.ping()
+    except (RedisError, ValueError) as error:
+        raise Unavailable("no Redis or Valkey answers: " + " ".join(str(error).split())) from None
+
+
+def _address(url: str) -> str:
+    """The URL as the client's library takes it."""
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+
+
 class SharedMeter:
     """Counts on the server at `url`: redis, rediss, valkey, valkeys or unix. Connects at the first use.
 
@@ -72,7 +89,7 @@ class SharedMeter:
         from redis.retry import Retry
 
         client = Redis.from_url(
-            url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
+            _address(url),
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 1, supported_errors=(Lost,)),  # the server may have closed an idle one

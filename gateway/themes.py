@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import orjson
 
 from adapters.contract import Fault, Inbound, Reply, invalid
-from gateway import parameters
+from gateway import log, parameters
 from gateway.caller import Caller
+from gateway.config import learning_off
 from gateway.ids import id_at, new_id, now_ms
 from gateway.lease import Lease, Work
 from gateway.pace import Pace
@@ -107,6 +108,9 @@ def _themes(run_id: str, since: int, until: int, limit: int) -> list[dict[str, A
 
 def keep_fresh(lease: Lease) -> int:
     """Computes the themes of every workspace and project that has new records since the last time."""
+    if why := learning_off():
+        _tell_off(why)
+        return AGAIN
     for workspace_id, scopes, newest in _scopes():
         run = theme.newest_run(workspace_id, scopes[0])
         if run is None or (run["newest"] != newest and _rested(run)):
@@ -114,6 +118,12 @@ def keep_fresh(lease: Lease) -> int:
     for run_id in theme.outdated(now_ms(), KEPT):
         Pace(lease.transact).until_none(partial(theme.delete_some, run_id))
     return AGAIN
+
+
+@cache
+def _tell_off(why: str) -> None:
+    """Says, once, that there are no themes here."""
+    log.logger.warning("themes are off", extra={"facts": {"reason": why}})
 
 
 def _rested(run: dict[str, Any]) -> bool:

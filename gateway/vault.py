@@ -14,6 +14,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from models.files import make_folder
+
 _vault: MultiFernet | None = None
 _newest = b""
 
@@ -92,7 +94,7 @@ def _kept(path: Path, may_make: Callable[[], bool]) -> str:
 
 def _make(path: Path) -> None:
     """Makes the file. It is on the disk, whole, before anything is encrypted with it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Written under another name and then linked, so that nobody reads half a key.
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:

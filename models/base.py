@@ -11,10 +11,12 @@ from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
 from peewee import Database, DatabaseProxy, Model, TextField
 
+from models.files import make_file
 from models.sqlite import Sqlite
 
 database = DatabaseProxy()
@@ -26,6 +28,10 @@ AT_ONCE = 32  # rows in one INSERT; SQLite takes 32,766 values in a statement
 
 class UnsupportedURL(ValueError):
     """A GATEWAY_DATABASE_URL that names no database we can open."""
+
+
+class NoDatabase(Exception):
+    """Where the URL says is no file, and none is to be made."""
 
 
 class Table(Model):
@@ -128,8 +134,10 @@ def is_embedded(url: str) -> bool:
         return True
     if find_spec("psycopg") is None:
         raise UnsupportedURL("needs pip install 'feedback-gateway[postgres]'")
-    from models import postgres  # its driver comes with an extra
-
+    try:
+        from models import postgres  # its driver comes with an extra
+    except ImportError:  # which may be there without the library that it needs
+        raise UnsupportedURL("needs pip install 'feedback-gateway[postgres]'") from None
     try:
         postgres.check(url)
     except ValueError as error:
@@ -137,21 +145,42 @@ def is_embedded(url: str) -> bool:
     return False
 
 
-def connect(url: str, connections: int = CONNECTIONS) -> Database:
-    """Binds every table to the database at `url`, as `opened` gives it. Raises UnsupportedURL."""
-    bound = opened(url, connections)
+def named(url: str) -> str:
+    """The database at `url` as people are told of it: a file's whole path, a server without the password."""
+    if is_embedded(url):
+        return str(sqlite_path(url).absolute())
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{host or _server_in(parts.query)}{parts.path}"
+
+
+def _server_in(query: str) -> str:
+    """The server that an URL names behind its question mark, such as the folder of its socket."""
+    return next((quote(value) for name, value in parse_qsl(query) if name in ("host", "hostaddr")), "")
+
+
+def connect(url: str, connections: int = CONNECTIONS, *, present: bool = False) -> Database:
+    """Binds every table to the database at `url`, as `opened` gives it, and raises as that does."""
+    bound = opened(url, connections, present=present)
     database.initialize(bound)
     return bound
 
 
-def opened(url: str, connections: int = CONNECTIONS) -> Database:
-    """The database at `url`, creating a file's folder; no table is bound to it.
+def opened(url: str, connections: int = CONNECTIONS, *, present: bool = False) -> Database:
+    """The database at `url`, an empty file made where there is none; no table is bound to it.
 
     Connections open per thread on first use, to a server at most `connections` at a time. Raises
-    UnsupportedURL.
+    UnsupportedURL, NoDatabase for a file that is to be `present` and is not, and OSError when none can be
+    made.
     """
     if is_embedded(url):
-        return Sqlite(sqlite_path(url))
+        path = sqlite_path(url)
+        if path.is_dir() or (present and not path.exists()):
+            what = "is a folder" if path.is_dir() else "does not exist"
+            raise NoDatabase(f"no database at {path.absolute()}, which {what}")
+        if not path.exists():  # else untouched: to close a file gives up the locks that SQLite has on it
+            make_file(path)
+        return Sqlite(path)
     from models.postgres import Postgres  # its driver comes with an extra
 
     return Postgres(url, connections)

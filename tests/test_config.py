@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from gateway.config import BadSetting, Config
+from gateway.config import LOWERED, WORDS, BadSetting, Config, learning_off, unknown
+from tests.conftest import ROOT
 
 
 def test_defaults() -> None:
@@ -57,6 +61,14 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_MAX_BODY", "1MB"),
         ("GATEWAY_SECRET_KEY", "too-short-secret"),
         ("GATEWAY_PUBLIC_URL", "feedback.example.com"),
+        ("GATEWAY_PUBLIC_URL", "https://example.com/feedback"),
+        ("GATEWAY_PUBLIC_URL", "https://example.com/feedback/"),
+        ("GATEWAY_PUBLIC_URL", "https://example.com//"),
+        ("GATEWAY_PUBLIC_URL", "https://user:secret@example.com"),
+        ("GATEWAY_PUBLIC_URL", "https://example.com:99999"),
+        ("GATEWAY_BIND", "127.0.0.1:99999"),
+        ("GATEWAY_BIND", "[::1]:65536"),
+        ("GATEWAY_REDIS_URL", "redis://:secret@host:70000/0"),
         ("GATEWAY_LOG_LEVEL", "loud"),
         ("GATEWAY_RATE_LIMIT_FILE", "/nowhere/at/all"),
     ],
@@ -94,3 +106,137 @@ def test_a_server_needs_a_secret_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.base.find_spec", lambda name: None)
     with pytest.raises(BadSetting, match=r"feedback-gateway\[postgres\]"):
         Config.from_env(url)
+
+
+# One value of each setting that stands for it, as people may write it and as it is understood.
+SPELLED = {
+    "database_url": ("SQLite:///Var/Gateway.db", "sqlite:///Var/Gateway.db"),
+    "data_dir": ("/srv/X", "/srv/X"),
+    "bind": ("LocalHost:8000", "LocalHost:8000"),
+    "workers": ("3", 3),
+    "threads": ("4", 4),
+    "cpu_affinity": ("Auto", "auto"),
+    "background": ("OFF", "off"),
+    "secret_key": ("K" * 32, "K" * 32),
+    "public_url": ("HTTPS://feedback.example.com", "https://feedback.example.com"),
+    "rate_limit": ("5/Minute", "5/minute"),
+    "failure_limit": ("6/HOUR", "6/hour"),
+    "redis_url": ("Redis://h:1/0", "redis://h:1/0"),
+    "limits_when_away": ("Closed", "closed"),
+    "trusted_proxies": ("10.0.0.0/8, FD00::/8", "10.0.0.0/8, FD00::/8"),
+    "max_body": ("7", 7),
+    "max_batch_body": ("8", 8),
+    "cors_origins": ("https://A.example", "https://A.example"),
+    "model": ("/srv/Model", "/srv/Model"),
+    "log_level": ("INFO", "info"),
+    "passwords": ("On", "on"),
+    "oidc_issuer": ("HTTPS://accounts.example.com/A", "https://accounts.example.com/A"),
+    "oidc_client_id": ("Id", "Id"),
+    "oidc_client_secret": ("SecretOne", "SecretOne"),
+    "oidc_name": ("The Company", "The Company"),
+    "oidc_domains": ("Example.com", "example.com"),
+    "oidc_role": ("Viewer", "viewer"),
+}
+ELSEWHERE = {
+    "GATEWAY_OIDC_ISSUER": "https://accounts.example.com",
+    "GATEWAY_OIDC_CLIENT_ID": "i",
+    "GATEWAY_OIDC_CLIENT_SECRET": "s",
+    "GATEWAY_OIDC_DOMAINS": "example.com",
+}
+
+
+def test_odd_spellings(tmp_path: Path) -> None:
+    """Words are understood in any case, and no setting minds blanks around it, in a file or a variable."""
+    assert set(SPELLED) == {field.name for field in fields(Config)}
+    assert set(WORDS) < LOWERED
+    for name, (text, meant) in SPELLED.items():
+        more = ELSEWHERE if name.startswith("oidc") else {}
+        (tmp_path / name).write_text(f"\n {text}\t\n")
+        variable = f"GATEWAY_{name.upper()}"
+        for given in ({variable: f" {text}\t\n"}, {f"{variable}_FILE": f" {tmp_path / name} "}):
+            assert getattr(Config.from_env({**more, **given}), name) == meant, name
+        assert getattr(Config.from_env({variable: "  "}), name) == getattr(Config(), name)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_other_words(name: str) -> None:
+    """What is none of a setting's words is refused with those that are."""
+    with pytest.raises(BadSetting, match=rf"GATEWAY_{name.upper()}: must be .*{WORDS[name][0]}.* or "):
+        Config.from_env({**ELSEWHERE, f"GATEWAY_{name.upper()}": "perhaps"})
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    """A value's file that holds something else is told."""
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSetting, match="GATEWAY_SECRET_KEY_FILE: is not text"):
+        Config.from_env({"GATEWAY_SECRET_KEY_FILE": str(tmp_path / "key")})
+
+
+def test_names_that_are_none() -> None:
+    """A variable that looks like a setting is told with the one that may be meant, never with its value."""
+    given = {
+        "GATEWAY_LOG_LEVL": "secret",
+        "GATEWAY_DATABASEURL": "secret",
+        "GATEWAY_SECRET_KEY_FIL": "secret",
+        "gateway_bind": "secret",
+        "GATEWAY_ZZZZZZ": "secret",
+        "GATEWAY_BIND": "127.0.0.1:1",
+        "GATEWAY_SECRET_KEY_FILE": "/x",
+        "OTHER": "secret",
+    }
+    lines = unknown(given)
+
+    assert lines == [
+        "GATEWAY_DATABASEURL is no setting and is ignored: is GATEWAY_DATABASE_URL meant?",
+        "GATEWAY_LOG_LEVL is no setting and is ignored: is GATEWAY_LOG_LEVEL meant?",
+        "GATEWAY_SECRET_KEY_FIL is no setting and is ignored: is GATEWAY_SECRET_KEY_FILE meant?",
+        "GATEWAY_ZZZZZZ is no setting and is ignored",
+        "gateway_bind is no setting and is ignored: is GATEWAY_BIND meant?",
+    ]
+    kubernetes = {"GATEWAY_SERVICE_HOST": "10.0.0.1", "GATEWAY_PORT": "tcp://10.0.0.1:80"}
+    assert unknown(kubernetes) == []
+    assert unknown({"GATEWAY_PORT": "80"})
+
+
+MISSING = {
+    "redis": ({"GATEWAY_REDIS_URL": "redis://h"}, ("redis",)),
+    "oidc": (ELSEWHERE, ("authlib", "joserfc", "requests")),
+    "postgres": (
+        {"GATEWAY_DATABASE_URL": "postgresql://h/d", "GATEWAY_SECRET_KEY": "k" * 32},
+        ("psycopg",),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("extra", "module"), [(extra, module) for extra, (_, modules) in MISSING.items() for module in modules]
+)
+def test_an_extra_that_is_missing(extra: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that needs an extra names it, also where only one of its libraries is missing."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert set(MISSING) == set(setup["options.extras_require"]) - {"test", "lint"}
+
+    def found(name: str) -> object:
+        return None if name == module else object()
+
+    monkeypatch.setattr("gateway.config.find_spec", found)
+    monkeypatch.setattr("models.base.find_spec", found)
+    with pytest.raises(BadSetting, match=rf"GATEWAY_\w+: needs pip install 'feedback-gateway\[{extra}\]'"):
+        Config.from_env(MISSING[extra][0])
+    assert Config.from_env({}).embedded  # nobody else needs it
+
+
+def test_a_driver_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A psycopg that finds no libpq is as good as none."""
+    monkeypatch.setitem(sys.modules, "models.postgres", None)
+    monkeypatch.delattr("models.postgres", raising=False)
+    with pytest.raises(BadSetting, match=r"feedback-gateway\[postgres\]"):
+        Config.from_env(MISSING["postgres"][0])
+
+
+def test_what_learning_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which packages themes and learning lack, if any."""
+    assert learning_off() == ""
+    monkeypatch.setattr("gateway.config.find_spec", lambda name: None if name == "sklearn" else object())
+    assert learning_off() == "needs pip install scikit-learn"

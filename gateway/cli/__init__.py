@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from peewee import OperationalError
 
 import adapters
-from gateway import __version__, learnt, people, setup
+from gateway import __version__, learnt, opening, people, setup
 from gateway.cli.author import authors
-from gateway.cli.common import Failure, command
+from gateway.cli.common import command, open_database
 from gateway.cli.copying import copying
 from gateway.cli.exports import exports
+from gateway.cli.failing import Commands, Failure, NotHere, meant
 from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
@@ -20,41 +20,51 @@ from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
 from gateway.cli.user import link_url, user
-from gateway.config import BadSetting, Config
+from gateway.config import Config
 from gateway.replay import replay as replay_one
 from gateway.server.gunicorn_app import serve as run_server
-from gateway.triage import ModelError
 from gateway.triage.commands import evaluate, train, triage
 from models import quarantine
 from models.migrations import migrate as run_migrations
+from models.migrations import waiting
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="feedback-gateway")
 def main() -> None:
     """One address for every kind of feedback."""
 
 
-@command(main, "init", needs_schema=False)
+@command(main, "init", opens=False)
 @click.option("--workspace", "workspace", default=None, help="Name of the workspace [default: Default].")
 @click.option("--project", "project", default=None, help="Name of its project [default: Default].")
 def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
     """Create what is absent: schema, workspace, project and one API key, printed once; a link to the inbox.
 
-    The link makes the first admin. It works once, for a day; while nobody is admin, each call prints
-    another one, and the earlier one ends.
+    Only this command makes a database. The link makes the first admin. It works once, for a day; while
+    nobody is admin, each call prints another one, and the earlier one ends.
     """
+    name = open_database(False, create=True)
+    new = waiting().all
+    for line in opening.close_files(Config.from_env()):
+        click.echo(f"Warning: {line}", err=True)
     made = setup.initialise(workspace, project)
     token = people.first_link(made["workspace_id"])
     made["link"] = token and link_url(token)
-    lines = [f"workspace {made['workspace_id']}"]
+    made["database"] = name
+    lines = [
+        f"database  {name}\n          "
+        + ("is new and empty: GATEWAY_DATABASE_URL names another one" if new else "was there before"),
+        f"workspace {made['workspace_id']}",
+    ]
     if made["key"] is None:
-        lines[0] += " exists, nothing created"
+        lines[1] += " exists, nothing created"
     else:
         lines += [f"project   {made['project_id']}", f"key       {made['key']}"]
     if token:
         lines.append(
-            f"inbox     {made['link']}\n          sets the admin's password: works once, for 24 hours"
+            f"inbox     {made['link']}\n          sets the admin's password: works once, for 24 hours; "
+            "earlier links have ended"
         )
     return made, "\n".join(lines)
 
@@ -76,7 +86,7 @@ def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
     if quarantine_id is not None:
         row = quarantine.one(quarantine_id)
         if row is None:
-            raise Failure(f"nothing held as {quarantine_id}")
+            raise NotHere(f"nothing held as {quarantine_id}")
         held = [row]
     else:
         held = quarantine.held(None, source=source)
@@ -100,21 +110,18 @@ def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
 def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
     """Run the gateway; SIGTERM lets requests finish and then stops."""
     given = {"GATEWAY_BIND": bind, "GATEWAY_WORKERS": workers, "GATEWAY_THREADS": threads}
-    try:
-        run_server({name: str(value) for name, value in given.items() if value is not None})
-    except (BadSetting, OperationalError, ModelError) as error:
-        raise Failure(str(error)) from None
+    meant(Config.from_env().database_url)
+    run_server({name: str(value) for name, value in given.items() if value is not None})
 
 
 @main.command()
 def worker() -> None:
     """Do background work until SIGTERM: similar records, themes, retention. `serve` starts one by itself."""
-    try:
-        from gateway import background  # its queue imports gevent where that is installed
+    from gateway import background  # its queue imports gevent where that is installed
 
-        background.run(Config.from_env())
-    except (BadSetting, OperationalError) as error:
-        raise Failure(str(error)) from None
+    config = Config.from_env()
+    meant(config.database_url)
+    background.run(config)
 
 
 for _command in (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,26 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from peewee import OperationalError
 
-from adapters.contract import Refused
-from gateway import hooks, sealed
-from gateway.config import BadSetting, Config
+from gateway import hooks, opening, sealed
+from gateway.cli.failing import NotHere, harmless, meant, writing_out
+from gateway.config import Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
-from models.base import connect, first
-from models.migrations import ahead, pending
+from models.base import first
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_PARTS = re.compile(rf"{_COLOUR.pattern}|.", re.DOTALL)
 FORMATS = click.Choice(["ndjson", "csv"])
-
-
-class Failure(click.ClickException):
-    """A command that could not do what it was asked; exit code 1."""
-
-    def format_message(self) -> str:
-        return harmless(self.message)
 
 
 class Partly(dict[str, Any]):
@@ -51,23 +39,18 @@ def command(
         @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
         @functools.wraps(act)
         def run(as_json: bool, **options: Any) -> None:
-            try:
-                if opens:
-                    open_database(needs_schema)
-                if seals:
-                    sealed.connect(Config.from_env())
-                result, line = act(**options)
-            except BadSetting as error:
-                raise Failure(str(error)) from None
-            except OperationalError as error:
-                raise Failure(f"database: {error}") from None
-            except Refused as refused:
-                raise Failure(refused.problem.message) from None
+            if opens:
+                name = open_database(needs_schema)
+            if seals:
+                sealed.connect(Config.from_env())
+            result, line = act(**options)
             if as_json:
                 click.echo(harmless(line), err=True)
-                click.echo(json.dumps(result))
+                printed(json.dumps(result))
             elif line:
-                click.echo(harmless(line))
+                printed(harmless(line))
+            if opens and sys.stderr.isatty():  # a person may be in the wrong folder; logs have enough lines
+                click.echo(f"database {name}", err=True)
             if isinstance(result, Partly):
                 click.get_current_context().exit(1)
 
@@ -76,26 +59,22 @@ def command(
     return add
 
 
-def harmless(text: str) -> str:
-    """A text without what would steer a terminal: names and reasons hold what strangers wrote.
+def open_database(needs_schema: bool = True, *, create: bool = False) -> str:
+    """Binds the tables to the configured database and gives its name. Raises BadSetting.
 
-    Lines and the colours of our own tables stay.
+    It is made only to `create` one.
     """
-    return "".join(
-        part if part in "\n\t" or _COLOUR.fullmatch(part) or part.isprintable() else "\ufffd"
-        for part in _PARTS.findall(text)
-    )
-
-
-def open_database(needs_schema: bool) -> None:
-    """Binds the tables to the configured database. Raises Failure when it has no schema, or a newer one."""
     config = Config.from_env()
-    connect(config.database_url)
+    name = meant(config.database_url)
+    opening.open_database(config, create=create, schema=needs_schema)
     hooks.connect(config.url)
-    if told := ahead():
-        raise Failure(told)
-    if needs_schema and pending():
-        raise Failure("the database is not set up: run `feedback-gateway init` or `feedback-gateway migrate`")
+    return name
+
+
+def printed(text: str) -> None:
+    """Writes a line to standard output. Raises OSError when it cannot."""
+    with writing_out():
+        click.echo(text)
 
 
 @contextmanager
@@ -131,7 +110,7 @@ def workspace_of(given: str | None) -> str:
     ordered = Workspace.select().order_by(Workspace.id)
     found = first(ordered.where(Workspace.id == given) if given else ordered)
     if found is None:
-        raise Failure(
+        raise NotHere(
             f"no workspace {given} here" if given else "nothing here yet: run `feedback-gateway init`"
         )
     return str(found["id"])
@@ -142,7 +121,7 @@ def place_of(workspace: str | None, project_id: str | None) -> tuple[str, str | 
     if project_id is not None:
         found = first(Project.select().where(Project.id == project_id))
         if found is None or workspace not in (None, found["workspace"]):
-            raise Failure(f"no project {project_id} here")
+            raise NotHere(f"no project {project_id} here")
         workspace = found["workspace"]
     return workspace_of(workspace), project_id
 

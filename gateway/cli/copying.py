@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import Any
 
 import click
 from peewee import PeeweeException
 
-from gateway.cli.common import Failure, Partly, command, progress
+from gateway.cli.common import Partly, command, progress
+from gateway.cli.failing import Failure
+from gateway.opening import reason
+from models.base import named
 from models.copying import Compared, Copy, Differs, Unfit
 
 copying = click.Group()
@@ -49,14 +53,14 @@ def copy(source: str, target: str, check: bool) -> tuple[Any, str]:
         raise Failure(str(error)) from None
     except Differs as differs:
         compared = differs.compared
-    except PeeweeException as error:
-        raise Failure(f"nothing copied: {error}") from None
+    except (PeeweeException, sqlite3.Error) as error:
+        raise Failure(f"nothing copied from {named(source)} to {named(target)}: {reason(error)}") from None
     finally:
         work.close()
-    return _told(compared, check, time.monotonic() - begun)
+    return _told(compared, check, time.monotonic() - begun, f"from {named(source)} to {named(target)}")
 
 
-def _told(compared: list[Compared], check: bool, seconds: float) -> tuple[dict[str, Any], str]:
+def _told(compared: list[Compared], check: bool, seconds: float, way: str) -> tuple[dict[str, Any], str]:
     """The command's result and its line for people."""
     different = [one.table for one in compared if not one.equal]
     rows = sum(one.source.rows for one in compared)
@@ -77,5 +81,5 @@ def _told(compared: list[Compared], check: bool, seconds: float) -> tuple[dict[s
     if different:
         line = f"different: {', '.join(different)}" + ("" if check else "; nothing was kept in the target")
         return Partly(result), line
-    did = "both hold the same" if check else "copied"
+    did = "both hold the same" if check else f"copied {way}"
     return result, f"{did}: {rows:,} rows in {len(compared)} tables, digests equal"

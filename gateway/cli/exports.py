@@ -16,7 +16,9 @@ from adapters.contract import Refused
 from adapters.times import milliseconds
 from gateway import filters
 from gateway.cli.common import FORMATS, command, format_of, place_of
+from gateway.cli.failing import writing_out
 from gateway.exporting import BOM, documents, lines
+from models.files import writing_to
 from models.reading import Filter
 
 exports = click.Group()
@@ -81,12 +83,15 @@ def export_file(
 
 @contextmanager
 def _written(path: Path | None) -> Iterator[BinaryIO]:
-    """A file that is there only when it is whole, or stdout."""
+    """A file that is there only when it is whole, or standard output. Raises OSError that names it."""
     if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with writing_out():
+            yield sys.stdout.buffer
         return
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        yield file
-    os.replace(part, path)
+    try:
+        with writing_to(path), part.open("wb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)  # of one that failed: it would keep its room on a full disk

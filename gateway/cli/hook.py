@@ -12,7 +12,8 @@ from adapters.contract import Adapter
 from adapters.generic import check_map
 from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks, sealed
-from gateway.cli.common import Failure, command, place_of, rate_option
+from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.failing import Failure, NotHere
 from gateway.config import Config
 from models.base import writing
 from models.hook import find_hook
@@ -101,7 +102,7 @@ def hook_rotate(hook_id: str, secret: str | None) -> tuple[Any, str]:
     """Give a hook a new secret; the old one works for another day."""
     row = find_hook(hook_id)
     if row is None:
-        raise Failure(f"no hook {hook_id} here")
+        raise NotHere(f"no hook {hook_id} here")
     try:
         with writing():
             made = hooks.rotate_hook(adapters.load()[row["source"]], hook_id, secret)
@@ -114,11 +115,10 @@ def hook_rotate(hook_id: str, secret: str | None) -> tuple[Any, str]:
 @click.argument("hook_id")
 def hook_delete(hook_id: str) -> tuple[Any, str]:
     """End a hook; what came through it stays."""
-    try:
-        with writing():
-            hooks.delete_hook(hook_id)
-    except hooks.HookError as error:
-        raise Failure(str(error)) from None
+    if find_hook(hook_id) is None:
+        raise NotHere(f"no hook {hook_id} here")
+    with writing():
+        hooks.delete_hook(hook_id)
     return {"hook_id": hook_id, "deleted": True}, f"deleted {hook_id}"
 
 

@@ -14,13 +14,15 @@ import click
 
 import adapters
 from gateway import learnt
-from gateway.cli.common import FORMATS, Partly, command, format_of, harmless, place_of, progress
+from gateway.cli.common import FORMATS, Partly, command, format_of, place_of, progress
+from gateway.cli.failing import harmless
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.rows import Mapped, Row, Unreadable, ndjson, table
 from gateway.transfer import Goal, Import, Tally, digest_of, name_of, rejected_path
 from models.access import Workspace
 from models.base import dumps, first
+from models.files import writing_to
 
 FIELDS = (
     "text",
@@ -160,9 +162,10 @@ def _imported(work: Import, file: BinaryIO, rows: Iterator[Row], path: Path) -> 
 
         def reject(row: Row, reason: str) -> None:
             if not files:
-                files.append(stack.enter_context(rejected.open("w", encoding="utf-8")))
+                files.append(stack.enter_context(rejected.open("w", 1, "utf-8")))
             told = {"line": row.line, "reason": reason, "row": row.raw.decode("utf-8", "replace")}
-            files[0].write(dumps(told) + "\n")
+            with writing_to(rejected):
+                files[0].write(dumps(told) + "\n")
 
         for tally in work.run(rows, reject):
             show(file.tell(), f"{tally.stored + tally.earlier:,} stored, {tally.rejected:,} rejected")

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import Failure, command, place_of, rate_option
+from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.failing import NotHere
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.keys import SCOPES, create_key, find, list_keys, revoke, rotate
@@ -74,7 +75,7 @@ def key_revoke(key_id: str) -> tuple[Any, str]:
     with writing():
         row = find(key_id)
         if row is None:
-            raise Failure(f"no key {key_id} here")
+            raise NotHere(f"no key {key_id} here")
         ended = revoke(row)
     return {"key_id": key_id, "revoked_at": ended["revoked_at"]}, f"revoked {key_id}"
 
@@ -87,7 +88,7 @@ def key_rotate(key_id: str, overlap: int) -> tuple[Any, str]:
     with writing():
         row = find(key_id)
         if row is None or row["revoked_at"] is not None:
-            raise Failure(f"no living key {key_id} here")
+            raise NotHere(f"no living key {key_id} here")
         new_id, text, ends = rotate(row, overlap=overlap * 3600 * 1000)
     made = {"key_id": new_id, "key": text, "replaces": key_id, "replaced_expires_at": ends}
     return (

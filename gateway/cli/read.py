@@ -20,8 +20,8 @@ from rich.table import Table
 
 from adapters.contract import Refused
 from gateway import filters
-from gateway.cli.common import Failure, command, open_database, place_of
-from gateway.config import BadSetting
+from gateway.cli.common import command, open_database, place_of, printed
+from gateway.cli.failing import Failure, NotHere
 from gateway.ids import now_ms
 from gateway.numbers import read_by, stats
 from models import event, feedback, reading
@@ -73,7 +73,7 @@ def show_record(feedback_id: str) -> tuple[Any, str]:
     """One record, and what happened to it."""
     row = feedback.first_of(feedback_id)
     if row is None:
-        raise Failure(f"no record {feedback_id} here")
+        raise NotHere(f"no record {feedback_id} here")
     shown = feedback.document(row)
     shown["events"] = [
         {name: value for name, value in event.document(item).items() if name != "payload"}
@@ -128,10 +128,7 @@ def tail(
     as_json: bool,
 ) -> None:
     """Records that FILTER means, as they arrive, until you stop it."""
-    try:
-        open_database(True)
-    except BadSetting as error:
-        raise Failure(str(error)) from None
+    open_database()
     chosen = _read(query)
     workspace_id, project_id = place_of(workspace, project_id)
     since, seen = now_ms(), dict[str, int]()
@@ -144,13 +141,12 @@ def tail(
                 continue
             seen[row["id"]] = row["received_at"]
             shown = feedback.document(row)
-            click.echo(json.dumps(shown) if as_json else "  ".join(_words(shown)))
+            printed(json.dumps(shown) if as_json else "  ".join(_words(shown)))
             if count is not None and len(seen) == count:
                 return
         if count is None:
             seen = {name: at for name, at in seen.items() if at >= until - LATE}
         since = max(since, until - LATE)
-        sys.stdout.flush()
         time.sleep(interval)
 
 

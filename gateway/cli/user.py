@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from gateway import audit, people
-from gateway.cli.common import Failure, command, workspace_of
+from gateway.cli.common import command, workspace_of
+from gateway.cli.failing import Failure, NotHere
 from gateway.config import Config
 from models.base import rows, writing
 from models.people import User, user_by_email
@@ -89,5 +90,5 @@ def _note(row: dict[str, Any], action: str, **detail: Any) -> None:
 def _found(email: str) -> dict[str, Any]:
     row = user_by_email(email.strip().lower())
     if row is None:
-        raise Failure(f"no user {email} here")
+        raise NotHere(f"no user {email} here")
     return row

@@ -10,7 +10,7 @@ from adapters.contract import Problem, Refused
 from gateway import audit, failures, log, oidc, people, vouching
 from gateway.config import Config
 from gateway.inbox.access import sign_in_page, signed_in
-from gateway.inbox.visitor import as_inbound, base_url, cookie_name, keep_cookie, settings
+from gateway.inbox.visitor import as_inbound, cookie_name, keep_cookie, seen_url, settings
 from gateway.inbox.web import local, page
 from gateway.inbox.words import _
 from gateway.received import request_id
@@ -84,7 +84,7 @@ def _config() -> Config:
 
 def _address() -> str:
     """Where the provider sends the browser back to; it knows this address."""
-    return f"{base_url()}/sign-in/back"
+    return f"{seen_url()}/sign-in/back"
 
 
 def _away(then: str, error: oidc.Away) -> Response:

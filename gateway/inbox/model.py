@@ -10,6 +10,7 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Refused
+from gateway.config import learning_off
 from gateway.inbox.asking import ask
 from gateway.inbox.settings import setting
 from gateway.inbox.visitor import settings as of_the_gateway
@@ -40,6 +41,7 @@ def _model_page(refused: Refused | None = None) -> ResponseReturnValue:
         under_way=training is not None and training["state"] in UNDER_WAY,
         told=_told(training) if training else "",
         fault=refused.problem.message if refused else "",
+        off=learning_off(),
     )
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from adapters.contract import Refused
 from adapters.record import CATEGORIES
 from gateway import filters
+from gateway.config import learning_off
 from gateway.ids import now_ms
 from gateway.inbox import charts
 from gateway.inbox.asking import ask, has
@@ -70,6 +71,7 @@ def overview() -> ResponseReturnValue:
         by_source=_sources(groups),
         outcomes=_outcomes(chosen["since"] or ""),
         themes=_themes(chosen, given),
+        themes_off=learning_off(),
     )
 
 

@@ -17,6 +17,7 @@ from gateway.client import Network, client_address
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.inbox import words
+from gateway.inbox.words import _
 from gateway.received import headers_of, request_id
 
 SIGNED_IN = "feedback-session"
@@ -30,7 +31,14 @@ class NotAllowed(Exception):
 
 
 class Stale(Exception):
-    """A form that this browser was not given, or whose session has ended."""
+    """A form that this browser was not given, or whose session has ended.
+
+    `why` says what the operator may have to set, where the request shows it.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,27 @@ def passwords() -> bool:
     return settings().config.passwords == "on"
 
 
-def base_url() -> str:
-    """The address that senders are told: the public one, else the one that this browser knows us by."""
+def seen_url() -> str:
+    """The public address, else the one that this browser knows us by: for this browser alone."""
     config = settings().config
-    return config.url if config.public_url else f"{request.scheme}://{request.environ.get('HTTP_HOST', '')}"
+    return config.url if config.public_url else f"{request.scheme}://{_host()}"
+
+
+def base_url() -> str:
+    """The address that others are told: the public one, else the one that we listen on.
+
+    What a request says of its host stands in no link that is kept or given to somebody, unless it is
+    this very computer's, whose port may have been chosen by the system.
+    """
+    return seen_url() if not unproven_host() else settings().config.url
+
+
+def unproven_host() -> str:
+    """The host that this browser knows us by, when no setting says that it is ours; else empty."""
+    config = settings().config
+    if config.public_url or _name() in (*LOOPBACK, config.bind.rpartition(":")[0]):
+        return ""
+    return _host() or "?"
 
 
 def recognise(*, seen: bool = True) -> None:
@@ -93,10 +118,19 @@ def keep_cookie(response: Response, name: str, value: str, seconds: int | None =
     )
 
 
-def _loopback() -> bool:
+def _host() -> str:
     host: str = request.environ.get("HTTP_HOST", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return request.scheme == "http" and name in LOOPBACK
+    return host
+
+
+def _name() -> str:
+    """The host without its port."""
+    host = _host()
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def _loopback() -> bool:
+    return request.scheme == "http" and _name() in LOOPBACK
 
 
 def form_token() -> str:
@@ -115,12 +149,35 @@ def check_form() -> None:
     request.max_content_length = request.max_form_memory_size = FORM_BYTES
     origin = request.headers.get("Origin")
     if origin is not None:
-        ours = {request.environ.get("HTTP_HOST", ""), urlsplit(settings().config.public_url).netloc}
+        ours = {_host(), urlsplit(settings().config.public_url).netloc}
         if _netloc(origin) not in ours - {""}:
-            raise Stale
+            raise Stale(_misnamed(origin))
+    if not g.secret and not _loopback():
+        raise Stale(_cookieless())
     salt, _, proof = request.form.get("token", "").partition(".")
     if not g.secret or not hmac.compare_digest(proof.encode("utf-8", "replace"), _proof(salt).encode()):
         raise Stale
+
+
+def _misnamed(origin: str) -> str:
+    public = settings().config.public_url
+    return _(
+        "The form came from a page of %(origin)s, and the gateway was asked for as %(host)s (%(public)s). "
+        "If people know this gateway as the first one, set GATEWAY_PUBLIC_URL to it. "
+        "If not, a page of somebody else sent this form.",
+        origin=origin[:200],
+        host=_host()[:200] or "-",
+        public=f"GATEWAY_PUBLIC_URL={public}" if public else _("GATEWAY_PUBLIC_URL is not set"),
+    )
+
+
+def _cookieless() -> str:
+    return _(
+        "The browser sent no cookie, and the gateway was asked for as %(host)s. Browsers keep its cookies "
+        "over https only, or on this very computer: use a proxy with TLS, and set GATEWAY_PUBLIC_URL to "
+        "the https address.",
+        host=_host()[:200] or "-",
+    )
 
 
 def _netloc(origin: str) -> str:

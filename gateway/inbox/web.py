@@ -32,6 +32,7 @@ from gateway.inbox.visitor import (
     form_token,
     keep_cookie,
     recognise,
+    unproven_host,
 )
 from gateway.inbox.words import _
 from gateway.received import request_id
@@ -163,7 +164,7 @@ def _explained(error: Exception) -> tuple[int, str, str]:
         return 403, _("Not for your role"), _("Ask an admin when you need this.")
     if isinstance(error, Stale):
         why = _("Nothing was changed. Go back, load the page again and send it once more.")
-        return 400, _("This form is no longer valid"), why
+        return 400, _("This form is no longer valid"), f"{why} {error.why}".rstrip()
     problem = error.problem if isinstance(error, Refused) else None
     if isinstance(error, HTTPException):
         problem = problem_of(error)
@@ -255,6 +256,8 @@ def mount(app: Flask, config: Config) -> None:
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
-    templates.globals.update(_=_, form_token=form_token, asset=_asset_url, url=url)
+    templates.globals.update(
+        _=_, form_token=form_token, asset=_asset_url, url=url, unproven_host=unproven_host
+    )
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import re
 import resource
 import shutil
 import signal
+import socket
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway import sealed
+from gateway import opening, sealed
 from gateway.config import BadSetting, Config
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
-from models.base import close, connect
-from models.migrations import ahead, migrate, pending
+from gateway.triage import ModelError
+from models.access import Workspace
+from models.base import close, first, named
+from models.migrations import migrate
+from models.people import User
 
 GARBAGE = 10_000  # more objects made than freed before a worker looks for cycles among them
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
@@ -29,34 +35,69 @@ CONNECTIONS = 1000  # of one worker, idle ones too; when all are taken, the long
 OTHER_FILES = 128  # what a worker may have open besides connections
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
+SHARED_MEMORY = "/dev/shm"
+PREFIX = "feedback-gateway-"
+BIND_TRIES, BIND_PAUSE = 10, 0.2  # seconds between tries to listen where somebody else still does
 
 
 def serve(overrides: Mapping[str, str]) -> None:
-    """Prepares the embedded database and serves until SIGTERM. `overrides` wins over the environment.
+    """Migrates the embedded database and serves until SIGTERM. `overrides` wins over the environment.
 
     Raises BadSetting before anything is started.
     """
     config = Config.from_env({**os.environ, **overrides})
     os.environ.update(overrides)  # workers read their settings from the environment
-    connect(config.database_url)
-    if told := ahead():
-        raise BadSetting(f"GATEWAY_DATABASE_URL: {told}")
+    _check_bind(config.bind)
+    if config.redis_url:
+        opening.reach(config.redis_url)
+    opening.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()
-    elif pending():
-        raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
     sealed.connect(config)
     sealed.check()
+    for line in [f"database {named(config.database_url)}", *opening.close_files(config)]:
+        say(f"feedback-gateway: {line}")
+    ways_in = list(_ways_in())
     close()  # a connection must not cross the fork
     with _metrics_directory():
-        Server(config).run()
+        Server(config, ways_in).run()
+
+
+def _check_bind(bind: str) -> None:
+    """Raises BadSetting when nobody can listen there. gunicorn would try for seconds and say less."""
+    host, _, port = bind.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for left in reversed(range(BIND_TRIES)):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host.strip("[]"), int(port)))
+            return
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and left:  # who is just ending
+                time.sleep(BIND_PAUSE)
+                continue
+            why = str(error.strerror or error)
+            if error.errno == errno.EACCES:
+                why += "; ports below 1024 are root's, so take another one or give CAP_NET_BIND_SERVICE"
+            raise BadSetting(f"GATEWAY_BIND: cannot listen on {bind}: {why}") from None
+
+
+def _ways_in() -> Iterator[str]:
+    """How to get a key and a link, which are shown once and scroll away."""
+    if first(Workspace.select(Workspace.id)) is None:
+        yield "nobody can use it yet: `feedback-gateway init` prints a key and a link for the first admin"
+        return
+    yield "a key that is lost cannot be shown again: `feedback-gateway key create` prints a new one"
+    if first(User.select(User.id)) is None:
+        yield "nobody has a password yet: `feedback-gateway init` prints a link, which ends the one before"
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with the settings of a Config; `load` says which application."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, ways_in: Sequence[str] = ()) -> None:
+        self.config, self._ways_in = config, ways_in
         super().__init__()
 
     def load_config(self) -> None:
@@ -73,7 +114,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": KEEPALIVE_SECONDS,
             "timeout": 60,
             "loglevel": "warning",
-            "when_ready": _announce,
+            "when_ready": self._announce,
             "pre_fork": lambda arbiter, worker: choose(arbiter, worker, ours),
             "post_fork": lambda arbiter, worker: bind(worker),
             "child_exit": _forget_worker,
@@ -93,11 +134,22 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         from gateway.app import create_app  # after settings are in the environment
 
-        app = create_app(self.config)
+        try:
+            app = create_app(self.config)
+        except ModelError as error:
+            raise BadSetting(f"GATEWAY_MODEL: {error}") from None
         gc.collect()
         gc.freeze()  # what all workers share is not looked through again: that took 40 ms each time
         gc.set_threshold(GARBAGE)  # a request leaves no cycles behind, but a few hundred objects till it ends
         return app
+
+    def _announce(self, arbiter: Any) -> None:
+        for listener in arbiter.LISTENERS:
+            host, port = listener.sock.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            say(f"feedback-gateway listens on http://{shown}:{port}")
+        for line in self._ways_in:
+            say(f"feedback-gateway: {line}")
 
     def run(self) -> None:
         """Serves until SIGTERM, with the background worker beside it unless that is switched off."""
@@ -133,34 +185,48 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self.companion = None
 
 
-def _announce(arbiter: Any) -> None:
-    for listener in arbiter.LISTENERS:
-        host, port = listener.sock.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        say(f"feedback-gateway listens on http://{shown}:{port}")
-
-
 @contextmanager
 def _metrics_directory() -> Iterator[None]:
     """A directory where workers keep their numbers, known to the metrics library before it is imported.
 
     In shared memory where there is some: the files are mapped, and a full disk would kill who counts.
     """
-    if os.environ.get(METRICS):  # the operator's, who also empties it
+    if given := os.environ.get(METRICS):  # the operator's, who also empties it
+        if not os.path.isdir(given) or not os.access(given, os.W_OK):
+            raise BadSetting(f"{METRICS}: {given} is no folder that can be written to")
         yield
         return
-    parent = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(tempfile.gettempdir())
-    prefix = f"feedback-gateway-{os.getuid()}-"
-    for left in parent.glob(f"{prefix}*"):  # by those who were killed
-        if not _runs(int(left.name.removeprefix(prefix).partition("-")[0])):
-            shutil.rmtree(left, ignore_errors=True)
+    _forget_dead()
     owner = os.getpid()
-    os.environ[METRICS] = tempfile.mkdtemp(prefix=f"{prefix}{owner}-", dir=parent)
+    os.environ[METRICS] = _new_folder(f"{PREFIX}{os.getuid()}-{owner}-")
     try:
         yield
     finally:
         if os.getpid() == owner:  # workers, too, leave through here
             shutil.rmtree(os.environ.pop(METRICS), ignore_errors=True)
+
+
+def _new_folder(prefix: str) -> str:
+    """A new folder that only we may enter, in shared memory or else where temporary files are."""
+    try:
+        return tempfile.mkdtemp(prefix=prefix, dir=SHARED_MEMORY)
+    except OSError as error:
+        folder = tempfile.mkdtemp(prefix=prefix)
+        say(f"feedback-gateway: no folder in {SHARED_MEMORY} ({error.strerror}), numbers are in {folder}")
+        return folder
+
+
+def _forget_dead() -> None:
+    """Removes folders of servers that were killed, and nothing that is not ours, whatever it is called."""
+    name = re.compile(rf"{PREFIX}{os.getuid()}-(\d{{1,9}})-\w+", re.ASCII)
+    for parent in (SHARED_MEMORY, tempfile.gettempdir()):
+        with suppress(OSError), os.scandir(parent) as found:
+            for one in found:
+                owner, is_folder = name.fullmatch(one.name), one.is_dir(follow_symlinks=False)
+                if owner is None or not is_folder or one.stat().st_uid != os.getuid():
+                    continue
+                if not _runs(int(owner[1])):
+                    shutil.rmtree(one.path, ignore_errors=True)
 
 
 def _runs(pid: int) -> bool:

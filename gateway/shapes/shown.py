@@ -280,6 +280,7 @@ class Checks(Shown):
     migrations = text()
     secrets = text()
     triage = text()
+    themes = text()
 
 
 class Ready(Shown):

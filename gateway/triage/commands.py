@@ -17,7 +17,9 @@ import click
 
 from adapters.record import Labels, Record
 from gateway import triage as triage_package
-from gateway.config import BadSetting, Config
+from gateway.config import BadSetting, Config, learning_off
+from models.base import named
+from models.files import first_failure, writing_to
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -80,6 +82,8 @@ def train(
 
     With --corrections, a model that loses more than 0.01 macro-F1 on held-out texts is not installed.
     """
+    if not rollback:
+        _check_libraries()
     try:
         if rollback:
             _roll_back(out)
@@ -96,7 +100,7 @@ def train(
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
-        raise click.ClickException(f"cannot train: {error}") from None
+        raise click.ClickException(f"cannot train: {_why(error)}") from None
 
 
 def _train(data: Path, out: Path) -> None:
@@ -120,9 +124,10 @@ def _learn(
     from gateway.triage.training.corrections import read_labelled
     from gateway.triage.training.learn import learn
 
-    given, declared = read_labelled(database_url or Config.from_env().database_url, workspace)
+    url = database_url or Config.from_env().database_url
+    given, declared = read_labelled(url, workspace)
     if not given:
-        raise click.ClickException("nobody has overruled a category or a sentiment yet")
+        raise click.ClickException(f"nobody has overruled a category or a sentiment yet in {named(url)}")
     _say(f"{len(given)} corrected texts")
     outcome = learn(given, declared, data, adjust, out, _say)
     click.echo(json.dumps(outcome.document()) if as_json else str(outcome))
@@ -157,6 +162,7 @@ def evaluate(
     docs: Path | None,
 ) -> None:
     """Scores a model on the parts of the data it was never trained on."""
+    _check_libraries()
     from gateway.triage.training import report
     from gateway.triage.training.evaluate import evaluate as judge
     from gateway.triage.training.evaluate import with_refitted
@@ -172,14 +178,23 @@ def evaluate(
         if refitted:
             result = with_refitted(result, json.loads(refitted.read_text(encoding="utf-8")))
         if out:
-            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            with writing_to(out):
+                out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         if docs:
-            docs.write_text(report.page(docs.read_text(encoding="utf-8"), result), encoding="utf-8")
+            page = report.page(docs.read_text(encoding="utf-8"), result)
+            with writing_to(docs):
+                docs.write_text(page, encoding="utf-8")
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
-        raise click.ClickException(f"cannot evaluate: {error}") from None
+        raise click.ClickException(f"cannot evaluate: {_why(error)}") from None
     click.echo(json.dumps(result) if as_json else report.table(result))
+
+
+def _check_libraries() -> None:
+    """Raises ClickException where libraries are missing that serving does without."""
+    if why := learning_off():
+        raise click.ClickException(why)
 
 
 def _one_core() -> AbstractContextManager[Any]:
@@ -187,6 +202,13 @@ def _one_core() -> AbstractContextManager[Any]:
     from threadpoolctl import threadpool_limits
 
     return cast(AbstractContextManager[Any], threadpool_limits(1))
+
+
+def _why(error: Exception) -> str:
+    """An error in one line, a full disk's before what came of it."""
+    first = first_failure(error)
+    known = isinstance(first, OSError) and first.strerror and first.filename
+    return f"{first.filename}: {first.strerror}" if known else str(first)  # type: ignore[attr-defined]
 
 
 def _say(message: str) -> None:

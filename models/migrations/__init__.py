@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from playhouse.migrations import Runner
@@ -26,9 +27,32 @@ def migrate() -> list[str]:
     return names
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The names of pending migrations; as a text, what that means and which command helps."""
+
+    names: list[str]
+    all: bool
+
+    def __str__(self) -> str:
+        if not self.names:
+            return "has today's schema"
+        if self.all:
+            return "has no tables yet: run `feedback-gateway init` (or only `feedback-gateway migrate`)"
+        count = f"{len(self.names)} pending migration{'s' if len(self.names) > 1 else ''}"
+        return f"has {count} ({', '.join(self.names)}): run `feedback-gateway migrate`"
+
+
+def waiting(on: Any = None) -> Waiting:
+    """What the bound database, or `on`, waits for."""
+    steps = _runner(on).status()
+    names = [step.name for step in steps if step.applied is None]
+    return Waiting(names, len(names) == len(steps))
+
+
 def pending(on: Any = None) -> list[str]:
     """The names of migrations that have not been applied to the bound database, or to `on`."""
-    return [step.name for step in _runner(on).status() if step.applied is None]
+    return waiting(on).names
 
 
 def ahead(on: Any = None) -> str:

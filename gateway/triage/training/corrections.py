@@ -8,7 +8,6 @@ installed has learnt from all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -21,7 +20,8 @@ from gateway.triage.model import Model
 from gateway.triage.text import read as read_text
 from gateway.triage.training.rows import Row
 from models import overruled
-from models.base import UnsupportedURL, close, connect, sqlite_path
+from models.base import NoDatabase, close, connect, named
+from models.sqlite import first_of
 
 TASKS = ("category", "sentiment")
 HELD_SHARE = 5  # one in so many
@@ -72,15 +72,15 @@ def read_labelled(
 
     Raises ValueError with one line when there is no database of ours.
     """
-    with suppress(UnsupportedURL):
-        if not sqlite_path(database_url).exists():
-            raise ValueError(f"no database at {sqlite_path(database_url)}")
-    connect(database_url)
+    try:
+        connect(database_url, present=True)
+    except NoDatabase as error:
+        raise ValueError(str(error)) from None
     try:
         corrected = overruled.labelled("corrected", workspace_id)
         declared = overruled.labelled("declared", workspace_id, DECLARED)
     except DatabaseError as error:
-        raise ValueError(f"database: {error}") from None
+        raise ValueError(f"database {named(database_url)}: {first_of(error)}") from None
     finally:
         close()
     return corrections(corrected), corrections(declared, "declared")

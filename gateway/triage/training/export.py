@@ -16,6 +16,7 @@ from gateway.triage.features import SIGNALS
 from gateway.triage.model import FORMAT
 from gateway.triage.training.pipeline import Linear, Words
 from gateway.triage.training.train import Trained
+from models.files import make_folder, writing_to
 
 RELEASE = "2026.11"
 
@@ -55,11 +56,17 @@ def export(trained: Trained, out: Path, digests: dict[str, str]) -> dict[str, An
         "libraries": {module.__name__: module.__version__ for module in (np, scipy, sklearn)},
         "data": digests,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "model.npz").open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    (out / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write_model(out, arrays, card)
     return card
+
+
+def write_model(out: Path, arrays: dict[str, Any], card: dict[str, Any]) -> None:
+    """Writes arrays and card below `out`, which is made. Raises OSError that names what cannot be written."""
+    make_folder(out)
+    with writing_to(out / "model.npz"), (out / "model.npz").open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    with writing_to(out / "model.json"):
+        (out / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
 def digests(data: Path) -> dict[str, str]:

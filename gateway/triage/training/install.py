@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.triage.model import Model, ModelError, arrays_path
+from models.files import make_folder, writing_to
 
 CARD, PREVIOUS = "model.json", "previous.json"
 
@@ -28,7 +29,7 @@ def install(made: Path, out: Path, remarks: Mapping[str, Any]) -> dict[str, Any]
     card = {**_card(made / CARD), **remarks}
     arrays = arrays_path(made, card).read_bytes()
     card["arrays"] = f"model-{hashlib.sha256(arrays).hexdigest()[:12]}.npz"
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _write(out / card["arrays"], arrays)
     if (out / CARD).exists() and _card(out / CARD) != card:
         _write(out / PREVIOUS, (out / CARD).read_bytes())
@@ -63,11 +64,14 @@ def _card(path: Path) -> dict[str, Any]:
 def _write(path: Path, content: bytes) -> None:
     """Writes beside and renames, on the disk before it counts."""
     beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with writing_to(path), beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _tidy(out: Path) -> None:

@@ -26,7 +26,7 @@ from gateway.triage.model import Model, arrays_path
 from gateway.triage.text import Text
 from gateway.triage.text import read as read_text
 from gateway.triage.training.corrections import Correction, of_task
-from gateway.triage.training.export import RELEASE
+from gateway.triage.training.export import RELEASE, write_model
 
 RARITY = 2  # power of the IDF with which rare words move more easily than common ones
 OTHER_EXPERT = 0.5  # share of the expert on issue reports above which a text is not ours to move
@@ -73,10 +73,7 @@ def refit(
         digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
     card |= {"version": f"{RELEASE}-{digest.hexdigest()[:8]}"}
     card |= {"refit": {"of": model.version}}
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "model.npz").open("wb") as made:
-        np.savez_compressed(made, allow_pickle=False, **arrays)
-    (out / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write_model(out, arrays, card)
     return dict(card)
 
 

@@ -1,0 +1,68 @@
+"""Opens the database that the settings name, and says in a line why it cannot."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from peewee import PeeweeException
+
+from gateway import shared
+from gateway.config import BadSetting, Config
+from gateway.rates import Unavailable
+from models.base import CONNECTIONS, NoDatabase, connect, named
+from models.files import close_to_others, make_folder
+from models.migrations import Waiting, ahead, waiting
+from models.sqlite import first_of
+
+INIT = "run `feedback-gateway init` to make one there, or name another one"
+
+
+def open_database(
+    config: Config, connections: int = CONNECTIONS, *, create: bool = False, schema: bool = True
+) -> Waiting:
+    """Binds the tables to the configured database, and makes the folder of the gateway's files.
+
+    What its schema still waits for; with `schema` it may wait for nothing. A newer program's schema is none
+    to work with. A file that is absent is made only to `create` one. Raises BadSetting.
+    """
+    name = named(config.database_url)
+    try:
+        connect(config.database_url, connections, present=not create)
+        found, newer = waiting(), ahead()
+    except NoDatabase as error:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {error}: {INIT}") from None
+    except OSError as error:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: cannot make {name}: {error.strerror}") from None
+    except (PeeweeException, sqlite3.Error) as error:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {name}: {reason(error)}") from None
+    if newer:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {name}: {newer}")
+    if schema and found.names:
+        raise BadSetting(f"GATEWAY_DATABASE_URL: {name} {found}")
+    try:
+        make_folder(config.data_path)
+    except OSError as error:
+        folder = config.data_path.absolute()
+        raise BadSetting(f"GATEWAY_DATA_DIR: cannot use {folder}: {error.strerror}") from None
+    return found
+
+
+def reach(redis_url: str) -> None:
+    """Raises BadSetting unless the Redis or Valkey there answers."""
+    try:
+        shared.reach(redis_url)
+    except Unavailable as error:
+        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
+
+
+def close_files(config: Config) -> list[str]:
+    """Takes the gateway's files from other users of this machine; a line for each that was open to them."""
+    return [
+        f"{path} was open to other users of this machine, and is no more"
+        for path in close_to_others(config.own_files)
+    ]
+
+
+def reason(error: BaseException) -> str:
+    """Why a database or a server failed, in a line: what failed first, not what failed because of that."""
+    return " ".join(str(first_of(error)).split()) or type(error).__name__

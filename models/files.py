@@ -1,0 +1,64 @@
+"""Files and folders for the user alone who runs the gateway: what they hold is nobody else's business."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# What a disk says that has no room left, and who reads no more.
+_ENDED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE}
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it where they are absent. Raises OSError."""
+    for folder in (*reversed(path.parents), path):
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+
+
+def make_file(path: Path) -> None:
+    """Makes an empty file where none is, and the folders above it. Raises OSError."""
+    make_folder(path.parent)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def close_to_others(paths: Iterable[Path]) -> list[Path]:
+    """Takes files from everybody but their owner, as far as we may; those that were open to others."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & OTHERS and path.is_file():
+                found.append(path)
+                with suppress(PermissionError):
+                    path.chmod(mode & ~OTHERS)
+    return found
+
+
+@contextmanager
+def writing_to(path: str | Path) -> Iterator[None]:
+    """Has the OSError of a file that was opened before say which one it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def first_failure(error: BaseException) -> BaseException:
+    """The error of a full disk or a closed pipe that `error` followed from, if any did; else `error`."""
+    found, at = error, error.__cause__ or error.__context__
+    while at is not None:
+        if isinstance(at, OSError) and at.errno in _ENDED:
+            at.filename = at.filename or getattr(error, "filename", None)
+            found = at
+        at = at.__cause__ or at.__context__
+    return found
