@@ -70,7 +70,7 @@ CASES: dict[str, tuple[str, str]] = {
     "valkey is away": ("GATEWAY_REDIS_URL", "Connection refused"),
     "no folder for numbers": ("PROMETHEUS_MULTIPROC_DIR", "no folder"),
     "no model": ("GATEWAY_MODEL", "model.json is missing"),
-    "key without a word": ("GATEWAY_DATA_DIR", "secret.key has no key in it"),
+    "key without a word": ("GATEWAY_SECRET_KEY", "secret.key holds no key"),
 }
 
 
