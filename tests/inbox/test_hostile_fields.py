@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import httpx
 import pytest
 from flask import Flask
 from selectolax.lexbor import LexborHTMLParser
@@ -20,7 +21,7 @@ from gateway import auth, people
 from gateway.caller import Caller
 from models import Feedback, Quarantine
 from tests.conftest import Call, Tenant
-from tests.inbox.conftest import Reader
+from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import AWKWARD, HOSTILE, UNHELD
 from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of, name_of
 
@@ -349,3 +350,28 @@ def test_every_place_of_every_fixture(
             answer = deliver(case, case.body(lambda at, words=words: words, frozenset([at])))  # type: ignore[misc]
             assert answer.status_code < 500, (path, at, words)
     look_at_all(admin, call, allowed)
+
+
+@pytest.mark.long
+def test_a_browser_runs_none(visit: Callable[..., Visit], site: Site) -> None:
+    """Through every door that takes a key: in a real browser nothing runs, loads or breaks the pages' policy.
+
+    A breach of the policy is an error in the console, and the window asks no other host: `visit` judges both.
+    """
+    cases = [case for path in CASES if (case := case_of(path)) and not case.adapter.signed and case.free]
+    with httpx.Client(base_url=site.url, headers=site.server.headers) as client:
+        for turn, case in enumerate(cases * 4):
+            inbound = inbound_of(case.request)
+            door = door_of(case.adapter, inbound)
+            for at in sorted(case.free):
+                words = EVERY[(turn * 11 + at) % len(EVERY)]
+                body = case.body(lambda _, words=words: words, frozenset([at]))  # type: ignore[misc]
+                if _read(door, inbound, body) is not None:
+                    sent = client.post(case.request["path"], content=body, params=case.request.get("query"))
+                    assert sent.status_code < 500, (case.path, words)
+        records = client.get("/gateway/v1/feedback?limit=200").json()["data"]
+        assert len(records) > 50
+    page = visit("admin").page
+    for path in (*LISTS, *(f"/records/{row['id']}" for row in records)):
+        page.goto(f"{site.url}{path}")
+        assert page.evaluate("window.hacked") is None, path
