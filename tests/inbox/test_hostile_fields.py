@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,7 +20,9 @@ from selectolax.lexbor import LexborHTMLParser
 from adapters.contract import Adapter, Door, Inbound, Refused
 from gateway import auth, people
 from gateway.caller import Caller
+from gateway.ids import new_id, now_ms
 from models import Feedback, Quarantine
+from models.theme import Theme, ThemeMember, ThemeRun
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import AWKWARD, HOSTILE, UNHELD
@@ -330,6 +333,35 @@ def test_every_sender(call: Call, deliver: Callable[..., Any], admin: Reader) ->
         place = max(case.free)
         assert deliver(case, case.body(lambda at: "words\ud800", frozenset([place]))).status_code < 500
     look_at_all(admin, call, allowed)
+
+
+@pytest.mark.long
+def test_themes(call: Call, tenant: Tenant, admin: Reader) -> None:
+    """What themes are called, with the words of their records, is as harmless."""
+
+    def themes(names: Sequence[str]) -> set[Any]:
+        for name in names:
+            assert (
+                call("POST", "/gateway/v1/feedback", json={"text": name, "title": name[:200]}).status_code
+                == 201
+            )
+        at = now_ms()
+        run = {"workspace_id": tenant.workspace_id, "since": 0, "newest": "fb_", "took": 1, "computed_at": at}
+        ThemeRun.create(id=new_id("run"), **run)
+        made = ThemeRun.select().order_by(ThemeRun.id.desc()).get()
+        for name, row in zip(names, Feedback.select().order_by(Feedback.id.desc()), strict=False):
+            theme = Theme.create(id=new_id("thm"), run=made, label=name, terms=[name, name])
+            ThemeMember.create(theme=theme, feedback=row.id, at=at, closeness=1.0)
+        told = call("GET", "/gateway/v1/themes")
+        assert len(told.json["data"]) == len(names)
+        page = admin.get("/overview").text
+        assert any(name in unescape(page) for name in names)
+        assert Tree(page).faults == []
+        return Tree(page).shape
+
+    allowed = themes([f"plain words {number}" for number in range(20)])
+    for start in range(0, len(EVERY), 20):
+        assert themes(EVERY[start : start + 20]) <= allowed | OPEN
 
 
 @pytest.mark.long
