@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -63,6 +64,51 @@ def test_every_line_is_one(call: Call, logged: Callable[[], str]) -> None:
     for line in lines:
         assert line.isprintable()
         assert json.loads(line)["level"] in ("info", "warning", "error")
+
+
+def test_no_header_says_what_strangers_said(app: Flask, call: Call) -> None:
+    """No answer's header repeats what came in a header, a path, a query or a body."""
+    asked = (
+        "Idempotency-Key",
+        "Origin",
+        "Access-Control-Request-Headers",
+        "Access-Control-Request-Method",
+        "If-Match",
+        "If-None-Match",
+        "Accept",
+        "Accept-Language",
+        "Accept-Encoding",
+        "User-Agent",
+        "Referer",
+        "X-Request-Id",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "Forwarded",
+        "Content-Type",
+        "Cookie",
+    )
+    routes = (
+        ("GET", "/inbox?then=%s"),
+        ("GET", "/sign-in?then=%s"),
+        ("GET", "/gateway/v1/export?format=%s"),
+        ("POST", "/gateway/v1/feedback"),
+        ("OPTIONS", "/gateway/v1/feedback"),
+        ("GET", "/api/v1/%s"),
+        ("GET", "/docs/%s"),
+    )
+    marks = ("<", "evil.test", "hacked", "\x1b", "{", "\r", "\n")
+    for words in ("evil.test", *AWKWARD[:4], "https://evil.test/hacked"):
+        for method, path in routes:
+            headers = dict.fromkeys(asked, words)
+            answer = call(method, path.replace("%s", quote(words)), headers=headers, data=words.encode())
+            assert answer.status_code < 500, (path, words)
+            told = [
+                f"{name}: {value}" for name, value in answer.headers if name != "Access-Control-Allow-Headers"
+            ]
+            # A page that is asked for without a session is where signing in leads back to, as an escape.
+            told = [line for line in told if not line.startswith("Location: /sign-in?then=%2Finbox")]
+            assert not [line for line in told if any(mark in line for mark in marks)], (path, words, told)
 
 
 def test_commands_steer_no_terminal(

@@ -63,6 +63,7 @@ def _came_address() -> Response:
         failures.note(asked)
         said = _("This sign-in could not be verified. Start it again from here.")
     except people.PeopleError as error:
+        log.notice("sign-in elsewhere not let in", asked.request_id, why=str(error))
         failures.note(asked)
         said = _("%(name)s knows you, but %(why)s. Ask an admin.", name=name, why=_(str(error)))
         return sign_in_page(then, fault=said, status=403)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import httpx
 import pytest
 from flask import Flask
 from selectolax.lexbor import LexborHTMLParser
@@ -18,9 +20,11 @@ from selectolax.lexbor import LexborHTMLParser
 from adapters.contract import Adapter, Door, Inbound, Refused
 from gateway import auth, people
 from gateway.caller import Caller
+from gateway.ids import new_id, now_ms
 from models import Feedback, Quarantine
+from models.theme import Theme, ThemeMember, ThemeRun
 from tests.conftest import Call, Tenant
-from tests.inbox.conftest import Reader
+from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import AWKWARD, HOSTILE, UNHELD
 from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of, name_of
 
@@ -332,6 +336,35 @@ def test_every_sender(call: Call, deliver: Callable[..., Any], admin: Reader) ->
 
 
 @pytest.mark.long
+def test_themes(call: Call, tenant: Tenant, admin: Reader) -> None:
+    """What themes are called, with the words of their records, is as harmless."""
+
+    def themes(names: Sequence[str]) -> set[Any]:
+        for name in names:
+            assert (
+                call("POST", "/gateway/v1/feedback", json={"text": name, "title": name[:200]}).status_code
+                == 201
+            )
+        at = now_ms()
+        run = {"workspace_id": tenant.workspace_id, "since": 0, "newest": "fb_", "took": 1, "computed_at": at}
+        ThemeRun.create(id=new_id("run"), **run)
+        made = ThemeRun.select().order_by(ThemeRun.id.desc()).get()
+        for name, row in zip(names, Feedback.select().order_by(Feedback.id.desc()), strict=False):
+            theme = Theme.create(id=new_id("thm"), run=made, label=name, terms=[name, name])
+            ThemeMember.create(theme=theme, feedback=row.id, at=at, closeness=1.0)
+        told = call("GET", "/gateway/v1/themes")
+        assert len(told.json["data"]) == len(names)
+        page = admin.get("/overview").text
+        assert any(name in unescape(page) for name in names)
+        assert Tree(page).faults == []
+        return Tree(page).shape
+
+    allowed = themes([f"plain words {number}" for number in range(20)])
+    for start in range(0, len(EVERY), 20):
+        assert themes(EVERY[start : start + 20]) <= allowed | OPEN
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("path", CASES, ids=name_of)
 def test_every_place_of_every_fixture(
     path: Path, call: Call, deliver: Callable[..., Any], admin: Reader
@@ -349,3 +382,28 @@ def test_every_place_of_every_fixture(
             answer = deliver(case, case.body(lambda at, words=words: words, frozenset([at])))  # type: ignore[misc]
             assert answer.status_code < 500, (path, at, words)
     look_at_all(admin, call, allowed)
+
+
+@pytest.mark.long
+def test_a_browser_runs_none(visit: Callable[..., Visit], site: Site) -> None:
+    """Through every door that takes a key: in a real browser nothing runs, loads or breaks the pages' policy.
+
+    A breach of the policy is an error in the console, and the window asks no other host: `visit` judges both.
+    """
+    cases = [case for path in CASES if (case := case_of(path)) and not case.adapter.signed and case.free]
+    with httpx.Client(base_url=site.url, headers=site.server.headers) as client:
+        for turn, case in enumerate(cases * 4):
+            inbound = inbound_of(case.request)
+            door = door_of(case.adapter, inbound)
+            for at in sorted(case.free):
+                words = EVERY[(turn * 11 + at) % len(EVERY)]
+                body = case.body(lambda _, words=words: words, frozenset([at]))  # type: ignore[misc]
+                if _read(door, inbound, body) is not None:
+                    sent = client.post(case.request["path"], content=body, params=case.request.get("query"))
+                    assert sent.status_code < 500, (case.path, words)
+        records = client.get("/gateway/v1/feedback?limit=200").json()["data"]
+        assert len(records) > 50
+    page = visit("admin").page
+    for path in (*LISTS, *(f"/records/{row['id']}" for row in records)):
+        page.goto(f"{site.url}{path}")
+        assert page.evaluate("window.hacked") is None, path

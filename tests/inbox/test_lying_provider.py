@@ -352,6 +352,33 @@ def test_a_code_is_bound_to_its_browser(
 
 
 @pytest.mark.parametrize(
+    ("person", "why"),
+    [
+        ({"email_verified": False}, "has not been verified"),
+        ({"email": "nobody"}, "not an email address"),
+        ({"email": "other@example.test"}, "nobody has invited this address"),
+        pytest.param({"sub": "another"}, "belongs to somebody else", marks=pytest.mark.long),
+    ],
+)
+def test_who_is_not_let_in(
+    stranger: Reader,
+    tenant: Tenant,
+    provider: Provider,
+    noted: list[str],
+    person: dict[str, Any],
+    why: str,
+) -> None:
+    """Whom the provider knows and we do not let in is told why, and one line of the log says it, too."""
+    user_id = people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    User.update(identity=f"{provider.url} {NOOR['sub'] if 'sub' in person else 'x'}").execute()
+    people.create_user(tenant.workspace_id, "ann@example.test", "Ann", "admin")
+    provider.person |= person
+    if "sub" not in person:
+        User.update(identity=None).where(User.id == user_id).execute()
+    refused(stranger, tenant, provider, noted, why)
+
+
+@pytest.mark.parametrize(
     "email",
     [
         "noor\ud800@example.test",
