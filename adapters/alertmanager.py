@@ -5,7 +5,7 @@ Wire facts: prometheus/alertmanager 0.34, notify/webhook/webhook.go and template
 
 from __future__ import annotations
 
-from adapters.alerts import alert_record, alerts_in, option_words
+from adapters.alerts import alert_record, alerts_in, option_words, shared_by
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
 from adapters.record import Record
@@ -33,14 +33,14 @@ Basic authentication with {secret} as the password is taken too."""
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
-    records = []
+    records, group = [], shared_by(sent)
     for alert in alerts_in(sent, ignored):
         url = (
             first_url(alert, "generatorURL")
             or first_url(object_of(alert, "annotations"), "dashboard_url")
-            or first_url(sent, "externalURL")
+            or first_url(group, "externalURL")
         )
-        records.append(alert_record(alert, sent, url=url, more={}))
+        records.append(alert_record(alert, group, url=url, more={}))
     return records
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from adapters.contract import Fault, invalid
-from adapters.foreign import first_scalar, first_text, object_of, present
+from adapters.foreign import first_scalar, first_text, list_of, object_of, present
 from adapters.payload import type_name
 from adapters.record import Record, State
 from adapters.severities import severity_of
@@ -17,6 +17,7 @@ from adapters.text import one_line
 from adapters.times import moment_of
 
 STATES: dict[str, State] = {"firing": "triggered", "resolved": "resolved"}
+SHARED = 1_000  # characters of what a delivery says of several alerts, and each of them keeps
 ENVIRONMENT = ("env", "environment", "cluster", "namespace")  # labels, the first that is there counts
 
 
@@ -46,6 +47,17 @@ def fingerprint_of(labels: Mapping[str, str]) -> str:
     return f"{digest:016x}"
 
 
+def shared_by(sent: Mapping[str, Any]) -> dict[str, str | int]:
+    """The texts and numbers that a delivery says of all its alerts, cut when several are to keep them."""
+    several = len(list_of(sent, "alerts")) > 1
+    return {
+        name: value
+        if type(value) is int and value < 2**63
+        else first_scalar(sent, name)[: SHARED if several else None]
+        for name, value in sent.items()
+    }
+
+
 def alerts_in(sent: Mapping[str, Any], ignored: Collection[str]) -> Iterator[dict[str, Any]]:
     """The entries of alerts[], without those of the alert names that are to be ignored.
 
@@ -67,9 +79,9 @@ def alert_record(
 ) -> Record:
     """The record of one alert, in the state that this alert is in, whatever its group's.
 
-    `group` is the delivery, `url` the best address, `more` goes into the subject and `body` is the
-    text of last resort. Raises Refused (400) for a status that is neither firing nor resolved, and
-    for an alert that has no name.
+    `group` is what the delivery says of all (`shared_by`), `url` the best address, `more` goes into
+    the subject and `body` is the text of last resort. Raises Refused (400) for a status that is
+    neither firing nor resolved, and for an alert that has no name.
 
     A firing alert is sent again at every repeat_interval; its dedupe key stays the same.
     """

@@ -22,6 +22,8 @@ from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
 
+MOST_FAULTS = 100  # bad fields of one body that are named: an answer is not to be larger than its request
+
 Code = Literal[
     "invalid_json",
     "invalid",
@@ -72,7 +74,10 @@ class Refused(Exception):
 
 
 def invalid(*faults: Fault) -> Refused:
-    """The refusal of a body whose fields are wrong: 400, every bad field named."""
+    """The refusal of a body whose fields are wrong: 400, the first MOST_FAULTS of them named."""
+    if len(faults) > MOST_FAULTS:
+        more = Fault("body", f"{len(faults) - MOST_FAULTS} more fields are wrong")
+        faults = (*faults[:MOST_FAULTS], more)
     message = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
     return Refused(Problem(400, "invalid", message, faults))
 

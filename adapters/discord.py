@@ -32,6 +32,7 @@ KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 SIGNATURE = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
 SNOWFLAKE = re.compile(r"\d{1,20}", re.ASCII)
 SNOWFLAKE_EPOCH = 1_420_070_400_000  # 2015-01-01, milliseconds
+LONGEST_NAME = 100  # characters; a message may mention it again and again
 ONLY_THEM = 64  # the flag of an answer that nobody else sees
 
 THANKS = "Thanks, your feedback is recorded."
@@ -187,7 +188,7 @@ def _author(user: dict[str, Any]) -> Author:
 def _name(thing: Any) -> str:
     """What people see of a user, a role, a channel or an attachment."""
     keys = ("global_name", "username", "name", "filename")
-    return next((text_of(thing, key) for key in keys if text_of(thing, key)), "")
+    return next((text_of(thing, key) for key in keys if text_of(thing, key)), "")[:LONGEST_NAME]
 
 
 def _names(data: dict[str, Any]) -> dict[str, str]:
@@ -224,8 +225,9 @@ def _values(part: Any, names: dict[str, str]) -> Iterator[str]:
 def _words(message: dict[str, Any], names: dict[str, str]) -> str:
     """A message's content, then the titles and texts of its embeds and the names of its files."""
     people = {text_of(user, "id"): _name(user) for user in list_of(message, "mentions") if _name(user)}
+    known = names | people
     embeds = [text_of(embed, key) for embed in list_of(message, "embeds") for key in ("title", "description")]
-    said = [discord_plain(text, names | people).strip() for text in (text_of(message, "content"), *embeds)]
+    said = [discord_plain(text, known).strip() for text in (text_of(message, "content"), *embeds)]
     return "\n".join(filter(None, (*said, *map(_name, list_of(message, "attachments")))))
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import alert_record, alerts_in, option_words
+from adapters.alerts import alert_record, alerts_in, option_words, shared_by
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.record import Record, State
@@ -51,13 +51,14 @@ def read(inbound: Inbound) -> list[Record]:
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
     if "alerts" not in sent and first_scalar(sent, "ruleId", "ruleName"):
         return [] if first_text(sent, "ruleName") in ignored else _read_legacy(inbound, sent)
-    return [_read_alert(alert, sent) for alert in alerts_in(sent, ignored)]
+    group = shared_by(sent)
+    return [_read_alert(alert, group) for alert in alerts_in(sent, ignored)]
 
 
-def _read_alert(alert: Mapping[str, Any], sent: Mapping[str, Any]) -> Record:
+def _read_alert(alert: Mapping[str, Any], group: Mapping[str, Any]) -> Record:
     """One alert of a group. Annotations named `__...__` are Grafana's own and unread."""
     more = {
-        "organisation": first_scalar(alert, "orgId") or first_scalar(sent, "orgId"),
+        "organisation": first_scalar(alert, "orgId") or first_scalar(group, "orgId"),
         "rule_uid": first_text(alert, "ruleUID"),
         "dashboard_url": first_url(alert, "dashboardURL"),
         "panel_url": first_url(alert, "panelURL"),
@@ -66,8 +67,8 @@ def _read_alert(alert: Mapping[str, Any], sent: Mapping[str, Any]) -> Record:
         "values": {name: value for name, value in object_of(alert, "values").items() if _is_number(value)},
         "value_string": first_text(alert, "valueString"),
     }
-    url = first_url(alert, "panelURL", "dashboardURL", "generatorURL") or first_url(sent, "externalURL")
-    return alert_record(alert, sent, url=url, more=more, body=first_text(sent, "message"))
+    url = first_url(alert, "panelURL", "dashboardURL", "generatorURL") or first_url(group, "externalURL")
+    return alert_record(alert, group, url=url, more=more, body=first_text(group, "message"))
 
 
 def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:

@@ -73,6 +73,7 @@ MEANINGS: dict[str, dict[str, Meaning]] = {
     },
 }
 CORRECTED = Meaning("bug", "negative", -0.3, 2)  # somebody had to write the answer anew
+LONGEST_NAME = 100  # characters of a property, which stands in each of its tags
 CATEGORY: dict[str, Category] = {"bug": "bug", "feature_request": "feature", "other": "other"}
 
 
@@ -316,7 +317,7 @@ def _record(
         sentiment=meaning.sentiment,
         sentiment_score=meaning.score,
         severity=meaning.severity,
-        tags=(*tags, *(f"{name}:{word}" for word in words if _is_label(name, word, value))),
+        tags=(*tags, *(f"{name[:LONGEST_NAME]}:{word}" for word in words if _is_label(name, word, value))),
         replaceable=True,
     )
 

@@ -15,6 +15,7 @@ import brotli
 from adapters.contract import Problem, Refused
 
 CLOSING = {"Connection": "close"}  # what is left of the body is not read
+PIECE = 4_096  # bytes that are inflated at once: what is behind a member is copied, and there may be many
 LAYERS = 2  # content encodings on top of each other; real senders use one
 
 
@@ -80,14 +81,21 @@ def _too_large(limit: int) -> Refused:
 
 def _inflate(body: bytes, limit: int, wbits: int) -> bytes:
     """Inflates every member, up to one byte more than the limit. Raises zlib.error or EOFError."""
-    whole = b""
-    while body and len(whole) <= limit:
-        inflater = zlib.decompressobj(wbits)
-        whole += inflater.decompress(body, limit + 1 - len(whole))
-        if not inflater.eof and len(whole) <= limit:
-            raise EOFError("truncated")
-        body = inflater.unused_data
-    return whole
+    parts: list[bytes] = []
+    at = size = 0
+    inflater = None
+    while at < len(body) and size <= limit:
+        inflater = inflater or zlib.decompressobj(wbits)
+        piece = body[at : at + PIECE]
+        part = inflater.decompress(piece, limit + 1 - size)
+        parts.append(part)
+        size += len(part)
+        at += len(piece) - len(inflater.unused_data)
+        if inflater.eof:
+            inflater = None
+    if inflater is not None and size <= limit:
+        raise EOFError("truncated")
+    return b"".join(parts)
 
 
 def _gzip(body: bytes, limit: int) -> bytes:

@@ -92,3 +92,31 @@ def test_announced_length_is_believed_when_too_large() -> None:
 
     assert refused.value.problem.status == 413
     assert stream.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("member", "encoding"), [(gzip.compress(b""), "gzip"), (b"\x03\x00", "deflate")], ids=["gzip", "deflate"]
+)
+def test_many_members(member: bytes, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as many members take twice the bytes: what is behind one is not copied for each."""
+    real, given = zlib.decompressobj, list[int]()
+
+    class Noted:
+        def __init__(self, wbits: int) -> None:
+            self._inflater = real(wbits)
+
+        def decompress(self, data: bytes, size: int) -> bytes:
+            given.append(len(data))
+            return self._inflater.decompress(data, size)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inflater, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Noted)
+    sums = []
+    for count in (2_000, 4_000):
+        given.clear()
+        read(member * count, encoding, limit=100_000)
+        sums.append(sum(given))
+
+    assert sums[1] <= 2.3 * sums[0]

@@ -120,3 +120,14 @@ def test_schemas_that_do_more_do_not() -> None:
     assert Own.check({"text": "a"}) == {"text": "A"}
     assert Renamed.check({"text": "a"}) == {"words": "a"}
     assert Other.check({"number": "7"}) == {"number": 7}
+
+
+def test_an_answer_names_some_faults() -> None:
+    """Of many bad fields the first hundred are named, and how many more there are: an answer is no bomb."""
+    with pytest.raises(Refused) as refused:
+        Feedback.check({"text": "t", "tags": [1] * 5_000})
+    faults = refused.value.problem.faults
+
+    assert [fault.field for fault in faults[:2]] == ["tags.0", "tags.1"]
+    assert (len(faults), faults[-1].message) == (101, "4900 more fields are wrong")
+    assert len(refused.value.problem.message) < 10_000
