@@ -34,7 +34,11 @@ def project_create(name: str, workspace: str | None) -> tuple[Any, str]:
 @click.option("--workspace", default=None, help="Workspace id [default: all].")
 def project_list(workspace: str | None) -> tuple[Any, str]:
     """List the projects."""
-    workspaces = [workspace] if workspace else [row.id for row in Workspace.select().order_by(Workspace.id)]
+    workspaces = (
+        [workspace_of(workspace)]
+        if workspace
+        else [row.id for row in Workspace.select().order_by(Workspace.id)]
+    )
     shown = [
         {"project_id": row["id"], "workspace_id": row["workspace"], "name": row["name"]}
         for workspace_id in workspaces

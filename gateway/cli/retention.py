@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway import retention as rules
-from gateway.cli.common import command
+from gateway.cli.common import command, workspace_of
 from models.retention import projects
 
 retention = click.Group()
@@ -27,7 +27,7 @@ def show_retention(workspace: str | None, now: bool) -> tuple[Any, str]:
             "payload_retention_days": row["payload_retention_days"],
             ("removed" if now else "due"): (rules.remove if now else rules.count)(row),
         }
-        for row in projects(workspace)
+        for row in projects(workspace and workspace_of(workspace))
     ]
     lines = [_line(row, row["removed"] if now else row["due"], "removed" if now else "due") for row in shown]
     return {"projects": shown}, "\n".join(lines) or "every project keeps everything for good"
