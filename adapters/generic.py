@@ -15,6 +15,7 @@ from jmespath.functions import Functions
 from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.payload import type_name
+from adapters.places import with_parts
 from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, State
 from adapters.severities import USUAL
 from adapters.shapes import SECRET
@@ -84,7 +85,8 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("items", f"Expected array, received {type_name(items)}"))
     if len(items) > MOST_ITEMS:
         raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
-    return [_record(item, mapping, f"items.{at}.") for at, item in enumerate(items)]
+    made = ((_record(item, mapping, f"items.{at}."), item) for at, item in enumerate(items))
+    return with_parts(inbound, made)
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from gateway import audit
 from gateway.ids import new_id, now_ms
-from models import event, feedback, quarantine, theme, traces
+from models import delivery, event, feedback, quarantine, theme, traces
 from models.audit import Audit
 from models.base import Table, dumps, first, insert, writing
 from models.dedupe import Dedupe
+from models.delivery import Delivery
 from models.event import Event
 from models.feedback import Feedback
 from models.people import SavedView
@@ -47,6 +48,8 @@ def erase(
     run = _Erasure(person, mode, by, dry_run)
     for page in traces.records(workspace_id, now_ms()):
         run.records(page)
+    for page in traces.by_id(Delivery, workspace_id):
+        run.deliveries(page)
     for page in traces.keys(workspace_id):
         run.keys(page)
     for page in traces.by_id(Quarantine, workspace_id):
@@ -122,6 +125,11 @@ class _Erasure:
             for row in answers:  # the key stays used: a retry must not bring back what was erased
                 traces.change(Dedupe, row, {"answer": None})
 
+    def deliveries(self, page: list[Row]) -> None:
+        """What was kept once for several records; of the parts, `records` has taken those that matter."""
+        shared = (row for row in page if self.person.is_in(row["envelope"]) or self.person.is_in(row["rest"]))
+        self._delete("payloads", Delivery, list(shared))
+
     def held(self, page: list[Row]) -> None:
         gone = [
             row for row in page if self.person.is_in(row["payload"]) or self.person.mentions(Quarantine, row)
@@ -162,6 +170,9 @@ class _Erasure:
         """Erases the person from one record and its history, within the open transaction."""
         own = self.person.wrote(row)
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
+        if own:  # what others share with them may tell of them, too
+            for delivery_id in {item["delivery_id"] for item in told} - {None}:
+                traces.delete(Delivery, {"id": delivery_id})
         if own and self.mode == "delete":
             traces.delete(Feedback, row)  # its history goes with it
             return
@@ -176,7 +187,8 @@ class _Erasure:
         traces.change(Feedback, row, {**changed, "updated_at": at})
         for item in told:
             traces.change(Event, item, {"payload": None, "detail": self._detail(item, own)})
-        note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at, "payload": None}
+        note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at}
+        note |= {"payload": None, "delivery_id": None}
         insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
 
     def _detail(self, item: Row, own: bool) -> str:
@@ -202,7 +214,8 @@ def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, A
         own = [row["id"] for row in page if person.wrote(row)]
         for row in map(_record, own):
             if row is not None:
-                history = [event.document(item) for item in event.of(row["id"], limit=None)]
+                told = delivery.enveloped(event.of(row["id"], limit=None))
+                history = [event.document(item) for item in told]
                 yield "record", {**feedback.document(row), "events": history}
         for row in page:
             if row["id"] in own:

@@ -18,13 +18,14 @@ from peewee import Tuple
 from models.audit import Audit
 from models.base import Table, database, dumps, locked
 from models.dedupe import Dedupe
+from models.delivery import Delivery
 from models.event import Event
 from models.feedback import Feedback
 from models.people import SavedView, User
 from models.quarantine import Quarantine
 
 ERASED = "[erased]"  # what stands where an address was
-TOUCHED = (Feedback, Event, Dedupe, Quarantine, Audit, SavedView)
+TOUCHED = (Feedback, Event, Delivery, Dedupe, Quarantine, Audit, SavedView)
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes
 # No part of a longer address; what stands before it may be the end of an escape.
