@@ -22,6 +22,7 @@ from models.event import Event
 from models.feedback import Feedback
 from models.people import SavedView
 from models.quarantine import Quarantine
+from models.signature import Signature
 from models.traces import ERASED, Person, Row
 from models.words import words_of
 
@@ -179,10 +180,11 @@ class _Erasure:
         changed = self.person.mentions(Feedback, row)
         if own:
             if {"text", "title"} & set(changed):
-                changed |= {"text": ERASED, "title": ERASED, "fingerprint": None}
+                changed |= {"text": ERASED, "title": ERASED}
             changed |= {"author_id": None, "author_name": None, "author_email": None}
         if {"text", "title"} & set(changed):
-            changed["words"] = words_of({**row, **changed})
+            changed |= {"words": words_of({**row, **changed}), "fingerprint": None}
+            Signature.delete().where(Signature.feedback == row["id"]).execute()
         at = max(now_ms(), row["updated_at"] + 1)
         traces.change(Feedback, row, {**changed, "updated_at": at})
         for item in told:
@@ -198,9 +200,9 @@ class _Erasure:
         return dumps({**detail, "erased": True})
 
     def _note_names(self, row: Row) -> None:
-        if row["author_id"] not in (None, "", self.person.id):
+        if row["author_id"] not in (None, "", self.person.id) and not self.person.is_named(row["author_id"]):
             self._others["ids"].add(row["author_id"])
-        if (row["author_email"] or "").strip().lower() not in ("", self.person.email):
+        if row["author_email"] and not self.person.is_named(row["author_email"]):
             self._others["emails"].add(row["author_email"])
 
 
@@ -227,6 +229,12 @@ def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, A
                 words = bytes(item["payload"] or b"").decode("utf-8", "replace")
                 place = {"feedback_id": item["feedback_id"], "event_id": item["id"], "field": "payload"}
                 yield "mention", {**place, "words": person.around(words) or person.around(item["detail"])}
+    for page in traces.by_id(Delivery, workspace_id):
+        for row in page:
+            for name in ("envelope", "rest"):
+                if person.is_in(row[name]):
+                    words = person.around(bytes(row[name]).decode("utf-8", "replace"))
+                    yield "mention", {"delivery_id": row["id"], "field": name, "words": words}
     for page in traces.by_id(Quarantine, workspace_id):
         for row in page:
             if person.is_in(row["payload"]) or person.mentions(Quarantine, row):

@@ -271,7 +271,7 @@ JSON = st.recursive(
     | st.booleans()
     | st.integers(-9, 9)
     | st.text(max_size=4)
-    | st.floats(allow_nan=False, width=16),
+    | st.floats(allow_nan=False, allow_infinity=False, width=16),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
     max_leaves=12,
 )
