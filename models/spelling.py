@@ -32,6 +32,8 @@ _ESCAPE = re.compile(
     r"|&(?:#[0-9]{1,8}|#x[0-9a-f]{1,8}|[a-z][a-z0-9]{1,31});",
     re.IGNORECASE,
 )
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_AT = re.compile("[@\uff20\ufe6b]")
 _MAY_HAVE_ESCAPES = re.compile(r"[\\%&]")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _DOTS = "[.\u3002]"  # the second one is what ideographic full stops become
@@ -67,7 +69,11 @@ def _is_unseen(char: str) -> bool:
 
 def folded(text: str) -> str:
     """A text in which whatever is the same address is spelled the same, but for escapes and punycode."""
-    return text.lower() if text.isascii() else text.translate(_folds)
+    return text.lower() if text.isascii() else _BEYOND_ASCII.sub(_fold_run, text).lower()
+
+
+def _fold_run(found: re.Match[str]) -> str:
+    return found[0].translate(_folds)
 
 
 @dataclass(slots=True)
@@ -128,7 +134,7 @@ class Address:
     def _may_be_in(self, text: str) -> bool:
         """A quick look, which says yes to longer addresses, too."""
         for _ in range(LEVELS):
-            if self._pattern.search(folded(text)):
+            if _AT.search(text) and self._pattern.search(folded(text)):
                 return True
             if _MAY_HAVE_ESCAPES.search(text) is None:
                 return False
