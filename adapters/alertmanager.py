@@ -8,6 +8,7 @@ from __future__ import annotations
 from adapters.alerts import alert_record, alerts_in, option_words, shared_by
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
+from adapters.places import with_parts
 from adapters.record import Record
 from adapters.shapes import SECRET
 from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
@@ -33,15 +34,15 @@ Basic authentication with {secret} as the password is taken too."""
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
-    records, group = [], shared_by(sent)
+    made, group = [], shared_by(sent)
     for alert in alerts_in(sent, ignored):
         url = (
             first_url(alert, "generatorURL")
             or first_url(object_of(alert, "annotations"), "dashboard_url")
             or first_url(group, "externalURL")
         )
-        records.append(alert_record(alert, group, url=url, more={}))
-    return records
+        made.append((alert_record(alert, group, url=url, more={}), alert))
+    return with_parts(inbound, made)
 
 
 ADAPTER = Adapter(

@@ -12,7 +12,7 @@ Names: what the sender wrote is `sent`, what we make of it is a `record`, what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_urlsafe
@@ -93,8 +93,9 @@ class Inbound:
     `answer_headers` go on whatever answer the request gets, also on a refusal: steps put what they
     learn there. `options` are those of the hook the request came through, known once it is
     identified. `checked` is the body as each schema checked it, so that `read` and `reply` check it
-    once. `known` is what the gateway's steps found out for the ledger: who sends, and the outcome
-    once it is counted.
+    once. `parts` is what `read` made each of several records of: the place in the body, or bytes where
+    that is no one place; each is kept with its record, and what is left of the body once. `known` is what
+    the gateway's steps found out for the ledger: who sends, and the outcome once it is counted.
     """
 
     method: str
@@ -110,6 +111,7 @@ class Inbound:
     answer_headers: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     checked: dict[type, Any] = field(default_factory=dict)
+    parts: Sequence[slice | bytes | None] = ()
     known: dict[str, Any] = field(default_factory=dict)
 
     @cached_property

@@ -14,10 +14,11 @@ MOST_ITEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of an envelope: its header, and its payload as bytes."""
+    """One item of an envelope: its header, its payload as bytes, and where both stand in the body."""
 
     header: Mapping[str, Any]
     payload: bytes
+    place: slice
 
 
 def header_of(inbound: Inbound) -> dict[str, Any]:
@@ -27,11 +28,12 @@ def header_of(inbound: Inbound) -> dict[str, Any]:
 
 def items_of(inbound: Inbound) -> Iterator[Item]:
     """The items after the envelope's header. Raises Refused, after those before the fault."""
-    _, _, rest = inbound.body.partition(b"\n")
+    before, mark, rest = inbound.body.partition(b"\n")
+    offset = len(before + mark)
     at = count = 0
     while at < len(rest):
         end = _line_end(rest, at)
-        line, at = rest[at:end], end + 1
+        line, begin, at = rest[at:end], at, end + 1
         if not line.strip():
             continue
         if (count := count + 1) > MOST_ITEMS:
@@ -46,7 +48,7 @@ def items_of(inbound: Inbound) -> Iterator[Item]:
             raise invalid(Fault(f"item {count} length", "Expected a line end after so many bytes"))
         else:
             end = at + size
-        yield Item(header, rest[at:end])
+        yield Item(header, rest[at:end], slice(offset + begin, offset + max(at, end)))
         at = end + 1
 
 

@@ -10,6 +10,7 @@ from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.expressions import Search, faults_of
 from adapters.payload import type_name
+from adapters.places import with_parts
 from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, State
 from adapters.severities import USUAL
 from adapters.shapes import SECRET
@@ -74,7 +75,8 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("items", f"Expected array, received {type_name(items)}"))
     if len(items) > MOST_ITEMS:
         raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
-    return [_record(search, item, mapping, f"items.{at}.") for at, item in enumerate(items)]
+    made = ((_record(search, item, mapping, f"items.{at}."), item) for at, item in enumerate(items))
+    return with_parts(inbound, made)
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:

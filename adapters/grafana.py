@@ -13,6 +13,7 @@ from typing import Any
 from adapters.alerts import alert_record, alerts_in, option_words, shared_by
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.places import with_parts
 from adapters.record import Record, State
 from adapters.severities import severity_of
 from adapters.shapes import SECRET, signature
@@ -51,11 +52,13 @@ def read(inbound: Inbound) -> list[Record]:
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
     if "alerts" not in sent and first_scalar(sent, "ruleId", "ruleName"):
         return [] if first_text(sent, "ruleName") in ignored else _read_legacy(inbound, sent)
-    group = shared_by(sent)
-    return [_read_alert(alert, group) for alert in alerts_in(sent, ignored)]
+    alerts, group = list(alerts_in(sent, ignored)), shared_by(sent)
+    # Grafana's message tells of the whole group.
+    message = first_text(sent, "message") if len(alerts) == 1 else ""
+    return with_parts(inbound, [(_read_alert(alert, group, message), alert) for alert in alerts])
 
 
-def _read_alert(alert: Mapping[str, Any], group: Mapping[str, Any]) -> Record:
+def _read_alert(alert: Mapping[str, Any], group: Mapping[str, Any], message: str) -> Record:
     """One alert of a group. Annotations named `__...__` are Grafana's own and unread."""
     more = {
         "organisation": first_scalar(alert, "orgId") or first_scalar(group, "orgId"),
@@ -68,7 +71,7 @@ def _read_alert(alert: Mapping[str, Any], group: Mapping[str, Any]) -> Record:
         "value_string": first_text(alert, "valueString"),
     }
     url = first_url(alert, "panelURL", "dashboardURL", "generatorURL") or first_url(group, "externalURL")
-    return alert_record(alert, group, url=url, more=more, body=first_text(group, "message"))
+    return alert_record(alert, group, url=url, more=more, body=message)
 
 
 def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
 from adapters.payload import type_name
+from adapters.places import with_parts
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of
 from adapters.shapes import SECRET, signature
@@ -57,7 +58,7 @@ def read(inbound: Inbound) -> list[Record]:
     if isinstance(messages, list):
         if not all(isinstance(message, dict) for message in messages):
             raise invalid(Fault("messages", "Expected array of objects"))
-        return [record for message in messages for record in _read_old(message)]
+        return with_parts(inbound, [(made, part) for part in messages for made in _read_old(part)])
     event = sent.get("event")
     if not isinstance(event, dict):
         wrong = f"Expected object, received {type_name(event)}" if "event" in sent else "Required"

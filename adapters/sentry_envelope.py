@@ -83,19 +83,20 @@ class Error(Shown):
 
 def read(inbound: Inbound) -> list[Record]:
     header = header_of(inbound)
-    records: list[Record] = []
+    made: list[tuple[Record, slice | None]] = []
     attachments: list[dict[str, Any]] = []
     try:
         for item in items_of(inbound):
             if item.header.get("type") == "attachment":
                 attachments.append(_attachment(item))
             else:
-                records.extend(_read_item(inbound, header, item))
+                made += [(record, item.place) for record in _read_item(inbound, header, item)]
     except Refused as refused:
-        records.append(_unreadable(refused))
-    readable = [record for record in records if not record.unreadable]
-    kept = [record for record in records if record.unreadable][:1]  # the whole body is held with each
-    return [*_told_apart([_with(record, attachments) for record in readable]), *kept]
+        made.append((_unreadable(refused), None))
+    readable = [(record, place) for record, place in made if not record.unreadable]
+    kept = [record for record, _ in made if record.unreadable][:1]  # the whole body is held with each
+    inbound.parts = [*(place for _, place in readable), *(None for _ in kept)]
+    return [*_told_apart([_with(record, attachments) for record, _ in readable]), *kept]
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:

@@ -159,7 +159,7 @@ def apply(
         for kind, detail in told:
             detail |= {"key_id": caller.key_id, "request_id": request_id}
             event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": at}
-            events.append(values(Event, {**event, "detail": detail, "payload": None}))
+            events.append(values(Event, {**event, "detail": detail, "payload": None, "delivery_id": None}))
     insert_all(Event, events)
     return changed
 

@@ -12,7 +12,7 @@ from gateway import pages, parameters, triage
 from gateway.caller import Caller
 from gateway.changes import shown
 from gateway.similar import similar
-from models import event, feedback
+from models import delivery, event, feedback
 
 MOST_SIMILAR = 50
 RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
@@ -27,23 +27,32 @@ def _events(caller: Caller, row: Row) -> dict[str, Any]:
 
 
 def _raw(caller: Caller, row: Row) -> list[dict[str, Any]]:
-    """The newest deliveries as they came, the newest one first."""
-    found = map(event.document, event.deliveries(row["id"], limit=RAW))
-    return [
-        {
-            "event_id": item["id"],
-            "at": item["at"],
-            "content_type": item["detail"].get("content_type", ""),
-            "payload": item["payload"],
-        }
-        for item in found
-    ]
+    """The newest deliveries as they came, the newest one first; of those that made more records its part."""
+    return list(map(_delivery, delivery.enveloped(event.deliveries(row["id"], limit=RAW))))
+
+
+def _deliveries(caller: Caller, row: Row) -> list[dict[str, Any]]:
+    """The same with all that came, also what is kept with other records."""
+    found = event.deliveries(row["id"], limit=RAW)
+    return [_delivery({**item, "payload": delivery.body_of(item)}) for item in found]
+
+
+def _delivery(row: Row) -> dict[str, Any]:
+    item = event.document(row)
+    return {
+        "event_id": item["id"],
+        "at": item["at"],
+        "content_type": item["detail"].get("content_type", ""),
+        "payload": item["payload"],
+        "envelope": item["envelope"],
+    }
 
 
 # What `?expand=` adds to a record, by the name it is asked for and shown under.
 EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
     "events": _events,
     "raw": _raw,
+    "deliveries": _deliveries,
     "similar": similar,
 }
 
@@ -78,7 +87,7 @@ def list_events(caller: Caller, inbound: Inbound) -> Reply:
     row = find(caller, inbound)
     limit, after = pages.asked(inbound)
     rows = event.of(row["id"], limit=limit + 1, after=after)
-    return pages.answer([event.document(item) for item in rows], limit)
+    return pages.answer([event.document(item) for item in delivery.enveloped(rows)], limit)
 
 
 def find(caller: Caller, inbound: Inbound) -> dict[str, Any]:
@@ -91,7 +100,7 @@ def find(caller: Caller, inbound: Inbound) -> dict[str, Any]:
 
 def _without_payload(row: dict[str, Any]) -> dict[str, Any]:
     shown = event.document({**row, "payload": None})
-    del shown["payload"]
+    del shown["payload"], shown["envelope"]
     return shown
 
 

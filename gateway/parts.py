@@ -44,11 +44,13 @@ def store_part(
     *,
     counted: bool,
     before: Collection[str],
+    parted: intake.Parted | None = None,
 ) -> list[Done]:
     """Commits the records among the items, with the claim, and says what became of every item.
 
     `answer` makes of that what a repeat of the claim will be given; `counted` and `before` are those
-    of models.intake.Request. Raises models.intake.Taken and peewee's OperationalError.
+    of models.intake.Request. With `parted` the items are the records of that delivery, and what is kept
+    with each is its part of it. Raises models.intake.Taken and peewee's OperationalError.
     """
     done: list[Done | None] = [item if isinstance(item, Problem) else None for item, _ in items]
     kept = [(n, record, raw) for n, (record, raw) in enumerate(items) if isinstance(record, Record)]
@@ -59,8 +61,9 @@ def store_part(
     places: list[int] = []
     for (number, record, raw), label in zip(kept, labels, strict=True):
         try:
+            kept_with = parted.part(number) if parted else (raw,)
             write = store.write_of(
-                sender.caller, sender.adapter, sender.inbound, record, label, new_ulid(), raw
+                sender.caller, sender.adapter, sender.inbound, record, label, new_ulid(), *kept_with
             )
         except Refused as refused:
             done[number] = refused.problem
@@ -85,6 +88,7 @@ def store_part(
         sender.inbound.received_at,
         counted=counted,
         before={*before, "invalid"} if refused_some else before,
+        parted=parted,
     )
     with _turns:
         return told(intake.save(request))

@@ -15,14 +15,16 @@ from typing import Any, Literal
 from gateway import audit
 from gateway.ids import new_id, now_ms
 from gateway.pace import Pace
-from models import event, feedback, quarantine, theme, traces
+from models import delivery, event, feedback, quarantine, theme, traces
 from models.audit import Audit
 from models.base import Table, dumps, first, insert, writing
 from models.dedupe import Dedupe
+from models.delivery import Delivery
 from models.event import Event
 from models.feedback import Feedback
 from models.people import SavedView
 from models.quarantine import Quarantine
+from models.signature import Signature
 from models.traces import ERASED, Person, Row
 from models.words import words_of
 
@@ -49,6 +51,8 @@ def erase(
     run = _Erasure(person, mode, by, dry_run)
     for page in traces.records(workspace_id, now_ms()):
         run.records(page)
+    for page in traces.by_id(Delivery, workspace_id):
+        run.deliveries(page)
     for page in traces.keys(workspace_id):
         run.keys(page)
     for page in traces.by_id(Quarantine, workspace_id):
@@ -132,6 +136,11 @@ class _Erasure:
         # The key stays used: a retry must not bring back what was erased.
         self._change("answers", Dedupe, [(row, {"answer": None}) for row in answers])
 
+    def deliveries(self, page: list[Row]) -> None:
+        """What was kept once for several records; of the parts, `records` has taken those that matter."""
+        shared = (row for row in page if self.person.is_in(row["envelope"]) or self.person.is_in(row["rest"]))
+        self._delete("payloads", Delivery, list(shared))
+
     def held(self, page: list[Row]) -> None:
         gone = [
             row for row in page if self.person.is_in(row["payload"]) or self.person.mentions(Quarantine, row)
@@ -183,19 +192,24 @@ class _Erasure:
         """Erases the person from one record within the open transaction, its history aside (`_event`)."""
         own = self.person.wrote(row)
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
+        if own:  # what others share with them may tell of them, too
+            for delivery_id in {item["delivery_id"] for item in told} - {None}:
+                traces.delete(Delivery, {"id": delivery_id})
         if own and self.mode == "delete":
             traces.delete(Feedback, row)  # its history goes with it
             return
         changed = self.person.mentions(Feedback, row)
         if own:
             if {"text", "title"} & set(changed):
-                changed |= {"text": ERASED, "title": ERASED, "fingerprint": None}
+                changed |= {"text": ERASED, "title": ERASED}
             changed |= {"author_id": None, "author_name": None, "author_email": None}
         if {"text", "title"} & set(changed):
-            changed["words"] = words_of({**row, **changed})
+            changed |= {"words": words_of({**row, **changed}), "fingerprint": None}
+            Signature.delete().where(Signature.feedback == row["id"]).execute()
         at = max(now_ms(), row["updated_at"] + 1)
         traces.change(Feedback, row, {**changed, "updated_at": at})
-        note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at, "payload": None}
+        note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at}
+        note |= {"payload": None, "delivery_id": None}
         insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
 
     def _event(self, item: Row, own: bool) -> None:
@@ -206,9 +220,9 @@ class _Erasure:
         traces.change(Event, item, {"payload": None, "detail": dumps({**detail, "erased": True})})
 
     def _note_names(self, row: Row) -> None:
-        if row["author_id"] not in (None, "", self.person.id):
+        if row["author_id"] not in (None, "", self.person.id) and not self.person.is_named(row["author_id"]):
             self._others["ids"].add(row["author_id"])
-        if (row["author_email"] or "").strip().lower() not in ("", self.person.email):
+        if row["author_email"] and not self.person.is_named(row["author_email"]):
             self._others["emails"].add(row["author_email"])
 
 
@@ -222,7 +236,8 @@ def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, A
         own = [row["id"] for row in page if person.wrote(row)]
         for row in map(_record, own):
             if row is not None:
-                history = [event.document(item) for item in event.of(row["id"], limit=None)]
+                told = delivery.enveloped(event.of(row["id"], limit=None))
+                history = [event.document(item) for item in told]
                 yield "record", {**feedback.document(row), "events": history}
         for row in page:
             if row["id"] in own:
@@ -234,6 +249,12 @@ def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, A
                 words = bytes(item["payload"] or b"").decode("utf-8", "replace")
                 place = {"feedback_id": item["feedback_id"], "event_id": item["id"], "field": "payload"}
                 yield "mention", {**place, "words": person.around(words) or person.around(item["detail"])}
+    for page in traces.by_id(Delivery, workspace_id):
+        for row in page:
+            for name in ("envelope", "rest"):
+                if person.is_in(row[name]):
+                    words = person.around(bytes(row[name]).decode("utf-8", "replace"))
+                    yield "mention", {"delivery_id": row["id"], "field": name, "words": words}
     for page in traces.by_id(Quarantine, workspace_id):
         for row in page:
             if person.is_in(row["payload"]) or person.mentions(Quarantine, row):

@@ -13,6 +13,7 @@ from gateway import triage
 from gateway.caller import Caller, rules_in
 from gateway.ids import new_id, now_ms
 from gateway.parts import Done, Read, Sender, store_part
+from gateway.store import parted_of
 from models import intake
 from models.base import dumps, first, writing
 from models.hook import HookRow
@@ -67,10 +68,21 @@ def replay(adapter: Adapter, row: Mapping[str, Any]) -> list[str] | str:
         expires_at=None,
         rules=rules_in(row["workspace_id"]),
     )
+    known = zip(inbound.parts, read, strict=False)
+    inbound.parts = [part for part, record in known if not record.unreadable]
+    parted = parted_of(caller, inbound, [record for record in read if not record.unreadable])
     # Taken in the transaction that stores it, so that of two replays at once one finds it done.
     claim = None if reasons else intake.Claim(row["workspace_id"], "replay", str(row["id"]), "", NEVER)
     try:
-        done = store_part(Sender(caller, adapter, inbound), items, claim, _told, counted=True, before=())
+        done = store_part(
+            Sender(caller, adapter, inbound),
+            items,
+            claim,
+            _told,
+            counted=True,
+            before=(),
+            parted=parted,
+        )
         told = _told(done)
         reasons += [one.message for one in done if isinstance(one, Problem)]
     except intake.Taken as taken:

@@ -36,8 +36,10 @@ def save(
     database cannot take it now.
     """
     ulids = chain((inbound.request_id.rpartition("_")[2],), iter(new_ulid, None))
+    parted = parted_of(caller, inbound, records)
     writes = [
-        write_of(caller, adapter, inbound, *parts) for parts in zip(records, labels, ulids, strict=False)
+        write_of(caller, adapter, inbound, *known, *(parted.part(number) if parted else ()))
+        for number, known in enumerate(zip(records, labels, ulids, strict=False))
     ]
     scores = [label.category_scores for label in labels]
     claim = idempotency.claim_of(caller, adapter, inbound)
@@ -48,6 +50,7 @@ def save(
         REACH,
         outcomes.entry(adapter.source or adapter.name, inbound.received_at, caller),
         inbound.received_at,
+        parted=parted,
     )
     try:
         with idempotency.in_flight(claim, adapter.idempotency):
@@ -78,6 +81,15 @@ def place(caller: Caller, record: Record) -> str:
     return project
 
 
+def parted_of(caller: Caller, inbound: Inbound, records: Sequence[Record]) -> intake.Parted | None:
+    """The delivery that is kept in parts, as several records were made of it; None when there is one."""
+    if len(records) < 2:
+        return None
+    return intake.Parted(
+        new_id("dl"), caller.workspace_id, inbound.body, inbound.parts or [None] * len(records)
+    )
+
+
 def write_of(
     caller: Caller,
     adapter: Adapter,
@@ -86,8 +98,12 @@ def write_of(
     label: Labels,
     ulid: str,
     payload: bytes | None = None,
+    part: slice | None = None,
+    delivery_id: str | None = None,
 ) -> intake.Write:
     """One record to store, with its part of the body as `payload`, or all of it.
+
+    `part` is where that stands in the delivery that is kept under an id.
 
     Raises Refused as `save` does. The first record of a request bears the request's own ULID, since
     making one is not free.
@@ -151,6 +167,7 @@ def write_of(
             "user_agent": inbound.headers.get("user-agent", ""),
         },
         "payload": inbound.body if payload is None else payload,
+        "delivery_id": delivery_id,
     }
     return intake.Write(
         row,
@@ -162,6 +179,7 @@ def write_of(
         record.state,
         bounded(record.joins),
         _held(caller, adapter, inbound, row, record.unreadable) if record.unreadable else None,
+        part,
     )
 
 

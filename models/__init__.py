@@ -4,6 +4,7 @@ from models.access import ApiKey, Project, Workspace
 from models.audit import Audit
 from models.base import close, connect, database, sqlite_path
 from models.dedupe import Dedupe
+from models.delivery import Delivery
 from models.event import Event
 from models.feedback import Feedback
 from models.hook import HookRow
@@ -21,6 +22,7 @@ TABLES = (
     ApiKey,
     Feedback,
     Event,
+    Delivery,
     Dedupe,
     HookRow,
     Quarantine,
@@ -44,6 +46,7 @@ __all__ = [
     "ApiKey",
     "Audit",
     "Dedupe",
+    "Delivery",
     "Event",
     "Feedback",
     "HookRow",

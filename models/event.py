@@ -15,7 +15,8 @@ class Event(Table):
     """Something that happened to a record: received, updated, retracted, ... `at` is milliseconds UTC.
 
     Kept with the other events of its record. `detail` says through which door, with which key and
-    request; `payload` is the body as it came, after content decoding.
+    request; `payload` is the body as it came, after content decoding. When the delivery made several
+    records, `payload` is this one's part of it and `delivery_id` names the rest (models.delivery).
     """
 
     id = TextField()
@@ -24,6 +25,7 @@ class Event(Table):
     at = BigIntegerField()
     detail = JSONText()
     payload = BlobField(null=True)
+    delivery_id = TextField(null=True)
 
     class Meta:
         primary_key = CompositeKey("feedback", "id")
@@ -33,7 +35,7 @@ class Event(Table):
 EventKey = tuple[str, str]  # the record and the event's own id
 HISTORY = 20  # events that are deleted together with their record
 _FORGET = "UPDATE event SET payload = NULL WHERE feedback_id = ? AND id = ? AND payload IS NOT NULL"
-WITHOUT_PAYLOAD = (Event.id, Event.feedback, Event.type, Event.at, Event.detail)
+WITHOUT_PAYLOAD = (Event.id, Event.feedback, Event.type, Event.at, Event.detail, Event.delivery_id)
 
 
 def of(
@@ -87,13 +89,20 @@ def forget_payloads(events: Sequence[EventKey]) -> int:
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An event as the API shows it, its payload as text (bytes that are no UTF-8 appear as U+FFFD)."""
-    payload = row["payload"]
+    """An event as the API shows it, its payload as text (bytes that are no UTF-8 appear as U+FFFD).
+
+    With `envelope`, what its delivery's records share (models.delivery), when the row has that.
+    """
     return {
         "id": row["id"],
         "feedback_id": row["feedback"],
         "type": row["type"],
         "at": iso(row["at"]),
         "detail": row["detail"],
-        "payload": None if payload is None else bytes(payload).decode("utf-8", "replace"),
+        "payload": _text(row["payload"]),
+        "envelope": _text(row.get("envelope")),
     }
+
+
+def _text(data: Any) -> str | None:
+    return None if data is None else bytes(data).decode("utf-8", "replace")

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from models import dedupe, outcome
+from models import dedupe, delivery, outcome
 from models.base import AT_ONCE, database, insert_all, serialise, values
 from models.bulk import store_all
 from models.dedupe import Key
+from models.delivery import Parted
 from models.event import Event, exists
 from models.feedback import Feedback
 from models.laws import Reach, Stored, Write, reported, store
@@ -50,7 +51,20 @@ OUTCOMES = {
     "invalid": "invalid",
 }
 
-__all__ = ["Claim", "Entry", "Reach", "Request", "Stored", "Taken", "Write", "flush", "save", "stop", "used"]
+__all__ = [
+    "Claim",
+    "Entry",
+    "Parted",
+    "Reach",
+    "Request",
+    "Stored",
+    "Taken",
+    "Write",
+    "flush",
+    "save",
+    "stop",
+    "used",
+]
 
 
 @dataclass(slots=True)
@@ -80,6 +94,7 @@ class Request:
     `answer` makes what a repeat of the claim will be given; `entry` is its line in the ledger and
     `now` milliseconds UTC. `rows` is what it inserts if it begins new records only. One stored in
     parts is `counted` with its last part, whose `before` are the outcomes of all its items so far.
+    `parted` is the delivery whose parts the writes' payloads are, when they are no more than that.
     """
 
     writes: Sequence[Write]
@@ -90,6 +105,7 @@ class Request:
     now: int
     counted: bool = True
     before: Collection[str] = ()
+    parted: Parted | None = None
     created: list[Stored] = field(default_factory=list)
     rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
@@ -242,7 +258,7 @@ def _stored(requests: list[Request], results: list[Any]) -> bool:
         if isinstance(result, Exception):
             continue
         for write, stored in zip(request.writes, result, strict=True):
-            if stored.outcome in ("created", "updated", "retracted"):
+            if stored.told:
                 return exists(stored.row["id"], write.event["id"])
     return False
 
@@ -255,9 +271,15 @@ def _apply(requests: list[Request]) -> list[Any]:
     rows = [pair for request in chosen for pair in request.rows]
     insert_all(Feedback, [row for row, _ in rows])
     insert_all(Event, [event for _, event in rows])
-    return [
+    results = [
         request.created if number in together else _alone(request) for number, request in enumerate(requests)
     ]
+    for request, result in zip(requests, results, strict=True):
+        if request.parted is not None and not isinstance(result, Taken):
+            told = zip(request.writes, result, strict=True)
+            parts = [(write.part, write.event["id"] if stored.told else None) for write, stored in told]
+            delivery.keep(request.parted, parts)
+    return results
 
 
 def _together(requests: list[Request]) -> Iterator[int]:

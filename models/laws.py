@@ -74,7 +74,8 @@ class Write:
     """One record to store: its row, the event of this delivery, and what ties it to others.
 
     `dedupe_key`, `replaceable`, `retracts`, `votes_for`, `state` and `joins` are those of the
-    contract's Record. With `held` the delivery goes to quarantine as this row instead.
+    contract's Record. With `held` the delivery goes to quarantine as this row instead. `part` is where
+    the event's payload stands in a delivery that makes several records.
     """
 
     row: Mapping[str, Any]
@@ -86,6 +87,7 @@ class Write:
     state: str | None = None
     joins: str | None = None
     held: Mapping[str, Any] | None = None
+    part: slice | None = None
 
     @property
     def begins(self) -> bool:
@@ -114,6 +116,11 @@ class Stored:
 
     outcome: str
     row: Mapping[str, Any]
+
+    @property
+    def told(self) -> bool:
+        """Whether the write's event is in the history."""
+        return self.outcome in ("created", "updated", "retracted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """What is stored about a person: found, shown, and taken out of every table.
 
-An email address is looked for in everything, in any case and however JSON, HTML and forms encode it. An
-id says less by itself, so it is looked for as a record's author, and as a whole JSON string in what came
-in.
+An email address is looked for in everything, in whatever spelling (models.spelling). An id says less by
+itself, so it is looked for as a record's author, and as a whole JSON string in what came in.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,20 +15,19 @@ from typing import Any
 from peewee import Tuple
 
 from models.audit import Audit
-from models.base import Table, database, dumps, locked
+from models.base import JSONText, Table, database, dumps, locked
 from models.dedupe import Dedupe
+from models.delivery import Delivery
 from models.event import Event
 from models.feedback import Feedback
 from models.people import SavedView, User
 from models.quarantine import Quarantine
+from models.spelling import Address
 
 ERASED = "[erased]"  # what stands where an address was
-TOUCHED = (Feedback, Event, Dedupe, Quarantine, Audit, SavedView)
+TOUCHED = (Feedback, Event, Delivery, Dedupe, Quarantine, Audit, SavedView)
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes
-# No part of a longer address; what stands before it may be the end of an escape.
-_BEFORE = r"(?:(?<![\w.+-])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
-_AFTER = r"(?![\w-])(?!\.[^\W_])"
 # Columns that say nothing of a person and must stay what they are.
 _KEPT = {"id", "workspace_id", "project_id", "feedback", "hook_id", "key_id", "type", "action", "fingerprint"}
 
@@ -38,77 +36,76 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, by an email address in lower case, an id that senders gave, or both."""
+    """Somebody, by an email address in any spelling, an id that senders gave, or both."""
 
     email: str | None = None
     id: str | None = None
 
     def wrote(self, row: Row) -> bool:
-        """Whether a record is the person's."""
+        """Whether a record is the person's: by the author's id or address, or an id that is the address."""
         if self.id is not None and row["author_id"] == self.id:
             return True
-        email = row["author_email"]
-        return self.email is not None and email is not None and email.strip().lower() == self.email
+        return any(self.is_named(row[name]) for name in ("author_email", "author_id"))
+
+    def is_named(self, text: str | None) -> bool:
+        """Whether a text is the person's address, however it is written, and nothing else."""
+        return self._address is not None and bool(text) and self._address.is_all_of(str(text))
 
     def is_in(self, payload: Any) -> bool:
         """Whether a payload, an answer or anything else that came or went as a whole mentions the person."""
         if payload is None:
             return False
-        data = payload.encode("utf-8", "replace") if isinstance(payload, str) else bytes(payload)
-        if self._hint is not None and self._hint in data.lower() and self._in_bytes.search(data):
+        text = payload if isinstance(payload, str) else bytes(payload).decode("utf-8", "replace")
+        if self._address is not None and self._address.is_in(text, coded=True):
             return True
-        return any(mark in data for mark in self._marks)
+        return any(mark in text for mark in self._marks)
 
     def mentions(self, table: type[Table], row: Row) -> Row:
         """The columns of a row that mention the person's address, as they are without it."""
         found = {}
         for field in table._meta.sorted_fields:
             text = row.get(field.column_name)
-            if field.name not in _KEPT and isinstance(text, str) and self.mentioned(text):
-                found[field.column_name] = self._in_text.sub(ERASED, text)
+            if field.name in _KEPT or not isinstance(text, str) or not self.mentioned(text):
+                continue
+            if isinstance(field, JSONText):
+                value = json.loads(text)
+                left = self._left_of(value)
+                if left != value:
+                    found[field.column_name] = dumps(left)
+            elif self._address is not None:
+                found[field.column_name] = self._address.replaced(text, ERASED)
         return found
 
     def mentioned(self, text: str) -> bool:
         """Whether a text has the person's address in it."""
-        hint = self._hint
-        return hint is not None and hint.decode() in text.lower() and self._in_text.search(text) is not None
+        return self._address is not None and self._address.is_in(text)
 
     def around(self, text: str, width: int = 80) -> str:
         """The words around the first mention in a text."""
-        found = self._in_text.search(text)
-        return "" if found is None else text[max(0, found.start() - width) : found.end() + width]
+        spans = [] if self._address is None else self._address.spans(text)
+        return text[max(0, spans[0][0] - width) : spans[0][1] + width] if spans else ""
+
+    def _left_of(self, value: Any) -> Any:
+        """A JSON value without the person's address."""
+        if isinstance(value, str) and self._address is not None:
+            return self._address.replaced(value, ERASED)
+        if isinstance(value, list):
+            return [self._left_of(item) for item in value]
+        if isinstance(value, dict):
+            return {self._left_of(name): self._left_of(item) for name, item in value.items()}
+        return value
 
     @cached_property
-    def _in_text(self) -> re.Pattern[str]:
-        return re.compile(f"{_BEFORE}{''.join(map(_encoded, self.email or ''))}{_AFTER}", re.IGNORECASE)
+    def _address(self) -> Address | None:
+        return None if self.email is None else Address(self.email)
 
     @cached_property
-    def _in_bytes(self) -> re.Pattern[bytes]:
-        return re.compile(self._in_text.pattern.encode(), re.IGNORECASE)
-
-    @cached_property
-    def _hint(self) -> bytes | None:
-        """What is quickly looked for before the pattern: it is in every way to write the address."""
-        plain = re.findall(r"[a-z0-9]+", self.email or "")
-        return max(plain, key=len).encode() if plain else None
-
-    @cached_property
-    def _marks(self) -> tuple[bytes, ...]:
+    def _marks(self) -> tuple[str, ...]:
         if self.id is None:
             return ()
-        quoted = dumps(self.id).encode()
-        shown = b'"author":{"id":' + quoted  # as our own answers have it
-        return (quoted, shown) if len(self.id) >= SHORTEST_ID else (shown,)
-
-
-def _encoded(char: str) -> str:
-    """The ways to write a character of an address."""
-    number = ord(char)
-    if char.isalnum() and char.isascii():
-        return char
-    percent = "".join(f"%{byte:02x}" for byte in char.encode())
-    ways = (re.escape(char), percent, rf"\\u{number:04x}", f"&#0*{number};", f"&#x0*{number:x};")
-    return f"(?:{'|'.join(ways)})"
+        ways = dict.fromkeys((dumps(self.id), json.dumps(self.id)))
+        shown = [f'"author":{{"id":{quoted}' for quoted in ways]  # as our own answers have it
+        return (*ways, *shown) if len(self.id) >= SHORTEST_ID else tuple(shown)
 
 
 def records(workspace_id: str, now: int) -> Iterator[list[Row]]:

@@ -13,6 +13,7 @@ from gateway import audit, privacy
 from gateway.caller import Caller
 from gateway.privacy import MODES
 from models.base import writing
+from models.spelling import Address
 from models.traces import Person
 
 LONGEST = 320  # characters of an address
@@ -23,6 +24,10 @@ def _email(value: str) -> None:
     local, at, domain = value.strip().rpartition("@")
     if not (local and at and domain) or len(value) > LONGEST or any(char.isspace() for char in value.strip()):
         raise ValidationError("Must be an email address")
+    try:
+        Address(value)
+    except ValueError:
+        raise ValidationError("Must be an email address") from None
 
 
 class Who(Strict):

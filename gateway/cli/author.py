@@ -9,6 +9,7 @@ import click
 from gateway import privacy
 from gateway.admin.authors import collected, person_of
 from gateway.cli.common import command, workspace_of
+from models.spelling import Address
 from models.traces import Person
 
 authors = click.Group()
@@ -16,8 +17,13 @@ authors = click.Group()
 
 def _person(email: str | None, author_id: str | None) -> Person:
     person = person_of(email, author_id)
-    if person == Person() or (email and "@" not in email):
-        raise click.UsageError("give --email ADDRESS or --id ID")
+    try:
+        if email:
+            Address(email)
+        elif person == Person():
+            raise ValueError
+    except ValueError:
+        raise click.UsageError("give --email ADDRESS or --id ID") from None
     return person
 
 

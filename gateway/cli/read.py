@@ -76,7 +76,7 @@ def show_record(feedback_id: str) -> tuple[Any, str]:
         raise NotHere(f"no record {feedback_id} here")
     shown = feedback.document(row)
     shown["events"] = [
-        {name: value for name, value in event.document(item).items() if name != "payload"}
+        {name: value for name, value in event.document(item).items() if name not in ("payload", "envelope")}
         for item in event.of(feedback_id, limit=200)
     ]
     if _as_json():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
@@ -42,23 +44,39 @@ def signing_in() -> ResponseReturnValue:
     then, email = local(request.form.get("then", "")), request.form.get("email", "")[:300]
     if not passwords():
         return sign_in_page(then, email, _("Nobody gets in with a password here."), 403)
+    try:
+        user = proven(email, request.form.get("password", ""))
+    except TooManyTriesError as error:
+        return sign_in_page(then, email, str(error), 429)
+    if user is None:
+        return sign_in_page(then, email, _("That address and password do not belong together."), 401)
+    with writing():
+        audit.note(user["workspace"], user["id"], "user.signed_in", user["id"], address=as_inbound().client)
+    return signed_in(user["id"], then)
+
+
+class TooManyTriesError(Exception):
+    """Too many wrong passwords for one user or from one address; the message says when to try again."""
+
+
+def proven(email: str, password: str) -> dict[str, Any] | None:
+    """The user who has this address and password, or None, which counts: every form asks here.
+
+    Raises TooManyTriesError, whatever the password is.
+    """
     asked, about = as_inbound(), f"sign-in {people.digest(email.strip().lower())[:32]}"
     try:
         failures.check(asked)
         failures.check(asked, about, TRIES)
-        user = people.with_password(email, request.form.get("password", ""))
+        user = people.with_password(email, password)
         if user is None:
             failures.note(asked, about, TRIES)
             failures.note(asked)
     except Refused as refused:
         wait = refused.problem.headers["Retry-After"]
         said = _("Too many tries. Wait %(seconds)s seconds and try again.", seconds=wait)
-        return sign_in_page(then, email, said, 429)
-    if user is None:
-        return sign_in_page(then, email, _("That address and password do not belong together."), 401)
-    with writing():
-        audit.note(user["workspace"], user["id"], "user.signed_in", user["id"], address=asked.client)
-    return signed_in(user["id"], then)
+        raise TooManyTriesError(said) from None
+    return user
 
 
 def sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> Response:

@@ -8,6 +8,7 @@ from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from gateway import people
+from gateway.inbox.access import TooManyTriesError, proven
 from gateway.inbox.asking import note
 from gateway.inbox.visitor import SIGNED_IN, NotAllowed, keep_cookie, passwords
 from gateway.inbox.web import go, page, show
@@ -47,7 +48,11 @@ def change_password() -> ResponseReturnValue:
     old, new = request.form.get("old", ""), request.form.get("new", "")
     if not passwords():
         raise NotAllowed
-    if people.with_password(g.session["user_email"], old) is None:
+    try:
+        known = proven(g.session["user_email"], old)
+    except TooManyTriesError as error:
+        return _account_page(str(error), 429)
+    if known is None:
         return _account_page(_("The present password is another one."), 400)
     try:
         hashed = people.hash_password(new)

@@ -42,7 +42,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
         history=[_told(event, names) for event in events["data"]],
         more=events["next_cursor"] is not None,
         notes=[_told(event, names) for event in events["data"] if event["type"] == "note"],
-        raw=[_raw(event) for event in events["data"] if event["payload"]],
+        raw=[raw for event in events["data"] for raw in _raw(event)],
         subject=list(_subject(row["subject"])),
         project=project.get("name"),
         markdown=markdown(row),
@@ -80,12 +80,12 @@ def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {**event, "who": names.get(who, who), "changes": detail.get("changes", {})}
 
 
-def _raw(event: Mapping[str, Any]) -> dict[str, Any]:
-    """A delivery's payload as text, indented when it is JSON."""
-    text: str = event["payload"]
-    with suppress(ValueError, RecursionError):
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return {"at": event["at"], "text": text[:LONGEST_RAW], "cut": len(text) > LONGEST_RAW}
+def _raw(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A delivery's payload as text, indented when it is JSON, and what other records share with it."""
+    for text in filter(None, (event["payload"], event["envelope"])):
+        with suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        yield {"at": event["at"], "text": text[:LONGEST_RAW], "cut": len(text) > LONGEST_RAW}
 
 
 def _subject(subject: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:

@@ -37,6 +37,7 @@ class Event(Shown):
     at = time()
     detail = fields.Dict()
     payload = text(allow_none=True)
+    envelope = text(allow_none=True)
 
 
 class Delivery(Shown):
@@ -44,6 +45,7 @@ class Delivery(Shown):
     at = time()
     content_type = text()
     payload = text(allow_none=True)
+    envelope = text(allow_none=True)
 
 
 class EventTold(Shown):
@@ -64,6 +66,7 @@ class FeedbackExpanded(FeedbackRecord):
     sometimes = (*EXPANSIONS, "explanation")
     events = fields.Nested(page_of(EventTold))
     raw = listed(Delivery)
+    deliveries = listed(Delivery)
     similar = listed(Similar)
     explanation = fields.Dict()
 

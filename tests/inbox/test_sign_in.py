@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from gateway import people
+from gateway import inbox, people
 from gateway.app import create_app
 from gateway.cli import main
 from gateway.config import Config
+from gateway.inbox import access
+from gateway.rates import Rate
 from models.audit import Audit
 from models.base import writing
 from models.people import Invite, Session, User
@@ -22,6 +25,7 @@ from tests.inbox.conftest import PASSWORD, TOKEN, Reader
 
 NEW = {"name": "Noor", "email": "Noor@Example.test", "password": PASSWORD}
 Make = Callable[..., Reader]
+TEMPLATES = Path(str(inbox.__file__)).parent / "templates"
 
 
 def welcome(stranger: Reader, token: str, **form: str) -> int:
@@ -124,6 +128,38 @@ def test_guessing_is_slow(stranger: Reader, tenant: Tenant) -> None:
     assert statuses == [401] * 10 + [429]
     assert last.status_code == 429
     assert "Wait" in last.text
+
+
+# Every form that takes a present password: what it is sent, and how it says that this is a wrong one.
+GUESSED: dict[str, tuple[Callable[[str], dict[str, str]], int]] = {
+    "/sign-in": (lambda password: {"email": "noor@example.test", "password": password}, 401),
+    "/account/password": (lambda password: {"old": password, "new": "another long one"}, 400),
+}
+
+
+def test_every_form_with_a_password_is_here() -> None:
+    """The pages that ask for a password are these, and that of a link, which is a secret itself."""
+    pages = {path.stem for path in TEMPLATES.glob("*.html") if 'type="password"' in path.read_text()}
+
+    assert pages == {"sign-in", "account", "welcome"}
+
+
+@pytest.mark.parametrize("path", GUESSED)
+def test_guessing_is_slow_at_every_form(
+    reader: Callable[..., Reader], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Wrong passwords count for their user at whichever form; then every form refuses the right one."""
+    monkeypatch.setattr(access, "TRIES", Rate.parse("2/hour"))
+    noor, other = reader(email="noor@example.test"), reader(email="eve@example.test")
+    User.update(password=people.hash_password(PASSWORD)).execute()
+    fields, wrong = GUESSED[path]
+
+    assert [noor.post(path, fields("wrong")).status_code for _ in range(3)] == [wrong, wrong, 429]
+    for name, (form, _) in GUESSED.items():
+        answer = noor.post(name, form(PASSWORD))
+        assert (answer.status_code, "Too many tries. Wait " in answer.text) == (429, True)
+    assert people.with_password("noor@example.test", PASSWORD)
+    assert other.post("/account/password", {"old": PASSWORD, "new": "another long one"}).status_code == 303
 
 
 @pytest.mark.parametrize(
