@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from flask import Flask, Response, request
-from peewee import OperationalError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 import adapters
-from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
+from adapters.contract import Adapter, Inbound, Reply
 from gateway import (
     api,
     auth,
@@ -45,12 +42,10 @@ from gateway.http import (
     respond,
 )
 from gateway.ingest import ingest
-from gateway.rates import Unavailable
 from gateway.received import inbound_of, path_of, request_id
 from models.base import connect
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
-RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -138,7 +133,7 @@ class _Routes:
                 inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, admit)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
-                problem = _problem(error, request_id(environ))
+                problem = problem_of(error, request_id(environ))
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
@@ -177,7 +172,7 @@ class _Routes:
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
-        reply = adapter.refuse(_problem(error, request_id(request.environ)))
+        reply = adapter.refuse(problem_of(error, request_id(request.environ)))
         return self._answer(reply, time.perf_counter(), {})
 
     def _answer(self, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
@@ -193,22 +188,6 @@ class _Routes:
         urls = self.app.url_map.bind("")
         endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
         return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
-
-
-def _problem(error: Exception, name: str) -> Problem:
-    """Any exception as a problem: expected ones as they say, others logged and told without a detail."""
-    if isinstance(error, Refused):
-        return replace(error.problem, request_id=name)
-    if isinstance(error, HTTPException):
-        return replace(problem_of(error), request_id=name)
-    wait = {"Retry-After": RETRY_AFTER}
-    if isinstance(error, Unavailable):  # said in the log once, by whoever counts
-        return Problem(503, "overloaded", "Requests cannot be counted now.", headers=wait, request_id=name)
-    if isinstance(error, OperationalError | sqlite3.OperationalError):
-        log.failure("database unavailable", name)
-        return Problem(503, "overloaded", "Storage is busy, try again.", headers=wait, request_id=name)
-    log.failure("unexpected exception", name)
-    return Problem(500, "internal", "An unknown error occurred.", request_id=name)
 
 
 def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:

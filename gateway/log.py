@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 logger = logging.getLogger("gateway")
 
+REASON = 300  # characters of what a database says
+
 
 class _JSONLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -45,6 +47,12 @@ def request(method: str, path: str, status: int, started: float, request_id: str
 def notice(message: str, request_id: str, **facts: str) -> None:
     """Notes something that the operator should know of, with the request it belongs to."""
     logger.warning(message, extra={"facts": {"request_id": request_id, **facts}})
+
+
+def unavailable(error: BaseException, request_id: str) -> None:
+    """Notes that the database could not be used, in one line: it says nothing of this program's code."""
+    reason = str(error).strip().partition("\n")[0][:REASON]
+    logger.error("database unavailable", extra={"facts": {"request_id": request_id, "error": reason}})
 
 
 def failure(message: str, request_id: str) -> None:

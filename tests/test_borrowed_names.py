@@ -47,6 +47,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "peewee.PostgresqlDatabase()._state.conn",
             "peewee.PostgresqlDatabase.begin(isolation_level)",
             "playhouse.pool.MaxConnectionsExceeded",
+            "playhouse.pool._PooledPostgresqlDatabase._can_reuse(conn)",
             "playhouse.pool._PooledPostgresqlDatabase._is_closed(conn)",
             "playhouse.pool._PooledPostgresqlDatabase.close_all",
             "playhouse.pool._PooledPostgresqlDatabase.close_idle",
