@@ -83,18 +83,20 @@ class _Routes:
     def add(self, config: Config) -> None:
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
+                act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
+                self._route(adapter, door.method, door.path, act, counted=True, admit=admit)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
-                admit = partial(auth.identify, adapter, many.scope)  # nobody else's 32 MB are read
+                admit = _admitting(adapter, many.scope)
                 limit = config.max_batch_body
                 self._route(adapter, many.method, many.path, act, counted=True, limit=limit, admit=admit)
             for lookup in adapter.lookups:
-                self._route(adapter, lookup.method, lookup.path, partial(directory.look_up, adapter, lookup))
+                act, admit = partial(directory.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
+                self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         native = self.adapters["native"]
         for endpoint in api.ENDPOINTS:
-            act = partial(_identified, native, endpoint)
-            self._route(native, endpoint.method, endpoint.path, act, mounted=False)
+            act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
+            self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
         for path, check in health.CHECKS.items():
             self._route(native, "GET", path, partial(_unidentified, check), mounted=False, exact=True)
         for path, page in docs.PAGES.items():
@@ -119,8 +121,9 @@ class _Routes:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
         What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
-        body, when it is not that of every route, and `admit` is asked before it is read. An `exact` one
-        is not reachable by any other way to write its path.
+        body, when it is not that of every route; `admit` is asked before a body is read that is larger than
+        those, or that its client asked whether to send. An `exact` one is not reachable by any other way to
+        write its path.
         """
 
         def view(**params: str) -> Response:
@@ -130,7 +133,8 @@ class _Routes:
                 raise NotFound
             inbound, problem = None, None
             try:
-                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, admit)
+                first = admit if limit or "HTTP_EXPECT" in environ else None
+                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, first)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
                 problem = problem_of(error, request_id(environ))
@@ -188,6 +192,11 @@ class _Routes:
         urls = self.app.url_map.bind("")
         endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
         return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
+
+
+def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | None:
+    """What refuses who has no key; None where the body is needed to know who it is."""
+    return None if adapter.signed else partial(auth.identify, adapter, scope)
 
 
 def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:

@@ -87,6 +87,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gateway/server/connection.py": (
             "gunicorn.http.body.Body().reader.read(size)",
             "gunicorn.http.body.ChunkedReader().limit_trailer_section",
+            "gunicorn.http.message.Request._expected_100_continue",
             "gunicorn.http.message.Request.force_close",
             "gunicorn.http.unreader.Unreader.take_buffered",
         ),
@@ -114,6 +115,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.config.Config().worker_connections",
         ),
         "gateway/server/worker.py": (
+            "gunicorn.http.message.Request._expected_100_continue",
             "gunicorn.http.message.Request.force_close",
             "gunicorn.workers.ggevent.GeventWorker.handle(listener, client, addr)",
             "gunicorn.workers.ggevent.GeventWorker.handle_error(req, client, addr, exc)",
