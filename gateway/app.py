@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from flask import Flask, Response, request
-from peewee import OperationalError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 import adapters
-from adapters.contract import Adapter, Inbound, Problem, Refused, Reply
+from adapters.contract import Adapter, Inbound, Reply
 from gateway import (
     api,
     auth,
@@ -45,12 +42,10 @@ from gateway.http import (
     respond,
 )
 from gateway.ingest import ingest
-from gateway.rates import Unavailable
 from gateway.received import inbound_of, path_of, request_id
 from models.base import connect
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
-RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -88,18 +83,20 @@ class _Routes:
     def add(self, config: Config) -> None:
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                self._route(adapter, door.method, door.path, partial(ingest, adapter, door), counted=True)
+                act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
+                self._route(adapter, door.method, door.path, act, counted=True, admit=admit)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
-                admit = partial(auth.identify, adapter, many.scope)  # nobody else's 32 MB are read
+                admit = _admitting(adapter, many.scope)
                 limit = config.max_batch_body
                 self._route(adapter, many.method, many.path, act, counted=True, limit=limit, admit=admit)
             for lookup in adapter.lookups:
-                self._route(adapter, lookup.method, lookup.path, partial(directory.look_up, adapter, lookup))
+                act, admit = partial(directory.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
+                self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         native = self.adapters["native"]
         for endpoint in api.ENDPOINTS:
-            act = partial(_identified, native, endpoint)
-            self._route(native, endpoint.method, endpoint.path, act, mounted=False)
+            act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
+            self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
         for path, check in health.CHECKS.items():
             self._route(native, "GET", path, partial(_unidentified, check), mounted=False, exact=True)
         for path, page in docs.PAGES.items():
@@ -124,8 +121,9 @@ class _Routes:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
         What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
-        body, when it is not that of every route, and `admit` is asked before it is read. An `exact` one
-        is not reachable by any other way to write its path.
+        body, when it is not that of every route; `admit` is asked before a body is read that is larger than
+        those, or that its client asked whether to send. An `exact` one is not reachable by any other way to
+        write its path.
         """
 
         def view(**params: str) -> Response:
@@ -135,10 +133,11 @@ class _Routes:
                 raise NotFound
             inbound, problem = None, None
             try:
-                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, admit)
+                first = admit if limit or "HTTP_EXPECT" in environ else None
+                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, first)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
-                problem = _problem(error, request_id(environ))
+                problem = problem_of(error, request_id(environ))
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
@@ -177,7 +176,7 @@ class _Routes:
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
-        reply = adapter.refuse(_problem(error, request_id(request.environ)))
+        reply = adapter.refuse(problem_of(error, request_id(request.environ)))
         return self._answer(reply, time.perf_counter(), {})
 
     def _answer(self, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
@@ -195,20 +194,9 @@ class _Routes:
         return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
 
 
-def _problem(error: Exception, name: str) -> Problem:
-    """Any exception as a problem: expected ones as they say, others logged and told without a detail."""
-    if isinstance(error, Refused):
-        return replace(error.problem, request_id=name)
-    if isinstance(error, HTTPException):
-        return replace(problem_of(error), request_id=name)
-    wait = {"Retry-After": RETRY_AFTER}
-    if isinstance(error, Unavailable):  # said in the log once, by whoever counts
-        return Problem(503, "overloaded", "Requests cannot be counted now.", headers=wait, request_id=name)
-    if isinstance(error, OperationalError | sqlite3.OperationalError):
-        log.unavailable(error, name)
-        return Problem(503, "overloaded", "Storage is busy, try again.", headers=wait, request_id=name)
-    log.failure("unexpected exception", name)
-    return Problem(500, "internal", "An unknown error occurred.", request_id=name)
+def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | None:
+    """What refuses who has no key; None where the body is needed to know who it is."""
+    return None if adapter.signed else partial(auth.identify, adapter, scope)
 
 
 def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:

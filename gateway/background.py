@@ -104,8 +104,8 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
             for name in job.hurried(now_ms()):
                 try:
                     self._wake[name]()
-                except Exception:  # of whichever library keeps the queue, as Huey does it
-                    log.logger.exception("cannot write to the queue")
+                except Exception as error:  # of whichever library keeps the queue, as Huey does it
+                    log.logger.error("cannot write to the queue", extra={"facts": {"error": repr(error)}})
 
 
 class QueueAway(logging.Filter):

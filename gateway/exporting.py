@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from peewee import OperationalError
+
 from adapters.contract import Fault, Inbound, Reply, invalid
 from gateway import filters, log
 from gateway.caller import Caller
@@ -83,20 +85,27 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
         next(text)
     name = f"feedback-{datetime.now(UTC):%Y%m%d}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    body = _sent(text, BOM if asked.rest.get("bom") == "1" else b"", inbound.request_id)
-    return Reply(200, body, headers, FORMATS[form])
+    first = (BOM if asked.rest.get("bom") == "1" else b"") + _piece(text)  # what fails here is still refused
+    return Reply(200, _sent(first, text, inbound.request_id), headers, FORMATS[form])
 
 
-def _sent(text: Iterator[str], begin: bytes, request_id: str) -> Iterator[bytes]:
+def _sent(first: bytes, text: Iterator[str], request_id: str) -> Iterator[bytes]:
     """Lines as the bytes of a body, many in one piece. A failure ends the connection, so that it is seen."""
     try:
-        if begin:
-            yield begin
-        while some := "".join(islice(text, TOGETHER)):
-            yield some.encode("utf-8", "replace")
+        some = first
+        while some:
+            yield some
+            some = _piece(text)
+    except OperationalError as error:
+        log.unavailable(error, request_id)
+        raise
     except Exception:
         log.failure("export failed", request_id)
         raise
+
+
+def _piece(text: Iterator[str]) -> bytes:
+    return "".join(islice(text, TOGETHER)).encode("utf-8", "replace")
 
 
 def _position(caller: Caller, chosen: Filter, cursor: str | None, faults: list[Fault]) -> Position | None:

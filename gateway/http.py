@@ -5,15 +5,20 @@ The only module besides gateway.app and the inbox that knows the web framework.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from flask import Flask, Request, Response
+from peewee import OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
-from adapters.contract import Adapter, Code, Problem, Reply
+from adapters.contract import Adapter, Code, Problem, Refused, Reply
+from gateway import log
+from gateway.rates import Unavailable
 from models.base import dumps
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ CODES: dict[int, Code] = {
 }
 # No browser guesses what an answer is, and nobody keeps one on the way, unless it says so itself.
 GUARDED = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 EXPOSED = ", ".join(
@@ -114,7 +120,25 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
     return answer
 
 
-def problem_of(error: HTTPException) -> Problem:
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """Any exception as a problem: expected ones as they say, others logged and told without a detail."""
+    if isinstance(error, Refused):
+        return replace(error.problem, request_id=request_id)
+    if isinstance(error, HTTPException):
+        return replace(_framework(error), request_id=request_id)
+    wait = {"Retry-After": RETRY_AFTER}
+    if isinstance(error, Unavailable):  # said in the log once, by whoever counts
+        message = "Requests cannot be counted now."
+        return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
+    if isinstance(error, OperationalError | sqlite3.OperationalError):
+        log.unavailable(error, request_id)
+        message = "Storage is busy, try again."
+        return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
+    log.failure("unexpected exception", request_id)
+    return Problem(500, "internal", "An unknown error occurred.", request_id=request_id)
+
+
+def _framework(error: HTTPException) -> Problem:
     """A framework error as a problem; the method list of a 405 is kept."""
     status = error.code or 500
     if status >= 500:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 logger = logging.getLogger("gateway")
 
 _HOOK = re.compile(r"(hk(?:_|%5[Ff])\w{6})\w+")  # as gateway.hooks makes them, and what is meant to be one
+REASON = 300  # characters of what a database says
 
 
 class _JSONLines(logging.Formatter):
@@ -66,10 +67,10 @@ def notice(message: str, request_id: str, **facts: str) -> None:
     logger.warning(message, extra={"facts": {"request_id": request_id, **facts}})
 
 
-def unavailable(error: Exception, request_id: str) -> None:
-    """Notes in one line that the database could not be used, and why, with the request it belongs to."""
-    told = str(error).partition("\n")[0]
-    logger.error("database unavailable", extra={"facts": {"request_id": request_id, "error": told}})
+def unavailable(error: BaseException, request_id: str) -> None:
+    """Notes that the database could not be used, in one line: it says nothing of this program's code."""
+    reason = str(error).strip().partition("\n")[0][:REASON]
+    logger.error("database unavailable", extra={"facts": {"request_id": request_id, "error": reason}})
 
 
 def failure(message: str, request_id: str, **facts: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from gateway import log
@@ -27,11 +28,15 @@ if not now then
 end
 local span = window / {SLOTS}
 local slot = math.floor(now / span)
-local counts, newest = redis.call('HGETALL', KEYS[1]), slot
+local counts, newest = redis.pcall('HGETALL', KEYS[1]), slot
+local odd = counts.err ~= nil
 for i = 1, #counts, 2 do
-  newest = math.max(newest, tonumber(counts[i]))
+  local at = tonumber(counts[i])
+  odd = odd or not at or not tonumber(counts[i + 1])
+  newest = math.max(newest, at or slot)
 end
-if newest > slot + {SLOTS} then -- the clock was set back by more than a window
+-- Something else has its place, or the clock was set back by more than a window: it is counted anew.
+if odd or newest > slot + {SLOTS} then
   redis.call('DEL', KEYS[1])
   counts, newest = {{}}, slot
 end
@@ -84,7 +89,7 @@ class SharedMeter:
 
     def __init__(self, url: str) -> None:
         from redis import ConnectionError as Lost  # not every installation has it
-        from redis import Redis, RedisError
+        from redis import Redis
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
@@ -94,9 +99,9 @@ class SharedMeter:
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 1, supported_errors=(Lost,)),  # the server may have closed an idle one
         )
-        self._errors = RedisError
         self._script: Any = client.register_script(_SCRIPT)
         self._close = client.close
+        self._hang_up = partial(client.connection_pool.disconnect, inuse_connections=False)
         self._turn = threading.Lock()
         self._away_since: float | None = None
         self._next_try = 0.0
@@ -110,8 +115,9 @@ class SharedMeter:
             raise Unavailable("the limits server is away")
         try:
             arguments = [rate.quota, rate.window, "" if now is None else now]
-            allowed, remaining, reset = self._script([f"gateway:limit:{rate.window}:{name}"], arguments)
-        except self._errors as error:
+            answer = self._script([f"gateway:limit:{rate.window}:{name}"], arguments)
+            allowed, remaining, reset = map(int, answer)
+        except Exception as error:  # the library's own, and its stumbling over what no such server would say
             self._lost(error)
             raise Unavailable(f"the limits server is away: {type(error).__name__}") from error
         if self._away_since is not None:
@@ -130,6 +136,7 @@ class SharedMeter:
             return True
 
     def _lost(self, error: Exception) -> None:
+        self._hang_up()  # one that only reads may have a successor at the same address
         with self._turn:
             self._next_try = time.monotonic() + PAUSE
             if self._away_since is None:

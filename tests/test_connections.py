@@ -457,3 +457,26 @@ def test_who_leaves_during_a_stream_leaves_no_traceback(server: Server) -> None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         assert client.get("/gateway/v1/export").text.count("line 999 ") == 1
     assert not [line for line in server.lines[before:] if "Traceback" in line]
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [
+        (PATH, 10, 401),
+        (f"{PATH}/batch", 10, 401),
+        ("/v1/feedback", 10, 401),
+        ("/api/v1/projects", 10, 401),
+        (PATH, 99_000_000, 401),
+        ("/hooks/github/abc", 99_000_000, 413),
+        ("/nowhere", 10, 404),
+    ],
+)
+def test_who_is_refused_keeps_the_body(server: Server, path: str, size: int, status: int) -> None:
+    """A client that asks first hears that its key is not known, and not to send the body."""
+    head = f"POST {path} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer no\r\nContent-Length: {size}\r\n"
+    with connection(server) as (sock, stream):
+        sock.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        told, headers, _ = response_of(stream)
+        ended = stream.read()
+
+    assert (told, headers["connection"], ended) == (status, "close", b"")

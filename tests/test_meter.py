@@ -47,7 +47,7 @@ def follow(spend: Callable[[str, Rate, float], Budget], steps: list[tuple[str, f
         assert budget.allowed == (len(live) < rate.quota)
         passed[name] = live + [newest[name]] * budget.allowed
         assert budget.remaining == rate.quota - len(passed[name])
-        forgotten = (passed[name][0] + 61) * rate.window / 60
+        forgotten = (passed[name][0] + 61) * (rate.window / 60)
         assert budget.reset == max(1, math.ceil(forgotten - now))
 
 

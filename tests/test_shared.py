@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -71,7 +73,9 @@ def _call_with(config: Config) -> Iterator[Callable[..., Call]]:
         client = create_app(replace(config, redis_url=url, rate_limit="2/minute", **settings)).test_client()
         clients.append(client)
         headers = make_tenant().headers
-        return lambda method, path, **options: client.open(path, method=method, headers=headers, **options)
+        return lambda method, path, **options: client.open(
+            path, method=method, headers={**headers, **options.pop("headers", {})}, **options
+        )
 
     yield call_with
     limits.connect(config.limits_path, config.rate_limit)
@@ -216,3 +220,107 @@ def test_other_spellings(valkey: ValkeyServer) -> None:
         pool = meter._script.registered_client.connection_pool
         assert pool.connection_kwargs["port"] == port
         assert ("SSL" in pool.connection_class.__name__) == url.startswith("valkeys")
+
+
+@pytest.mark.parametrize(
+    "odd", ["SET {} x", "HSET {} word 1", "HSET {} 5 word", "RPUSH {} 1", "HSET {} inf 1"]
+)
+def test_something_else_in_its_place(valkey: ValkeyServer, meter: SharedMeter, odd: str) -> None:
+    """What somebody else wrote where a name is counted makes way, and no other name is affected."""
+    with valkey.client() as client:
+        client.execute_command(*odd.format("gateway:limit:60:odd").split())
+        left = [meter.spend("odd", MINUTE).remaining for _ in range(2)]
+        client.delete("gateway:limit:60:odd")
+
+    assert left == [2, 1]
+
+
+@contextmanager
+def full(client: Any) -> Iterator[None]:
+    """It has no memory left, and was told to forget nothing."""
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", "1")
+    yield
+    client.config_set("maxmemory", "0")
+
+
+@contextmanager
+def forgetful(client: Any) -> Iterator[None]:
+    """It forgets everything all the time."""
+    client.flushall()
+    yield
+
+
+@contextmanager
+def replica(client: Any) -> Iterator[None]:
+    """It only reads, since another one is the primary now."""
+    client.replicaof("127.0.0.1", 1)
+    yield
+    client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def slow(client: Any) -> Iterator[None]:
+    """It answers nobody for a while."""
+    client.execute_command("CLIENT", "PAUSE", 500)
+    yield
+    client.ping()  # is answered when it is over
+
+
+TROUBLES = [(full, "open"), (full, "local"), (full, "closed"), (forgetful, "closed"), (replica, "closed")]
+
+
+@pytest.mark.parametrize(("trouble", "policy"), [*TROUBLES, (slow, "open")])
+def test_troubles_of_the_server(
+    valkey: ValkeyServer,
+    call_with: Callable[..., Call],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Callable[[Any], AbstractContextManager[None]],
+    policy: str,
+) -> None:
+    """Requests pass or are refused as the settings say, what was sent before is known, and limits return."""
+    monkeypatch.setattr(shared, "PAUSE", 0.0)
+    monkeypatch.setattr(shared, "TIMEOUT", 0.1)
+    call = call_with(url_of(valkey), limits_when_away=policy)
+    keyed = {"json": HELP, "headers": {"Idempotency-Key": "once"}}
+    first = call("POST", "/gateway/v1/feedback", **keyed)
+    with valkey.client() as client, trouble(client):
+        again = call("POST", "/gateway/v1/feedback", **keyed)
+    later = [call("POST", "/gateway/v1/feedback", json=HELP) for _ in range(3)]
+
+    assert first.status_code == 201
+    assert again.status_code == (503 if policy == "closed" and trouble is not forgetful else 201)
+    assert again.status_code == 503 or again.json == first.json
+    assert later[-1].status_code == 429
+
+
+def test_a_former_primary_is_left(
+    valkey: ValkeyServer, meter: SharedMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a server did not take a count since it only reads, the next try is a connection of its own."""
+    with valkey.client() as client:
+        meter.spend("k", MINUTE)
+        before = {one["id"] for one in client.client_list()}
+        with replica(client), pytest.raises(Unavailable):
+            meter.spend("k", MINUTE)
+        monkeypatch.setattr(meter, "_next_try", 0.0)
+        meter.spend("k", MINUTE)
+
+        assert len({one["id"] for one in client.client_list()} - before) == 1
+
+
+@pytest.mark.parametrize("said", [b"+OK\r\n", b":1\r\n", b"*2\r\n:1\r\n:1\r\n", b"HTTP/1.1 400 Bad\r\n\r\n"])
+def test_no_such_server(said: bytes) -> None:
+    """What answers like nothing we know of is away."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                while connection.recv(4096):
+                    connection.sendall(said)
+
+        meter = SharedMeter(f"redis://127.0.0.1:{server.getsockname()[1]}")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(answer)
+            with closing(meter), pytest.raises(Unavailable):
+                meter.spend("k", MINUTE)

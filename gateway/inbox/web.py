@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from urllib.parse import urlencode, urlsplit
 import brotli
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
 
 from adapters.contract import Problem, Refused
 from gateway import log, people
@@ -151,30 +150,30 @@ def _failed(error: Exception) -> Response:
     """Any error as a page, without a word of what happened inside."""
     if "session" not in g:
         forget()
-    status, title, why = _explained(error)
+    status, title, why, headers = _explained(error)
     made = _made("error.html", status, title=title, why=why, said=None)
-    if isinstance(error, Refused):
-        made.headers.update(error.problem.headers)
+    made.headers.update(headers)
     return made
 
 
-def _explained(error: Exception) -> tuple[int, str, str]:
-    """The status of an error, what happened and what to do."""
+def _explained(error: Exception) -> tuple[int, str, str, Mapping[str, str]]:
+    """The status of an error, what happened, what to do, and headers that go with it."""
     if isinstance(error, NotAllowed):
-        return 403, _("Not for your role"), _("Ask an admin when you need this.")
+        return 403, _("Not for your role"), _("Ask an admin when you need this."), {}
     if isinstance(error, Stale):
         why = _("Nothing was changed. Go back, load the page again and send it once more.")
-        return 400, _("This form is no longer valid"), f"{why} {error.why}".rstrip()
-    problem = error.problem if isinstance(error, Refused) else None
-    if isinstance(error, HTTPException):
-        problem = problem_of(error)
-    if problem is not None and problem.status == 404:
-        return 404, _("Not here"), _("It does not exist, or belongs to somebody else.")
-    if problem is not None and problem.status < 500:
-        return problem.status, _("That did not work"), problem.message
-    log.failure("unexpected exception", request_id(request.environ))
-    why = _("It has been written down. Try again, or tell your admin this number:")
-    return 500, _("Something broke"), f"{why} {request_id(request.environ)}"
+        return 400, _("This form is no longer valid"), f"{why} {error.why}".rstrip(), {}
+    problem = problem_of(error, request_id(request.environ))
+    if problem.status == 404:
+        title, why = _("Not here"), _("It does not exist, or belongs to somebody else.")
+    elif problem.status < 500:
+        title, why = _("That did not work"), problem.message
+    elif problem.status == 503:
+        title, why = _("Not now"), _("The database cannot be used at the moment. Try again in a minute.")
+    else:
+        written = _("It has been written down. Try again, or tell your admin this number:")
+        title, why = _("Something broke"), f"{written} {problem.request_id}"
+    return problem.status, title, why, problem.headers
 
 
 def _begin() -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from io import BytesIO, RawIOBase
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 import gevent
 from gevent import socket
@@ -20,6 +22,7 @@ from gunicorn.http.errors import InvalidRequestLine, LimitRequestHeaders, ParseE
 from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from gateway.cooperative import bring
+from gateway.received import path_of
 from gateway.server.early_errors import Asked
 
 if TYPE_CHECKING:
@@ -80,6 +83,7 @@ class Connection:
         self._more = False  # seems to be there already
         self._head, self._room = b"", MAX_HEAD
         self.lines = 0  # of the head
+        self._told_to_end = False
         self._held: bytes | None = b""  # the head of an answer
         self._answering = False
 
@@ -135,7 +139,7 @@ class Connection:
         finally:
             del self._worker.arriving[self]
         if not data:
-            raise EndedEarly
+            raise TooSlow if self._told_to_end else EndedEarly
         return data
 
     def _wait(self, size: int, seconds: float) -> bytes:
@@ -173,7 +177,16 @@ class Connection:
             if len(ahead) <= MAX_AHEAD:
                 request.body = BytesIO(ahead)
                 return
-        request.body = self.body = Body(reader, length, ahead)
+        go_on = None
+        if request._expected_100_continue:  # said when somebody wants the body: who is refused keeps it
+            request._expected_100_continue = False
+            go_on = self._go_on
+        request.body = self.body = Body(reader, length, ahead, go_on)
+
+    def _go_on(self) -> None:
+        """Tells a client that asked first to send its body."""
+        if not self._answering:
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def sendall(self, data: bytes, flags: int = 0) -> None:
         """Sends a part of an answer, its head together with what comes next.
@@ -226,6 +239,7 @@ class Connection:
 
     def end(self) -> None:
         """Has it end while it waits for its client: a request that is arriving hears 408. Raises OSError."""
+        self._told_to_end = True
         self._sock.shutdown(socket.SHUT_RDWR if self in self._worker.sending else socket.SHUT_RD)
 
     @property
@@ -233,17 +247,27 @@ class Connection:
         """What is asked, as far as it can be told."""
         if self.request:
             origin = dict(self.request.headers).get("ORIGIN", "")
-            return Asked(self.request.method, self.request.path, origin)
+            return Asked(self.request.method, _path(self.request.path), origin)
         line, begun = _LINE.match(self._head), _ORIGIN.search(self._head)
-        words = (*(line.groups() if line else (b"", b"/")), begun[1] if begun else b"")
-        return Asked(*(word.decode("latin-1") for word in words))
+        method, path = (word.decode("latin-1") for word in (line.groups() if line else (b"", b"/")))
+        return Asked(method, _path(path), begun[1].decode("latin-1") if begun else "")
+
+
+def _path(raw: str) -> str:
+    """A path of a request line as the application knows it: no longer percent-encoded."""
+    return path_of({"PATH_INFO": unquote_to_bytes(raw).decode("latin-1")})
 
 
 class Body(RawIOBase):
-    """A body that comes while it is read, after what was read `ahead`. A chunked one has no `length`."""
+    """A body that comes while it is read, after what was read `ahead`. A chunked one has no `length`.
 
-    def __init__(self, reader: Any, length: int | None, ahead: bytes) -> None:
-        self._reader, self._length, self._ahead = reader, length, ahead
+    `go_on` is called before any of it is read, in the thread of all connections.
+    """
+
+    def __init__(
+        self, reader: Any, length: int | None, ahead: bytes, go_on: Callable[[], None] | None = None
+    ) -> None:
+        self._reader, self._length, self._ahead, self._go_on = reader, length, ahead, go_on
         self._given = 0
         self._began = 0.0  # to be read, monotonic seconds
         self._failed = False
@@ -254,6 +278,13 @@ class Body(RawIOBase):
         self._began = self._began or time.monotonic()
         allowed = min(BODY_GRACE + self._given / BODY_PACE, BODY_SECONDS)
         return self._began + allowed - time.monotonic()
+
+    def _read(self, size: int) -> bytes:
+        go_on, self._go_on = self._go_on, None
+        if go_on is not None:
+            go_on()
+        data: bytes = self._reader.read(size)
+        return data
 
     def readable(self) -> bool:
         return True
@@ -269,7 +300,7 @@ class Body(RawIOBase):
         failed, self._failed = self._failed, True
         try:
             if not data and not failed:
-                data = bring(partial(self._reader.read, size), waits=True)
+                data = bring(partial(self._read, size), waits=True)
             if failed or (len(data) < size and self._length is not None):
                 raise EndedEarly
         except TimeoutError as error:

@@ -18,6 +18,7 @@ from gunicorn.glogging import Logger
 
 from gateway import cooperative
 from gateway.server import connection
+from gateway.server.admission import Admission
 from gateway.server.worker import Worker
 from models.writer import Writer
 
@@ -269,6 +270,38 @@ def test_who_arrives_longest_makes_room(served: Served, monkeypatch: pytest.Monk
     served.worker._make_room()
     del served.worker.arriving[other]
     assert served.read(b"\r\n\r\n").startswith(b"HTTP/1.1 408 ")
+
+
+def test_who_makes_room_between_two_reads(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is told to end while some of the head is on its way hears 408 as well: it is not to blame."""
+    wait = connection.Connection._wait
+
+    def ending(conn: connection.Connection, size: int, seconds: float) -> bytes:
+        if conn in served.worker.arriving:
+            conn.end()
+        return wait(conn, size, seconds)
+
+    monkeypatch.setattr(connection.Connection, "_wait", ending)
+    assert served.ask(b"GET / HT").startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/feedback", "/v1/feedb%61ck", "/%761/feedback", "/%2Fv1/feedback", "//v1/feedback"]
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_door_by_any_name(served: Served, monkeypatch: pytest.MonkeyPatch, path: str, whole: bool) -> None:
+    """What is refused early at a door is counted and told in its dialect, however its path is written."""
+    counted: list[str] = []
+    monkeypatch.setattr(
+        "gateway.server.early_errors.outcomes.count", lambda adapter, *told: counted.append(adapter.name)
+    )
+    served.worker.threads = served.worker.deliveries = Admission(0, 0.0, 0)
+    head = f"POST {path} HTTP/1.1\r\nHost: g\r\n".encode()
+    told = served.ask(head + (b"Content-Length: 2\r\n\r\n{}" if whole else b"no colon\r\n\r\n"))
+
+    assert told.startswith(b"HTTP/1.1 503 " if whole else b"HTTP/1.1 400 ")
+    assert b'{"error":{"code":' in told
+    assert counted == ["fluister"]
 
 
 def test_an_answer_that_nobody_takes(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
