@@ -24,7 +24,9 @@ from models import job, signature
 
 LIMIT = 10  # similar records that are shown
 CANDIDATES = 100  # records that are compared with one: those that share most keys with it
-AT_HAND = 200_000  # characters of texts that are kept to be compared again; their pieces take fifty times that
+AT_HAND = (
+    200_000  # characters of texts that are kept to be compared again; their pieces take fifty times that
+)
 TOGETHER = 200  # records read at a time
 # Ids sort by when a request came; one that waited long is stored when later ones have been looked at.
 OVERLAP = 600_000  # milliseconds that are looked at again
@@ -123,25 +125,29 @@ def _reports(said: Iterable[Said]) -> dict[str, int]:
     Of those like another one, too. More people than the last step takes need not be counted.
     """
     around: dict[str, Neighbours] = {}
-    reach: dict[str, int] = {}
+    reach: dict[str, int] = {}  # points by id
     found: dict[str, int] = {}
     for mine in said:
         workspace_id, since = mine.row["workspace_id"], mine.row["received_at"] - WINDOW
+        if workspace_id not in around:
+            around[workspace_id] = Neighbours(workspace_id)
         people, alike = {mine.row["who"]}, [mine]
-        for other in around.setdefault(workspace_id, Neighbours(workspace_id)).of(mine.keys):
+        for other in around[workspace_id].of(mine.keys):
             row = other.row
-            held = reach.setdefault(row["id"], reach_of(row["impact_reasons"]))
+            if len(people) >= STEPS[-1] and reach.get(row["id"], 0) == len(STEPS):
+                continue  # it would change nothing
             if row["id"] == mine.row["id"] or row["received_at"] < since:
                 continue
-            if len(people) >= STEPS[-1] and held >= len(STEPS):
-                continue  # it would change nothing
             if similarity(mine.pieces, other.pieces) >= ALIKE:
                 people.add(row["who"])
                 alike.append(other)
         least = points(len(people))
         for one in alike:
-            if reach.setdefault(one.row["id"], reach_of(one.row["impact_reasons"])) < least:
-                reach[one.row["id"]], found[one.row["id"]] = least, len(people)
+            name = one.row["id"]
+            if name not in reach:
+                reach[name] = reach_of(one.row["impact_reasons"])
+            if reach[name] < least:
+                reach[name], found[name] = least, len(people)
     return found
 
 

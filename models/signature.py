@@ -13,7 +13,7 @@ from typing import Any
 
 from peewee import BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, fn
 
-from models.base import AT_ONCE, Table, database, locked, rows
+from models.base import AT_ONCE, Table, database, dumps, locked, rows
 from models.feedback import Feedback
 
 SPOKEN = ("message", "chat", "correction", "rating")  # types that hold people's words
@@ -68,6 +68,10 @@ _KNOWN = (
     "COALESCE(author_id, author_email, feedback.id), received_at, impact_reasons "
     "FROM signature CROSS JOIN feedback WHERE feedback.id = signature.feedback_id "
     "AND signature.id IN ({}) AND workspace_id = ? AND retracted_at IS NULL"
+)
+_RAISE = (
+    "UPDATE feedback SET impact_reasons = ?, impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END, "
+    "updated_at = ? WHERE id = ?"
 )
 # In the order in which records with the same words are taken, so that no two wait for each other.
 _TAKEN = (Feedback.received_at.desc(), Feedback.id.desc())
@@ -162,17 +166,15 @@ def raise_reach(
     It is told how many report each. Says how many records changed. The impact is their sum again, unless
     a person set it.
     """
-    found = Feedback.select(Feedback.id, Feedback.impact_origin, Feedback.impact_reasons)
+    found = Feedback.select(Feedback.id, Feedback.impact_reasons)
     found = found.where(Feedback.id.in_(list(reports))).order_by(*_TAKEN)
     changed = 0
     for row in rows(locked(found)):
         reasons = raised(row["impact_reasons"], reports[row["id"]])
         if reasons == row["impact_reasons"]:
             continue
-        update: dict[str, Any] = {"impact_reasons": reasons, "updated_at": now}
-        if row["impact_origin"] != "corrected":
-            update["impact"] = sum(reason["points"] for reason in reasons)
-        Feedback.update(update).where(Feedback.id == row["id"]).execute()
+        impact = sum(reason["points"] for reason in reasons)
+        database.execute_sql(_RAISE, (dumps(reasons), impact, now, row["id"]))
         changed += 1
     return changed
 
