@@ -17,7 +17,7 @@ from gateway.caller import Caller
 from gateway.ids import id_at, now_ms
 from gateway.lease import Lease, Work
 from gateway.likeness import ALIKE, keys, pieces, similarity
-from gateway.pace import in_portions
+from gateway.pace import Pace
 from gateway.reach import STEPS, WINDOW, points, raised, reach_of
 from gateway.words import words_of
 from models import job, signature
@@ -97,26 +97,26 @@ def similar(caller: Caller, row: Mapping[str, Any], limit: int = LIMIT) -> list[
 
 def keep_up(lease: Lease) -> int:
     """Signs what has come or changed since the last time, and raises the reach of what many say."""
-    now = now_ms()
+    now, pace = now_ms(), Pace(lease.transact)
     after = (job.state(lease.name) or {}).get("after", "")
     until, again = id_at("fb", now + 1), id_at("fb", now - OVERLAP)
     while found := signature.reworded(TOGETHER):
-        _look_at(lease, found, now)
+        _look_at(pace, found, now)
     while found := signature.unsigned(after, until, TOGETHER):
-        _look_at(lease, found, now)
+        _look_at(pace, found, now)
         after = found[-1]["id"]
-        lease.transact(partial(job.remember, lease.name, {"after": min(after, again)}))
-    lease.transact(partial(job.remember, lease.name, {"after": again}))
+        pace.write(partial(job.remember, lease.name, {"after": min(after, again)}))
+    pace.write(partial(job.remember, lease.name, {"after": again}))
     return EVERY
 
 
-def _look_at(lease: Lease, found: Sequence[Mapping[str, Any]], now: int) -> None:
+def _look_at(pace: Pace, found: Sequence[Mapping[str, Any]], now: int) -> None:
     """Signs records and raises the reach of these and those like them, in short transactions."""
     said = [Said(row) for row in found]
     signed = [signature.Signed(one.row["id"], one.row["updated_at"], one.keys) for one in said]
-    in_portions(signed, lease.transact, signature.sign)
-    reports = list(_reports(one for one in said if one.row["received_at"] > now - WINDOW).items())
-    in_portions(reports, lease.transact, lambda some: signature.raise_reach(dict(some), _raised, now_ms()))
+    pace.each(signed, signature.sign)
+    reports = _reports(one for one in said if one.row["received_at"] > now - WINDOW).items()
+    pace.each(reports, lambda some: signature.raise_reach(dict(some), _raised, now_ms()))
 
 
 def _reports(said: Iterable[Said]) -> dict[str, int]:
