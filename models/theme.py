@@ -123,6 +123,12 @@ def members(theme_id: str) -> Any:
     return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme == theme_id)
 
 
+def count_members(theme_id: str, at_most: int) -> int:
+    """How many records a theme has, counted so far only."""
+    some = ThemeMember.select(SQL("1")).where(ThemeMember.theme == theme_id).limit(at_most)
+    return int(some.count())
+
+
 def join(theme_id: str, members: Iterable[tuple[str, float]]) -> None:
     """Puts records into a theme within the open transaction; those erased meanwhile are left out."""
     for feedback_id, closeness in members:
