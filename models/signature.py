@@ -70,8 +70,8 @@ _KNOWN = (
     "AND signature.id IN ({}) AND workspace_id = ? AND retracted_at IS NULL"
 )
 _RAISE = (
-    "UPDATE feedback SET impact_reasons = ?, impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END, "
-    "updated_at = ? WHERE id = ?"
+    "UPDATE feedback SET impact_reasons = ?, updated_at = ?, "
+    "impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END WHERE id = ?"
 )
 # In the order in which records with the same words are taken, so that no two wait for each other.
 _TAKEN = (Feedback.received_at.desc(), Feedback.id.desc())
@@ -174,7 +174,7 @@ def raise_reach(
         if reasons == row["impact_reasons"]:
             continue
         impact = sum(reason["points"] for reason in reasons)
-        database.execute_sql(_RAISE, (dumps(reasons), impact, now, row["id"]))
+        database.execute_sql(_RAISE, (dumps(reasons), now, impact, row["id"]))
         changed += 1
     return changed
 
