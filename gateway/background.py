@@ -24,7 +24,7 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
-from gateway import expiry, log, opening, retention, retraining, sealed, similar, themes, vault
+from gateway import expiry, log, opening, planner, retention, retraining, sealed, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
@@ -46,6 +46,7 @@ WORKS: tuple[Work, ...] = (
     retention.KEEP,
     retraining.RETRAIN,
     expiry.FORGET,
+    planner.KEEP,
 )
 
 

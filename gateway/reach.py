@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.record import Record
@@ -23,6 +23,11 @@ _PLAIN = bytes(code if chr(code).isalpha() and code < 128 else ord(" ") for code
 def points(reports: int) -> int:
     """0..3 points of reach for so many reports."""
     return sum(reports >= step for step in STEPS)
+
+
+def reach_of(reasons: Iterable[Mapping[str, Any]]) -> int:
+    """The points of reach among impact reasons; as many as there can be when they have no such part."""
+    return next((int(reason["points"]) for reason in reasons if reason["part"] == "reach"), len(STEPS))
 
 
 def fingerprint(record: Record) -> str | None:

@@ -6,20 +6,28 @@ itself may be asked about at once, since its own keys are made of its words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 from gateway.caller import Caller
 from gateway.ids import id_at, now_ms
 from gateway.lease import Lease, Work
 from gateway.likeness import ALIKE, keys, pieces, similarity
-from gateway.reach import WINDOW, points, raised
+from gateway.pace import Pace
+from gateway.reach import STEPS, WINDOW, points, raised, reach_of
 from gateway.words import words_of
 from models import job, signature
 
 LIMIT = 10  # similar records that are shown
-TOGETHER = 200  # records signed in one transaction
+CANDIDATES = 100  # records that are compared with one: those that share most keys with it
+AT_HAND = (
+    200_000  # characters of texts that are kept to be compared again; their pieces take fifty times that
+)
+TOGETHER = 200  # records read at a time
 # Ids sort by when a request came; one that waited long is stored when later ones have been looked at.
 OVERLAP = 600_000  # milliseconds that are looked at again
 EVERY = 30_000  # milliseconds between two looks at least
@@ -27,69 +35,124 @@ EVERY = 30_000  # milliseconds between two looks at least
 ALIKE_WHY = "said in nearly the same words by at least {} people"
 
 
+@dataclass(frozen=True)
+class Said:
+    """A record with its words, to be compared with others."""
+
+    row: Mapping[str, Any]
+
+    @cached_property
+    def words(self) -> list[str]:
+        return words_of(self.row["title"], self.row["text"])
+
+    @cached_property
+    def pieces(self) -> frozenset[str]:
+        return pieces(self.words)
+
+    @cached_property
+    def keys(self) -> list[int]:
+        return keys(self.row["workspace_id"], self.words)
+
+
+class Neighbours:
+    """Records of a workspace that others are compared with, each read once for all of them."""
+
+    def __init__(self, workspace_id: str, project_id: str | None = None) -> None:
+        """With a project only its records count."""
+        self._scope = (workspace_id, project_id)
+        self._holders: dict[int, list[int]] = {}
+        self._known: dict[int, Said | None] = {}
+        self._characters = 0
+
+    def of(self, keys: Sequence[int]) -> list[Said]:
+        """Those signed with some of these keys, first those with most of them, and the newest of these."""
+        self._holders |= signature.holders([key for key in keys if key not in self._holders])
+        shared = Counter(chain.from_iterable(self._holders[key] for key in keys))
+        best = sorted(shared, key=lambda number: (-shared[number], -number))[:CANDIDATES]
+        if self._characters > AT_HAND:
+            self._known, self._characters = {}, 0
+        workspace_id, project_id = self._scope
+        unread = [number for number in best if number not in self._known]
+        read = signature.known(workspace_id, unread, project_id)
+        self._characters += sum(len(row["text"]) for row in read.values())
+        self._known |= {number: Said(read[number]) if number in read else None for number in unread}
+        return [said for number in best if (said := self._known[number])]
+
+
 def similar(caller: Caller, row: Mapping[str, Any], limit: int = LIMIT) -> list[dict[str, Any]]:
     """The records most like this one that the caller may see: {id, title, score}, best first.
 
     `score` is 0.5 to 1, the share of pieces of words that both have. Ties go to the newer one.
     """
-    found = _alike(row, caller.project_id)
-    best = sorted(found, key=lambda item: (item[0], item[1]["id"]), reverse=True)[:limit]
+    mine = Said(row)
+    found = [
+        (similarity(mine.pieces, other.pieces), other.row)
+        for other in Neighbours(caller.workspace_id, caller.project_id).of(mine.keys)
+        if other.row["id"] != row["id"]
+    ]
+    alike = [pair for pair in found if pair[0] >= ALIKE]
+    best = sorted(alike, key=lambda pair: (pair[0], pair[1]["id"]), reverse=True)[:limit]
     return [{"id": other["id"], "title": other["title"], "score": round(score, 3)} for score, other in best]
 
 
 def keep_up(lease: Lease) -> int:
-    """Signs what has come since the last time and raises the reach of what is said again and again."""
-    now = now_ms()
+    """Signs what has come or changed since the last time, and raises the reach of what many say."""
+    now, pace = now_ms(), Pace(lease.transact)
     after = (job.state(lease.name) or {}).get("after", "")
     until, again = id_at("fb", now + 1), id_at("fb", now - OVERLAP)
-    while True:
-        found = signature.unsigned(after, until, TOGETHER)
-        signed = [_signed(row) for row in found]
-        more = len(found) == TOGETHER
-        after = found[-1]["id"] if more else max(after, again)
-        lease.transact(partial(_store, lease.name, signed, min(after, again)))
-        for row in found:
-            if row["received_at"] > now - WINDOW:
-                _reach(lease, row)
-        if not more:
-            return EVERY
+    while found := signature.reworded(TOGETHER):
+        _look_at(pace, found, now)
+    while found := signature.unsigned(after, until, TOGETHER):
+        _look_at(pace, found, now)
+        after = found[-1]["id"]
+        pace.write(partial(job.remember, lease.name, {"after": min(after, again)}))
+    pace.write(partial(job.remember, lease.name, {"after": again}))
+    return EVERY
 
 
-def _store(name: str, signed: Iterable[signature.Signed], after: str) -> None:
-    signature.sign(signed)
-    job.remember(name, {"after": after})
+def _look_at(pace: Pace, found: Sequence[Mapping[str, Any]], now: int) -> None:
+    """Signs records and raises the reach of these and those like them, in short transactions."""
+    said = [Said(row) for row in found]
+    signed = [signature.Signed(one.row["id"], one.row["updated_at"], one.keys) for one in said]
+    pace.each(signed, signature.sign)
+    reports = _reports(one for one in said if one.row["received_at"] > now - WINDOW).items()
+    pace.each(reports, lambda some: signature.raise_reach(dict(some), _raised, now_ms()))
 
 
-def _signed(row: Mapping[str, Any]) -> signature.Signed:
-    said = words_of(row["title"], row["text"])
-    return signature.Signed(row["id"], row["updated_at"], keys(row["workspace_id"], said))
+def _reports(said: Iterable[Said]) -> dict[str, int]:
+    """How many people say what a record says, by its id, for all whose reach is less than that gives.
+
+    Of those like another one, too. More people than the last step takes need not be counted.
+    """
+    around: dict[str, Neighbours] = {}
+    reach: dict[str, int] = {}  # points by id
+    found: dict[str, int] = {}
+    for mine in said:
+        workspace_id, since = mine.row["workspace_id"], mine.row["received_at"] - WINDOW
+        if workspace_id not in around:
+            around[workspace_id] = Neighbours(workspace_id)
+        people, alike = {mine.row["who"]}, [mine]
+        for other in around[workspace_id].of(mine.keys):
+            row = other.row
+            if len(people) >= STEPS[-1] and reach.get(row["id"], 0) == len(STEPS):
+                continue  # it would change nothing
+            if row["id"] == mine.row["id"] or row["received_at"] < since:
+                continue
+            if similarity(mine.pieces, other.pieces) >= ALIKE:
+                people.add(row["who"])
+                alike.append(other)
+        least = points(len(people))
+        for one in alike:
+            name = one.row["id"]
+            if name not in reach:
+                reach[name] = reach_of(one.row["impact_reasons"])
+            if reach[name] < least:
+                reach[name], found[name] = least, len(people)
+    return found
 
 
-def _reach(lease: Lease, row: Mapping[str, Any]) -> None:
-    """Raises the reach of a record and of those like it to what so many reporters give."""
-    alike = [other for _, other in _alike(row, None, since=row["received_at"] - WINDOW)]
-    reports = len({other["who"] for other in (row, *alike)})
-    if points(reports):
-        more = partial(raised, reports=reports, why=ALIKE_WHY)
-        ids = [row["id"], *(other["id"] for other in alike)]
-        lease.transact(partial(signature.raise_reach, ids, more, now_ms()))
-
-
-def _alike(
-    row: Mapping[str, Any], project_id: str | None, since: int | None = None
-) -> list[tuple[float, dict[str, Any]]]:
-    """Records of the same workspace like this one, each with how much; not this one."""
-    said = words_of(row["title"], row["text"])
-    mine = pieces(said)
-    known = signature.candidates(
-        row["workspace_id"], project_id, keys(row["workspace_id"], said), since=since
-    )
-    scored = [
-        (similarity(mine, pieces(words_of(other["title"], other["text"]))), other)
-        for other in known
-        if other["id"] != row["id"]
-    ]
-    return [pair for pair in scored if pair[0] >= ALIKE]
+def _raised(reasons: Sequence[Mapping[str, Any]], reports: int) -> list[dict[str, Any]]:
+    return raised(reasons, reports, ALIKE_WHY)
 
 
 KEEP_UP = Work("similar", keep_up)

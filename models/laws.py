@@ -236,7 +236,8 @@ def _story(write: Write, now: int) -> dict[str, Any] | None:
     known = _row_of(dedupe.taken(workspace_id, "joins", key))
     if known is None and write.joins is not None:
         mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == write.joins)
-        known = first(locked(Feedback.select().where(mine).order_by(Feedback.id)))
+        named = database.obj.through(Feedback.select().where(mine), "feedback_story")
+        known = first(locked(named.order_by(Feedback.id)))
         if known is None:
             dedupe.take(workspace_id, "joins", write.joins, now=now, feedback_id=row["id"])
     if known is not None:

@@ -29,6 +29,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from models.counting import PostgresCounting
 from models.finding import PostgresFinding
+from models.planner import PostgresPlanner
 from models.schema import refuse_newer
 from models.streams import PostgresStreams
 from models.writer import Locked
@@ -95,7 +96,9 @@ class _Server(PostgresqlDatabase):
         return conn
 
 
-class Postgres(PostgresCounting, PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
+class Postgres(  # type: ignore[misc]  # peewee has no types
+    PostgresCounting, PostgresFinding, PostgresPlanner, PostgresStreams, _PooledPostgresqlDatabase, _Server
+):
     """A server that any number of processes and hosts write to at the same time."""
 
     def __init__(self, url: str, connections: int) -> None:

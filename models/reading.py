@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from peewee import SQL, Expression
@@ -11,8 +12,9 @@ from peewee import SQL, Expression
 from models import search
 from models.base import database, rows
 from models.feedback import Feedback
+from models.finding import AUTHORS, FEW, PRIMARY
 from models.order import NEWEST, SORTS, Position, ordered
-from models.theme import members
+from models.theme import count_members, members
 from models.words import Query
 
 
@@ -50,6 +52,12 @@ class Filter:
 # Fields of a Filter whose column must have one of several values.
 ANY_OF = {name: name for name in ("source", "type", "category", "sentiment", "status", "language")} | {
     "project": "project_id"
+}
+# The indexes of what few records have alike.
+_NAMED = {
+    "trace_id": "feedback_trace",
+    "incident_key": "feedback_story",
+    "external_id": "feedback_external",
 }
 # What the indexes of migration 0010 are of, in the same words.
 _USUAL_TYPE, _UNSURE = "message", 0.5
@@ -127,18 +135,21 @@ def page(
     elsewhere move nobody's page. `sort` is one of SORTS, `after` has a value for each of place_columns.
     """
     tests = [_tagged(group) for group in chosen.tags]
-    plain = replace(chosen, q=None, tags=())
-    some = Feedback.select().where(*conditions(workspace_id, project_id, plain))
-    if chosen.q is not None and not chosen.q.positive:
-        some = some.where(*search.matches(chosen.q))
     if chosen.q is not None and chosen.q.positive:
-        limits = search.Limits(chosen.since, chosen.until, _few(workspace_id, chosen))
-        some = some.where(*tests)
+        some = _meant(workspace_id, project_id, replace(chosen, q=None, tags=())).where(*tests)
+        few = _few(workspace_id, chosen)
+        if few == PRIMARY and chosen.author:
+            some = database.obj.written_by(some, workspace_id, chosen.author)
+        limits = search.Limits(chosen.since, chosen.until, few)
         page = search.find(some, workspace_id, chosen.q, limits, sort=sort, after=after, limit=limit + 1)
+    elif chosen.author:
+        some = _meant(workspace_id, project_id, replace(chosen, author=()))
+        page = _written(some, chosen.author, sort, after, limit + 1)
     elif tests and not database.obj.EMBEDDED:
+        some = _meant(workspace_id, project_id, replace(chosen, tags=()))
         page = search.by_index_of_server(some, tests, sort, after, limit + 1)
     else:
-        some = _narrowed(some.where(*tests), workspace_id, project_id, chosen, sort)
+        some = narrowed(_meant(workspace_id, project_id, chosen), workspace_id, project_id, chosen, sort)
         page = rows(ordered(some, sort, after).limit(limit + 1))
     if len(page) <= limit:
         return page, None
@@ -146,44 +157,79 @@ def page(
     return page[:limit], [last[name] for name in place_columns(chosen, sort)]
 
 
-def _named(chosen: Filter) -> bool:
-    """Whether a filter names something that few records have, by which they are found."""
-    named = (chosen.trace_id, chosen.incident_key, chosen.external_id, chosen.theme)
-    return bool(chosen.author) or any(value is not None for value in named)
+def narrowed(
+    some: Any,
+    workspace_id: str,
+    project_id: str | None,
+    chosen: Filter,
+    sort: str = NEWEST,
+    index: str | None = None,
+) -> Any:
+    """A query that reads the rows it means through the index that finds them with the least work.
+
+    Of many rows that is the one named, or one in the order of the list.
+    """
+    if chosen.author:
+        return database.obj.written_by(some, workspace_id, chosen.author)
+    if named := _named(chosen):
+        return database.obj.through(some, named)
+    for group in chosen.tags:
+        if (few := database.obj.tagged(workspace_id, group)) is not None:
+            return database.obj.through(some.where(SQL(*few)), PRIMARY)
+    if _rare_page(workspace_id, chosen):
+        return database.obj.through(some, "feedback_page")
+    if chosen.q is not None and (found := search.if_few(some, workspace_id, chosen.q)) is not None:
+        return found
+    return database.obj.through(some, index or _index(workspace_id, project_id, chosen, sort))
+
+
+def _meant(workspace_id: str, project_id: str | None, chosen: Filter) -> Any:
+    return Feedback.select().where(*conditions(workspace_id, project_id, chosen))
+
+
+def _written(
+    some: Any, authors: Sequence[str], sort: str, after: Position | None, limit: int
+) -> list[dict[str, Any]]:
+    """The first rows of what these people wrote, of each by the index in the order of the list."""
+    found: dict[str, dict[str, Any]] = {}
+    for column, index in AUTHORS.items():
+        for author in authors:
+            mine = database.obj.through(some.where(_same(column, [author])), index)
+            found |= {row["id"]: row for row in rows(ordered(mine, sort, after).limit(limit))}
+    names, falling = SORTS[sort]
+    return sorted(found.values(), key=itemgetter(*names), reverse=falling)[:limit]
+
+
+def _named(chosen: Filter) -> str | None:
+    """The index of what a filter names that few records have."""
+    for name, index in _NAMED.items():
+        if getattr(chosen, name) is not None:
+            return index
+    if chosen.theme is not None and database.obj.EMBEDDED and count_members(chosen.theme, FEW) < FEW:
+        return PRIMARY
+    return None
 
 
 def _unsure(chosen: Filter) -> bool:
     return chosen.confidence_below is not None and chosen.confidence_below <= _UNSURE
 
 
-def _few(workspace_id: str, chosen: Filter) -> bool:
-    """Whether a filter means so few rows, search aside, that their words are read sooner than the index."""
-    return (
-        _named(chosen)
-        or _rare_page(workspace_id, chosen)
-        or any(
-            _seldom(workspace_id, column, getattr(chosen, name))
-            for name, column in (("source", "source"), ("status", "status"), ("project", "project_id"))
-        )
-    )
+def _few(workspace_id: str, chosen: Filter) -> str | None:
+    """The index of rows so few, search aside, that their words are read sooner than the index of words."""
+    if chosen.author:
+        return PRIMARY
+    if (named := _named(chosen)) or _rare_page(workspace_id, chosen):
+        return named or "feedback_page"
+    for name in ("source", "status", "project"):
+        if _seldom(workspace_id, ANY_OF[name], getattr(chosen, name)):
+            return f"feedback_{name}"
+    return None
 
 
 def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
     """Whether few rows have one of some values in a column that has an index with its workspace."""
     marks = ", ".join("?" * len(values))
     return bool(values) and bool(database.obj.few(workspace_id, f"{column} IN ({marks})", values))
-
-
-def _narrowed(some: Any, workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> Any:
-    """A query that reads the rows it means through the index that finds them with the least work."""
-    if _named(chosen):
-        return some
-    for group in chosen.tags:
-        if (few := database.obj.tagged(workspace_id, group)) is not None:
-            return some.where(SQL(*few))
-    if _rare_page(workspace_id, chosen):
-        return database.obj.through(some, "feedback_page")
-    return database.obj.through(some, _index(workspace_id, project_id, chosen, sort))
 
 
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:

@@ -16,7 +16,7 @@ from peewee import SQL, fn
 
 from models.base import database, rows
 from models.feedback import Feedback
-from models.finding import FEW
+from models.finding import FEW, PRIMARY
 from models.order import SORTS, Position, ordered
 from models.words import Query, Term
 
@@ -32,11 +32,14 @@ _PENDING = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a search is limited to beside its words: a period, or rows so few that any order will do."""
+    """What a search is limited to beside its words.
+
+    A period, or rows so few that any order will do: the index that finds them.
+    """
 
     since: int | None
     until: int | None
-    few: bool
+    few: str | None
 
 
 def matches(query: Query) -> list[Any]:
@@ -86,7 +89,8 @@ def find(
     if after is not None:
         found = found.where(SQL(f"docid {'<' if falling else '>'} ?", after))
     if chosen.few:
-        return rows(found.from_(SQL("feedback AS t1 CROSS JOIN search_doc ON feedback_id = id")).limit(limit))
+        some = f"feedback AS t1 INDEXED BY {chosen.few} CROSS JOIN search_doc ON feedback_id = id"
+        return rows(found.from_(SQL(some)).limit(limit))
     return _as_stored(found, asked, falling, _between(workspace_id, chosen, falling, after), limit)
 
 
@@ -127,17 +131,29 @@ def _as_stored(
 
 def _by_impact(found: Any, asked: str, after: Position | None, limit: int) -> list[dict[str, Any]]:
     """Few matches are sorted, of many enough are met in the order of impact."""
+    few = _if_few(found, asked)
+    if few is None:
+        few = database.obj.through(found, "feedback_impact")
+    return rows(ordered(few, "-impact", after).limit(limit))
+
+
+def if_few(some: Any, workspace_id: str, query: Query) -> Any | None:
+    """A query of `feedback` that reads only rows worth a look; None when these are many, or on a server."""
+    if not query.positive or not database.obj.EMBEDDED:
+        return None
+    return _if_few(some, database.obj.asked(_wanted(workspace_id, query)))
+
+
+def _if_few(some: Any, asked: str) -> Any | None:
     few = "SELECT COUNT(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)"
-    if database.execute_sql(few, (asked, FEW)).fetchone()[0] < FEW:
-        named = (
-            "SELECT feedback_id FROM search_doc WHERE docid IN "
-            "(SELECT rowid FROM search WHERE search MATCH ?) "
-            f"UNION ALL SELECT feedback_id FROM search_doc WHERE docid > ({_PENDING})"
-        )
-        found = found.where(SQL(f"id IN ({named})", (asked,)))
-    else:
-        found = database.obj.through(found, "feedback_impact")
-    return rows(ordered(found, "-impact", after).limit(limit))
+    if database.execute_sql(few, (asked, FEW)).fetchone()[0] >= FEW:
+        return None
+    named = (
+        "SELECT feedback_id FROM search_doc WHERE docid IN "
+        "(SELECT rowid FROM search WHERE search MATCH ?) "
+        f"UNION ALL SELECT feedback_id FROM search_doc WHERE docid > ({_PENDING})"
+    )
+    return database.obj.through(some.where(SQL(f"id IN ({named})", (asked,))), PRIMARY)
 
 
 def by_index_of_server(

@@ -5,33 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from models.base import locked, rows
+from models.base import database, locked, rows
 from models.feedback import Feedback
-from models.reading import Filter, conditions
+from models.finding import PRIMARY
+from models.order import NEWEST, ordered
+from models.reading import Filter, conditions, narrowed
 
 
 def rows_of(
     workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Those of the ids that a filter means, to be changed within the open transaction."""
-    found = Feedback.select().where(*conditions(workspace_id, project_id, chosen), Feedback.id.in_(ids))
-    return rows(locked(found.order_by(Feedback.id)))
+    return rows(locked(_found(workspace_id, project_id, chosen, ids).order_by(Feedback.id))) if ids else []
 
 
 def count(workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str] | None = None) -> int:
     """How many records a filter means, of these ids when some are given."""
-    found = Feedback.select().where(*conditions(workspace_id, project_id, chosen))
-    return int((found if ids is None else found.where(Feedback.id.in_(ids))).count())
+    return int(_found(workspace_id, project_id, chosen, ids).count())
 
 
 def newest(
     workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str] | None, *, limit: int
 ) -> list[dict[str, Any]]:
     """The newest records that a filter means, of these ids when some are given."""
+    return rows(ordered(_found(workspace_id, project_id, chosen, ids), NEWEST, None).limit(limit))
+
+
+def _found(workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str] | None) -> Any:
     found = Feedback.select().where(*conditions(workspace_id, project_id, chosen))
-    if ids is not None:
-        found = found.where(Feedback.id.in_(ids))
-    return rows(found.order_by(Feedback.id.desc()).limit(limit))
+    if ids is None:
+        return narrowed(found, workspace_id, project_id, chosen)
+    return database.obj.through(found.where(Feedback.id.in_(list(ids))), PRIMARY)
 
 
 def delete(ids: Sequence[str]) -> None:

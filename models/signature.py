@@ -1,33 +1,33 @@
 """What makes alike records findable: the keys of each record's words, made by the background worker.
 
-To erase a record is enough: its signature and keys go with it.
+To erase a record is enough: its signature and keys go with it. A trigger marks the signature of a record
+that says something else from now on (migration 0013); no other change of a record is of any weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from peewee import BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, fn
 
-from models.base import AT_ONCE, Table, database, locked, rows
+from models.base import AT_ONCE, Table, database, dumps, locked, rows
 from models.feedback import Feedback
 
 SPOKEN = ("message", "chat", "correction", "rating")  # types that hold people's words
 PER_KEY = 50  # newest records under one key that are looked at, so that a flood costs no more
-CANDIDATES = 100  # of all keys together
 READ = 4_000  # characters of a text
 PAGE = 1_000  # records read at a time
 
 
 class Signature(Table):
-    """A record whose words have been looked at, as they were at `updated_at` (milliseconds UTC)."""
+    """A record whose words have been looked at; `stale` is 1 once it says something else."""
 
     id = IntegerField(primary_key=True)
     feedback = ForeignKeyField(Feedback, unique=True, on_delete="CASCADE")
-    updated_at = BigIntegerField()
+    stale = IntegerField(default=0)
 
 
 class SignatureKey(Table):
@@ -43,7 +43,7 @@ class SignatureKey(Table):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The keys of a record's words as they were at `updated_at`."""
+    """The keys of a record's words as they were when it had last been changed at `updated_at`."""
 
     feedback_id: str
     updated_at: int
@@ -55,51 +55,63 @@ _WORDS = (
     Feedback.workspace_id,
     Feedback.title,
     fn.SUBSTR(Feedback.text, 1, READ).alias("text"),
-    Feedback.received_at,
-    Feedback.updated_at,
     fn.COALESCE(Feedback.author_id, Feedback.author_email, Feedback.id).alias("who"),
 )
+_MORE = (*_WORDS, Feedback.received_at, Feedback.updated_at, Feedback.impact_reasons)
 _NEWEST = (
-    'SELECT signature_id FROM (SELECT signature_id FROM signature_key WHERE "key" = ? '
+    'SELECT "key", signature_id FROM (SELECT "key", signature_id FROM signature_key WHERE "key" = ? '
     "ORDER BY signature_id DESC LIMIT ?) AS newest"
 )
-_ALIKE = (
-    "SELECT signature_id FROM ({}) AS found GROUP BY signature_id "
-    "ORDER BY COUNT(*) DESC, signature_id DESC LIMIT ?"
+# CROSS: a planner that does not know how many records a workspace has would read all of them for this.
+_KNOWN = (
+    f"SELECT signature.id, feedback.id, title, SUBSTR(text, 1, {READ}), "
+    "COALESCE(author_id, author_email, feedback.id), received_at, impact_reasons "
+    "FROM signature CROSS JOIN feedback WHERE feedback.id = signature.feedback_id "
+    "AND signature.id IN ({}) AND workspace_id = ? AND retracted_at IS NULL"
 )
-_FOUND = (
-    f"SELECT feedback.id, title, SUBSTR(text, 1, {READ}), COALESCE(author_id, author_email, feedback.id) "
-    "FROM signature JOIN feedback ON feedback.id = signature.feedback_id WHERE retracted_at IS NULL AND {}"
+_RAISE = (
+    "UPDATE feedback SET impact_reasons = ?, updated_at = ?, "
+    "impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END WHERE id = ?"
 )
+# In the order in which records with the same words are taken, so that no two wait for each other.
+_TAKEN = (Feedback.received_at.desc(), Feedback.id.desc())
 _SIGN = 'INSERT INTO signature_key ("key", signature_id) VALUES {}'
 
 
 def unsigned(after: str, until: str, limit: int) -> list[dict[str, Any]]:
-    """Records of people's words, with ids between these two, that have no signature or an old one.
+    """Records of people's words, with ids between these two, that have no signature.
 
     Oldest first, texts cut; of every workspace.
     """
-    found = Feedback.select(*_WORDS).left_outer_join(Signature, on=(Signature.feedback == Feedback.id))
-    known = Signature.updated_at == Feedback.updated_at
+    found = Feedback.select(*_MORE).left_outer_join(Signature, on=(Signature.feedback == Feedback.id))
     found = found.where((Feedback.id > after) & (Feedback.id < until) & Feedback.type.in_(SPOKEN))
-    found = found.where(Signature.id.is_null() | ~known)
-    return rows(found.order_by(Feedback.id).limit(limit))
+    return rows(found.where(Signature.id.is_null()).order_by(Feedback.id).limit(limit))
 
 
-def sign(signed: Iterable[Signed]) -> None:
+def reworded(limit: int) -> list[dict[str, Any]]:
+    """Records, however old, that say something else than their signature; as `unsigned` gives them."""
+    stale = Signature.select(Signature.feedback).where(Signature.stale != 0).limit(limit)
+    ids = [row["feedback"] for row in rows(stale)]
+    return rows(Feedback.select(*_MORE).where(Feedback.id.in_(ids)).order_by(Feedback.id)) if ids else []
+
+
+def sign(signed: Sequence[Signed]) -> None:
     """Stores signatures within the open transaction, in place of those that were; erased records get none.
 
-    Only who has the lease of this work may call it: ids are given out here.
+    One that was changed since it was read is marked, to be read again. Only who has the lease of this work
+    may call it: ids are given out here.
     """
     wanted = {item.feedback_id: item for item in signed}
-    there = Feedback.select(Feedback.id).where(Feedback.id.in_(list(wanted)))
-    kept = [wanted[row["id"]] for row in rows(there)]
+    there = Feedback.select(Feedback.id, Feedback.updated_at).where(Feedback.id.in_(list(wanted)))
+    now = {row["id"]: row["updated_at"] for row in rows(locked(there.order_by(*_TAKEN)))}
     Signature.delete().where(Signature.feedback.in_(list(wanted))).execute()
+    if not now:
+        return
     first = 1 + (Signature.select(fn.MAX(Signature.id)).scalar() or 0)
-    numbered = list(enumerate(sorted(kept, key=lambda item: item.feedback_id), first))
+    numbered = list(enumerate(map(wanted.__getitem__, sorted(now)), first))
     Signature.insert_many(
-        [(number, item.feedback_id, item.updated_at) for number, item in numbered],
-        fields=[Signature.id, Signature.feedback, Signature.updated_at],
+        [(number, one.feedback_id, int(now[one.feedback_id] != one.updated_at)) for number, one in numbered],
+        fields=[Signature.id, Signature.feedback, Signature.stale],
     ).execute()
     # In the order of the tree, so that neighbours are written together.
     pairs = sorted({(key, number) for number, item in numbered for key in item.keys})
@@ -109,50 +121,60 @@ def sign(signed: Iterable[Signed]) -> None:
         database.execute_sql(_SIGN.format(marks), list(chain.from_iterable(some)))
 
 
-def candidates(
-    workspace_id: str, project_id: str | None, keys: Sequence[int], *, since: int | None = None
-) -> list[dict[str, Any]]:
-    """Records of this workspace that share a key: {id, title, text, who}, texts cut.
+def holders(keys: Sequence[int]) -> dict[int, list[int]]:
+    """The numbers of the newest signatures (PER_KEY) that have each of these keys.
 
-    Of many, those that share most. Those that their senders took back are left out. Plain SQL: the
-    background worker asks this for every record.
+    Plain SQL, here and in `known`: the background worker asks this for every record.
     """
+    found: dict[int, list[int]] = {key: [] for key in keys}
     if not keys:
-        return []
+        return found
     newest = " UNION ALL ".join([_NEWEST] * len(keys))
-    values = [*chain.from_iterable((key, PER_KEY) for key in keys), CANDIDATES]
-    alike = [number for (number,) in database.execute_sql(_ALIKE.format(newest), values).fetchall()]
-    if not alike:
-        return []
-    marks = ", ".join(["?"] * len(alike))
-    where, asked = [f"signature.id IN ({marks})", "workspace_id = ?"], [*alike, workspace_id]
-    for column, value in (("project_id = ?", project_id), ("received_at >= ?", since)):
-        if value is not None:
-            where.append(column)
-            asked.append(value)
-    found = database.execute_sql(_FOUND.format(" AND ".join(where)), asked).fetchall()
-    return [dict(zip(("id", "title", "text", "who"), row, strict=True)) for row in found]
+    values = list(chain.from_iterable((key, PER_KEY) for key in keys))
+    for key, number in database.execute_sql(newest, values).fetchall():
+        found[key].append(number)
+    return found
+
+
+def known(
+    workspace_id: str, numbers: Sequence[int], project_id: str | None = None
+) -> dict[int, dict[str, Any]]:
+    """The records of this workspace with these signatures, by its number, texts cut.
+
+    Each is {id, title, text, who, received_at, impact_reasons}. Those that their senders took back are left
+    out.
+    """
+    if not numbers:
+        return {}
+    sql, values = _KNOWN.format(", ".join("?" * len(numbers))), [*numbers, workspace_id]
+    if project_id is not None:
+        sql, values = f"{sql} AND project_id = ?", [*values, project_id]
+    found = {}
+    for number, *row, reasons in database.execute_sql(sql, values).fetchall():
+        found[number] = dict(zip(("id", "title", "text", "who", "received_at"), row, strict=True))
+        found[number]["impact_reasons"] = Feedback.impact_reasons.python_value(reasons)
+    return found
 
 
 def raise_reach(
-    ids: Sequence[str], raised: Callable[[list[dict[str, Any]]], list[dict[str, Any]]], now: int
+    reports: Mapping[str, int],
+    raised: Callable[[list[dict[str, Any]], int], list[dict[str, Any]]],
+    now: int,
 ) -> int:
     """Gives records the impact reasons that `raised` makes of theirs, within the open transaction.
 
-    Says how many changed. The impact is their sum again, unless a person set it.
+    It is told how many report each. Says how many records changed. The impact is their sum again, unless
+    a person set it.
     """
-    found = Feedback.select(Feedback.id, Feedback.impact_origin, Feedback.impact_reasons)
-    # In the order in which records with the same words are taken, so that no two wait for each other.
-    found = found.where(Feedback.id.in_(list(ids))).order_by(Feedback.received_at.desc())
+    found = Feedback.select(Feedback.id, Feedback.impact_reasons)
+    found = found.where(Feedback.id.in_(list(reports))).order_by(*_TAKEN)
     changed = 0
     for row in rows(locked(found)):
-        reasons = raised(row["impact_reasons"])
+        reasons = raised(row["impact_reasons"], reports[row["id"]])
         if reasons == row["impact_reasons"]:
             continue
-        update: dict[str, Any] = {"impact_reasons": reasons, "updated_at": now}
-        if row["impact_origin"] != "corrected":
-            update["impact"] = sum(reason["points"] for reason in reasons)
-        Feedback.update(update).where(Feedback.id == row["id"]).execute()
+        impact = sum(reason["points"] for reason in reasons)
+        database.execute_sql(_RAISE, (dumps(reasons), now, impact, row["id"]))
         changed += 1
     return changed
 

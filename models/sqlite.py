@@ -15,6 +15,7 @@ from peewee import DataError, OperationalError, SqliteDatabase
 from models.counting import SqliteCounting
 from models.finding import SqliteFinding
 from models.lock import WriteLock
+from models.planner import SqlitePlanner
 from models.schema import HISTORY, refuse_newer
 from models.streams import SqliteStreams
 
@@ -38,7 +39,7 @@ def _code(error: BaseException) -> int | None:
     return found
 
 
-class Sqlite(SqliteCounting, SqliteFinding, SqliteStreams, SqliteDatabase):
+class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path) -> None:

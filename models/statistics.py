@@ -13,7 +13,7 @@ from typing import Any
 from peewee import SQL, fn
 
 from models.feedback import Feedback
-from models.reading import ANY_OF, Filter, conditions
+from models.reading import ANY_OF, Filter, conditions, narrowed
 from models.rollup import DAY, LEVELS, Rollup
 
 HOUR = 3_600_000  # milliseconds
@@ -64,6 +64,7 @@ def impacts(workspace_id: str, project_id: str | None, chosen: Filter) -> list[i
             # Each impact by name, so that its records of the period are next to each other in the index.
             named = Feedback.impact.in_(list(range(len(LEVELS))))
             query = each.where(named, *conditions(workspace_id, project_id, part))
+            query = narrowed(query, workspace_id, project_id, part, index="feedback_impact")
             for impact, records in query.group_by(Feedback.impact).tuples():
                 found[impact] += records
         else:
@@ -109,6 +110,7 @@ def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
     score = fn.ROUND(Feedback.sentiment_score * 1_000_000).cast("BIGINT")
     measured = (fn.COUNT(SQL("1")), fn.SUM(Feedback.impact), fn.SUM(score))
     query = Feedback.select(*groups, *measured).where(*conditions(workspace_id, project_id, chosen))
+    query = narrowed(query, workspace_id, project_id, chosen)
     return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
 
 

@@ -130,6 +130,12 @@ def members(theme_id: str) -> Any:
     return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme == theme_id)
 
 
+def count_members(theme_id: str, at_most: int) -> int:
+    """How many records a theme has, counted so far only."""
+    some = ThemeMember.select(SQL("1")).where(ThemeMember.theme == theme_id).limit(at_most)
+    return int(some.count())
+
+
 def begin(themes: Sequence[dict[str, Any]]) -> None:
     """Stores themes without members within the open transaction."""
     Theme.insert_many(themes).execute()

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from gateway import similar
 from gateway.directory import create_project
+from gateway.ids import id_at, now_ms
 from gateway.lease import run_once
 from gateway.likeness import ALIKE, BANDS, keys, pieces, similarity
 from gateway.words import words
-from models import Feedback, Job, Signature, SignatureKey, signature
+from models import Feedback, Job, Signature, SignatureKey, database, migrations, signature
+from models.base import writing
 from tests.alike import blocks
 from tests.conftest import Call, Tenant
 from tests.test_reach import post, reach
@@ -214,6 +216,115 @@ def test_people_know_better(call: Call) -> None:
 
     assert (shown["impact"], shown["impact_origin"], reach(shown)) == (3, "corrected", 1)
     assert reach(call("GET", f"/gateway/v1/feedback/{first['id']}").json) == 1
+
+
+@both
+def test_what_is_raised_is_not_looked_at_again(call: Call) -> None:
+    """Neither a raised reach nor what people change has a record signed anew."""
+    made = [post(call, f"The invoice list stays empty {word}", author=word) for word in ("now", "again")]
+    keep_up()
+    signed = list(Signature.select().order_by(Signature.id).tuples())
+    assert [reach(call("GET", f"/gateway/v1/feedback/{record['id']}").json) for record in made] == [1, 1]
+    call("PATCH", f"/gateway/v1/feedback/{made[0]['id']}", json={"status": "resolved"})
+    keep_up()
+
+    assert list(Signature.select().order_by(Signature.id).tuples()) == signed
+
+
+@both
+def test_old_records_that_say_something_else(call: Call) -> None:
+    """A record is signed by what it says now, however long ago it came."""
+    first, second = post(call, BLOCKS[4][0]), post(call, BLOCKS[5][0])
+    keep_up()
+    state = {"after": id_at("fb", now_ms() + 60_000)}
+    Job.update(state=state).where(Job.name == "similar").execute()  # as if both had come long ago
+    changed = {"title": BLOCKS[5][1], "text": BLOCKS[5][1]}
+    Feedback.update(changed).where(Feedback.id == first["id"]).execute()
+    keep_up()
+
+    assert [item["id"] for item in alike(call, second["id"]).json["data"]] == [first["id"]]
+
+
+@both
+def test_words_that_change_while_they_are_signed(call: Call) -> None:
+    """What was changed between being read and being signed is signed again."""
+    first, second = post(call, BLOCKS[4][0]), post(call, BLOCKS[5][0])
+    (row,) = signature.unsigned("", second["id"], 10)
+    changed = {"title": BLOCKS[5][1], "text": BLOCKS[5][1], "updated_at": Feedback.updated_at + 1}
+    Feedback.update(changed).where(Feedback.id == first["id"]).execute()
+    with writing():
+        signature.sign([signature.Signed(row["id"], row["updated_at"], similar.Said(row).keys)])
+    keep_up()
+
+    assert [item["id"] for item in alike(call, second["id"]).json["data"]] == [first["id"]]
+
+
+@both
+def test_a_migrated_database_looks_again(call: Call) -> None:
+    """Records that were changed since they were signed are looked at again after the migration."""
+    first, second, third = (post(call, text) for text in (BLOCKS[4][0], BLOCKS[4][1], BLOCKS[5][0]))
+    keep_up()
+    for statement in (
+        f"DROP TRIGGER feedback_resaid{'' if database.obj.EMBEDDED else ' ON feedback'}",
+        *(() if database.obj.EMBEDDED else ("DROP FUNCTION feedback_resaid()",)),
+        "DROP INDEX signature_stale",
+        "DROP INDEX quarantine_held",
+        "ALTER TABLE signature DROP COLUMN stale",
+        "ALTER TABLE signature ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0",
+        "UPDATE signature SET updated_at = (SELECT updated_at FROM feedback WHERE id = feedback_id)",
+        "DELETE FROM schema_migration WHERE name = '0013_said'",
+    ):
+        database.execute_sql(statement)
+    changed = {"title": BLOCKS[5][1], "text": BLOCKS[5][1], "updated_at": Feedback.updated_at + 1}
+    Feedback.update(changed).where(Feedback.id == second["id"]).execute()
+
+    assert migrations.migrate() == ["0013_said"]
+    assert [row["id"] for row in signature.reworded(10)] == [second["id"]]
+    keep_up()
+    assert [item["id"] for item in alike(call, third["id"]).json["data"]] == [second["id"]]
+    assert alike(call, first["id"]).json["data"] == []
+
+
+def flood(call: Call, count: int, **more: Any) -> None:
+    """Nearly the same from so many people."""
+    batch = [
+        {
+            "text": f"The invoice list stays empty {number:b}".translate(_LETTERS),
+            "author": {"id": f"u{number}"},
+        }
+        for number in range(4096, 4096 + count)
+    ]
+    assert call("POST", "/gateway/v1/feedback/batch", json=batch, **more).status_code == 200
+
+
+_LETTERS = str.maketrans("01", "ab")  # numbers would not count
+
+
+def test_work_grows_with_records_and_not_with_their_square(call: Call, other: Tenant) -> None:
+    """Twice as many alike messages take twice the steps of the database, and as many statements."""
+    steps, statements = [0], [0]
+
+    def step() -> int:
+        steps[0] += 1
+        return 0
+
+    def counted(count: int, **more: Any) -> tuple[int, int]:
+        flood(call, count, **more)
+        before = steps[0], statements[0]
+        for _ in range(3):
+            keep_up()
+        return steps[0] - before[0], statements[0] - before[1]
+
+    database.connection().set_progress_handler(step, 100)
+    database.connection().set_trace_callback(lambda sql: statements.__setitem__(0, statements[0] + 1))
+    fewer, more = counted(200), counted(400, headers=other.headers)
+
+    assert Signature.select().count() == 600
+    assert {
+        reach(call("GET", f"/gateway/v1/feedback/{row.id}", headers=other.headers).json)
+        for row in Feedback.select(Feedback.id).where(Feedback.workspace_id == other.workspace_id).limit(20)
+    } == {3}
+    assert more[0] <= 2.3 * fewer[0] and more[1] <= 2.3 * fewer[1]
 
 
 def test_a_flood_costs_no_more(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,261 @@
+"""A walk through all that asks the database: every route, page, dialect and kind of background work."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from adapters.contract import Inbound
+from gateway import background, clusters, filters, hooks, people
+from gateway.directory import create_project
+from gateway.ids import now_ms
+from gateway.keys import SCOPES, create_key
+from gateway.lease import run_once
+from models import Feedback, Job, Project, Quarantine, database, overruled
+from models.base import writing
+from models.order import SORTS
+from models.theme import Theme
+from tests.conftest import Tenant
+from tests.inbox.test_roles import FORMS, PAGES
+from tests.test_adapters import CASES, inbound_of
+from tests.test_hooks import SIGNED, VENDORS, bearer
+from tests.test_tenancy import ROUTES
+from tests.test_tenancy import filled as filled_in
+
+LIST = "/gateway/v1/feedback"
+TEXT = "The invoice list stays empty"
+# A value for every field of a filter.
+VALUES = {
+    "source": "native",
+    "type": "alert",
+    "category": "bug",
+    "sentiment": "negative",
+    "status": "open",
+    "project": "{prj}",
+    "language": "en",
+    "min_impact": "6",
+    "max_impact": "9",
+    "confidence_below": "0.5",
+    "tag": "a",
+    "author": "ann",
+    "page": "/checkout",
+    "trace_id": "t",
+    "incident_key": "i",
+    "external_id": "e",
+    "theme": "{theme}",
+    "since": "7d",
+    "until": "1h",
+    "q": "invoice",
+}
+MORE = (
+    "q=nosuchword",
+    "q=-invoice",
+    "q=invoice*",
+    "q=%22invoice+list%22&since=1d&until=1h",
+    "author=ann,ben",
+    "status=open,resolved&type=chat,alert",
+    "tag=a&tag=b",
+    "tag=a,b",
+)
+EACH = 3  # fixtures of a dialect that a short walk sends
+
+
+class Ear:
+    """Each statement that is sent to the bound database, with its values of the first time."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, Any] = {}
+        self._deaf = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hears until the block ends."""
+        real = database.obj.execute_sql
+
+        def note(sql: str, params: Any = None, *more: Any) -> Any:
+            if not self._deaf:
+                self.heard.setdefault(sql, params)
+            return real(sql, params, *more)
+
+        database.obj.execute_sql = note
+        try:
+            yield
+        finally:
+            del database.obj.execute_sql
+
+    @contextmanager
+    def covered(self) -> Iterator[None]:
+        """Hears nothing: what the walk itself asks for."""
+        self._deaf = True
+        yield
+        self._deaf = False
+
+
+class Walk:
+    """What is asked of a gateway, by senders, programs and people of one workspace.
+
+    A thorough walk sends every fixture, and asks for every two fields of a filter together.
+    """
+
+    def __init__(
+        self, client: FlaskClient, reader: FlaskClient, tenant: Tenant, ear: Ear, thorough: bool
+    ) -> None:
+        """`reader` has no cookie yet."""
+        self.client, self.reader, self.tenant = client, reader, tenant
+        self._ear, self._thorough = ear, thorough
+        user_id = people.create_user(tenant.workspace_id, "admin@walk.test", "Admin", "admin")
+        reader.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+
+    def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
+        """One request with the tenant's key, which must not fail."""
+        known = {**self.tenant.headers, **(headers or {})}
+        answer = self.client.open(path, method=method, headers=known, **options)
+        assert answer.status_code < 500, (method, path, answer.text)
+        return answer
+
+    def deliveries(self) -> None:
+        """Fixtures of every dialect, twice each, and many records at once."""
+        for _, paths in itertools.groupby(CASES, lambda path: path.parent.name):
+            for path in list(paths)[: None if self._thorough else EACH]:
+                self._deliver(path.parent.name, inbound_of(json.loads(path.read_text())["request"]))
+        author = {"id": "ann", "email": "ann@example.test"}
+        body = {"text": TEXT, "author": author, "tags": ["a"], "subject": {"page": "/checkout"}}
+        many = [{**body, "text": f"{TEXT} {'x' * n}", "author": {"id": f"u{n}"}} for n in range(40)]
+        for headers in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
+            assert self.call("POST", LIST, headers, json=body).status_code < 400
+            assert self.call("POST", f"{LIST}/batch", headers, json=many).status_code == 200
+
+    def _deliver(self, name: str, inbound: Inbound) -> None:
+        headers, where = dict(inbound.headers), filled(inbound.path, inbound.params)
+        if name in SIGNED:
+            with self._ear.covered():
+                where, proof = self._hook(name, inbound)
+            headers |= proof
+        for _ in range(2):
+            self.call(inbound.method, where, headers, data=inbound.body)
+
+    def _hook(self, name: str, inbound: Inbound) -> tuple[str, dict[str, str]]:
+        """The address of a new hook, and what proves a delivery to it."""
+        vendor = VENDORS.get(name)
+        options = {**(vendor.options if vendor else {}), **inbound.options}
+        made = hooks.create_hook(
+            SIGNED[name],
+            self.tenant.workspace_id,
+            None,
+            public_url="https://gateway.test",
+            secret=vendor.secret if vendor else None,
+            options=options,
+        )
+        sign = vendor.sign if vendor else bearer
+        return made["path"], {"Authorization": "", **sign(made["secret"], inbound.body, now_ms() // 1000)}
+
+    def ids(self) -> dict[str, str]:
+        """Ids of things of the workspace, each made for this."""
+        workspace_id = self.tenant.workspace_id
+        with self._ear.covered():
+            record = self.call("POST", LIST, json={"text": TEXT}).json["id"]
+            hook = hooks.create_hook(SIGNED["generic"], workspace_id, None, public_url="http://x")
+            self.call("POST", hook["path"], {"Authorization": f"Bearer {hook['secret']}"}, data=b"no JSON")
+            theme = Theme.select(Theme.id).first()
+            return {
+                "ws": workspace_id,
+                "prj": create_project(workspace_id, "Walked", now_ms()),
+                "fb": record,
+                "hook": hook["hook_id"],
+                "key": create_key(workspace_id, scopes=list(SCOPES))[0],
+                "qr": Quarantine.select(Quarantine.id).order_by(Quarantine.id.desc()).get().id,
+                "theme": theme.id if theme else "none",
+                "user": people.create_user(workspace_id, f"{record}@walk.test", "Walked", "triager"),
+            }
+
+    def programs(self) -> None:
+        """Every route, with ids of the workspace."""
+        for route, (path, body, _) in ROUTES.items():
+            ids = {f"{{{name}}}": value for name, value in self.ids().items()}
+            sent = filled_in(body, ids) if body else None
+            self.call(route.partition(" ")[0], filled_in(path, ids), json=sent)
+        ids = self.ids()
+        for more in ("", "?explain=1&expand=events,raw,similar", "/events", "/events?limit=1", "/similar"):
+            assert self.call("GET", f"{LIST}/{ids['fb']}{more}").status_code == 200
+        change = {"category": "praise", "note": "n", "impact": 3}
+        assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200
+        for by in ("day", "project,source", "category"):
+            self.call("GET", f"/gateway/v1/stats?by={by}&since=90d")
+            self.call("GET", f"/gateway/v1/outcomes?by={by.replace('category', 'outcome')}&since=90d")
+
+    def filters(self, ear: Ear | None = None) -> None:
+        """Lists, numbers, exports and bulk changes by every field of a filter, in every order.
+
+        With an ear of its own, which hears it then.
+        """
+        self._ear = ear or self._ear
+        ids = self.ids()
+        one = [f"{name}={VALUES[name].format(**ids)}" for name in filters.NAMES]
+        pairs = [f"{a}&{b}" for a, b in itertools.combinations(one, 2) if self._thorough or "status" in a]
+        alone = ["", *one, *MORE]
+        for query in (*alone, *pairs):
+            for sort in SORTS:
+                self._pages(f"{LIST}?{query}&sort={sort}&limit=1", both=query in alone or self._thorough)
+            self.call("GET", f"/gateway/v1/stats?{query}&by=day,category")
+            if query in alone or self._thorough:
+                self.call("GET", f"/gateway/v1/export?{query}")
+                change = {"filter": query, "change": {"status": "resolved"}}
+                self.call("PATCH", LIST, json={**change, "dry_run": True})
+                self.call("PATCH", LIST, json=change)
+
+    def _pages(self, path: str, both: bool) -> None:
+        """The first page of a list, and the second one."""
+        answer = self.call("GET", path)
+        assert answer.status_code == 200, (path, answer.text)
+        if both and (cursor := answer.json["next_cursor"]):
+            assert self.call("GET", f"{path}&cursor={cursor}").status_code == 200
+
+    def pages(self) -> None:
+        """Every page and form of the inbox, and the list by some fields of a filter."""
+        token = re.search(r'name="token" value="([^"]+)"', self.reader.get("/account").text)
+        assert token is not None
+        names = {"feedback_id": "fb", "key_id": "key", "project_id": "prj", "hook_id": "hook"}
+        names |= {"quarantine_id": "qr", "user_id": "user"}
+        for route in (route for route, role in PAGES.items() if role):
+            known = self.ids()
+            ids = {name: known[short] for name, short in names.items()} | {"source": "generic"}
+            method, _, path = route.partition(" ")
+            form = {name: value.format(**ids) for name, value in FORMS.get(route, {}).items()}
+            sent = {"token": token[1], **form} if method == "POST" else None
+            answer = self.reader.open(filled(path, ids), method=method, data=sent)
+            assert answer.status_code < 500, route
+        for query in ("", "category=bug", "type=alert&status=open", "q=invoice"):
+            for path in ("/inbox", "/inbox/fresh", "/overview"):
+                more = f"&after={known['fb']}" if path == "/inbox/fresh" else ""
+                assert self.reader.get(f"{path}?{query}{more}").status_code < 400, (path, query)
+
+    def works(self) -> None:
+        """Every kind of background work, with something to do for it."""
+        with self._ear.covered(), writing():
+            Project.update(retention_days=1, payload_retention_days=1).execute()
+            old = dict.fromkeys(("received_at", "last_seen_at", "occurred_at", "updated_at"), 1)
+            some = [row.id for row in Feedback.select(Feedback.id).order_by(Feedback.id).limit(3)]
+            Feedback.update(old).where(Feedback.id.in_(some)).execute()
+            Feedback.update(text="Something else").where(Feedback.id.in_(some[:1])).execute()
+            Job.update(due_at=0).execute()
+        for work in background.WORKS:
+            assert run_once(work)
+        for origin in ("corrected", "declared"):
+            overruled.labelled(origin, self.tenant.workspace_id, 10)
+
+
+def filled(path: str, values: Mapping[str, str]) -> str:
+    """A route's path with these values."""
+    return re.sub(r"<(\w+)>", lambda match: values.get(match[1], "1"), path)
+
+
+def groups_of(lease: Any, workspace_id: str, project_id: str | None, since: str) -> list[dict[str, Any]]:
+    """In place of gateway.themes.groups_of: reads what that reads, in this process, and makes it one theme."""
+    said = list(clusters.read(workspace_id, project_id, since))
+    return [{"terms": ["invoice"], "members": [[one.id, 0.5] for one in said]}]
