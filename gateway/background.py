@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -21,7 +24,7 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
-from gateway import expiry, log, retention, retraining, similar, themes, vault
+from gateway import expiry, lease, log, retention, retraining, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
@@ -34,7 +37,7 @@ LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 2  # so that the long work does not hold up the short
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = THREADS + 3
+CONNECTIONS = 2 * THREADS + 3
 
 
 WORKS: tuple[Work, ...] = (
@@ -117,11 +120,29 @@ def run(config: Config, parent: int | None = None) -> None:
     vault.connect(config.secret_key, config.secret_path)
     if pending():
         raise BadSetting("the database is not set up: run `feedback-gateway migrate`")
-    os.nice(NICENESS)
-    try:
-        _Consumer(queue_of(config), parent).run()
-    finally:
-        close()
+    with writers():
+        os.nice(NICENESS)
+        try:
+            _Consumer(queue_of(config), parent).run()
+        finally:
+            close()
+
+
+@contextmanager
+def writers() -> Iterator[None]:
+    """Has threads as quick as the caller is now do transactions until the block ends, and not its others.
+
+    Who has to wait for the processor with the database's lock in its hand has everybody else wait, too. On
+    Linux each thread has a niceness of its own and hands it on to those it starts.
+    """
+    started = threading.Barrier(THREADS)
+    with ThreadPoolExecutor(THREADS, "writer") as pool:
+        list(pool.map(lambda _: started.wait(), range(THREADS)))
+        lease.carry_out = lambda act: pool.submit(act).result()
+        try:
+            yield
+        finally:
+            lease.carry_out = lease.here
 
 
 @click.command()
