@@ -1,11 +1,16 @@
 """One durable POST of the gateway against a bare Flask view under the same gunicorn settings, in one run.
 
     python -m benchmarks.intake [--requests N] [--rounds N] [--rows N] [--quick] [--own] [--against DIR]
+                                [--background-only] [--seconds N]
 
 Both servers run side by side and are measured in turn, so that whatever else the machine does hits
 both; figures are medians of the rounds. Client and servers share the cores: wrk drives the closed
 loop where it is installed, as it leaves most of them to the servers, else (or with --own) a client in Python.
 --against measures the gateway of another checkout, which has a .venv, instead of the bare view.
+
+Most of it is measured without the background worker, as it is about what a post costs. One table is as users
+have it: with the worker, for longer than a minute (it wakes once a minute), on texts that say different
+things and on texts that nearly say the same, which are the most work to it.
 """
 
 from __future__ import annotations
@@ -15,12 +20,13 @@ import json
 import os
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -34,6 +40,8 @@ ROOT = Path(__file__).parent.parent
 LENGTH = 40  # words of a text
 SEEDS = [text for language, _, _, text in sentences(60) if language in ("en", "nl")]
 CONNECTIONS = (1, 8, 32, 64)
+BESIDE = 32  # connections beside the background worker
+A_SECOND = 2500  # bodies at hand for each second of it, more than two cores take
 # gunicorn's own thread worker with the gateway's numbers: what its worker does more is the gateway's cost.
 FLOOR = """
 from gateway.config import Config
@@ -60,18 +68,29 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
     path: str = "/v1/feedback"
 
-    def load(self, requests: int, connections: int, start: int, *, with_wrk: bool = False) -> Run:
+    def load(
+        self,
+        requests: int,
+        connections: int,
+        start: int,
+        *,
+        with_wrk: bool = False,
+        body: Callable[[int], bytes] | None = None,
+        seconds: int = wrk.SECONDS,
+    ) -> Run:
         """A closed loop of bodies no other load has sent; every answer must be a 201.
 
-        wrk goes on for its SECONDS, and sends one body of its BODIES after the other.
+        wrk goes on for so many seconds, and sends one body of its BODIES, or of `requests` when they are
+        more, after the other.
         """
         at = (self.pid, self.host, self.port, self.path)
+        made = body or body_of
         if with_wrk:
-            bodies = [body_of(start + number) for number in range(wrk.BODIES)]
-            return wrk.drive(*at, bodies, self.headers, connections=connections)
+            bodies = [made(start + number) for number in range(max(wrk.BODIES, requests))]
+            return wrk.drive(*at, bodies, self.headers, connections=connections, seconds=seconds)
         run = drive(
             *at,
-            lambda n: body_of(start + n),
+            lambda n: made(start + n),
             self.headers,
             connections=connections,
             requests=requests,
@@ -103,13 +122,22 @@ def body_of(number: int) -> bytes:
     return json.dumps({"projectId": "bench", "text": " ".join(words[:LENGTH]), "page": "/invoices"}).encode()
 
 
+def alike_body_of(number: int) -> bytes:
+    """A body that says nearly the same as every other: of its forty words three are its own."""
+    dice = random.Random(number)
+    words = " ".join(SEEDS).split()[:LENGTH]
+    for place in (8, 16, 24):
+        words[place] = f"{dice.choice(SEEDS).split()[0]}{chr(97 + dice.randrange(26))}"
+    return json.dumps({"projectId": "bench", "text": " ".join(words), "page": "/invoices"}).encode()
+
+
 def environ_of(directory: str, workers: int) -> dict[str, str]:
     """The settings of both servers."""
     return {
         **os.environ,
         "GATEWAY_DATABASE_URL": f"sqlite:///{directory}/gateway.db",
         "GATEWAY_RATE_LIMIT": "100000000/minute",
-        "GATEWAY_BACKGROUND": "off",  # its own benchmarks measure what it does: similar, themes
+        "GATEWAY_BACKGROUND": "off",  # but for the table that is about it
         "GATEWAY_BIND": "127.0.0.1:0",
         "GATEWAY_WORKERS": str(workers),
         "GATEWAY_LOG_LEVEL": "warning",
@@ -211,6 +239,33 @@ def against(root: Path, requests: int, rounds: int, *, with_wrk: bool) -> None:
             print(f"{connections:5} | {' | '.join(shown)}", flush=True)
 
 
+def beside_background(seconds: int, *, with_wrk: bool) -> None:
+    """Latency while the background worker signs, compares and groups what comes, and how far that comes."""
+    print(
+        f"with the background worker, 2 workers, {BESIDE} connections, {seconds} s each:\n"
+        "texts  | posts/s | p50 ms p99 ms p99/p50 | stored, of them signed meanwhile"
+    )
+    for kind, body in (("varied", body_of), ("alike", alike_body_of)):
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            serving(directory, 2, GATEWAY_BACKGROUND="on") as target,
+        ):
+            target.load(500, 8, 10_000_000, body=body)
+            requests = seconds * (A_SECOND if with_wrk else A_SECOND // 4)
+            run = target.load(requests, BESIDE, 0, with_wrk=with_wrk, body=body, seconds=seconds)
+            with closing(sqlite3.connect(f"{directory}/gateway.db")) as database:
+                counts = [
+                    database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+                    for table in ("feedback", "signature")
+                ]
+        p50, p99 = run.percentile(50), run.percentile(99)
+        print(
+            f"{kind:6} | {run.rate:7.0f} | {p50:6.1f} {p99:6.1f} {p99 / p50:7.1f} | "
+            f"{counts[0]:,}, {counts[1]:,}",
+            flush=True,
+        )
+
+
 def open_loop(requests: int) -> None:
     """Latency from the moment a request was due, at half of what the gateway can do."""
     with gateway(2) as target:
@@ -272,6 +327,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--quick", action="store_true", help="the table only, with one worker")
     parser.add_argument("--own", action="store_true", help="the project's own client also where wrk is")
+    parser.add_argument("--background-only", action="store_true", help="the background worker's table only")
+    parser.add_argument("--seconds", type=int, default=130, help="of each row of that table")
     parser.add_argument("--against", type=Path, help="another checkout: the table only, two workers")
     asked = parser.parse_args()
     with_wrk = wrk.installed() and not asked.own
@@ -281,6 +338,9 @@ def main() -> None:
     if asked.against:
         against(asked.against.resolve(), asked.requests, asked.rounds, with_wrk=with_wrk)
         return
+    if asked.background_only:
+        beside_background(asked.seconds, with_wrk=with_wrk)
+        return
     print(
         "workers conns | floor/s gateway/s ratio | floor ms gateway ms ratio (CPU) | "
         "p50 ms p99 ms p99/p50 | MB"
@@ -288,6 +348,8 @@ def main() -> None:
     for workers in (1,) if asked.quick else (1, 2):
         side_by_side(workers, asked.requests, asked.rounds, with_wrk=with_wrk)
     if not asked.quick:
+        print()
+        beside_background(asked.seconds, with_wrk=with_wrk)
         print()
         open_loop(asked.requests)
         full_table(asked.requests, asked.rounds, asked.rows)

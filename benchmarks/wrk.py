@@ -50,8 +50,9 @@ def drive(
     headers: Mapping[str, str],
     *,
     connections: int,
+    seconds: int = SECONDS,
 ) -> Run:
-    """Posts `bodies` over kept connections, each waiting for its answer; a body is one line.
+    """Posts `bodies` for so long over kept connections, each waiting for its answer; a body is one line.
 
     The run's latencies are so many POINTS of their distribution. Raises RuntimeError for a request
     that failed and for an answer that is none of the 2xx and 3xx.
@@ -62,7 +63,7 @@ def drive(
         lines.write_bytes(b"\n".join(bodies) + b"\n")
         listed = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in told.items())
         script.write_text(SCRIPT.format(bodies=lines, path=path, headers=listed, points=POINTS))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--timeout", "60s", "-s", str(script)]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
         before = cpu_seconds(pid)
         done = subprocess.run([*command, f"http://{host}:{port}"], capture_output=True, text=True, check=True)
         cpu = cpu_seconds(pid) - before

@@ -13,8 +13,11 @@ import logging
 import os
 import sqlite3
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any
 
@@ -24,7 +27,19 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
-from gateway import expiry, log, opening, planner, retention, retraining, sealed, similar, themes, vault
+from gateway import (
+    expiry,
+    lease,
+    log,
+    opening,
+    planner,
+    retention,
+    retraining,
+    sealed,
+    similar,
+    themes,
+    vault,
+)
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
@@ -37,7 +52,7 @@ LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 2  # so that the long work does not hold up the short
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = THREADS + 3
+CONNECTIONS = 2 * THREADS + 3
 
 
 WORKS: tuple[Work, ...] = (
@@ -151,13 +166,31 @@ def run(config: Config, parent: int | None = None) -> None:
     opening.open_database(config, CONNECTIONS)
     sealed.connect(config)
     sealed.check()
-    os.nice(NICENESS)
-    try:
-        queue = queue_of(config)
-        hear_queue()
-        _Consumer(queue, parent).run()
-    finally:
-        close()
+    with writers():
+        os.nice(NICENESS)
+        try:
+            queue = queue_of(config)
+            hear_queue()
+            _Consumer(queue, parent).run()
+        finally:
+            close()
+
+
+@contextmanager
+def writers() -> Iterator[None]:
+    """Has threads as quick as the caller is now do transactions until the block ends, and not its others.
+
+    Who has to wait for the processor with the database's lock in its hand has everybody else wait, too. On
+    Linux each thread has a niceness of its own and hands it on to those it starts.
+    """
+    started = threading.Barrier(THREADS)
+    with ThreadPoolExecutor(THREADS, "writer") as pool:
+        list(pool.map(lambda _: started.wait(), range(THREADS)))
+        lease.carry_out = lambda act: pool.submit(act).result()
+        try:
+            yield
+        finally:
+            lease.carry_out = lease.here
 
 
 @click.command()

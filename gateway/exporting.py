@@ -20,7 +20,8 @@ from models.base import dumps
 from models.order import Position
 from models.reading import Filter
 
-PAGE = 500  # records read at once
+FIRST, PAGE = 50, 500  # records read at once: at first, and at most
+AT_HAND = 2_000_000  # characters of their texts, about
 TOGETHER = 50  # lines sent in one piece
 OLDEST = "received_at"
 FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -34,11 +35,14 @@ def documents(
     workspace_id: str, project_id: str | None, chosen: Filter, after: Position | None = None
 ) -> Iterator[dict[str, Any]]:
     """The records that a filter means as the API shows them, oldest first, from after a position."""
+    limit = FIRST
     while True:
-        page, after = reading.page(workspace_id, project_id, chosen, limit=PAGE, sort=OLDEST, after=after)
+        page, after = reading.page(workspace_id, project_id, chosen, limit=limit, sort=OLDEST, after=after)
         yield from map(feedback.document, page)
         if after is None:
             return
+        characters = sum(len(row["text"]) for row in page)
+        limit = max(1, min(PAGE, 2 * limit, AT_HAND * limit // max(characters, 1)))
 
 
 def lines(shown: Iterator[Mapping[str, Any]], form: str, fields: Sequence[str] = FIELDS) -> Iterator[str]:

@@ -6,20 +6,29 @@ import logging
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from peewee import OperationalError
 
 from gateway import log
 from gateway.ids import now_ms
+from gateway.pace import transact
 from models import job
-from models.base import database, writing
 
 HEARTBEAT = 20.0  # seconds between two extensions
 LEASE = 120_000  # milliseconds without a word from the one who works before another one may
+
+
+def here(act: Callable[[], Any]) -> Any:
+    """Does something in the caller's own thread."""
+    return act()
+
+
+carry_out: Callable[[Callable[[], Any]], Any] = here  # how transactions are done (gateway.background.writers)
 
 
 class Stopping(Exception):
@@ -34,20 +43,12 @@ class Lease:
     owner: str
     stopping: Callable[[], bool]
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """A write transaction in which the work is still ours, and for another while.
-
-        Raises job.Lost when it is not, and Stopping when the process is to end.
-        """
-        if self.stopping():
-            raise Stopping(self.name)
-        with writing():
-            job.keep(self.name, self.owner, now_ms() + LEASE)
-            yield
-
     def transact(self, work: Callable[[], Any]) -> Any:
-        """Does `work` in such a transaction, again when it collided with another one."""
+        """Does `work` in a write transaction in which the work is still ours, and for another while.
+
+        Again when it collided with another one. Raises job.Lost when it is not ours, and Stopping when the
+        process is to end.
+        """
         if self.stopping():
             raise Stopping(self.name)
 
@@ -55,17 +56,16 @@ class Lease:
             job.keep(self.name, self.owner, now_ms() + LEASE)
             return work()
 
-        return database.obj.transact(kept, lambda result: False, 5.0)
+        return carry_out(partial(transact, kept))
 
     def extend(self) -> None:
-        """Says that the work goes on. Raises as `writing` does."""
-        with self.writing():
-            pass
+        """Says that the work goes on. Raises as `transact` does."""
+        self.transact(lambda: None)
 
     def run(self, command: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end in a process of its own, while the work stays ours; what it said.
 
-        Raises as `writing` does, and RuntimeError after so many seconds. The process ends with it.
+        Raises as `transact` does, and RuntimeError after so many seconds. The process ends with it.
         """
         end = time.monotonic() + patience
         pipe = subprocess.PIPE
@@ -101,7 +101,7 @@ def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
     owner = uuid.uuid4().hex
     started = time.monotonic()
     try:
-        if not job.claim(work.name, owner, now_ms(), now_ms() + LEASE):
+        if not carry_out(partial(job.claim, work.name, owner, now_ms(), now_ms() + LEASE)):
             return False
     except OperationalError as error:
         _note(logging.WARNING, "the database is away", work.name, started, error=str(error))
@@ -118,7 +118,7 @@ def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
         log.logger.exception("background work failed", extra={"facts": {"work": work.name}})
         pause = 60_000
     try:
-        job.finish(work.name, owner, now_ms(), now_ms() + pause)
+        carry_out(partial(job.finish, work.name, owner, now_ms(), now_ms() + pause))
     except OperationalError as error:  # the lease ends by itself
         _note(logging.WARNING, "the database is away", work.name, started, error=str(error))
     return True

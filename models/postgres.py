@@ -96,8 +96,13 @@ class _Server(PostgresqlDatabase):
         return conn
 
 
-class Postgres(  # type: ignore[misc]  # peewee has no types
-    PostgresCounting, PostgresFinding, PostgresPlanner, PostgresStreams, _PooledPostgresqlDatabase, _Server
+class Postgres(
+    PostgresCounting,
+    PostgresFinding,
+    PostgresPlanner,
+    PostgresStreams,
+    _PooledPostgresqlDatabase,  # type: ignore[misc]  # peewee has no types
+    _Server,
 ):
     """A server that any number of processes and hosts write to at the same time."""
 

