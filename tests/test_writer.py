@@ -251,3 +251,21 @@ def test_what_would_undo_a_statement_is_kept_in_memory(app: Flask) -> None:
     thread.join()
     assert found == [2, 2, 2]
     assert setting() == 0
+
+
+def test_a_transaction_has_so_many_rows(app: Flask, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is taken by its rows: large requests fill a transaction sooner, and none is left out."""
+    monkeypatch.setattr(writer, "AT_MOST", 10)
+    group = Writer(database.obj, store.commit, "probe", rows=lambda work: 6 if work == "large" else 1)
+    works = ["large", "large", "large", *(str(n) for n in range(12))]
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            answers = [future.result() for future in held(group, store, works, pool)]
+    finally:
+        store.open.set()
+        group.stop()
+
+    assert answers == [f"{work} stored" for work in works]
+    sizes = [sum(6 if work == "large" else 1 for work in batch) for batch in store.batches]
+    assert sum(sizes) == 1 + 18 + 12
+    assert all(size < 10 + 6 for size in sizes)
