@@ -15,9 +15,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 
 LEVELS = 4  # of escapes within escapes
+_TRIED = 8  # mentions that may be all there is; before any but the first there is another one
 _MOST_MARKS = 3  # on one character whose order is tried
 # What has no width, beside the format characters (Cf).
 _UNSEEN = re.compile(
@@ -37,10 +38,9 @@ _AT = re.compile("[@\uff20\ufe6b]")
 _MAY_HAVE_ESCAPES = re.compile(r"[\\%&]")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _DOTS = "[.\u3002]"  # the second one is what ideographic full stops become
-_ALONE = re.compile(
-    r"\s*(?:[^@]*<)?\s*(?:mailto:)?\s*"
-)  # what may stand before an address that is all there is
-_REST = re.compile(r"\s*(?:\?[^@]*)?>?\s*")
+# What may stand before and behind an address that is all there is.
+_ALONE = re.compile(r"(?:[^@<]*+<|\s*+)\s*+(?:mailto:)?+\s*+")
+_REST = re.compile(r"\s*+(?:\?[^@>]*+)?+>?+\s*+")
 
 
 class _Folds(dict[int, str]):
@@ -108,7 +108,8 @@ class Address:
 
     def is_all_of(self, text: str) -> bool:
         """Whether a text is the address and nothing else, beside a name or mailto:."""
-        for begin, end in self._found(text, False) if self._may_be_in(text) else ():
+        found = self._found(text, False) if self._may_be_in(text) else ()
+        for begin, end in islice(found, _TRIED):
             if _ALONE.fullmatch(folded(text[:begin])) and _REST.fullmatch(folded(text[end:])):
                 return True
         return False

@@ -25,6 +25,7 @@ FORMULA = "=HYPERLINK(1)"
 @pytest.fixture(name="ids")
 def _ids(call: Call, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Seven records, oldest first, exported two at a time."""
+    monkeypatch.setattr(exporting, "FIRST", 2)
     monkeypatch.setattr(exporting, "PAGE", 2)
     items = [{"text": f"Number {n}", "category": "bug" if n % 2 else "praise"} for n in range(6)]
     ids = [row["id"] for row in call("POST", f"{FEEDBACK}/batch", json=items).json["data"]]

@@ -81,7 +81,7 @@ def _attacked(module_config: Config) -> Iterator[Target]:
                 tenant.workspace_id,
                 None,
                 public_url="https://gateway.test",
-                secret=vendor.secret,
+                secret=vendor.secret or None,
                 rate_limit=PLENTY,
                 options=vendor.options,
             )

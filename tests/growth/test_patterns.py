@@ -13,7 +13,7 @@ import pytest
 from adapters import flora
 from gateway.server import early_errors
 from gateway.triage import impact, phrases
-from models.traces import Person
+from models.spelling import Address
 from tests.growth.backtracking import Counted, TooMany
 from tests.growth.patterns import Attacks, Found, every_pattern
 
@@ -29,14 +29,13 @@ def found() -> dict[str, Found]:
 
 def made() -> dict[str, tuple[set[str], list[re.Pattern[Any]]]]:
     """Patterns that are made while the program runs, by the function that makes them, and their uses."""
-    person = Person("a-b@example.org")
+    addresses = [Address("a-b@example.org"), Address("a\u0308\u0323@b\xfccher.example")]
     return {
         "adapters.flora:identifier": ({"fullmatch"}, [re.compile(f"ws_[^{flora.SPACE}]+")]),
         "gateway.server.early_errors:_doors": ({"fullmatch"}, [early_errors._doors()]),
         "gateway.triage.impact:_beginning": ({"match"}, [impact._beginning(("/checkout", "/pay"))]),
         "gateway.triage.phrases:__init__": ({"search", "match"}, [one._pattern for one in phrases._made]),
-        "models.traces:_in_text": ({"search", "sub"}, [person._in_text]),
-        "models.traces:_in_bytes": ({"search"}, [person._in_bytes]),
+        "models.spelling:__init__": ({"search", "finditer"}, [one._pattern for one in addresses]),
     }
 
 
