@@ -47,8 +47,8 @@ def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[st
             counts["records"] += sum(pace.each(ids, partial(retention.delete_records, before=before)))
     if (before := limits["payloads"]) is not None:
         for ids in _pages(partial(retention.received, row, before), PAGE):
-            for events in retention.with_payloads(ids, before):
-                counts["payloads"] += sum(pace.each(events, event.forget_payloads))
+            events = retention.with_payloads(ids, before)
+            counts["payloads"] += sum(pace.each(events, event.forget_payloads))
     if (before := limits["quarantine"]) is not None:
         held = partial(retention.held, row, id_at("qr", before), PAGE)
         while ids := held():

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import BigIntegerField, CompositeKey, IntegerField, TextField, fn
+from peewee import SQL, BigIntegerField, CompositeKey, IntegerField, TextField, fn
 
 from models.base import Table, database, rows
 
@@ -16,10 +16,11 @@ MINUTE = 60_000  # milliseconds
 
 
 class Outcome(Table):
-    """So many requests of one key to one source ended so in one minute; the rows of all slots make the sum.
+    """So many requests of one key to one source ended so in one minute.
 
-    `minute` is milliseconds UTC, a whole minute. `workspace_id` and `key_id` are empty for those
-    whose sender is not known; `records` is how many records the requests began.
+    `minute` is milliseconds UTC, a whole minute; on a server also some milliseconds more, for more rows that
+    belong to its sum (models.counting). `workspace_id` and `key_id` are empty for those whose sender is not
+    known; `records` is how many records the requests began.
     """
 
     minute = BigIntegerField()
@@ -27,12 +28,11 @@ class Outcome(Table):
     key_id = TextField()
     source = TextField()
     outcome = TextField()
-    slot = IntegerField()
     requests = IntegerField()
     records = IntegerField()
 
     class Meta:
-        primary_key = CompositeKey("minute", "workspace_id", "key_id", "source", "outcome", "slot")
+        primary_key = CompositeKey("minute", "workspace_id", "key_id", "source", "outcome")
         without_rowid = True
 
 
@@ -88,6 +88,14 @@ def beat() -> None:
     database.obj.add_outcomes([(0, "", "", "gateway", "probe", 1, 0)])
 
 
+_MINUTE = SQL(f"minute / {MINUTE} * {MINUTE}")
+
+
+def _whole(at: int) -> int:
+    """The first whole minute that is not before a time."""
+    return -(-at // MINUTE) * MINUTE
+
+
 def totals(
     workspace_id: str,
     by: tuple[str, ...],
@@ -104,14 +112,15 @@ def totals(
     """
     if since is None:
         since = MINUTE  # not the row that probes write
-    columns = [getattr(Outcome, name) for name in by]
+    columns = [_MINUTE if name == "minute" else getattr(Outcome, name) for name in by]
+    shown = [column.alias(name) for column, name in zip(columns, by, strict=True)]
     found = Outcome.select(
-        *columns, fn.SUM(Outcome.requests).alias("requests"), fn.SUM(Outcome.records).alias("records")
+        *shown, fn.SUM(Outcome.requests).alias("requests"), fn.SUM(Outcome.records).alias("records")
     )
     found = found.where(Outcome.workspace_id.in_([workspace_id, ""] if strangers else [workspace_id]))
-    found = found.where(Outcome.minute >= since)
+    found = found.where(Outcome.minute >= _whole(since))
     if until is not None:
-        found = found.where(Outcome.minute < until)
+        found = found.where(Outcome.minute < _whole(until))
     if key_id is not None:
         found = found.where(Outcome.key_id == key_id)
     if source is not None:

@@ -52,14 +52,16 @@ def delete_records(ids: Sequence[str], before: int) -> int:
     return len(gone)
 
 
-def with_payloads(ids: Sequence[str], before: int) -> Iterator[list[EventKey]]:
-    """The deliveries of these records from before a time that have raw payloads, some at a time."""
-    after: EventKey = ("", "")
-    found = Event.select(Event.feedback, Event.id).where(_payloads(ids, before))
-    found = found.order_by(Event.feedback, Event.id).limit(PAGE)
-    while page := rows(found.where(Tuple(Event.feedback, Event.id) > Tuple(*after))):
-        after = page[-1]["feedback"], page[-1]["id"]
-        yield [(row["feedback"], row["id"]) for row in page]
+def with_payloads(ids: Sequence[str], before: int) -> Iterator[EventKey]:
+    """The deliveries of these records from before a time that have raw payloads, read some at a time."""
+    for row in rows(Event.select(Event.feedback).where(_payloads(ids, before)).distinct()):
+        after = ""
+        found = (
+            Event.select(Event.id).where(_payloads([row["feedback"]], before)).order_by(Event.id).limit(PAGE)
+        )
+        while page := rows(found.where(Event.id > after)):
+            after = page[-1]["id"]
+            yield from ((row["feedback"], delivery["id"]) for delivery in page)
 
 
 def count_payloads(ids: Sequence[str], before: int) -> int:

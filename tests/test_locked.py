@@ -16,8 +16,11 @@ from flask.testing import FlaskClient
 
 from gateway import log
 from models import ApiKey, Feedback, Outcome, intake
-from models.base import database
+from models.base import database, writing
+from models.outcome import add
+from models.reading import Filter
 from models.rollup import Rollup
+from models.statistics import impacts
 from tests.conftest import Call, Tenant, until
 
 pytestmark = pytest.mark.parametrize("kind", ["postgres"], indirect=True)
@@ -80,6 +83,38 @@ def test_rows_are_used_again(call: Call, database_url: str) -> None:
 
     assert Outcome.select().count() == 2
     assert len({row.slot for row in Rollup.select()}) == 2
+
+
+def test_counts_of_many_at_once(call: Call, tenant: Tenant) -> None:
+    """Eight who count the same at the same moment wait for nobody, and nothing is counted twice or lost."""
+    call("POST", PATH, json={"text": "The one to copy"})
+    row = Feedback.select().dicts().get()
+    known = (60_000, "w", "key", "native", "accepted")
+    together = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(25):
+                if turn % 5 == 0:
+                    together.wait(60)
+                with writing():
+                    add({known: 1}, {known: 2})
+                    Feedback.insert({**row, "id": f"fb_{number}_{turn}"}).execute()
+                    Feedback.update(impact=turn % 15).where(Feedback.id == f"fb_{number}_{turn}").execute()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    ours = Outcome.select().where(Outcome.workspace_id == "w")
+
+    assert sum(row.requests for row in ours) == 200
+    assert sum(row.records for row in ours) == 400
+    assert ours.count() <= 8
+    assert sum(row.records for row in Rollup.select()) == 201
+    assert impacts(tenant.workspace_id, None, Filter()) == [
+        Feedback.select().where(Feedback.impact == level).count() for level in range(15)
+    ]
 
 
 def test_readiness(client: FlaskClient, call: Call, database_url: str) -> None:

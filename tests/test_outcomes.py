@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +14,8 @@ from flask.testing import FlaskClient
 from peewee import OperationalError
 
 from gateway.outcomes import OUTCOMES
-from models import Feedback, Outcome, database, intake
-from models.base import close, connect, writing
-from models.migrations import _runner, migrate
-from models.outcome import add, totals
+from models import Feedback, Outcome, intake
+from models.outcome import totals
 from tests.conftest import Call, Tenant, until
 
 pytestmark = pytest.mark.both
@@ -186,28 +183,20 @@ def test_a_small_row_is_not_enough(call: Call, monkeypatch: pytest.MonkeyPatch) 
     assert call("GET", "/readyz").status_code == 200
 
 
-def test_upgrade(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """What was counted before counts had slots is counted on, in the same row where nobody holds it."""
-    made = request.getfixturevalue("cluster").database("template0") if kind == "postgres" else None
-    connect(made.__enter__() if made else f"sqlite:///{tmp_path}/old.db")
-    known = (60_000, "w", "key", "native", "accepted")
-    try:
-        _runner().up("0012_named")
-        columns = "minute, workspace_id, key_id, source, outcome, requests, records"
-        for row in ((*known, 5, 7), (60_000, "w", "key", "native", "invalid", 3, 0)):
-            database.execute_sql(f"INSERT INTO outcome ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        assert "0016_slots" in migrate()
-        with writing():
-            add({known: 2, (120_000, *known[1:]): 1}, {known: 1})
-        found = totals("w", ("minute", "outcome"))
+def test_rows_beside_a_minute(tenant: Tenant) -> None:
+    """Rows some milliseconds after a whole minute are part of its sums, and within the same periods."""
+    known = ("w", "key", "native", "accepted")
+    rows = [(60_000, 5, 7), (60_001, 1, 1), (60_063, 2, 0), (120_000, 1, 1)]
+    for minute, requests, records in rows:
+        counted = dict(zip(("workspace_id", "key_id", "source", "outcome"), known, strict=True))
+        Outcome.insert(minute=minute, requests=requests, records=records, **counted).execute()
 
-        assert [(row["minute"], row["outcome"], row["requests"], row["records"]) for row in found] == [
-            (60_000, "accepted", 7, 8),
-            (60_000, "invalid", 3, 0),
-            (120_000, "accepted", 1, 0),
-        ]
-        assert Outcome.select().count() == 3
-    finally:
-        close()
-        if made:
-            made.__exit__(None, None, None)
+    def told(**period: int) -> list[tuple[int, int, int]]:
+        found = totals("w", ("minute",), **period)
+        return [(row["minute"], row["requests"], row["records"]) for row in found]
+
+    first, second = (60_000, 8, 8), (120_000, 1, 1)
+    assert told() == told(since=60_000) == [first, second]
+    assert told(since=60_001) == told(since=120_000) == [second]
+    assert told(until=60_001) == told(until=120_000) == [first]
+    assert told(until=60_000) == told(since=120_001) == []

@@ -1,7 +1,6 @@
-"""Counts of several rows each, so that a transaction which holds one of them is waited for by nobody.
+"""On a server a record is counted by day in a row that nobody holds.
 
-The ledger gets a `slot` as counts by day have (models.counting). On a server counts by day are added to a row
-that nobody holds; until now each writer had one row and waited for whoever held that.
+Until now each writer had a row of its own, and waited for whoever held that.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-_LEDGER = "minute, workspace_id, key_id, source, outcome"
 _ALIKE = (
     "workspace_id",
     "day",
@@ -27,15 +25,6 @@ _COUNTS = ("records", "impact", "score", *_LEVELS)
 _NAMES = ", ".join((*_ALIKE, *_COUNTS))
 _KEY = ", ".join(_ALIKE)
 _SUMS = ", ".join(f"SUM({name}) AS {name}" for name in _COUNTS)
-
-_SQLITE = f"""
-CREATE TABLE outcome_new (minute BIGINT NOT NULL, workspace_id TEXT NOT NULL, key_id TEXT NOT NULL,
-    source TEXT NOT NULL, outcome TEXT NOT NULL, slot INTEGER NOT NULL, requests INTEGER NOT NULL,
-    records INTEGER NOT NULL, PRIMARY KEY ({_LEDGER}, slot)) WITHOUT ROWID;;
-INSERT INTO outcome_new SELECT {_LEDGER}, 0, requests, records FROM outcome ORDER BY {_LEDGER};;
-DROP TABLE outcome;;
-ALTER TABLE outcome_new RENAME TO outcome
-"""
 
 
 def _counted(row: str, sign: str = "") -> str:
@@ -83,9 +72,6 @@ def _add(counted: str, having: str = "") -> str:
 _CHANGED = f"HAVING {' OR '.join(f'SUM({name}) <> 0' for name in _COUNTS)}"
 _FRESH, _STALE = _counted("fresh"), _counted("stale", "-")
 _POSTGRES = f"""
-ALTER TABLE outcome ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;;
-ALTER TABLE outcome DROP CONSTRAINT outcome_pkey;;
-ALTER TABLE outcome ADD PRIMARY KEY ({_LEDGER}, slot);;
 CREATE OR REPLACE FUNCTION feedback_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN {_add(_FRESH)}
@@ -98,5 +84,5 @@ END $$
 
 
 def up(migrator: Any, db: Any) -> None:
-    for statement in (_SQLITE if isinstance(db, SqliteDatabase) else _POSTGRES).split(";;"):
-        db.execute_sql(statement.strip())
+    if not isinstance(db, SqliteDatabase):
+        db.execute_sql(_POSTGRES)
