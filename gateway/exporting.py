@@ -97,7 +97,7 @@ def _sent(text: Iterator[str], begin: bytes, request_id: str) -> Iterator[bytes]
             yield begin
         while some := "".join(islice(text, TOGETHER)):
             yield some.encode("utf-8", "replace")
-    except Exception:
+    except Exception:  # the answer has begun: nothing else can be told
         log.failure("export failed", request_id)
         raise
 

@@ -210,7 +210,7 @@ def _commit(works: list[Any]) -> list[Any]:
 
     try:
         results = database.obj.transact(transaction, partial(_stored, work), 0 if probing else _PATIENCE)
-    except BaseException:
+    except BaseException:  # whatever it was, what was counted is not written yet
         ledger.give_back(counted)
         for key_id, at in keys.items():
             _used.setdefault(key_id, at)

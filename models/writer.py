@@ -178,7 +178,7 @@ class Writer:
                 self.failed_at = time.monotonic()
             _tell(tickets, Busy(str(first_of(error))))
             return
-        except BaseException as error:
+        except BaseException as error:  # raised where the results are waited for, or logged
             if len(tickets) > 1:
                 for ticket in tickets:
                     self._store([ticket])
