@@ -89,7 +89,7 @@ def bring(act: Callable[[], Result], *, waits: bool = False) -> Result:
 def _do(future: Future[Result], act: Callable[[], Result]) -> None:
     try:
         future.set_result(act())
-    except BaseException as error:
+    except BaseException as error:  # raised where the result is waited for
         future.set_exception(error)
 
 
@@ -176,7 +176,7 @@ class Together(Generic[Item, Result]):
             results = iter(self._act([item for items, _ in asked for item in items]))
             for items, answer in asked:
                 answer.set([next(results) for _ in items])
-        except Exception as error:
+        except Exception as error:  # raised where the answer is waited for
             if len(asked) == 1:
                 asked[0][1].set_exception(error)
                 return

@@ -103,7 +103,7 @@ def _sent(first: bytes, text: Iterator[str], request_id: str) -> Iterator[bytes]
     except OperationalError as error:
         log.unavailable(error, request_id)
         raise
-    except Exception:
+    except Exception:  # the answer has begun: nothing else can be told
         log.failure("export failed", request_id)
         raise
 

@@ -114,7 +114,7 @@ def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
         _note(logging.INFO, "background work interrupted", work.name, started)
     except (job.Lost, OperationalError) as error:
         _note(logging.WARNING, "background work interrupted", work.name, started, error=repr(error))
-    except Exception:
+    except Exception:  # one work's fault must not end the others
         log.logger.exception("background work failed", extra={"facts": {"work": work.name}})
         pause = 60_000
     try:

@@ -226,7 +226,7 @@ def _commit(works: list[Any]) -> list[Any]:
     try:
         patience = 0 if probing else _PATIENCE
         results = database.obj.transact(transaction, partial(_stored, work), patience, LOCK_WAIT)
-    except BaseException:
+    except BaseException:  # whatever it was, what was counted is not written yet
         ledger.give_back(counted)
         held.update(keys)
         raise

@@ -30,7 +30,7 @@ class WriteLock:
                 self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 self._owner = os.getpid()
             fcntl.flock(self._file, fcntl.LOCK_EX)
-        except BaseException:
+        except BaseException:  # also of a signal: the lock would never be free again
             self._threads.release()
             raise
 

@@ -195,7 +195,7 @@ class Writer:
                 self.failed_at = time.monotonic()
             _tell(tickets, Busy(str(first_of(error))))
             return
-        except BaseException as error:
+        except BaseException as error:  # raised where the results are waited for, or logged
             self._apart(tickets, error if isinstance(error, Exception) else Busy(repr(error)))
             return
         for ticket, result in zip(tickets, results if tickets else (), strict=True):

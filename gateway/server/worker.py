@@ -159,7 +159,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 told, parts = self._aside(context, self._make, environ)
             try:
                 start(*told)
-            except Exception:
+            except Exception:  # the parts will not be asked for
                 if isinstance(parts, _Stream):
                     parts.close()
                 raise
