@@ -141,6 +141,7 @@ class Object(_Typed):
 
     expected = "object"
     accepts = (dict,)
+    described: Mapping[str, Any] = {"additionalProperties": True}
 
 
 class TextList(fields.List[Any]):

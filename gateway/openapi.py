@@ -23,6 +23,7 @@ from adapters.shapes import BEARER, Proof, Shape
 from gateway import __version__, idempotency, items
 from gateway.api import ENDPOINTS, Endpoint
 from gateway.shapes import OPEN, SHAPES
+from models.base import dumps
 
 ABOUT = (
     "One address for every kind of feedback. Each sender keeps its own dialect: its paths, bodies, answers "
@@ -59,10 +60,17 @@ def document() -> Json:
 
 
 class _Converter(OpenAPIConverter):
-    """What apispec reads of a schema, and what the schema says of its fields together."""
+    """What apispec reads of a schema, and what the schema says of its fields together.
+
+    What a field is when it is left out is said in words: generators of clients take a field with a
+    `default` for one that is always there, and have everybody send it.
+    """
 
     def schema2jsonschema(self, schema: Any) -> Json:
         told: Json = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+        for field_ in told["properties"].values():
+            if "default" in field_:
+                field_["description"] = f"{dumps(field_.pop('default'))} when it is left out."
         return {**told, **getattr(schema, "means", {})}
 
 
@@ -302,6 +310,8 @@ def _tidied(value: Any) -> Any:
             and isinstance(told.get("enum"), list)
         ):
             told["enum"] = [*told["enum"], None]
+        if told.get("additionalProperties") == {}:
+            told["additionalProperties"] = True
         return told
     return [_tidied(item) for item in value] if isinstance(value, list | tuple | set) else value
 

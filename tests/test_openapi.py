@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +84,48 @@ def test_what_checks_mean_is_described() -> None:
     assert (native["sentiment_score"]["minimum"], native["sentiment_score"]["maximum"]) == (-1, 1)
     assert key["scopes"]["items"]["enum"] == ["ingest", "read", "triage", "admin"]
     assert schemas["FloraFeedback"]["required"] == ["detail", "kind", "summary"]
+
+
+def schemas_in(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema of an object in a part of the document, with its place."""
+    if isinstance(value, dict):
+        kinds = value.get("type")
+        if kinds == "object" or (isinstance(kinds, list) and "object" in kinds):
+            yield path, value
+        for name, inner in value.items():
+            yield from schemas_in(inner, f"{path}/{name}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from schemas_in(inner, f"{path}/{number}")
+
+
+def test_objects_are_told_plainly() -> None:
+    """No object is empty without saying that it is free-form, and no body has a field with a default.
+
+    Generators of clients read an object without properties as an empty one, and a property with a
+    default as one that is always there.
+    """
+    found = list(schemas_in(openapi.document()))
+    free = [path for path, schema in found if schema.get("additionalProperties") is True]
+    silent = [
+        path
+        for path, schema in found
+        if not schema.get("properties") and schema.get("additionalProperties") in (None, {}, False)
+    ]
+    demanded = [
+        f"{path}/{name}"
+        for path, schema in found
+        for name, field in schema.get("properties", {}).items()
+        if path.startswith("/components/schemas/") and "default" in field
+    ]
+    unknown = [
+        path
+        for path, schema in found
+        if not set(schema.get("required", ())) <= set(schema.get("properties", ()))
+    ]
+
+    assert len(found) > 80 and len(free) > 8
+    assert (silent, demanded, unknown) == ([], [], [])
 
 
 def test_white_space_is_the_same_in_checks_and_patterns() -> None:
@@ -198,6 +243,86 @@ def test_examples(call: Call, ids: dict[str, str], tenant: Tenant) -> None:
 
     assert wrong == {}
     assert len(keyed) > 40
+
+
+def body_schema(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a request's JSON object; an empty one when it has several or is no object."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    schema: dict[str, Any] = openapi.document()["components"]["schemas"].get(name, {})
+    return schema
+
+
+@pytest.mark.long
+def test_what_is_required(call: Call, ids: dict[str, str], tenant: Tenant) -> None:
+    """Of an example every field that is required is missed, and every other one may be left out."""
+    wrong, tried = [], 0
+    for method, path, operation in operations():
+        schema, given = body_schema(operation), _body(operation, tenant)
+        body = json.loads(given["data"]) if "data" in given and schema else None
+        if not isinstance(body, dict) or HOOKED.search(path) or "anyOf" in schema or method == "DELETE":
+            continue
+        for name in body.keys() - {"filter"}:  # that, or ids
+            sent = {key: value for key, value in body.items() if key != name}
+            needed = name in schema.get("required", ()) or (not sent and "minProperties" in schema)
+            status = call(method, path.format(**ids), json=sent).status_code
+            tried += 1
+            if (status == 400) != needed:
+                wrong.append((method, path, name, status))
+
+    assert wrong == []
+    assert tried > 20
+
+
+TYPESCRIPT = """
+import type { components, paths } from "./gateway";
+type Taking<B> = { post: { requestBody?: { content: { "application/json": B } } } };
+type Body<P extends keyof paths> = paths[P] extends Taking<infer B> ? B : never;
+const least: Body<"/gateway/v1/feedback"> = { text: "The map is blank" };
+const about = { page: "/map", n: [1, { a: null }] };
+const more: Body<"/gateway/v1/feedback"> = { text: "x", type: "chat", subject: about };
+const flora: Body<"/api/v1/feedback"> = { kind: "bug", summary: "s", detail: "d" };
+const orq: Body<"/v2/feedback"> = { property: "rating", value: ["good"], trace_id: "t" };
+const app: components["schemas"]["FluisterAppFeedback"]["metadata"] = { browser: "x" };
+const key: Body<"/gateway/v1/keys"> = {};
+const hook: Body<"/gateway/v1/hooks"> = { source: "generic", options: { map: { text: "text" } } };
+const erased: Body<"/gateway/v1/authors/erase"> = { email: "ada@example.test" };
+const shown = (record: components["schemas"]["FeedbackRecord"]) => record.subject["page"];
+// @ts-expect-error text is required
+const none: Body<"/gateway/v1/feedback"> = {};
+// @ts-expect-error no such type
+const odd: Body<"/gateway/v1/feedback"> = { text: "x", type: "letter" };
+export { app, erased, flora, hook, key, least, more, none, odd, orq, shown };
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("npm") is None, reason="no npm here")
+def test_typescript_client(tmp_path: Path) -> None:
+    """A client by openapi-typescript takes the smallest requests and free-form objects, and no wrong ones."""
+    (tmp_path / "openapi.json").write_text(json.dumps(openapi.document()))
+    (tmp_path / "requests.ts").write_text(TYPESCRIPT)
+
+    def run(*words: str) -> str:
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+        if words[1] == "install" and done.returncode:
+            pytest.skip(f"no packages here: {done.stderr[-300:]}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run(
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "openapi-typescript@7.13.0",
+        "typescript@5.9.3",
+    )
+    run("npx", "--no-install", "openapi-typescript", "openapi.json", "-o", "gateway.d.ts")
+    run("npx", "--no-install", "tsc", "--strict", "--noEmit", "--skipLibCheck", "gateway.d.ts", "requests.ts")
+    schemas = (tmp_path / "gateway.d.ts").read_text().partition("schemas: {")[2].partition("responses:")[0]
+    assert schemas and "Record<string, never>" not in schemas
 
 
 def test_signed_examples(client: FlaskClient, tenant: Tenant) -> None:

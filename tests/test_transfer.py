@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -329,6 +330,66 @@ def test_defusing_is_undone(text: str) -> None:
     assert not cell.startswith(FORMULA)
     shown = {"text": text, "author": {"name": text or None}}
     assert unflat(flat(shown)) == shown
+
+
+# What decides where cells and formulas begin, and what only looks as if nothing were there.
+SHEETS = st.text(",;\t\n\r\"'=+-@ ＝＋－＠\u200b\ufeff\xa0x5.", max_size=12) | st.text(max_size=6)
+UNSEEN = '"\xa0\u200b\ufeff \t\r\n'
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.tuples(SHEETS, SHEETS, SHEETS, st.floats(-1, 1, width=16)), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_no_formula_in_any_locale(said: list[tuple[str, str, str, float]], score_first: bool) -> None:
+    """Whatever a spreadsheet separates by, no cell begins like a formula, and everything can be had back."""
+    shown = [
+        {
+            "sentiment_score": score,
+            "text": a,
+            "title": b,
+            "author": {"name": c or None},
+            "tags": [a, b],
+            "subject": {a: b},
+        }
+        for a, b, c, score in said
+    ]
+    columns = ["text", "title", "tags", "subject", "sentiment_score", "author.name"]
+    columns = ["sentiment_score", *columns] if score_first else columns
+    written = "".join(csv_lines(shown, columns))
+    for delimiter in ",;\t":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            for row in csv.reader(io.StringIO(written, newline=""), delimiter=delimiter, quoting=quoting):
+                wrong = [
+                    cell for cell in row if cell.strip(UNSEEN).startswith(("=", "+", "-", "@", *"＝＋－＠"))
+                ]
+                if quoting == csv.QUOTE_MINIMAL or delimiter != ",":
+                    assert [cell for cell in wrong if not re.fullmatch("-[0-9.e-]+", cell)] == []
+
+    own = csv.DictReader(io.StringIO(written, newline=""))
+    found = [unflat({name: cell for name, cell in row.items() if name}) for row in own]
+    assert found == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a; \ufeff=1", "a; \ufeff'=1"),
+        ('a\t"@x', "a\t\"'@x"),
+        ("\u200b=1", "\u200b'=1"),
+        ("＝1", "'＝1"),
+        ("one\n- two", "one\n'- two"),
+        ("-5", "-5"),
+        ("-0.25", "-0.25"),
+        ("-5+cmd", "'-5+cmd"),
+        ("a - b = c; d", "a - b = c; d"),
+    ],
+)
+def test_where_a_formula_may_begin(text: str, cell: str) -> None:
+    """After every separator, quote and blank; plain negative numbers and other signs stay."""
+    assert defused(text) == cell
 
 
 @settings(deadline=None)
