@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from joserfc.jwk import RSAKey
 from gateway import log, oidc, people
 from models.audit import Audit
 from models.people import Invite, Session, User
-from tests.conftest import Tenant
+from tests.conftest import Tenant, until
 from tests.inbox.conftest import Reader
 from tests.inbox.provider import CLIENT_ID, KEY, NOOR, Provider
 from tests.inbox.test_elsewhere import (  # noqa: F401  # fixtures
@@ -228,7 +229,7 @@ def test_ravings(stranger: Reader, tenant: Tenant, provider: Provider, which: st
     answer = stranger.get(path)
 
     assert answer.status_code in (303, 401, 403, 503), answer.text
-    assert len(noted) == (answer.status_code in (401, 503)), noted
+    assert len(noted) == (answer.status_code != 303), noted
     assert not [line for line in noted if line.startswith("failure")]
     assert Session.select().count() == (answer.status_code == 303)
     # And the address to go to, before anybody has gone anywhere.
@@ -279,6 +280,23 @@ def test_answers_without_end(
 
     assert answer.status_code == 503
     assert noted == [f"its answer {'is too long' if how == 'too long' else 'comes too slowly'}"]
+    assert Session.select().count() == 0
+
+
+def test_a_head_without_end(
+    stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a provider that does not even begin to answer is told so, while it still does not."""
+    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    path, let_go = leave(stranger), threading.Event()
+    provider.edits[KEYS] = lambda said: said if let_go.wait(60) else {}
+    monkeypatch.setattr(oidc, "PATIENCE", 0.1)
+    answer = stranger.get(path)
+
+    assert answer.status_code == 503
+    assert noted == ["it takes too long"]
+    let_go.set()
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "oidc"])
     assert Session.select().count() == 0
 
 
