@@ -31,9 +31,7 @@ Result = TypeVar("Result")
 
 TICKET_MS = 10 * 60_000  # how long signing in at the provider may take
 TIMEOUT = (3.05, 5.0)  # seconds to connect, and to wait for each answer
-PATIENCE = (
-    20.0  # seconds for all of one step of a sign-in: finding the provider, too, and however it dribbles
-)
+PATIENCE = 20.0  # seconds that one step of a sign-in is waited for
 LONGEST_ANSWER = 1_048_576  # bytes of one answer of the provider's
 LEEWAY = 60  # seconds that the provider's clock may differ
 # Only signatures that the provider alone can make: never `none`, nor those with the client's secret.
