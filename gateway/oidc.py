@@ -13,10 +13,12 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from gateway import vault
@@ -24,9 +26,12 @@ from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.vouching import Vouched
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
 TICKET_MS = 10 * 60_000  # how long signing in at the provider may take
 TIMEOUT = (3.05, 5.0)  # seconds to connect, and to wait for each answer
-PATIENCE = 20.0  # seconds for all that the provider says in one step of a sign-in, however it dribbles
+PATIENCE = 20.0  # seconds that one step of a sign-in is waited for
 LONGEST_ANSWER = 1_048_576  # bytes of one answer of the provider's
 LEEWAY = 60  # seconds that the provider's clock may differ
 # Only signatures that the provider alone can make: never `none`, nor those with the client's secret.
@@ -66,6 +71,33 @@ class Ticket:
     link: str
 
 
+def _in_time(step: Callable[Given, Result]) -> Callable[Given, Result]:
+    """A step that is waited for no longer than PATIENCE, whatever holds it up; then it is Away.
+
+    The timeouts of a connection begin anew with each byte, and looking up a name has none. What is left
+    behind ends by itself, and is one of the few at a time until then.
+    """
+
+    @wraps(step)
+    def timed(*args: Given.args, **options: Given.kwargs) -> Result:
+        done: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(step(*args, **options))
+            except BaseException as error:  # whatever it is, it is raised where the step is waited for
+                done.set_exception(error)
+
+        threading.Thread(target=run, name="oidc", daemon=True).start()
+        try:
+            return done.result(PATIENCE)
+        except TimeoutError:
+            raise Away("it takes too long") from None
+
+    return timed
+
+
+@_in_time
 def begin(config: Config, back: str, *, then: str, link: str) -> tuple[str, str]:
     """Where to send the browser, and the sealed ticket it keeps; `back` is where it returns. Raises Away."""
     state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
@@ -93,6 +125,7 @@ def opened(sealed: str) -> Ticket:
     return ticket
 
 
+@_in_time
 def finish(config: Config, back: str, ticket: Ticket, answer: Mapping[str, str]) -> Vouched:
     """Whom the provider vouches for with its answer, a query string. Raises Away, Denied and NotProven."""
     if not hmac.compare_digest(answer.get("state", "").encode("utf-8", "replace"), ticket.state.encode()):
@@ -156,17 +189,17 @@ def _session(config: Config) -> Iterator[Any]:
 
 
 def _read(answer: Any, until: float) -> None:
-    """Takes in an answer as a whole, as far as it is not too long and comes before `until`. Raises Away.
-
-    The timeouts of a connection begin anew with each byte.
-    """
+    """Takes in an answer as a whole, as far as it is not too long and comes before `until`. Raises Away."""
     data = b""
-    while piece := answer.raw.read1(65_536, decode_content=True):
-        data += piece
-        if len(data) > LONGEST_ANSWER:
-            raise Away("its answer is too long")
-        if time.monotonic() > until:
-            raise Away("its answer comes too slowly")
+    with ExitStack() as broken:
+        broken.callback(answer.raw.close)
+        while piece := answer.raw.read1(65_536, decode_content=True):
+            data += piece
+            if len(data) > LONGEST_ANSWER:
+                raise Away("its answer is too long")
+            if time.monotonic() > until:
+                raise Away("its answer comes too slowly")
+        broken.pop_all()
     answer.raw.release_conn()
     answer.raw = io.BytesIO(data)
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from flask import Flask
-from selectolax.lexbor import LexborHTMLParser
 
-from adapters.contract import Adapter, Door, Inbound, Refused
+from adapters.contract import Adapter, Inbound
 from gateway import auth, people
 from gateway.caller import Caller
 from gateway.ids import new_id, now_ms
@@ -26,101 +24,11 @@ from models.theme import Theme, ThemeMember, ThemeRun
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import AWKWARD, HOSTILE, UNHELD
-from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of, name_of
+from tests.inbox.payloads import FULLEST, Case, case_of, payload, read
+from tests.inbox.tree import OPEN, Tree
+from tests.test_adapters import CASES, door_of, inbound_of, name_of
 
 EVERY = (*HOSTILE, *AWKWARD)
-Change = Callable[[int, str], str]
-FORM = "application/x-www-form-urlencoded"
-
-
-# --- payloads: every place where a sender puts text ---
-
-
-def walked(value: Any, change: Change, count: Iterator[int]) -> Any:
-    """A JSON value with each of its texts changed, by its number."""
-    if isinstance(value, dict):
-        return {name: walked(item, change, count) for name, item in value.items()}
-    if isinstance(value, list):
-        return [walked(item, change, count) for item in value]
-    return change(next(count), value) if isinstance(value, str) else value
-
-
-def payload(request: dict[str, Any], change: Change) -> bytes:
-    """A fixture's body with each text changed: JSON, lines of JSON, or a form, also with JSON in it."""
-    count = iter(range(100_000))
-    if "json" in request:
-        return json.dumps(walked(request["json"], change, count)).encode()
-    text = request["text"]
-    if request.get("headers", {}).get("content-type", "") == FORM:
-        pairs = [(name, _text(value, change, count)) for name, value in parse_qsl(text)]
-        return urlencode(pairs, errors="surrogatepass").encode()
-    lines = text.split("\n") if len(text.split("\n")) > 1 else [text]
-    return "\n".join(_text(line, change, count, sized=len(lines) > 1) for line in lines).encode(
-        "utf-8", "replace"
-    )
-
-
-def _text(text: str, change: Change, count: Iterator[int], *, sized: bool = False) -> str:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return change(next(count), text)
-    if not isinstance(value, dict | list):
-        return change(next(count), text)
-    if sized and isinstance(value, dict):  # an item of an envelope, whose length is another one now
-        value = {name: item for name, item in value.items() if name != "length"}
-    return json.dumps(walked(value, change, count))
-
-
-# Of each sender the largest fixtures, which have nearly every text that the others have.
-FULLEST = {
-    name: sorted((path for path in CASES if path.parent.name == name), key=lambda path: -path.stat().st_size)[
-        :2
-    ]
-    for name in DIALECTS
-}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A fixture, and which of its texts may be any words without it being refused or kept unread."""
-
-    path: Path
-    adapter: Adapter
-    request: dict[str, Any]
-    places: tuple[int, ...]
-    free: frozenset[int]
-
-    def body(self, words: Callable[[int], str], where: frozenset[int]) -> bytes:
-        return payload(self.request, lambda at, text: words(at) if at in where else text)
-
-
-def case_of(path: Path) -> Case | None:
-    """A fixture that becomes records, or None."""
-    case = json.loads(path.read_text())
-    request, adapter = case["request"], DIALECTS[path.parent.name]
-    if not case.get("records") or not ("json" in request or "text" in request):
-        return None
-    inbound = inbound_of(request)
-    door = door_of(adapter, inbound)
-    found: list[int] = []
-    payload(request, lambda at, text: found.append(at) or text)  # type: ignore[func-returns-value]
-    good = _read(door, inbound, payload(request, lambda at, text: text))
-
-    def is_free(place: int) -> bool:
-        changed = payload(request, lambda at, text: f"plain words {at}" if at == place else text)
-        return good is not None and _read(door, inbound, changed) == good
-
-    return Case(path, adapter, request, tuple(found), frozenset(filter(is_free, found)))
-
-
-def _read(door: Door, inbound: Inbound, body: bytes) -> int | None:
-    """How many records a body becomes; None when it is refused or kept unread."""
-    try:
-        records = door.read(replace(inbound, body=body, checked={}, known={}))
-    except Refused:
-        return None
-    return None if any(record.unreadable for record in records) else len(records)
 
 
 @pytest.fixture(name="deliver")
@@ -152,71 +60,6 @@ def _deliver(call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Cal
             return call(case.request.get("method", "POST"), f"{path}?{query}", data=body, headers=headers)
 
     return deliver
-
-
-# --- pages: what a browser makes of them ---
-
-
-class Tree:
-    """A page as a browser reads it: its elements with the names of their attributes, and where it leads."""
-
-    def __init__(self, page: str) -> None:
-        self.shape: set[tuple[str, tuple[str, ...]]] = set()
-        self.faults: list[str] = []
-        for node in LexborHTMLParser(page).root.traverse():  # type: ignore[union-attr]
-            names = tuple(sorted(node.attributes))
-            self.shape.add((node.tag or "", names))
-            self._look(node, names)
-
-    def _look(self, node: Any, names: tuple[str, ...]) -> None:
-        """What no page of ours has, whatever it shows."""
-        if any(name.startswith("on") or name in ("style", "srcdoc") for name in names):
-            self.faults.append(f"an attribute of {node.html[:200]}")
-        if node.tag in ("style", "iframe", "object", "embed", "base", "img", "template", "noscript"):
-            self.faults.append(f"an element {node.html[:200]}")
-        if node.tag == "script" and not (node.attributes.get("src") or "").startswith("/inbox/static/"):
-            self.faults.append(f"a script {node.html[:200]}")
-        for name in {"href", "src", "action", "formaction", "data", "xlink:href"} & set(names):
-            if not self._leads_well(node, node.attributes[name] or ""):
-                self.faults.append(f"an address of {node.html[:300]}")
-
-    @staticmethod
-    def _leads_well(node: Any, address: str) -> bool:
-        """Whether an address is a page of ours, or one on the web that learns nothing of us."""
-        if address == "#main" or (address.startswith("/") and not address.startswith(("//", "/\\"))):
-            return True
-        parts = urlsplit(address)
-        rel = (node.attributes.get("rel") or "").split()
-        return (
-            node.tag == "a"
-            and parts.scheme in ("http", "https", "mailto")
-            and {"noopener", "noreferrer"} <= set(rel)
-        )
-
-
-# What depends on the words: weights and their side, further links, how many of a thing there are.
-OPEN = {
-    ("li", ("class", "title")),
-    ("li", ("title",)),
-    ("a", ("href", "rel")),
-    ("a", ("href",)),
-    ("a", ("class", "href")),
-    ("a", ("class", "href", "rel")),
-    ("span", ()),
-    ("span", ("class",)),
-    ("span", ("title",)),
-    ("dt", ()),
-    ("dd", ()),
-    ("dl", ("class",)),
-    ("section", ("aria-labelledby",)),
-    ("h2", ("id",)),
-    ("b", ()),
-    ("p", ("class",)),
-    ("div", ("class", "dir")),
-    ("ul", ("class",)),
-    ("ul", ()),
-    ("li", ()),
-}
 
 
 @pytest.fixture(name="admin")
@@ -297,12 +140,12 @@ def attack(deliver: Callable[[Case, bytes], Any], case: Case, turn: int) -> None
     """One delivery with other words at every free place, and one for each that does not fit."""
     inbound = inbound_of(case.request)
     door = door_of(case.adapter, inbound)
-    good = _read(door, inbound, payload(case.request, lambda at, text: text))
+    good = read(door, inbound, payload(case.request, lambda at, text: text))
 
     def words(at: int) -> str:
         return f"{EVERY[(at * 7 + turn) % len(EVERY)]} {turn}"
 
-    fit = frozenset(at for at in case.free if _read(door, inbound, case.body(words, frozenset([at]))) == good)
+    fit = frozenset(at for at in case.free if read(door, inbound, case.body(words, frozenset([at]))) == good)
     answer = deliver(case, case.body(words, fit))
     assert answer.status_code < 300, (case.path, answer.text)
     for at in case.free - fit:
@@ -374,11 +217,11 @@ def test_every_place_of_every_fixture(
     if case is None:
         pytest.skip("becomes no record")
     allowed = shapes(deliver, admin, [case])
-    every = 1 if path in FULLEST[path.parent.name] else 6
+    every = 1 if path in FULLEST[path.parent.name] else 13
     for turn in range(0, len(EVERY), every):
         attack(deliver, case, turn)
     for at in case.places:
-        for words in (*EVERY[at % 9 :: 9], UNHELD[at % len(UNHELD)]):
+        for words in (*EVERY[at % 26 :: 26], UNHELD[at % len(UNHELD)]):
             answer = deliver(case, case.body(lambda at, words=words: words, frozenset([at])))  # type: ignore[misc]
             assert answer.status_code < 500, (path, at, words)
     look_at_all(admin, call, allowed)
@@ -398,7 +241,7 @@ def test_a_browser_runs_none(visit: Callable[..., Visit], site: Site) -> None:
             for at in sorted(case.free):
                 words = EVERY[(turn * 11 + at) % len(EVERY)]
                 body = case.body(lambda _, words=words: words, frozenset([at]))  # type: ignore[misc]
-                if _read(door, inbound, body) is not None:
+                if read(door, inbound, body) is not None:
                     sent = client.post(case.request["path"], content=body, params=case.request.get("query"))
                     assert sent.status_code < 500, (case.path, words)
         records = client.get("/gateway/v1/feedback?limit=200").json()["data"]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,9 +21,9 @@ from joserfc.jwk import RSAKey
 from gateway import log, oidc, people
 from models.audit import Audit
 from models.people import Invite, Session, User
-from tests.conftest import Tenant
+from tests.conftest import Tenant, until
 from tests.inbox.conftest import Reader
-from tests.inbox.provider import CLIENT_ID, KEY, NOOR, Provider
+from tests.inbox.provider import CLIENT_ID, KEY, NOOR, OTHERS, Provider
 from tests.inbox.test_elsewhere import (  # noqa: F401  # fixtures
     EMAIL,
     _config,
@@ -34,7 +35,6 @@ from tests.inbox.test_elsewhere import (  # noqa: F401  # fixtures
 )
 
 DISCOVERY, TOKEN, KEYS, USERINFO = "/.well-known/openid-configuration", "/token", "/keys", "/userinfo"
-NEW = RSAKey.generate_key(2048, {"kid": "2027", "use": "sig"})
 ODD: tuple[Any, ...] = (
     None,
     5,
@@ -88,7 +88,7 @@ TOKENS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "unsigned, under a known key": (forged({"alg": "none", "kid": "2026"}), "none"),
     "signed with the public key": (forged({"alg": "HS256", "kid": "2026"}), "HS256"),
     "an unknown key": (forged({"alg": "RS256", "kid": "1999"}), "key"),
-    "a new key under the old name": (forged(RS256, NEW), "BadSignature"),
+    "a new key under the old name": (forged(RS256, OTHERS), "BadSignature"),
     "no issuer": (forged(RS256, iss=...), "'iss'"),
     "an issuer with a slash": (forged(RS256, iss="http://127.0.0.1/"), "'iss'"),
     "several issuers": (forged(RS256, iss=["https://a.test"]), "'iss'"),
@@ -154,9 +154,7 @@ def some(table: dict[str, Any], *short: str) -> list[Any]:
     return [pytest.param(name, marks=[] if name in short else pytest.mark.long) for name in table]
 
 
-@pytest.mark.parametrize(
-    "lie", some(TOKENS, "unsigned", "signed with the public key", "a subject that no column holds")
-)
+@pytest.mark.parametrize("lie", some(TOKENS, "signed with the public key", "a subject that no column holds"))
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_tokens_that_prove_nothing(
     stranger: Reader, tenant: Tenant, provider: Provider, lie: str, noted: list[str]
@@ -210,9 +208,7 @@ RAVINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "which",
     some(
         RAVINGS,
-        "/token says []",
         "token_endpoint_auth_methods_supported is 5",
-        "token_type is 5",
         "expires_in is 'words'",
         "a name too long",
     ),
@@ -228,7 +224,7 @@ def test_ravings(stranger: Reader, tenant: Tenant, provider: Provider, which: st
     answer = stranger.get(path)
 
     assert answer.status_code in (303, 401, 403, 503), answer.text
-    assert len(noted) == (answer.status_code in (401, 503)), noted
+    assert len(noted) == (answer.status_code != 303), noted
     assert not [line for line in noted if line.startswith("failure")]
     assert Session.select().count() == (answer.status_code == 303)
     # And the address to go to, before anybody has gone anywhere.
@@ -251,7 +247,7 @@ def test_nowhere_to_go(stranger: Reader, provider: Provider, value: Any, tenant:
 @pytest.mark.parametrize(
     "page", [TOKEN, *(pytest.param(page, marks=pytest.mark.long) for page in (DISCOVERY, KEYS, USERINFO))]
 )
-@pytest.mark.parametrize("how", ["too long", "too slow"])
+@pytest.mark.parametrize("how", ["too slow", pytest.param("too long", marks=pytest.mark.long)])
 def test_answers_without_end(
     stranger: Reader,
     tenant: Tenant,
@@ -282,6 +278,23 @@ def test_answers_without_end(
     assert Session.select().count() == 0
 
 
+def test_a_head_without_end(
+    stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a provider that does not even begin to answer is told so, while it still does not."""
+    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    path, let_go = leave(stranger), threading.Event()
+    provider.edits[KEYS] = lambda said: said if let_go.wait(60) else {}
+    monkeypatch.setattr(oidc, "PATIENCE", 0.1)
+    answer = stranger.get(path)
+
+    assert answer.status_code == 503
+    assert noted == ["it takes too long"]
+    let_go.set()
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "oidc"])
+    assert Session.select().count() == 0
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("page", [DISCOVERY, TOKEN, KEYS, USERINFO])
 def test_answers_that_are_elsewhere(
@@ -304,7 +317,8 @@ def test_a_rotated_key(stranger: Reader, tenant: Tenant, provider: Provider) -> 
     """A key that the provider published a moment ago is good, and one that it took back is not."""
     people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     assert sign_in(stranger).status_code == 303
-    provider.key, provider.keys = NEW, [NEW]
+    new = RSAKey.generate_key(2048, {"kid": "2027", "use": "sig"})
+    provider.key, provider.keys = new, [new]
     stranger.post("/sign-out")
     assert sign_in(stranger).status_code == 303
     provider.key = KEY
@@ -355,8 +369,8 @@ def test_a_code_is_bound_to_its_browser(
     ("person", "why"),
     [
         ({"email_verified": False}, "has not been verified"),
-        ({"email": "nobody"}, "not an email address"),
-        ({"email": "other@example.test"}, "nobody has invited this address"),
+        pytest.param({"email": "nobody"}, "not an email address", marks=pytest.mark.long),
+        pytest.param({"email": "other@example.test"}, "nobody has invited", marks=pytest.mark.long),
         pytest.param({"sub": "another"}, "belongs to somebody else", marks=pytest.mark.long),
     ],
 )
