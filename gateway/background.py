@@ -37,7 +37,13 @@ NICENESS = 10  # requests come first
 CONNECTIONS = THREADS + 3
 
 
-WORKS: tuple[Work, ...] = (similar.KEEP_UP, themes.KEEP_FRESH, retention.KEEP, retraining.RETRAIN, planner.KEEP)
+WORKS: tuple[Work, ...] = (
+    similar.KEEP_UP,
+    themes.KEEP_FRESH,
+    retention.KEEP,
+    retraining.RETRAIN,
+    planner.KEEP,
+)
 
 
 def queue_of(config: Config) -> Huey:

@@ -20,7 +20,7 @@ COMMON |= {"impact"}
 RARE = {"signature_stale", "feedback_corrected"}
 # Statements that read many rows all the same, by their text, and why that is right.
 MANY = {
-    r'^SELECT .*COUNT\(1\), SUM\("t1"."impact"\)': "numbers of what no day's counts hold, from the records meant",
+    r'^SELECT .*COUNT\(1\), SUM\("t1"."impact"\)': "numbers that no day's counts hold",
     r'^SELECT "t1"."impact", COUNT\(1\)': "the same, by impact",
     r"^SELECT COUNT\(1\) FROM \(SELECT": "how many records a bulk change would mean",
     r'FROM "rollup" AS "t1"': "a few rows for each day asked for",
@@ -31,8 +31,8 @@ MANY = {
     r'^SELECT .*"id" >= \?.* ORDER BY "t1"."id" DESC LIMIT': "the newest records by pages, to be grouped",
     r'"signature" AS "t2" .* ORDER BY "t1"."id" LIMIT': "records of the last minutes by pages, to be signed",
     r'"t1"."project_id" = \?.* ORDER BY "t1"."received_at", "t1"."id" LIMIT': "a project's oldest, by pages",
-    r'FROM "feedback" AS "t1" WHERE .*"received_at" <= \?.* ORDER BY .* LIMIT': "all of a workspace, by pages",
-    r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records that are not in the index of words yet, 255 at most",
+    r'FROM "feedback" AS "t1" WHERE .*"received_at" <= \?.* ORDER BY .* LIMIT': "a workspace by pages",
+    r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records not yet in the index of words, 255",
     r'FROM "(quarantine|audit|dedupe)" AS "t1" .*ORDER BY .* LIMIT': "a page in the order of an index",
     r'FROM "dedupe" .*"expires_at" <= \?.* LIMIT': "what has expired, some at a time",
 }
@@ -51,6 +51,11 @@ def faults(sql: str, params: Any, *, few: bool) -> list[str]:
     if "INDEXED BY" in sql and "LIMIT" in sql and (few or not sorts):
         return []
     return [] if excused(sql) else lines
+
+
+def short(sql: str) -> str:
+    """A statement without its list of columns."""
+    return re.sub(r'("t1"."\w+", )+"t1"."\w+"', "*", sql)
 
 
 def excused(sql: str) -> str | None:
