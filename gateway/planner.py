@@ -9,7 +9,7 @@ from gateway.pace import Pace
 from models import job
 from models.base import database
 
-EVERY = 600_000  # milliseconds between two looks at how much there is
+EVERY = 60_000  # milliseconds between two looks at how much there is
 
 
 def keep(lease: Lease) -> int:

@@ -256,6 +256,6 @@ def filled(path: str, values: Mapping[str, str]) -> str:
 
 
 def groups_of(lease: Any, workspace_id: str, project_id: str | None, since: str) -> list[dict[str, Any]]:
-    """In place of gateway.themes.groups_of: reads what that reads, in this process, and makes it one theme."""
+    """For gateway.themes.groups_of: reads what that reads, in this process, and makes it one theme."""
     said = list(clusters.read(workspace_id, project_id, since))
     return [{"terms": ["invoice"], "members": [[one.id, 0.5] for one in said]}]
