@@ -15,7 +15,8 @@ import brotli
 from adapters.contract import Problem, Refused
 
 CLOSING = {"Connection": "close"}  # what is left of the body is not read
-PIECE = 4_096  # bytes that are inflated at once: what is behind a member is copied, and there may be many
+PIECE = 1_024  # bytes that are inflated at once: what is behind a member is copied, and there may be many
+MEMBERS = 10_000  # of a compressed body; real ones have one, or one for each 64 KiB
 LAYERS = 2  # content encodings on top of each other; real senders use one
 
 
@@ -80,9 +81,9 @@ def _too_large(limit: int) -> Refused:
 
 
 def _inflate(body: bytes, limit: int, wbits: int) -> bytes:
-    """Inflates every member, up to one byte more than the limit. Raises zlib.error or EOFError."""
+    """Inflates every member, up to one byte more than the limit. Raises zlib.error, EOFError or Refused."""
     parts: list[bytes] = []
-    at = size = 0
+    at = size = members = 0
     inflater = None
     while at < len(body) and size <= limit:
         inflater = inflater or zlib.decompressobj(wbits)
@@ -93,6 +94,11 @@ def _inflate(body: bytes, limit: int, wbits: int) -> bytes:
         at += len(piece) - len(inflater.unused_data)
         if inflater.eof:
             inflater = None
+            members += 1
+            if members > MEMBERS:
+                raise Refused(
+                    Problem(400, "invalid_json", f"Body has more than {MEMBERS} compressed members.")
+                )
     if inflater is not None and size <= limit:
         raise EOFError("truncated")
     return b"".join(parts)

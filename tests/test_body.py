@@ -114,9 +114,11 @@ def test_many_members(member: bytes, encoding: str, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(zlib, "decompressobj", Noted)
     sums = []
-    for count in (2_000, 4_000):
+    for count in (4_000, 8_000):
         given.clear()
-        read(member * count, encoding, limit=100_000)
+        read(member * count, encoding, limit=1_000_000)
         sums.append(sum(given))
 
     assert sums[1] <= 2.3 * sums[0]
+    with pytest.raises(Refused, match="more than 10000 compressed members"):
+        read(member * 10_001, encoding, limit=1_000_000)
