@@ -121,3 +121,5 @@ def test_many_members(member: bytes, encoding: str, monkeypatch: pytest.MonkeyPa
         sums.append(sum(given))
 
     assert sums[1] <= 2.3 * sums[0]
+    with pytest.raises(Refused, match="more than 10000 compressed members"):
+        read(member * 10_001, encoding, limit=1_000_000)
