@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,20 @@ def writing_to(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             error.filename = str(path)
+        raise
+
+
+@contextmanager
+def writing_out() -> Iterator[None]:
+    """Has an error of standard output say that it is one."""
+    try:
+        with writing_to("standard output"):
+            yield
+            sys.stdout.flush()
+    except OSError:
+        # Forgets what it could not take, or the interpreter tries again as it ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -18,7 +15,7 @@ from gateway.opening import reason
 from gateway.triage import ModelError
 from gateway.vault import WrongKey
 from models.base import NoDatabase, UnsupportedURL, named
-from models.files import first_failure, writing_to
+from models.files import first_failure
 
 DATABASE = "database"  # where the context keeps the name of the one that is meant
 FORESEEN = (
@@ -59,20 +56,6 @@ def meant(url: str) -> str:
     name = named(url)
     click.get_current_context().find_root().meta[DATABASE] = name
     return name
-
-
-@contextmanager
-def writing_out() -> Iterator[None]:
-    """Has an error of standard output say that it is one."""
-    try:
-        with writing_to("standard output"):
-            yield
-            sys.stdout.flush()
-    except OSError:
-        # Forgets what it could not take, or the interpreter tries again as it ends.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
 
 
 def told(error: BaseException) -> str:
