@@ -61,6 +61,7 @@ CASES: dict[str, tuple[str, str]] = {
     "port taken": ("GATEWAY_BIND", "Address already in use"),
     "no such port": ("GATEWAY_BIND", "there is no port 99999"),
     "unknown host": ("GATEWAY_BIND", "nowhere.invalid:8000"),
+    "no host": ("GATEWAY_BIND", "a..b:8000"),
     "address of another machine": ("GATEWAY_BIND", "assign requested address"),
     "folder that cannot be made": ("GATEWAY_DATA_DIR", "Not a directory"),
     "database is a folder": ("GATEWAY_DATABASE_URL", "is a folder"),
@@ -88,6 +89,7 @@ def settings_of(case: str, directory: Path, stack: ExitStack) -> dict[str, str]:
     return {
         "no such port": {"GATEWAY_BIND": "127.0.0.1:99999"},
         "unknown host": {"GATEWAY_BIND": "nowhere.invalid:8000"},
+        "no host": {"GATEWAY_BIND": "a..b:8000"},
         "address of another machine": {"GATEWAY_BIND": "192.0.2.1:8000"},
         "folder that cannot be made": {"GATEWAY_DATA_DIR": f"{directory}/file/below"},
         "database is a folder": {"GATEWAY_DATABASE_URL": f"sqlite:///{directory}"},
