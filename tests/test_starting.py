@@ -223,6 +223,7 @@ def test_which_database_is_meant(run: Callable[..., Result], tmp_path: Path) -> 
     assert f"database  {name}\n" in new
     assert "is new and empty" in new
     assert "was there before" in again
+    assert ("earlier links have ended" in new, "earlier links have ended" in again) == (False, True)
     for words in (
         ("key", "revoke", "x"),
         ("hook", "delete", "x"),
