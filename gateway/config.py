@@ -21,6 +21,7 @@ _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})
 _ISSUER = r"https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(/[^\s?#]*)?"
 
 
+EVERYWHERE = ("0.0.0.0", "[::]")  # hosts to listen on, which nobody can ask for
 _PORT = re.compile(r":(\d{1,5})(?=/|$)")
 
 # The settings that are one of a few words.
@@ -199,8 +200,10 @@ class Config:
 
     @property
     def url(self) -> str:
-        """The address senders are told, without a slash at its end."""
-        return (self.public_url or f"http://{self.bind}").rstrip("/")
+        """The address senders are told, without a slash at its end: this computer's where none is known."""
+        host, _, port = self.bind.rpartition(":")
+        host = "localhost" if host in EVERYWHERE else host
+        return (self.public_url or f"http://{host}:{port}").rstrip("/")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:

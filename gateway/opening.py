@@ -59,7 +59,9 @@ def close_files(config: Config) -> list[str]:
     """Takes the gateway's files from other users of this machine; a line for each that was open to them."""
     return [
         f"{path} was open to other users of this machine, and is no more"
-        for path in close_to_others(config.own_files)
+        if closed
+        else f"{path} is open to other users of this machine, and its owner has to close it (chmod 600)"
+        for path, closed in close_to_others(config.own_files).items()
     ]
 
 

@@ -67,9 +67,14 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 def reach(url: str) -> None:
     """Asks the server at `url` whether it is there. Raises Unavailable, which says why not, no password."""
     from redis import Redis, RedisError
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
+    once = Retry(NoBackoff(), 0)
     try:
-        with Redis.from_url(_address(url), socket_timeout=REACH, socket_connect_timeout=REACH) as client:
+        with Redis.from_url(
+            _address(url), socket_timeout=REACH, socket_connect_timeout=REACH, retry=once
+        ) as client:
             client.ping()
     except (RedisError, ValueError) as error:
         raise Unavailable("no Redis or Valkey answers: " + " ".join(str(error).split())) from None

@@ -11,7 +11,7 @@ from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl
 
 import orjson
 from peewee import Database, DatabaseProxy, Model, TextField
@@ -149,14 +149,12 @@ def named(url: str) -> str:
     """The database at `url` as people are told of it: a file's whole path, a server without the password."""
     if is_embedded(url):
         return str(sqlite_path(url).absolute())
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    return f"{parts.scheme}://{user.partition(':')[0]}{at}{host or _server_in(parts.query)}{parts.path}"
-
-
-def _server_in(query: str) -> str:
-    """The server that an URL names behind its question mark, such as the folder of its socket."""
-    return next((quote(value) for name, value in parse_qsl(query) if name in ("host", "hostaddr")), "")
+    scheme, _, rest = url.partition("://")
+    place, slash, name = rest.partition("/")
+    user, at, server = place.rpartition("@")
+    name, _, query = name.partition("?")
+    hosts = [value for key, value in parse_qsl(query) if key in ("host", "hostaddr")]
+    return f"{scheme}://{user.partition(':')[0]}{at}{server or ','.join(hosts)}{slash}{name}"
 
 
 def connect(url: str, connections: int = CONNECTIONS, *, present: bool = False) -> Database:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,16 +30,19 @@ def make_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def close_to_others(paths: Iterable[Path]) -> list[Path]:
-    """Takes files from everybody but their owner, as far as we may; those that were open to others."""
-    found = []
+def close_to_others(paths: Iterable[Path]) -> dict[Path, bool]:
+    """Takes files from everybody but their owner; which were open to others, and whether they are closed.
+
+    A link is left alone: in a folder that others write to it may lead anywhere.
+    """
+    found = {}
     for path in paths:
         with suppress(FileNotFoundError):
-            mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & OTHERS and path.is_file():
-                found.append(path)
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode) and mode & OTHERS:
                 with suppress(PermissionError):
-                    path.chmod(mode & ~OTHERS)
+                    path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+                found[path] = not path.lstat().st_mode & OTHERS
     return found
 
 
@@ -50,6 +54,20 @@ def writing_to(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             error.filename = str(path)
+        raise
+
+
+@contextmanager
+def writing_out() -> Iterator[None]:
+    """Has an error of standard output say that it is one."""
+    try:
+        with writing_to("standard output"):
+            yield
+            sys.stdout.flush()
+    except OSError:
+        # Forgets what it could not take, or the interpreter tries again as it ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 

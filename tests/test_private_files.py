@@ -16,8 +16,11 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.config import BadSetting, Config
+from gateway.opening import close_files
 from gateway.server import gunicorn_app
+from gateway.triage.model import SHIPPED
 from gateway.triage.training.export import write_model
+from gateway.triage.training.install import install
 from models.base import close
 from models.files import close_to_others, make_folder
 from tests.conftest import ROOT, environ_of, running, until
@@ -95,8 +98,11 @@ def test_training(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         write_model(tmp_path / "a" / "b", {}, {"version": "x"})
+        install(SHIPPED, tmp_path / "c" / "d", {})
+        install(SHIPPED, tmp_path / "c" / "d", {"corrections": 1})
     finally:
         os.umask(before)
+    assert {path.suffix for path in (tmp_path / "c" / "d").iterdir()} == {".npz", ".json"}
     assert open_to_others(tmp_path) == {}
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "model.npz").symlink_to("/dev/full")
@@ -138,7 +144,25 @@ def test_every_own_file_is_known(tmp_path: Path) -> None:
     names = {path.name for path in config.own_files}
 
     assert {"gateway.db", "gateway.db-wal", "gateway.limits", "gateway.queue", "secret.key"} <= names
-    assert close_to_others(config.own_files) == []
+    assert close_to_others(config.own_files) == {}
+
+
+def test_files_that_are_not_ours_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's file is told as it is, and a link is followed by nobody."""
+    config = Config(database_url=f"sqlite:///{tmp_path}/gateway.db")
+    (tmp_path / "mine").touch(0o644)
+    (tmp_path / "gateway.queue").symlink_to(tmp_path / "mine")
+    assert close_files(config) == []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("not yours")
+
+    (tmp_path / "gateway.db").touch(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert close_files(config) == [
+        f"{tmp_path}/gateway.db is open to other users of this machine, "
+        "and its owner has to close it (chmod 600)"
+    ]
 
 
 @pytest.mark.long

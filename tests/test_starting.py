@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -21,10 +22,10 @@ from click.testing import CliRunner, Result
 from gateway.cli import main
 from gateway.config import BadSetting
 from gateway.server import gunicorn_app
-from models.base import close
+from models.base import close, named
 from models.sqlite import Sqlite
 from tests import commands, postgres
-from tests.conftest import ROOT, environ_of
+from tests.conftest import ROOT, Server, environ_of, until
 from tests.test_cli import commands as all_commands
 
 REFUSED = b'SFATAL\0C28P01\0Mpassword authentication failed for user "gateway"\0\0'
@@ -60,6 +61,7 @@ CASES: dict[str, tuple[str, str]] = {
     "port taken": ("GATEWAY_BIND", "Address already in use"),
     "no such port": ("GATEWAY_BIND", "there is no port 99999"),
     "unknown host": ("GATEWAY_BIND", "nowhere.invalid:8000"),
+    "no host": ("GATEWAY_BIND", "a..b:8000"),
     "address of another machine": ("GATEWAY_BIND", "assign requested address"),
     "folder that cannot be made": ("GATEWAY_DATA_DIR", "Not a directory"),
     "database is a folder": ("GATEWAY_DATABASE_URL", "is a folder"),
@@ -87,6 +89,7 @@ def settings_of(case: str, directory: Path, stack: ExitStack) -> dict[str, str]:
     return {
         "no such port": {"GATEWAY_BIND": "127.0.0.1:99999"},
         "unknown host": {"GATEWAY_BIND": "nowhere.invalid:8000"},
+        "no host": {"GATEWAY_BIND": "a..b:8000"},
         "address of another machine": {"GATEWAY_BIND": "192.0.2.1:8000"},
         "folder that cannot be made": {"GATEWAY_DATA_DIR": f"{directory}/file/below"},
         "database is a folder": {"GATEWAY_DATABASE_URL": f"sqlite:///{directory}"},
@@ -100,7 +103,12 @@ def settings_of(case: str, directory: Path, stack: ExitStack) -> dict[str, str]:
     }[case]
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = {"no model", "key without a word", "server is away", "address of another machine"}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long if case in SLOW else ()) for case in CASES]
+)
 def test_serve_says_why_not(case: str, pattern: Path, tmp_path: Path) -> None:
     """serve ends with 1 and one line that names the setting and the cause, without a password or a trace."""
     (tmp_path / "gateway.db").write_bytes(pattern.read_bytes())
@@ -116,7 +124,9 @@ def test_serve_says_why_not(case: str, pattern: Path, tmp_path: Path) -> None:
     assert "hushhush" not in done.stderr.decode()
 
 
-@pytest.mark.parametrize("words", [["worker"], ["key", "list"], ["init"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["key", "list"], *(pytest.param([word], marks=pytest.mark.long) for word in ("worker", "init"))]
+)
 @pytest.mark.parametrize(
     "case", ["database is a folder", "database is something else", "wrong password", "server is away"]
 )
@@ -213,6 +223,7 @@ def test_which_database_is_meant(run: Callable[..., Result], tmp_path: Path) -> 
     assert f"database  {name}\n" in new
     assert "is new and empty" in new
     assert "was there before" in again
+    assert ("earlier links have ended" in new, "earlier links have ended" in again) == (False, True)
     for words in (
         ("key", "revoke", "x"),
         ("hook", "delete", "x"),
@@ -247,8 +258,13 @@ def printing_to(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+MORE = [["list"], ["stats"], ["key", "list", "--json"], ["triage", "a"]]
+
+
 @pytest.mark.parametrize(
-    "words", [["export"], ["key", "list"], ["list"], ["stats"], ["key", "list", "--json"]]
+    "words",
+    [["export"], ["key", "list"], *(pytest.param(words, marks=pytest.mark.long) for words in MORE)],
+    ids=" ".join,
 )
 @pytest.mark.parametrize("closed", [False, True])
 def test_nobody_takes_the_output(
@@ -283,7 +299,7 @@ def _exit_code(words: list[str]) -> Any:
     return ended.value.code
 
 
-@pytest.mark.parametrize("what", ["copy", "import", "export"])
+@pytest.mark.parametrize("what", ["copy", pytest.param("import", marks=pytest.mark.long), "export"])
 def test_a_full_disk(
     run: Callable[..., Result], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,6 +377,7 @@ json.dump([told, pages, client.get("/readyz").json, worked], sys.stdout)
 """
 
 
+@pytest.mark.long
 def test_without_what_not_everybody_has(tmp_path: Path) -> None:
     """Without any extra and without scikit-learn everything else works, and each says what it needs."""
     (tmp_path / "text.csv").write_text("text,label\n")
@@ -413,3 +430,42 @@ def test_without_what_not_everybody_has(tmp_path: Path) -> None:
         "message": "themes are off",
         "reason": off,
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:////srv/x/gateway.db", "/srv/x/gateway.db"),
+        ("sqlite:///var/g.db", f"{Path.cwd()}/var/g.db"),
+        ("postgresql://u:hushhush@h:5432/n?sslmode=disable", "postgresql://u@h:5432/n"),
+        ("postgresql://u:hush#hush@h/n", "postgresql://u@h/n"),
+        ("postgres://h,i:1/n?password=hushhush", "postgres://h,i:1/n"),
+        ("postgresql:///n?host=/run/pg&password=hushhush", "postgresql:///run/pg/n"),
+        ("postgresql://", "postgresql://"),
+    ],
+)
+def test_names_of_databases(url: str, shown: str) -> None:
+    """A file is told by its whole path, a server without anything that may be a password."""
+    assert named(url) == shown
+
+
+def test_serve_says_how_to_get_in(server: Server) -> None:
+    """After its address, last, serve says where a key and a link come from; before it, which database."""
+    until(lambda: any("feedback-gateway init" in line for line in server.lines))
+    listens = next(at for at, line in enumerate(server.lines) if "listens on" in line)
+
+    assert f"database {server.directory}/gateway.db" in "".join(server.lines[:listens])
+    assert "`feedback-gateway key create`" in "".join(server.lines[listens:])
+    assert "prints a link" in "".join(server.lines[listens:])
+
+
+def test_make_says_what_it_does() -> None:
+    """The first `make serve` says that it installs, before it does, and that it has."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    done = subprocess.run(
+        ["make", "-n", "-W", "setup.cfg", "serve"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    said, installed, served = (done.stdout.index(word) for word in ("takes a minute", "pip", "gateway serve"))
+
+    assert said < installed < done.stdout.index("Installed.") < served

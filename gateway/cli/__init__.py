@@ -62,10 +62,9 @@ def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
     else:
         lines += [f"project   {made['project_id']}", f"key       {made['key']}"]
     if token:
-        lines.append(
-            f"inbox     {made['link']}\n          sets the admin's password: works once, for 24 hours; "
-            "earlier links have ended"
-        )
+        earlier = "" if made["key"] else "; earlier links have ended"
+        lines.append(f"inbox     {made['link']}")
+        lines.append(f"          sets the admin's password: works once, for 24 hours{earlier}")
     return made, "\n".join(lines)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import click
 
 from gateway import hooks, opening, sealed
-from gateway.cli.failing import NotHere, harmless, meant, writing_out
+from gateway.cli.failing import NotHere, harmless, meant
 from gateway.config import Config
 from gateway.rates import Rate
 from models.access import Project, Workspace
 from models.base import first
+from models.files import writing_out
 
 FORMATS = click.Choice(["ndjson", "csv"])
 

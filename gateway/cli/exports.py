@@ -16,9 +16,8 @@ from adapters.contract import Refused
 from adapters.times import milliseconds
 from gateway import filters
 from gateway.cli.common import FORMATS, command, format_of, place_of
-from gateway.cli.failing import writing_out
 from gateway.exporting import BOM, documents, lines
-from models.files import writing_to
+from models.files import writing_out, writing_to
 from models.reading import Filter
 
 exports = click.Group()

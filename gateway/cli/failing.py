@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -19,7 +16,7 @@ from gateway.opening import reason
 from gateway.triage import ModelError
 from gateway.vault import WrongKey
 from models.base import NoDatabase, UnsupportedURL, named
-from models.files import first_failure, writing_to
+from models.files import first_failure
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PARTS = re.compile(rf"{_COLOUR.pattern}|.", re.DOTALL)
@@ -76,20 +73,6 @@ def meant(url: str) -> str:
     name = named(url)
     click.get_current_context().find_root().meta[DATABASE] = name
     return name
-
-
-@contextmanager
-def writing_out() -> Iterator[None]:
-    """Has an error of standard output say that it is one."""
-    try:
-        with writing_to("standard output"):
-            yield
-            sys.stdout.flush()
-    except OSError:
-        # Forgets what it could not take, or the interpreter tries again as it ends.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
 
 
 def told(error: BaseException) -> str:

@@ -24,6 +24,13 @@ def link_url(token: str) -> str:
     return f"{Config.from_env().url}/welcome?link={token}"
 
 
+def where_it_works() -> str:
+    """A line for links of a gateway that has not been told its address, else nothing."""
+    if Config.from_env().public_url:
+        return ""
+    return "\nOn another computer it needs GATEWAY_PUBLIC_URL: it names the address of GATEWAY_BIND."
+
+
 @command(user, "create")
 @click.argument("email")
 @click.option("--role", type=click.Choice(people.ROLES), default="viewer", show_default=True)
@@ -35,7 +42,7 @@ def user_create(email: str, role: str, workspace: str | None) -> tuple[Any, str]
     except people.PeopleError as error:
         raise Failure(str(error)) from None
     made = {"email": people.checked_email(email), "role": role, "link": link_url(token)}
-    return made, f"{made['link']}\nWorks once, for 7 days."
+    return made, f"{made['link']}\nWorks once, for 7 days.{where_it_works()}"
 
 
 @command(user, "list")
@@ -62,7 +69,7 @@ def user_reset(email: str) -> tuple[Any, str]:
     token = people.create_link(row["workspace"], row["role"], user_id=row["id"], ms=people.FIRST_LINK_MS)
     _note(row, "user.link_made")
     made = {"user_id": row["id"], "link": link_url(token)}
-    return made, f"{made['link']}\nWorks once, for 24 hours."
+    return made, f"{made['link']}\nWorks once, for 24 hours.{where_it_works()}"
 
 
 @command(user, "role")

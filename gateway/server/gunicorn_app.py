@@ -73,12 +73,13 @@ def _check_bind(bind: str) -> None:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host.strip("[]"), int(port)))
             return
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE and left:  # who is just ending
+        except (OSError, UnicodeError) as error:  # the latter for what is no host name
+            number = getattr(error, "errno", None)
+            if number == errno.EADDRINUSE and left:  # who is just ending
                 time.sleep(BIND_PAUSE)
                 continue
-            why = str(error.strerror or error)
-            if error.errno == errno.EACCES:
+            why = str(getattr(error, "strerror", None) or error)
+            if number == errno.EACCES:
                 why += "; ports below 1024 are root's, so take another one or give CAP_NET_BIND_SERVICE"
             raise BadSetting(f"GATEWAY_BIND: cannot listen on {bind}: {why}") from None
 

@@ -19,7 +19,7 @@ from adapters.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.config import BadSetting, Config, learning_off
 from models.base import named
-from models.files import first_failure, writing_to
+from models.files import first_failure, writing_out, writing_to
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -48,9 +48,9 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
         why = triage_package.explain(record) if explain else None
         if as_json:
             explanation = {"explanation": asdict(why)} if why else {}
-            click.echo(json.dumps(_shown(text, labels) | explanation, ensure_ascii=False))
+            _print(json.dumps(_shown(text, labels) | explanation, ensure_ascii=False))
         else:
-            click.echo(_line(text, labels) + (_because(why) if why else ""))
+            _print(_line(text, labels) + (_because(why) if why else ""))
 
 
 @click.command("train")
@@ -109,28 +109,29 @@ def _train(data: Path, out: Path) -> None:
 
     origins = digests(data)
     card = export(fit(data, _say), out, origins)
-    click.echo(json.dumps({"version": card["version"], "out": str(out), "features": card["features"]}))
+    _print(json.dumps({"version": card["version"], "out": str(out), "features": card["features"]}))
 
 
 def _roll_back(out: Path) -> None:
     from gateway.triage.training.install import roll_back
 
-    click.echo(json.dumps({"version": roll_back(out)["version"], "out": str(out)}))
+    _print(json.dumps({"version": roll_back(out)["version"], "out": str(out)}))
 
 
 def _learn(
     data: Path | None, out: Path, database_url: str, workspace: str | None, adjust: bool, as_json: bool
 ) -> None:
     from gateway.triage.training.corrections import read_labelled
-    from gateway.triage.training.learn import learn
 
     url = database_url or Config.from_env().database_url
     given, declared = read_labelled(url, workspace)
     if not given:
         raise click.ClickException(f"nobody has overruled a category or a sentiment yet in {named(url)}")
+    from gateway.triage.training.learn import learn  # takes a second
+
     _say(f"{len(given)} corrected texts")
     outcome = learn(given, declared, data, adjust, out, _say)
-    click.echo(json.dumps(outcome.document()) if as_json else str(outcome))
+    _print(json.dumps(outcome.document()) if as_json else str(outcome))
     if outcome.refusal:
         raise click.ClickException(f"not installed, {out} is as it was: {outcome.refusal}")
     _say(f"installed {outcome.version} in {out}; serve with GATEWAY_MODEL={out}")
@@ -188,7 +189,7 @@ def evaluate(
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
         raise click.ClickException(f"cannot evaluate: {_why(error)}") from None
-    click.echo(json.dumps(result) if as_json else report.table(result))
+    _print(json.dumps(result) if as_json else report.table(result))
 
 
 def _check_libraries() -> None:
@@ -209,6 +210,12 @@ def _why(error: Exception) -> str:
     first = first_failure(error)
     known = isinstance(first, OSError) and first.strerror and first.filename
     return f"{first.filename}: {first.strerror}" if known else str(first)  # type: ignore[attr-defined]
+
+
+def _print(text: str) -> None:
+    """Writes a result to standard output. Raises OSError that names it."""
+    with writing_out():
+        click.echo(text)
 
 
 def _say(message: str) -> None:

@@ -87,7 +87,7 @@ def test_no_address_is_the_requests(
         ("localhost:4242", "127.0.0.1:0", "http://localhost:4242"),
         ("[::1]:4242", "[::1]:0", "http://[::1]:4242"),
         ("gateway.internal:8000", "gateway.internal:8000", "http://gateway.internal:8000"),
-        ("evil.example", "0.0.0.0:8000", "http://0.0.0.0:8000"),
+        ("evil.example", "0.0.0.0:8000", "http://localhost:8000"),
         ("localhost.evil.example", "127.0.0.1:8000", OURS),
         ("127.0.0.1.evil.example:8000", "127.0.0.1:8000", OURS),
         ("", "127.0.0.1:8000", OURS),
