@@ -96,6 +96,7 @@ class Writer:
     ) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
+        self._reason = ""  # of that
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
         self._commit = commit
         self._probe = probe
@@ -112,7 +113,7 @@ class Writer:
         seconds without a turn; else what the commit raised.
         """
         if self.down:
-            raise Busy(_FAILED)
+            raise self._failed()
         if len(self._waiting) >= WAITING:
             raise Busy("too many requests wait for the database")
         ticket = _Ticket(work, Writer.signal())
@@ -138,6 +139,9 @@ class Writer:
         self._bell.put(None)
         self._thread.join()
 
+    def _failed(self) -> Busy:
+        return Busy(f"{_FAILED}: {self._reason}")
+
     def _run(self) -> None:
         try:
             going = True
@@ -145,7 +149,7 @@ class Writer:
                 tickets, going = self._next()
                 taken = [ticket for ticket in tickets if ticket.take()]
                 if self.down and taken:  # they came while the transaction failed
-                    _tell(taken, Busy(_FAILED))
+                    _tell(taken, self._failed())
                 else:
                     self._store(taken)
         finally:
@@ -172,10 +176,10 @@ class Writer:
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = -math.inf
         except OperationalError as error:
-            self.down = True
+            self.down, self._reason = True, str(first_of(error))
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = time.monotonic()
-            _tell(tickets, Busy(str(first_of(error))))
+            _tell(tickets, Busy(self._reason))
             return
         except BaseException as error:
             if len(tickets) > 1:
