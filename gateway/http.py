@@ -5,6 +5,7 @@ The only module besides gateway.app and the inbox that knows the web framework.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -33,6 +34,7 @@ CODES: dict[int, Code] = {
 }
 # No browser guesses what an answer is, and nobody keeps one on the way, unless it says so itself.
 GUARDED = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -130,12 +132,17 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     if isinstance(error, Unavailable):  # said in the log once, by whoever counts
         message = "Requests cannot be counted now."
         return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
-    if isinstance(error, OperationalError | sqlite3.OperationalError):
+    if isinstance(error, OperationalError | sqlite3.OperationalError) or _short(error):
         log.unavailable(error, request_id)
         message = "Storage is busy, try again."
         return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
     log.failure("unexpected exception", request_id)
     return Problem(500, "internal", "An unknown error occurred.", request_id=request_id)
+
+
+def _short(error: Exception) -> bool:
+    """Whether the machine has no files, memory or disk left to give, for now."""
+    return isinstance(error, OSError) and error.errno in SHORT
 
 
 def _framework(error: HTTPException) -> Problem:

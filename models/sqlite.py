@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,10 @@ Result = TypeVar("Result")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
 QUIET_SECONDS = 0.5  # without a write by any process, after which the log is copied into the file
+# Pages in the log before they are copied back, 32 MB: the same few pages change all the time.
+LOG_PAGES = 8000
+# To which the log is cut once more than that is copied back: it grows for as long as somebody reads.
+LOG_BYTES = 64_000_000
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
 
 
@@ -37,6 +41,15 @@ def _code(error: BaseException) -> int | None:
     """SQLite's own number of an error, from its exception or from peewee's that stands for it."""
     found: int | None = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
     return found
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, SqliteDatabase):
@@ -57,10 +70,11 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
                 "synchronous": "full",
                 "foreign_keys": 1,
                 "cache_size": -8000,  # kilobytes
-                # Pages in the log before they are copied back, 32 MB: the same few pages change all the time.
-                "wal_autocheckpoint": 8000,
+                "wal_autocheckpoint": LOG_PAGES,
+                "journal_size_limit": LOG_BYTES,
             },
         )
+        self._files = tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
 
     _state: Any  # peewee's, for each thread its own
     _done: Any = None  # how many changes of the schema, and the number of the last one
@@ -73,7 +87,8 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One write transaction, the only one at a time. Raises Newer when a newer program migrated."""
-        with self._write_lock, self.atomic("IMMEDIATE"):
+        with self.alone(), self.atomic("IMMEDIATE"):
+            self._check_files()
             self._know_schema()
             yield
 
@@ -89,6 +104,25 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
         if done != self._done:
             refuse_newer(self)
             self._done = done
+
+    def _connect(self) -> Any:
+        conn = super()._connect()  # type: ignore[misc]  # peewee's stubs leave it out
+        self._state.files = [_identity(self._files[0])]
+        return conn
+
+    def _check_files(self) -> None:
+        """Raises OperationalError when a file that this connection has open is not at its path any more.
+
+        What is committed to it would be gone with it. While a connection is open SQLite keeps all three.
+        """
+        found = [_identity(path) for path in self._files]
+        known, self._state.files = self._state.files, found  # the log comes with the first transaction
+        for path, one, other in zip(self._files, found, known, strict=False):
+            if one != other:
+                self._state.files = known
+                raise OperationalError(
+                    f"{path.name} was deleted or replaced while in use: put it back, or restart"
+                )
 
     def transact(
         self,
@@ -134,8 +168,15 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps every other process from writing until the block ends, without a transaction."""
-        with self._write_lock:
+        """Keeps every other process from writing until the block ends, without a transaction.
+
+        Raises OperationalError when the lock's file cannot be used.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._write_lock)
+            except OSError as error:
+                raise OperationalError(error, f"write lock: {error.strerror}") from error
             yield
 
     def serialise(self, names: Iterable[Any]) -> None:
@@ -150,7 +191,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
 
         Nobody else writes meanwhile. Old words leave the search index, the pages they were on and the log.
         """
-        with self._write_lock:
+        with self.alone():
             try:
                 run: Callable[..., Any] = self.execute_sql
                 indexes = run("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5%'").fetchall()

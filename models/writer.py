@@ -106,6 +106,7 @@ class Writer:
     ) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
+        self._reason = ""  # of that
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
         self._commit = commit
         self._probe = probe
@@ -123,7 +124,7 @@ class Writer:
         seconds without a turn; else what the commit raised.
         """
         if self.down:
-            raise Busy(_FAILED)
+            raise self._failed()
         if len(self._waiting) >= WAITING:
             raise Busy("too many requests wait for the database")
         ticket = _Ticket(work, Writer.signal())
@@ -149,6 +150,9 @@ class Writer:
         self._bell.put(None)
         self._thread.join()
 
+    def _failed(self) -> Busy:
+        return Busy(f"{_FAILED}: {self._reason}")
+
     def _run(self) -> None:
         try:
             going = True
@@ -156,7 +160,7 @@ class Writer:
                 tickets, going = self._next()
                 taken = [ticket for ticket in tickets if ticket.take()]
                 if self.down and taken:  # they came while the transaction failed
-                    _tell(taken, Busy(_FAILED))
+                    _tell(taken, self._failed())
                 else:
                     self._store(taken)
                     if not taken and not self.down:
@@ -190,10 +194,10 @@ class Writer:
             self._apart(tickets, Busy(f"locked by another transaction: {first_of(error)}"))
             return
         except OperationalError as error:
-            self.down = True
+            self.down, self._reason = True, str(first_of(error))
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = time.monotonic()
-            _tell(tickets, Busy(str(first_of(error))))
+            _tell(tickets, Busy(self._reason))
             return
         except BaseException as error:  # raised where the results are waited for, or logged
             self._apart(tickets, error if isinstance(error, Exception) else Busy(repr(error)))

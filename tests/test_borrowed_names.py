@@ -118,7 +118,6 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.config.Config().worker_connections",
         ),
         "gateway/server/worker.py": (
-            "gunicorn.http.message.Request._expected_100_continue",
             "gunicorn.http.message.Request.force_close",
             "gunicorn.workers.ggevent.GeventWorker.handle(listener, client, addr)",
             "gunicorn.workers.ggevent.GeventWorker.handle_error(req, client, addr, exc)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import threading
@@ -480,3 +481,39 @@ def test_who_is_refused_keeps_the_body(server: Server, path: str, size: int, sta
         ended = stream.read()
 
     assert (told, headers["connection"], ended) == (status, "close", b"")
+
+
+@pytest.mark.long
+def test_descriptors_are_used_up(tmp_path: Path) -> None:
+    """Idle connections make room for those who post, without a flood of lines, and all is well afterwards."""
+    with running(tmp_path, GATEWAY_WORKERS="2") as server, ExitStack() as stack:
+        url = httpx.URL(server.url)
+        for worker in until(lambda: children(server.process.pid)):
+            used = len(os.listdir(f"/proc/{worker}/fd")) + 10
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (used, used))
+        for _ in range(60):
+            stack.enter_context(socket.create_connection((url.host, url.port or 80)))
+        ids = set()
+        for number in range(20):
+            answer = httpx.post(server.url + PATH, json={"text": f"{number}"}, headers=server.headers)
+            assert answer.status_code == 201
+            ids.add(answer.json()["id"])
+        stack.close()
+        with server.client() as client:
+            assert client.post(PATH, json={"text": "after"}).status_code == 201
+            assert {row["id"] for row in client.get(PATH).json()["data"]} > ids
+    told = [line for line in server.lines if "listens" not in line]
+
+    assert 1 <= sum("no connection can be accepted" in line for line in told) <= 2
+    assert "Traceback" not in "".join(told)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    stats = {int(path.parent.name): path for path in Path("/proc").glob("[0-9]*/stat")}
+    found = []
+    for number, path in stats.items():
+        with suppress(OSError):
+            if path.read_text().rpartition(")")[2].split()[1] == str(pid):
+                found.append(number)
+    return found

@@ -7,6 +7,8 @@ Whatever is refused here is told in the dialect of its path, never in HTML.
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import signal
 import threading
@@ -28,7 +30,7 @@ from gevent.server import StreamServer
 from gevent.threadpool import ThreadPool
 from gunicorn.workers.ggevent import GeventWorker
 
-from gateway import cooperative, learnt
+from gateway import cooperative, learnt, log
 from gateway.http import allowed_origins
 from gateway.server.admission import Admission, Overloaded
 from gateway.server.connection import CHUNK, PARTING, Connection, TooSlow
@@ -43,6 +45,7 @@ PATIENCE = 2.0  # the wait for a turn or a thread after which a request is refus
 STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
 SETTLED = 1.0  # waiting for its client, before a connection may have to make room for another
 TICK = 0.25  # between looks at all connections
+TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
 DELIVERIES = 256  # answered at once; they wait for the disk
 
@@ -53,6 +56,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     alive: bool
     sockets: list[Any]
     wsgi: Any
+    told = -math.inf  # monotonic seconds, when it was last said that no connection can be accepted
 
     def patch(self) -> None:
         """Has listening sockets wait in greenlets, and nothing else."""
@@ -87,10 +91,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serves until told to stop; then answers whoever has come, and ends connections that are idle."""
         self.connections = pool = Pool(self.worker_connections)
         bound = [(one, partial(self.handle, _Bound(one.getsockname()))) for one in self.sockets]
-        servers = [StreamServer(one, handle, spawn=pool) for one, handle in bound]
+        servers = [_Server(one, handle, spawn=pool) for one, handle in bound]
         for server in servers:
             if self.cfg.workers > 1:
                 server.max_accept = 1  # the others take some
+            server.without_descriptors = self._without_descriptors
             server.start()
         while self.alive and os.getppid() == self.ppid:
             self.tmp.notify()
@@ -100,7 +105,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         gevent.spawn_later(PARTING, lambda: _end(self.idle.items()))
         with gevent.Timeout(self.cfg.graceful_timeout, False):
             for server in servers:  # the kernel may hold connections that nobody else would answer
-                with suppress(OSError):
+                with suppress(OSError, _NoDescriptor):
                     for knocking in islice(iter(server.do_read, None), self.cfg.backlog):
                         server.do_handle(*knocking)  # waits for a place
                 server.close()
@@ -113,9 +118,20 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def _make_room(self) -> None:
         """When all places are taken, ends the connection that needs its place least, if one has settled."""
         if self.connections.full():
-            for place in (self.lingering, self.idle, self.arriving, self.sending):
-                if place and _end([min(place.items(), key=itemgetter(1))], SETTLED):
-                    return
+            self._end_one()
+
+    def _end_one(self) -> None:
+        for place in (self.lingering, self.idle, self.arriving, self.sending):
+            if place and _end([min(place.items(), key=itemgetter(1))], SETTLED):
+                return
+
+    def _without_descriptors(self, error: OSError) -> None:
+        """Makes room when the process, or the machine, has as many files open as it may."""
+        self._end_one()
+        if time.monotonic() - self.told > TELL:
+            self.told = time.monotonic()
+            facts = {"error": str(error), "connections": len(self.connections)}
+            log.logger.error("no connection can be accepted", extra={"facts": facts})
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
         return nullcontext()  # connections look at the clock themselves
@@ -195,6 +211,25 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         if status == HTTPStatus.BAD_REQUEST and many:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE  # the parser only says that it is no HTTP
         client.refuse(refusal(status, client.asked, self.origins).last())
+
+
+class _NoDescriptor(gevent.GreenletExit):  # type: ignore[misc]  # gevent has no types
+    """No connection can be accepted now: gevent tries again by and by, and prints nothing about these."""
+
+
+class _Server(StreamServer):  # type: ignore[misc]
+    """gevent's, which would print each try to accept a connection without a file descriptor for it."""
+
+    without_descriptors: Callable[[OSError], None]
+
+    def do_read(self) -> Any:
+        try:
+            return super().do_read()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                raise
+            self.without_descriptors(error)
+            raise _NoDescriptor from error
 
 
 class _Stream:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +15,14 @@ import gevent
 import pytest
 from gevent import socket
 from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from gateway import cooperative
 from gateway.server import connection
 from gateway.server.admission import Admission
-from gateway.server.worker import Worker
+from gateway.server.worker import Worker, _Server
 from models.writer import Writer
 
 DOOR = b"POST /v1/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
@@ -387,3 +390,34 @@ def test_where_requests_are_answered(served: Served) -> None:
     spelled = DOOR.replace(b"/v1/feedback", b"/fluister/v1/%66eedback/")
     served.ask(DOOR + spelled + batch + DOOR.replace(b"POST", b"GET") + PAGE)
     assert threads == [True, True, False, False, False]
+
+
+def test_no_descriptor_for_a_connection(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is idle longest makes room, tries become rarer, and the log has one line about all of them."""
+    left, pauses, taken, ended = [5], [], [], []
+
+    def accept(server: Any) -> Any:
+        pauses.append(server.delay)
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(server)
+
+    real = StreamServer.do_read
+    monkeypatch.setattr(StreamServer, "do_read", accept)
+    monkeypatch.setattr(served.worker, "_end_one", lambda: ended.append(True))
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        server = _Server(listener, lambda *client: taken.append(client))
+        server.without_descriptors = served.worker._without_descriptors
+        server.start()
+        with closing(socket.create_connection(listener.getsockname())):
+            while not taken:
+                gevent.sleep(0.001)
+        server.stop()
+    told = [record.getMessage() for record in caplog.records]
+
+    assert told == ["no connection can be accepted"]
+    assert len(ended) == 5
+    assert pauses[:6] == sorted(set(pauses[:6]))

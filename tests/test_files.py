@@ -1,0 +1,119 @@
+"""The embedded database's files: taken away, replaced, out of reach, or read for long while others write."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config
+from gateway.http import SHORT, problem_of
+from models import Feedback, close, connect, database, intake, sqlite
+from tests.conftest import Call, until
+
+PATH = "/gateway/v1/feedback"
+TEXT = {"text": "Where is it?"}
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EROFS, errno.ENOLCK])
+def test_a_lock_that_cannot_be_taken(call: Call, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The database cannot be used without its lock: 503, and all is well when there is a file for it."""
+
+    def no(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database.obj._write_lock, "_owner", 0)
+        patch.setattr("models.lock.os.open", no)
+        refused = call("POST", PATH, json=TEXT)
+        unready = call("GET", "/readyz")
+
+    assert (refused.status_code, unready.status_code) == (503, 503)
+    assert refused.headers["Retry-After"] == "2"
+    until(lambda: call("POST", PATH, json=TEXT).status_code == 201)
+
+
+def deleted(path: Path) -> None:
+    path.rename(path.with_suffix(".away"))
+
+
+def replaced(path: Path) -> None:
+    shutil.copyfile(path, path.with_suffix(".other"))
+    path.rename(path.with_suffix(".away"))
+    path.with_suffix(".other").rename(path)
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("act", [deleted, replaced])
+def test_files_in_use_are_taken_away(
+    call: Call,
+    tmp_path: Path,
+    suffix: str,
+    act: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is acknowledged that would be in no file: 503, not ready and a clear line until it is back."""
+    monkeypatch.setattr(intake, "_SETTLED", 0.0)
+    path = tmp_path / f"gateway.db{suffix}"
+    first = call("POST", PATH, json=TEXT).json["id"]
+    assert call("PATCH", f"{PATH}/{first}", json={"status": "resolved"}).status_code == 200
+    act(path)
+    answers = [
+        call("POST", PATH, json=TEXT),
+        call("PATCH", f"{PATH}/{first}", json={"status": "open"}),
+        call("GET", "/readyz"),
+    ]
+    told = [getattr(record, "facts", {}).get("error", "") for record in caplog.records]
+    path.with_suffix(".away").rename(path)
+    until(lambda: call("GET", "/readyz").status_code == 200)
+    after = call("POST", PATH, json=TEXT).json["id"]
+    intake.stop()
+    close()
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as other:
+        stored = {row[0] for row in other.execute("SELECT id FROM feedback")}
+
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    assert all(f"gateway.db{suffix} was deleted or replaced" in line for line in told)
+    assert stored == {first, after}
+
+
+def test_someone_reads_for_long(
+    call: Call, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside an idle transaction that reads, as a backup's, posts go on; when it ends the log shrinks."""
+    log = tmp_path / "gateway.db-wal"
+    large = {"text": "It is gone. " * 4_000}
+    monkeypatch.setattr(sqlite, "LOG_PAGES", 20)
+    monkeypatch.setattr(sqlite, "LOG_BYTES", 200_000)
+    close()
+    connect(config.database_url)
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM feedback").fetchone()
+        statuses = {call("POST", PATH, json=large).status_code for _ in range(8)}
+        grown = log.stat().st_size
+        seen = other.execute("SELECT count(*) FROM feedback").fetchone()[0]
+        other.rollback()
+        statuses |= {call("POST", PATH, json=large).status_code for _ in range(4)}
+
+    assert statuses == {201}
+    assert seen == 0
+    assert grown > 200_000
+    assert log.stat().st_size <= 200_000
+    assert Feedback.select().count() == 12
+
+
+@pytest.mark.parametrize("number", sorted(SHORT))
+def test_a_machine_without_files_memory_or_disk(number: int) -> None:
+    """Whatever a request needed and could not have for now is 503, as the database would be."""
+    problem = problem_of(OSError(number, os.strerror(number)), "req_1")
+
+    assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
+    assert problem_of(OSError(errno.ENOENT, "gone"), "req_1").status == 500
