@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from io import BytesIO, RawIOBase
@@ -30,6 +31,8 @@ MAX_TRAILERS = 8_190  # bytes of the trailers behind a chunked body
 MAX_AHEAD = 65_536  # bytes of a body that is read before its request is answered; larger ones are streamed
 MAX_LINE = 1_024  # bytes of a head that are looked at when the rest does not come or is no HTTP
 CHUNK = 65_536  # bytes read at once
+LOOKED = 8_192  # bytes that gunicorn asks for when it looks for a chunk's size
+FRAMING = 2  # bytes of a body and around its chunks for each of its own; chunks of five have as many
 ANSWER_BUFFER = 131_072  # bytes of an answer that the system takes; Linux doubles it
 
 # Seconds.
@@ -61,6 +64,7 @@ class Connection:
     """A client's socket, as gunicorn reads from it and writes to it; in all else it is that socket."""
 
     request: Any = None  # gunicorn's, while it is answered
+    came = 0  # bytes of its body, but for what chunks have after their first LOOKED
     body: Body | None = None  # of that, when it is streamed
 
     def __init__(self, sock: Any, worker: Worker) -> None:
@@ -94,7 +98,10 @@ class Connection:
         if size <= 0:
             raise LimitRequestHeaders("the whole head")
         data = self._arrive(size) if self._began else self._begin(size)
-        if not self.request:
+        if self.request:
+            if self.came > (FRAMING + 1) * MAX_AHEAD:
+                raise ParseException("chunks of a few bytes")
+        else:
             self._room -= len(data)
             self._head = (self._head + data[:MAX_LINE])[:MAX_LINE]
             self.lines += data.partition(b"\r\n\r\n")[0].count(b"\n")
@@ -149,6 +156,8 @@ class Connection:
             self._sock.settimeout(seconds)
             data = self._sock.recv(size)
             self._more = len(data) == size
+        if size <= LOOKED:  # more is asked for only within a chunk
+            self.came += len(data)
         return data
 
     def take(self, request: Any) -> None:
@@ -156,7 +165,7 @@ class Connection:
 
         Raises what `recv` raises.
         """
-        self.request = request
+        self.request, self.came = request, 0
         request.version = min(request.version, (1, 1))  # what is answered
         headers = dict(request.headers)
         if any(
@@ -173,7 +182,7 @@ class Connection:
             if len(ahead) <= MAX_AHEAD:
                 request.body = BytesIO(ahead)
                 return
-        request.body = self.body = Body(reader, length, ahead)
+        request.body = self.body = Body(reader, length, ahead, lambda: self.came)
 
     def sendall(self, data: bytes, flags: int = 0) -> None:
         """Sends a part of an answer, its head together with what comes next.
@@ -240,10 +249,13 @@ class Connection:
 
 
 class Body(RawIOBase):
-    """A body that comes while it is read, after what was read `ahead`. A chunked one has no `length`."""
+    """A body that comes while it is read, after what was read `ahead`. A chunked one has no `length`.
 
-    def __init__(self, reader: Any, length: int | None, ahead: bytes) -> None:
-        self._reader, self._length, self._ahead = reader, length, ahead
+    `came` is the connection's, which bounds what is around its chunks.
+    """
+
+    def __init__(self, reader: Any, length: int | None, ahead: bytes, came: Callable[[], int]) -> None:
+        self._reader, self._length, self._ahead, self._came = reader, length, ahead, came
         self._given = 0
         self._began = 0.0  # to be read, monotonic seconds
         self._failed = False
@@ -272,6 +284,11 @@ class Body(RawIOBase):
                 data = bring(partial(self._reader.read, size), waits=True)
             if failed or (len(data) < size and self._length is not None):
                 raise EndedEarly
+            if (
+                self._length is None
+                and self._came() > FRAMING * (self._given + len(self._ahead) + len(data)) + MAX_AHEAD
+            ):
+                raise BadRequest("Body comes in chunks of a few bytes.")
         except TimeoutError as error:
             raise RequestTimeout("Body came too slowly.") from error
         except (OSError, ParseException) as error:
