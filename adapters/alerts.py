@@ -25,8 +25,8 @@ def option_words(options: Mapping[str, Any], name: str, default: Collection[str]
     """A hook option that lists words, as an array or with commas; the default when it is not given."""
     value = options.get(name)
     if isinstance(value, str):
-        return [word.strip() for word in value.split(",")]
-    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else default
+        return {word.strip() for word in value.split(",")}
+    return {word for word in value if isinstance(word, str)} if isinstance(value, list) else default
 
 
 def labels_of(alert: Mapping[str, Any]) -> dict[str, str]:

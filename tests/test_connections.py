@@ -179,6 +179,20 @@ def test_pipelining(server: Server, cut: int) -> None:
     assert [json.loads(body)["text"] for _, _, body in answers] == [f"number {n}" for n in range(5)]
 
 
+@pytest.mark.parametrize(("begun", "size", "status"), [(0, 1, 400), (100_000, 1, 400), (0, 6, 201)])
+def test_large_bodies_of_tiny_chunks(server: Server, begun: int, size: int, status: int) -> None:
+    """Chunks may be small, unless what is around them is more than what is in them; also later in a body."""
+    body = json.dumps({"text": "x" * 400_000}).encode()
+    pieces = [body[:begun], *(body[at : at + size] for at in range(begun, len(body), size))]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
+    with connection(server) as (sock, stream):
+        with suppress(OSError):  # it is answered before it has all come
+            sock.sendall(request_head(server, "Transfer-Encoding: chunked") + chunks)
+        got, _, _ = response_of(stream)
+
+    assert got == status
+
+
 def test_expect_100_continue(server: Server) -> None:
     """A client that asks first is told to go on, and its body is read."""
     body = json.dumps({"text": "asked first"}).encode()

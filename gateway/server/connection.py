@@ -33,6 +33,8 @@ MAX_TRAILERS = 8_190  # bytes of the trailers behind a chunked body
 MAX_AHEAD = 65_536  # bytes of a body that is read before its request is answered; larger ones are streamed
 MAX_LINE = 1_024  # bytes of a head that are looked at when the rest does not come or is no HTTP
 CHUNK = 65_536  # bytes read at once
+LOOKED = 8_192  # bytes that gunicorn asks for when it looks for a chunk's size
+FRAMING = 2  # bytes of a body and around its chunks for each of its own; chunks of five have as many
 ANSWER_BUFFER = 131_072  # bytes of an answer that the system takes; Linux doubles it
 
 # Seconds.
@@ -64,6 +66,7 @@ class Connection:
     """A client's socket, as gunicorn reads from it and writes to it; in all else it is that socket."""
 
     request: Any = None  # gunicorn's, while it is answered
+    came = 0  # bytes of its body, but for what chunks have after their first LOOKED
     body: Body | None = None  # of that, when it is streamed
 
     def __init__(self, sock: Any, worker: Worker) -> None:
@@ -98,7 +101,10 @@ class Connection:
         if size <= 0:
             raise LimitRequestHeaders("the whole head")
         data = self._arrive(size) if self._began else self._begin(size)
-        if not self.request:
+        if self.request:
+            if self.came > (FRAMING + 1) * MAX_AHEAD:
+                raise ParseException("chunks of a few bytes")
+        else:
             self._room -= len(data)
             self._head = (self._head + data[:MAX_LINE])[:MAX_LINE]
             self.lines += data.partition(b"\r\n\r\n")[0].count(b"\n")
@@ -153,6 +159,8 @@ class Connection:
             self._sock.settimeout(seconds)
             data = self._sock.recv(size)
             self._more = len(data) == size
+        if size <= LOOKED:  # more is asked for only within a chunk
+            self.came += len(data)
         return data
 
     def take(self, request: Any) -> None:
@@ -160,7 +168,7 @@ class Connection:
 
         Raises what `recv` raises.
         """
-        self.request = request
+        self.request, self.came = request, 0
         request.version = min(request.version, (1, 1))  # what is answered
         headers = dict(request.headers)
         if any(
@@ -181,7 +189,7 @@ class Connection:
         if request._expected_100_continue:  # said when somebody wants the body: who is refused keeps it
             request._expected_100_continue = False
             go_on = self._go_on
-        request.body = self.body = Body(reader, length, ahead, go_on)
+        request.body = self.body = Body(reader, length, ahead, lambda: self.came, go_on)
 
     def _go_on(self) -> None:
         """Tells a client that asked first to send its body."""
@@ -261,13 +269,20 @@ def _path(raw: str) -> str:
 class Body(RawIOBase):
     """A body that comes while it is read, after what was read `ahead`. A chunked one has no `length`.
 
-    `go_on` is called before any of it is read, in the thread of all connections.
+    `came` is the connection's, which bounds what is around its chunks. `go_on` is called before any of it is
+    read, in the thread of all connections.
     """
 
     def __init__(
-        self, reader: Any, length: int | None, ahead: bytes, go_on: Callable[[], None] | None = None
+        self,
+        reader: Any,
+        length: int | None,
+        ahead: bytes,
+        came: Callable[[], int],
+        go_on: Callable[[], None] | None = None,
     ) -> None:
-        self._reader, self._length, self._ahead, self._go_on = reader, length, ahead, go_on
+        self._reader, self._length, self._ahead = reader, length, ahead
+        self._came, self._go_on = came, go_on
         self._given = 0
         self._began = 0.0  # to be read, monotonic seconds
         self._failed = False
@@ -303,6 +318,11 @@ class Body(RawIOBase):
                 data = bring(partial(self._read, size), waits=True)
             if failed or (len(data) < size and self._length is not None):
                 raise EndedEarly
+            if (
+                self._length is None
+                and self._came() > FRAMING * (self._given + len(self._ahead) + len(data)) + MAX_AHEAD
+            ):
+                raise BadRequest("Body comes in chunks of a few bytes.")
         except TimeoutError as error:
             raise RequestTimeout("Body came too slowly.") from error
         except (OSError, ParseException) as error:

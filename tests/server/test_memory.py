@@ -37,6 +37,8 @@ ENDLESS_BODIES = {
     "trailer name": (b"0\r\n", b"X"),
     "trailers": (b"0\r\n", b"X: a\r\n"),
     "trailers behind a chunk": (chunk(JSON) + b"0\r\n", b"X: " + b"a" * 1_000 + b"\r\n"),
+    "chunks of a byte": (b"", chunk(b" ")),
+    "long extensions": (b"", chunk(b" ", b";a=" + b"b" * 1_000)),
 }
 
 
