@@ -35,7 +35,7 @@ def documents(
     workspace_id: str, project_id: str | None, chosen: Filter, after: Position | None = None
 ) -> Iterator[dict[str, Any]]:
     """The records that a filter means as the API shows them, oldest first, from after a position."""
-    limit = FIRST
+    limit = min(FIRST, PAGE)
     while True:
         page, after = reading.page(workspace_id, project_id, chosen, limit=limit, sort=OLDEST, after=after)
         yield from map(feedback.document, page)

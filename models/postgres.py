@@ -245,7 +245,7 @@ class Postgres(
             except (OperationalError, IntegrityError) as error:
                 if _state(error).startswith(_TOO_MUCH):
                     raise DataError(*error.args) from error
-                if lock_wait is not None and _state(error) == _LOCKED:
+                if lock_wait is not None and not unsure and _state(error) == _LOCKED:
                     raise Locked(*error.args) from error
                 # An id that exists already is our own, when the commit came through after we had asked.
                 passing = bool(unsure) if isinstance(error, IntegrityError) else _passes(error)

@@ -71,6 +71,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "tests/plans.py": ("peewee.Model()._meta.table_name",),
         "tests/test_plans.py": ("peewee.Model()._meta.sorted_fields",),
         "tests/test_copy.py": ("peewee.Model()._meta.sorted_fields", "peewee.Model()._meta.table_name"),
+        "tests/test_pace.py": ("peewee.Model()._meta.columns",),
         "tests/test_postgres.py": ("peewee.PostgresqlDatabase()._state.conn",),
         "tests/test_stats.py": ("peewee.Model()._meta.sorted_fields",),
         "tests/test_store.py": ("peewee.Model()._meta.fields",),

@@ -26,7 +26,7 @@ from models.traces import Person
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/feedback"
-MANY = 250  # rows of each kind
+MANY = 200  # rows of each kind
 A_ROW = HELD / 50  # seconds that each row takes by the clock of these tests
 ALLOWED = 150  # rows in one transaction, those of triggers included
 ALLOWED_INTAKE = 650  # 50 records with what hangs on each, and the words of 256 for their index
