@@ -9,6 +9,8 @@ from peewee import BigIntegerField, BooleanField, ForeignKeyField, TextField
 from models.access import Project, Workspace
 from models.base import JSONText, Table, database, first, rows
 
+NAME = "hook"  # of the table
+
 
 class HookRow(Table):
     """A hook. `secrets` is a list of {"secret": encrypted text, "expires_at": ms or null}, newest first."""
@@ -26,7 +28,7 @@ class HookRow(Table):
     deleted_at = BigIntegerField(null=True)
 
     class Meta:
-        table_name = "hook"
+        table_name = NAME
 
 
 def find_hook(hook_id: str) -> dict[str, Any] | None:
@@ -40,7 +42,7 @@ def live_secrets(now: int) -> list[dict[str, Any]]:
 
     `sealed` are those secrets as they are stored. Nothing where the schema has no hooks yet.
     """
-    if not database.table_exists(HookRow._meta.table_name):
+    if not database.table_exists(NAME):
         return []
     hooks = HookRow.select(HookRow.id, HookRow.source, HookRow.unsigned, HookRow.secrets)
     found = []
