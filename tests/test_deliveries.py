@@ -223,8 +223,12 @@ def test_erasure(call: Call, tenant: Tenant) -> None:
     said = [{"text": "Hers", "email": "ada@example.test"}, {"text": "His", "email": "bob@example.test"}]
     send(json.dumps({"list": said}).encode())
     send(json.dumps({"list": [said[1], said[1]], "from": "ada@example.test"}).encode())
-    privacy.erase(tenant.workspace_id, Person("ada@example.test"), "anonymise", compact=False)
+    ada = Person("ada@example.test")
+    planned = privacy.erase(tenant.workspace_id, ada, "anonymise", dry_run=True)["counts"]
+    done = privacy.erase(tenant.workspace_id, ada, "anonymise", compact=False)["counts"]
 
+    assert done == planned
+    assert done["payloads"] == 2
     assert Delivery.select().count() == 0
     assert (
         sorted(json.loads(bytes(row.payload))["text"] for row in Event.select() if row.payload) == ["His"] * 3
