@@ -229,7 +229,7 @@ def test_upgrade(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> N
         for number in range(30):
             values = {"id": f"fb_{number}", "impact": number % 7, "received_at": number * DAY // 4}
             Feedback.insert({**row, **values}).execute()
-        assert migrate() == ["0011_impacts", "0012_named"]
+        assert migrate()[:2] == ["0011_impacts", "0012_named"]
         assert impacts("w", None, Filter()) == spread(Feedback.select())
         Feedback.update(impact=14).where(Feedback.received_at < 2 * DAY).execute()
         Feedback.delete().where(Feedback.impact == 3).execute()
