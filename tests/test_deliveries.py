@@ -72,13 +72,9 @@ def items(count: int) -> bytes:
 def envelope(count: int) -> bytes:
     lines = ['{"sent_at": "2026-05-04T07:30:00Z"}']
     for number in range(count):
-        report = {"event_id": f"{number:032x}", "comments": f"It broke at {number}", "name": "Ada"}
-        lines += [
-            json.dumps({"type": "user_report"}),
-            json.dumps(report),
-            json.dumps({"type": "session"}),
-            "{}",
-        ]
+        said = {"event_id": f"{number:032x}", "contexts": {"feedback": {"message": f"It broke at {number}"}}}
+        lines += [json.dumps({"type": "feedback"}), json.dumps(said)]
+        lines += [json.dumps({"type": "attachment", "filename": f"screenshot-of-the-map-{number}.png"}), "x"]
     return "\n".join(lines).encode()
 
 
