@@ -96,7 +96,12 @@ def read(inbound: Inbound) -> list[Record]:
     readable = [(record, place) for record, place in made if not record.unreadable]
     kept = [record for record, _ in made if record.unreadable][:1]  # the whole body is held with each
     inbound.parts = [*(place for _, place in readable), *(None for _ in kept)]
-    return [*_told_apart([_with(record, attachments) for record, _ in readable]), *kept]
+    records = [record for record, _ in readable]
+    first = next((number for number, record in enumerate(records) if record.kind == "feedback"), None)
+    if first is not None and attachments:  # with the first one only: what is kept grows with the envelope
+        subject = {**records[first].subject, "attachments": attachments}
+        records[first] = replace(records[first], subject=subject)
+    return [*_told_apart(records), *kept]
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -297,12 +302,6 @@ def _attachment(item: Item) -> dict[str, Any]:
     header = item.header
     named = {"name": first_text(header, "filename")[:200], "type": first_text(header, "content_type")[:200]}
     return {**present(named), "size": len(item.payload)}
-
-
-def _with(record: Record, attachments: list[dict[str, Any]]) -> Record:
-    if record.kind != "feedback" or not attachments:
-        return record
-    return replace(record, subject={**record.subject, "attachments": attachments})
 
 
 def _subject(sent: Json, event_id: str) -> dict[str, Any]:

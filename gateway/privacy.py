@@ -49,10 +49,10 @@ def erase(
     stopped. With `compact` it also leaves the files, during which nobody else can write.
     """
     run = _Erasure(person, mode, by, dry_run)
+    for page in traces.by_id(Delivery, workspace_id):  # first: they go with their parts, too
+        run.deliveries(page)
     for page in traces.records(workspace_id, now_ms()):
         run.records(page)
-    for page in traces.by_id(Delivery, workspace_id):
-        run.deliveries(page)
     for page in traces.keys(workspace_id):
         run.keys(page)
     for page in traces.by_id(Quarantine, workspace_id):
@@ -137,7 +137,7 @@ class _Erasure:
         self._change("answers", Dedupe, [(row, {"answer": None}) for row in answers])
 
     def deliveries(self, page: list[Row]) -> None:
-        """What was kept once for several records; of the parts, `records` has taken those that matter."""
+        """What is kept once for several records; of the parts, `records` takes those that matter."""
         shared = (row for row in page if self.person.is_in(row["envelope"]) or self.person.is_in(row["rest"]))
         self._delete("payloads", Delivery, list(shared))
 

@@ -85,9 +85,8 @@ def parted_of(caller: Caller, inbound: Inbound, records: Sequence[Record]) -> in
     """The delivery that is kept in parts, as several records were made of it; None when there is one."""
     if len(records) < 2:
         return None
-    return intake.Parted(
-        new_id("dl"), caller.workspace_id, inbound.body, inbound.parts or [None] * len(records)
-    )
+    known = inbound.parts if len(inbound.parts) == len(records) else [None] * len(records)
+    return intake.Parted(new_id("dl"), caller.workspace_id, inbound.body, known)
 
 
 def write_of(

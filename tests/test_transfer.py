@@ -337,7 +337,7 @@ SHEETS = st.text(",;\t\n\r\"'=+-@ ＝＋－＠\u200b\ufeff\xa0x5.", max_size=12)
 UNSEEN = '"\xa0\u200b\ufeff \t\r\n'
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(SHEETS, SHEETS, SHEETS, st.floats(-1, 1, width=16)), min_size=1, max_size=3),
     st.booleans(),

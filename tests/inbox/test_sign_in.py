@@ -144,7 +144,7 @@ def test_every_form_with_a_password_is_here() -> None:
     assert pages == {"sign-in", "account", "welcome"}
 
 
-@pytest.mark.parametrize("path", GUESSED)
+@pytest.mark.parametrize("path", [pytest.param("/sign-in", marks=pytest.mark.long), "/account/password"])
 def test_guessing_is_slow_at_every_form(
     reader: Callable[..., Reader], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
