@@ -136,6 +136,14 @@ def test_files_of_before(run: Callable[..., Result], tmp_path: Path) -> None:
         for path in (name, name.with_name("secret.key"))
     )
     assert second == ""
+    name.parent.chmod(0o707)
+    assert run(
+        "init"
+    ).stderr == f"Warning: {name.parent} can be written to by every user of this machine " + (
+        "(chmod go-w)\n"
+    )
+    name.parent.chmod(0o1707)  # as /tmp
+    assert run("init").stderr == ""
 
 
 def test_every_own_file_is_known(tmp_path: Path) -> None:
