@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 
 from peewee import PeeweeException
 
@@ -56,13 +57,20 @@ def reach(redis_url: str) -> None:
 
 
 def close_files(config: Config) -> list[str]:
-    """Takes the gateway's files from other users of this machine; a line for each that was open to them."""
-    return [
+    """Takes the gateway's files from other users of this machine; a line for each that was open to them.
+
+    And one for the folder, when others may put files there in the place of ours.
+    """
+    lines = [
         f"{path} was open to other users of this machine, and is no more"
         if closed
         else f"{path} is open to other users of this machine, and its owner has to close it (chmod 600)"
         for path, closed in close_to_others(config.own_files).items()
     ]
+    folder = config.data_path.absolute()
+    if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        lines.append(f"{folder} can be written to by every user of this machine (chmod go-w)")
+    return lines
 
 
 def reason(error: BaseException) -> str:

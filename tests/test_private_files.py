@@ -136,6 +136,11 @@ def test_files_of_before(run: Callable[..., Result], tmp_path: Path) -> None:
         for path in (name, name.with_name("secret.key"))
     )
     assert second == ""
+    name.parent.chmod(0o707)
+    (line,) = run("init").stderr.splitlines()
+    assert line == f"Warning: {name.parent} can be written to by every user of this machine (chmod go-w)"
+    name.parent.chmod(0o1707)  # as /tmp
+    assert run("init").stderr == ""
 
 
 def test_every_own_file_is_known(tmp_path: Path) -> None:

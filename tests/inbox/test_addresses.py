@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import adapters
@@ -28,11 +29,15 @@ def _ask(config: Config, tenant: Tenant) -> Callable[..., TestResponse]:
     """A request of an admin by a host's name: ask("GET", path, host, public_url=...)."""
     user = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin")
     token = people.open_session(user)
+    clients: dict[str, FlaskClient] = {}
 
     def ask(
         method: str, path: str, host: str, *, data: Any = None, origin: str = "", **settings: Any
     ) -> TestResponse:
-        client = create_app(replace(config, **settings)).test_client(use_cookies=False)
+        if str(settings) not in clients:
+            app = create_app(replace(config, **settings))
+            clients[str(settings)] = app.test_client(use_cookies=False)
+        client = clients[str(settings)]
         cookies = "; ".join(f"{prefix}feedback-session={token}" for prefix in ("", "__Host-"))
         headers = {"Host": host, "Cookie": cookies}
         if method == "POST":
