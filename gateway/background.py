@@ -21,7 +21,7 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
-from gateway import log, retention, retraining, similar, themes, vault
+from gateway import log, planner, retention, retraining, similar, themes, vault
 from gateway.config import BadSetting, Config
 from gateway.ids import now_ms
 from gateway.lease import Work, run_once
@@ -37,7 +37,13 @@ NICENESS = 10  # requests come first
 CONNECTIONS = THREADS + 3
 
 
-WORKS: tuple[Work, ...] = (similar.KEEP_UP, themes.KEEP_FRESH, retention.KEEP, retraining.RETRAIN)
+WORKS: tuple[Work, ...] = (
+    similar.KEEP_UP,
+    themes.KEEP_FRESH,
+    retention.KEEP,
+    retraining.RETRAIN,
+    planner.KEEP,
+)
 
 
 def queue_of(config: Config) -> Huey:

@@ -26,6 +26,7 @@ from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
 from models.finding import PostgresFinding
+from models.planner import PostgresPlanner
 from models.streams import PostgresStreams
 
 Result = TypeVar("Result")
@@ -66,7 +67,7 @@ class _Server(PostgresqlDatabase):
         return conn
 
 
-class Postgres(PostgresFinding, PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
+class Postgres(PostgresFinding, PostgresPlanner, PostgresStreams, _PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
     """A server that any number of processes and hosts write to at the same time."""
 
     def __init__(self, url: str, connections: int) -> None:

@@ -191,7 +191,7 @@ def _written(
     some: Any, authors: Sequence[str], sort: str, after: Position | None, limit: int
 ) -> list[dict[str, Any]]:
     """The first rows of what these people wrote, of each by the index in the order of the list."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for column, index in AUTHORS.items():
         for author in authors:
             mine = database.obj.through(some.where(_same(column, [author])), index)

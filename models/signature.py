@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from peewee import BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, fn
+from peewee import SQL, BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, fn
 
 from models.base import AT_ONCE, Table, database, dumps, locked, rows
 from models.feedback import Feedback
@@ -62,19 +62,21 @@ _NEWEST = (
     'SELECT "key", signature_id FROM (SELECT "key", signature_id FROM signature_key WHERE "key" = ? '
     "ORDER BY signature_id DESC LIMIT ?) AS newest"
 )
-# CROSS: a planner that does not know how many records a workspace has would read all of them for this.
+# CROSS, and no plain workspace_id: a planner that does not know how many records a workspace has would read
+# all of them for this.
 _KNOWN = (
     f"SELECT signature.id, feedback.id, title, SUBSTR(text, 1, {READ}), "
     "COALESCE(author_id, author_email, feedback.id), received_at, impact_reasons "
     "FROM signature CROSS JOIN feedback WHERE feedback.id = signature.feedback_id "
-    "AND signature.id IN ({}) AND workspace_id = ? AND retracted_at IS NULL"
+    "AND signature.id IN ({}) AND workspace_id || '' = ? AND retracted_at IS NULL"
 )
 _RAISE = (
-    "UPDATE feedback SET impact_reasons = ?, impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END, "
-    "updated_at = ? WHERE id = ?"
+    "UPDATE feedback SET impact_reasons = ?, updated_at = ?, "
+    "impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END WHERE id = ?"
 )
 # In the order in which records with the same words are taken, so that no two wait for each other.
 _TAKEN = (Feedback.received_at.desc(), Feedback.id.desc())
+_STALE = SQL("stale <> 0")  # in the words of its index
 _SIGN = 'INSERT INTO signature_key ("key", signature_id) VALUES {}'
 
 
@@ -90,7 +92,7 @@ def unsigned(after: str, until: str, limit: int) -> list[dict[str, Any]]:
 
 def reworded(limit: int) -> list[dict[str, Any]]:
     """Records, however old, that say something else than their signature; as `unsigned` gives them."""
-    stale = Signature.select(Signature.feedback).where(Signature.stale != 0).limit(limit)
+    stale = Signature.select(Signature.feedback).where(_STALE).limit(limit)
     ids = [row["feedback"] for row in rows(stale)]
     return rows(Feedback.select(*_MORE).where(Feedback.id.in_(ids)).order_by(Feedback.id)) if ids else []
 
@@ -174,7 +176,7 @@ def raise_reach(
         if reasons == row["impact_reasons"]:
             continue
         impact = sum(reason["points"] for reason in reasons)
-        database.execute_sql(_RAISE, (dumps(reasons), impact, now, row["id"]))
+        database.execute_sql(_RAISE, (dumps(reasons), now, impact, row["id"]))
         changed += 1
     return changed
 

@@ -14,6 +14,7 @@ from peewee import DataError, OperationalError, SqliteDatabase
 
 from models.finding import SqliteFinding
 from models.lock import WriteLock
+from models.planner import SqlitePlanner
 from models.streams import SqliteStreams
 
 Result = TypeVar("Result")
@@ -35,7 +36,7 @@ def _code(error: BaseException) -> int | None:
     return found
 
 
-class Sqlite(SqliteFinding, SqliteStreams, SqliteDatabase):
+class Sqlite(SqliteFinding, SqlitePlanner, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path) -> None:

@@ -1,0 +1,28 @@
+"""Tells the database's planner how large its tables have become (models.planner), a part at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gateway.lease import Lease, Work
+from gateway.pace import Pace
+from models import job
+from models.base import database
+
+EVERY = 60_000  # milliseconds between two looks at how much there is
+
+
+def keep(lease: Lease) -> int:
+    """Analyses what has grown since the last time, each part in a short transaction of its own."""
+    before = int((job.state(lease.name) or {}).get("records", 0))
+    parts, records = database.obj.outdated(before)
+    pace = Pace(lease.transact)
+    for part in parts:
+        pace.write(partial(database.obj.analyse, part))
+    if parts:
+        pace.write(database.obj.tell_planners)
+        pace.write(partial(job.remember, lease.name, {"records": records}))
+    return EVERY
+
+
+KEEP = Work("planner", keep)

@@ -1,0 +1,99 @@
+"""How a database finds the rows of a statement, and what is wrong with that when there are a million."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from models import TABLES, database
+
+# Tables with a few rows for each customer, project, person or kind of work, however much feedback comes.
+SMALL = {"workspace", "project", "api_key", "hook", "user", "session", "invite", "saved_view"}
+SMALL |= {"job", "learnt_model", "theme_run", "theme"}
+GROWING = {str(table._meta.table_name) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
+# Columns that say little: who has them alone has a part of a workspace, however large that is.
+COMMON = {"workspace_id", "project_id", "source", "type", "status", "category", "sentiment", "language"}
+COMMON |= {"impact"}
+# Indexes of what is rare by itself.
+RARE = {"signature_stale", "feedback_corrected"}
+# Statements that read many rows all the same, by their text, and why that is right.
+MANY = {
+    r'^SELECT .*COUNT\(1\), SUM\("t1"."impact"\)': "numbers that no day's counts hold",
+    r'^SELECT "t1"."impact", COUNT\(1\)': "the same, by impact",
+    r"^SELECT COUNT\(1\) FROM \(SELECT": "how many records a bulk change would mean",
+    r'FROM "rollup" AS "t1"': "a few rows for each day asked for",
+    r'FROM "outcome" AS "t1"': "a few rows for each minute asked for",
+    r"^SELECT COUNT\(\*\) FROM \(SELECT 1 FROM \w+ .* LIMIT \d+\)$": "whether rows are few: no more are read",
+    r"SELECT MAX\([\w\".]+\) FROM": "the last row of an index",
+    r"sqlite_sequence": "the same, beside what the index of words names",
+    r'^SELECT .*"id" >= \?.* ORDER BY "t1"."id" DESC LIMIT': "the newest records by pages, to be grouped",
+    r'"signature" AS "t2" .* ORDER BY "t1"."id" LIMIT': "records of the last minutes by pages, to be signed",
+    r'"t1"."project_id" = \?.* ORDER BY "t1"."received_at", "t1"."id" LIMIT': "a project's oldest, by pages",
+    r'FROM "feedback" AS "t1" WHERE .*"received_at" <= \?.* ORDER BY .* LIMIT': "a workspace by pages",
+    r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records not yet in the index of words, 255",
+    r'FROM "(quarantine|audit|dedupe)" AS "t1" .*ORDER BY .* LIMIT': "a page in the order of an index",
+    r'FROM "dedupe" .*"expires_at" <= \?.* LIMIT': "what has expired, some at a time",
+}
+
+
+def faults(sql: str, params: Any, *, few: bool) -> list[str]:
+    """The plan of a statement on the bound embedded database, when that reads more than it needs.
+
+    A page of a list is read through an index that the statement names, in its order; or, if `few`, it was
+    found out before that so few rows are meant that they may be sorted.
+    """
+    lines = [row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params).fetchall()]
+    if not any(_wide(line, sql) for line in lines):
+        return []
+    sorts = any("TEMP B-TREE" in line for line in lines)
+    if "INDEXED BY" in sql and "LIMIT" in sql and (few or not sorts):
+        return []
+    return [] if excused(sql) else lines
+
+
+def short(sql: str) -> str:
+    """A statement without its list of columns."""
+    return re.sub(r'("t1"."\w+", )+"t1"."\w+"', "*", sql)
+
+
+def excused(sql: str) -> str | None:
+    """Why a statement may read many rows."""
+    return next((why for text, why in MANY.items() if re.search(text, sql)), None)
+
+
+def _wide(line: str, sql: str) -> bool:
+    """Whether a line of a plan reads a growing table, or the part of a whole workspace."""
+    read = re.match(r"(SCAN|SEARCH) (\w+)(?: USING .*?INDEX (\w+))?(?:.*\((.*)\))?", line)
+    if read is None or table_of(read[2], sql) not in GROWING or read[3] in RARE or "VIRTUAL" in line:
+        return False
+    equal = set(re.findall(r"([\w<>]+)=\?", read[4] or ""))
+    return read[1] == "SCAN" or equal <= COMMON
+
+
+def table_of(alias: str, sql: str) -> str:
+    """The table that a plan names by the statement's name for it."""
+    found = re.search(rf'"?(\w+)"?\s+AS\s+"?{alias}"?\b', sql)
+    return found[1] if found else alias
+
+
+def read_by_server(sql: str, params: Any) -> Iterator[tuple[str, int]]:
+    """The growing tables that a statement reads on the bound server, and how many rows of each.
+
+    The statement is executed, and rolled back.
+    """
+    with database.obj.atomic() as transaction:
+        found = database.execute_sql(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", params).fetchone()
+        transaction.rollback()
+    plan = found[0] if isinstance(found[0], list) else json.loads(found[0])
+    yield from _read(plan[0]["Plan"])
+
+
+def _read(node: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    if (table := node.get("Relation Name")) in GROWING:
+        names = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+        rows = sum(node.get(name, 0) for name in names)
+        yield str(table), int(rows * node["Actual Loops"])
+    for inner in node.get("Plans", ()):
+        yield from _read(inner)
