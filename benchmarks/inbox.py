@@ -2,8 +2,9 @@
 
     python -m benchmarks.inbox [--rows N] [--only sqlite|postgres]
 
-Pages are asked for by somebody who is signed in, through the application in this process, without a
-socket; each is timed many times, with other values each time.
+The records came through the gateway's own doors (benchmarks.doors). Pages are asked for by somebody who is
+signed in, through the application in this process, without a socket; each is timed many times, with other
+values each time.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from benchmarks.reading import WORDS, measure, options, tables
-from benchmarks.tables import MANY, RARE, SOME
+from benchmarks.doors import BUSY, MANY, RARE, SOME
+from benchmarks.reading import IDS, WORDS, measure, options, tables
 from gateway import people
 from gateway.inbox.listing import VIEWS
 from gateway.inbox.overview import PERIODS
@@ -24,19 +25,21 @@ PAGES: dict[str, Callable[[int], str]] = {
     **{f"list, {name}": lambda n, query=query: f"/inbox?{query}" for name, query in VIEWS},
     "list, two filters": lambda n: f"/inbox?category={WORDS[n % 5]}&status=open",
     "list, four filters": lambda n: (
-        f"/inbox?category={WORDS[n % 5]}&status=open&sentiment=negative&source=slack"
+        f"/inbox?category={WORDS[n % 5]}&status=open&sentiment=negative&source=flora"
     ),
-    "list, a rare source": lambda n: "/inbox?source=pagerduty&status=open",
+    "list, a rare source": lambda n: "/inbox?source=orq&status=open",
     "list, a rare status": lambda n: f"/inbox?status=acknowledged&category={WORDS[n % 5]}",
     "list, a page that few are about": lambda n: f"/inbox?page=/help/{n}",
     "list by impact": lambda n: f"/inbox?sort=-impact&status=open&category={WORDS[n % 5]}",
-    "search, rare word (20 records)": lambda n: f"/inbox?q={RARE}",
-    "search, some (2,000 records)": lambda n: f"/inbox?q={SOME}",
+    "search, rare word (1 in 50,000)": lambda n: f"/inbox?q={RARE}",
+    "search, some (1 in 500)": lambda n: f"/inbox?q={SOME}",
     "search, common and a filter": lambda n: f"/inbox?q={MANY}&category={WORDS[n % 5]}",
     "search, no record": lambda n: f"/inbox?q=nosuchword{n}",
-    "how many are new": lambda n: f"/inbox/fresh?category={WORDS[n % 5]}&after=fb_{n:026d}",
-    "how many alerts are new": lambda n: f"/inbox/fresh?type=alert&status=open&after=fb_{n:026d}",
-    "one record": lambda n: f"/records/fb_{n * 97 + 1:026d}",
+    "how many are new": lambda n: f"/inbox/fresh?category={WORDS[n % 5]}&after={IDS[n % len(IDS)]}",
+    "how many alerts are new": lambda n: f"/inbox/fresh?type=alert&status=open&after={IDS[n % len(IDS)]}",
+    "list, an author": lambda n: f"/inbox?author=u{n}",
+    "list, an author of one in twenty": lambda n: f"/inbox?author={BUSY}&category={WORDS[n % 5]}",
+    "one record": lambda n: f"/records/{IDS[n % len(IDS)]}",
     **{f"overview, {name}": lambda n, name=name: f"/overview?period={name}" for name in PERIODS},
     "overview, 7d of one category": lambda n: f"/overview?category={WORDS[n % 5]}",
 }

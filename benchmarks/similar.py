@@ -1,6 +1,6 @@
-"""Which way of finding near-duplicates finds the right ones, at what cost; and what a lookup costs at size.
+"""Which way of finding near-duplicates finds the right ones, at what cost; and what it costs at size.
 
-    python -m benchmarks.similar [--rows N]
+    python -m benchmarks.similar [--rows N] [--flood N]
 
 Quality is measured on the labelled pairs of tests/alike; each way is shown at the threshold at which it does
 best. Candidates are what an index would look at: recall is the share of near-duplicates among them, noise the
@@ -15,17 +15,25 @@ import random
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from gateway import similar
+from flask.testing import FlaskClient
+
+from gateway import setup, similar
+from gateway.app import create_app
+from gateway.config import Config
 from gateway.lease import run_once
 from gateway.likeness import keys, pieces, similarity
 from gateway.words import words
-from models import Job, Signature, SignatureKey, database
+from models import Job, Signature, SignatureKey, database, intake
+from models.base import close
+from models.lock import WriteLock
 from tests.alike import blocks
 
 clock = time.thread_time
@@ -162,19 +170,31 @@ def _sharing(signed: list[list[Any]]) -> Iterable[tuple[int, int]]:
     return {pair for some in holders.values() for pair in itertools.combinations(some, 2)}
 
 
+@contextmanager
+def serving() -> Iterator[tuple[Callable[[list[Any]], None], FlaskClient, Path]]:
+    """A gateway on a new embedded database: what sends it a batch, a client with a key, and the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(
+            database_url=f"sqlite:///{folder}/gateway.db",
+            data_dir=folder,
+            rate_limit="1000000/minute",
+            log_level="error",
+        )
+        client = create_app(config).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {setup.initialise(None, None)['key']}"
+
+        def send(batch: list[Any]) -> None:
+            assert client.post("/gateway/v1/feedback/batch", json=batch).status_code == 200
+
+        yield send, client, Path(folder, "gateway.db")
+        intake.stop()
+        close()
+
+
 def size(rows: int) -> None:
     """Signs `rows` records in a database, and looks up the like of some."""
-    from gateway import setup
-    from gateway.app import create_app
-    from gateway.config import Config
-
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/gateway.db"
-        config = Config(database_url=url, rate_limit="1000000/minute", log_level="error")
-        app = create_app(config)
-        made = setup.initialise(None, None)
-        client, dice = app.test_client(), random.Random(7)
-        headers = {"Authorization": f"Bearer {made['key']}"}
+    with serving() as (send, client, file):
+        dice = random.Random(7)
         known = [word for _, text in TEXTS for word in words(text)]
         for start in range(0, rows, 5000):
             batch = []
@@ -183,37 +203,81 @@ def size(rows: int) -> None:
                 if dice.random() > 0.1:
                     text = " ".join(dice.sample(known, 12)) + f" {uuid.UUID(int=dice.getrandbits(128)).hex}"
                 batch.append({"text": text, "author": {"id": f"u{dice.randrange(5000)}"}})
-            path = "/gateway/v1/feedback/batch"
-            assert client.post(path, json=batch, headers=headers).status_code == 200
+            send(batch)
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        before = Path(folder, "gateway.db").stat().st_size
-        started, used = time.perf_counter(), clock()
-        Job.delete().execute()
-        run_once(similar.KEEP_UP)
-        took, cpu = time.perf_counter() - started, clock() - used
+        before = file.stat().st_size
+        print(f"{rows:,} records signed and counted: ", end="")
+        keep_up()
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        after = Path(folder, "gateway.db").stat().st_size
-        print(
-            f"{rows:,} records signed and counted: {took / rows * 1000:.2f} ms each,"
-            f" {cpu / rows * 1000:.2f} ms of CPU; {(after - before) / rows:.0f} bytes each"
-        )
+        print(f"  {(file.stat().st_size - before) / rows:.0f} bytes each")
         ids = [row[0] for row in database.execute_sql("SELECT id FROM feedback ORDER BY random() LIMIT 300")]
         taken = []
         for feedback_id in ids:
             started = time.perf_counter()
-            assert (
-                client.get(f"/gateway/v1/feedback/{feedback_id}/similar", headers=headers).status_code == 200
-            )
+            assert client.get(f"/gateway/v1/feedback/{feedback_id}/similar").status_code == 200
             taken.append((time.perf_counter() - started) * 1000)
         taken.sort()
         print(f"GET .../similar: median {taken[150]:.2f} ms, p95 {taken[284]:.2f} ms")
         assert Signature.select().count() == rows and SignatureKey.select().count()
 
 
+def flood(rows: int) -> None:
+    """Signs `rows` records of as many people who say nearly the same, each with a word of its own."""
+    with serving() as (send, _, _file):
+        dice = random.Random(7)
+        for start in range(0, rows, 5000):
+            said = ("".join(dice.choices("abcdefghijklmnop", k=7)) for _ in range(min(5000, rows - start)))
+            send(
+                [
+                    {"text": f"The invoice list stays empty since the update {word}", "author": {"id": word}}
+                    for word in said
+                ]
+            )
+        print(f"{rows:,} alike ones of as many people: ", end="")
+        keep_up()
+        raised = database.execute_sql("SELECT COUNT(*) FROM feedback WHERE impact_reasons LIKE '%20 people%'")
+        assert raised.fetchone()[0] > 0.99 * rows
+
+
+def keep_up() -> None:
+    """Does the work until there is no more to do, and prints what that took."""
+    statements, held = [0], list[float]()
+    execute, enter, leave = database.obj.execute_sql, WriteLock.__enter__, WriteLock.__exit__
+    since = [0.0]
+
+    def counted(*asked: Any) -> Any:
+        statements[0] += 1
+        return execute(*asked)
+
+    def entered(lock: WriteLock) -> None:
+        enter(lock)
+        since[0] = time.perf_counter()
+
+    def left(lock: WriteLock, *error: Any) -> None:
+        held.append(time.perf_counter() - since[0])
+        leave(lock, *error)
+
+    with patch.object(WriteLock, "__enter__", entered), patch.object(WriteLock, "__exit__", left):
+        database.obj.execute_sql = counted
+        started, used = time.perf_counter(), clock()
+        for _ in range(3):  # what the first time changed must not be looked at again
+            Job.update(due_at=0).execute()
+            run_once(similar.KEEP_UP)
+        took, cpu = time.perf_counter() - started, clock() - used
+        del database.obj.execute_sql
+    held.sort()
+    print(
+        f"{cpu:.1f} s of CPU in {took:.1f} s, {statements[0]:,} statements, {len(held):,} transactions that held "
+        f"the lock for {1000 * held[len(held) // 2]:.1f} ms, p99 {1000 * held[len(held) * 99 // 100]:.1f}, "
+        f"longest {1000 * held[-1]:.1f}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=10_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--flood", type=int, default=10_000)
+    asked = parser.parse_args()
     print(f"{len(TEXTS)} texts, {len(SAME)} pairs that say the same, {len(PAIRS) - len(SAME):,} that do not")
     for way in WAYS:
         quality(way)
@@ -224,7 +288,8 @@ def main() -> None:
         lsh("datasketch MinHashLSH 0.4, 64", datasketch(0.4, 64), 16)
     except ImportError:
         print("(datasketch is not installed)")
-    size(rows)
+    size(asked.rows)
+    flood(asked.flood)
 
 
 if __name__ == "__main__":
