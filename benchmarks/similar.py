@@ -266,10 +266,10 @@ def keep_up() -> None:
         took, cpu = time.perf_counter() - started, clock() - used
         del database.obj.execute_sql
     held.sort()
+    half, most, longest = (1000 * held[at] for at in (len(held) // 2, len(held) * 99 // 100, -1))
     print(
-        f"{cpu:.1f} s of CPU in {took:.1f} s, {statements[0]:,} statements, {len(held):,} transactions that held "
-        f"the lock for {1000 * held[len(held) // 2]:.1f} ms, p99 {1000 * held[len(held) * 99 // 100]:.1f}, "
-        f"longest {1000 * held[-1]:.1f}"
+        f"{cpu:.1f} s of CPU in {took:.1f} s, {statements[0]:,} statements, {len(held):,} transactions that "
+        f"held the lock for {half:.1f} ms, p99 {most:.1f}, longest {longest:.1f}"
     )
 
 

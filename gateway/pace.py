@@ -39,8 +39,8 @@ class Pace:
     """Transactions that belong together, each with as many rows as HELD allows for.
 
     After each it rests as long as that took, the wait for others included: the more they have to do, the
-    longer. `size` is how many rows the next one should take. `transact` is who does a transaction, such as
-    that of a lease (gateway.lease).
+    longer. `size` is how many rows the next one should take; what a row costs is found out anew for each
+    kind of rows. `transact` is who does a transaction, such as that of a lease (gateway.lease).
     """
 
     def __init__(self, transact: Transact = transact) -> None:
@@ -55,6 +55,7 @@ class Pace:
         """
         left = iter(items)
         done = []
+        self.size = FIRST
         while some := list(islice(left, self.size)):
             done.append(self.write(partial(act, some), len(some)))
         return done
@@ -65,12 +66,13 @@ class Pace:
         `act` says how many it found.
         """
         found = 0
+        self.size = FIRST
         while some := self.write(partial(act, self.size), self.size):
             found += some
         return found
 
-    def write(self, act: Callable[[], Result], rows: int = 1) -> Result:
-        """Does `act`, which writes so many rows, in a transaction of its own, and rests."""
+    def write(self, act: Callable[[], Result], rows: int | None = None) -> Result:
+        """Does `act` in a transaction of its own, and rests; with `rows`, that many decide about `size`."""
         asked = began = worked = clock()
 
         def timed() -> Result:
@@ -82,7 +84,8 @@ class Pace:
 
         result: Result = self._transact(timed)
         ended = clock()
-        self._fit(rows, worked - began, ended - worked)
+        if rows is not None:
+            self._fit(rows, worked - began, ended - worked)
         rest(min(max(ended - asked, LEAST_REST), LONGEST_REST))
         return result
 
