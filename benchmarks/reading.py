@@ -164,7 +164,9 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--explain", action="store_true", help="also write docs/reading.md")
     asked = parser.parse_args()
-    told = [f"Made by `python -m benchmarks.reading --rows {asked.rows} --explain`, at {asked.rows:,} records.\n"]
+    told = [
+        f"Made by `python -m benchmarks.reading --rows {asked.rows} --explain`, at {asked.rows:,} records.\n"
+    ]
     for kind, client in tables(asked):
         measure(client, QUESTIONS)
         told += [f"### {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]

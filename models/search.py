@@ -24,7 +24,8 @@ TOGETHER = 256  # records that go into the embedded index at once (migration 000
 LATE = 3_600_000  # milliseconds within which a record is stored that was received
 LARGEST = 2**63 - 1
 WALK = 3000  # rows that are looked at in their order before the server's index is asked
-_RECORD = 'feedback AS t1 ON "t1"."id" = feedback_id'  # t1 is peewee's name for the table
+# t1 is peewee's name for the table.
+_RECORD = f'feedback AS t1 INDEXED BY {PRIMARY} ON "t1"."id" = feedback_id'
 _PENDING = (
     f"SELECT COALESCE(MAX(seq), 0) / {TOGETHER} * {TOGETHER} FROM sqlite_sequence WHERE name = 'search_doc'"
 )
@@ -138,10 +139,11 @@ def _by_impact(found: Any, asked: str, after: Position | None, limit: int) -> li
 
 
 def if_few(some: Any, workspace_id: str, query: Query) -> Any | None:
-    """A query of `feedback` that reads only rows worth a look; None when these are many, or on a server."""
-    if not query.positive or not database.obj.EMBEDDED:
+    """A query of `feedback` that reads only rows worth a look; None when these are many."""
+    if not query.positive:
         return None
-    return _if_few(some, database.obj.asked(_wanted(workspace_id, query)))
+    asked = database.obj.asked(_wanted(workspace_id, query))
+    return _if_few(some, asked) if database.obj.EMBEDDED else some.where(SQL(*database.obj.named(asked)))
 
 
 def _if_few(some: Any, asked: str) -> Any | None:

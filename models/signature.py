@@ -76,7 +76,7 @@ _RAISE = (
 )
 # In the order in which records with the same words are taken, so that no two wait for each other.
 _TAKEN = (Feedback.received_at.desc(), Feedback.id.desc())
-_STALE = SQL("stale <> 0")  # in the words of its index
+_STALE = SQL("stale = 1")  # in the words of its index
 _SIGN = 'INSERT INTO signature_key ("key", signature_id) VALUES {}'
 
 

@@ -9,10 +9,16 @@ from typing import Any
 
 from models import TABLES, database
 
+
+def name_of(table: Any) -> str:
+    """What a table is called in statements."""
+    return str(table._meta.table_name)
+
+
 # Tables with a few rows for each customer, project, person or kind of work, however much feedback comes.
 SMALL = {"workspace", "project", "api_key", "hook", "user", "session", "invite", "saved_view"}
 SMALL |= {"job", "learnt_model", "theme_run", "theme"}
-GROWING = {str(table._meta.table_name) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
+GROWING = {name_of(table) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
 # Columns that say little: who has them alone has a part of a workspace, however large that is.
 COMMON = {"workspace_id", "project_id", "source", "type", "status", "category", "sentiment", "language"}
 COMMON |= {"impact"}
@@ -32,6 +38,8 @@ MANY = {
     r'"signature" AS "t2" .* ORDER BY "t1"."id" LIMIT': "records of the last minutes by pages, to be signed",
     r'"t1"."project_id" = \?.* ORDER BY "t1"."received_at", "t1"."id" LIMIT': "a project's oldest, by pages",
     r'FROM "feedback" AS "t1" WHERE .*"received_at" <= \?.* ORDER BY .* LIMIT': "a workspace by pages",
+    r"^SELECT page, COUNT": "what the newest records are about, some thousand",
+    r'LIMIT %s\) AS "t1" WHERE': "on a server: 3,000 rows, before an index is asked",
     r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records not yet in the index of words, 255",
     r'FROM "(quarantine|audit|dedupe)" AS "t1" .*ORDER BY .* LIMIT': "a page in the order of an index",
     r'FROM "dedupe" .*"expires_at" <= \?.* LIMIT': "what has expired, some at a time",

@@ -66,6 +66,8 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "peewee.Model()._meta.table_name",
         ),
         "benchmarks/tables.py": ("peewee.Model()._meta.sorted_fields",),
+        "tests/plans.py": ("peewee.Model()._meta.table_name",),
+        "tests/test_plans.py": ("peewee.Model()._meta.sorted_fields",),
         "tests/test_copy.py": ("peewee.Model()._meta.sorted_fields", "peewee.Model()._meta.table_name"),
         "tests/test_postgres.py": ("peewee.PostgresqlDatabase()._state.conn",),
         "tests/test_stats.py": ("peewee.Model()._meta.sorted_fields",),

@@ -34,7 +34,7 @@ def up(migrator: Any, db: Any) -> None:
         "(SELECT updated_at FROM feedback WHERE feedback.id = signature.feedback_id)"
     )
     db.execute_sql("ALTER TABLE signature DROP COLUMN updated_at")
-    db.execute_sql("CREATE INDEX signature_stale ON signature (id) WHERE stale <> 0")
+    db.execute_sql("CREATE INDEX signature_stale ON signature (id) WHERE stale = 1")
     embedded: bool = isinstance(db, SqliteDatabase)
     for name, column in (("author", "author_id"), ("email", "author_email")):
         value = column if embedded else f"(LEFT({column}, {_FIRST}))"
