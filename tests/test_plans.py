@@ -21,7 +21,7 @@ from tests.walk import TEXT, Ear, Walk, groups_of
 
 Heard = dict[str, Any]
 SENT = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")  # others find no rows
-MANY = 10_000  # rows that a table of a server is given
+MANY = 30_000  # rows that a table of a server is given
 
 
 @pytest.fixture(name="walk")

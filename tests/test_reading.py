@@ -382,3 +382,25 @@ def test_what_begins_alike_is_together(begin: str, rest: str) -> None:
     for text in (rest, begin + rest):
         within = text.encode() >= begin.encode() and (end is None or text.encode() < end.encode())
         assert within == text.startswith(begin)
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_of_authors(call: Call, sort: str) -> None:
+    """What some people wrote, known by ids, addresses or both, comes once each and in order, page by page."""
+    people = [{"id": "ann"}, {"email": "ann"}, {"id": "ann", "email": "ann"}, {"id": "ben"}, {"id": "eve"}]
+    many = [
+        {"text": f"Number {number}", "author": people[number % 5], "severity": number % 4}
+        for number in range(30)
+    ]
+    assert call("POST", f"{PATH}/batch", json=many).status_code == 200
+    every = call("GET", f"{PATH}?limit=200&sort={sort}").json["data"]
+    wanted = [row["id"] for row in every if {"ann", "ben"} & set(row["author"].values())]
+    found: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = call("GET", f"{PATH}?author=ann,ben&limit=7&sort={sort}{cursor and f'&cursor={cursor}'}").json
+        found += [row["id"] for row in page["data"]]
+        cursor = page["next_cursor"]
+
+    assert len(wanted) == 24 and found == wanted

@@ -176,8 +176,10 @@ class Walk:
 
     def programs(self) -> None:
         """Every route, with ids of the workspace."""
+        known: dict[str, str] = {}
         for route, (path, body, _) in ROUTES.items():
-            ids = {f"{{{name}}}": value for name, value in self.ids().items()}
+            known = known if known and route.startswith("GET") else self.ids()
+            ids = {f"{{{name}}}": value for name, value in known.items()}
             sent = filled_in(body, ids) if body else None
             self.call(route.partition(" ")[0], filled_in(path, ids), json=sent)
         ids = self.ids()
@@ -203,7 +205,7 @@ class Walk:
             for sort in SORTS:
                 self._pages(f"{LIST}?{query}&sort={sort}&limit=1", both=query in alone or self._thorough)
             self.call("GET", f"/gateway/v1/stats?{query}&by=day,category")
-            if query in alone or self._thorough:
+            if self._thorough or (query in alone and ear is None):
                 self.call("GET", f"/gateway/v1/export?{query}")
                 change = {"filter": query, "change": {"status": "resolved"}}
                 self.call("PATCH", LIST, json={**change, "dry_run": True})
@@ -222,8 +224,9 @@ class Walk:
         assert token is not None
         names = {"feedback_id": "fb", "key_id": "key", "project_id": "prj", "hook_id": "hook"}
         names |= {"quarantine_id": "qr", "user_id": "user"}
+        known: dict[str, str] = {}
         for route in (route for route, role in PAGES.items() if role):
-            known = self.ids()
+            known = known if known and route.startswith("GET") else self.ids()
             ids = {name: known[short] for name, short in names.items()} | {"source": "generic"}
             method, _, path = route.partition(" ")
             form = {name: value.format(**ids) for name, value in FORMS.get(route, {}).items()}
