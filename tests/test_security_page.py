@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Config
+from gateway.rates import Rate
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -17,16 +18,18 @@ ROWS = [
     for line in PAGE.partition("## Bounds")[2].splitlines()
     if line.startswith("| ") and "---" not in line and "setting or where" not in line
 ]
-SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+SECONDS = {"ms": 0.001, "second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+BYTES = {"kB": 1_000, "KiB": 1_024, "MB": 1_000_000, "MiB": 1_048_576}
+UNIT = "|".join([*SECONDS, *BYTES])
 
 
 def constants(where: str) -> list[tuple[str, Any]]:
     """The names in a row's last cell with what they are: a setting's default, or a constant of a module."""
     settings = re.findall(r"`GATEWAY_(\w+)`", where)
     found = [(name, getattr(Config(), name.lower())) for name in settings]
-    if path := re.search(r"in (\S+)\.py", where):
-        module = import_module(path[1].replace("/", "."))
-        found += [(name, getattr(module, name)) for name in re.findall(r"`([A-Z][A-Z_]+)`", where)]
+    for names, path in re.findall(r"((?:`[A-Z][A-Z_]+`,? ?)+)in (\S+?)\.py", where):
+        module = import_module(path.replace("/", "."))
+        found += [(name, getattr(module, name)) for name in re.findall(r"[A-Z][A-Z_]+", names)]
     return found
 
 
@@ -34,39 +37,34 @@ def said(text: str) -> list[tuple[float, str]]:
     """The numbers of a cell, each with the unit behind it."""
     return [
         (float(number.replace(",", "")), unit)
-        for number, unit in re.findall(r"(\d[\d,]*(?:\.\d+)?)\s*(second|minute|hour|day)?", text)
+        for number, unit in re.findall(rf"(\d[\d,]*(?:\.\d+)?)\s*({UNIT})?", text)
     ]
 
 
-def fits(name: str, value: Any, number: float, unit: str) -> bool:
-    """Whether a constant is that number, in the unit that its name or the module tells: ms or seconds."""
-    if not unit:
-        return bool(value == number)
-    seconds = number * SECONDS[unit]
-    return value in (seconds, seconds * 1000)
+def fits(value: Any, number: float, unit: str) -> bool:
+    """Whether a constant is that number, of bytes, or that time in seconds or milliseconds."""
+    if unit in SECONDS:
+        return bool(value == number * SECONDS[unit] or value == number * SECONDS[unit] * 1000)
+    return bool(value == number * BYTES.get(unit, 1))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
 def test_bound(row: list[str]) -> None:
     """A row's numbers are the constants and defaults that it names, in their order; its files exist."""
-    what, bound, where = row
+    _what, bound, where = row
     for path in re.findall(r"[\w/]+\.py", where):
         assert (ROOT / path).exists(), path
     found = constants(where)
-    if found and (rate := re.fullmatch(r"\d+/\w+", bound)):
-        told = [str(getattr(value, "text", value)) for _, value in found]
-        assert told == [rate[0]] or _rates(bound) == [value for _, value in found]
+    if "/" in bound:
+        assert [rate_of(value) for _, value in found] == [Rate.parse(bound)]
         return
-    numbers = said(f"{what.partition('after')[2]} {bound}" if "GRACE" in where else bound)
-    assert len(found) == len(numbers) or not found, (found, numbers)
-    for (name, value), (number, unit) in zip(found, numbers, strict=False):
-        assert fits(name, value, number, unit), f"{name} is {value}, and the page says {number:g} {unit}"
+    assert not found or len(found) == len(said(bound)), (found, bound)
+    for (name, value), (number, unit) in zip(found, said(bound), strict=False):
+        assert fits(value, number, unit), f"{name} is {value}, and the page says {number:g} {unit}"
 
 
-def _rates(text: str) -> list[Any]:
-    from gateway.rates import Rate
-
-    return [Rate.parse(text)]
+def rate_of(value: Any) -> Rate:
+    return value if isinstance(value, Rate) else Rate.parse(str(value))
 
 
 def test_the_table_is_read() -> None:
