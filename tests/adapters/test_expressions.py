@@ -162,7 +162,7 @@ def test_what_deliveries_need() -> None:
     assert len(read(inbound)) == 1000
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     sent=JSON | st.fixed_dictionaries({"a": JSON, "b": JSON}),
     parts=st.lists(st.sampled_from((*EXPRESSIONS, *GROWING)), min_size=1, max_size=3),

@@ -59,12 +59,13 @@ def ways(counted: Counted, names: set[str]) -> Iterator[Callable[[str], object]]
         yield counted.first
 
 
-def grows(item: Found, times: int, alphabet: int) -> str | None:
+def grows(item: Found, times: int, alphabet: int, most: int = 10_000) -> str | None:
     """A text on which a pattern's steps grow faster than it does; None when there is none."""
     assert item.pattern is not None
     attacks, counted = Attacks(item.pattern), Counted(item.pattern)
     pairs = list(zip(attacks.texts(times, alphabet), attacks.texts(2 * times, alphabet), strict=True))
     assert pairs
+    pairs = pairs[:: max(1, len(pairs) // most)]
     for way in ways(counted, item.ways):
         for small, large in pairs:
             try:
@@ -85,11 +86,13 @@ def test_every_pattern_is_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "alphabet"), [(12, 2), pytest.param(60, 9, marks=pytest.mark.long)], ids=["short", "long"]
+    ("times", "alphabet", "most"),
+    [(12, 2, 50), pytest.param(60, 9, 10_000, marks=pytest.mark.long)],
+    ids=["short", "long"],
 )
-def test_steps_grow_as_the_text_does(times: int, alphabet: int) -> None:
+def test_steps_grow_as_the_text_does(times: int, alphabet: int, most: int) -> None:
     """Twice the text takes a pattern at most 2.3 times the steps, on texts made for it from its own parts."""
-    bad = {name: grows(item, times, alphabet) for name, item in patterns().items()}
+    bad = {name: grows(item, times, alphabet, most) for name, item in patterns().items()}
 
     assert {name: text for name, text in bad.items() if text is not None} == {}
 
