@@ -19,7 +19,7 @@ from models import job
 from models.base import database, writing
 
 HEARTBEAT = 20.0  # seconds between two extensions
-LEASE = 120_000  # milliseconds without a word from the one who works before another one may
+LEASE = job.LEASE
 
 
 class Stopping(Exception):
