@@ -219,7 +219,7 @@ def _few_descriptors() -> bool:
     """Whether hardly a file can be opened any more: the next one gets the lowest number that is free."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        number = os.dup(0)
+        number = os.open(os.devnull, os.O_RDONLY)
     except OSError:
         return True
     os.close(number)
