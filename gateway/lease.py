@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import time
 import uuid
@@ -20,6 +21,7 @@ from models.base import database, writing
 
 HEARTBEAT = 20.0  # seconds between two extensions
 LEASE = job.LEASE
+AWAY = os.EX_TEMPFAIL  # status of a command that could not use the database
 
 
 class Stopping(Exception):
