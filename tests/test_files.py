@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from peewee import OperationalError
@@ -28,7 +29,12 @@ PATH = "/gateway/v1/feedback"
 TEXT = {"text": "Where is it?"}
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EROFS, errno.ENOLCK])
+def long(*several: object) -> list[Any]:
+    """Values of a parameter that are tried in the long run only."""
+    return [pytest.param(one, marks=pytest.mark.long) for one in several]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, *long(errno.ENFILE, errno.EROFS, errno.ENOLCK)])
 def test_a_lock_that_cannot_be_taken(call: Call, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """The database cannot be used without its lock: 503, and all is well when there is a file for it."""
 
@@ -56,8 +62,8 @@ def replaced(path: Path) -> None:
     path.with_suffix(".other").rename(path)
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
-@pytest.mark.parametrize("act", [deleted, replaced])
+@pytest.mark.parametrize("suffix", ["", *long("-wal", "-shm")])
+@pytest.mark.parametrize("act", [deleted, *long(replaced)])
 def test_files_in_use_are_taken_away(
     call: Call,
     tmp_path: Path,
@@ -174,7 +180,7 @@ def migrating(path: Path, before: Callable[[int], None]) -> int:
 
 
 @pytest.mark.parametrize("every", [197, pytest.param(3, marks=pytest.mark.long)])
-@pytest.mark.parametrize("how", ["killed", "full"])
+@pytest.mark.parametrize("how", ["killed", *long("full")])
 def test_migrations_that_break_off(pattern: Path, tmp_path: Path, every: int, how: str) -> None:
     """Killed or without room at any statement, the next run finishes what the schema lacks."""
 
