@@ -161,7 +161,7 @@ def _find_key(name: str) -> dict[str, Any] | None:
     row, now = find_key(name), now_ms()
     if row is None or row["revoked_at"] is not None or (row["expires_at"] or now + 1) <= now:
         return None
-    if now - (row["last_used_at"] or 0) >= LAST_USED_EVERY:
+    if abs(now - (row["last_used_at"] or 0)) >= LAST_USED_EVERY:
         intake.used(row["id"], now)
     return {**row, "rules": rules_in(row["workspace"])}
 

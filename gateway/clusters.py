@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from peewee import OperationalError
 from scipy.sparse import csr_matrix
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -29,6 +30,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from gateway.config import Config
+from gateway.lease import AWAY
 from gateway.words import words_of
 from models.base import close, connect
 from models.signature import spoken
@@ -189,6 +191,9 @@ def main(workspace_id: str, project_id: str, since: str) -> None:
     try:
         with threadpool_limits(1):
             found = group(list(read(workspace_id, project_id or None, since)))
+    except OperationalError as error:
+        print(error, file=sys.stderr)
+        sys.exit(AWAY)
     finally:
         close()
     sys.stdout.buffer.write(orjson.dumps(found))

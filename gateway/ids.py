@@ -9,13 +9,17 @@ import time
 from ulid import ULID, ULIDGenerator
 from ulid.constants import RANDOMNESS_LEN
 
+SET_BACK = 60_000  # milliseconds that a clock may be set back while ids go on from where they were
 DRAWN = 256  # ids for which the system is asked for random bytes at once
 
 _ULID = re.compile("_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id such as `fb_01J9Z3...`; within one process ids only ever grow, also within a millisecond."""
+    """A fresh id such as `fb_01J9Z3...`; within one process ids only ever grow, also within a millisecond.
+
+    A clock set back by more than SET_BACK is believed: ids say when they were made.
+    """
     return f"{prefix}_{new_ulid()}"
 
 
@@ -39,6 +43,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class _Clock:
+    """The time in milliseconds, which stands still while the system's is a little behind of what was told."""
+
+    _last = 0
+
+    def __call__(self) -> int:
+        now, last = now_ms(), self._last
+        self._last = last if now < last <= now + SET_BACK else now
+        return self._last
+
+
 class _Randomness:
     """The system's random bytes, many at a time: to ask for them lets another thread take the interpreter."""
 
@@ -56,7 +71,7 @@ class _Randomness:
 def _begin() -> None:
     """Starts anew, as after a fork: the child would make its parent's ids."""
     global _generator
-    _generator = ULIDGenerator(randomness=_Randomness())
+    _generator = ULIDGenerator(clock=_Clock(), randomness=_Randomness())
 
 
 _generator: ULIDGenerator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import time
 import uuid
@@ -21,7 +22,8 @@ from models import job
 from models.sqlite import first_of
 
 HEARTBEAT = 20.0  # seconds between two extensions
-LEASE = 120_000  # milliseconds without a word from the one who works before another one may
+LEASE = job.LEASE
+AWAY = os.EX_TEMPFAIL  # status of a command that could not use the database
 
 
 def here(act: Callable[[], Any]) -> Any:

@@ -6,7 +6,9 @@ and whoever is asked adds them up.
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from functools import cache
 
 from prometheus_client import (
@@ -20,6 +22,10 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from adapters.contract import Reply
+from gateway import log
+
+TELL_SECONDS = 60.0  # between two lines about numbers that are lost
+_told = -math.inf  # monotonic seconds
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
@@ -61,13 +67,26 @@ def connect() -> None:
 
 def fallen_back() -> None:
     """Counts a request that was let through uncounted, or counted on one host alone."""
-    _uncounted().inc()
+    try:
+        _uncounted().inc()
+    except OSError as error:
+        _lost(error)
 
 
 def observe(source: str, outcome: str, seconds: float) -> None:
-    """Counts one answered request."""
-    _requests(source, outcome).inc()
-    _seconds(source).observe(seconds)
+    """Counts one answered request. That it cannot be counted must not change what its sender hears."""
+    try:
+        _requests(source, outcome).inc()
+        _seconds(source).observe(seconds)
+    except OSError as error:  # a file for a number that is new here: no descriptor, no room
+        _lost(error)
+
+
+def _lost(error: OSError) -> None:
+    global _told
+    if time.monotonic() - _told > TELL_SECONDS:
+        _told = time.monotonic()
+        log.logger.error("a number for /metrics is lost", extra={"facts": {"error": str(error)}})
 
 
 def exposition() -> Reply:

@@ -7,6 +7,7 @@ is a raw payload and nothing else, so it goes with the earlier of both.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -39,7 +40,7 @@ def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[st
     Without a lease, too: what two remove at once is removed once.
     """
     row, counts = dict(project), dict.fromkeys(COUNTS, 0)
-    limits, pace = _limits(row, now_ms()), Pace(transact)
+    limits, pace = _limits(row, _now()), Pace(transact)
     if (before := limits["records"]) is not None:
         for ids in _pages(partial(retention.expired, row, before), PAGE):
             for feedback_id in event.crowded(ids):  # the old part of it, also if the record stays after all
@@ -61,7 +62,7 @@ def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[st
 def count(project: Mapping[str, Any]) -> dict[str, int]:
     """How much `remove` would remove now."""
     row, counts = dict(project), dict.fromkeys(COUNTS, 0)
-    limits = _limits(row, now_ms())
+    limits = _limits(row, _now())
     if limits["records"] is not None:
         pages = _pages(partial(retention.expired, row, limits["records"]), PAGE)
         counts["records"] = sum(map(len, pages))
@@ -71,6 +72,22 @@ def count(project: Mapping[str, Any]) -> dict[str, int]:
     if limits["quarantine"] is not None:
         counts["quarantine"] = len(retention.held(row, id_at("qr", limits["quarantine"])))
     return counts
+
+
+def _now() -> int:
+    """The time in milliseconds UTC, but never more than has passed since this process began.
+
+    A clock that is set forward, or is wrong for a while, must not make young records old.
+    """
+    return min(now_ms(), _BEGAN + _passed())
+
+
+def _passed() -> int:
+    """Milliseconds since the machine was started, those it slept too."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+_BEGAN = now_ms() - _passed()
 
 
 def _limits(project: Mapping[str, Any], now: int) -> dict[str, int | None]:

@@ -13,13 +13,14 @@ from functools import cache, partial
 from typing import Any
 
 import orjson
+from peewee import OperationalError
 
 from adapters.contract import Fault, Inbound, Reply, invalid
 from gateway import log, parameters
 from gateway.caller import Caller
 from gateway.config import learning_off
 from gateway.ids import id_at, new_id, now_ms
-from gateway.lease import Lease, Work
+from gateway.lease import AWAY, Lease, Work
 from gateway.pace import Pace
 from models import theme
 from models.access import Project, Workspace
@@ -178,9 +179,14 @@ def _row(theme_id: str, run_id: str, terms: list[str]) -> dict[str, Any]:
 def groups_of(
     lease: Lease, workspace_id: str, project_id: str | None, since: str
 ) -> Sequence[dict[str, Any]]:
-    """What gateway.clusters finds, in a process of its own. Raises as Lease.run does, and RuntimeError."""
+    """What gateway.clusters finds, in a process of its own.
+
+    Raises as Lease.run does, OperationalError when that process could not use the database, and RuntimeError.
+    """
     command = [sys.executable, "-m", "gateway.clusters", workspace_id, project_id or "", since]
     done = lease.run(command, PATIENCE)
+    if done.returncode == AWAY:
+        raise OperationalError(done.stderr.strip())
     if done.returncode:
         raise RuntimeError(f"gateway.clusters ended with {done.returncode}: {done.stderr[-2000:]}")
     found: list[dict[str, Any]] = orjson.loads(done.stdout)

@@ -8,6 +8,9 @@ from peewee import BigIntegerField, TextField
 
 from models.base import JSONText, Table, database, first, rows, writing
 
+LEASE = 120_000  # milliseconds without a word from the one who works before another one may
+SKEW = 60_000  # milliseconds that the clocks of two hosts may differ
+
 
 class Job(Table):
     """A kind of background work. Times are milliseconds UTC.
@@ -32,17 +35,24 @@ class Lost(Exception):
 _CLAIM = (
     "INSERT INTO job (name, owner, leased_until, due_at) VALUES (?, ?, ?, 0) "
     "ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until "
-    "WHERE job.leased_until <= ? AND job.due_at <= ? RETURNING name"
+    "WHERE (job.leased_until <= ? OR job.leased_until > ?) AND (job.due_at <= ? OR job.finished_at > ?) "
+    "RETURNING name"
 )
 _KEEP = "UPDATE job SET leased_until = ? WHERE name = ? AND owner = ? RETURNING name"
 
 
 def claim(name: str, owner: str, now: int, until: int) -> bool:
-    """Takes the work until then, unless somebody else has it or it is not due."""
+    """Takes the work until then, unless somebody else has it or it is not due.
+
+    A lease that ends later than any could, or work that was finished in the future, are those of a clock
+    that was set back since: nobody waits for it to catch up.
+    """
     if not _free(name, now):  # the usual case, and nothing to write
         return False
     with writing():
-        return bool(database.execute_sql(_CLAIM, (name, owner, until, now, now)).fetchall())
+        late = now + SKEW
+        values = (name, owner, until, now, late + LEASE, now, late)
+        return bool(database.execute_sql(_CLAIM, values).fetchall())
 
 
 def keep(name: str, owner: str, until: int) -> None:
@@ -68,7 +78,8 @@ def hurry(name: str) -> None:
 
 def hurried(now: int) -> list[str]:
     """The names of work that somebody wants at once and nobody does yet."""
-    found = Job.select(Job.name).where((Job.due_at == 0) & (Job.leased_until <= now))
+    free = (Job.leased_until <= now) | (Job.leased_until > now + SKEW + LEASE)
+    found = Job.select(Job.name).where((Job.due_at == 0) & free)
     return [row["name"] for row in rows(found)]
 
 
@@ -91,5 +102,9 @@ def remember(name: str, state: Any) -> None:
 
 
 def _free(name: str, now: int) -> bool:
-    row = first(Job.select(Job.leased_until, Job.due_at).where(Job.name == name))
-    return row is None or (row["leased_until"] <= now and row["due_at"] <= now)
+    row = first(Job.select(Job.leased_until, Job.due_at, Job.finished_at).where(Job.name == name))
+    if row is None:
+        return True
+    late = now + SKEW
+    free = row["leased_until"] <= now or row["leased_until"] > late + LEASE
+    return free and (row["due_at"] <= now or (row["finished_at"] or 0) > late)

@@ -291,3 +291,24 @@ def test_a_queue_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
     assert (first["message"], first["error"]) == ("the queue is away", "refused")
     assert "traceback" not in first
     assert "KeyError" in second["traceback"]
+
+
+@both
+@pytest.mark.parametrize("ahead", [600_000, 86_400_000])
+def test_a_clock_that_was_set_back(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    """Work goes on: neither a lease nor a next time that was noted by a clock too far ahead holds it up."""
+    done: list[int] = []
+    work = Work("w", lambda lease: done.append(1) or 60_000)
+    now = now_ms()
+    with monkeypatch.context() as wrong:
+        wrong.setattr("gateway.lease.now_ms", lambda: now + ahead)
+        assert run_once(work)
+    assert run_once(work)
+    assert not run_once(work)
+    assert job.claim("v", "killed", now + ahead, now + ahead + LEASE)
+    assert job.claim("v", "next", now, now + LEASE)
+    assert not job.claim("v", "late", now, now + LEASE)
+    with writing():
+        job.ask("u", {})
+    assert job.claim("u", "killed", now + ahead, now + ahead + LEASE)
+    assert job.hurried(now) == ["u"]

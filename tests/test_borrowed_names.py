@@ -57,6 +57,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "models/rollup.py": ("peewee.Model()._meta.add_field",),
         "models/sqlite.py": (
+            "peewee.SqliteDatabase._connect",
             "peewee.SqliteDatabase()._state.conn",
             "peewee.SqliteDatabase()._state.__dict__",
         ),

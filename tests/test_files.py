@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import math
 import os
+import resource
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from peewee import OperationalError
 
+from gateway import metrics
 from gateway.config import Config
 from gateway.http import SHORT, problem_of
 from models import Feedback, close, connect, database, intake, sqlite
+from models.migrations import migrate
 from tests.conftest import Call, until
 
 PATH = "/gateway/v1/feedback"
 TEXT = {"text": "Where is it?"}
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EROFS, errno.ENOLCK])
+def long(*several: object) -> list[Any]:
+    """Values of a parameter that are tried in the long run only."""
+    return [pytest.param(one, marks=pytest.mark.long) for one in several]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, *long(errno.ENFILE, errno.EROFS, errno.ENOLCK)])
 def test_a_lock_that_cannot_be_taken(call: Call, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """The database cannot be used without its lock: 503, and all is well when there is a file for it."""
 
@@ -49,8 +62,8 @@ def replaced(path: Path) -> None:
     path.with_suffix(".other").rename(path)
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
-@pytest.mark.parametrize("act", [deleted, replaced])
+@pytest.mark.parametrize("suffix", ["", *long("-wal", "-shm")])
+@pytest.mark.parametrize("act", [deleted, *long(replaced)])
 def test_files_in_use_are_taken_away(
     call: Call,
     tmp_path: Path,
@@ -117,3 +130,77 @@ def test_a_machine_without_files_memory_or_disk(number: int) -> None:
 
     assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
     assert problem_of(OSError(errno.ENOENT, "gone"), "req_1").status == 500
+
+
+def test_numbers_that_cannot_be_counted(
+    call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who is stored hears so, also when there is no file for a number about it; the log says it once."""
+
+    def no(*_: str) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(metrics, "_requests", no)
+    monkeypatch.setattr(metrics, "_told", -math.inf)
+    statuses = [call("POST", PATH, json=TEXT).status_code for _ in range(3)]
+
+    assert statuses == [201] * 3
+    assert [record.getMessage() for record in caplog.records] == ["a number for /metrics is lost"]
+
+
+def schema(path: Path) -> set[tuple[str, ...]]:
+    """All that a database is made of, and which migrations were applied."""
+    with closing(sqlite3.connect(path)) as other:
+        parts = set(other.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+        return parts | set(other.execute("SELECT name, '', '', '' FROM schema_migration"))
+
+
+def migrating(path: Path, before: Callable[[int], None]) -> int:
+    """The exit status of a process that migrates a file; `before` each statement it hears its number."""
+    child = os.fork()
+    if not child:
+        code = 2
+        try:
+            connect(f"sqlite:///{path}")
+            numbers, run = itertools.count(), database.obj.execute_sql
+
+            def counted(*args: object) -> object:
+                before(next(numbers))
+                return run(*args)
+
+            database.obj.execute_sql = counted
+            migrate()
+            close()
+            code = 0
+        except OperationalError:
+            code = 1
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("every", [197, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("how", ["killed", *long("full")])
+def test_migrations_that_break_off(pattern: Path, tmp_path: Path, every: int, how: str) -> None:
+    """Killed or without room at any statement, the next run finishes what the schema lacks."""
+
+    def end(number: int) -> None:
+        if number != at:
+            return
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    broken = set()
+    for at in itertools.count(1, every):
+        path = tmp_path / f"{at}.db"
+        code = migrating(path, end)
+        if code == 0:
+            break
+        broken.add(code)
+        assert migrating(path, lambda number: None) == 0
+        assert schema(path) == schema(pattern)
+
+    assert at > every
+    assert broken == {-signal.SIGKILL if how == "killed" else 1}

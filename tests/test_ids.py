@@ -37,3 +37,18 @@ def test_a_fork_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = {new_ulid()[10:] for _ in range(DRAWN)}
     assert len(theirs) == 26 * DRAWN
     assert not parts & ours
+
+
+def test_ids_grow_though_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By up to a minute. Set back further it is believed, and ids stay unique."""
+    steps = [0, 86_400_000, 86_390_000, 86_345_000, 86_405_000, 0, 3_600_000, 3_599_000]
+    made = []
+    for step in steps:
+        monkeypatch.setattr(ids, "now_ms", lambda step=step: 1_790_000_000_000 + step)
+        made.append([new_ulid() for _ in range(50)])
+    day, back = [name for some in made[:5] for name in some], [name for some in made[5:] for name in some]
+
+    assert day == sorted(day)
+    assert back == sorted(back)
+    assert back[0] < day[50]
+    assert len({*day, *back}) == 50 * len(steps)

@@ -304,8 +304,6 @@ def import_file(bench: Bench) -> None:
     assert told.stored == bench.many
 
 
-# Not yet: records are signed 200 at a time. Once they are not, this fails and is to be deleted.
-LONG = {"work similar"}
 OPERATIONS: dict[str, Callable[[Bench], None]] = {
     **{f"work {work.name}": partial(worked, work=work) for work in background.WORKS},
     "change many": change_many,
@@ -320,13 +318,7 @@ OPERATIONS: dict[str, Callable[[Bench], None]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True)] if name in LONG else [])
-        for name in OPERATIONS
-    ],
-)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_rows_of_a_transaction(
     name: str, call: Call, tenant: Tenant, many: int, crowded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

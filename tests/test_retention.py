@@ -254,3 +254,16 @@ def test_old_records_are_found_by_an_index(tenant: Tenant) -> None:
     plan = database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", ("w", "p", 1, 0, "")).fetchall()
     assert len(plan) == 1
     assert "feedback_project" in plan[0][3]
+
+
+def test_a_clock_set_forward(call: Call, tenant: Tenant, send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing becomes old because a clock is set forward; what is old by then leaves all the same."""
+    young, old = send("young"), send("old", 40)
+    keep(call, tenant, retention_days=30, payload_retention_days=30)
+    monkeypatch.setattr(retention, "now_ms", lambda: now_ms() + 400 * DAY)
+    [project] = projects()
+
+    assert retention.count(project)["records"] == 1
+    work()
+    assert [row.id for row in Feedback.select()] == [young] != [old]
+    assert Event.select().where(Event.payload.is_null(False)).count() == 1

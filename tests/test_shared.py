@@ -267,10 +267,13 @@ def slow(client: Any) -> Iterator[None]:
     client.ping()  # is answered when it is over
 
 
-TROUBLES = [(full, "open"), (full, "local"), (full, "closed"), (forgetful, "closed"), (replica, "closed")]
+LONG = [(full, "local"), (full, "closed"), (forgetful, "closed"), (slow, "open")]
 
 
-@pytest.mark.parametrize(("trouble", "policy"), [*TROUBLES, (slow, "open")])
+@pytest.mark.parametrize(
+    ("trouble", "policy"),
+    [(full, "open"), (replica, "closed"), *(pytest.param(*pair, marks=pytest.mark.long) for pair in LONG)],
+)
 def test_troubles_of_the_server(
     valkey: ValkeyServer,
     call_with: Callable[..., Call],

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peewee import OperationalError
 
-from gateway import privacy, themes
+from gateway import clusters, privacy, themes
 from gateway.clusters import Group, Said, group, read
 from gateway.directory import create_project
 from gateway.ids import now_ms
@@ -255,3 +256,33 @@ def test_in_a_process_of_its_own(
     assert ThemeRun.select().count() == 0
     code = "import sys, gateway.background as b; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_no_database_for_the_process_that_groups(
+    tenant: Tenant, call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so by its exit status, and the work is interrupted, as by any outage: one line."""
+
+    def away(*_: object) -> None:
+        raise OperationalError("the server is gone")
+
+    def run(lease: Lease, command: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
+        code: Any = 1  # of an exception that nobody expected
+        try:
+            clusters.main(*command[-3:])
+        except SystemExit as ended:
+            code = ended.code
+        except OperationalError:
+            pass
+        return subprocess.CompletedProcess(command, code, "", "the server is gone\n")
+
+    call("POST", "/gateway/v1/feedback", json={"text": "The export is empty again"})
+    caplog.set_level("INFO", "gateway")
+    monkeypatch.setattr(clusters, "spoken", away)
+    monkeypatch.setattr(clusters, "connect", lambda url: None)
+    monkeypatch.setattr(Lease, "run", run)
+    assert run_once(themes.KEEP_FRESH)
+    [told] = [record for record in caplog.records if "background work" in record.getMessage()]
+
+    assert told.getMessage() == "background work interrupted"
+    assert told.exc_info is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import resource
 import signal
 import threading
 import time
@@ -47,6 +48,7 @@ SETTLED = 1.0  # waiting for its client, before a connection may have to make ro
 TICK = 0.25  # between looks at all connections
 TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
+SPARE = 32  # file descriptors that connections leave to the database and others
 DELIVERIES = 256  # answered at once; they wait for the disk
 
 
@@ -117,7 +119,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _make_room(self) -> None:
         """When all places are taken, ends the connection that needs its place least, if one has settled."""
-        if self.connections.full():
+        if self.connections.full() or _few_descriptors():
             self._end_one()
 
     def _end_one(self) -> None:
@@ -211,6 +213,17 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         if status == HTTPStatus.BAD_REQUEST and many:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE  # the parser only says that it is no HTTP
         client.refuse(refusal(status, client.asked, self.origins).last())
+
+
+def _few_descriptors() -> bool:
+    """Whether hardly a file can be opened any more: the next one gets the lowest number that is free."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        number = os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return True
+    os.close(number)
+    return limit != resource.RLIM_INFINITY and number >= limit - min(SPARE, limit // 8)
 
 
 class _NoDescriptor(gevent.GreenletExit):  # type: ignore[misc]  # gevent has no types

@@ -103,7 +103,9 @@ def _served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     try:
         yield served
         served.sock.close()
-        if served.serving is not None:
+        if served.serving is None:
+            served.ours.close()
+        else:
             served.serving.join(timeout=20)
             assert served.serving.ready()
     finally:
@@ -416,6 +418,7 @@ def test_no_descriptor_for_a_connection(
             while not taken:
                 gevent.sleep(0.001)
         server.stop()
+    taken[0][0].close()
     told = [record.getMessage() for record in caplog.records]
 
     assert told == ["no connection can be accepted"]

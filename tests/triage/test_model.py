@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import itertools
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,6 +21,7 @@ from gateway import triage
 from gateway.triage.arrays import quantise, restore
 from gateway.triage.model import SHIPPED, TOGETHER, Model, ModelError, Scores
 from gateway.triage.text import BUDGET, BUDGET_TAIL, MAX_TOKENS, read
+from gateway.triage.training.install import install
 from gateway.triage.vocabulary import ROOM
 
 
@@ -145,3 +149,37 @@ def test_a_replaced_model_leaves_memory_at_once() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("how", ["full", "killed"])
+def test_installing_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Whenever it does, there is one whole model, and the next run finishes and leaves nothing else."""
+    old = install(triage.SHIPPED, tmp_path, {})
+    new = {**old, "corrections": 5}
+    sync, left = os.fsync, [0]
+
+    class Killed(BaseException):
+        """The process is no more."""
+
+    def breaking(number: int) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(errno.ENOSPC, "No space left on device") if how == "full" else Killed
+        sync(number)
+
+    monkeypatch.setattr("gateway.triage.training.install.Model.load", lambda made: None)
+    monkeypatch.setattr("gateway.triage.training.install.os.fsync", breaking)
+    for at in itertools.count(1):
+        left[0] = at
+        try:
+            install(triage.SHIPPED, tmp_path, {"corrections": 5})
+        except (OSError, Killed):
+            card = json.loads((tmp_path / "model.json").read_text())
+            assert card in (old, new)
+            assert (tmp_path / card["arrays"]).exists()
+            assert how == "killed" or not list(tmp_path.glob("*.new"))
+        else:
+            break
+    assert at == 4
+    assert json.loads((tmp_path / "model.json").read_text()) == new
+    assert not list(tmp_path.glob("*.new"))

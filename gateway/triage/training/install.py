@@ -62,7 +62,7 @@ def _card(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes beside and renames, on the disk before it counts."""
+    """Writes beside and renames, on the disk before it counts. A full disk keeps nothing of it."""
     beside = path.with_name(path.name + ".new")
     try:
         with writing_to(path), beside.open("wb") as file:
@@ -75,8 +75,10 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _tidy(out: Path) -> None:
-    """Removes the arrays that neither model needs."""
+    """Removes the arrays that neither model needs, and what somebody left who was stopped while writing."""
     needed = {arrays_path(out, _card(out / name)) for name in (CARD, PREVIOUS) if (out / name).exists()}
     for path in out.glob("model-*.npz"):
         if path not in needed:
             path.unlink()
+    for path in out.glob("*.new"):
+        path.unlink()
