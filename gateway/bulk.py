@@ -25,7 +25,7 @@ from models.base import writing
 from models.order import Position
 from models.reading import Filter
 
-TOGETHER = 500  # records looked at together
+TOGETHER = 50  # records looked at together
 MOST = 10_000  # records of one request
 OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows

@@ -1,6 +1,6 @@
 """Between Flask and the rest: which route a request takes, and a Reply becomes a response.
 
-The only module besides gateway.app and the inbox that knows the web framework.
+With gateway.app, gateway.received and the inbox what knows the web framework.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ CODES: dict[int, Code] = {
 GUARDED = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 RETRY_AFTER = "2"  # seconds, when the database cannot be used now
-STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 EXPOSED = ", ".join(
     (

@@ -33,6 +33,9 @@ _PROBE_EVERY = 1.0  # seconds
 _SETTLED = 3.0  # seconds without a failure after which a probe is believed again
 _PATIENCE = 5.0  # seconds a transaction is tried again for that a server could not take
 LOCK_WAIT = 1.0  # seconds a statement waits for what somebody else keeps locked, while all others wait for it
+LOCK_WAIT_ALONE = (
+    0.02  # the same of a request that has waited so with others: many of them would take seconds
+)
 _PROBE = object()
 _probed = -_PROBE_EVERY
 _writer: Writer | None = None
@@ -200,11 +203,12 @@ def _current() -> Writer:
         if _writer is None or _owner != os.getpid() or _writer.database is not database.obj:
             if _writer is not None and _owner == os.getpid():
                 _writer.stop()
-            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows), os.getpid()
+            alone = partial(_commit, lock_wait=LOCK_WAIT_ALONE)
+            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows, alone), os.getpid()
         return _writer
 
 
-def _commit(works: list[Any]) -> list[Any]:
+def _commit(works: list[Any], lock_wait: float | None = None) -> list[Any]:
     """Stores requests in one transaction; each result is a list of Stored, or the Taken to raise."""
     counted, keys = ledger.take(), _take_used()
     work = [request for request in works if isinstance(request, Request)]
@@ -225,7 +229,8 @@ def _commit(works: list[Any]) -> list[Any]:
 
     try:
         patience = 0 if probing else _PATIENCE
-        results = database.obj.transact(transaction, partial(_stored, work), patience, LOCK_WAIT)
+        wait = LOCK_WAIT if lock_wait is None else lock_wait
+        results = database.obj.transact(transaction, partial(_stored, work), patience, wait)
     except BaseException:  # whatever it was, what was counted is not written yet
         ledger.give_back(counted)
         held.update(keys)

@@ -30,6 +30,9 @@ _FAILED = "the database failed a moment ago"
 IDLE_SECONDS = 1.0  # without requests, how often what was only counted is written
 
 
+Commit = Callable[[list[Any]], list[Any]]
+
+
 class Busy(OperationalError):
     """The database cannot take this now; nothing of it was stored."""
 
@@ -100,15 +103,16 @@ class Writer:
     def __init__(
         self,
         database: Any,
-        commit: Callable[[list[Any]], list[Any]],
+        commit: Commit,
         probe: Any = None,
         rows: Callable[[Any], int] = lambda work: 1,
+        commit_alone: Commit | None = None,
     ) -> None:
         self.database = database
         self.down = False  # whether the last transaction failed
         self._reason = ""  # of that
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
-        self._commit = commit
+        self._commit, self._commit_alone = commit, commit_alone or commit
         self._probe = probe
         self._rows = rows
         self._waiting: deque[_Ticket] = deque()
@@ -183,16 +187,17 @@ class Writer:
             self.ring()
         return tickets, bool(self._waiting) or not self._ending
 
-    def _store(self, tickets: list[_Ticket]) -> None:
+    def _store(self, tickets: list[_Ticket], commit: Commit | None = None) -> None:
         """Commits the tickets' works and finishes every ticket, whatever happens."""
+        commit = commit or self._commit
+        failure: Exception | None = None
         try:
-            results = self._commit([self._probe] if self.down else [ticket.work for ticket in tickets])
+            results = commit([self._probe] if self.down else [ticket.work for ticket in tickets])
             self.down = False
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = -math.inf
         except Locked as error:
-            self._apart(tickets, Busy(f"locked by another transaction: {first_of(error)}"))
-            return
+            failure = Busy(f"locked by another transaction: {first_of(error)}")
         except OperationalError as error:
             self.down, self._reason = True, str(first_of(error))
             if any(ticket.work is not self._probe for ticket in tickets):
@@ -200,7 +205,9 @@ class Writer:
             _tell(tickets, Busy(self._reason))
             return
         except BaseException as error:  # raised where the results are waited for, or logged
-            self._apart(tickets, error if isinstance(error, Exception) else Busy(repr(error)))
+            failure = error if isinstance(error, Exception) else Busy(repr(error))
+        if failure is not None:  # out here, since an error in there would be told as this one's
+            self._apart(tickets, failure)
             return
         for ticket, result in zip(tickets, results if tickets else (), strict=True):
             failed = isinstance(result, Exception)
@@ -210,7 +217,10 @@ class Writer:
         """Tries each of several alone; one that was alone hears of the error."""
         if len(tickets) > 1:
             for ticket in tickets:
-                self._store([ticket])
+                if self.down:  # since one of them was tried
+                    ticket.finish(None, self._failed())
+                else:
+                    self._store([ticket], self._commit_alone)
         elif tickets:
             tickets[0].finish(None, error)
         else:

@@ -14,7 +14,7 @@ from peewee import OperationalError
 
 from models import database, writer
 from models.sqlite import Sqlite
-from models.writer import Busy, Writer
+from models.writer import Busy, Locked, Writer
 
 
 class Store:
@@ -95,6 +95,22 @@ def test_a_bad_one_fails_alone(group: Writer, store: Store) -> None:
         with pytest.raises(TypeError):
             bad.result()
     assert not group.down
+
+
+def test_the_database_fails_while_each_is_tried_alone(group: Writer, store: Store) -> None:
+    """The others hear of that failure at once. None is told that it was stored, and none of the lock."""
+
+    def fails(works: list[Any]) -> Exception | None:
+        if len(works) > 1:
+            return Locked("lock timeout")
+        return None if works[0] in ("first", "probe") else OperationalError("connection lost")
+
+    store.fails = fails
+    with ThreadPoolExecutor(4) as pool:
+        errors = [future.exception() for future in held(group, store, ["a", "b", "c"], pool)]
+
+    assert [type(error) for error in errors] == [Busy] * 3
+    assert all("connection lost" in str(error) and "lock timeout" not in str(error) for error in errors)
 
 
 def test_a_failing_database_is_told_at_once(group: Writer, store: Store) -> None:

@@ -1,1 +1,1 @@
-"""From bytes to a request and back: the only folder that knows gunicorn and gevent. docs/connections.md"""
+"""From bytes to a request and back: the only folder that knows gunicorn. docs/connections.md"""
