@@ -42,7 +42,8 @@ MANY = {
     r'LIMIT %s\) AS "t1" WHERE': "on a server: 3,000 rows, before an index is asked",
     r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records not yet in the index of words, 255",
     r'FROM "(quarantine|audit|dedupe)" AS "t1" .*ORDER BY .* LIMIT': "a page in the order of an index",
-    r'FROM "dedupe" .*"expires_at" <= \?.* LIMIT': "what has expired, some at a time",
+    r"FROM dedupe WHERE expires_at <= .* LIMIT": "what has expired, some at a time",
+    r'FROM "delivery" AS "t1" WHERE .* ORDER BY "t1"."id" LIMIT': "a workspace's deliveries by pages",
 }
 
 

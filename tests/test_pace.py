@@ -178,13 +178,14 @@ def _crowded(call: Call, tenant: Tenant, many: int) -> str:
     columns = ", ".join(Feedback._meta.columns)
     fresh = columns.replace("id,", f"'{id_at('fb', old)[:-6]}' || printf('%06d', n),", 1)
     fresh = fresh.replace(" text,", " text || ' ' || n,").replace("fingerprint", "'f' || n")
+    history = "id, feedback_id, type, at, detail, payload"
     told = "'updated', received_at, '{}', 'ada@example.com'"
     with writing():
         run = database.execute_sql
         run(f"{numbers} INSERT INTO feedback ({columns}) SELECT {fresh} FROM n CROSS JOIN feedback")
-        run(f"INSERT INTO event SELECT 'ew_' || id, id, {told} FROM feedback")
+        run(f"INSERT INTO event ({history}) SELECT 'ew_' || id, id, {told} FROM feedback")
         mine = f"SELECT 'ex_' || n, id, {told} FROM n CROSS JOIN feedback WHERE id = ?"
-        run(f"{numbers} INSERT INTO event {mine}", (first,))
+        run(f"{numbers} INSERT INTO event ({history}) {mine}", (first,))
         Event.update(at=old).execute()
         run(
             f"{numbers} INSERT INTO dedupe (workspace_id, scope, key, answer, expires_at) "

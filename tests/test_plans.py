@@ -223,7 +223,8 @@ def grow() -> None:
     one = "(SELECT * FROM feedback WHERE tags <> '[]' ORDER BY id DESC LIMIT 1) AS one"
     for statement in (
         f"INSERT INTO feedback ({', '.join(columns)}) SELECT {picked} FROM {one}, {numbered}",
-        "INSERT INTO event SELECT 'ev_' || n, 'fb_' || lpad(n::text, 26, '0'), 'received', n, '{}', NULL "
+        "INSERT INTO event (id, feedback_id, type, at, detail, payload) "
+        "SELECT 'ev_' || n, 'fb_' || lpad(n::text, 26, '0'), 'received', n, '{}', NULL "
         f"FROM {numbered}",
         "INSERT INTO signature (id, feedback_id, stale) "
         f"SELECT 100000 + n, 'fb_' || lpad(n::text, 26, '0'), 0 FROM {numbered}",

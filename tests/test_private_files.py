@@ -56,6 +56,7 @@ def test_commands(mask: int, run: Callable[..., Result], tmp_path: Path) -> None
     rows.chmod(0o600)
     for words in (
         ("init",),
+        ("hook", "create", "alertmanager"),
         ("import", str(rows)),
         ("export", "-o", "{folder}/out.csv"),
         (
