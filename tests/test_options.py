@@ -38,7 +38,7 @@ OPTIONS = {
 FOREIGN = {
     *("property", "pty", "setenv", "now", "build", "detach", "rm", "from-literal", "upgrade"),
     *("retry", "retry-all-errors", "fail-with-body", "data-binary", "data-raw"),
-    *("format", "file", "no-owner", "exit-on-error", "dbname", "cycles"),
+    *("format", "file", "no-owner", "exit-on-error", "dbname", "cycles", "rows", "explain"),
 }
 
 MINUTES = {"--adjust", "--refit", "--jobs"}  # what they ask for is tested where it is done, not by command
