@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -121,7 +121,7 @@ def keep_fresh(lease: Lease) -> int:
     return AGAIN
 
 
-@cache
+@lru_cache(maxsize=1)
 def _tell_off(why: str) -> None:
     """Says, once, that there are no themes here."""
     log.logger.warning("themes are off", extra={"facts": {"reason": why}})

@@ -126,6 +126,7 @@ def test_folders_above(tmp_path: Path) -> None:
 def test_files_of_before(run: Callable[..., Result], tmp_path: Path) -> None:
     """Files that were made open to others are closed by the next init or serve, which says so once."""
     run("init")
+    run("hook", "create", "alertmanager")  # makes the key
     name = tmp_path / "far/away/gateway.db"
     for path in (name, name.with_name("secret.key")):
         path.chmod(0o644)

@@ -279,7 +279,7 @@ def test_no_database_for_the_process_that_groups(
     call("POST", "/gateway/v1/feedback", json={"text": "The export is empty again"})
     caplog.set_level("INFO", "gateway")
     monkeypatch.setattr(clusters, "spoken", away)
-    monkeypatch.setattr(clusters, "connect", lambda url: None)
+    monkeypatch.setattr(clusters, "connect", lambda url, present: None)
     monkeypatch.setattr(Lease, "run", run)
     assert run_once(themes.KEEP_FRESH)
     [told] = [record for record in caplog.records if "background work" in record.getMessage()]
