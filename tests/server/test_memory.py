@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from gateway.server.connection import MAX_AHEAD
 from tests.conftest import Server, running
 from tests.server.answers import read_answers
 from tests.server.attack import JSON, Target, chunk
@@ -40,6 +41,8 @@ ENDLESS_BODIES = {
     "chunks of a byte": (b"", chunk(b" ")),
     "long extensions": (b"", chunk(b" ", b";a=" + b"b" * 1_000)),
 }
+
+READ_AHEAD = {"chunks of a byte", "long extensions"}
 
 
 @dataclass
@@ -77,17 +80,19 @@ def ordinary(server: Server) -> int:
     return peak(pid)
 
 
-def check_refused(lone: Lone, senders: Callable[[], list[Sender]]) -> None:
+def check_refused(lone: Lone, senders: Callable[[], list[Sender]], allowed: int = GROWTH) -> None:
     """All are told 4xx, their connections end, and the worker's peak is hardly that of ordinary clients.
 
     A peak also holds what the worker did otherwise in that moment; what an attack costs, it costs each time.
     """
-    growths = []
-    while len(growths) < TRIES and min(growths, default=GROWTH + 1) > GROWTH:
+    growths, before = list[int](), lone.before
+    while len(growths) < TRIES and min(growths, default=allowed + 1) > allowed:
+        if growths:  # what the process has kept for itself meanwhile is no growth
+            before = max(before, ordinary(lone.server))
         forget_peak(lone.worker)
         attack = senders()
         crowd(address_of(lone.server.url), attack)
-        growths.append(peak(lone.worker) - lone.before)
+        growths.append(peak(lone.worker) - before)
         seen = [(sender, read_answers(bytes(sender.heard), ("POST",))) for sender in attack]
         wrong = [
             (read.statuses, sender.end, sender.sent)
@@ -99,7 +104,7 @@ def check_refused(lone: Lone, senders: Callable[[], list[Sender]]) -> None:
         ]
         assert workers(lone.server) == [lone.worker]
         assert (len(wrong), wrong[:5]) == (0, []), f"and {growths} bytes"
-    assert min(growths) <= GROWTH, f"{growths} bytes; each sent up to {max(one.sent for one in attack):,}"
+    assert min(growths) <= allowed, f"{growths} bytes; each sent up to {max(one.sent for one in attack):,}"
 
 
 @pytest.mark.parametrize("name", ENDLESS)
@@ -119,4 +124,6 @@ def test_endless_bodies(lone: Lone, name: str) -> None:
         Target("GET", "/healthz"),
     )
     heads = [target.chunked(beginning) for target in targets]
-    check_refused(lone, lambda: [Sender(heads[n % 3], repeated, MOST) for n in range(CONNECTIONS)])
+    # What is in chunks may be read ahead before anybody can tell that it comes in many.
+    allowed = 2 * CONNECTIONS * MAX_AHEAD if name in READ_AHEAD else GROWTH
+    check_refused(lone, lambda: [Sender(heads[n % 3], repeated, MOST) for n in range(CONNECTIONS)], allowed)
