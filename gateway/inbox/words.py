@@ -22,7 +22,6 @@ from markupsafe import Markup
 LANGUAGES = {"en": "English", "nl": "Nederlands"}
 
 _FOLDER = Path(__file__).parent / "languages"
-_DAY_MS = 86_400_000
 
 
 @cache
