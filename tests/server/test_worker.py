@@ -411,6 +411,7 @@ def test_no_descriptor_for_a_connection(
     monkeypatch.setattr(StreamServer, "do_read", accept)
     monkeypatch.setattr(served.worker, "_end_one", lambda: ended.append(True))
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        listener.setblocking(False)  # it is the standard library's, which would wait for a second client
         server = _Server(listener, lambda *client: taken.append(client))
         server.without_descriptors = served.worker._without_descriptors
         server.start()
