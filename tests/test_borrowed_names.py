@@ -129,6 +129,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.workers.ggevent.GeventWorker.patch",
             "gunicorn.workers.ggevent.GeventWorker.timeout_ctx",
             "gunicorn.config.Config().backlog",
+            "gunicorn.config.Config().settings",
             "gunicorn.config.Config().limit_request_fields",
             "gunicorn.sock.TCPSocket.FAMILY",
             "gunicorn.workers.base.Worker(age, ppid, sockets, app, timeout, cfg, log)",
@@ -178,11 +179,12 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "Flask": {
-        "gateway/http.py": ("flask.Flask.create_url_adapter(request)",),
+        "gateway/http.py": ("flask.Flask.create_url_adapter(request)", "flask.Flask.ensure_sync(func)"),
         "tests/remembered.py": ("flask.Flask.jinja_options",),
     },
     "Werkzeug": {
         "gateway/http.py": (
+            "werkzeug.datastructures.Headers()._list",
             "werkzeug.exceptions.MethodNotAllowed().valid_methods",
             "werkzeug.routing.MapAdapter(map, server_name, script_name, subdomain, url_scheme, path_info)",
             "werkzeug.routing.MapAdapter(default_method, query_args)",

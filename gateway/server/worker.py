@@ -34,7 +34,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from gateway import cooperative, learnt, log
 from gateway.http import allowed_origins
 from gateway.server.admission import Admission, Overloaded
-from gateway.server.connection import CHUNK, PARTING, Connection, TooSlow
+from gateway.server.connection import CHUNK, Connection, TooSlow
 from gateway.server.early_errors import door_at, refusal, status_of
 from models import intake
 from models.base import database
@@ -45,6 +45,7 @@ from models.writer import Writer
 PATIENCE = 2.0  # the wait for a turn or a thread after which a request is refused
 STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
 SETTLED = 1.0  # waiting for its client, before a connection may have to make room for another
+PARTING = 0.25  # for the next request on an idle connection, when the worker ends
 TICK = 0.25  # between looks at all connections
 TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
@@ -72,6 +73,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        # gunicorn asks for 23 settings a request, each with two calls unless the attribute is there.
+        vars(self.cfg).update({name: one.get() for name, one in self.cfg.settings.items()})
         self.application, self.wsgi = self.wsgi, self._answer
         self.origins = allowed_origins(self.app.config.cors_origins)
         # Connections that wait for their clients, and since when; they make room in this order.
@@ -99,12 +102,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 server.max_accept = 1  # the others take some
             server.without_descriptors = self._without_descriptors
             server.start()
+        gevent.spawn(self._end_idle)
         while self.alive and os.getppid() == self.ppid:
             self.tmp.notify()
             self._make_room()
             gevent.sleep(TICK)
         self.alive = False
-        gevent.spawn_later(PARTING, lambda: _end(self.idle.items()))
         with gevent.Timeout(self.cfg.graceful_timeout, False):
             for server in servers:  # the kernel may hold connections that nobody else would answer
                 with suppress(OSError, _NoDescriptor):
@@ -116,6 +119,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.leaving.set()
         gevent.get_hub().threadpool.apply(intake.stop)  # what it writes, it writes with this loop
         cooperative.end()
+
+    def _end_idle(self) -> None:
+        while True:
+            gevent.sleep(TICK)
+            _end(self.idle.items(), self.cfg.keepalive if self.alive else PARTING)
 
     def _make_room(self) -> None:
         """When all places are taken, ends the connection that needs its place least, if one has settled."""
