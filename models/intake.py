@@ -298,7 +298,7 @@ def _together(requests: list[Request]) -> Iterator[int]:
     apart: list[int] = []
     for number in candidates:
         request = requests[number]
-        named = [write.words for write in request.writes if write.words]
+        named: list[Any] = [write.words for write in request.writes if write.words]
         named += [key.name for key in request.keys]
         marks = set(named)
         if len(marks) == len(named) and not marks & known and not marks & seen:

@@ -74,7 +74,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         super().load_wsgi()
         # gunicorn asks for 23 settings a request, each with two calls unless the attribute is there.
-        vars(self.cfg).update({name: one.get() for name, one in self.cfg.settings.items()})
+        self.cfg.__dict__.update({name: one.get() for name, one in self.cfg.settings.items()})
         self.application, self.wsgi = self.wsgi, self._answer
         self.origins = allowed_origins(self.app.config.cors_origins)
         # Connections that wait for their clients, and since when; they make room in this order.
