@@ -50,6 +50,7 @@ TICK = 0.25  # between looks at all connections
 TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
 SPARE = 32  # file descriptors that connections leave to the database and others
+NO_LIMIT = nullcontext()
 DELIVERIES = 256  # answered at once; they wait for the disk
 
 
@@ -144,7 +145,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             log.logger.error("no connection can be accepted", extra={"facts": facts})
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
-        return nullcontext()  # connections look at the clock themselves
+        return NO_LIMIT  # connections look at the clock themselves
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection, in a greenlet of its own."""
@@ -181,7 +182,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 with self.deliveries:
                     return copy_context().run(self.application, environ, start)
             context = copy_context()
-            with self.streams if conn.body else nullcontext(), self.threads:
+            with self.streams if conn.body else NO_LIMIT, self.threads:
                 told, parts = self._aside(context, self._make, environ)
             try:
                 start(*told)
