@@ -113,6 +113,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.config.Config().keepalive",
             "gunicorn.config.Config().post_fork",
             "gunicorn.config.Config().pre_fork",
+            "gunicorn.config.Config().pre_request",
             "gunicorn.config.Config().preload_app",
             "gunicorn.config.Config().secure_scheme_headers",
             "gunicorn.config.Config().when_ready",
