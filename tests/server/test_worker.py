@@ -429,7 +429,7 @@ def test_no_descriptor_for_a_connection(
 
 
 def test_call_budget(served: Served) -> None:
-    """Between its connection and the application a delivery calls so many functions of Python, and no more."""
+    """Between connection and application a delivery calls so many functions of Python, and no more."""
     called: list[str] = []
 
     def note(frame: Any, event: str, arg: Any) -> None:
