@@ -235,6 +235,27 @@ def test_a_viewer_changes_nothing(visit: Open, site: Site, scripts: bool) -> Non
         assert page.request.get(site.url + path).status == 403
 
 
+def test_forms_of_other_origins(visit: Open, site: Site) -> None:
+    """A page of another origin signs nobody out, also one of the same site, whose forms carry the cookie."""
+    who = visit("admin")
+    page = who.page
+    form = f'<form method="post" action="{site.url}/sign-out"><button>Win a prize</button></form>'
+    for origin, same_site in (("http://127.0.0.1:9", True), ("http://evil.test", False)):
+        page.route(f"{origin}/", lambda route: route.fulfill(content_type="text/html", body=form))
+        page.goto(f"{origin}/")
+        with page.expect_response(f"{site.url}/sign-out") as told:
+            page.click("button")
+        assert ("cookie" in told.value.request.all_headers()) == same_site
+        assert told.value.status == 400
+        expect(page.get_by_role("heading", level=1)).to_contain_text(
+            "did not come from a page of this gateway"
+        )
+    who.elsewhere.clear()
+    who.go("/inbox")
+
+    assert page.url == f"{site.url}/inbox"
+
+
 def test_what_a_page_costs(visit: Open, site: Site) -> None:
     """A full list travels as less than 60 kB with all it loads; the next page loads the page alone."""
     with httpx.Client(base_url=site.url, headers=site.server.headers) as client:
