@@ -4,9 +4,9 @@ A sliding window in slots of a sixtieth: a request is let through when fewer tha
 through in the running slot and the sixty before it, so never more than `quota` in any window.
 
 The file is a fixed row of records, in buckets of eight; a name's digest says which is its bucket. A record
-whose window is over is used again, and in a full bucket the one that is idle longest. A record is a handful of
-words, each written whole: a process killed between two of them leaves counts that are right, or of nobody. The
-file is never synced: after a power cut the worst is a window counted from zero.
+whose window is over is used again, and in a full bucket the one that is idle longest. A record is a handful
+of words, each written whole: a process killed between two of them leaves counts that are right, or of
+nobody. The file is never synced: after a power cut the worst is a window counted from zero.
 """
 
 from __future__ import annotations
