@@ -61,6 +61,7 @@ class Meant:
     chosen: Filter = field(default_factory=Filter)
     after: Position | None = None
     next_cursor: str | None = None
+    begun: set[str] = field(default_factory=set)  # stay meant: a part of their history is gone
 
     def chunks(self) -> Iterator[list[str]]:
         """The ids, some at a time, until there are MOST; where the others begin is then `next_cursor`."""
@@ -79,7 +80,10 @@ class Meant:
 
     def rows(self, ids: list[str]) -> list[Row]:
         """Those of the ids that are still meant, to be changed within the open transaction."""
-        return selection.rows_of(*self._where(), ids)
+        begun = self.begun.intersection(ids)
+        others = [each for each in ids if each not in begun]
+        where = self.caller.workspace_id, self.caller.project_id, Filter()
+        return selection.rows_of(*self._where(), others) + selection.rows_of(*where, sorted(begun))
 
     def count(self) -> int:
         """How many records are meant."""
@@ -140,7 +144,8 @@ def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
         row = feedback.find(caller.workspace_id, caller.project_id, wanted, to_change=True)
         if row is None:
             raise Refused(Problem(404, "not_found", "No such feedback."))
-        changes.check_match(inbound, row)
+        if not decided:
+            changes.check_match(inbound, row)
         return row
 
     def act() -> None:
@@ -149,8 +154,12 @@ def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
         detail = {"records": 1, "request_id": inbound.request_id}
         audit.note(caller.workspace_id, caller.key_id, "feedback.deleted", row["id"], **detail)
 
+    decided = False
     if event.crowded([wanted]):
-        Pace().until_none(lambda at_most: event.delete_some(found()["id"], None, at_most))
+        with writing():
+            found()
+        decided = True  # whatever becomes of it now: a record must not be left with half its history
+        Pace().until_none(partial(event.delete_some, wanted, None))
     with writing():
         act()
     return Reply(204)
@@ -178,13 +187,12 @@ def in_turns(
 
 
 def _shorten(meant: Meant, ids: list[str]) -> None:
-    """Deletes the long histories of records that are going to be deleted, as long as they are meant."""
+    """Deletes the long histories of those records that are meant now, which are going to be deleted."""
     for feedback_id in event.crowded(ids):
-        Pace().until_none(partial(_forget, meant, feedback_id))
-
-
-def _forget(meant: Meant, feedback_id: str, at_most: int) -> int:
-    return event.delete_some(feedback_id, None, at_most) if meant.rows([feedback_id]) else 0
+        with writing():
+            meant.begun.update(row["id"] for row in meant.rows([feedback_id]))
+        if feedback_id in meant.begun:
+            Pace().until_none(partial(event.delete_some, feedback_id, None))
 
 
 def _answered(
