@@ -48,12 +48,17 @@ def open_database(
     return found
 
 
-def reach(redis_url: str) -> None:
-    """Raises BadSetting unless the Redis or Valkey there answers."""
+def reach(redis_url: str, *, may_be_away: bool = False) -> list[str]:
+    """Raises BadSetting unless the Redis or Valkey there answers; when it `may_be_away` that is a line only."""
     try:
         shared.reach(redis_url)
     except Unavailable as error:
+        if may_be_away:
+            return [f"GATEWAY_REDIS_URL: {error}: it is tried again with every request"]
         raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
+    except ValueError as error:
+        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
+    return []
 
 
 def close_files(config: Config) -> list[str]:

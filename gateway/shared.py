@@ -65,8 +65,14 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 
 
 def reach(url: str) -> None:
-    """Asks the server at `url` whether it is there. Raises Unavailable, which says why not, no password."""
-    from redis import Redis, RedisError
+    """Asks the server at `url` whether it is there.
+
+    Raises Unavailable, and ValueError for an address or a server that will never do. Both say why in a line,
+    without a password.
+    """
+    from redis import AuthenticationError, Redis, RedisError
+    from redis import ConnectionError as Lost
+    from redis import TimeoutError as Late
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -77,7 +83,9 @@ def reach(url: str) -> None:
         ) as client:
             client.ping()
     except (RedisError, ValueError) as error:
-        raise Unavailable("no Redis or Valkey answers: " + " ".join(str(error).split())) from None
+        away = isinstance(error, Lost | Late) and not isinstance(error, AuthenticationError)
+        told = "no Redis or Valkey answers: " + " ".join(str(error).split())
+        raise (Unavailable if away else ValueError)(told) from None
 
 
 def _address(url: str) -> str:

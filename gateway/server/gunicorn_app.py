@@ -48,14 +48,15 @@ def serve(overrides: Mapping[str, str]) -> None:
     config = Config.from_env({**os.environ, **overrides})
     os.environ.update(overrides)  # workers read their settings from the environment
     _check_bind(config.bind)
+    told: list[str] = []
     if config.redis_url:
-        opening.reach(config.redis_url)
+        told = opening.reach(config.redis_url, may_be_away=config.limits_when_away != "closed")
     opening.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()
     sealed.connect(config)
     sealed.check()
-    for line in [f"database {named(config.database_url)}", *opening.close_files(config)]:
+    for line in [*told, f"database {named(config.database_url)}", *opening.close_files(config)]:
         say(f"feedback-gateway: {line}")
     ways_in = list(_ways_in())
     close()  # a connection must not cross the fork
