@@ -243,6 +243,22 @@ def test_bad_parameters(call: Call) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.parametrize("name", filters.NAMES)
+@pytest.mark.parametrize("by_comma", [False, True])
+def test_too_many_values(call: Call, name: str, by_comma: bool) -> None:
+    """However often a parameter is given, it is refused before the database is asked what it cannot answer."""
+    values = [f"v{number}" for number in range(5_000)]
+    some = [",".join(values[at : at + 50]) for at in range(0, len(values), 50)] if by_comma else values
+    query = urlencode([(name, value) for value in some])
+    answers = [call("GET", f"{route}?{query}") for route in (PATH, "/gateway/v1/export", "/gateway/v1/stats")]
+    answers += [call("DELETE", PATH, json={"filter": query, "dry_run": True})]
+
+    for answer in answers:
+        assert answer.status_code == 400
+        assert [fault["field"].removeprefix("filter.") for fault in answer.json["errors"]] == [name]
+
+
+@pytest.mark.both
 @pytest.mark.parametrize("sort", SORTS)
 def test_cursors(call: Call, ids: list[str], sort: str) -> None:
     """Pages of any size, one after the other, are the whole list; each cursor belongs to its sort."""
