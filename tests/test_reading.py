@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -243,19 +244,18 @@ def test_bad_parameters(call: Call) -> None:
 
 
 @pytest.mark.both
-@pytest.mark.parametrize("name", filters.NAMES)
-@pytest.mark.parametrize("by_comma", [False, True])
-def test_too_many_values(call: Call, name: str, by_comma: bool) -> None:
+def test_too_many_values(call: Call) -> None:
     """However often a parameter is given, it is refused before the database is asked what it cannot answer."""
-    values = [f"v{number}" for number in range(5_000)]
-    some = [",".join(values[at : at + 50]) for at in range(0, len(values), 50)] if by_comma else values
-    query = urlencode([(name, value) for value in some])
-    answers = [call("GET", f"{route}?{query}") for route in (PATH, "/gateway/v1/export", "/gateway/v1/stats")]
-    answers += [call("DELETE", PATH, json={"filter": query, "dry_run": True})]
+    values = [f"v{number}" for number in range(1_000)]
+    by_comma = [",".join(values[at : at + 50]) for at in range(0, len(values), 50)]
+    for name, some in product(filters.NAMES, (values, by_comma)):
+        query = urlencode([(name, value) for value in some])
+        paths = (PATH, "/gateway/v1/export", "/gateway/v1/stats")
+        answers = [call("GET", f"{path}?{query}") for path in paths]
+        answers.append(call("DELETE", PATH, json={"filter": query, "dry_run": True}))
 
-    for answer in answers:
-        assert answer.status_code == 400
-        assert [fault["field"].removeprefix("filter.") for fault in answer.json["errors"]] == [name]
+        assert [answer.status_code for answer in answers] == [400] * 4
+        assert all(answer.json["errors"][0]["field"].endswith(name) for answer in answers)
 
 
 @pytest.mark.both
