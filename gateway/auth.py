@@ -18,6 +18,7 @@ from models.access import find_key
 from models.hook import find_hook
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
+KNOWN = 2_048  # keys that a process remembers, and hooks; those it has not met for longest make room
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 
@@ -135,8 +136,7 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
         failures.check(inbound)
     row = aside(_find_key, name) if is_well_formed(key) else None
     if row is None:
-        with _lock:
-            _known.pop(name, None)
+        _remember(_known, name, None)
         return None
     caller = Caller(
         key_id=row["id"],
@@ -148,9 +148,18 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
         expires_at=row["expires_at"],
         rules=row["rules"],
     )
-    with _lock:
-        _known[name] = (now + REMEMBERED, caller)
+    _remember(_known, name, (now + REMEMBERED, caller))
     return caller
+
+
+def _remember(known: dict[str, tuple[float, Any]], name: str, what: tuple[float, Any] | None) -> None:
+    """Keeps what was found out about a key or hook until its time, and forgets what is none any more."""
+    with _lock:
+        known.pop(name, None)
+        if what is not None:
+            known[name] = what
+        if len(known) > KNOWN:
+            del known[next(iter(known))]
 
 
 def _find_key(name: str) -> dict[str, Any] | None:
@@ -177,11 +186,7 @@ def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
     found = aside(_find_hook, hook_id)
     if found is not None:
         found["clear"] = [{**item, "secret": _in_clear(item["secret"])} for item in found["secrets"]]
-    with _lock:
-        if found is None:
-            _hooks.pop(hook_id, None)
-        else:
-            _hooks[hook_id] = (now + REMEMBERED, found)
+    _remember(_hooks, hook_id, None if found is None else (now + REMEMBERED, found))
     return found
 
 

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from adapters.contract import Adapter, Signed
 from gateway import audit, vault
 from gateway.ids import now_ms
-from models.base import rows
+from models.base import dumps, rows
 from models.hook import HookRow, find_hook
 
+LONGEST_OPTIONS = 32_768  # characters of a hook's options as JSON: each delivery is read by them
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
 UNSIGNED = """\
 Let the sender send to {url}
@@ -61,6 +62,8 @@ def create_hook(
         secret = _usable(adapter, secret)
     hook_id = f"hk_{secrets.token_hex(16)}"
     options = dict(options or {})
+    if len(dumps(options)) > LONGEST_OPTIONS:
+        raise HookError(f"must have at most {LONGEST_OPTIONS} characters as JSON", "options")
     if "<project_number>" in adapter.doors[0].path:
         options["project_number"] = str(secrets.randbelow(10**9) + 1)
     HookRow.create(

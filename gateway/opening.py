@@ -49,7 +49,7 @@ def open_database(
 
 
 def reach(redis_url: str, *, may_be_away: bool = False) -> list[str]:
-    """Raises BadSetting unless the Redis or Valkey there answers; when it `may_be_away` that is a line only."""
+    """Raises BadSetting unless the Redis or Valkey there answers; when it `may_be_away` that is one line."""
     try:
         shared.reach(redis_url)
     except Unavailable as error:

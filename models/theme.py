@@ -15,7 +15,6 @@ from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyFi
 from models.base import JSONText, Table, database, first, locked, rows
 from models.feedback import Feedback
 
-
 WITHDRAWN = ""
 
 
@@ -212,7 +211,9 @@ def hide(workspace_id: str) -> list[str]:
     Also those that are being computed. Within the open transaction. New ones come within minutes.
     """
     mine = ThemeRun.workspace_id == workspace_id
-    found = [row["id"] for row in rows(locked(ThemeRun.select(ThemeRun.id).where(mine).order_by(ThemeRun.id)))]
+    found = [
+        row["id"] for row in rows(locked(ThemeRun.select(ThemeRun.id).where(mine).order_by(ThemeRun.id)))
+    ]
     ThemeRun.update(computed_at=None, workspace_id=WITHDRAWN).where(ThemeRun.id.in_(found)).execute()
     return found
 

@@ -245,7 +245,7 @@ def test_bad_parameters(call: Call) -> None:
 
 @pytest.mark.both
 def test_too_many_values(call: Call) -> None:
-    """However often a parameter is given, it is refused before the database is asked what it cannot answer."""
+    """However often a parameter is given, it is refused before the database is asked too much."""
     values = [f"v{number}" for number in range(1_000)]
     by_comma = [",".join(values[at : at + 50]) for at in range(0, len(values), 50)]
     for name, some in product(filters.NAMES, (values, by_comma)):

@@ -196,8 +196,8 @@ def test_stopped_between_any_two_transactions(
     """Wherever the work was cut short, who goes on raises what had been signed already."""
     monkeypatch.setattr(similar, "TOGETHER", 2)
     for stopped_after in itertools.count(1):
-        texts = [f"The invoice list {stopped_after} stays empty", f"invoices list {stopped_after} stays empty"]
-        made = [post(call, "Quite other words", author="u0") if reworded else post(call, texts[0], author="u0")]
+        texts = [f"{begin} list {stopped_after} stays empty" for begin in ("The invoice", "invoices")]
+        made = [post(call, "Quite other words" if reworded else texts[0], author="u0")]
         keep_up()
         made.append(post(call, texts[1], author="u1"))
         if reworded:
