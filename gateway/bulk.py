@@ -7,6 +7,7 @@ meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from marshmallow import ValidationError
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import Flag, Object, Strict, Text, TextList, means
-from gateway import audit, changes, filters
+from gateway import audit, changes, concurrency, filters
 from gateway.caller import Caller
 from gateway.pace import Pace
 from gateway.pages import PAGE
@@ -27,6 +28,7 @@ from models.reading import Filter
 
 TOGETHER = 50  # records looked at together
 MOST = 10_000  # records of one request
+FEW = 200  # of them hold a thread for no long time
 OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
 
@@ -205,7 +207,9 @@ def _answered(
     if dry_run:
         shown = [feedback.document(row) for row in meant.sample()]
         return Reply(200, {"matched": meant.count(), word: 0, "dry_run": True, "sample": shown})
-    matched, done = in_turns(meant, act, first)
+    few = meant.ids is not None and len(meant.ids) <= FEW
+    with nullcontext() if few else concurrency.long(meant.caller.workspace_id):
+        matched, done = in_turns(meant, act, first)
     told = {"matched": matched, word: done, "dry_run": False}
     return Reply(200, told if meant.ids is not None else {**told, "next_cursor": meant.next_cursor})
 
