@@ -122,7 +122,7 @@ def test_changelog_has_the_version() -> None:
 
 
 def test_every_commit_can_be_linted() -> None:
-    """pre-commit finds nothing wrong with its configuration, which runs `make lint`."""
+    """What pre-commit runs is `make lint`."""
     path = ROOT / ".pre-commit-config.yaml"
     hooks = [hook["entry"] for repo in yaml.safe_load(path.read_text())["repos"] for hook in repo["hooks"]]
     assert hooks == ["make lint"]
