@@ -54,7 +54,7 @@ def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
     made["database"] = name
     lines = [
         f"database  {name}\n          "
-        + ("is new and empty: GATEWAY_DATABASE_URL names another one" if new else "was there before"),
+        + ("is new and empty; to use another one, set GATEWAY_DATABASE_URL" if new else "was there before"),
         f"workspace {made['workspace_id']}",
     ]
     if made["key"] is None:

@@ -14,6 +14,7 @@ from gateway import hooks, sealed
 from gateway.cli.common import command, place_of, rate_option
 from gateway.cli.failing import Failure, NotHere
 from gateway.config import Config
+from gateway.program import typed
 from models.base import writing
 from models.hook import find_hook
 
@@ -175,4 +176,4 @@ def _told(made: dict[str, Any]) -> str:
     kept = ["", "Keep the secret: it cannot be shown again."] if made["secret"] else []
     if not Config.from_env().public_url:
         kept.append("Senders elsewhere need GATEWAY_PUBLIC_URL: the address above is that of GATEWAY_BIND.")
-    return "\n".join([*facts, "", made["advice"], *kept])
+    return "\n".join([*facts, "", typed(made["advice"]), *kept])
