@@ -108,6 +108,11 @@ def test_replay(run: Any, tmp_path: Path) -> None:
 
     first, second = [row.id for row in Quarantine.select().order_by(Quarantine.id)]
     assert run("replay", first).exit_code == 1
+    still = run("replay", "--source", "generic").stdout
+    assert f"{first}: text: Required" in still
+    assert "replayed 0 of 2" in still
+    wrong = run("replay", "--source", "generics")
+    assert (wrong.exit_code, "must be one of alertmanager, " in wrong.stderr) == (2, True)
     path.write_text('{"text": "words"}')
     assert answer(run, "hook", "change", hook["hook_id"], "--map", str(path))["options"] == {
         "map": {"text": "words"}

@@ -11,7 +11,7 @@ import adapters
 from adapters.contract import Adapter
 from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks, sealed
-from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.common import command, label_option, place_of, rate_option
 from gateway.cli.failing import Failure, NotHere
 from gateway.config import Config
 from gateway.program import typed
@@ -44,7 +44,7 @@ def _options(context: click.Context, parameter: click.Parameter, values: tuple[s
     "--project", "project_id", default=None, help="Where its records land [default: the default one]."
 )
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
-@click.option("--name", default="", help="What the hook is for.")
+@click.option("--name", default="", callback=label_option, help="What the hook is for.")
 @click.option("--secret", default=None, help="What the sender signs with [default: made anew].")
 @click.option("--unsigned", is_flag=True, help="For a sender that cannot sign: the address is the secret.")
 @click.option("--rate-limit", callback=rate_option, default=None, help="Such as 600/minute.")
