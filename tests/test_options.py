@@ -40,6 +40,7 @@ FOREIGN = {
     *("retry", "retry-all-errors", "fail-with-body", "data-binary", "data-raw"),
     *(
         "annotate",
+        "version",
         "tag",
         "message",
         "format",

@@ -71,7 +71,7 @@ def key_list() -> tuple[Any, str]:
 @command(key, "revoke")
 @click.argument("key_id")
 def key_revoke(key_id: str) -> tuple[Any, str]:
-    """End a key; every process refuses it within five seconds."""
+    """End a key; every process refuses it within 3 seconds."""
     with writing():
         row = find(key_id)
         if row is None:
