@@ -14,8 +14,8 @@ FORMS = (
     'negative, in strong words: "%(words)s"',
     "negative (%(n)s)",
     "neutral, leaning to negative (%(n)s)",
-    "reported %(n)s times",
     "reported at least %(n)s times",
+    "reported %(n)s times",
     "said in nearly the same words by at least %(n)s people",
     '%(why)s, said to hit all: "%(words)s"',
     '%(why)s, said to hit more than one: "%(words)s"',
@@ -29,27 +29,29 @@ PHRASES = (
     "a matter of looks or wording",
 )
 INNER = ("why", "what")  # blanks that hold a reason
-# What fills each blank. Only the last of a form holds what a sender wrote, so one pass reads it.
-_BLANKS = {"n": "[-+.0-9]+", "most": "[0-9]+", "why": "[a-z0-9 ]+", "what": "[a-z, ]+", "area": "[^:]*"}
-_BLANK = re.compile(r"%\\\((\w+)\\\)s")
-
-
-def _pattern(form: str) -> re.Pattern[str]:
-    return re.compile(
-        _BLANK.sub(lambda blank: f"(?P<{blank[1]}>{_BLANKS.get(blank[1], '.*')})", re.escape(form)), re.DOTALL
-    )
-
-
-_READ = [(form, _pattern(form)) for form in FORMS]
+_PARTS = {form: re.split(r"%\((\w+)\)s", form) for form in FORMS}  # texts, and names of blanks between them
 
 
 def reason(why: str) -> str:
     """A reason in the reader's language; one that is not known stays as it is."""
     if why in PHRASES:
         return _(why)
-    for form, pattern in _READ:
-        if found := pattern.fullmatch(why):
-            blanks = found.groupdict()
-            blanks |= {name: reason(said) for name, said in blanks.items() if name in INNER}
-            return _(form, **blanks)
+    for form in FORMS:
+        blanks = _blanks(_PARTS[form], why)
+        if blanks is not None:
+            return _(form, **{name: reason(said) if name in INNER else said for name, said in blanks.items()})
     return why
+
+
+def _blanks(parts: list[str], why: str) -> dict[str, str] | None:
+    """What stands in the blanks of a form when `why` is one of its kind."""
+    begin, end = parts[0], parts[-1]
+    if len(why) < len(begin) + len(end) or not (why.startswith(begin) and why.endswith(end)):
+        return None
+    rest, found = why[len(begin) : len(why) - len(end)], {}
+    for name, text in zip(parts[1:-2:2], parts[2:-1:2], strict=True):
+        found[name], there, rest = rest.partition(text)
+        if not there:
+            return None
+    found[parts[-2]] = rest
+    return None if '"' in found.get("area", "") else found
