@@ -35,6 +35,7 @@ WORDS = {
     "oidc_role": ("viewer", "triager", ""),
 }
 LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains", "cors_origins"}
+FOR_CLIENTS = ("URL", "KEY")  # GATEWAY_URL and GATEWAY_KEY tell docs/clients.md's programs where to send
 # The modules of an extra that not every installation has.
 EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests")}
 
@@ -243,7 +244,7 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     lines = []
     for name in sorted(environ):
         prefix, rest = name[:8], name[8:]
-        if prefix.upper() != "GATEWAY_" or (prefix.isupper() and rest in known):
+        if prefix.upper() != "GATEWAY_" or (prefix.isupper() and rest in (*known, *FOR_CLIENTS)):
             continue
         if "GATEWAY_SERVICE_HOST" in environ and re.match("SERVICE|PORT", rest):
             continue  # Kubernetes tells of a service called gateway

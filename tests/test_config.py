@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -248,3 +249,13 @@ def test_what_learning_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert learning_off() == ""
     monkeypatch.setattr("gateway.config.find_spec", lambda name: None if name == "sklearn" else object())
     assert learning_off() == "needs pip install scikit-learn"
+
+
+def test_names_of_the_snippets_are_known() -> None:
+    """Whoever sets what docs/clients.md asks for is not warned of it by the commands."""
+    page = (ROOT / "docs/clients.md").read_text()
+    names = set(re.findall(r"\bGATEWAY_[A-Z_]+", page))
+
+    assert {"GATEWAY_URL", "GATEWAY_KEY"} <= names
+    assert unknown(dict.fromkeys(names, "x")) == []
+    assert len(unknown({"GATEWAY_URLS": "x", "gateway_key": "x"})) == 2
