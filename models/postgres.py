@@ -260,7 +260,9 @@ class Postgres(
         """Keeps everybody else who asks for the same waiting until the block ends, however long it takes."""
         with self.connection_context():
             self.execute_sql(_UNHURRIED)
-            self.execute_sql("SELECT pg_advisory_lock(?)", (_MIGRATING,))
+            # Who waits in a statement is waited for by CREATE INDEX CONCURRENTLY, which would wait for ever.
+            while not self.execute_sql("SELECT pg_try_advisory_lock(?)", (_MIGRATING,)).fetchone()[0]:
+                time.sleep(LONGEST_PAUSE)
             try:
                 yield
             finally:
