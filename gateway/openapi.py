@@ -7,7 +7,7 @@ of the dialects, texts are those of the code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -314,10 +314,3 @@ def _tidied(value: Any) -> Any:
             told["additionalProperties"] = True
         return told
     return [_tidied(item) for item in value] if isinstance(value, list | tuple | set) else value
-
-
-def operations() -> Iterator[tuple[str, str, Json]]:
-    """Every method and path that is described, with its operation."""
-    for path, methods in document()["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), path, operation
