@@ -15,7 +15,6 @@ from gateway.config import EXTRAS, BadSetting, unknown
 from gateway.triage import ModelError
 from gateway.vault import WrongKey
 from models.base import NoDatabase, UnsupportedURL, named
-from models.files import first_failure
 from models.sqlite import reason
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -77,7 +76,6 @@ def meant(url: str) -> str:
 
 def told(error: BaseException) -> str:
     """What went wrong, in one line."""
-    error = first_failure(error)
     if isinstance(error, Refused):
         return error.problem.message
     if isinstance(error, ModuleNotFoundError):
