@@ -27,10 +27,10 @@ def readyz() -> Reply:
     Ready all the same, with a word about it, when themes are off for want of a library, and when only some
     hooks have a secret that cannot be opened: their deliveries are told 503.
     """
-    themes = f"off: {off}" if (off := learning_off()) else "ok"
-    ours = {"database": "ok", "migrations": "ok", "secrets": "ok"}
-    checks = {**ours, "triage": triage.version(), "themes": themes}
-    lost = False
+    checks = dict.fromkeys(("database", "migrations", "secrets", "themes"), "ok")
+    checks["triage"], lost = triage.version(), False
+    if off := learning_off():
+        checks["themes"] = f"off: {off}"
     try:
         if waiting := pending():
             checks["migrations"] = f"pending: {', '.join(waiting)}"
