@@ -216,6 +216,15 @@ def test_only_init_makes_a_database(run: Callable[..., Result], tmp_path: Path) 
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_setting_that_is_none(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command warns of a variable that looks like a setting, and does what it was asked."""
+    monkeypatch.setenv("GATEWAY_LOG_LEVL", "debug")
+    done = run("init")
+
+    assert done.exit_code == 0
+    assert "Warning: GATEWAY_LOG_LEVL is no setting and is ignored" in done.stderr.splitlines()[0]
+
+
 def test_which_database_is_meant(run: Callable[..., Result], tmp_path: Path) -> None:
     """init says whether it made one and where; what is not found there is told with its name."""
     new, again = run("init").stdout, run("init").stdout
