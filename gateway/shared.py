@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway import log
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
+from models.sqlite import reason
 
 TIMEOUT = 0.25  # seconds a request waits for the server at most, for a connection and for an answer
 REACH = 3.0  # the same for a process that starts
@@ -84,7 +85,7 @@ def reach(url: str) -> None:
             client.ping()
     except (RedisError, ValueError) as error:
         away = isinstance(error, Lost | Late) and not isinstance(error, AuthenticationError)
-        told = "no Redis or Valkey answers: " + " ".join(str(error).split())
+        told = f"no Redis or Valkey answers: {reason(error)}"
         raise (Unavailable if away else ValueError)(told) from None
 
 

@@ -9,8 +9,10 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+import yaml
 
 import adapters
+from gateway import __version__
 from gateway.cli import main
 from gateway.config import Config
 from tests.conftest import ROOT, Server
@@ -102,6 +104,56 @@ def test_links_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_lead_to_headings() -> None:
+    """Where a link names a place in a document, a heading is there."""
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for path, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            target = (page.parent / path) if path else page
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
+            assert anchor in map(slug, headings), f"{page.name}: {path}#{anchor}"
+
+
+def test_fields_are_documented() -> None:
+    """The page of a dialect names every field that its doors ask for, and each of its routes."""
+    for name, adapter in adapters.load().items():
+        page = (ROOT / f"docs/dialects/{name}.md").read_text()
+        for route in (*adapter.doors, *adapter.batches, *adapter.lookups):
+            body = route.shape.body or ()
+            for kind in body if isinstance(body, tuple) else (body,):
+                fields_of = kind().fields.items()
+                asked = [field.data_key or key for key, field in fields_of if field.required]
+                assert [key for key in asked if f"`{key}`" not in page] == [], (route.path, page[:20])
+            path = re.sub(r"<(\w+)>", "", route.path).rstrip("/").partition("//")[0]
+            assert path in page or adapter.signed, f"{name}: {route.path}"  # an address that is printed
+
+
+def test_index_leads_to_every_page() -> None:
+    """docs/index.md links to each document once, and those at the top."""
+    index = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs/index.md").read_text())
+    pages = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")]
+    assert sorted(name for name in index if not name.startswith("..")) == sorted(set(pages) - {"index.md"})
+    assert "(docs/index.md)" in README
+
+
+def test_changelog_has_the_version() -> None:
+    """The newest dated heading of the changelog is the version of the package, below what is unreleased."""
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(re.escape(__version__) + r" - 20\d\d-\d\d-\d\d", headings[1])
+
+
+def test_every_commit_can_be_linted() -> None:
+    """What pre-commit runs is `make lint`."""
+    path = ROOT / ".pre-commit-config.yaml"
+    hooks = [hook["entry"] for repo in yaml.safe_load(path.read_text())["repos"] for hook in repo["hooks"]]
+    assert hooks == ["make lint"]
 
 
 def test_sources_table() -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from peewee import OperationalError, PostgresqlDatabase
 from werkzeug.test import TestResponse
 
@@ -23,7 +22,7 @@ from gateway import people, retention, retraining, similar
 from gateway.ids import now_ms
 from gateway.lease import run_once
 from models import ApiKey, Feedback, Job, close, connect, database, intake
-from models import postgres as ours
+from models import postgres_connections as ours
 from models.event import Event
 from tests import postgres
 from tests.conftest import Call, Tenant, until
@@ -117,8 +116,8 @@ REFUSED = {"stopped at once", "stopped fast", "only reads", "records are locked"
 def _hasty(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever waits for a server gives up soon."""
     monkeypatch.setattr(intake, "_PATIENCE", 0.1)
-    session = ours._SESSION.replace("'5s'", "'50ms'").replace("'30s'", "'200ms'")
-    monkeypatch.setattr(ours, "_SESSION", session)
+    session = ours.SESSION.replace("'5s'", "'50ms'").replace("'30s'", "'200ms'")
+    monkeypatch.setattr(ours, "SESSION", session)
     database.obj.close_all()
 
 
@@ -128,7 +127,6 @@ def asks(app: Flask, call: Call, tenant: Tenant) -> list[Ask]:
     reader, stranger = app.test_client(), app.test_client()
     reader.set_cookie("feedback-session", people.open_session(user), domain="localhost")
     record = f"/{call('POST', PATH, json=TEXT).json['id']}"
-    form, hers = token(stranger, "/sign-in"), token(reader, "/account")
     return [
         *(partial(call, "POST", path, json=body) for path, body in POSTS.items()),
         partial(call, "POST", f"{PATH}/batch", json=[TEXT, TEXT]),
@@ -136,15 +134,11 @@ def asks(app: Flask, call: Call, tenant: Tenant) -> list[Ask]:
         *(partial(call, "GET", f"/gateway/v1/{path}") for path in READS),
         *(partial(call, "GET", PATH + record + more) for more in ("", "/events", "/similar")),
         *(partial(reader.get, path) for path in (*PAGES, f"/records{record}")),
-        partial(reader.post, f"/records{record}", data={"token": hers, "note": "Seen."}),
-        partial(stranger.post, "/sign-in", data={"token": form, "email": "a@b.test", "password": "x"}),
+        partial(reader.post, f"/records{record}", data={"note": "Seen."}),
+        partial(stranger.post, "/sign-in", data={"email": "a@b.test", "password": "x"}),
         partial(call, "GET", "/readyz"),
         partial(call, "GET", "/healthz"),
     ]
-
-
-def token(client: FlaskClient, page: str) -> str:
-    return client.get(page).text.partition('name="token" value="')[2].partition('"')[0]
 
 
 def fine(answer: TestResponse) -> bool:
