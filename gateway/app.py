@@ -17,6 +17,7 @@ from gateway import (
     api,
     auth,
     batch,
+    concurrency,
     directory,
     docs,
     failures,
@@ -60,6 +61,7 @@ def create_app(config: Config | None = None) -> Flask:
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
+    concurrency.connect(config.threads)
     learnt.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +19,9 @@ from models.hook import find_hook
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
 EARLY = 1.0  # of them, in which one request asks for all: else all that come at once ask at their end
+KNOWN = 2_048  # keys that a process remembers, and hooks; those it has not met for longest make room
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
-
-
 AGAIN = {"Retry-After": "60"}  # seconds, when somebody has to mend something first
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
@@ -39,14 +39,17 @@ class _Memory(dict[str, tuple[float, float, Any]]):
 
     def keep(self, name: str, found: Any, asked: float) -> None:
         """Remembers what was found, or that nothing is there."""
-        if found is None:
+        with _lock:
             self.pop(name, None)
-        else:
-            self[name] = (asked + REMEMBERED - EARLY, asked + REMEMBERED, found)
+            if found is not None:
+                self[name] = (asked + REMEMBERED - EARLY, asked + REMEMBERED, found)
+            if len(self) > KNOWN:
+                del self[next(iter(self))]
 
 
 _known = _Memory()
 _hooks = _Memory()
+_lock = threading.Lock()
 
 
 def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
@@ -89,10 +92,10 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
     live = [item for item in row["clear"] if item["expires_at"] is None or item["expires_at"] > now]
     secrets = tuple(item["secret"] for item in live if item["secret"] is not None)
     hook = Hook(row["id"], row["source"], secrets, row["unsigned"], row["options"])
-    if not _found_out("whether a signature holds", _named(row), inbound, signed.verify, inbound, hook):
+    if not _found_out("whether a signature holds", log.hook_name(row), inbound, signed.verify, inbound, hook):
         if len(secrets) < len(live):  # it may hold by the one that cannot be opened
             told = "GATEWAY_SECRET_KEY cannot open a secret of this hook"
-            log.notice(told, inbound.request_id, hook=_named(row), source=hook.source)
+            log.notice(told, inbound.request_id, hook=log.hook_name(row), source=hook.source)
             raise _unknowable()
         raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
     inbound.options.update(hook.options)
@@ -124,12 +127,6 @@ def _found_out(what: str, hook: str, inbound: Inbound, check: Callable[..., Any]
     except Exception:  # logged, counted as failed, and told as 503
         log.failure(f"cannot find out {what}", inbound.request_id, hook=hook)
         raise _unknowable() from None
-
-
-def _named(row: dict[str, Any]) -> str:
-    """A hook's id for the log, cut where it is all that a sender has to know."""
-    hook_id = str(row["id"])
-    return log.masked(hook_id) if row["unsigned"] or not row["secrets"] else hook_id
 
 
 def _unknowable() -> Refused:

@@ -1,7 +1,7 @@
 """gunicorn's gevent worker, in which slow clients hold no thread and an overload is refused early.
 
 Each connection is a greenlet of the main thread, which reads heads and small bodies and writes answers.
-Small deliveries are answered there, by turns (gateway.cooperative); everything else in threads.
+Small deliveries of few records are answered there, by turns (gateway.cooperative); all else in threads.
 Whatever is refused here is told in the dialect of its path, never in HTML.
 """
 
@@ -34,8 +34,9 @@ from gunicorn.workers.ggevent import GeventWorker
 from gateway import cooperative, learnt, log
 from gateway.http import allowed_origins
 from gateway.server.admission import Admission, Overloaded
-from gateway.server.connection import CHUNK, Connection, TooSlow
+from gateway.server.connection import Connection, TooSlow
 from gateway.server.early_errors import door_at, refusal, status_of
+from gateway.server.streamed_body import CHUNK
 from models import intake
 from models.base import database
 from models.sqlite import Sqlite
@@ -51,6 +52,7 @@ TELL = 60.0  # between two lines in the log about connections that cannot be acc
 
 SPARE = 32  # file descriptors that connections leave to the database and others
 NO_LIMIT = nullcontext()
+MANY = 500  # commas of a body, each of which may part two records
 DELIVERIES = 256  # answered at once; they wait for the disk
 
 
@@ -178,7 +180,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             return start_response(status, headers, exc_info)
 
         try:
-            if conn.body is None and _is_delivery(environ):
+            if conn.body is None and _is_quick(environ):
                 with self.deliveries:
                     return copy_context().run(self.application, environ, start)
             context = copy_context()
@@ -291,9 +293,12 @@ def _end(waiting: Iterable[tuple[Connection, float]], settled: float = 0.0) -> b
     return bool(ended)
 
 
-def _is_delivery(environ: dict[str, Any]) -> bool:
-    """Whether a request is one delivery, and no larger than it seems."""
+def _is_quick(environ: dict[str, Any]) -> bool:
+    """Whether a request is one delivery, no larger than it seems, which is made no more of than usual."""
     if "HTTP_CONTENT_ENCODING" in environ:
         return False
-    door = door_at(environ["REQUEST_METHOD"], environ["PATH_INFO"])
-    return door is not None and door[1]
+    adapter, one = door_at(environ["REQUEST_METHOD"], environ["PATH_INFO"]) or (None, False)
+    if adapter is None or not one or adapter.costly:
+        return False
+    body: bytes = environ["wsgi.input"].getvalue()
+    return body.count(b",") <= MANY

@@ -183,6 +183,29 @@ def test_a_malformed_body_has_one_answer(served: Served) -> None:
     assert (heard.count(b"HTTP/1.1 "), heard.count(b"Connection: close")) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "shared"),
+    [
+        (b"/v1/feedback", b'{"text":"' + b"x" * 60_000 + b'"}', True),
+        (b"/hooks/alertmanager/hk_1", json.dumps({"alerts": [{}] * 100}).encode(), True),
+        (b"/hooks/alertmanager/hk_1", json.dumps({"alerts": [{}] * 1400}).encode(), False),
+        (b"/hooks/generic/hk_1", b"{}", False),
+    ],
+)
+def test_where_a_delivery_is_answered(served: Served, path: bytes, body: bytes, shared: bool) -> None:
+    """What may become many records, or is read by a program of its receiver's, holds up no others."""
+    seen = []
+
+    def answer(environ: dict[str, Any]) -> Any:
+        seen.append(cooperative.shares_thread())
+        return "200 OK", [("Content-Length", "2")], [b"ok"]
+
+    served.answer = answer
+    served.ask(b"POST %b HTTP/1.1\r\nHost: g\r\nContent-Length: %d\r\n\r\n%b" % (path, len(body), body))
+
+    assert seen == [shared]
+
+
 @pytest.mark.parametrize("end", [b"0\r\n\r\n", b"zz\r\n", b""], ids=["whole", "malformed", "early end"])
 def test_a_streamed_body(served: Served, end: bytes) -> None:
     """It is read in a thread; what is wrong with it is told, whatever has been read of it."""
