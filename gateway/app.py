@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -143,7 +144,7 @@ class _Routes:
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
-            return self._answer(reply, started, inbound.answer_headers if inbound else {})
+            return self._answer(environ, reply, started, inbound.answer_headers if inbound else {})
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
@@ -160,7 +161,7 @@ class _Routes:
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
             reply = preflight(request, methods)
-            return self._answer(reply, time.perf_counter(), {})
+            return self._answer(request.environ, reply, time.perf_counter(), {})
 
         self.app.add_url_rule(
             path,
@@ -179,11 +180,12 @@ class _Routes:
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
         reply = adapter.refuse(problem_of(error, request_id(request.environ)))
-        return self._answer(reply, time.perf_counter(), {})
+        return self._answer(request.environ, reply, time.perf_counter(), {})
 
-    def _answer(self, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
+    def _answer(
+        self, environ: dict[str, Any], reply: Reply, started: float, headers: Mapping[str, str]
+    ) -> Response:
         """A reply with what every response carries, noted in the log."""
-        environ = request.environ
         name = request_id(environ)
         log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
         cors = cors_headers(environ.get("HTTP_ORIGIN"), self.origins)

@@ -124,6 +124,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "pre_fork": lambda arbiter, worker: choose(arbiter, worker, ours),
             "post_fork": lambda arbiter, worker: bind(worker),
             "child_exit": _forget_worker,
+            "pre_request": lambda worker, request: None,  # the default's is a line for debugging
             "proc_name": "feedback-gateway",
             "control_socket_disable": True,
             "http_parser": "fast",  # in C, and always: there is one way to read requests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -448,3 +449,28 @@ def test_no_descriptor_for_a_connection(
     assert told == ["no connection can be accepted"]
     assert len(ended) == 5
     assert pauses[:6] == sorted(set(pauses[:6]))
+
+
+def test_call_budget(served: Served) -> None:
+    """Between connection and application a delivery calls so many functions of Python, and no more."""
+    called: list[str] = []
+
+    def note(frame: Any, event: str, arg: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_qualname)
+
+    sys.setprofile(note)  # before there is a greenlet for the connection
+    try:
+        served.send(DOOR)
+        served.read(b"ok")
+        while not served.worker.idle:
+            gevent.sleep()
+        called.clear()
+        served.send(DOOR)
+        served.read(b"ok")
+        calls = len(called)
+    finally:
+        sys.setprofile(None)
+    served.rest()
+
+    assert calls <= 145, sorted(called[:calls])
