@@ -62,13 +62,13 @@ def create_app(config: Config | None = None) -> Flask:
     learnt.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
-    _Routes(app, config, adapters.load()).add(config)
+    Routes(app, config, adapters.load()).add(config)
     docs.description()
     inbox.mount(app, config)
     return app
 
 
-class _Routes:
+class Routes:
     """Every route of the application, each answering in its dialect."""
 
     def __init__(self, app: Gateway, config: Config, dialects: dict[str, Adapter]) -> None:
