@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from gateway import log
+from gateway.config import BadSetting
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
 
 TIMEOUT = 0.25  # seconds a request waits for the server at most, for a connection and for an answer
@@ -65,7 +66,7 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 
 
 def reach(url: str) -> None:
-    """Asks the server at `url` whether it is there. Raises Unavailable, which says why not, no password."""
+    """Asks the server at `url` whether it is there. Raises BadSetting, which says why not, no password."""
     from redis import Redis, RedisError
     from redis.backoff import NoBackoff
     from redis.retry import Retry
@@ -77,7 +78,8 @@ def reach(url: str) -> None:
         ) as client:
             client.ping()
     except (RedisError, ValueError) as error:
-        raise Unavailable("no Redis or Valkey answers: " + " ".join(str(error).split())) from None
+        why = " ".join(str(error).split())
+        raise BadSetting(f"GATEWAY_REDIS_URL: no Redis or Valkey answers: {why}") from None
 
 
 def _address(url: str) -> str:

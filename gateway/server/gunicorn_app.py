@@ -19,7 +19,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway import opening, sealed
+from gateway import opening, sealed, shared
 from gateway.config import BadSetting, Config
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
@@ -49,7 +49,7 @@ def serve(overrides: Mapping[str, str]) -> None:
     os.environ.update(overrides)  # workers read their settings from the environment
     _check_bind(config.bind)
     if config.redis_url:
-        opening.reach(config.redis_url)
+        shared.reach(config.redis_url)
     opening.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()
