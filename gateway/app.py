@@ -190,8 +190,8 @@ class Routes:
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""
         urls = self.app.url_map.bind("")
-        endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
-        return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
+        names = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
+        return next((self.told_by[name] for name in names if name in self.told_by), None)
 
 
 def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | None:
