@@ -13,7 +13,6 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 import adapters
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import (
-    api,
     auth,
     batch,
     directory,
@@ -29,6 +28,7 @@ from gateway import (
     outcomes,
     sealed,
 )
+from gateway.api import ENDPOINTS, Endpoint
 from gateway.client import networks
 from gateway.config import Config
 from gateway.cooperative import ASIDE
@@ -94,7 +94,7 @@ class Routes:
                 act, admit = partial(directory.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         native = self.adapters["native"]
-        for endpoint in api.ENDPOINTS:
+        for endpoint in ENDPOINTS:
             act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
             self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
         for path, check in health.CHECKS.items():
@@ -199,7 +199,7 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
     return None if adapter.signed else partial(auth.identify, adapter, scope)
 
 
-def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:
+def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
     return endpoint.act(auth.identify(adapter, endpoint.scope, inbound), inbound)
 
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.both(long=True)
 # An import that the kernel kills right after so many parts were committed.
 KILLED = """
 import os, signal, sys
-from gateway import parts
+import gateway.parts as parts
 from gateway.cli import main
 real, left = parts.intake.save, [int(sys.argv.pop(1))]
 def save(request):
