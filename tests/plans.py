@@ -33,6 +33,7 @@ MANY = {
     r'FROM "outcome" AS "t1"': "a few rows for each minute asked for",
     r"^SELECT COUNT\(\*\) FROM \(SELECT 1 FROM \w+ .* LIMIT \d+\)$": "whether rows are few: no more are read",
     r"SELECT MAX\([\w\".]+\) FROM": "the last row of an index",
+    r'SELECT MIN\("t\d"."source"\) FROM': "one entry of an index for each source",
     r"sqlite_sequence": "the same, beside what the index of words names",
     r'^SELECT .*"id" >= \?.* ORDER BY "t1"."id" DESC LIMIT': "the newest records by pages, to be grouped",
     r'"signature" AS "t2" .* ORDER BY "t1"."id" LIMIT': "records of the last minutes by pages, to be signed",

@@ -168,6 +168,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("key", "rotate"): ("key_1",),
     ("hook", "create"): ("github",),
     ("hook", "list"): (),
+    ("hook", "change"): ("hk_1", "--option", "bots=true"),
     ("hook", "rotate"): ("hk_1",),
     ("hook", "delete"): ("hk_1",),
     ("user", "create"): ("a@b.test",),
@@ -456,7 +457,7 @@ def test_serve_says_how_to_get_in(server: Server) -> None:
 
     assert f"database {server.directory}/gateway.db" in "".join(server.lines[:listens])
     assert "`feedback-gateway key create`" in "".join(server.lines[listens:])
-    assert "prints a link" in "".join(server.lines[listens:])
+    assert "open the link that was printed" in "".join(server.lines[listens:])
 
 
 def test_make_says_what_it_does() -> None:

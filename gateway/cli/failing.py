@@ -13,6 +13,7 @@ from peewee import PeeweeException
 from adapters.contract import Refused
 from gateway.config import EXTRAS, BadSetting, unknown
 from gateway.opening import reason
+from gateway.program import typed
 from gateway.triage import ModelError
 from gateway.vault import WrongKey
 from models.base import NoDatabase, UnsupportedURL, named
@@ -31,7 +32,7 @@ class Failure(click.ClickException):
     """A command that could not do what it was asked; exit code 1."""
 
     def format_message(self) -> str:
-        return harmless(self.message)
+        return harmless(typed(self.message))
 
 
 class NotHere(Failure):

@@ -38,7 +38,9 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
     lines: Iterable[str] = texts or (line.rstrip("\r\n") for line in sys.stdin)
     try:
         triage_package.load(Config.from_env().model_path)
-    except (triage_package.ModelError, BadSetting) as error:
+    except triage_package.ModelError as error:
+        raise click.ClickException(f"GATEWAY_MODEL: {error}") from None
+    except BadSetting as error:
         raise click.ClickException(str(error)) from None
     for text in lines:
         if not text.strip():
