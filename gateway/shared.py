@@ -69,7 +69,7 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 def reach(url: str, *, may_be_away: bool = False) -> list[str]:
     """Asks the server at `url` whether it is there. Returns a line that says why not if it `may_be_away`.
 
-    Raises BadSetting, which says why not, without a password; always for an address or server that will never do.
+    Raises BadSetting, which says why not without a password; always for what will never do.
     """
     from redis import AuthenticationError, Redis, RedisError
     from redis import ConnectionError as Lost
