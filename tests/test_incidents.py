@@ -27,6 +27,7 @@ pytestmark = pytest.mark.both(long=True)
 
 HOUR = 3_600_000
 START = 1_795_000_000_000
+NOW = START + 1000 * HOUR  # when everything arrives
 MONITOR, PAGER, ELSEWHERE = (Adapter(name, (), refuse) for name in ("monitor", "pager", "elsewhere"))
 
 
@@ -47,7 +48,7 @@ def delivery(state: str, at: int, key: str, story: str = "disk-7", **more: Any) 
 
 def deliver(tenant: Tenant, record: Record, adapter: Any = MONITOR) -> Any:
     caller = Caller("hk_1", tenant.workspace_id, None, tenant.project_id, frozenset({"ingest"}), None, None)
-    inbound = Inbound("POST", "/hooks/x/hk_1", {}, b"{}", request_id=new_id("req"), received_at=START)
+    inbound = Inbound("POST", "/hooks/x/hk_1", {}, b"{}", request_id=new_id("req"), received_at=NOW)
     (saved,) = store.save(caller, adapter, inbound, [record], [triage.label(record)])
     return saved
 
@@ -155,7 +156,7 @@ def test_sources_in_any_order(tenant: Tenant, name: str, number: int, most: int)
 
     assert all(end == ends[0] for end in ends)
     newest = max(
-        deliveries, key=lambda r: (r.state != "note", r.occurred_at or START, RANKS[r.state or "note"])
+        deliveries, key=lambda r: (r.state != "note", r.revised_at or r.occurred_at or NOW, RANKS[r.state or "note"])
     )
     assert ends[0]["status"] == STATUS[newest.state or "note"]
 
