@@ -34,8 +34,9 @@ class Record:
     """One piece of feedback in canonical form, before it is labelled.
 
     `category`, `sentiment`, `sentiment_score` (-1..1) and `severity` (0..5) are set only when the
-    sender declared them. `subject` says what it is about: page, url, trace_id, product, property,
-    value, environment, release and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
+    sender declared them; `severity_word` is how it said so when that is on no scale we know. `subject`
+    says what it is about: page, url, trace_id, product, property, value, environment, release, visibility
+    and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
 
     `dedupe_key` identifies one delivery within its source: the same key again is stored once.
     With `replaceable` the same key with other content updates the record instead; `retracts` takes
@@ -66,6 +67,7 @@ class Record:
     sentiment: Sentiment | None = None
     sentiment_score: float | None = None
     severity: int | None = None
+    severity_word: str | None = None
     language: str | None = None
     subject: Mapping[str, Any] = field(default_factory=dict)
     author: Author = Author()

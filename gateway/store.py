@@ -219,7 +219,7 @@ def _telling(record: Record, row: Mapping[str, Any]) -> intake.Telling:
         occurrence=bounded(record.occurrence),
         family=bounded(record.family),
         joins=bounded(record.joins),
-        declared=record.severity is not None,
+        severity=record.severity,
     )
 
 

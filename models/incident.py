@@ -50,7 +50,7 @@ class Telling:
     A `whole` one says all that there is: what it leaves out is gone. `counts`: whether a trigger is
     another occurrence. One that `restates` only repeats in newer words. `quiet` ends begin no record.
     `occurrence` is what several notifications may tell of, `family` what stories of the same alert share,
-    `joins` another source's key. `declared`: whether the sender said how severe it is.
+    `joins` another source's key. `severity` is what the sender said, 0..5.
     """
 
     state: str
@@ -64,7 +64,7 @@ class Telling:
     occurrence: str | None = None
     family: str | None = None
     joins: str | None = None
-    declared: bool = False
+    severity: int | None = None
 
     @property
     def means(self) -> str:
@@ -77,10 +77,10 @@ class Telling:
 
     def content_key(self, richness: int = 1) -> str:
         """How well it tells a field: triggers before other states before notes, the story's own source
-        before one that joins it, what is rich before what is poor, and then the newest."""
+        before one that joins it, what is rich before what is poor, then the newest, then the worst."""
         tells = 2 if self.whole or self.state == "triggered" else int(self.state != "note")
         own = int(self.joins is None)
-        rank = f"{RANKS[self.state]}{int(self.restates)}"
+        rank = f"{RANKS[self.state]}{int(self.restates)}{self.severity or 0}"
         return f"{tells}{own}{richness}:{self.at:016d}:{rank}:{self.key}"
 
 
@@ -213,10 +213,15 @@ def _content(
 ) -> dict[str, Any]:
     """What tells the story, field by field; `told` is brought up to date."""
     key, changed = telling.content_key(), dict[str, Any]()
+    if telling.whole and row["occurred_at"] is not None:  # it began when the first of them says so
+        before = (known["occurred_at"],) if told.floor and known["occurred_at"] is not None else ()
+        changed["occurred_at"] = min(row["occurred_at"], *before)
+        told.takes("occurred_at", key)
     if key < told.floor:
         return changed
     for name in FIELDS:
-        if (telling.whole or row[name] not in (None, "")) and told.takes(name, key):
+        said = row[name] not in (None, "") or (telling.whole and name != "occurred_at")
+        if said and told.takes(name, key):
             changed[name] = row[name]
     noted = key[0] == "0"
     words, severity = known, known
@@ -224,7 +229,7 @@ def _content(
     if (telling.whole or row["text"]) and told.takes("text", words_key):
         changed |= {name: row[name] for name in ("text", *LABELS)}
         words = row
-    if told.takes("severity", f"1{key}" if telling.declared and not noted else f"0{words_key}"):
+    if told.takes("severity", f"1{key}" if telling.severity is not None and not noted else f"0{words_key}"):
         severity = row
     if words is row or severity is row:
         changed["impact_reasons"] = _reasons(words, severity)

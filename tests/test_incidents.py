@@ -156,7 +156,8 @@ def test_sources_in_any_order(tenant: Tenant, name: str, number: int, most: int)
 
     assert all(end == ends[0] for end in ends)
     newest = max(
-        deliveries, key=lambda r: (r.state != "note", r.revised_at or r.occurred_at or NOW, RANKS[r.state or "note"])
+        deliveries,
+        key=lambda r: (r.state != "note", r.revised_at or r.occurred_at or NOW, RANKS[r.state or "note"]),
     )
     assert ends[0]["status"] == STATUS[newest.state or "note"]
 
