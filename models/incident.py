@@ -89,13 +89,15 @@ class Told:
     """What is known of how far a story has been told: the best content key of each field, subject's by name.
 
     `counts` are the occurrences by source; `best` is how many of the tags are of the delivery that tells
-    them best, the others are a sorted union; `floor` is the key of the newest whole telling.
+    them best, the others are a sorted union; `floor` is the key of the newest whole telling, and `stated`
+    whether anything but notes and quiet ends has told it.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     best: int = 0
     floor: str = ""
+    stated: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Told:
@@ -106,15 +108,23 @@ class Told:
             names += [f"subject.{name}" for name in row["subject"]]
             key = f"{text[:1]}11{text[1:]}"
             keys = {**dict.fromkeys(names, key), "author": f"11{key}", "severity": f"1{key}"} if text else {}
-            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]))
+            stated = row["state_key"] is not None
+            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]), "", stated)
         told = orjson.loads(text)
         keys = {name: told["k"][at] for name, at in told["f"].items()}
-        return cls(keys, told["n"], told["t"], told["w"])
+        return cls(keys, told["n"], told["t"], told["w"], told["s"])
 
     def column(self) -> str:
         known = {key: number for number, key in enumerate(sorted(set(self.keys.values())))}
         fields = {name: known[key] for name, key in sorted(self.keys.items())}
-        told = {"k": list(known), "f": fields, "n": self.counts, "t": self.best, "w": self.floor}
+        told = {
+            "k": list(known),
+            "f": fields,
+            "n": self.counts,
+            "t": self.best,
+            "w": self.floor,
+            "s": self.stated,
+        }
         return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
 
     def takes(self, name: str, key: str) -> bool:
@@ -127,7 +137,7 @@ class Told:
 
 def begun(row: Mapping[str, Any], telling: Telling, counted: bool) -> dict[str, Any]:
     """The columns of a record that begins with this delivery."""
-    told = Told()
+    told = Told(stated=telling.means != "note")
     if counted:
         told.counts[row["source"]] = 1
     began = {
@@ -147,21 +157,22 @@ def merged(
     known: Mapping[str, Any], row: Mapping[str, Any], telling: Telling, counted: bool
 ) -> dict[str, Any]:
     """The columns that this delivery changes in a known record; `counted` when it is an occurrence more."""
-    changed: dict[str, Any] = {}
-    stateful, seen = telling.means != "note", known["state_key"] is not None
-    if not telling.quiet and stateful == seen:
+    told, changed = Told.of(known), dict[str, Any]()
+    stateful, at = telling.means != "note", telling.at
+    if telling.quiet:
+        changed["last_seen_at"] = max(known["last_seen_at"], at)
+    elif stateful == told.stated:
         changed["first_seen_at"] = min(known["first_seen_at"], happened(row, telling))
-        changed["last_seen_at"] = max(known["last_seen_at"], telling.at)
+        changed["last_seen_at"] = max(known["last_seen_at"], at)
     elif stateful:  # times of notes do not count once a state is known
-        if not seen:
-            changed["first_seen_at"] = happened(row, telling)
-        changed["last_seen_at"] = max(known["last_seen_at"], telling.at) if seen else telling.at
+        told.stated = True
+        changed["first_seen_at"] = happened(row, telling)
+        changed["last_seen_at"] = max(at, moment_of(known["state_key"]) if known["state_key"] else 0)
     if stateful:
         kept = telling.restates or telling.stands is not None
         changed |= settled(known, telling.state_key, keep_status=kept)
     if telling.quiet:
         return changed
-    told = Told.of(known)
     if counted:
         source = row["source"]
         told.counts[source] = told.counts.get(source, 0) + 1
@@ -215,28 +226,30 @@ def _content(
     key, changed = telling.content_key(), dict[str, Any]()
     if telling.whole and row["occurred_at"] is not None:  # it began when the first of them says so
         before = (known["occurred_at"],) if told.floor and known["occurred_at"] is not None else ()
-        changed["occurred_at"] = min(row["occurred_at"], *before)
+        changed["occurred_at"] = min((row["occurred_at"], *before))
         told.takes("occurred_at", key)
+    noted = key[0] == "0"
+    if any(row[name] for name in AUTHOR):
+        richness = 4 * bool(row["author_email"]) + sum(bool(row[name]) for name in AUTHOR)
+        if told.takes("author", f"{int(not noted)}{richness}{key}"):
+            changed |= {name: row[name] for name in AUTHOR}
     if key < told.floor:
         return changed
     for name in FIELDS:
         said = row[name] not in (None, "") or (telling.whole and name != "occurred_at")
         if said and told.takes(name, key):
             changed[name] = row[name]
-    noted = key[0] == "0"
     words, severity = known, known
-    words_key = telling.content_key(int(bool(row["text"]) and row["text"] != row["title"]))
+    stated = telling.whole or telling.severity is not None
+    own_words = telling.whole or telling.restates or row["text"] != row["title"]
+    words_key = telling.content_key(int(own_words))
     if (telling.whole or row["text"]) and told.takes("text", words_key):
         changed |= {name: row[name] for name in ("text", *LABELS)}
         words = row
-    if told.takes("severity", f"1{key}" if telling.severity is not None and not noted else f"0{words_key}"):
+    if told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
         severity = row
     if words is row or severity is row:
         changed["impact_reasons"] = _reasons(words, severity)
-    if any(row[name] for name in AUTHOR):
-        richness = 4 * bool(row["author_email"]) + sum(bool(row[name]) for name in AUTHOR)
-        if told.takes("author", f"{int(not noted)}{richness}{key}"):
-            changed |= {name: row[name] for name in AUTHOR}
     if told.takes("story", key):
         changed |= {"source": row["source"], "incident_key": row["incident_key"]}
     changed |= _subject(known["subject"], row["subject"], telling, told)

@@ -16,6 +16,8 @@ from models.incident import Telling
 from models.writes import Reach, Stored, Write, change, create, reached, row_of, row_with, unless_overruled
 
 _DIGEST = 16  # characters of a digest that tell one version's words from another's
+# What changes though a delivery says nothing new: when it was said last.
+_KEPT_COUNT = {"content_key", "state_key", "last_seen_at", "impact_reasons"}
 _RELATIVES = 8  # newest records of an alert that an end may belong to
 
 
@@ -42,6 +44,9 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
         changed |= incident.settled({**known, **changed}, remembered)
     kind = incident.event_type(known, changed, telling)
     changed = unless_overruled(known, changed)
+    if telling.restates and all(changed[name] == known[name] for name in changed.keys() - _KEPT_COUNT):
+        Feedback.update(changed).where(Feedback.id == known["id"]).execute()
+        return Stored("unchanged", {**known, **changed})
     after = {**known, **changed}
     if "impact_reasons" in changed or after["occurrences"] != known["occurrences"]:
         changed |= reached(after, reach)
@@ -75,7 +80,7 @@ def _begin(write: Write, telling: Telling, remembered: str | None, reach: Reach,
     if remembered:
         began |= incident.settled(began, remembered)
         began["last_seen_at"] = max(began["last_seen_at"], incident.moment_of(remembered))
-    began["votes"] = votes.cast(workspace_id, source, write.dedupe_key or key)
+    began["votes"] = sum(votes.cast(workspace_id, source, name) for name in {write.dedupe_key, key} - {None})
     began |= reached(began, reach)
     return create(Write(began, write.event), reach, now)
 
