@@ -59,8 +59,8 @@ def read(inbound: Inbound) -> list[Record]:
 def _visibility(sent: dict[str, Any]) -> str:
     """Whether it was said in a direct message or a private thread. Source: Discord's page on interactions,
     contexts 1 and 2 (bot's and other direct messages), and channel types 1, 3 and 12."""
-    place = int_of(sent, "channel", "type")
-    return PRIVATE if int_of(sent, "context") in (1, 2) or place in (1, 3, 12) else ""
+    direct = int_of(sent, "context") in (1, 2) or ("user" in sent and "guild_id" not in sent)
+    return PRIVATE if direct or int_of(sent, "channel", "type") in (1, 3, 12) else ""
 
 
 class Response(Shown):

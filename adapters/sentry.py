@@ -166,7 +166,7 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
             dedupe_key=":".join(key),
             incident_key=f"metric_alert:{metric_id}",
             state="resolved" if action == "resolved" else "triggered",
-            occurrence=first_scalar(metric, "date_detected") or None,
+            occurrence=stamp(first_scalar(metric, "date_detected")) or None,
         )
     ]
 

@@ -400,7 +400,8 @@ ADAPTER = Adapter(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "
             "message.channels, app_mention, reaction_added and reaction_removed), under Interactivity & "
-            "Shortcuts, and for each slash command. Then install the app and invite it to the channels it shall read."
+            "Shortcuts, and for each slash command. Then install the app and invite it to the channels it "
+            "shall read."
         ),
     ),
 )
