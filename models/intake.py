@@ -25,9 +25,9 @@ from models.dedupe import Key
 from models.delivery import Parted
 from models.event import Event, exists
 from models.feedback import Feedback
-from models.incident import Telling
 from models.laws import CONTENT, reported, store
 from models.outcome import Entry, ledger
+from models.telling import Telling
 from models.writer import Busy, Writer
 from models.writes import Reach, Stored, Write
 

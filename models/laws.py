@@ -12,7 +12,18 @@ from models import dedupe, votes
 from models.base import AT_ONCE, database, insert
 from models.quarantine import Quarantine
 from models.stories import delivery_key, tell, telling_of
-from models.writes import Reach, Stored, Write, change, create, reached, row_of, under, unless_overruled
+from models.writes import (
+    Reach,
+    Stored,
+    Write,
+    change,
+    create,
+    reached,
+    row_of,
+    under,
+    unless_overruled,
+    unreached,
+)
 
 # What the sender said; when a replaceable record comes again, these decide whether anything changed.
 CONTENT = (
@@ -130,6 +141,8 @@ def _vote(write: Write, reach: Reach, now: int) -> Stored:
     if known is None:
         return Stored("ignored", {})
     changed = {"votes": max(0, known["votes"] + more), "updated_at": now}
+    if more < 0:
+        changed["impact_reasons"] = unreached(known, reach, now)
     changed |= reached({**known, **changed}, reach)
     return change(write, known, changed, "unvoted" if write.retracts else "voted")
 

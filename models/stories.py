@@ -12,7 +12,7 @@ from typing import Any
 from models import dedupe, incident, votes
 from models.base import database, dumps, first, locked
 from models.feedback import Feedback
-from models.incident import Telling
+from models.telling import Telling
 from models.writes import Reach, Stored, Write, change, create, reached, row_of, row_with, unless_overruled
 
 _DIGEST = 16  # characters of a digest that tell one version's words from another's

@@ -13,7 +13,7 @@ from models import dedupe
 from models.base import database, first, insert, locked, rows
 from models.event import Event
 from models.feedback import Feedback
-from models.incident import Telling
+from models.telling import Telling, Told
 
 # What a label's replacement by a person keeps from being labelled anew.
 OVERRULABLE = {"category", "sentiment", "impact"}
@@ -144,6 +144,23 @@ def reached(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
     """Impact with the reach that occurrences and votes give."""
     reports = max(row["occurrences"], row["votes"] + 1)
     return raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))
+
+
+def unreached(known: Mapping[str, Any], reach: Reach, now: int) -> list[dict[str, Any]]:
+    """The reasons of a story's impact with the reach that its words and those who say the same give it."""
+    told = Told.of(known).reach
+    if told is None:
+        return list(known["impact_reasons"])
+    points, why = told
+    reasons = [
+        {**reason, "points": points, "why": why} if reason["part"] == "reach" else dict(reason)
+        for reason in known["impact_reasons"]
+    ]
+    if not known["fingerprint"]:
+        return reasons
+    same = (known["workspace_id"], known["fingerprint"], now - reach.window, _COUNTED)
+    reports, _ = database.execute_sql(_REPORTERS, (known["id"], *same)).fetchone()
+    return reach.raised(reasons, reports)
 
 
 def raised(origin: str, reasons: list[dict[str, Any]]) -> dict[str, Any]:

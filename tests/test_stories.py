@@ -211,8 +211,19 @@ def test_a_person_votes_once(tenant: Tenant, first: bool, turned: int) -> None:
     for record in [message, *VOTES[::turned]] if first else [*VOTES[::turned], message]:
         deliver(tenant, record)
     (row,) = Feedback.select().dicts()
+    reach = next(reason for reason in row["impact_reasons"] if reason["part"] == "reach")
 
-    assert row["votes"] == 2
+    assert (row["votes"], reach["points"]) == (2, 1)
+
+
+def test_a_vote_taken_back_weighs_no_more(tenant: Tenant) -> None:
+    """The impact is what it was before the vote."""
+    impacts = []
+    for record in (delivery("triggered", 1, "m"), *VOTES[3:5]):
+        deliver(tenant, record)
+        impacts.append(Feedback.get().impact)
+
+    assert impacts == [impacts[0], impacts[0] + 1, impacts[0]]
 
 
 def test_signs_that_are_votes() -> None:
