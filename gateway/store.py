@@ -201,7 +201,9 @@ def _bounded_time(record: Record, now: int) -> tuple[int | None, dict[str, Any]]
 
 def _telling(record: Record, row: Mapping[str, Any]) -> intake.Telling:
     """What a record is to its story, as the laws of models.stories take it."""
-    said = record.revised_at or record.occurred_at or row["received_at"]
+    now = row["received_at"]
+    times = (record.revised_at, record.occurred_at)
+    said = next((now if at > now + AHEAD else at for at in times if at and at >= FIRST), now)
     restates = record.replaceable and not record.retracts
     key = bounded(record.dedupe_key) or row["id"]
     if restates:  # newer words come under the same key
@@ -209,7 +211,7 @@ def _telling(record: Record, row: Mapping[str, Any]) -> intake.Telling:
         key = f"{key}#{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:16]}"
     return intake.Telling(
         state="retracted" if record.retracts else record.state or "note",
-        at=min(said, row["received_at"] + AHEAD),
+        at=said,
         key=key,
         stands=record.stands,
         whole=record.whole,

@@ -179,6 +179,17 @@ def test_an_issue_and_its_events(tenant: Tenant, order: tuple[str, ...]) -> None
     assert row["author_id"]
 
 
+@pytest.mark.parametrize("at", [-400_000, 900_000])
+def test_a_wrong_clock_keeps_no_story_open(tenant: Tenant, at: int) -> None:
+    """A beginning in 2100, or in 1970, is over with an end whose clock is right."""
+    for record in (delivery("triggered", at, "a"), delivery("resolved", 1000, "b")):
+        deliver(tenant, record)
+    (row,) = Feedback.select().dicts()
+
+    assert (row["status"], row["resolved_at"]) == ("resolved", START + 1000 * HOUR)
+    assert row["last_seen_at"] <= START + 1000 * HOUR
+
+
 def vote(key: str, voter: str, sign: str, at: int, *, back: bool = False) -> Record:
     return Record(
         sign,
