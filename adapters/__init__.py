@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *("alerts", "contract", "envelopes", "expressions", "foreign", "payload", "places", "record"),
+    *("alerts", "contract", "envelopes", "expressions", "foreign", "options", "payload", "places", "record"),
     "sentry_events",
     *("severities", "shapes", "signatures", "strict_json", "tags", "text", "times"),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from adapters.alerts import alert_record, alerts_in, option_words, shared_by
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
+from adapters.options import words
 from adapters.places import with_parts
 from adapters.record import Record
 from adapters.shapes import SECRET
@@ -62,5 +63,5 @@ ADAPTER = Adapter(
     ),
     refuse=refuse_retryable,
     owns=("/hooks/alertmanager",),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, options={"ignore_alertnames": words}),
 )

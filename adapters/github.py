@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
+from adapters.options import flag
 from adapters.payload import Payload, Text
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
@@ -277,6 +278,7 @@ ADAPTER = Adapter(
     signed=Signed(
         verify=signatures.hex_header("x-hub-signature-256", prefix="sha256="),
         proofs=(signature("X-Hub-Signature-256"),),
+        options={"bots": flag},
         advice=(
             "In the repository or organisation: Settings, Webhooks, Add webhook.\n"
             "Payload URL: {url}\n"

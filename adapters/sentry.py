@@ -21,6 +21,7 @@ from adapters.foreign import (
     objects_of,
     present,
 )
+from adapters.options import flag
 from adapters.record import Author, Record, State
 from adapters.sentry_events import INFO, author_of, event_tags, sender_of
 from adapters.severities import stated
@@ -367,6 +368,7 @@ ADAPTER = Adapter(
         advice=ADVICE,
         new_secret=None,
         may_be_unsigned=True,
+        options={"errors": flag},
         proofs=(signature("Sentry-Hook-Signature"),),
     ),
 )

@@ -47,6 +47,12 @@ _AREA_BITS = reduce(or_, (whole_words(rule.words).bit for rule in DEFAULT_AREAS 
 
 
 def severity(record: Record, category: Category, words: str, severe: float = 0.5) -> Reason:
+    """0..5, as `_severity` says, with a word of the sender's that is on no scale."""
+    reason = _severity(record, category, words, severe)
+    return reason if record.severity_word is None else _with_word(reason, record.severity_word)
+
+
+def _severity(record: Record, category: Category, words: str, severe: float) -> Reason:
     """0..5: what the sender declared, else by category and, of bugs, by the words.
 
     `severe` is the model's probability that a bug is severe; it decides where no words do.
@@ -55,8 +61,6 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
-    if record.severity_word is not None:  # told apart from a sender that says nothing
-        why = f'{why}; the sender says "{record.severity_word[:40]}", which is on no known scale'
     if category in ("bug", "other") and bits_of(words) & _SEVERE_BITS:
         for points, meaning, pattern in SEVERE:
             found = pattern.said(words)
@@ -67,7 +71,13 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
     if category == "bug" and severe <= MINOR_ODDS:
         return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
-    return _PLAIN[category] if record.severity_word is None else Reason("severity", base, why)
+    return _PLAIN[category]
+
+
+def _with_word(reason: Reason, word: str) -> Reason:
+    """A severity's reason that tells a word of no scale from a sender that says nothing."""
+    why = f'{reason.why}; the sender says "{word[:40]}", which is on no known scale'
+    return Reason(reason.part, reason.points, why)
 
 
 def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
