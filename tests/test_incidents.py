@@ -119,7 +119,7 @@ def stories(name: str) -> list[list[Record]]:
             continue
         inbound = inbound_of(case["request"])
         for record in door_of(adapter, inbound).read(inbound):
-            key = record.family or record.incident_key or record.votes_for
+            key = record.incident_key or record.votes_for
             if key and record.dedupe_key:
                 words = record.text if record.replaceable else ""
                 told.setdefault(key, {}).setdefault((record.dedupe_key, record.retracts, words), record)
