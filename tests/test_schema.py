@@ -40,6 +40,7 @@ COMMANDS = [
     ["key", "revoke", "key_1"],
     ["hook", "create", "github"],
     ["hook", "list"],
+    ["hook", "change", "hk_1", "--option", "bots=true"],
     ["hook", "rotate", "hk_1"],
     ["hook", "delete", "hk_1"],
     ["user", "create", "ada@example.test"],
