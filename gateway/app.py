@@ -14,7 +14,6 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 import adapters
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import (
-    api,
     auth,
     batch,
     concurrency,
@@ -31,6 +30,7 @@ from gateway import (
     outcomes,
     sealed,
 )
+from gateway.api import ENDPOINTS, Endpoint
 from gateway.client import networks
 from gateway.config import Config
 from gateway.cooperative import ASIDE
@@ -65,13 +65,13 @@ def create_app(config: Config | None = None) -> Flask:
     learnt.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
-    _Routes(app, config, adapters.load()).add(config)
+    Routes(app, config, adapters.load()).add(config)
     docs.description()
     inbox.mount(app, config)
     return app
 
 
-class _Routes:
+class Routes:
     """Every route of the application, each answering in its dialect."""
 
     def __init__(self, app: Gateway, config: Config, dialects: dict[str, Adapter]) -> None:
@@ -97,7 +97,7 @@ class _Routes:
                 act, admit = partial(directory.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         native = self.adapters["native"]
-        for endpoint in api.ENDPOINTS:
+        for endpoint in ENDPOINTS:
             act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
             self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
         for path, check in health.CHECKS.items():
@@ -194,8 +194,8 @@ class _Routes:
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""
         urls = self.app.url_map.bind("")
-        endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
-        return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
+        names = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
+        return next((self.told_by[name] for name in names if name in self.told_by), None)
 
 
 def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | None:
@@ -203,7 +203,7 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
     return None if adapter.signed else partial(auth.identify, adapter, scope)
 
 
-def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:
+def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
     return endpoint.act(auth.identify(adapter, endpoint.scope, inbound), inbound)
 
 

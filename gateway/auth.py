@@ -18,8 +18,8 @@ from models.access import find_key
 from models.hook import find_hook
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
-EARLY = 1.0  # of them, in which one request asks for all: else all that come at once ask at their end
 KNOWN = 2_048  # keys that a process remembers, and hooks; those it has not met for longest make room
+EARLY = 1.0  # of them, in which one request asks for all: else all that come at once ask at their end
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 AGAIN = {"Retry-After": "60"}  # seconds, when somebody has to mend something first
@@ -38,7 +38,7 @@ class _Memory(dict[str, tuple[float, float, Any]]):
         return found, now if now >= early else 0.0
 
     def keep(self, name: str, found: Any, asked: float) -> None:
-        """Remembers what was found, or that nothing is there."""
+        """Remembers what was found, or that nothing is there; what was kept longest ago makes room."""
         with _lock:
             self.pop(name, None)
             if found is not None:

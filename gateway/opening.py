@@ -7,9 +7,7 @@ import stat
 
 from peewee import PeeweeException
 
-from gateway import shared
 from gateway.config import BadSetting, Config
-from gateway.rates import Unavailable
 from models.base import CONNECTIONS, NoDatabase, connect, named
 from models.files import close_to_others, make_folder
 from models.migrations import Waiting, ahead, waiting
@@ -46,19 +44,6 @@ def open_database(
         folder = config.data_path.absolute()
         raise BadSetting(f"GATEWAY_DATA_DIR: cannot use {folder}: {error.strerror}") from None
     return found
-
-
-def reach(redis_url: str, *, may_be_away: bool = False) -> list[str]:
-    """Raises BadSetting unless the Redis or Valkey there answers; when it `may_be_away` that is one line."""
-    try:
-        shared.reach(redis_url)
-    except Unavailable as error:
-        if may_be_away:
-            return [f"GATEWAY_REDIS_URL: {error}: it is tried again with every request"]
-        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
-    except ValueError as error:
-        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
-    return []
 
 
 def close_files(config: Config) -> list[str]:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from gateway import log
+from gateway.config import BadSetting
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
 from models.sqlite import reason
 
@@ -65,11 +66,10 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 """
 
 
-def reach(url: str) -> None:
-    """Asks the server at `url` whether it is there.
+def reach(url: str, *, may_be_away: bool = False) -> list[str]:
+    """Asks the server at `url` whether it is there. Returns a line that says why not if it `may_be_away`.
 
-    Raises Unavailable, and ValueError for an address or a server that will never do. Both say why in a line,
-    without a password.
+    Raises BadSetting, which says why not without a password; always for what will never do.
     """
     from redis import AuthenticationError, Redis, RedisError
     from redis import ConnectionError as Lost
@@ -85,8 +85,11 @@ def reach(url: str) -> None:
             client.ping()
     except (RedisError, ValueError) as error:
         away = isinstance(error, Lost | Late) and not isinstance(error, AuthenticationError)
-        told = f"no Redis or Valkey answers: {reason(error)}"
-        raise (Unavailable if away else ValueError)(told) from None
+        why = f"GATEWAY_REDIS_URL: no Redis or Valkey answers: {reason(error)}"
+        if away and may_be_away:
+            return [f"{why}: it is tried again with every request"]
+        raise BadSetting(why) from None
+    return []
 
 
 def _address(url: str) -> str:

@@ -11,8 +11,8 @@ from models.dedupe import Key
 from models.delivery import Parted
 from models.event import Event
 from models.feedback import Feedback
-from models.laws import Reach, Stored, Write
 from models.outcome import Entry
+from models.writes import Reach, Stored, Write
 
 
 @dataclass(slots=True)

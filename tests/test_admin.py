@@ -369,7 +369,7 @@ def test_what_is_remembered_of_keys_has_a_bound(
         )
 
     assert [len(known) for known in (auth._known, auth._hooks)] == [3, 3]
-    callers = [caller for *_, caller in auth._known.values()]
+    callers = [caller for _, _, caller in auth._known.values()]
     assert len({id(caller.rules[tenant.project_id]) for caller in callers}) == 1
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import socket
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from flask import Flask
 from playhouse.test_utils import count_queries
 from werkzeug.test import EnvironBuilder
 
+from adapters import fluister
 from gateway import ingest as module
 from gateway.ingest import ingest
 from tests.conftest import Call, Tenant
@@ -19,26 +22,34 @@ from tests.conftest import Call, Tenant
 POST = ("/v1/feedback", {"projectId": "p", "text": "De zoekbalk verdwijnt als ik scroll"})
 
 
-def test_steps_in_order(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One POST is identify, spend, read, label, save, reply, each once and in this order."""
+@pytest.fixture(name="order")
+def _order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The steps that requests take from now on, in their order. Asked for before the application is made."""
     order: list[str] = []
 
-    def spy(owner: Any, name: str) -> None:
-        real = getattr(owner, name)
-
+    def noting(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any, **options: Any) -> Any:
             order.append(name)
-            return real(*args, **options)
+            return step(*args, **options)
 
-        monkeypatch.setattr(owner, name, noted)
+        return noted
 
-    spy(module.auth, "identify")
-    spy(module.limits, "spend")
-    spy(module, "label")
-    spy(module.store, "save")
+    for owner, name in ((module.auth, "identify"), (module.limits, "spend"), (module.store, "save")):
+        monkeypatch.setattr(owner, name, noting(name, getattr(owner, name)))
+    monkeypatch.setattr(module, "label", noting("label", module.label))
+    doors = [
+        replace(door, read=noting("read", door.read), reply=noting("reply", door.reply))
+        for door in fluister.ADAPTER.doors
+    ]
+    monkeypatch.setattr(fluister, "ADAPTER", replace(fluister.ADAPTER, doors=tuple(doors)))
+    return order
+
+
+def test_steps_in_order(order: list[str], call: Call) -> None:
+    """One POST is identify, spend, read, label, save, reply, each once and in this order."""
     assert call("POST", POST[0], json=POST[1]).status_code == 201
 
-    assert order == ["identify", "spend", "label", "save"]
+    assert order == ["identify", "spend", "read", "label", "save", "reply"]
 
 
 def test_the_line_stays_at_home(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

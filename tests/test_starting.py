@@ -380,7 +380,7 @@ for words, more in json.load(sys.stdin):
 
 from gateway.app import create_app
 from gateway.config import Config
-from gateway import themes
+import gateway.themes as themes
 from gateway.lease import run_once
 
 client = create_app(Config.from_env()).test_client()

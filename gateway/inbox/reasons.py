@@ -8,6 +8,7 @@ from gateway.inbox.words import _
 
 # What gateway.triage.impact, gateway.reach and gateway.similar say, the more particular first.
 FORMS = (
+    '%(why)s; the sender says "%(words)s", which is on no known scale',
     "the sender says severity %(n)s of %(most)s",
     "%(why)s that reads like severe ones (%(n)s)",
     "%(why)s that reads like minor ones (%(n)s)",

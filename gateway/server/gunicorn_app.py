@@ -19,7 +19,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway import opening, sealed
+from gateway import opening, sealed, shared
 from gateway.config import BadSetting, Config
 from gateway.program import typed
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
@@ -51,7 +51,7 @@ def serve(overrides: Mapping[str, str]) -> None:
     _check_bind(config.bind)
     told: list[str] = []
     if config.redis_url:
-        told = opening.reach(config.redis_url, may_be_away=config.limits_when_away != "closed")
+        told = shared.reach(config.redis_url, may_be_away=config.limits_when_away != "closed")
     opening.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()

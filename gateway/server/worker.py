@@ -51,8 +51,8 @@ TICK = 0.25  # between looks at all connections
 TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
 SPARE = 32  # file descriptors that connections leave to the database and others
-NO_LIMIT = nullcontext()
 MANY = 500  # commas of a body, each of which may part two records
+NO_LIMIT = nullcontext()
 DELIVERIES = 256  # answered at once; they wait for the disk
 
 

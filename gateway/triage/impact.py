@@ -47,6 +47,12 @@ _AREA_BITS = reduce(or_, (whole_words(rule.words).bit for rule in DEFAULT_AREAS 
 
 
 def severity(record: Record, category: Category, words: str, severe: float = 0.5) -> Reason:
+    """0..5, as `_severity` says, with a word of the sender's that is on no scale."""
+    reason = _severity(record, category, words, severe)
+    return reason if record.severity_word is None else _with_word(reason, record.severity_word)
+
+
+def _severity(record: Record, category: Category, words: str, severe: float) -> Reason:
     """0..5: what the sender declared, else by category and, of bugs, by the words.
 
     `severe` is the model's probability that a bug is severe; it decides where no words do.
@@ -66,6 +72,12 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
     if category == "bug" and severe <= MINOR_ODDS:
         return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
     return _PLAIN[category]
+
+
+def _with_word(reason: Reason, word: str) -> Reason:
+    """A severity's reason that tells a word of no scale from a sender that says nothing."""
+    why = f'{reason.why}; the sender says "{word[:40]}", which is on no known scale'
+    return Reason(reason.part, reason.points, why)
 
 
 def mood(sentiment: Sentiment, score: float, words: str) -> Reason:

@@ -255,7 +255,11 @@ def test_any_json_anywhere(data: st.DataObject) -> None:
 
     for record in ADAPTER.doors[0].read(inbound):
         json.dumps(shown(record))
-        assert record.unreadable or (record.dedupe_key and record.incident_key and record.state)
+        assert (
+            record.unreadable
+            or record.votes_for
+            or (record.dedupe_key and record.incident_key and record.state)
+        )
         assert len(record.title) <= 200
         assert "\n" not in record.title
 
