@@ -266,6 +266,7 @@ ADAPTER = Adapter(
     ),
     refuse=signatures.refuse,
     owns=("/hooks/generic",),
+    costly=True,
     signed=Signed(
         verify=verify,
         proofs=SECRET,

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -15,6 +16,7 @@ from adapters.contract import Adapter, Inbound, Reply
 from gateway import (
     auth,
     batch,
+    concurrency,
     directory,
     docs,
     failures,
@@ -59,6 +61,7 @@ def create_app(config: Config | None = None) -> Flask:
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
+    concurrency.connect(config.threads)
     learnt.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
@@ -141,7 +144,7 @@ class Routes:
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
-            return self._answer(reply, started, inbound.answer_headers if inbound else {})
+            return self._answer(environ, reply, started, inbound.answer_headers if inbound else {})
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
@@ -158,7 +161,7 @@ class Routes:
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
             reply = preflight(request, methods)
-            return self._answer(reply, time.perf_counter(), {})
+            return self._answer(request.environ, reply, time.perf_counter(), {})
 
         self.app.add_url_rule(
             path,
@@ -177,11 +180,12 @@ class Routes:
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
         reply = adapter.refuse(problem_of(error, request_id(request.environ)))
-        return self._answer(reply, time.perf_counter(), {})
+        return self._answer(request.environ, reply, time.perf_counter(), {})
 
-    def _answer(self, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
+    def _answer(
+        self, environ: dict[str, Any], reply: Reply, started: float, headers: Mapping[str, str]
+    ) -> Response:
         """A reply with what every response carries, noted in the log."""
-        environ = request.environ
         name = request_id(environ)
         log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
         cors = cors_headers(environ.get("HTTP_ORIGIN"), self.origins)

@@ -36,7 +36,6 @@ from gateway import (
     retention,
     retraining,
     sealed,
-    shared,
     similar,
     themes,
     vault,
@@ -46,6 +45,7 @@ from gateway.ids import now_ms
 from gateway.lease import Work, run_once
 from models import job
 from models.base import close, rest
+from models.sqlite import reason
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 AWAY_SECONDS = 60.0  # between two lines about a queue that is away
@@ -142,7 +142,7 @@ class QueueAway(logging.Filter):
             return False
         self._next = time.monotonic() + AWAY_SECONDS
         record.msg, record.args, record.exc_info = "the queue is away", (), None
-        record.facts = {"error": opening.reason(error)}
+        record.facts = {"error": reason(error)}
         return True
 
 
@@ -163,7 +163,7 @@ def run(config: Config, parent: int | None = None) -> None:
     """
     log.configure(config.log_level)
     if config.redis_url and parent is None:  # beside a server it waits, as that server goes on
-        shared.reach(config.redis_url)
+        opening.reach(config.redis_url)
     opening.open_database(config, CONNECTIONS)
     sealed.connect(config)
     sealed.check()
@@ -201,7 +201,7 @@ def main(parent: int | None) -> None:
     try:
         run(Config.from_env(), parent)
     except (BadSetting, PeeweeException) as error:
-        raise click.ClickException(opening.reason(error)) from None
+        raise click.ClickException(reason(error)) from None
 
 
 if __name__ == "__main__":

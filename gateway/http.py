@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response
 from peewee import OperationalError
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from adapters.contract import Adapter, Code, Problem, Refused, Reply
 from gateway import log
-from gateway.rates import Unavailable
+from gateway.rates import RETRY_AFTER, Unavailable
 from models.base import dumps
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ CODES: dict[int, Code] = {
 # No browser guesses what an answer is, and nobody keeps one on the way, unless it says so itself.
 GUARDED = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 
 EXPOSED = ", ".join(
     (
@@ -90,6 +90,10 @@ class Gateway(Flask):
             query_args=environ.get("QUERY_STRING", ""),
         )
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function: none of ours is a coroutine, and to find that out takes six calls a request."""
+        return func
+
 
 class Answer(Response):
     """A response that goes out as it is, with the headers it was made with."""
@@ -115,7 +119,9 @@ def respond(reply: Reply, *headers: Mapping[str, str]) -> Answer:
             merged["Content-Length"] = str(len(body))
     for more in (*headers, reply.headers):
         merged.update(more)
-    answer = Answer(parts, reply.status, merged)
+    fields = Headers()
+    fields._list += merged.items()  # to add them is 33 calls; gunicorn checks each
+    answer = Answer(parts, reply.status, fields)
     if "Content-Type" not in merged:
         del answer.headers["Content-Type"]  # werkzeug's own
     return answer
@@ -127,14 +133,13 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         return replace(error.problem, request_id=request_id)
     if isinstance(error, HTTPException):
         return replace(_framework(error), request_id=request_id)
-    wait = {"Retry-After": RETRY_AFTER}
     if isinstance(error, Unavailable):  # said in the log once, by whoever counts
         message = "Requests cannot be counted now."
-        return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
+        return Problem(503, "overloaded", message, headers=RETRY_AFTER, request_id=request_id)
     if isinstance(error, OperationalError | sqlite3.OperationalError) or _short(error):
         log.unavailable(error, request_id)
         message = "Storage is busy, try again."
-        return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
+        return Problem(503, "overloaded", message, headers=RETRY_AFTER, request_id=request_id)
     log.failure("unexpected exception", request_id)
     return Problem(500, "internal", "An unknown error occurred.", request_id=request_id)
 

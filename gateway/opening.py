@@ -7,11 +7,13 @@ import stat
 
 from peewee import PeeweeException
 
+from gateway import shared
 from gateway.config import BadSetting, Config
+from gateway.rates import Unavailable
 from models.base import CONNECTIONS, NoDatabase, connect, named
 from models.files import close_to_others, make_folder
 from models.migrations import Waiting, ahead, waiting
-from models.sqlite import first_of
+from models.sqlite import reason
 
 INIT = "run `feedback-gateway init` to make one there, or name another one"
 
@@ -46,6 +48,19 @@ def open_database(
     return found
 
 
+def reach(redis_url: str, *, may_be_away: bool = False) -> list[str]:
+    """Raises BadSetting unless the Redis or Valkey there answers; when it `may_be_away` that is one line."""
+    try:
+        shared.reach(redis_url)
+    except Unavailable as error:
+        if may_be_away:
+            return [f"GATEWAY_REDIS_URL: {error}: it is tried again with every request"]
+        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
+    except ValueError as error:
+        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
+    return []
+
+
 def close_files(config: Config) -> list[str]:
     """Takes the gateway's files from other users of this machine; a line for each that was open to them.
 
@@ -61,8 +76,3 @@ def close_files(config: Config) -> list[str]:
     if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
         lines.append(f"{folder} can be written to by every user of this machine (chmod go-w)")
     return lines
-
-
-def reason(error: BaseException) -> str:
-    """Why a database or a server failed, in a line: what failed first, not what failed because of that."""
-    return " ".join(str(first_of(error)).split()) or type(error).__name__

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from gateway import log
-from gateway.config import BadSetting
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
+from models.sqlite import reason
 
 TIMEOUT = 0.25  # seconds a request waits for the server at most, for a connection and for an answer
 REACH = 3.0  # the same for a process that starts
@@ -66,8 +66,14 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 
 
 def reach(url: str) -> None:
-    """Asks the server at `url` whether it is there. Raises BadSetting, which says why not, no password."""
-    from redis import Redis, RedisError
+    """Asks the server at `url` whether it is there.
+
+    Raises Unavailable, and ValueError for an address or a server that will never do. Both say why in a line,
+    without a password.
+    """
+    from redis import AuthenticationError, Redis, RedisError
+    from redis import ConnectionError as Lost
+    from redis import TimeoutError as Late
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -78,8 +84,9 @@ def reach(url: str) -> None:
         ) as client:
             client.ping()
     except (RedisError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise BadSetting(f"GATEWAY_REDIS_URL: no Redis or Valkey answers: {why}") from None
+        away = isinstance(error, Lost | Late) and not isinstance(error, AuthenticationError)
+        told = f"no Redis or Valkey answers: {reason(error)}"
+        raise (Unavailable if away else ValueError)(told) from None
 
 
 def _address(url: str) -> str:

