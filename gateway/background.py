@@ -36,7 +36,6 @@ from gateway import (
     retention,
     retraining,
     sealed,
-    shared,
     similar,
     themes,
     vault,
@@ -164,7 +163,7 @@ def run(config: Config, parent: int | None = None) -> None:
     """
     log.configure(config.log_level)
     if config.redis_url and parent is None:  # beside a server it waits, as that server goes on
-        shared.reach(config.redis_url)
+        opening.reach(config.redis_url)
     opening.open_database(config, CONNECTIONS)
     sealed.connect(config)
     sealed.check()
