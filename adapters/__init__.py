@@ -8,8 +8,19 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *("alerts", "contract", "envelopes", "expressions", "foreign", "payload", "places", "record"),
-    "sentry_events",
+    *(
+        "alerts",
+        "contract",
+        "discord_words",
+        "envelopes",
+        "expressions",
+        "foreign",
+        "markup",
+        "members",
+        "payload",
+        "places",
+    ),
+    *("record", "sentry_events", "sentry_words", "slack_words"),
     *("severities", "shapes", "signatures", "strict_json", "tags", "text", "times"),
 }
 

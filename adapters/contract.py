@@ -21,6 +21,7 @@ from typing import Any, Literal
 from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
+from adapters.text import without_ansi
 
 MOST_FAULTS = 100  # bad fields of one body that are named: an answer is not to be larger than its request
 
@@ -221,14 +222,18 @@ class Lookup:
 def tolerant(read: Callable[[Inbound], list[Record]]) -> Callable[[Inbound], list[Record]]:
     """A `read` for senders that are never told 400: what it would refuse is kept raw in quarantine.
 
-    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither.
+    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither. What
+    coloured a text in the terminal it was copied from is taken away.
     """
 
     def read_or_keep(inbound: Inbound) -> list[Record]:
         try:
-            return read(inbound)
+            records = read(inbound)
         except Refused as refused:
             return [Record(text="", unreadable=refused.problem.message)]
+        for record in records:
+            record.text = without_ansi(record.text) or record.text
+        return records
 
     return read_or_keep
 

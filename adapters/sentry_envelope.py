@@ -28,10 +28,11 @@ from adapters.contract import (
     tolerant,
 )
 from adapters.envelopes import Item, header_of, items_of, object_in
-from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.foreign import first_scalar, first_text, first_url, object_of, present
 from adapters.payload import Payload, Text, length
 from adapters.record import Author, Record, Saved
 from adapters.sentry_events import author_of, event_tags, sender_of
+from adapters.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
 from adapters.shapes import Proof, Shape, Shown, text, time
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
@@ -242,25 +243,22 @@ def _report(inbound: Inbound, sent: Json) -> Record:
 
 def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
     """An exception or a message that a program sent."""
-    event_id, raised, logged = (
-        _event_id(header) or _event_id(sent),
-        _raised(sent),
-        object_of(sent, "logentry"),
-    )
-    failure = ": ".join(filter(None, (first_scalar(raised, "type"), first_scalar(raised, "value"))))
-    message = first_text(sent, "message") or first_text(object_of(sent, "message"), "formatted", "message")
-    message = message or first_text(logged, "formatted", "message")
+    event_id, failures, message = _event_id(header) or _event_id(sent), failures_of(sent), message_of(sent)
+    frame = frame_of(sent)
+    culprit = first_scalar(sent, "culprit", "transaction") or _place(frame)
+    message = message or policy_of(sent)
+    # An event may have no words at all: then it is known by where it happened.
+    failure = "" if message and not failures else next(iter(failures), _function(frame) or culprit)
     if not (failure or message):
-        raise invalid(Fault("event", "Expected a message or an exception"))
-    culprit = first_scalar(sent, "culprit", "transaction") or _place(raised)
+        raise invalid(Fault("event", "Expected a message, an exception or where it happened"))
     # What tells this story from others: the template of a message, not what was filled in.
-    by_default = [failure, culprit] if failure else [first_text(logged, "message") or message]
+    by_default = [failure, culprit] if failure else [template_of(sent) or message]
     given = sent.get("fingerprint")
     parts = [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
     grouped = [word for part in parts or [DEFAULT] for word in (by_default if part == DEFAULT else [part])]
     return Record(
         title=one_line(failure or message),
-        text="\n".join(dict.fromkeys(filter(None, (message, failure)))),
+        text="\n".join(dict.fromkeys(filter(None, (message, *(failures or [failure]))))),
         type="alert",
         kind="event",
         severity=LEVELS.get(first_scalar(sent, "level") or "error"),
@@ -313,19 +311,14 @@ def _subject(sent: Json, event_id: str) -> dict[str, Any]:
     }
 
 
-def _raised(sent: Json) -> Json:
-    """The exception that came last; Sentry's order is that of causes, oldest first."""
-    values = objects_of(object_of(sent, "exception"), "values") or objects_of(sent, "exception")
-    return values[-1] if values else {}
-
-
-def _place(raised: Json) -> str:
-    """Where it was raised: the newest frame, which is the last."""
-    frames = objects_of(object_of(raised, "stacktrace"), "frames")
-    if not frames:
-        return ""
-    place, function = first_scalar(frames[-1], "module", "filename"), first_scalar(frames[-1], "function")
+def _place(frame: Json) -> str:
+    """Where something was raised, by a frame."""
+    place, function = first_scalar(frame, "module", "filename"), first_scalar(frame, "function")
     return " in ".join(filter(None, (place, function)))
+
+
+def _function(frame: Json) -> str:
+    return first_scalar(frame, "function") or first_scalar(frame, "module", "filename", "package")
 
 
 def _tags(sent: Json, **more: str) -> tuple[str, ...]:
