@@ -8,20 +8,9 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *(
-        "alerts",
-        "contract",
-        "discord_words",
-        "envelopes",
-        "expressions",
-        "foreign",
-        "markup",
-        "members",
-        "payload",
-        "places",
-    ),
-    *("record", "sentry_events", "sentry_words", "slack_words"),
-    *("severities", "shapes", "signatures", "strict_json", "tags", "text", "times"),
+    *("alerts", "contract", "discord_words", "envelopes", "expressions", "foreign", "large_envelopes"),
+    *("markup", "members", "payload", "places", "record", "sentry_events", "sentry_words"),
+    *("severities", "shapes", "signatures", "slack_words", "strict_json", "tags", "text", "times"),
 }
 
 

@@ -12,7 +12,7 @@ Names: what the sender wrote is `sent`, what we make of it is a `record`, what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_urlsafe
@@ -156,7 +156,9 @@ class Idempotency:
 class Door:
     """A route that takes feedback: how its body is read and how its sender is answered.
 
-    `shape` tells readers of the API's description what that looks like; nothing else depends on it.
+    `shape` tells readers of the API's description what that looks like; nothing else depends on it. With
+    `reduced` bodies may be larger than others': it makes of the pieces of such a body one that has only what
+    `read` needs, each part of it of at most so many bytes.
     """
 
     path: str
@@ -165,6 +167,7 @@ class Door:
     method: str = "POST"
     scope: str = "ingest"
     shape: Shape = NO_SHAPE
+    reduced: Callable[[Iterator[bytes], int], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

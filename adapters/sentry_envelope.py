@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +28,9 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.envelopes import Item, header_of, items_of, object_in
+from adapters.envelopes import MOST_ITEMS, Item, header_of, items_of, object_in
 from adapters.foreign import first_scalar, first_text, first_url, object_of, present
+from adapters.large_envelopes import reduced
 from adapters.payload import Payload, Text, length
 from adapters.record import Author, Record, Saved
 from adapters.sentry_events import author_of, event_tags, sender_of
@@ -87,9 +89,9 @@ def read(inbound: Inbound) -> list[Record]:
     made: list[tuple[Record, slice | None]] = []
     attachments: list[dict[str, Any]] = []
     try:
-        for item in items_of(inbound):
+        for item in items_of(inbound, READERS):
             if item.header.get("type") == "attachment":
-                attachments.append(_attachment(item))
+                attachments += [_attachment(item)] if len(attachments) < MOST_ITEMS else []
             else:
                 made += [(record, item.place) for record in _read_item(inbound, header, item)]
     except Refused as refused:
@@ -186,6 +188,8 @@ def _read_item(inbound: Inbound, header: Json, item: Item) -> list[Record]:
     if kind not in READERS:
         return []
     try:
+        if type(dropped := item.header.get("dropped")) is int:
+            raise invalid(Fault(f"{kind} length", f"{dropped} bytes are more than are read of an item"))
         record = READERS[kind](inbound, header, object_in(inbound, item.payload, kind))
     except Refused as refused:
         return [_unreadable(refused)]
@@ -299,7 +303,8 @@ def _unreadable(refused: Refused) -> Record:
 def _attachment(item: Item) -> dict[str, Any]:
     header = item.header
     named = {"name": first_text(header, "filename")[:200], "type": first_text(header, "content_type")[:200]}
-    return {**present(named), "size": len(item.payload)}
+    dropped = header.get("dropped")  # of a large envelope
+    return {**present(named), "size": dropped if type(dropped) is int else len(item.payload)}
 
 
 def _subject(sent: Json, event_id: str) -> dict[str, Any]:
@@ -379,6 +384,7 @@ ADAPTER = Adapter(
             "/api/<project_number>/envelope",
             tolerant(read),
             reply,
+            reduced=partial(reduced, read=READERS),
             shape=Shape(
                 summary="Take an envelope of one of Sentry's SDKs.",
                 answers={200: Stored},

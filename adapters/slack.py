@@ -46,7 +46,7 @@ UNSAID = (  # what is answered and holds no feedback
     "block_suggestion",
     "view_closed",
 )
-MENTION = re.compile(r"\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
+MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
 TIMESTAMP = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 
 THANKS = "Thanks, your feedback is recorded."
