@@ -235,6 +235,7 @@ def tolerant(read: Callable[[Inbound], list[Record]]) -> Callable[[Inbound], lis
         except Refused as refused:
             return [Record(text="", unreadable=refused.problem.message)]
         for record in records:
+            record.title = without_ansi(record.title)
             record.text = without_ansi(record.text) or record.text
         return records
 

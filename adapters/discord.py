@@ -30,6 +30,7 @@ EVENT_PING = 0  # of Webhook Events, whose type 1 is an event
 
 KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 SIGNATURE = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
+HEADING = re.compile(r"\A\s*+(?:#{1,3}|-#|>)[ \t]++")  # of Markdown: no part of a title
 SNOWFLAKE = re.compile(r"\d{1,20}", re.ASCII)
 SNOWFLAKE_EPOCH = 1_420_070_400_000  # 2015-01-01, milliseconds
 ONLY_THEM = 64  # the flag of an answer that nobody else sees
@@ -173,7 +174,7 @@ def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: st
     user = object_of(sent, "member", "user") or object_of(sent, "user")  # in a server, in a direct message
     return Record(
         text=words,
-        title=first_line(title),
+        title=first_line(HEADING.sub("", title, count=1)),
         type="chat",
         kind=kind,
         subject=present({"url": url, "guild_id": guild, "channel_id": channel, **named}),

@@ -130,7 +130,9 @@ class _Made:
             is_read = header is not None and first_text(header, "type") in self._read
             too_many = count > MOST_IN_ALL or (is_read and self.kept >= MOST_ITEMS)
             if header is None or not is_length or too_many:
-                self._add(line or b"{")  # whoever reads it says what is wrong
+                self._add(
+                    FAULT if count > MOST_IN_ALL else line or b"{"
+                )  # whoever reads it says what is wrong
                 return
             goes_on = (
                 self._keep(source, line, header, length) if is_read else self._pass(source, header, length)

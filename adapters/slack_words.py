@@ -112,8 +112,8 @@ def _attachment(attachment: dict[str, Any]) -> str:
     link, author = text_of(attachment, "from_url"), slack_plain(text_of(attachment, "author_name"))
     title = _linked(slack_plain(text_of(attachment, "title")), text_of(attachment, "title_link"))
     fields = (
-        _block({"label": text_of(f, "title"), "text": text_of(f, "value")})
-        for f in objects_of(attachment, "fields")
+        ": ".join(filter(None, (slack_plain(text_of(field, key)).strip() for key in ("title", "value"))))
+        for field in objects_of(attachment, "fields")
     )
     if author and said and not title:
         said, author = f"{author}: {said}", ""
