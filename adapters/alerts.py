@@ -23,6 +23,7 @@ SHARED = 1_000  # characters of what a delivery says of several alerts, and each
 # Grafana's names for a rule that could not be evaluated; the rule's own is then in the label `rulename`.
 # Source: grafana/grafana, pkg/services/ngalert/state/state.go and its page "No data and error states".
 UNEVALUATED = ("DatasourceError", "DatasourceNoData")
+OWN_PLACE = ("summary", "title", "description", "message")  # annotations
 ENVIRONMENT = ("env", "environment", "cluster", "namespace")  # labels, the first that is there counts
 
 
@@ -89,6 +90,13 @@ def read_alerts(
     return read_each(inbound, alerts, read_one, lambda bad: {**sent, "alerts": bad})
 
 
+def _others(annotations: Mapping[str, Any]) -> str:
+    """`name: value` of the annotations that have no place of their own: none that is an address."""
+    shown = [name for name in annotations if name not in OWN_PLACE and not name.startswith("__")]
+    pairs = ((name, first_scalar(annotations, name)) for name in shown if not name.endswith(("_url", "_uid")))
+    return "\n".join(f"{name}: {value}" for name, value in pairs if value)
+
+
 def alert_record(
     alert: Mapping[str, Any], group: Mapping[str, Any], *, url: str, more: Mapping[str, Any], body: str = ""
 ) -> Record:
@@ -105,14 +113,15 @@ def alert_record(
         raise invalid(Fault("alerts.status", "Invalid enum value. Expected 'firing' | 'resolved'"))
     labels, annotations = labels_of(alert), object_of(alert, "annotations")
     name, said = labels.get("alertname", ""), first_text(annotations, "description", "message")
+    others = _others(annotations)
     if name in UNEVALUATED:
-        said = said or "\n".join(filter(None, (name, first_text(annotations, "Error"))))
+        others = "\n".join(filter(None, (name, others)))
         name = labels.get("rulename") or name
     title = without_status(first_text(annotations, "summary", "title")) or name or first_line(said)
     if not title:
         raise invalid(Fault("alerts.labels.alertname", "Required"))
 
-    text = said or body or title
+    text = said or body or others or title
     runbook = first_text(annotations, "runbook_url")
     starts_at, ends_at = first_text(alert, "startsAt"), first_text(alert, "endsAt")
     fingerprint = first_text(alert, "fingerprint") or fingerprint_of(labels)

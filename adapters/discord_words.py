@@ -48,6 +48,7 @@ def _said(message: dict[str, Any], names: Names) -> Iterator[str]:
     yield discord_plain(text_of(message, "content"), names)
     for snapshot in objects_of(message, "message_snapshots"):
         yield from _said(object_of(snapshot, "message"), names)
+        yield _origin(object_of(message, "message_reference"))
     poll = object_of(message, "poll")
     yield discord_plain(text_of(poll, "question", "text"), names)
     for choice in objects_of(poll, "answers"):
@@ -60,6 +61,12 @@ def _said(message: dict[str, Any], names: Names) -> Iterator[str]:
         yield from _component(component, names)
     for sticker in objects_of(message, "sticker_items"):
         yield name_of(sticker) and f":{name_of(sticker)}:"
+
+
+def _origin(reference: dict[str, Any]) -> str:
+    """The link to a message that was forwarded."""
+    guild, *rest = (text_of(reference, f"{name}_id") for name in ("guild", "channel", "message"))
+    return f"https://discord.com/channels/{guild or '@me'}/{rest[0]}/{rest[1]}" if all(rest) else ""
 
 
 def _embed(embed: dict[str, Any], names: Names) -> Iterator[str]:

@@ -29,6 +29,8 @@ ISSUE_NOTES = ("Issue", "WorkItem")
 RAN = ("running", "success", "failed")  # states of a build that has touched its environment
 HIGH, MEDIUM, INFO = 4, 3, 1
 HIDDEN = "[REDACTED]"  # stands where an email would
+# Where the address of an uploaded file begins, in Markdown and in HTML.
+UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
 SIGNING = "whsec_"  # how a signing token begins
 
 Json = dict[str, Any]
@@ -243,7 +245,7 @@ def _words(sent: Json, markdown: str) -> str:
     """
     page = scalar_of(sent, "project", "web_url")
     if page:
-        markdown = re.sub(r"(?<=\]\()(?=/uploads/[0-9a-f]{32}/)", lambda _: page, markdown)
+        markdown = UPLOAD.sub(lambda _: page, markdown)
     return plain(markdown, page)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.markup import plain
 from adapters.members import read_each
 from adapters.payload import type_name
 from adapters.record import Author, Record, State
@@ -75,7 +76,7 @@ def read(inbound: Inbound) -> list[Record]:
     if kind == "incident.priority_updated":
         said = f"Priority: {priority or 'none'}"
     else:
-        said = first_text(data, "content", "message") or _resolution(data)
+        said = plain(first_text(data, "content", "message") or _resolution(data))
     agent = object_of(event, "agent")
     delivery = inbound.headers.get("x-webhook-id", "").strip()
     return [
@@ -120,7 +121,7 @@ def _read_old(message: Any) -> list[Record]:
             kind=kind,
             state=OLD_STATES[kind],
             title=first_text(incident, "title") or first_text(summary, "subject", "description"),
-            text=note or first_text(incident, "description") or first_text(summary, "description"),
+            text=plain(note) or first_text(incident, "description") or first_text(summary, "description"),
             tags=[
                 ("service", first_text(object_of(incident, "service"), "summary", "name")),
                 *(("team", first_text(team, "summary", "name")) for team in objects_of(incident, "teams")),

@@ -85,9 +85,13 @@ class Error(Shown):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    header = header_of(inbound)
     made: list[tuple[Record, slice | None]] = []
     attachments: list[dict[str, Any]] = []
+    try:
+        header = header_of(inbound)
+    except Refused as refused:  # its items say what it says
+        header = {}
+        made.append((_unreadable(refused), None))
     try:
         for item in items_of(inbound, READERS):
             if item.header.get("type") == "attachment":

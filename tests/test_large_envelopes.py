@@ -77,7 +77,7 @@ LARGE = b'{"type":"event"}\n{"message":"' + b"x" * MOST + b'"}\n'
         (HEAD + FEEDBACK + b"h" * 70_000 + b"\n" + FEEDBACK, 1, ["item 2 header"], []),
         (HEAD + b"\n" * 9_000 + FEEDBACK, 1, [], []),
         (HEAD + attachment(50) * 150 + FEEDBACK, 1, [], [50] * MOST_ITEMS),
-        (HEAD + b"{}\n\n" * MOST_IN_ALL + b"{}\n\n" * 99 + FEEDBACK, 0, ["item 1001"], []),
+        (HEAD + b"{}\n\n" * MOST_IN_ALL + b"{}\n\n" * 99 + FEEDBACK, 0, ["item 1 length"], []),
         (HEAD + FEEDBACK * (MOST_ITEMS + 1) + attachment(9_000), MOST_ITEMS, ["items: Array"], []),
         (HEAD + attachment(9_000), 0, [], []),
     ],

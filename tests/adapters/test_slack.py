@@ -348,7 +348,11 @@ def test_message_samples(name: str, text: str, key: str, at: int) -> None:
     (record,) = sample(name)
 
     assert (record.text, record.dedupe_key, record.incident_key) == (text, key, key)
-    assert (record.title, record.type, record.state) == (text.split("\n")[0], "chat", "triggered")
+    assert (record.title, record.type, record.state) == (
+        text.removeprefix("@W111 ").split("\n")[0],  # the app's own bot
+        "chat",
+        "triggered",
+    )
     assert (record.occurred_at, record.severity) == (at, None)
     assert record.replaceable is (name == "message_changed.json")
 
