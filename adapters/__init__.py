@@ -8,8 +8,8 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *("alerts", "contract", "envelopes", "expressions", "foreign", "payload", "places", "record"),
-    "sentry_events",
+    *("alerts", "charsets", "contract", "envelopes", "expressions", "foreign", "forms", "lenient_json"),
+    *("payload", "places", "record", "sentry_dialog", "sentry_events", "sentry_store", "sns_messages"),
     *("severities", "shapes", "signatures", "strict_json", "tags", "text", "times"),
 }
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from adapters import signatures
+from adapters import signatures, sns_messages
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.expressions import Search, faults_of
+from adapters.foreign import first_text
+from adapters.forms import sent_of
 from adapters.payload import type_name
 from adapters.places import with_parts
 from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, State
@@ -66,7 +68,12 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("map", "This hook has no map"))
     if too_many := _too_many(mapping):
         raise invalid(*too_many)
-    sent = inbound.json
+    sent = sent_of(inbound)
+    if kind := sns_messages.type_of(sent):
+        sns_messages.check_confirmation(sent)
+        if kind != "Notification":
+            return []
+        sent = _notified(inbound, sent)
     search = Search(sent)
     if "items" not in mapping:
         return [_record(search, sent, mapping, "")]
@@ -77,6 +84,14 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
     made = ((_record(search, item, mapping, f"items.{at}."), item) for at, item in enumerate(items))
     return with_parts(inbound, made)
+
+
+def _notified(inbound: Inbound, sent: dict[str, Any]) -> dict[str, Any]:
+    """A notification of Amazon SNS with what its message says beside it, or with its message as `text`."""
+    content = sns_messages.content_of(inbound, sent)
+    if isinstance(content, dict):
+        return {**sent, **content}
+    return {"title": first_text(sent, "Subject"), "text": content, **sent}
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -232,9 +247,9 @@ ADAPTER = Adapter(
         Door(
             "/hooks/generic/<hook_id>",
             tolerant(read),
-            signatures.accepted(),
+            sns_messages.reply,
             shape=signatures.delivery(
-                "Take any JSON, as the hook's map reads it.", {"text": "The map is blank"}
+                "Take any JSON or form, as the hook's map reads it.", {"text": "The map is blank"}
             ),
         ),
     ),

@@ -42,6 +42,7 @@ def resumed(row: Mapping[str, Any]) -> Inbound:
         request["headers"],
         bytes(row["payload"]),
         params=request["params"],
+        query=request.get("query", {}),  # those held by older versions have none
         request_id=new_id("req"),  # not the delivery's own: parts of it may be stored under that one
         received_at=row["received_at"],
         options=dict(hook["options"]) if hook else {},
@@ -103,7 +104,11 @@ def _told(done: Sequence[Done]) -> str:
 
 def _read(adapter: Adapter, inbound: Inbound) -> list[Record]:
     """The records of a payload through the door it came by, else through the first one."""
-    came_by = [door for door in adapter.doors if _filled(door.path, inbound.params) == inbound.path]
+    came_by = [
+        door
+        for door in adapter.doors
+        if door.method == inbound.method and _filled(door.path, inbound.params) == inbound.path
+    ]
     door = (came_by or adapter.doors)[0]
     try:
         return door.read(inbound)

@@ -22,7 +22,7 @@ from tests.conftest import SHARED
 from tests.test_adapters import FIXTURES, door_of, inbound_of
 
 KEY = "hk_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-ENVELOPE, REPORT = ADAPTER.doors
+ENVELOPE, *_, REPORT = ADAPTER.doors
 REQUESTS = [
     json.loads(path.read_text())["request"] for path in sorted((FIXTURES / "sentry_envelope").glob("*.json"))
 ]
