@@ -205,7 +205,7 @@ def _thread(sent: Json, name: str) -> Record:
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
-    """GitHub's signature, which Gitea and Forgejo send too; their older releases only sign without a prefix."""
+    """GitHub's signature, which Gitea and Forgejo send too; older ones of theirs have no prefix."""
     if "x-hub-signature-256" in inbound.headers:
         return signatures.hex_header("x-hub-signature-256", prefix="sha256=")(inbound, hook)
     return signatures.hex_header("x-forgejo-signature", "x-gitea-signature")(inbound, hook)
