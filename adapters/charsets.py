@@ -38,7 +38,7 @@ def declared(content_type: str) -> str:
 
 def in_utf8(body: bytes, content_type: str) -> bytes:
     """The body in UTF-8; as it came when it is that already, or can be read in no other way."""
-    codec = json.detect_encoding(body[:4])
+    codec: str = json.detect_encoding(body[:4])
     if codec.startswith("utf-8"):
         codec = declared(content_type)
         if codec == "utf-8" or (not codec.startswith("utf-") and _is_utf8(body)):

@@ -226,8 +226,16 @@ def _server(sent: Json) -> str:
 
 def _of_server(record: Record, server: str) -> Record:
     """A record with keys of its own server: ids of Gitea begin at 1 on each."""
-    keys = {name: getattr(record, name) for name in ("dedupe_key", "incident_key", "votes_for")}
-    return replace(record, **{name: f"{server}:{key}" for name, key in keys.items() if key})
+
+    def of_server(key: str | None) -> str | None:
+        return f"{server}:{key}" if key else None
+
+    return replace(
+        record,
+        dedupe_key=of_server(record.dedupe_key),
+        incident_key=of_server(record.incident_key),
+        votes_for=of_server(record.votes_for),
+    )
 
 
 def _json(inbound: Inbound) -> Any:
