@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.contract import Fault, Inbound, Refused, invalid
 from adapters.envelopes import object_in
+from adapters.foreign import first_text, object_of
 
 MOST = 1_000_000  # bytes of an event once it is inflated: Sentry's own limit
 # The names of parts of an event before version 7.
@@ -32,7 +33,10 @@ def event_of(inbound: Inbound) -> dict[str, Any]:
     level = sent.get("level")
     if type(level) is int:
         sent["level"] = LEVELS.get(level)
-    return {RENAMED.get(name, name): value for name, value in sent.items()}
+    event = {RENAMED.get(name, name): value for name, value in sent.items()}
+    if formatted := first_text(object_of(event, "logentry"), "formatted"):
+        event["message"] = formatted  # beside it the template stands there
+    return event
 
 
 def event_id_of(inbound: Inbound) -> str:
