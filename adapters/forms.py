@@ -9,7 +9,6 @@ from adapters.contract import Fault, Inbound, Refused, invalid
 from adapters.foreign import MOST_FIELDS, form_of, json_in, looks_like_json
 
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)  # RFC 2046, 5.1.1
-_NAME = re.compile(rb'content-disposition:[^\r\n]*?;\s*name="([^"\r\n]*)"', re.IGNORECASE)
 
 
 def sent_of(inbound: Inbound) -> Any:
@@ -45,14 +44,24 @@ def parts_of(inbound: Inbound) -> dict[str, str]:
     fields = {}
     for piece in pieces:
         head, _, content = piece.partition(b"\r\n\r\n")
-        name = _NAME.search(head)
-        if name and b"filename=" not in head.lower():
-            fields[name[1].decode("utf-8", "replace")] = content.decode("utf-8", "replace").replace(
-                "\x00", "\ufffd"
-            )
+        name = _name_in(head)
+        if name is not None:
+            fields[name] = content.decode("utf-8", "replace").replace("\x00", "\ufffd")
     if not fields:
         raise invalid(Fault("body", "Expected a form, received none"))
     return fields
+
+
+def _name_in(head: bytes) -> str | None:
+    """The name of a part, by its headers; None for a file, and for what has none."""
+    for line in head.split(b"\r\n"):
+        header, _, value = line.partition(b":")
+        if header.strip().lower() == b"content-disposition":
+            pairs = (piece.strip().partition(b"=") for piece in value.split(b";")[1:])
+            known = {name.strip().lower(): given.strip(b' "') for name, _, given in pairs}
+            if b"name" in known and not known.keys() & {b"filename", b"filename*"}:
+                return known[b"name"].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    return None
 
 
 def _read(inbound: Inbound, text: str) -> Any:

@@ -161,7 +161,7 @@ def _is_done(fields: Mapping[str, Any]) -> bool:
 
 def _sent_at(sent: Mapping[str, Any]) -> int | None:
     time = sent.get("timestamp")
-    return moment_or_seconds(time / 1000) if type(time) is int else None
+    return moment_or_seconds(time / 1000) if type(time) is int and time < 10**15 else None
 
 
 def _plain(value: Any) -> str:

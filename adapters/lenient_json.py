@@ -8,19 +8,19 @@ Only these are mended, and nothing is guessed of what is missing. It takes time 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]+')
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _OUTSIDE = re.compile(r'[^",]+')
 _SPACE = r"[ \t\r\n]*+"
-_LAST_COMMA = re.compile(rf",(?={_SPACE}[}}\]])")
+_LAST_COMMA = re.compile(rf",{_SPACE}[}}\]]")
 # What may follow the quote that ends a name, a value of an object, and an item of an array.
 _KEY = rf'"(?:[^"\\\n]|\\.){{0,200}}"{_SPACE}:'
-_ENDS = {
-    "name": re.compile(rf"{_SPACE}:"),
-    "value": re.compile(rf"{_SPACE}(?:\Z|\}}{_SPACE}(?:[,}}\]]|\Z)|,{_SPACE}(?:{_KEY}|\}}))"),
-    "item": re.compile(rf'{_SPACE}(?:\Z|\]{_SPACE}(?:[,}}\]]|\Z)|,{_SPACE}(?:["{{\[\]0-9tfn-]))'),
-}
+_NAME_END = re.compile(rf"{_SPACE}:")
+_VALUE_END = re.compile(rf"{_SPACE}(?:\Z|\}}{_SPACE}(?:[,}}\]]|\Z)|,{_SPACE}(?:{_KEY}|\}}))")
+_ITEM_END = re.compile(rf'{_SPACE}(?:\Z|\]{_SPACE}(?:[,}}\]]|\Z)|,{_SPACE}(?:["{{\[\]0-9tfn-]))')
+Ends = Callable[[str, int], re.Match[str] | None]
 _BRACKETS = re.compile(r"[{}\[\]:]")
 
 
@@ -44,8 +44,8 @@ def _parts(text: str) -> list[str]:
             at, named = at + 1, False
         elif text[at] == '"':
             within = open_[-1] if open_ else ""
-            what = "item" if within != "{" else "value" if named else "name"
-            at = _string(text, at + 1, _ENDS[what], parts)
+            ends = _ITEM_END.match if within != "{" else _VALUE_END.match if named else _NAME_END.match
+            at = _string(text, at + 1, ends, parts)
         else:
             found = _OUTSIDE.match(text, at)
             assert found is not None
@@ -63,7 +63,7 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _string(text: str, at: int, end: re.Pattern[str], parts: list[str]) -> int:
+def _string(text: str, at: int, ends: Ends, parts: list[str]) -> int:
     """Puts a string right from behind its first quote on; returns where it ends."""
     parts.append('"')
     while at < len(text):
@@ -72,7 +72,7 @@ def _string(text: str, at: int, end: re.Pattern[str], parts: list[str]) -> int:
             at = found.end()
         elif text[at] == '"':
             at += 1
-            if end.match(text, at):
+            if ends(text, at):
                 parts.append('"')
                 return at
             parts.append('\\"')

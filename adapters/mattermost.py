@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import fields
 
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
-from adapters.foreign import first_scalar, first_text, int_of, object_of, present
+from adapters.foreign import first_scalar, first_text, object_of, present
 from adapters.forms import sent_of
 from adapters.record import Author, Record, Saved
 from adapters.shapes import Proof, Shape, Shown, text
@@ -136,10 +136,8 @@ def _sent(inbound: Inbound) -> dict[str, Any]:
 
 def _moment(sent: dict[str, Any]) -> int | None:
     """The time of a post: milliseconds in JSON, seconds in a form."""
-    word = first_text(sent, "timestamp")
-    number = int_of(sent, "timestamp") or (
-        int(word) if word.isascii() and word.isdigit() and len(word) < 15 else 0
-    )
+    word = first_scalar(sent, "timestamp")
+    number = int(word) if word.isascii() and word.isdigit() and len(word) < 15 else 0
     return moment_or_seconds(number / 1000 if number > 10**11 else number)
 
 

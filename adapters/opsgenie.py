@@ -105,7 +105,7 @@ def read(inbound: Inbound) -> list[Record]:
 
 def _moment(value: Any) -> int | None:
     """A number since the epoch: `createdAt` is in milliseconds, `updatedAt` in nanoseconds."""
-    if type(value) is not int or value <= 0:
+    if type(value) is not int or not 0 < value < 10**20:
         return None
     return moment_or_seconds(value / next((parts for bound, parts in SECONDS if value < bound), 10**9))
 
