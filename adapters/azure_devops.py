@@ -23,6 +23,7 @@ from adapters.foreign import (
     present,
     text_of,
 )
+from adapters.markup import plain
 from adapters.record import Author, Record
 from adapters.severities import severity_of
 from adapters.shapes import SECRET
@@ -169,7 +170,7 @@ def read_item(sent: dict[str, Any]) -> list[Record]:
     if event == "workitem.deleted":
         return [replace(later, state="note", retracts=True)]
     if event == "workitem.commented":
-        words = text_of(fields, "System.History").strip()
+        words = plain(text_of(fields, "System.History"))
         key = f"{itself}:{first_scalar(revision, 'rev') or first_scalar(sent, 'id')}"
         said = replace(later, title=cut_line(f"Re: {record.title}"), text=words, dedupe_key=key, state="note")
         return [replace(said, author=_named(fields.get("System.ChangedBy")))] if words else []
@@ -193,7 +194,7 @@ def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any]
     known: Any = category
     return Record(
         title=cut_line(title or f"Work item {number}"),
-        text=words.strip() or title or f"Work item {number}",
+        text=plain(words) or title or f"Work item {number}",
         kind=first_text(sent, "eventType"),
         category=known,
         severity=severity_of(f"p{priority}") if severity is None and priority else severity,

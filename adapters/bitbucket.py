@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, needed_object, object_of, present
+from adapters.markup import plain
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of
 from adapters.shapes import signature
@@ -109,7 +110,7 @@ def _issue(sent: dict[str, Any], event: str) -> list[Record]:
     closed = word in CLOSED
     record = Record(
         title=cut_line(title or f"Issue {number}"),
-        text=first_text(object_of(issue, "content"), "raw") or title or f"Issue {number}",
+        text=plain(first_text(object_of(issue, "content"), "raw")) or title or f"Issue {number}",
         kind=event,
         category=CATEGORIES.get(kind),
         severity=severity_of(first_text(issue, "priority")),
@@ -144,7 +145,7 @@ def _issue(sent: dict[str, Any], event: str) -> list[Record]:
 
 
 def _comment(issue: Record, comment: dict[str, Any]) -> list[Record]:
-    words, number = first_text(object_of(comment, "content"), "raw"), first_scalar(comment, "id")
+    words, number = plain(first_text(object_of(comment, "content"), "raw")), first_scalar(comment, "id")
     if not words or not number:
         return []
     url = first_url(object_of(comment, "links", "html"), "href")

@@ -12,7 +12,7 @@ Names: what the sender wrote is `sent`, what we make of it is a `record`, what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_urlsafe
@@ -23,6 +23,7 @@ from adapters.lenient_json import mended
 from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
+from adapters.text import without_ansi
 
 MOST_FAULTS = 100  # bad fields of one body that are named: an answer is not to be larger than its request
 
@@ -173,7 +174,9 @@ class Idempotency:
 class Door:
     """A route that takes feedback: how its body is read and how its sender is answered.
 
-    `shape` tells readers of the API's description what that looks like; nothing else depends on it.
+    `shape` tells readers of the API's description what that looks like; nothing else depends on it. With
+    `reduced` bodies may be larger than others': it makes of the pieces of such a body one that has only what
+    `read` needs, each part of it of at most so many bytes.
     """
 
     path: str
@@ -182,6 +185,7 @@ class Door:
     method: str = "POST"
     scope: str = "ingest"
     shape: Shape = NO_SHAPE
+    reduced: Callable[[Iterator[bytes], int], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +243,19 @@ class Lookup:
 def tolerant(read: Callable[[Inbound], list[Record]]) -> Callable[[Inbound], list[Record]]:
     """A `read` for senders that are never told 400: what it would refuse is kept raw in quarantine.
 
-    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither.
+    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither. What
+    coloured a text in the terminal it was copied from is taken away.
     """
 
     def read_or_keep(inbound: Inbound) -> list[Record]:
         try:
-            return read(inbound)
+            records = read(inbound)
         except Refused as refused:
             return [Record(text="", unreadable=refused.problem.message)]
+        for record in records:
+            record.title = without_ansi(record.title)
+            record.text = without_ansi(record.text) or record.text
+        return records
 
     return read_or_keep
 

@@ -19,7 +19,7 @@ def sent_of(inbound: Inbound) -> Any:
     Raises Refused (400).
     """
     media = inbound.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media == "multipart/form-data":
+    if media == "multipart/form-data" and not looks_like_json(inbound):
         fields = parts_of(inbound)
     elif media == "application/x-www-form-urlencoded" and not looks_like_json(inbound):
         fields = form_of(inbound)

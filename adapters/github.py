@@ -11,12 +11,13 @@ from urllib.parse import parse_qs
 from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
+from adapters.markup import plain
 from adapters.payload import Payload, Text
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
 from adapters.shapes import signature
 from adapters.tags import tags
-from adapters.text import cut_line
+from adapters.text import cut_line, sentence
 from adapters.times import moment_of
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
@@ -73,7 +74,7 @@ def read_run(sent: Json, action: str) -> list[Record]:
     main = branch and branch == scalar_of(repository, "default_branch") and conclusion != "action_required"
     return [
         Record(
-            title=cut_line(f"{repo}: {name} {'failed' if broken else 'succeeded'} on {branch}"),
+            title=cut_line(sentence(repo, f"{name} {'failed' if broken else 'succeeded'}", branch)),
             text=_clean("\n".join(filter(None, words))),
             type="ci",
             kind="workflow_run",
@@ -151,8 +152,8 @@ def read_comment(sent: Json, action: str) -> list[Record]:
     comment_id = needed_scalar(sent, "comment", "id")
     return [
         Record(
-            title=cut_line(f"Re: {thread.title}"),
-            text=_clean(scalar_of(comment, "body")),
+            title=cut_line(f"Re: {thread.title or scalar_of(thread.subject, 'number')}"),
+            text=plain(scalar_of(comment, "body"), _site(comment)),
             kind=f"{name}_comment",
             severity=INFO,
             subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
@@ -181,7 +182,7 @@ def _thread(sent: Json, name: str) -> Record:
     thread = needed_object(sent, name)
     labels = [scalar_of(label, "name") for label in objects_of(thread, "labels")]
     labels.append(scalar_of(thread, "category", "name"))
-    title, body = cut_line(scalar_of(thread, "title")), _clean(scalar_of(thread, "body"))
+    title, body = cut_line(scalar_of(thread, "title")), plain(scalar_of(thread, "body"), _site(thread))
     if not title and not body:
         raise invalid(Fault(f"{name}.title", "Required"))
     return Record(
@@ -253,6 +254,12 @@ def _author(user: Json) -> Author:
 
 def _bare(label: str) -> str:
     return AFTER.sub("", label.strip().lower())
+
+
+def _site(thing: Json) -> str:
+    """What addresses without a host are relative to."""
+    found = re.match(r"https?://[^/\s]+", scalar_of(thing, "html_url"))
+    return found[0] if found else ""
 
 
 def _clean(text: str) -> str:

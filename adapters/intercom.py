@@ -21,6 +21,7 @@ from adapters.foreign import (
     objects_of,
     present,
 )
+from adapters.markup import plain
 from adapters.record import SENTIMENTS, Author, Record, State
 from adapters.shapes import signature
 from adapters.signatures import Refusal, accepted, delivery, hex_header, refuse
@@ -87,7 +88,7 @@ def _conversation(sent: dict[str, Any], item: dict[str, Any], key: str) -> Recor
     """The conversation that an event is about, in its first words."""
     source = object_of(item, "source") or object_of(item, "conversation_message")
     app = first_scalar(sent, "app_id")
-    words, subject = first_text(source, "body"), first_text(source, "subject")
+    words, subject = plain(first_text(source, "body")), plain(first_text(source, "subject"))
     links = object_of(item, "links")
     delivery_id = first_scalar(sent, "id")
     return Record(
@@ -118,7 +119,7 @@ def _conversation(sent: dict[str, Any], item: dict[str, Any], key: str) -> Recor
 
 def _said(record: Record, part: dict[str, Any]) -> list[Record]:
     """What was written last; nothing for a part without words, such as an assignment."""
-    words = first_text(part, "body")
+    words = plain(first_text(part, "body"))
     if not words:
         return []
     private = ("visibility:private",) if first_text(part, "part_type") == "note" else ()
@@ -135,7 +136,7 @@ def _said(record: Record, part: dict[str, Any]) -> list[Record]:
 
 
 def _rated(record: Record, rating: dict[str, Any]) -> Record:
-    stars, remark = int_of(rating, "rating"), first_text(rating, "remark")
+    stars, remark = int_of(rating, "rating"), plain(first_text(rating, "remark"))
     score = None if stars is None or not 1 <= stars <= 5 else (stars - 3) / 2
     words = remark or f"Rated the conversation {RATINGS.get(stars or 0, stars or 'without a number')}"
     sentiment = None if score is None else SENTIMENTS[0] if score > 0 else SENTIMENTS[2 if score < 0 else 1]

@@ -21,6 +21,7 @@ from adapters.foreign import (
     objects_of,
     present,
 )
+from adapters.markup import plain
 from adapters.record import Author, Record
 from adapters.severities import severity_of
 from adapters.shapes import signature
@@ -62,7 +63,7 @@ def _issue(sent: dict[str, Any], issue: dict[str, Any], action: str) -> list[Rec
     number, state = first_text(issue, "identifier"), object_of(issue, "state")
     record = Record(
         title=cut_line(title or number or "Issue"),
-        text=first_text(issue, "description") or title or number or "Issue",
+        text=plain(first_text(issue, "description")) or title or number or "Issue",
         kind=f"issue.{action}",
         severity=_severity(issue),
         subject=present(
@@ -101,7 +102,7 @@ def _issue(sent: dict[str, Any], issue: dict[str, Any], action: str) -> list[Rec
 
 def _comment(sent: dict[str, Any], comment: dict[str, Any], action: str) -> list[Record]:
     """A comment under an issue; those under documents and projects have none."""
-    issue, words = object_of(comment, "issue"), first_text(comment, "body")
+    issue, words = object_of(comment, "issue"), plain(first_text(comment, "body"))
     about = first_scalar(comment, "issueId") or first_scalar(issue, "id")
     if not about:
         return []

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,11 +28,13 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.envelopes import Item, header_of, items_of, object_in
-from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.envelopes import MOST_ITEMS, Item, header_of, items_of, object_in
+from adapters.foreign import first_scalar, first_text, first_url, object_of, present
+from adapters.large_envelopes import reduced
 from adapters.payload import Payload, Text, length
 from adapters.record import Author, Record, Saved
 from adapters.sentry_events import author_of, event_tags, sender_of
+from adapters.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
 from adapters.shapes import Proof, Shape, Shown, text, time
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
@@ -94,13 +97,17 @@ class Error(Shown):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    header = header_of(inbound)
     made: list[tuple[Record, slice | None]] = []
     attachments: list[dict[str, Any]] = []
     try:
-        for item in items_of(inbound):
+        header = header_of(inbound)
+    except Refused as refused:  # its items say what it says
+        header = {}
+        made.append((_unreadable(refused), None))
+    try:
+        for item in items_of(inbound, READERS):
             if item.header.get("type") == "attachment":
-                attachments.append(_attachment(item))
+                attachments += [_attachment(item)] if len(attachments) < MOST_ITEMS else []
             else:
                 made += [(record, item.place) for record in _read_item(inbound, header, item)]
     except Refused as refused:
@@ -226,6 +233,8 @@ def _read_item(inbound: Inbound, header: Json, item: Item) -> list[Record]:
     if kind not in READERS:
         return []
     try:
+        if type(dropped := item.header.get("dropped")) is int:
+            raise invalid(Fault(f"{kind} length", f"{dropped} bytes are more than are read of an item"))
         record = READERS[kind](inbound, header, object_in(inbound, item.payload, kind))
     except Refused as refused:
         return [_unreadable(refused)]
@@ -283,25 +292,22 @@ def _report(inbound: Inbound, sent: Json) -> Record:
 
 def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
     """An exception or a message that a program sent."""
-    event_id, raised, logged = (
-        _event_id(header) or _event_id(sent),
-        _raised(sent),
-        object_of(sent, "logentry"),
-    )
-    failure = ": ".join(filter(None, (first_scalar(raised, "type"), first_scalar(raised, "value"))))
-    message = first_text(sent, "message") or first_text(object_of(sent, "message"), "formatted", "message")
-    message = message or first_text(logged, "formatted", "message")
+    event_id, failures, message = _event_id(header) or _event_id(sent), failures_of(sent), message_of(sent)
+    frame = frame_of(sent)
+    culprit = first_scalar(sent, "culprit", "transaction") or _place(frame)
+    message = message or policy_of(sent)
+    # An event may have no words at all: then it is known by where it happened.
+    failure = "" if message and not failures else next(iter(failures), _function(frame) or culprit)
     if not (failure or message):
-        raise invalid(Fault("event", "Expected a message or an exception"))
-    culprit = first_scalar(sent, "culprit", "transaction") or _place(raised)
+        raise invalid(Fault("event", "Expected a message, an exception or where it happened"))
     # What tells this story from others: the template of a message, not what was filled in.
-    by_default = [failure, culprit] if failure else [first_text(logged, "message") or message]
+    by_default = [failure, culprit] if failure else [template_of(sent) or message]
     given = sent.get("fingerprint")
     parts = [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
     grouped = [word for part in parts or [DEFAULT] for word in (by_default if part == DEFAULT else [part])]
     return Record(
         title=one_line(failure or message),
-        text="\n".join(dict.fromkeys(filter(None, (message, failure)))),
+        text="\n".join(dict.fromkeys(filter(None, (message, *(failures or [failure]))))),
         type="alert",
         kind="event",
         severity=LEVELS.get(first_scalar(sent, "level") or "error"),
@@ -342,7 +348,8 @@ def _unreadable(refused: Refused) -> Record:
 def _attachment(item: Item) -> dict[str, Any]:
     header = item.header
     named = {"name": first_text(header, "filename")[:200], "type": first_text(header, "content_type")[:200]}
-    return {**present(named), "size": len(item.payload)}
+    dropped = header.get("dropped")  # of a large envelope
+    return {**present(named), "size": dropped if type(dropped) is int else len(item.payload)}
 
 
 def _subject(sent: Json, event_id: str) -> dict[str, Any]:
@@ -354,19 +361,14 @@ def _subject(sent: Json, event_id: str) -> dict[str, Any]:
     }
 
 
-def _raised(sent: Json) -> Json:
-    """The exception that came last; Sentry's order is that of causes, oldest first."""
-    values = objects_of(object_of(sent, "exception"), "values") or objects_of(sent, "exception")
-    return values[-1] if values else {}
-
-
-def _place(raised: Json) -> str:
-    """Where it was raised: the newest frame, which is the last."""
-    frames = objects_of(object_of(raised, "stacktrace"), "frames")
-    if not frames:
-        return ""
-    place, function = first_scalar(frames[-1], "module", "filename"), first_scalar(frames[-1], "function")
+def _place(frame: Json) -> str:
+    """Where something was raised, by a frame."""
+    place, function = first_scalar(frame, "module", "filename"), first_scalar(frame, "function")
     return " in ".join(filter(None, (place, function)))
+
+
+def _function(frame: Json) -> str:
+    return first_scalar(frame, "function") or first_scalar(frame, "module", "filename", "package")
 
 
 def _tags(sent: Json, **more: str) -> tuple[str, ...]:
@@ -427,6 +429,7 @@ ADAPTER = Adapter(
             "/api/<project_number>/envelope",
             tolerant(read),
             reply,
+            reduced=partial(reduced, read=READERS),
             shape=Shape(
                 summary="Take an envelope of one of Sentry's SDKs.",
                 answers={200: Stored},

@@ -10,6 +10,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.markup import plain
 from adapters.record import Record, State
 from adapters.severities import severity_of
 from adapters.shapes import SECRET
@@ -64,7 +65,7 @@ def _incident(page: dict[str, Any], incident: dict[str, Any]) -> Record:
     word = status.lower().replace(" ", "_")
     return Record(
         title=one_line(title),
-        text=first_text(newest, "body") or title,
+        text=plain(first_text(newest, "body")) or title,
         type="alert",
         kind=f"incident.{word}" if word else "incident",
         severity=severity_of(impact),

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, list_of, needed_object, object_of, present
+from adapters.markup import plain
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of
 from adapters.shapes import signature
@@ -72,7 +73,7 @@ def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
     number = first_scalar(ticket, "id")
     if not number:
         raise invalid(Fault("detail.id", "Required"))
-    title, words = first_text(ticket, "subject"), first_text(ticket, "description")
+    title, words = first_text(ticket, "subject"), plain(first_text(ticket, "description"))
     delivery_id = first_scalar(sent, "id")
     return Record(
         title=cut_line(title),
@@ -105,7 +106,7 @@ def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
 
 
 def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
-    words, author = first_text(comment, "body"), object_of(comment, "author")
+    words, author = plain(first_text(comment, "body")), object_of(comment, "author")
     if not words:
         return []
     internal = ("visibility:private",) if comment.get("is_public") is False else ()

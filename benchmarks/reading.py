@@ -5,7 +5,7 @@
 The records came through the gateway's own doors, and no planner was told more than the background worker
 tells it (benchmarks.doors). Requests go through the application in this process, without a socket; each is
 timed many times, with other values each time. `--explain` writes how each database finds the rows into
-docs/reading.md.
+docs/query_plans.md.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from tests import postgres
 STATS = "/gateway/v1/stats"
 WORDS = ("bug", "feature", "question", "praise", "other")
 TIMES = 100  # requests of each kind
-PAGE = Path(__file__).parent.parent / "docs" / "reading.md"
-MARKS = ("<!-- plans -->\n", "<!-- end of plans -->\n")
+PAGE = Path(__file__).parent.parent / "docs" / "query_plans.md"
+MADE = "Made by `python -m benchmarks.reading"
 
 IDS: list[str] = []  # of some records
 
@@ -162,18 +162,14 @@ def tables(asked: argparse.Namespace) -> Iterator[tuple[str, FlaskClient]]:
 def main() -> None:
     """Prints the figures of each database, or writes its plans."""
     parser = options(__doc__)
-    parser.add_argument("--explain", action="store_true", help="also write docs/reading.md")
+    parser.add_argument("--explain", action="store_true", help="also write docs/query_plans.md")
     asked = parser.parse_args()
-    told = [
-        f"Made by `python -m benchmarks.reading --rows {asked.rows} --explain`, at {asked.rows:,} records.\n"
-    ]
+    told = [f"{MADE} --rows {asked.rows} --explain`, at {asked.rows:,} records.\n"]
     for kind, client in tables(asked):
         measure(client, QUESTIONS)
-        told += [f"### {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]
+        told += [f"## {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}\n", *plans(client)]
     if asked.explain:
-        before, _, rest = PAGE.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(told) + "\n" + MARKS[1] + after)
+        PAGE.write_text(PAGE.read_text().partition(MADE)[0] + "\n".join(told))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 A sliding window in slots of a sixtieth: a request is let through when fewer than `quota` were let
 through in the running slot and the sixty before it, so never more than `quota` in any window.
 
-The file is a row of segments, each twice as long as the one before, of records in buckets of eight.
-A name lives in the bucket that its digest says, in the first segment that had room. Records whose
-window is over are used again, so the file grows only with names that are counted at the same time.
-A record is a handful of words, each written whole: a process killed between two of them leaves
-counts that are right, or of nobody. The file is never synced: after a power cut the worst is a
-window counted from zero.
+The file is a fixed row of records, in buckets of eight; a name's digest says which is its bucket. A record
+whose window is over is used again, and in a full bucket the one that is idle longest. A record is a handful
+of words, each written whole: a process killed between two of them leaves counts that are right, or of
+nobody. The file is never synced: after a power cut the worst is a window counted from zero.
 """
 
 from __future__ import annotations
@@ -21,9 +19,9 @@ import os
 import struct
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
-from itertools import compress, count
 from pathlib import Path
 
 from gateway import log
@@ -31,17 +29,10 @@ from gateway.rates import SLOTS, Budget, Rate, Unavailable
 from models.files import make_folder
 
 _RING = SLOTS + 1  # the running slot and the sixty before it; slot n is counted at n % _RING
-_COUNTS = struct.Struct(f"={_RING}I")
-_DIGEST = struct.Struct("=qq")
-_HEAD = struct.Struct("=6q")  # digest (two), newest slot, window, sum of the counts, oldest slot with one
-_SLOT, _WINDOW, _USED, _OLDEST = 2, 3, 4, 5  # words of a record
-_FIRST = 12  # half word where the counts begin
-_RECORD = 320  # bytes: head and counts, rounded up to whole cache lines
-_WORDS, _HALVES = _RECORD // 8, _RECORD // 4
+_RECORD = 320  # bytes: four words of head and the counts, rounded up to whole cache lines
+_FIRST, _SECOND, _SLOT, _WINDOW = range(4)  # words: the digest (two), the newest slot, the window in seconds
+_COUNTS = 8  # half word where the counts begin
 _BUCKET = 8  # records
-_SEGMENT = 1024  # records of the first segment
-_ZEROS = bytes(_SEGMENT * _RECORD)
-_REMEMBERED = 16384  # names whose places a process keeps in mind
 
 # Python's own flock() gives up the GIL, and a thread that owns the lock and waits for the GIL holds up
 # every other process. Called like this it keeps the GIL, and asked like this it never waits.
@@ -61,23 +52,19 @@ os.register_at_fork(after_in_child=_forked)
 
 
 class Meter:
-    """Counts in the file at `path`, of at most so many `segments`: six are 20.6 MB for 64,512 names.
+    """Counts in the file at `path`, of so many `records`: 65,536 are 21 MB.
 
-    Beyond that a new name takes the place of the one in its bucket that was idle longest. The file
-    is opened at the first use, and anew after a fork, since a flock belongs to the open file. It
-    belongs on a local disk.
+    The file is opened at the first use, and anew after a fork, since a flock belongs to the open file.
+    It belongs on a local disk.
     """
 
-    def __init__(self, path: Path, segments: int = 6) -> None:
+    def __init__(self, path: Path, records: int = 65_536) -> None:
         self._path = path
-        self._most = segments
+        self._buckets = records // _BUCKET
         self._threads = threading.Lock()
         self._opened = 0  # the generation that opened the file
         self._file = -1
         self._told = False
-        self._segments: list[tuple[int, int]] = []  # mapped ones: first record, number of buckets
-        self._places: dict[str, tuple[int, int, int]] = {}  # a name's record when last seen, and its digest
-        self._map: mmap.mmap
         self._words: memoryview
         self._halves: memoryview
 
@@ -87,28 +74,20 @@ class Meter:
         `now` is seconds since the epoch. Raises Unavailable.
         """
         span = rate.window / SLOTS
-        slot = int(now / span)
-        with self._threads:
-            if self._opened != _generation:
-                self._open()
-            if _flock(self._file, _TRY):
-                self._wait()
-            try:
-                at, first, second = self._places.get(name) or self._place(name, now)
-                one, two, last, window, used, oldest = _HEAD.unpack_from(self._map, at * _RECORD)
-                if one != first or two != second:  # another name's by now
-                    at, window = self._place(name, now)[0], 0
-                if slot != last or window != rate.window:
-                    slot, used, oldest = self._advance(at, slot, rate.window)
-                allowed = used < rate.quota
-                if allowed:
-                    used += 1
-                    self._halves[at * _HALVES + _FIRST + slot % _RING] += 1
-                    self._words[at * _WORDS + _USED] = used
-            finally:
-                _flock(self._file, fcntl.LOCK_UN)
-        reset = math.ceil((oldest + _RING) * span - now)
-        return Budget(allowed, max(0, rate.quota - used), max(1, reset))
+        digest = _digest(name)
+        with self._locked():
+            at = self._find(digest)
+            if at < 0:
+                at = self._make(digest, now)
+            slot = self._advance(at, int(now / span), rate.window)
+            live = self._counted(at, slot)
+            used = sum(live)
+            allowed = used < rate.quota
+            if allowed:
+                self._halves[at * 2 + _COUNTS + slot % _RING] += 1
+                live[-1] += 1
+        remaining = max(0, rate.quota - used - allowed)
+        return Budget(allowed, remaining, _reset(live, slot, span, now))
 
     def exhausted(self, name: str, rate: Rate, now: float) -> int:
         """Seconds until `name` may spend again; 0 when it may now. Takes nothing, waits for no process.
@@ -117,18 +96,17 @@ class Meter:
         """
         span = rate.window / SLOTS
         with self._threads:
-            if self._opened != _generation:
-                self._open()
-            at = self._find(*_digest(name))
-            if at < 0 or self._words[at * _WORDS + _WINDOW] != rate.window:
+            self._open()
+            at = self._find(_digest(name))
+            if at < 0 or self._words[at + _WINDOW] != rate.window:
                 return 0
-            last = self._words[at * _WORDS + _SLOT]
-            counts = _COUNTS.unpack_from(self._map, at * _RECORD + _FIRST * 4)
+            last = self._words[at + _SLOT]
+            live = self._counted(at, last)
         slot = max(int(now / span), last)
-        live = _oldest_first(counts, last)[slot - last :]
+        live = live[slot - last :]
         if sum(live) < rate.quota or slot - now / span > SLOTS:
             return 0
-        return max(1, math.ceil((_oldest(live, last) + _RING) * span - now))
+        return _reset(live, last, span, now)
 
     def close(self) -> None:
         """Lets go of the file; the next use opens it again."""
@@ -137,154 +115,105 @@ class Meter:
                 os.close(self._file)
             self._opened = 0
 
-    def _wait(self) -> None:
-        """Takes the lock that another process has; the threads of this one queue on a lock of their own."""
-        for _ in range(_TRIES):
-            time.sleep(0)  # gives way to the owner
-            if _flock(self._file, _TRY) == 0:
-                return
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The file is this thread's alone. Threads of a process queue on a lock of their own."""
+        with self._threads:
+            self._open()
+            tries = 0
+            while _flock(self._file, _TRY):
+                tries += 1
+                if tries > _TRIES:
+                    fcntl.flock(self._file, fcntl.LOCK_EX)
+                    break
+                time.sleep(0)  # gives way to the owner
+            try:
+                yield
+            finally:
+                _flock(self._file, fcntl.LOCK_UN)
 
-    def _place(self, name: str, now: float) -> tuple[int, int, int]:
-        """The record of a name, made when it has none, and its digest. The lock is held."""
-        first, second = _digest(name)
-        at = self._find(first, second)
-        if at < 0:
-            at = self._make(first, second, now)
-        if len(self._places) >= _REMEMBERED:
-            self._places.clear()
-        self._places[name] = place = (at, first, second)
-        return place
+    def _bucket(self, digest: tuple[int, int]) -> range:
+        """The records where a name may be counted, each by its first word."""
+        start = digest[0] % self._buckets * _BUCKET
+        return range(start * _RECORD // 8, (start + _BUCKET) * _RECORD // 8, _RECORD // 8)
 
-    def _find(self, first: int, second: int) -> int:
+    def _find(self, digest: tuple[int, int]) -> int:
         """The record with this digest, -1 when there is none."""
-        words = self._words
-        for start, buckets in self._segments:
-            bucket = start + first % buckets * _BUCKET
-            for at in range(bucket, bucket + _BUCKET):
-                if words[at * _WORDS] == first and words[at * _WORDS + 1] == second:
-                    return at
+        words, (first, second) = self._words, digest
+        for at in self._bucket(digest):
+            if words[at] == first and words[at + _SECOND] == second:
+                return at
         return -1
 
-    def _make(self, first: int, second: int, now: float) -> int:
-        """A record for a new digest: one that is free, of a new segment, or of the name idle longest."""
-        if self._remap() and (at := self._find(first, second)) >= 0:
-            return at  # another process made it, in a segment that was not mapped here
-        places = [
-            at
-            for start, buckets in self._segments
-            for bucket in [start + first % buckets * _BUCKET]
-            for at in range(bucket, bucket + _BUCKET)
-        ]
-        idle = [self._idle(at, now) for at in places]
-        at = places[idle.index(max(idle))]
-        if max(idle) < 1 and len(self._segments) < self._most:
-            with suppress(OSError):  # without room on the disk the idlest name is forgotten instead
-                self._grow()
-                start, buckets = self._segments[-1]
-                at = start + first % buckets * _BUCKET
-        self._words[at * _WORDS + _WINDOW] = 0  # of nobody, until the last word is written
-        self._words[at * _WORDS] = first
-        self._words[at * _WORDS + 1] = second
+    def _make(self, digest: tuple[int, int], now: float) -> int:
+        """A record for a new digest: the one of its bucket that is free, or idle longest."""
+        at = max(self._bucket(digest), key=lambda at: self._idle(at, now))
+        self._words[at + _WINDOW] = 0  # of nobody, until the last word is written
+        self._words[at + _FIRST], self._words[at + _SECOND] = digest
         return at
 
     def _idle(self, at: int, now: float) -> float:
-        """How much of its window has passed since a record was counted in; 1 or more when it is free."""
-        window = self._words[at * _WORDS + _WINDOW]
+        """How much of its window has passed since a record was counted in; infinite when it is free."""
+        window = self._words[at + _WINDOW]
         if window <= 0:
             return math.inf
-        age = now * SLOTS / window - self._words[at * _WORDS + _SLOT]
-        return age / _RING if age > -SLOTS else math.inf
+        age = now * SLOTS / window - self._words[at + _SLOT]
+        return age if age > -SLOTS else math.inf
 
-    def _advance(self, at: int, slot: int, window: int) -> tuple[int, int, int]:
-        """Forgets what is too old in a record, or was counted for another window.
+    def _advance(self, at: int, slot: int, window: int) -> int:
+        """Forgets what is too old in a record, or was counted for another window; returns its running slot.
 
-        Returns its running slot, the sum of its counts and the oldest slot that has one. A clock
-        set back a little keeps counting in the newest slot known, so that nobody gains by it; set
+        A clock set back a little keeps counting in the newest slot known, so that nobody gains by it; set
         back by more than a window it starts anew, or a name would be shut out until the clock
         catches up. The head is written after the counts: who is killed here lost only old ones.
         """
-        words, base = self._words, at * _WORDS
-        last = words[base + _SLOT]
-        known = words[base + _WINDOW] == window and last - SLOTS <= slot
+        last = self._words[at + _SLOT]
+        known = self._words[at + _WINDOW] == window and last - SLOTS <= slot
         if known and slot <= last:
-            return last, words[base + _USED], words[base + _OLDEST]
+            return last
         for old in range(max(last + 1, slot - SLOTS) if known else slot - SLOTS, slot + 1):
-            self._halves[at * _HALVES + _FIRST + old % _RING] = 0
-        live = _oldest_first(_COUNTS.unpack_from(self._map, at * _RECORD + _FIRST * 4), slot)
-        used, oldest = sum(live), _oldest(live, slot)
-        words[base + _USED] = used
-        words[base + _OLDEST] = oldest
-        words[base + _SLOT] = slot
-        words[base + _WINDOW] = window
-        return slot, used, oldest
+            self._halves[at * 2 + _COUNTS + old % _RING] = 0
+        self._words[at + _SLOT] = slot
+        self._words[at + _WINDOW] = window
+        return slot
+
+    def _counted(self, at: int, slot: int) -> list[int]:
+        """The counts of a record, oldest first; the last one is that of its running slot."""
+        start, running = at * 2 + _COUNTS, slot % _RING + 1
+        counts = self._halves[start : start + _RING].tolist()
+        return counts[running:] + counts[:running]
 
     def _open(self) -> None:
+        """Maps the file, unless this process has. Raises Unavailable, and logs that when it begins."""
+        if self._opened == _generation:
+            return
+        size = self._buckets * _BUCKET * _RECORD
         try:
             make_folder(self._path.parent)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                # A hole that the disk has no room for would kill the process that counts in it, with SIGBUS.
+                os.posix_fallocate(file, 0, size)
+                mapped = memoryview(mmap.mmap(file, size))
+            except OSError:
+                os.close(file)
+                raise
         except OSError as error:
-            raise self._unavailable(error) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            self._segments = []
-            self._places = {}
-            if not self._remap():
-                self._grow()
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-        except OSError as error:
-            os.close(self._file)
-            raise self._unavailable(error) from error
-        self._opened = _generation
-        self._told = False
-
-    def _unavailable(self, error: OSError) -> Unavailable:
-        """What went wrong, in the log only when it begins."""
-        message = f"{self._path}: {error.strerror}"
-        if not self._told:
-            self._told = True
-            log.logger.error("requests cannot be counted", extra={"facts": {"error": message}})
-        return Unavailable(message)
-
-    def _remap(self) -> bool:
-        """Maps the segments that the file has now; whether there are more than before. The lock is held."""
-        segments, end = list[tuple[int, int]](), 0
-        records = os.fstat(self._file).st_size // _RECORD
-        while len(segments) < self._most and end + (length := _SEGMENT << len(segments)) <= records:
-            segments.append((end, length // _BUCKET))
-            end += length
-        if len(segments) == len(self._segments):
-            return False
-        self._map = mmap.mmap(self._file, end * _RECORD)
-        self._words = memoryview(self._map).cast("q")
-        self._halves = memoryview(self._map).cast("I")
-        self._segments = segments
-        return True
-
-    def _grow(self) -> None:
-        """Adds a segment. The lock is held. Raises OSError when the disk has no room.
-
-        Its zeros are written, not left as a hole: a hole that the disk has no room for would kill
-        the process that counts in it, with SIGBUS.
-        """
-        length = _SEGMENT << len(self._segments)
-        at = (length - _SEGMENT) * _RECORD  # the segments before it are together one shorter than it
-        end = at + length * _RECORD
-        while at < end:
-            at += os.pwrite(self._file, _ZEROS[: end - at], at)
-        self._remap()
+            message = f"{self._path}: {error.strerror}"
+            if not self._told:
+                self._told = True
+                log.logger.error("requests cannot be counted", extra={"facts": {"error": message}})
+            raise Unavailable(message) from error
+        self._words, self._halves = mapped.cast("q"), mapped.cast("I")
+        self._file, self._opened, self._told = file, _generation, False
 
 
 def _digest(name: str) -> tuple[int, int]:
-    first, second = _DIGEST.unpack(blake2b(name.encode(), digest_size=16).digest())
+    first, second = struct.unpack("=qq", blake2b(name.encode(), digest_size=16).digest())
     return first, second
 
 
-def _oldest_first(counts: tuple[int, ...], slot: int) -> tuple[int, ...]:
-    running = slot % _RING
-    return counts[running + 1 :] + counts[: running + 1]
-
-
-def _oldest(live: tuple[int, ...], slot: int) -> int:
-    """The oldest slot that has a count, `slot` when none has; that is the slot of the last of `live`."""
-    return slot + 1 - len(live) + next(compress(count(), live), len(live) - 1)
+def _reset(live: list[int], slot: int, span: float, now: float) -> int:
+    """Seconds until the oldest of these counts is forgotten; `slot` is that of the last one."""
+    age = next((len(live) - 1 - n for n, counted in enumerate(live) if counted), 0)
+    return max(1, math.ceil((slot - age + _RING) * span - now))

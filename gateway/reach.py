@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.record import Record
-from models.accents import decomposed
+from models.accents import folded
 
 STEPS = (2, 5, 20)  # distinct reporters that make one, two and three points
 WINDOW = 7 * 86_400_000  # milliseconds within which reports count together
@@ -37,11 +36,7 @@ def fingerprint(record: Record) -> str | None:
     """
     if record.type not in ("message", "chat", "correction"):
         return None
-    said = f"{record.title} {record.text}"[:10_000].casefold()
-    if not said.isascii():
-        folded = decomposed(said)
-        said = "".join(char for char in folded if not unicodedata.combining(char))
-    words = _words(said)
+    words = _words(folded(f"{record.title} {record.text}"[:10_000]))
     if len(words) < LEAST_WORDS:
         return None
     return hashlib.blake2b(b" ".join(words), digest_size=16).hexdigest()

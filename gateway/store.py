@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from adapters.contract import Adapter, Inbound, Problem, Refused
-from adapters.record import Labels, Record, Saved
+from adapters.record import PART_HEADER, Labels, Record, Saved
 from gateway import idempotency, outcomes, reach
 from gateway.caller import Caller
 from gateway.cooperative import aside
@@ -178,23 +178,26 @@ def write_of(
         bounded(record.votes_for),
         record.state,
         bounded(record.joins),
-        _held(caller, adapter, inbound, row, record.unreadable) if record.unreadable else None,
+        _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
     )
 
 
 def _held(
-    caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], reason: str
+    caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], record: Record
 ) -> dict[str, Any]:
     """A delivery as quarantine keeps it: everything a replay needs, nothing that proves who sent it."""
     kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
+    body = inbound.body
+    if record.held is not None:
+        kept, body = {**kept, PART_HEADER: "true"}, record.held.encode("utf-8", "replace")
     return {
         "id": new_id("qr"),
         "workspace_id": caller.workspace_id,
         "project_id": row["project_id"],
         "source": adapter.name,
         "hook_id": caller.key_id,
-        "reason": reason,
+        "reason": record.unreadable,
         "request": {
             "method": inbound.method,
             "path": inbound.path,
@@ -203,7 +206,7 @@ def _held(
             "query": {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY},
             "request_id": inbound.request_id,
         },
-        "payload": inbound.body,
+        "payload": body,
         "received_at": inbound.received_at,
         "replayed_at": None,
     }

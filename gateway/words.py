@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from models.accents import decomposed
+from models.accents import folded
 
 LONGEST = 4_000  # characters that are read; what matters is said before
-_MARKS = re.compile("[\u0300-\u036f]")
 # What stands before an @ is read from where it begins: tried at each letter, it takes the square of the time.
 _ADDRESS = re.compile(
     r"https?://\S+|www\.\S+|(?<![^\s`@])[^\s`@]++@\S+|```.*?(?:```|\Z)|<[^>\s][^>]{0,200}>", re.S
@@ -18,8 +17,7 @@ _WORD = re.compile(r"(?:\b(?:[cdjlmnst]|qu)')?([^\W\d_]+(?:[-'][^\W\d_]+)*)")  #
 
 def _plain(text: str) -> str:
     """Lower case, without accents, one kind of apostrophe."""
-    folded = text.casefold().replace("’", "'")
-    return folded if folded.isascii() else _MARKS.sub("", decomposed(folded))
+    return folded(text.replace("’", "'"))
 
 
 # Words that any text may have, in five languages, and those people greet and sign with.

@@ -1,11 +1,20 @@
-"""Letters and their accents, taken apart."""
+"""Text folding: case and accents taken off, so that texts and words compare."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 PIECE = 256  # characters that are taken apart at once
 ACCENTS = 32  # of one letter that stay with it; Unicode's stream-safe texts have 30 at most (UAX 15)
+
+_MARKS = re.compile("[\u0300-\u036f]")  # accents, apart from their letters
+
+
+def folded(text: str) -> str:
+    """A text without case and accents."""
+    text = text.casefold()
+    return text if text.isascii() else _MARKS.sub("", decomposed(text))
 
 
 def decomposed(text: str) -> str:

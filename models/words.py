@@ -11,13 +11,11 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import compress
-from operator import ne
 from typing import Any
 
 from Stemmer import Stemmer
 
-from models.accents import decomposed
+from models.accents import folded
 
 STEMMED = {"en": "english", "nl": "dutch"}  # other languages are searched as they are written
 UNKNOWN = "en"  # how a text is stemmed whose language nobody knows
@@ -34,7 +32,6 @@ _WORD = re.compile(
 # Plain text with blanks instead of marks has the same words at its blanks, in a third of the time.
 _PLAIN = bytes(code if chr(code).isalnum() and code < 128 else ord(" ") for code in range(256))
 _local = threading.local()
-_MARK = re.compile("[\u0300-\u036f]")  # accents, apart from their letters
 _TERM = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
 
 
@@ -79,7 +76,7 @@ def words_of(row: Mapping[str, Any]) -> str:
     if not language:
         return f" {' '.join(found)} "
     stems = [*map(_stems[language].__getitem__, found)]
-    whole = dict.fromkeys(compress(found, map(ne, found, stems)))
+    whole = dict.fromkeys(word for word, stem in zip(found, stems, strict=True) if word != stem)
     return f" {' ='.join((' '.join(stems), *whole))} "
 
 
@@ -112,9 +109,7 @@ def _term(minus: str, phrase: str, word: str) -> Term | None:
 
 def _split(text: str) -> list[str]:
     """A text's words, without case and accents."""
-    text = text.casefold()
-    if not text.isascii():
-        text = _MARK.sub("", decomposed(text))
+    text = folded(text)
     plain = text.isascii()
     found = text.encode().translate(_PLAIN).decode().split() if plain else _WORD.findall(text)
     if max(map(len, found), default=0) > LONGEST:

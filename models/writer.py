@@ -59,23 +59,20 @@ class Signal:
 
 
 class _Ticket:
-    """One request in the queue. Whoever pops `turn` decides its fate: the writer, or one who gives up."""
+    """One request in the queue. Who takes it decides its fate: the writer, or one who gives up."""
 
-    __slots__ = ("done", "error", "result", "turn", "work")
+    __slots__ = ("_taken", "done", "error", "result", "work")
 
     def __init__(self, work: Any, done: Signal) -> None:
         self.work = work
-        self.turn = [True]
+        self._taken = threading.Lock()
         self.done = done
         self.result: Any = None
         self.error: Exception | None = None
 
     def take(self) -> bool:
-        """Whether the caller is the one who decides; popping from a list is atomic."""
-        try:
-            return self.turn.pop()
-        except IndexError:
-            return False
+        """Whether the caller is the one who decides."""
+        return self._taken.acquire(blocking=False)
 
     def finish(self, result: Any, error: Exception | None) -> None:
         self.result, self.error = result, error

@@ -9,8 +9,10 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+import yaml
 
 import adapters
+from gateway import __version__
 from gateway.cli import main
 from gateway.config import Config
 from tests.conftest import ROOT, Server
@@ -102,6 +104,28 @@ def test_links_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_index_leads_to_every_page() -> None:
+    """docs/index.md links to each document once, and those at the top."""
+    index = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs/index.md").read_text())
+    pages = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")]
+    assert sorted(name for name in index if not name.startswith("..")) == sorted(set(pages) - {"index.md"})
+    assert "(docs/index.md)" in README
+
+
+def test_changelog_has_the_version() -> None:
+    """The newest dated heading of the changelog is the version of the package, below what is unreleased."""
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(re.escape(__version__) + r" - 20\d\d-\d\d-\d\d", headings[1])
+
+
+def test_every_commit_can_be_linted() -> None:
+    """What pre-commit runs is `make lint`."""
+    path = ROOT / ".pre-commit-config.yaml"
+    hooks = [hook["entry"] for repo in yaml.safe_load(path.read_text())["repos"] for hook in repo["hooks"]]
+    assert hooks == ["make lint"]
 
 
 def test_sources_table() -> None:

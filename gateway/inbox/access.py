@@ -12,7 +12,6 @@ from adapters.contract import Refused
 from gateway import audit, failures, people
 from gateway.inbox.visitor import (
     SIGNED_IN,
-    VISIT,
     NotAllowed,
     as_inbound,
     cookie_name,
@@ -89,8 +88,6 @@ def signed_in(user_id: str, then: str) -> Response:
     _end_session()
     answer = redirect(then, 303)
     keep_cookie(answer, SIGNED_IN, people.open_session(user_id), people.SESSION_MS // 1000)
-    keep_cookie(answer, VISIT, "")
-    g.new_visit = None
     return answer
 
 

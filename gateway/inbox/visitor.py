@@ -1,12 +1,8 @@
-"""Who looks at a page: the cookie that says so, and forms that only this browser can send."""
+"""Who looks at a page, and the cookie that says so."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from flask import current_app, g, request
 from werkzeug.wrappers import Response
@@ -17,28 +13,14 @@ from gateway.client import Network, client_address
 from gateway.config import Config
 from gateway.ids import now_ms
 from gateway.inbox import words
-from gateway.inbox.words import _
 from gateway.received import headers_of, request_id
 
 SIGNED_IN = "feedback-session"
-VISIT = "feedback-visit"  # ties the forms of who is not signed in to the browser that asked for them
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-FORM_BYTES = 262_144
 
 
 class NotAllowed(Exception):
     """The reader's role does not reach so far."""
-
-
-class Stale(Exception):
-    """A form that this browser was not given, or whose session has ended.
-
-    `why` says what the operator may have to set, where the request shows it.
-    """
-
-    def __init__(self, why: str = "") -> None:
-        super().__init__(why)
-        self.why = why
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ def passwords() -> bool:
 def seen_url() -> str:
     """The public address, else the one that this browser knows us by: for this browser alone."""
     config = settings().config
-    return config.url if config.public_url else f"{request.scheme}://{_host()}"
+    return config.url if config.public_url else f"{request.scheme}://{host()}"
 
 
 def base_url() -> str:
@@ -80,20 +62,19 @@ def unproven_host() -> str:
     config = settings().config
     if config.public_url or _name() in (*LOOPBACK, config.bind.rpartition(":")[0]):
         return ""
-    return _host() or "?"
+    return host() or "?"
 
 
 def recognise(*, seen: bool = True) -> None:
     """Finds out who looks, once for a request; what is not `seen` keeps no session alive."""
     token = request.cookies.get(cookie_name(SIGNED_IN), "")
     g.session = people.session_of(token, seen=seen) if token else None
-    g.secret = token if g.session else request.cookies.get(cookie_name(VISIT), "")
     words.choose(g.session)
 
 
 def forget() -> None:
     """Looks as one whom nobody knows, for a page that must not fail."""
-    g.session, g.secret = None, ""
+    g.session = None
     words.choose(None)
 
 
@@ -102,7 +83,7 @@ def cookie_name(name: str) -> str:
 
     Not every browser keeps Secure cookies of http://127.0.0.1; nobody listens in on the way there.
     """
-    return name if _loopback() else f"__Host-{name}"
+    return name if loopback() else f"__Host-{name}"
 
 
 def keep_cookie(response: Response, name: str, value: str, seconds: int | None = None) -> None:
@@ -112,84 +93,26 @@ def keep_cookie(response: Response, name: str, value: str, seconds: int | None =
         value,
         max_age=seconds if value else 0,
         path="/",
-        secure=not _loopback(),
+        secure=not loopback(),
         httponly=True,
         samesite="Lax",
     )
 
 
-def _host() -> str:
-    host: str = request.environ.get("HTTP_HOST", "")
-    return host
+def host() -> str:
+    """What this browser calls us, port included, or nothing."""
+    return str(request.environ.get("HTTP_HOST", ""))
 
 
 def _name() -> str:
     """The host without its port."""
-    host = _host()
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
+    name = host()
+    return name if name.endswith("]") else name.rpartition(":")[0] or name
 
 
-def _loopback() -> bool:
+def loopback() -> bool:
+    """Whether the browser is on this very computer, or a proxy says so."""
     return request.scheme == "http" and _name() in LOOPBACK
-
-
-def form_token() -> str:
-    """What a form carries to show that this browser was given it; another one each time.
-
-    Compressed pages must not repeat a secret, or their length would tell it bit by bit (BREACH).
-    """
-    if not g.secret:
-        g.secret = g.new_visit = secrets.token_urlsafe(24)
-    salt = secrets.token_hex(8)
-    return f"{salt}.{_proof(salt)}"
-
-
-def check_form() -> None:
-    """Raises Stale unless the form was made for this browser and sent by a page of ours."""
-    request.max_content_length = request.max_form_memory_size = FORM_BYTES
-    origin = request.headers.get("Origin")
-    if origin is not None:
-        ours = {_host(), urlsplit(settings().config.public_url).netloc}
-        if _netloc(origin) not in ours - {""}:
-            raise Stale(_misnamed(origin))
-    if not g.secret and not _loopback():
-        raise Stale(_cookieless())
-    salt, _, proof = request.form.get("token", "").partition(".")
-    if not g.secret or not hmac.compare_digest(proof.encode("utf-8", "replace"), _proof(salt).encode()):
-        raise Stale
-
-
-def _misnamed(origin: str) -> str:
-    public = settings().config.public_url
-    return _(
-        "The form came from a page of %(origin)s, and the gateway was asked for as %(host)s (%(public)s). "
-        "If people know this gateway as the first one, set GATEWAY_PUBLIC_URL to it. "
-        "If not, a page of somebody else sent this form.",
-        origin=origin[:200],
-        host=_host()[:200] or "-",
-        public=f"GATEWAY_PUBLIC_URL={public}" if public else _("GATEWAY_PUBLIC_URL is not set"),
-    )
-
-
-def _cookieless() -> str:
-    return _(
-        "The browser sent no cookie, and the gateway was asked for as %(host)s. Browsers keep its cookies "
-        "over https only, or on this very computer: use a proxy with TLS, and set GATEWAY_PUBLIC_URL to "
-        "the https address.",
-        host=_host()[:200] or "-",
-    )
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""
-
-
-def _proof(salt: str) -> str:
-    words = f"form {salt}".encode("utf-8", "replace")
-    return hmac.new(g.secret.encode("utf-8", "replace"), words, hashlib.sha256).hexdigest()
 
 
 def as_inbound(method: str = "", path: str = "", **more: object) -> Inbound:

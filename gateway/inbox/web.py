@@ -20,19 +20,8 @@ from gateway import log, people
 from gateway.client import networks
 from gateway.config import Config
 from gateway.http import problem_of
-from gateway.inbox import words
-from gateway.inbox.visitor import (
-    VISIT,
-    NotAllowed,
-    Settings,
-    Stale,
-    check_form,
-    forget,
-    form_token,
-    keep_cookie,
-    recognise,
-    unproven_host,
-)
+from gateway.inbox import csrf, words
+from gateway.inbox.visitor import NotAllowed, Settings, forget, recognise, unproven_host
 from gateway.inbox.words import _
 from gateway.received import request_id
 from models.base import dumps, writing
@@ -45,6 +34,7 @@ inbox = Blueprint("inbox", __name__, template_folder="templates")
 # The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
 OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
 
+FORM_BYTES = 262_144
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SECURITY = {
@@ -69,7 +59,8 @@ def page(rule: str, role: str | None, *, method: str = "GET", seen: bool = True)
         def guarded(**params: str) -> ResponseReturnValue:
             recognise(seen=seen)
             if method == "POST":
-                check_form()
+                request.max_content_length = request.max_form_memory_size = FORM_BYTES
+                csrf.check()
             if role is not None:
                 if g.session is None:
                     return _sent_to_sign_in()
@@ -87,7 +78,9 @@ def page(rule: str, role: str | None, *, method: str = "GET", seen: bool = True)
 def _sent_to_sign_in() -> ResponseReturnValue:
     if request.accept_mimetypes.best == "application/json":
         return Response(dumps({"signed_in": False}), 401, content_type="application/json")
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    # Who sent a form comes back to the page that it stood on.
+    sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else sent_from
     return redirect(url("/sign-in", then=wanted), 303)
 
 
@@ -160,9 +153,9 @@ def _explained(error: Exception) -> tuple[int, str, str, Mapping[str, str]]:
     """The status of an error, what happened, what to do, and headers that go with it."""
     if isinstance(error, NotAllowed):
         return 403, _("Not for your role"), _("Ask an admin when you need this."), {}
-    if isinstance(error, Stale):
-        why = _("Nothing was changed. Go back, load the page again and send it once more.")
-        return 400, _("This form is no longer valid"), f"{why} {error.why}".rstrip(), {}
+    if isinstance(error, csrf.CrossOrigin):
+        unchanged = _("Nothing was changed.")
+        return 400, _("This form did not come from a page of this gateway"), f"{unchanged} {error.why}", {}
     problem = problem_of(error, request_id(request.environ))
     if problem.status == 404:
         title, why = _("Not here"), _("It does not exist, or belongs to somebody else.")
@@ -182,8 +175,6 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     """What every answer of the inbox carries."""
-    if g.get("new_visit"):
-        keep_cookie(response, VISIT, g.new_visit)
     for name, value in SECURITY.items():
         response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")
@@ -255,8 +246,6 @@ def mount(app: Flask, config: Config) -> None:
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
-    templates.globals.update(
-        _=_, form_token=form_token, asset=_asset_url, url=url, unproven_host=unproven_host
-    )
+    templates.globals.update(_=_, asset=_asset_url, url=url, unproven_host=unproven_host)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

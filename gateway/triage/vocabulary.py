@@ -21,17 +21,16 @@ from gateway.triage.arrays import NONE, Index
 from gateway.triage.phrases import Hints
 
 ROOM = 32_000  # tokens known at a time; more than those of texts looked up together
-LONGEST = 40  # bytes that a checksum is carried over by arithmetic, those of nearly every token
 
 Numbers = NDArray[np.intp]
 Keys = NDArray[np.uint32]
 Rows = NDArray[np.int32]
 
-# What is known of a token: where its word and its negated word are, the checksums of its name and of " name",
-# how long the latter is, and what it does to negation; then where its sub-words are, in which languages it
-# tells something beside its meaning, and which of so many phrases can begin with it, these two as bits. All
-# of it is one row: whatever has not been read for a while is slow to come, and then comes at once.
-PLACE, NEGATED, KEY, END, SIZE, NEGATION, SUBWORDS, TELLS, HINTS, PATTERNS = range(10)
+# What is known of a token: where its word and its negated word are, the checksum of its name, and what it
+# does to negation; then where its sub-words are, in which languages it tells something beside its meaning,
+# and which of so many phrases can begin with it, these two as bits. All of it is one row: whatever has not
+# been read for a while is slow to come, and then comes at once.
+PLACE, NEGATED, KEY, NEGATION, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
 MORE = slice(SUBWORDS, PATTERNS + 1)
 NEGATES, STOPS = 1, 2
 
@@ -105,6 +104,7 @@ class Vocabulary:
         self._lock = threading.Lock()
         self._rows = np.zeros((ROOM, PATTERNS + 1), np.int32)
         self._known: dict[str, int] = {}
+        self._ends: list[bytes] = []  # " name" of each token
         self._learn([features.START, "."])
         self._rows[:2, PLACE] = NONE  # where a text starts, and stops, are no words
         self._rows[:2, NEGATION] = STOPS
@@ -120,7 +120,7 @@ class Vocabulary:
         known = self._rows.take(numbers, axis=0)
         sizes = np.fromiter(map(len, texts), np.intp, len(texts)) + 1
         text_of = np.arange(len(texts)).repeat(sizes)
-        pairs = self._index.find(self._pairs(tokens, known))
+        pairs = self._index.find(self._pairs(numbers, known))
         pairs[numbers[1:] == 0] = NONE  # no pair of words, but the start of the next text
         rows: list[NDArray[Any]] = [known[:, PLACE], pairs]
         texts_of_rows = [text_of, text_of[1:]]
@@ -142,15 +142,10 @@ class Vocabulary:
             numbers[missing] = list(map(self._known.__getitem__, new))
         return numbers
 
-    @staticmethod
-    def _pairs(tokens: list[str], known: NDArray[np.int32]) -> Keys:
+    def _pairs(self, numbers: Numbers, known: Rows) -> Keys:
         """The keys of each token but the last with the one behind it."""
-        unsigned = known.view(np.uint32)
-        keys, ends, sizes = unsigned[:-1, KEY], unsigned[1:, END], known[1:, SIZE]
-        pairs: Keys = carried(keys, np.minimum(sizes, LONGEST)) ^ ends
-        for place in (sizes > LONGEST).nonzero()[0].tolist():
-            pairs[place] = crc32(features.encoded(f" {tokens[place + 1]}"), int(keys[place]))
-        return pairs
+        ends = map(self._ends.__getitem__, numbers[1:].tolist())
+        return np.array(list(map(crc32, ends, known[:-1, KEY].view(np.uint32).tolist())), np.uint32)
 
     def _key(self, name: str) -> int:
         return features.key(self._part + name)
@@ -161,17 +156,15 @@ class Vocabulary:
             new = [token for token in new if token not in self._known]
             if first + len(new) > ROOM:
                 raise Full
-            ends = [features.encoded(f" {token}") for token in new]
             names = [*new, *(f"not_{token}" for token in new)]
             keys = np.array([self._key(name) for name in names], np.uint32)
             places = self._index.find(keys)
             rows = self._rows[first : first + len(new)]
             rows[:, PLACE], rows[:, NEGATED] = places[: len(new)], places[len(new) :]
             rows[:, KEY] = keys[: len(new)].view(np.int32)
-            rows[:, END] = np.array(list(map(crc32, ends)), np.uint32).view(np.int32)
-            rows[:, SIZE] = list(map(len, ends))
             rows[:, NEGATION] = list(map(features.is_negation, new))
             rows[:, MORE] = self._learn_more(new, first, rows[:, PLACE])
+            self._ends += [features.encoded(f" {token}") for token in new]
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 
@@ -183,30 +176,3 @@ def _negated_from(known: NDArray[np.int32], reached: NDArray[np.bool_]) -> NDArr
         reached[0] = False
         negated |= reached
     return negated
-
-
-def _carrying() -> Keys:
-    """What each value of each byte of a checksum becomes while so many bytes follow, apart from these."""
-    step = np.array([crc32(bytes([byte])) ^ crc32(b"\0") for byte in range(256)], np.uint32)
-    carried = [np.arange(256, dtype=np.uint32) << np.uint32(shift) for shift in (0, 8, 16, 24)]
-    after = np.empty((LONGEST + 1, 4 * 256), np.uint32)
-    after[0] = np.concatenate(carried)
-    for size in range(LONGEST):
-        after[size + 1] = step[after[size] & 0xFF] ^ (after[size] >> 8)
-    return after.ravel()
-
-
-_CARRIED = _carrying()
-_SHIFTS = np.array([[0], [8], [16], [24]], np.uint32)
-_BYTES = np.array([[0], [256], [512], [768]], np.uint32)
-
-
-def carried(keys: Keys, sizes: NDArray[np.int32]) -> Keys:
-    """What checksums become while `sizes` bytes, at most LONGEST, follow: `^` those bytes' own checksum.
-
-    A checksum is linear, crc32(more, key) == carried(key, len(more)) ^ crc32(more), and so the one of the
-    whole is the sum of what becomes of each of its bytes.
-    """
-    places = (keys >> _SHIFTS & 0xFF) + _BYTES + (sizes << 10)
-    found: Keys = np.bitwise_xor.reduce(_CARRIED.take(places), axis=0)
-    return found

@@ -332,7 +332,12 @@ def test_ignored_samples(name: str) -> None:
     [
         ("events_valid_event_body.json", "@W111 Hi there!", "T111:C111:1595926230.009600", 1_595_926_230_009),
         ("message_channel.json", "Hello World!", "T111:C111:1596183880.004200", 1_596_183_880_004),
-        ("message_file_share.json", "Hi there!\nfile.png", "T111:C111:1652227646.593159", 1_652_227_646_593),
+        (
+            "message_file_share.json",
+            "Hi there!\nfile.png (https://xxx.slack.com/files/U111/F111/file.png)",
+            "T111:C111:1652227646.593159",
+            1_652_227_646_593,
+        ),
         ("message_changed.json", "updated message", "T111:C111:1665102338.901939", 1_665_102_338_901),
         ("message_shortcut.json", "@W222 test", "T111:C111:1583636382.000300", 1_583_636_382_000),
         ("message_shortcut.form.txt", "@W222 test", "T111:C111:1583636382.000300", 1_583_636_382_000),
@@ -343,7 +348,11 @@ def test_message_samples(name: str, text: str, key: str, at: int) -> None:
     (record,) = sample(name)
 
     assert (record.text, record.dedupe_key, record.incident_key) == (text, key, key)
-    assert (record.title, record.type, record.state) == (text.split("\n")[0], "chat", "triggered")
+    assert (record.title, record.type, record.state) == (
+        text.removeprefix("@W111 ").split("\n")[0],  # the app's own bot
+        "chat",
+        "triggered",
+    )
     assert (record.occurred_at, record.severity) == (at, None)
     assert record.replaceable is (name == "message_changed.json")
 

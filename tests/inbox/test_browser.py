@@ -224,16 +224,36 @@ def test_a_viewer_changes_nothing(visit: Open, site: Site, scripts: bool) -> Non
     assert page.locator(".rows input, .tools").count() == 0
     who.go(f"/records/{record_id}")
     assert page.locator("#labels button:enabled").count() == 0
-    token = page.locator("[name=token]").first.get_attribute("value") or ""
     for path, form in (
         (f"/records/{record_id}", {"category": "praise"}),
         ("/inbox/bulk", {"set": "status:resolved", "id": record_id}),
         ("/settings/keys", {"name": "x", "scopes": "admin"}),
     ):
-        answer = page.request.post(site.url + path, form={"token": token, **form})
+        answer = page.request.post(site.url + path, form=form)
         assert answer.status == 403
     for path in ("/settings/keys", "/settings/people", "/settings/audit"):
         assert page.request.get(site.url + path).status == 403
+
+
+def test_forms_of_other_origins(visit: Open, site: Site) -> None:
+    """A page of another origin signs nobody out, also one of the same site, whose forms carry the cookie."""
+    who = visit("admin")
+    page = who.page
+    form = f'<form method="post" action="{site.url}/sign-out"><button>Win a prize</button></form>'
+    for origin, same_site in (("http://127.0.0.1:9", True), ("http://evil.test", False)):
+        page.route(f"{origin}/", lambda route: route.fulfill(content_type="text/html", body=form))
+        page.goto(f"{origin}/")
+        with page.expect_response(f"{site.url}/sign-out") as told:
+            page.click("button")
+        assert ("cookie" in told.value.request.all_headers()) == same_site
+        assert told.value.status == 400
+        expect(page.get_by_role("heading", level=1)).to_contain_text(
+            "did not come from a page of this gateway"
+        )
+    who.elsewhere.clear()
+    who.go("/inbox")
+
+    assert page.url == f"{site.url}/inbox"
 
 
 def test_what_a_page_costs(visit: Open, site: Site) -> None:

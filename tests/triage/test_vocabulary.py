@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zlib import crc32
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from gateway.triage.arrays import NONE, Index, units
 from gateway.triage.features import key, subword_key, subwords, word_keys, word_names
 from gateway.triage.subwords import Subwords
 from gateway.triage.text import read
-from gateway.triage.vocabulary import LONGEST, SUBWORDS, Rows, Vocabulary, carried
+from gateway.triage.vocabulary import SUBWORDS, Rows, Vocabulary
 
 WORDS = st.sampled_from(
     ["the", "app", "not", "don't", ".", "niet", "!?", "0", "xxsmile", ":)", "ß", "登录", "é"]
@@ -49,12 +48,6 @@ def test_an_index_finds_the_keys_it_has(kept: list[int], more: list[int]) -> Non
     asked = [*rows, *more, *(key - 1 for key in rows if key), 0, 2**32 - 1]
     found = index.find(np.array(asked, np.uint32))
     assert found.tolist() == [rows.get(key, NONE) for key in asked]
-
-
-@given(st.binary(max_size=60), st.binary(max_size=LONGEST))
-def test_a_checksum_goes_on_by_arithmetic(first: bytes, more: bytes) -> None:
-    key = np.array([crc32(first)], np.uint32)
-    assert carried(key, np.array([len(more)], np.int32)).tolist() == [crc32(first + more) ^ crc32(more)]
 
 
 def test_of_each_token_more_may_be_known() -> None:
