@@ -119,6 +119,7 @@ VENDORS: dict[str, Vendor] = {
     "mattermost": Vendor("mattermost-token", _mattermost),
     "statuspage": Vendor("statuspage-secret", bearer),
     "zulip": Vendor("zulip-token", bearer),  # tests/adapters has the token in the body
+    "watchdog": Vendor("watchdog-secret", bearer),
     "sns": Vendor("sns-secret", bearer),
     "datadog": Vendor("datadog-token", bearer),
     "alertmanager": Vendor("alertmanager-token", bearer),

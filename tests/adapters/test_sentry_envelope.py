@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import sentry_dialog
-from adapters.contract import Hook, Inbound, Problem
+from adapters.contract import Hook, Inbound, Problem, Refused
 from adapters.envelopes import MOST_ITEMS
 from adapters.record import Record
 from adapters.sentry_envelope import ADAPTER, key_in, refuse, verify
