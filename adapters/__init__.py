@@ -8,8 +8,9 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *("alerts", "contract", "discord_words", "envelopes", "expressions", "foreign", "large_envelopes"),
-    *("markup", "members", "payload", "places", "record", "sentry_events", "sentry_words"),
+    *("alerts", "charsets", "contract", "discord_words", "envelopes", "expressions", "foreign", "forms"),
+    *("large_envelopes", "lenient_json", "markup", "members", "payload", "places", "record"),
+    *("sentry_dialog", "sentry_events", "sentry_store", "sentry_words", "sns_messages"),
     *("severities", "shapes", "signatures", "slack_words", "strict_json", "tags", "text", "times"),
 }
 

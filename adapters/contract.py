@@ -18,6 +18,8 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any, Literal
 
+from adapters.charsets import in_utf8
+from adapters.lenient_json import mended
 from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
@@ -97,6 +99,7 @@ class Inbound:
     once. `parts` is what `read` made each of several records of: the place in the body, or bytes where
     that is no one place; each is kept with its record, and what is left of the body once. `known` is what
     the gateway's steps found out for the ledger: who sends, and the outcome once it is counted.
+    With `lenient`, JSON that a template broke is mended where it can be: a person asked for that.
     """
 
     method: str
@@ -114,6 +117,12 @@ class Inbound:
     checked: dict[type, Any] = field(default_factory=dict)
     parts: Sequence[slice | bytes | None] = ()
     known: dict[str, Any] = field(default_factory=dict)
+    lenient: bool = False
+
+    @cached_property
+    def text(self) -> bytes:
+        """The body in UTF-8, when it is a text in another charset (adapters.charsets); else as it came."""
+        return in_utf8(self.body, self.headers.get("content-type", ""))
 
     @cached_property
     def json(self) -> Any:
@@ -124,7 +133,14 @@ class Inbound:
         try:
             return parse(self.body)
         except InvalidJSON as error:
-            raise Refused(Problem(400, "invalid_json", str(error))) from None
+            wrong = error
+        text = mended(self.text) if self.lenient else self.text
+        if text is not self.body:  # nearly every body is UTF-8, and is looked at only once
+            try:
+                return parse(text)
+            except InvalidJSON as error:
+                wrong = error
+        raise Refused(Problem(400, "invalid_json", str(wrong)))
 
 
 @dataclass(slots=True)
@@ -132,12 +148,14 @@ class Reply:
     """An answer: `body` is JSON-able, bytes that go out as they are, or None for an empty one.
 
     An iterator of bytes is sent while it is read; when it raises, the connection ends before the answer does.
+    `notice` goes into the log: what somebody has to do before the sender sends on.
     """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, get_args
 
-from adapters import signatures
+from adapters import signatures, sns_messages
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.expressions import Search, faults_of
+from adapters.foreign import first_text
+from adapters.forms import sent_of
 from adapters.markup import plain
 from adapters.members import read_each
 from adapters.payload import type_name
@@ -68,7 +70,12 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("map", "This hook has no map"))
     if too_many := _too_many(mapping):
         raise invalid(*too_many)
-    sent = inbound.json
+    sent = sent_of(inbound)
+    if kind := sns_messages.type_of(sent):
+        sns_messages.check_confirmation(sent)
+        if kind != "Notification":
+            return []
+        sent = _notified(inbound, sent)
     search = Search(sent)
     if "items" not in mapping:
         return [_record(search, sent, mapping, "")]
@@ -86,6 +93,14 @@ def read(inbound: Inbound) -> list[Record]:
         lambda item: [_record(search, item, mapping, f"items.{next(at)}.")],
         lambda bad: bad,
     )
+
+
+def _notified(inbound: Inbound, sent: dict[str, Any]) -> dict[str, Any]:
+    """A notification of Amazon SNS with what its message says beside it, or with its message as `text`."""
+    content = sns_messages.content_of(inbound, sent)
+    if isinstance(content, dict):
+        return {**sent, **content}
+    return {"title": first_text(sent, "Subject"), "text": content, **sent}
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -242,9 +257,9 @@ ADAPTER = Adapter(
         Door(
             "/hooks/generic/<hook_id>",
             tolerant(read),
-            signatures.accepted(),
+            sns_messages.reply,
             shape=signatures.delivery(
-                "Take any JSON, as the hook's map reads it.", {"text": "The map is blank"}
+                "Take any JSON or form, as the hook's map reads it.", {"text": "The map is blank"}
             ),
         ),
     ),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from adapters import signatures
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
 from adapters.markup import plain
 from adapters.payload import Payload, Text
@@ -26,7 +26,7 @@ HIGH, MEDIUM, INFO = 4, 3, 1
 AFTER = re.compile(r"(?<![\s_-])[\s_-]++(?:severity|priority)\Z")
 # The state an action leads to; the thing itself came with `opened`, the others restate it or take it back.
 ISSUE_STATES: dict[str, State] = {"opened": "triggered", "reopened": "triggered", "closed": "resolved"}
-RESTATED = ("edited", "labeled")
+RESTATED = ("edited", "labeled", "label_updated", "label_cleared")  # the last two are Gitea's
 GONE = ("deleted", "transferred")
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ class Event(Payload):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    event = inbound.headers.get("x-github-event", "")
+    event = inbound.headers.get("x-github-event") or inbound.headers.get("x-gitea-event", "")
     if not event:
         raise invalid(Fault("X-GitHub-Event", "Required"))
     if event not in EVENTS:
@@ -48,7 +48,8 @@ def read(inbound: Inbound) -> list[Record]:
     action = Event.check(sent)["action"]
     if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
-    return EVENTS[event](sent, action)
+    records, server = EVENTS[event](sent, action), _server(sent)
+    return [_of_server(record, server) for record in records] if server else records
 
 
 def read_run(sent: Json, action: str) -> list[Record]:
@@ -200,7 +201,41 @@ def _thread(sent: Json, name: str) -> Record:
         tags=tuple(dict.fromkeys(filter(None, labels))),
         external_id=scalar_of(thread, "id") or None,
         occurred_at=moment_of(scalar_of(thread, "created_at")),
-        incident_key=needed_scalar(sent, name, "node_id"),
+        incident_key=scalar_of(thread, "node_id") or f"{name}:{needed_scalar(sent, name, 'id')}",
+    )
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """GitHub's signature, which Gitea and Forgejo send too; older ones of theirs have no prefix."""
+    if "x-hub-signature-256" in inbound.headers:
+        return signatures.hex_header("x-hub-signature-256", prefix="sha256=")(inbound, hook)
+    return signatures.hex_header("x-forgejo-signature", "x-gitea-signature")(inbound, hook)
+
+
+def _server(sent: Json) -> str:
+    """The host of a server of Gitea or Forgejo; "" at GitHub, where every thread has a node_id.
+
+    Wire facts: go-gitea/gitea, services/webhook/deliver.go and modules/structs/issue.go.
+    """
+    thread = object_of(sent, "issue") or object_of(sent, "discussion")
+    if not thread or scalar_of(thread, "node_id"):
+        return ""
+    address = scalar_of(thread, "html_url") or scalar_of(sent, "repository", "html_url")
+    found = re.match(r"https?://([^/\s]+)", address)
+    return found[1].lower() if found else "elsewhere"
+
+
+def _of_server(record: Record, server: str) -> Record:
+    """A record with keys of its own server: ids of Gitea begin at 1 on each."""
+
+    def of_server(key: str | None) -> str | None:
+        return f"{server}:{key}" if key else None
+
+    return replace(
+        record,
+        dedupe_key=of_server(record.dedupe_key),
+        incident_key=of_server(record.incident_key),
+        votes_for=of_server(record.votes_for),
     )
 
 
@@ -248,7 +283,7 @@ ADAPTER = Adapter(
     refuse=signatures.refuse,
     owns=("/hooks/github",),
     signed=Signed(
-        verify=signatures.hex_header("x-hub-signature-256", prefix="sha256="),
+        verify=verify,
         proofs=(signature("X-Hub-Signature-256"),),
         advice=(
             "In the repository or organisation: Settings, Webhooks, Add webhook.\n"

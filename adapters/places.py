@@ -37,7 +37,8 @@ def with_parts(inbound: Inbound, made: Iterable[tuple[Record, Any]], *, always: 
     pairs = list(made)
     if len(pairs) > 1 or always:
         values = [value for _, value in pairs]
-        places = find(inbound.body, inbound.json, values)
+        same = inbound.text is inbound.body  # places in another charset's bytes are not looked for
+        places = find(inbound.body, inbound.json, values) if same else [None] * len(values)
         inbound.parts = [place or _written(value) for place, value in zip(places, values, strict=True)]
     return [record for record, _ in pairs]
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import fields
 
-from adapters import sentry_events, signatures
+from adapters import sentry_dialog, sentry_events, sentry_store, signatures
 from adapters.contract import (
     Adapter,
     Door,
@@ -78,6 +78,18 @@ class ReportShown(Shown):
     dateCreated = time()
     user = fields.Raw(allow_none=True)
     issue = fields.Raw(allow_none=True)
+
+
+class DialogAsked(Payload):
+    """The address of the form: the words that it shows may stand there too, by their option's name."""
+
+    dsn = Text(required=True)
+    eventId = Text()
+
+
+class DialogTold(Shown):
+    sometimes = ("errors",)
+    errors = fields.Dict()
 
 
 class Error(Shown):
@@ -147,6 +159,32 @@ def reply_report(inbound: Inbound, saved: list[Saved]) -> Reply:
     return Reply(200, shown)
 
 
+def read_dialog(inbound: Inbound) -> list[Record]:
+    """What somebody wrote into the form of showReportDialog; its words need no event that we know."""
+    sent, wrong = sentry_dialog.filled(inbound)
+    return [] if wrong else [_report(inbound, sent)]
+
+
+def reply_dialog(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """Nothing, or which fields to mend: the form shows that and lets its writer try again."""
+    try:
+        wrong = sentry_dialog.filled(inbound)[1]
+    except Refused:
+        return Reply(200, {})  # kept in quarantine
+    return Reply(400, {"errors": wrong}) if wrong else Reply(200, {})
+
+
+def read_stored(inbound: Inbound) -> list[Record]:
+    """One event, as the SDKs posted them before there were envelopes."""
+    record = _event(inbound, {}, sentry_store.event_of(inbound))
+    return [record] if record.text else []
+
+
+def reply_stored(inbound: Inbound, saved: list[Saved]) -> Reply:
+    event_id = sentry_store.event_id_of(inbound)
+    return Reply(200, {"id": event_id} if event_id else {})
+
+
 def refuse(problem: Problem) -> Reply:
     """Sentry says 403 to those it does not know; its SDKs stop by X-Sentry-Rate-Limits, in whole seconds."""
     message = re.sub(r"[^\x20-\x7e]+", " ", problem.message)
@@ -175,6 +213,8 @@ def key_in(inbound: Inbound) -> str | None:
         keys.add(_key_of(shown))
     if "project_number" not in inbound.params:
         keys |= {shown} if scheme == "bearer" else set()
+        if "dsn" in inbound.query:
+            keys.add(_key_of(inbound.query["dsn"]))
     elif dsn := _dsn(inbound):
         keys.add(_key_of(dsn))
     return keys.pop() if len(keys) == 1 and re.fullmatch(r"\w{1,200}", min(keys), re.ASCII) else None
@@ -182,7 +222,8 @@ def key_in(inbound: Inbound) -> str | None:
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
     """The key is public; it opens only its own project. The REST call names no number."""
-    number = inbound.params.get("project_number")
+    dsn = inbound.query.get("dsn")
+    number = inbound.params.get("project_number", dsn and sentry_dialog.number_in(dsn))
     return number is None or signatures.same(number, str(hook.options["project_number"]))
 
 
@@ -242,10 +283,10 @@ def _report(inbound: Inbound, sent: Json) -> Record:
         text=words,
         kind="user_report",
         severity=LEVELS["info"],
-        subject={"associated_event_id": event_id},
+        subject=present({"associated_event_id": event_id}),
         author=Author(name=sent.get("name") or None, email=sent.get("email") or None),
         occurred_at=inbound.received_at,
-        dedupe_key=f"user_report:{event_id}:{_digest(words)}",
+        dedupe_key=f"user_report:{event_id}:{_digest(words)}" if event_id else None,
     )
 
 
@@ -397,6 +438,40 @@ ADAPTER = Adapter(
             ),
         ),
         Door(
+            "/api/<project_number>/store",
+            tolerant(read_stored),
+            reply_stored,
+            shape=Shape(
+                summary="Take an event of one of Sentry's SDKs from before envelopes.",
+                answers={200: Stored},
+                example={"event_id": "14bad9a2e3774046977a21440ddb39b2", "message": "It broke"},
+            ),
+        ),
+        Door(
+            sentry_dialog.PATH,
+            lambda inbound: [],
+            sentry_dialog.script,
+            "GET",
+            shape=Shape(
+                summary="Show the form of showReportDialog.",
+                query=DialogAsked,
+                answers={200: None},
+                shown_as=("text/javascript",),
+            ),
+        ),
+        Door(
+            sentry_dialog.PATH,
+            tolerant(read_dialog),
+            reply_dialog,
+            shape=Shape(
+                summary="Take what was written into the form of showReportDialog.",
+                query=DialogAsked,
+                answers={200: DialogTold, 400: DialogTold},
+                example="name=Kim&email=kim%40example.org&comments=It+broke",
+                media="application/x-www-form-urlencoded",
+            ),
+        ),
+        Door(
             "/api/0/projects/<org>/<project>/user-feedback",
             tolerant(read_report),
             reply_report,
@@ -409,7 +484,7 @@ ADAPTER = Adapter(
         ),
     ),
     refuse=refuse,
-    owns=("/api/0",),
+    owns=("/api/0", "/api/embed"),
     # A DSN has no secret.
     signed=Signed(
         verify=verify,

@@ -34,12 +34,11 @@ from adapters.text import first_line, slack_typed
 # Subtypes that a person's words come in.
 SPOKEN = ("", "file_share", "message_share", "thread_broadcast", "me_message")
 UNSAID = (  # what is answered and holds no feedback
-    "url_verification",
-    "app_rate_limited",
-    "shortcut",
-    "block_actions",
-    "block_suggestion",
-    "view_closed",
+    *("url_verification", "app_rate_limited", "tokens_revoked"),
+    *("shortcut", "block_actions", "block_suggestion", "view_closed"),
+    # Buttons and menus of old attachments, dialogs before modals, and steps of workflows.
+    *("interactive_message", "message_options", "dialog_cancellation", "dialog_suggestion"),
+    *("workflow_step_edit", "workflow_step_execute", "function_executed"),
 )
 MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
 TIMESTAMP = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
@@ -59,6 +58,8 @@ def read(inbound: Inbound) -> list[Record]:
         return _shortcut(sent)
     if kind == "view_submission":
         return _modal(inbound, sent)
+    if kind == "dialog_submission":
+        return _dialog(inbound, sent)
     if kind == "url_verification":
         needed_text(sent, "challenge")
     if kind in UNSAID:
@@ -313,6 +314,29 @@ def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             tags=tags(callback_id=text_of(view, "callback_id")),
             occurred_at=inbound.received_at,
             dedupe_key=f"{needed_text(view, 'id')}:{needed_text(view, 'hash')}",
+        )
+    ]
+
+
+def _dialog(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
+    """What was typed into a dialog, as there was before modals: its fields by name."""
+    said = filter(None, (answer(value) for value in object_of(sent, "submission").values()))
+    words = "\n".join(said)
+    if not words:
+        return []
+    where = {"team_id": text_of(sent, "team", "id"), "channel_id": text_of(sent, "channel", "id")}
+    channel = text_of(sent, "channel", "name")
+    return [
+        Record(
+            text=words,
+            title=first_line(words),
+            type="chat",
+            kind="dialog_submission",
+            subject=present(where),
+            author=_author(object_of(sent, "user")),
+            tags=tags(callback_id=sent.get("callback_id"), channel_name=channel),
+            occurred_at=milliseconds(text_of(sent, "action_ts")) or inbound.received_at,
+            dedupe_key=f"{where['team_id']}:dialog:{needed_text(sent, 'action_ts')}",
         )
     ]
 

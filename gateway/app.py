@@ -191,6 +191,8 @@ class _Routes:
         environ = request.environ
         name = request_id(environ)
         log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
+        if reply.notice:
+            log.notice(reply.notice, name)
         cors = cors_headers(environ.get("HTTP_ORIGIN"), self.origins)
         return respond(reply, headers, cors, {"request-id": name})
 

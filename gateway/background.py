@@ -36,6 +36,7 @@ from gateway import (
     retention,
     retraining,
     sealed,
+    silence,
     similar,
     themes,
     vault,
@@ -62,6 +63,7 @@ WORKS: tuple[Work, ...] = (
     retraining.RETRAIN,
     expiry.FORGET,
     planner.KEEP,
+    silence.LOOK,
 )
 
 

@@ -22,6 +22,7 @@ from models.words import words_of
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
 KEY_LENGTH = 300  # characters of a dedupe or incident key
+SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
 SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = intake.Reach(reach.STEPS, reach.WINDOW, reach.raised)
 
@@ -202,6 +203,7 @@ def _held(
             "path": inbound.path,
             "headers": kept,
             "params": dict(inbound.params),
+            "query": {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY},
             "request_id": inbound.request_id,
         },
         "payload": body,

@@ -126,8 +126,9 @@ def unsigned(site: Site, folder: Path) -> None:
         more = ["--map", str(path)] if source == "generic" else []
         made = site.run("hook", "create", source, "--unsigned", *more)
         body = WORDS
-        if source == "sentry":
-            body = body_of(json.loads((FIXTURES / "sentry" / "legacy.json").read_text()))
+        if source in ("sentry", "statuspage"):
+            case = "legacy" if source == "sentry" else "investigating"
+            body = body_of(json.loads((FIXTURES / source / f"{case}.json").read_text()))
         before = Feedback.select().count()
         bare = site.post(made["path"], body)
         odd = site.post(made["path"], body, Authorization="Bearer of-the-sender's-own")
