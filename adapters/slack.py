@@ -31,13 +31,8 @@ from adapters.slack_words import answer, is_typed, words_of
 from adapters.tags import tags
 from adapters.text import first_line, slack_typed
 
-SPOKEN = (
-    "",
-    "file_share",
-    "message_share",
-    "thread_broadcast",
-    "me_message",
-)  # subtypes that a person's words come in
+# Subtypes that a person's words come in.
+SPOKEN = ("", "file_share", "message_share", "thread_broadcast", "me_message")
 UNSAID = (  # what is answered and holds no feedback
     *("url_verification", "app_rate_limited", "tokens_revoked"),
     *("shortcut", "block_actions", "block_suggestion", "view_closed"),

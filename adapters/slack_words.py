@@ -78,19 +78,22 @@ def _text(message: dict[str, Any]) -> str:
 
 def _beside(said: str, more: str) -> Iterator[str]:
     """A text, and of what stands beside it what it does not say already: Slack writes most of it twice."""
-    if not more or _letters(more) in (letters := _letters(said)):
-        yield said
-    elif letters and letters in _letters(more):
+    known = set(_said_in(said))
+    rest = "\n".join(line for line in more.splitlines() if not known.issuperset(_said_in(line)))
+    if known and rest and _in_a_row(said) in _in_a_row(more):
         yield more
-    else:
-        known = {_letters(line) for line in said.splitlines()}
-        yield said
-        yield "\n".join(line for line in more.splitlines() if _letters(line) not in known or not line.strip())
+        return
+    yield said
+    yield rest
 
 
-def _letters(words: str) -> str:
+def _in_a_row(words: str) -> str:
+    return f" {' '.join(_said_in(words))} "
+
+
+def _said_in(words: str) -> list[str]:
     """What two spellings of the same words have in common: emphasis, lists and people's names differ."""
-    return re.sub(r"[@#]\w+|[\W_]+", "", words)
+    return re.findall(r"(?<![@#])\b\w+", words)
 
 
 def _attachments(message: dict[str, Any], said: str) -> Iterator[dict[str, Any]]:
@@ -190,4 +193,5 @@ def _file(file: dict[str, Any]) -> str:
 def _linked(words: str, address: str) -> str:
     if not re.match(r"[a-z][a-z0-9+.-]*:\S", address, re.IGNORECASE):
         return words
+    address = address.removeprefix("mailto:")
     return f"{words} ({address})" if words and words != address else address

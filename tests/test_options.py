@@ -310,7 +310,9 @@ FILTERS = {
     ("sentry", "errors"): ("error_created_on_request", "errors=true", True),
     ("slack", "bots"): ("bot_allowed", "bots=B0RELAY", True),
 }
+# What proves a delivery, and what is tried elsewhere: tests/adapters, tests/test_silence.py.
 PROOFS = {
+    ("watchdog", "silence"),
     ("generic", "signature_header"),
     ("generic", "signature_prefix"),
     ("grafana", "signature_header"),

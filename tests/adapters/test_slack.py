@@ -232,6 +232,43 @@ def test_plain_text(text: str, expected: str) -> None:
     assert slack_plain(text) == expected
 
 
+def rich(*parts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(parts)}]}]
+
+
+def words(said: str) -> dict[str, Any]:
+    return {"type": "text", "text": said}
+
+
+MAIL = {"type": "link", "url": "mailto:a@b.example", "text": "a@b.example"}
+TWO = {
+    "type": "rich_text_list",
+    "style": "ordered",
+    "elements": [rich(words(w))[0] for w in ("water", "light")],
+}
+VIDEO = {"type": "video", "title": words("Leak"), "video_url": "https://a.example/v"}
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks", "expected"),
+    [
+        ("*It* is <@U1|ann>'s", rich(words("It is "), {"type": "user", "user_id": "U1"}, words("'s")), None),
+        ("1. water\n2. light", [{"type": "rich_text", "elements": [TWO]}], None),
+        ("<mailto:a@b.example|a@b.example>", rich(MAIL), None),
+        ("", rich(words("Only here")), "Only here"),
+        ("New answer", [{"type": "markdown", "text": "It *rains* in"}], "New answer\nIt *rains* in"),
+        ("Rain", [{"type": "section", "text": words("Rain in the shed")}], "Rain in the shed"),
+        ("See", [VIDEO], "See\nLeak (https://a.example/v)"),
+        ("a", [7, None, {"type": "section", "fields": [None, 7]}, {"elements": "x"}], "a\nx"),
+    ],
+)
+def test_text_and_blocks(text: str, blocks: Any, expected: str | None) -> None:
+    """What blocks say beside the text is read, and what they repeat of it, in another spelling, is not."""
+    (record,) = event(message(text=text, blocks=blocks))
+
+    assert record.text == (slack_plain(text) if expected is None else expected)
+
+
 def form(**fields: str) -> Inbound:
     return inbound_of({"path": DOOR.path, "text": urlencode(fields)})
 
