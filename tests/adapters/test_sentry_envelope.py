@@ -266,7 +266,7 @@ def test_success_never_silences_a_client(path: Any) -> None:
 def gone_wrong(draw: st.DrawFn) -> dict[str, Any]:
     """A fixture's request with any JSON value in one place of one of its lines, or the line cut."""
     sent = draw(st.sampled_from(REQUESTS))
-    lines = [json.dumps(sent["json"])] if "json" in sent else sent["text"].split("\n")
+    lines = [json.dumps(sent["json"])] if "json" in sent else sent.get("text", "").split("\n")
     index = draw(st.integers(0, len(lines) - 1))
     try:
         value = {"": json.loads(lines[index])}
