@@ -14,12 +14,13 @@ from adapters.foreign import first_scalar, first_text, list_of, object_of, prese
 from adapters.members import read_each
 from adapters.payload import type_name
 from adapters.record import Record, State
-from adapters.severities import severity_of
+from adapters.severities import stated
 from adapters.text import first_line, one_line, without_status
-from adapters.times import moment_of
+from adapters.times import moment_of, stamp
 
 STATES: dict[str, State] = {"firing": "triggered", "resolved": "resolved"}
 SHARED = 1_000  # characters of what a delivery says of several alerts, and each of them keeps
+SEVERITY = ("severity", "priority")  # labels, the first that is there counts
 # Grafana's names for a rule that could not be evaluated; the rule's own is then in the label `rulename`.
 # Source: grafana/grafana, pkg/services/ngalert/state/state.go and its page "No data and error states".
 UNEVALUATED = ("DatasourceError", "DatasourceNoData")
@@ -98,15 +99,22 @@ def _others(annotations: Mapping[str, Any]) -> str:
 
 
 def alert_record(
-    alert: Mapping[str, Any], group: Mapping[str, Any], *, url: str, more: Mapping[str, Any], body: str = ""
+    alert: Mapping[str, Any],
+    group: Mapping[str, Any],
+    *,
+    url: str,
+    more: Mapping[str, Any],
+    body: str = "",
+    owner: str = "",
 ) -> Record:
     """The record of one alert, in the state that this alert is in, whatever its group's.
 
     `group` is what the delivery says of all (`shared_by`), `url` the best address, `more` goes into
-    the subject and `body` is the text of last resort. Raises Refused (400) for a status that is
-    neither firing nor resolved, and for an alert that has no name.
+    the subject and `body` is the text of last resort. `owner` is whose fingerprints they are. Raises
+    Refused (400) for a status that is neither firing nor resolved, and for an alert that has no name.
 
-    A firing alert is sent again at every repeat_interval; its dedupe key stays the same.
+    A firing alert is sent again at every repeat_interval; its dedupe key stays the same. Grafana 12 ends an
+    alert with another startsAt than it began with (grafana/grafana#106065): `family` finds what it ends.
     """
     status = first_text(alert, "status") or first_text(group, "status")
     if status not in STATES:
@@ -125,7 +133,8 @@ def alert_record(
     runbook = first_text(annotations, "runbook_url")
     starts_at, ends_at = first_text(alert, "startsAt"), first_text(alert, "endsAt")
     fingerprint = first_text(alert, "fingerprint") or fingerprint_of(labels)
-    began = moment_of(starts_at)
+    began, family = moment_of(starts_at), f"{owner}:{fingerprint}" if owner else fingerprint
+    start = stamp(starts_at)
     ended = moment_of(ends_at) if status == "resolved" else None
     truncated = group.get("truncatedAlerts")
     subject = {
@@ -143,13 +152,14 @@ def alert_record(
         title=one_line(title),
         text=f"{text}\n\nRunbook: {runbook}" if runbook and runbook not in text else text,
         type="alert",
-        severity=severity_of(labels.get("severity", "")),
+        **stated(next((labels[name] for name in SEVERITY if name in labels), "")),
         subject=present(subject),
         tags=tuple(f"{name}:{value}" for name, value in labels.items()),
         external_id=fingerprint,
         occurred_at=began if ended is None else ended,
         # Without a start a new firing could not be told from the last one's reminder.
-        dedupe_key=f"{fingerprint}:{starts_at}:{status}" if starts_at else None,
-        incident_key=f"{fingerprint}:{starts_at}" if starts_at else fingerprint,
+        dedupe_key=f"{family}:{start}:{status}" if start else None,
+        incident_key=f"{family}:{start}" if start else family,
         state=STATES[status],
+        family=family,
     )

@@ -15,11 +15,11 @@ from typing import Any
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_url, form_of, json_in, looks_like_json, present
 from adapters.record import Author, Record, State
-from adapters.severities import severity_of
+from adapters.severities import severity_of, unknown_word
 from adapters.shapes import SECRET, Proof
 from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, same, shows_secret
 from adapters.text import one_line
-from adapters.times import moment_of
+from adapters.times import believable, moment_of
 
 TEMPLATE = {
     "schema": "datadog/1",
@@ -99,9 +99,9 @@ TEST = (
 
 MISSING = re.compile(r"(?:null|None|\$[A-Z][A-Z0-9_]*(?:\[[^\]]*\])?)?")
 WORDS = "|".join(sorted((*STATES, REMINDER), key=len, reverse=True))
-PREFIXES = re.compile(rf"\A\s*(?:\[(?:P[1-5]|TEST|(?:{WORDS})(?: on \{{.*?\}})?)\]\s*)*", re.IGNORECASE)
+PREFIXES = re.compile(rf"\A\s*(?:\[(?:P[0-5]|TEST|(?:{WORDS})(?: on \{{.*?\}})?)\]\s*)*", re.IGNORECASE)
 WORD_IN_PREFIX = re.compile(rf"\[({WORDS})\b", re.IGNORECASE)
-PRIORITY_IN_PREFIX = re.compile(r"\[(P[1-5])\]", re.IGNORECASE)
+PRIORITY_IN_PREFIX = re.compile(r"\[(P[0-5])\]", re.IGNORECASE)
 MONITOR_IN_URL = re.compile(r"/monitors[/#](\d{1,20})", re.ASCII)
 STATUS_LINK = re.compile(r"\[Monitor Status\]\((https?://[^\s()]+)\)")
 FOOTER = re.compile(r"^[ \t]*\[\[[^\n]*\]\([^\n]*$", re.MULTILINE)
@@ -150,13 +150,15 @@ def read(inbound: Inbound) -> list[Record]:
         "monitor_id": monitor,
         **{name: _first(sent, names) for name, names in SUBJECT.items()},
     }
+    severity = _severity(sent, prefixes)
     return [
         Record(
             title=title,
             text=text or title,
             type="alert",
             kind=_given(sent, "event_type") or None,
-            severity=_severity(sent, prefixes),
+            severity=severity,
+            severity_word=unknown_word(_first(sent, NAMES["priority"][:-1])) if severity is None else None,
             subject=present(subject),
             author=_author(sent),
             tags=tags,
@@ -165,6 +167,7 @@ def read(inbound: Inbound) -> list[Record]:
             dedupe_key=f"{event_id}:{transition}" if transition else event_id,
             incident_key=story or None,
             state=state if story else None,
+            counts=not transition.lower().startswith("re-"),  # says again what it has said
         )
     ]
 
@@ -241,7 +244,7 @@ def _severity(sent: Mapping[str, Any], prefix: str) -> int | None:
     """P1..P5 of the monitor, else the alert's type; $PRIORITY, which is normal or low, is never meant."""
     for name in NAMES["priority"]:
         word = _given(sent, name)
-        severity = severity_of(word) if name != "priority" or re.fullmatch("[Pp][1-5]", word) else None
+        severity = severity_of(word) if name != "priority" or re.fullmatch("[Pp][0-5]", word) else None
         if severity is not None:
             return severity
     found = PRIORITY_IN_PREFIX.search(prefix)
@@ -269,8 +272,8 @@ def _author(sent: Mapping[str, Any]) -> Author:
 def _moment(text: str) -> int | None:
     """Epoch milliseconds, epoch seconds or an ISO time."""
     if re.fullmatch(r"\d{12,14}", text, re.ASCII):
-        return int(text)
-    return int(text) * 1000 if re.fullmatch(r"\d{9,10}", text, re.ASCII) else moment_of(text)
+        return believable(int(text))
+    return believable(int(text) * 1000) if re.fullmatch(r"\d{9,10}", text, re.ASCII) else moment_of(text)
 
 
 ADAPTER = Adapter(

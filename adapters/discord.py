@@ -20,7 +20,7 @@ from adapters.foreign import int_of, needed_text, object_of, present, text_of
 from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, whole
 from adapters.signatures import Refusal, is_fresh, refuse
-from adapters.tags import tags
+from adapters.tags import PRIVATE, marked, tags
 from adapters.text import first_line
 from adapters.times import moment_of
 
@@ -46,14 +46,21 @@ def read(inbound: Inbound) -> list[Record]:
         return []
     data = object_of(sent, "data")
     if kind == MODAL:
-        return _modal(sent, data)
+        return marked(_modal(sent, data), _visibility(sent))
     if kind == COMMAND and int_of(data, "type") == SLASH:
-        return _slash(sent, data)
+        return marked(_slash(sent, data), _visibility(sent))
     if kind == COMMAND and int_of(data, "type") == MESSAGE:
-        return _reported(sent, data, inbound.options)
+        return marked(_reported(sent, data, inbound.options), _visibility(sent))
     if kind == COMMAND and int_of(data, "type") in (USER, ENTRY_POINT):
         return []  # points at a person or opens an activity: no words
     raise invalid(Fault("type", "Unknown kind of interaction"))
+
+
+def _visibility(sent: dict[str, Any]) -> str:
+    """Whether it was said in a direct message or a private thread. Source: Discord's page on interactions,
+    contexts 1 and 2 (bot's and other direct messages), and channel types 1, 3 and 12."""
+    direct = int_of(sent, "context") in (1, 2) or ("user" in sent and "guild_id" not in sent)
+    return PRIVATE if direct or int_of(sent, "channel", "type") in (1, 3, 12) else ""
 
 
 class Response(Shown):

@@ -16,10 +16,10 @@ from adapters.markup import plain
 from adapters.members import read_each
 from adapters.payload import type_name
 from adapters.record import CATEGORIES, PART_HEADER, SENTIMENTS, TYPES, Author, Record, State
-from adapters.severities import USUAL
+from adapters.severities import severity_of, unknown_word
 from adapters.shapes import SECRET
 from adapters.text import cut_line
-from adapters.times import moment_of
+from adapters.times import believable, moment_of
 
 FIELDS = (
     *("text", "title", "type", "kind", "category", "sentiment", "severity", "language", "url", "tags"),
@@ -29,7 +29,6 @@ FIELDS = (
 SUBJECT = re.compile(r"subject\.[A-Za-z_][A-Za-z0-9_-]*")
 STATES: tuple[State, ...] = get_args(State)
 # What the usual words say; `severity_words` and `state_words` of a map come first.
-SEVERITY = {**USUAL, "emergency": 5, "major": 4, "warn": 3, "minor": 3, "information": 1}
 STATE: dict[str, State] = {
     **{state: state for state in STATES},
     **dict.fromkeys(
@@ -145,7 +144,7 @@ def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -
         kind=text("kind") or None,
         category=next((known for known in CATEGORIES if known == category), None),
         sentiment=next((known for known in SENTIMENTS if known == sentiment), None),
-        severity=_severity(found.get("severity"), mapping.get("severity_words")),
+        **_severity(found.get("severity"), mapping.get("severity_words")),
         language=_language(text("language").lower()),
         subject={name: value for name, value in subject.items() if value not in (None, "")},
         author=Author(*(text(f"author.{name}") or None for name in ("id", "name", "email"))),
@@ -210,11 +209,14 @@ def _word(value: Any, words: Any) -> tuple[str, Any]:
     return word, next((meaning for name, meaning in own if name.strip().lower() == word), None)
 
 
-def _severity(value: Any, words: Any) -> int | None:
+def _severity(value: Any, words: Any) -> dict[str, Any]:
+    """The record's severity, or the word that says none we know."""
     word, own = _word(value, words)
     if _is_severity(own):
-        return int(own)
-    return int(word[0]) if re.fullmatch(r"[0-5](\.0)?", word) else SEVERITY.get(word)
+        return {"severity": int(own)}
+    if re.fullmatch(r"[0-5](\.0)?", word):
+        return {"severity": int(word[0])}
+    return {"severity": severity_of(word), "severity_word": unknown_word(_text(value, " "))}
 
 
 def _state(word: str, mapping: Mapping[str, Any]) -> State:
@@ -246,7 +248,7 @@ def _moment(value: Any) -> int | None:
     if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", word):
         return moment_of(word)
     number = float(word)
-    return round(number * next((factor for bound, factor in UNITS if number < bound), 1e-6))
+    return believable(round(number * next((factor for bound, factor in UNITS if number < bound), 1e-6)))
 
 
 ADAPTER = Adapter(

@@ -16,18 +16,27 @@ from adapters.payload import Payload, Text
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
 from adapters.shapes import signature
-from adapters.tags import tags
+from adapters.tags import marked, tags
 from adapters.text import cut_line, sentence
-from adapters.times import moment_of
+from adapters.times import moment_of, stamp
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
 HIGH, MEDIUM, INFO = 4, 3, 1
 # In labels such as "low priority", from where the blanks begin: tried at each, they take the time squared.
 AFTER = re.compile(r"(?<![\s_-])[\s_-]++(?:severity|priority)\Z")
-# The state an action leads to; the thing itself came with `opened`, the others restate it or take it back.
+# The state an action leads to; the thing itself came with the first, the others restate it or take it back.
 ISSUE_STATES: dict[str, State] = {"opened": "triggered", "reopened": "triggered", "closed": "resolved"}
-RESTATED = ("edited", "labeled", "label_updated", "label_cleared")  # the last two are Gitea's
+DISCUSSION_STATES: dict[str, State] = {
+    "created": "triggered",
+    "reopened": "triggered",
+    "unanswered": "triggered",
+    "answered": "resolved",
+    "closed": "resolved",
+}
+# The last two are Gitea's.
+RESTATED = ("edited", "labeled", "unlabeled", "category_changed", "label_updated", "label_cleared")
 GONE = ("deleted", "transferred")
+HIDDEN = ("private", "internal")  # a repository's visibilities other than public
 
 Json = dict[str, Any]
 
@@ -49,7 +58,9 @@ def read(inbound: Inbound) -> list[Record]:
     if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
     records, server = EVENTS[event](sent, action), _server(sent)
-    return [_of_server(record, server) for record in records] if server else records
+    if server:
+        records = [_of_server(record, server) for record in records]
+    return marked(records, _visibility(object_of(sent, "repository")))
 
 
 def read_run(sent: Json, action: str) -> list[Record]:
@@ -71,14 +82,19 @@ def read_run(sent: Json, action: str) -> list[Record]:
         message,
         f"Conclusion: {conclusion} (attempt {attempt})",
     )
-    main = branch and branch == scalar_of(repository, "default_branch") and conclusion != "action_required"
+    # A fork's branch is not the repository's own of the same name; a fork that was deleted is null.
+    head = scalar_of(run, "head_repository", "full_name")
+    gone = "head_repository" in run and run["head_repository"] is None
+    foreign = head.lower() != repo.lower() if head else gone
+    owned = f"{head.partition('/')[0]}:{branch}" if foreign and head else branch
+    main = branch and not foreign and branch == scalar_of(repository, "default_branch")
     return [
         Record(
-            title=cut_line(sentence(repo, f"{name} {'failed' if broken else 'succeeded'}", branch)),
+            title=cut_line(sentence(repo, f"{name} {'failed' if broken else 'succeeded'}", owned)),
             text=_clean("\n".join(filter(None, words))),
             type="ci",
             kind="workflow_run",
-            severity=(HIGH if main else MEDIUM) if broken else None,
+            severity=(HIGH if main and conclusion != "action_required" else MEDIUM) if broken else None,
             subject=present(
                 {
                     "url": scalar_of(run, "html_url"),
@@ -86,6 +102,7 @@ def read_run(sent: Json, action: str) -> list[Record]:
                     "repository": repo,
                     "workflow": name,
                     "branch": branch,
+                    "head_repository": head if foreign else "",
                     "sha": sha,
                     "run_id": run_id,
                     "attempt": attempt,
@@ -93,54 +110,66 @@ def read_run(sent: Json, action: str) -> list[Record]:
                 }
             ),
             author=_author(object_of(run, "triggering_actor") or object_of(run, "actor")),
-            tags=tags(repo=repo, branch=branch, event=scalar_of(run, "event"), workflow=path, sha=sha),
+            tags=tags(repo=repo, branch=owned, event=scalar_of(run, "event"), workflow=path, sha=sha),
             external_id=run_id,
             occurred_at=moment_of(scalar_of(run, "updated_at")),
             dedupe_key=f"run:{run_id}:{attempt}:{conclusion}",
-            incident_key=f"{repo_id}:{needed_scalar(sent, 'workflow_run', 'workflow_id')}:{branch}",
+            incident_key=":".join(
+                (
+                    repo_id,
+                    needed_scalar(sent, "workflow_run", "workflow_id"),
+                    *((head,) if foreign else ()),
+                    branch,
+                )
+            ),
             state="triggered" if broken else "resolved",
+            quiet=not broken,  # a branch that was never broken is no story
         )
     ]
 
 
 def read_issue(sent: Json, action: str) -> list[Record]:
-    """An issue's life. The key `issue:<id>` is the issue itself: edits find it, deletions take it back."""
-    if action not in (*ISSUE_STATES, *RESTATED, *GONE):
-        return []
-    issue = needed_object(sent, "issue")
-    itself = f"issue:{needed_scalar(sent, 'issue', 'id')}"
-    record = replace(_thread(sent, "issue"), kind="issues", dedupe_key=itself)
-    if action == "opened":
-        return [replace(record, state="triggered")]
-    later = replace(record, occurred_at=moment_of(scalar_of(issue, "updated_at")))
-    if action in GONE:
-        return [replace(later, state="note", retracts=True)]
-    if action in RESTATED:
-        # What is known of the issue in newer words: it was opened when it was, unless it is closed by now.
-        closed = scalar_of(issue, "state") == "closed"
-        known = replace(later, state="resolved") if closed else replace(record, state="triggered")
-        return [replace(known, replaceable=True)]
-    key = f"{itself}:{action}:{scalar_of(issue, 'updated_at')}"
-    return [replace(later, dedupe_key=key, state=ISSUE_STATES[action])]
+    return _told(sent, "issue", action, ISSUE_STATES, kind="issues")
 
 
 def read_discussion(sent: Json, action: str) -> list[Record]:
-    if action not in ("created", "answered"):
+    return _told(sent, "discussion", action, DISCUSSION_STATES, kind="discussion")
+
+
+def _told(sent: Json, name: str, action: str, states: dict[str, State], kind: str) -> list[Record]:
+    """One moment in the life of an issue or a discussion, all of which every delivery tells.
+
+    The key `issue:<id>` is the thing itself: it came with the first action, and edits find it.
+    Actions: GitHub's "Webhook events and payloads", issues and discussion.
+    """
+    if action not in (*states, *RESTATED, *GONE):
         return []
-    discussion, answer = needed_object(sent, "discussion"), object_of(sent, "answer")
-    itself = f"discussion:{needed_scalar(sent, 'discussion', 'id')}"
-    record = replace(_thread(sent, "discussion"), kind="discussion", dedupe_key=itself)
-    if action == "created":
+    thread = needed_object(sent, name)
+    itself, updated = f"{name}:{needed_scalar(sent, name, 'id')}", scalar_of(thread, "updated_at")
+    revised = moment_of(updated)
+    record = replace(_thread(sent, name), kind=kind, dedupe_key=itself, revised_at=revised, whole=True)
+    if action in GONE:
+        return [replace(record, occurred_at=revised, state="note", retracts=True)]
+    if action in RESTATED:
+        return [replace(record, state=_stands(thread, name) or "note", replaceable=True)]
+    if action == next(iter(states)):
         return [replace(record, state="triggered")]
-    return [
-        replace(
-            record,
-            subject={**record.subject, **present({"answer_url": scalar_of(answer, "html_url")})},
-            occurred_at=moment_of(scalar_of(discussion, "updated_at")),
-            dedupe_key=f"{itself}:answered:{scalar_of(discussion, 'updated_at')}",
-            state="resolved",
-        )
-    ]
+    closed = action == "unanswered" and scalar_of(thread, "state") == "closed"
+    state = "resolved" if closed else states[action]
+    key = f"{itself}:{action}:{stamp(updated)}"
+    return [replace(record, occurred_at=revised, dedupe_key=key, state=state)]
+
+
+def _stands(thread: Json, name: str) -> State | None:
+    """The state that an issue or a discussion is in, None when it does not say.
+
+    An answered discussion stays "open" and names its answer.
+    """
+    state = scalar_of(thread, "state")
+    if state == "closed" or scalar_of(thread, "answer_html_url"):
+        return "resolved"
+    told = name == "issue" or "answer_html_url" in thread
+    return "triggered" if state == "open" and told else None
 
 
 def read_comment(sent: Json, action: str) -> list[Record]:
@@ -158,12 +187,13 @@ def read_comment(sent: Json, action: str) -> list[Record]:
             severity=INFO,
             subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
             author=_author(object_of(comment, "user")),
-            tags=tags(repo=scalar_of(sent, "repository", "full_name")),
+            tags=thread.tags,
             external_id=comment_id,
             occurred_at=moment_of(scalar_of(comment, "created_at")),
             dedupe_key=f"{name}_comment:{comment_id}:created",
             incident_key=thread.incident_key,
             state="note",
+            stands=_stands(object_of(sent, name), name),
         )
     ]
 
@@ -195,6 +225,7 @@ def _thread(sent: Json, name: str) -> Record:
                 "repository": scalar_of(sent, "repository", "full_name"),
                 "number": scalar_of(thread, "number"),
                 "state_reason": scalar_of(thread, "state_reason"),
+                "answer_url": scalar_of(sent, "answer", "html_url") or scalar_of(thread, "answer_html_url"),
             }
         ),
         author=_author(object_of(thread, "user")),
@@ -245,6 +276,12 @@ def _json(inbound: Inbound) -> Any:
         return inbound.json
     fields = parse_qs(inbound.body.decode("utf-8", "replace"))
     return json_in(inbound, fields.get("payload", [""])[0])
+
+
+def _visibility(repository: Json) -> str:
+    """Who may see a repository, when that is not everybody; older payloads say only `private`."""
+    named = scalar_of(repository, "visibility")
+    return named if named in HIDDEN else "private" if repository.get("private") is True else ""
 
 
 def _author(user: Json) -> Author:

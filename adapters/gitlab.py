@@ -16,11 +16,11 @@ from adapters.foreign import list_of, needed_object, needed_scalar, object_of, o
 from adapters.markup import plain
 from adapters.payload import Payload
 from adapters.record import Author, Record, State
-from adapters.severities import severity_of_labels
+from adapters.severities import severity_of_labels, stated
 from adapters.shapes import Proof, signature
-from adapters.tags import tags
+from adapters.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
 from adapters.text import cut_line, sentence
-from adapters.times import moment_of
+from adapters.times import moment_of, stamp
 
 STATES: dict[str, State] = {"failed": "triggered", "success": "resolved"}  # of pipelines and jobs
 WORDS = {"failed": "failed", "success": "succeeded"}
@@ -28,6 +28,7 @@ ACTIONS: dict[str, State] = {"open": "triggered", "reopen": "triggered", "close"
 ISSUE_NOTES = ("Issue", "WorkItem")
 RAN = ("running", "success", "failed")  # states of a build that has touched its environment
 HIGH, MEDIUM, INFO = 4, 3, 1
+VOTES = ("thumbsup", "+1", "heart", "tada", "rocket", "100")  # what counts as a vote for an issue
 HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
@@ -42,7 +43,7 @@ def read(inbound: Inbound) -> list[Record]:
     if "object_kind" not in sent and scalar_of(sent, "event_name"):
         return []  # a system hook
     kind = needed_scalar(sent, "object_kind")
-    return KINDS[kind](sent) if kind in KINDS else []
+    return marked(KINDS[kind](sent), _visibility(sent)) if kind in KINDS else []
 
 
 def read_pipeline(sent: Json) -> list[Record]:
@@ -60,6 +61,7 @@ def read_pipeline(sent: Json) -> list[Record]:
         scalar_of(b, "environment", "name") for b in [*failed, *builds] if scalar_of(b, "status") in RAN
     )
     merge_request = scalar_of(sent, "merge_request", "iid")
+    where = "tag" if pipeline.get("tag") is True else "ref"  # a tag is not the branch of the same name
     record = Record(
         title=sentence(path, f"pipeline {WORDS[status]}", ref),
         text="\n".join(lines if status == "failed" else ()),
@@ -76,8 +78,8 @@ def read_pipeline(sent: Json) -> list[Record]:
         external_id=pipeline_id,
         occurred_at=_time(pipeline, "finished_at", "created_at"),
         # With the time, since jobs that are retried let the same pipeline fail anew.
-        dedupe_key=f"pipeline:{project_id}:{pipeline_id}:{status}:{finished}",
-        incident_key=f"{project_id}:mr:{merge_request}" if merge_request else f"{project_id}:ref:{ref}",
+        dedupe_key=f"pipeline:{project_id}:{pipeline_id}:{status}:{stamp(finished)}",
+        incident_key=f"{project_id}:mr:{merge_request}" if merge_request else f"{project_id}:{where}:{ref}",
     )
     return [_run(sent, record, status, path, ref, scalar_of(pipeline, "sha"))]
 
@@ -106,7 +108,7 @@ def read_job(sent: Json) -> list[Record]:
         external_id=build_id,
         occurred_at=_time(sent, "build_finished_at_iso", "build_finished_at"),
         dedupe_key=f"job:{build_id}:{status}",
-        incident_key=f"{project_id}:job:{ref}:{name}",
+        incident_key=f"{project_id}:{'tagged ' if sent.get('tag') is True else ''}job:{ref}:{name}",
     )
     path = _path(project) or scalar_of(sent, "project_name")
     return [_run(sent, record, status, path, ref, scalar_of(sent, "sha"))]
@@ -114,7 +116,11 @@ def read_job(sent: Json) -> list[Record]:
 
 def _run(sent: Json, record: Record, status: str, path: str, ref: str, sha: str) -> Record:
     """What pipelines and jobs have in common."""
-    main = ref and ref == scalar_of(sent, "project", "default_branch")
+    # In a merge request's pipeline `ref` is the source branch, which may be a fork's of the same name.
+    merge = object_of(sent, "merge_request")
+    foreign = scalar_of(merge, "source_project_id") != scalar_of(merge, "target_project_id")
+    tagged = True in (sent.get("tag"), object_of(sent, "object_attributes").get("tag"))
+    main = ref and not foreign and not tagged and ref == scalar_of(sent, "project", "default_branch")
     return replace(
         record,
         title=cut_line(record.title),
@@ -125,24 +131,54 @@ def _run(sent: Json, record: Record, status: str, path: str, ref: str, sha: str)
         author=_author(sent),
         tags=(*tags(project=path, ref=ref, sha=sha), *record.tags),
         state=STATES[status],
+        quiet=status == "success",  # a branch that was never broken is no story
     )
 
 
 def read_issue(sent: Json) -> list[Record]:
-    """An issue's life. The key `issue:<id>` is the issue itself: it came with `open`, and updates find it."""
+    """An issue's life, all of which every delivery tells.
+
+    The key `issue:<id>` is the issue itself: it came with `open`, and updates find it.
+    """
     issue = needed_object(sent, "object_attributes")
     action = scalar_of(issue, "action") or "update"  # GitLab's test button names none
     if action not in (*ACTIONS, "update"):
         return []
     itself = f"issue:{needed_scalar(sent, 'object_attributes', 'id')}"
-    record = replace(_issue(sent, "object_attributes"), dedupe_key=itself)
+    record = replace(_issue(sent, "object_attributes"), dedupe_key=itself, whole=True)
     if action == "open":
         return [replace(record, state="triggered")]
     if action == "update":
-        closed = scalar_of(issue, "state") == "closed"
-        return [replace(record, state="resolved" if closed else "triggered", replaceable=True)]
-    key = f"{itself}:{action}:{scalar_of(issue, 'updated_at')}"
+        return [replace(record, state=_stands(issue) or "triggered", replaceable=True)]
+    key = f"{itself}:{action}:{stamp(scalar_of(issue, 'updated_at'))}"
     return [replace(record, dedupe_key=key, state=ACTIONS[action])]
+
+
+def _stands(issue: Json) -> State | None:
+    """The state that an issue is in, None when it does not say."""
+    state = scalar_of(issue, "state")
+    return "resolved" if state == "closed" else "triggered" if state in ("opened", "reopened") else None
+
+
+def read_emoji(sent: Json) -> list[Record]:
+    """A thumb on an issue, or one taken back: a vote. Source: GitLab's "Webhook events", emoji."""
+    emoji = needed_object(sent, "object_attributes")
+    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or scalar_of(emoji, "name") not in VOTES:
+        return []
+    taken_back = "revoke" in (scalar_of(emoji, "action"), scalar_of(sent, "event_type"))
+    own, voter = needed_scalar(sent, "object_attributes", "id"), _author(sent)
+    return [
+        Record(
+            text=f":{scalar_of(emoji, 'name')}:",
+            kind="emoji",
+            author=voter,
+            occurred_at=_time(emoji, "updated_at", "created_at"),
+            dedupe_key=f"emoji:{own}:{'revoke' if taken_back else 'award'}",
+            votes_for=f"issue:{needed_scalar(sent, 'object_attributes', 'awardable_id')}",
+            voter=voter.id or scalar_of(emoji, "user_id") or None,
+            retracts=taken_back,
+        )
+    ]
 
 
 def read_note(sent: Json) -> list[Record]:
@@ -169,6 +205,7 @@ def read_note(sent: Json) -> list[Record]:
             occurred_at=_time(note, "created_at"),
             dedupe_key=f"note:{note_id}:create",
             state="note",
+            stands=_stands(object_of(sent, name)),
         )
     ]
 
@@ -179,6 +216,7 @@ KINDS: dict[str, Callable[[Json], list[Record]]] = {
     "issue": read_issue,
     "work_item": read_issue,
     "note": read_note,
+    "emoji": read_emoji,
 }
 
 
@@ -226,11 +264,11 @@ def _issue(sent: Json, name: str) -> Record:
         title=title,
         text=body,
         kind="issue",
-        severity=severity_of_labels(labels),
+        **_severity(issue, labels),
         subject=present(
             {"url": scalar_of(issue, "url"), "project": _path(project), "number": scalar_of(issue, "iid")}
         ),
-        author=_author(sent),
+        author=_author(sent, scalar_of(issue, "author_id")),
         tags=tuple(dict.fromkeys(filter(None, labels))),
         external_id=scalar_of(issue, "id") or None,
         occurred_at=_time(issue, "updated_at", "created_at"),
@@ -255,6 +293,25 @@ def _staged(build: Json, name: str, stage: str) -> str:
     return scalar_of(build, name) + known
 
 
+def _severity(issue: Json, labels: list[str]) -> dict[str, Any]:
+    """What an incident says of itself, else its labels. Source: GitLab's page "Incidents", severity."""
+    own = stated(scalar_of(issue, "severity").replace("UNKNOWN", "unknown"))
+    return own if own["severity"] is not None else {**own, "severity": severity_of_labels(labels)}
+
+
+def _visibility(sent: Json) -> str:
+    """Who may see it, when that is not everybody: of an issue, a note, and then of the project.
+
+    Confidential issues and internal notes have hooks of their own, whose event_type says so too.
+    """
+    things = [object_of(sent, name) for name in ("object_attributes", "issue", "work_item")]
+    marks = (thing.get(name) is True for thing in things for name in ("confidential", "internal"))
+    if any(marks) or scalar_of(sent, "event_type").startswith("confidential"):
+        return CONFIDENTIAL
+    level = object_of(sent, "project").get("visibility_level")
+    return {0: PRIVATE, 10: INTERNAL}.get(level, "") if type(level) is int else ""
+
+
 def _path(project: Json) -> str:
     return scalar_of(project, "path_with_namespace") or scalar_of(project, "name")
 
@@ -263,8 +320,11 @@ def _page(project: Json, what: str, number: str) -> str:
     return f"{scalar_of(project, 'web_url')}/-/{what}/{number}" if scalar_of(project, "web_url") else ""
 
 
-def _author(sent: Json) -> Author:
+def _author(sent: Json, author_id: str = "") -> Author:
+    """Who acted; of a thing whose author is somebody else, that one's id, which is all that is told."""
     user = object_of(sent, "user")
+    if author_id not in ("", scalar_of(user, "id")):
+        return Author(author_id)
     name, email = scalar_of(user, "username") or scalar_of(user, "name"), scalar_of(user, "email")
     return Author(scalar_of(user, "id") or None, name or None, email if email not in ("", HIDDEN) else None)
 

@@ -23,7 +23,7 @@ from adapters.foreign import (
     present,
 )
 from adapters.record import Record, State
-from adapters.severities import severity_of
+from adapters.severities import stated
 from adapters.shapes import SECRET, signature
 from adapters.signatures import Refusal, accepted, delivery, hmac_hex, is_fresh, refuse, same, shows_secret
 from adapters.text import one_line
@@ -84,7 +84,9 @@ def _read_alert(alert: Mapping[str, Any], group: Mapping[str, Any], message: str
         "value_string": first_text(alert, "valueString"),
     }
     url = first_url(alert, "panelURL", "dashboardURL", "generatorURL") or first_url(group, "externalURL")
-    return alert_record(alert, group, url=url, more=more, body=message)
+    # The same labels may fire in several organisations of one Grafana.
+    owner = first_scalar(alert, "orgId") or first_scalar(group, "orgId")
+    return alert_record(alert, group, url=url, more=more, body=message, owner=owner)
 
 
 def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:
@@ -118,7 +120,7 @@ def _read_legacy(inbound: Inbound, sent: Mapping[str, Any]) -> list[Record]:
             title=one_line(title),
             text=first_text(sent, "message") or title,
             type="alert",
-            severity=severity_of(first_scalar(tags, "severity")),
+            **stated(first_scalar(tags, "severity", "priority")),
             subject=present(subject),
             tags=tuple(
                 f"{name}:{first_scalar(tags, name)}" for name in sorted(tags) if first_scalar(tags, name)

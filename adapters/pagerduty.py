@@ -14,7 +14,7 @@ from adapters.markup import plain
 from adapters.members import read_each
 from adapters.payload import type_name
 from adapters.record import Author, Record, State
-from adapters.severities import severity_of
+from adapters.severities import severity_of, stated
 from adapters.shapes import SECRET, signature
 from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
 from adapters.tags import tags_of
@@ -32,6 +32,14 @@ STATES: dict[str, State] = {
     "incident.status_update_published": "note",
     "incident.priority_updated": "note",
 }
+# Of an incident itself, which an update of its priority tells.
+STATUSES: dict[str, State] = {
+    "triggered": "triggered",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+}
+# What is told of an incident that is known, and is no other one.
+NOT_ANEW = ("incident.unacknowledged", "incident.unacknowledge", "incident.priority_updated")
 OLD_STATES: dict[str, State] = {
     "incident.trigger": "triggered",
     "incident.unacknowledge": "triggered",
@@ -73,8 +81,11 @@ def read(inbound: Inbound) -> list[Record]:
     incident = object_of(data, "incident") or data
     title = first_text(incident, "title", "summary")
     priority = first_text(object_of(incident, "priority"), "summary")
+    state = STATES[kind]
     if kind == "incident.priority_updated":
         said = f"Priority: {priority or 'none'}"
+        if first_text(incident, "status") in STATUSES:  # it tells the incident anew, and not in other words
+            state, said = STATUSES[first_text(incident, "status")], ""
     else:
         said = plain(first_text(data, "content", "message") or _resolution(data))
     agent = object_of(event, "agent")
@@ -83,7 +94,7 @@ def read(inbound: Inbound) -> list[Record]:
         _record(
             incident,
             kind=kind,
-            state=STATES[kind],
+            state=state,
             title=title,
             text=said,
             tags=[
@@ -168,7 +179,7 @@ def _record(
         text=text or title,
         type="alert",
         kind=kind,
-        severity=_severity(subject["priority"], subject["urgency"]),
+        **_severity(subject["priority"], subject["urgency"]),
         subject=present(subject),
         author=author,
         tags=tags_of(tags),
@@ -177,14 +188,14 @@ def _record(
         dedupe_key=dedupe_key or None,
         incident_key=key,
         state=state,
+        counts=kind not in NOT_ANEW,
         joins=subject["incident_key"] or None,
     )
 
 
-def _severity(priority: str, urgency: str) -> int | None:
+def _severity(priority: str, urgency: str) -> dict[str, Any]:
     """Of the priority, whose names an account makes up itself, else of the urgency: high or low."""
-    severity = severity_of(priority)
-    return severity_of(urgency) if severity is None else severity
+    return stated(priority) if severity_of(priority) is not None or not urgency else stated(urgency)
 
 
 def _resolution(data: Mapping[str, Any]) -> str:

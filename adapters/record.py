@@ -36,16 +36,24 @@ class Record:
     """One piece of feedback in canonical form, before it is labelled.
 
     `category`, `sentiment`, `sentiment_score` (-1..1) and `severity` (0..5) are set only when the
-    sender declared them. `subject` says what it is about: page, url, trace_id, product, property,
-    value, environment, release and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
+    sender declared them; `severity_word` is how it said so when that is on no scale we know. `subject`
+    says what it is about: page, url, trace_id, product, property, value, environment, release, visibility
+    and ids the sender got elsewhere. `occurred_at` is milliseconds UTC.
 
     `dedupe_key` identifies one delivery within its source: the same key again is stored once.
     With `replaceable` the same key with other content updates the record instead; `retracts` takes
     back what came with the key, and `votes_for` names the dedupe_key of a record this only adds to.
 
     `incident_key` ties deliveries of one story (an alert, a CI run, a thread) to one record within
-    its source; `state` is what this one says of it, in any order of arrival. `joins` is the
-    incident_key that another source may know the same story by.
+    its source; `state` is what this one says of it, in any order of arrival, `revised_at` when it was
+    said if not when it happened, and `stands` the state that a note finds its story in. A `whole` one
+    says all that there is, so that what it leaves out is gone; of others what they leave out stays.
+    `joins` is the incident_key that another source may know the same story by. `family` is shared by
+    the stories of one alert: an end whose own story is unknown ends the newest open one of them. With
+    `quiet` an end makes no record where nothing had begun. Of several notifications of the same
+    `occurrence` one counts, and none of those that have `counts` false.
+
+    `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
     in quarantine and is no record. With `held`, a body of the same dialect, only that is kept there: the
@@ -62,6 +70,7 @@ class Record:
     sentiment: Sentiment | None = None
     sentiment_score: float | None = None
     severity: int | None = None
+    severity_word: str | None = None
     language: str | None = None
     subject: Mapping[str, Any] = field(default_factory=dict)
     author: Author = Author()
@@ -75,6 +84,14 @@ class Record:
     incident_key: str | None = None
     state: State | None = None
     joins: str | None = None
+    revised_at: int | None = None
+    stands: State | None = None
+    whole: bool = False
+    quiet: bool = False
+    family: str | None = None
+    occurrence: str | None = None
+    counts: bool = True
+    voter: str | None = None
     unreadable: str | None = None
     held: str | None = None
     workspace_ref: str | None = None

@@ -22,11 +22,12 @@ from adapters.foreign import (
 )
 from adapters.markup import plain
 from adapters.record import Author, Record, State
-from adapters.sentry_events import LEVELS, author_of, event_tags, sender_of
+from adapters.sentry_events import INFO, author_of, event_tags, sender_of
 from adapters.sentry_words import evidence_of, failures_of, message_of
+from adapters.severities import stated
 from adapters.shapes import signature
 from adapters.text import first_line, one_line
-from adapters.times import moment_or_seconds
+from adapters.times import moment_or_seconds, stamp
 
 METRIC_SEVERITY = {"critical": 5, "open": 4, "warning": 3, "resolved": None}
 ACTIONS = {"archived": "ignored"}  # Sentry's pages say the one, its code the other
@@ -66,9 +67,10 @@ def read_issue(inbound: Inbound, action: str, data: Json) -> list[Record]:
     metadata, details = object_of(issue, "metadata"), object_of(issue, "statusDetails")
     value = first_text(metadata, "value") or first_text(issue, "title")
     happened = _moment(issue, "lastSeen", "firstSeen")
-    if action == "unresolved":  # by hand there is no new event: lastSeen is then older than the resolution
+    # The issue's times are those of its events: when somebody changed its state is when Sentry sent it.
+    if action != "created":
         happened = max(happened or 0, _sent_at(inbound)) or None
-    content = [first_scalar(issue, "lastSeen"), *([_digest(details)] if details else [])]
+    content = [stamp(first_scalar(issue, "lastSeen")), *([_digest(details)] if details else [])]
     subject = {
         "url": first_url(issue, "web_url", "permalink"),
         "issue_id": issue_id,
@@ -86,7 +88,7 @@ def read_issue(inbound: Inbound, action: str, data: Json) -> list[Record]:
         text="\n".join(dict.fromkeys(filter(None, (value, culprit)))) or title,
         type="alert",
         kind=f"issue.{action}",
-        severity=LEVELS.get(first_text(issue, "level")),
+        **stated(first_text(issue, "level")),
         subject=present(subject),
         tags=event_tags(list(names.items())),
         external_id=issue_id,
@@ -94,6 +96,7 @@ def read_issue(inbound: Inbound, action: str, data: Json) -> list[Record]:
         dedupe_key=":".join(["issue", issue_id, action, *(content if action != "created" else [])]),
         incident_key=f"issue:{issue_id}",
         state=ISSUE_STATES[action],
+        counts=False,  # its events are what occurs
     )
     if "feedback" not in (issue.get("issueCategory"), issue.get("issueType")):
         return [record]
@@ -131,12 +134,16 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
     metric = _part(data, "metric_alert")
     metric_id, rule = _needed(metric, "id"), object_of(metric, "alert_rule")
     title = first_text(data, "description_title") or first_text(rule, "name") or f"Metric alert {metric_id}"
+    # The end has a time of its own. Source: Sentry's page "Metric alerts", integration platform webhooks.
+    happened = _moment(metric, "date_detected", "date_started", "date_created")
+    if action == "resolved":
+        happened = _moment(metric, "date_closed") or _sent_at(inbound) or happened
     # A resolution comes once, whatever its times say.
     key = [
         "metric_alert",
         metric_id,
         action,
-        *([] if action == "resolved" else [first_scalar(metric, "date_detected")]),
+        *([] if action == "resolved" else [stamp(first_scalar(metric, "date_detected"))]),
     ]
     subject = {
         "url": first_url(data, "web_url"),
@@ -156,10 +163,11 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
             author=_actor(inbound),
             tags=event_tags([("project", slug) for slug in list_of(metric, "projects")]),
             external_id=metric_id,
-            occurred_at=_moment(metric, "date_detected"),
+            occurred_at=happened,
             dedupe_key=":".join(key),
             incident_key=f"metric_alert:{metric_id}",
             state="resolved" if action == "resolved" else "triggered",
+            occurrence=stamp(first_scalar(metric, "date_detected")) or None,
         )
     ]
 
@@ -177,13 +185,13 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
             title=first_line(words),
             text=words,
             kind="comment.created",
-            severity=LEVELS["info"],
+            severity=INFO,
             subject={"issue_id": issue_id, "comment_id": comment_id},
             author=_actor(inbound),
             tags=event_tags([("project", first_scalar(data, "project_slug"))]),
             external_id=comment_id,
             occurred_at=_moment(data, "timestamp"),
-            dedupe_key=f"comment:{comment_id}:{action}:{first_scalar(data, 'timestamp')}",
+            dedupe_key=f"comment:{comment_id}:{action}:{stamp(first_scalar(data, 'timestamp'))}",
             incident_key=f"issue:{issue_id}",
             state="note",
         )
@@ -235,7 +243,7 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
         text=words or title,
         type="alert",
         kind=kind,
-        severity=LEVELS.get(level),
+        **stated(level),
         subject=present(subject),
         author=_user(event, tagged.get("user", "")),
         tags=event_tags([*tags, ("project", first_scalar(outer, "project_slug", "project"))]),
@@ -244,6 +252,7 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
         dedupe_key=key,
         incident_key=f"issue:{issue_id}" if issue_id else None,
         state="triggered" if issue_id else None,
+        occurrence=event_id or None,  # of which several alert rules may tell
     )
     if feedback := object_of(object_of(event, "contexts"), "feedback"):
         return _message(record, feedback)
@@ -260,10 +269,10 @@ def _message(record: Record, feedback: Json) -> list[Record]:
     about = {name: first_scalar(feedback, name) for name in ("associated_event_id", "source", "replay_id")}
     subject = {**record.subject, "culprit": None, "page": first_url(feedback, "url"), **about}
     author = sender_of(feedback, record.author)
-    message = replace(record, text=words, subject=present(subject), author=author, severity=LEVELS["info"])
+    message = replace(record, text=words, subject=present(subject), author=author, severity=INFO)
     # Each feedback is an issue of its own, of which issue.created and an alert rule may both tell.
     key = f"feedback:{record.external_id}:{_digest(words)}" if record.incident_key else record.dedupe_key
-    return [replace(message, type="message", dedupe_key=key, incident_key=None, state=None)]
+    return [replace(message, type="message", dedupe_key=key, incident_key=None, state=None, occurrence=None)]
 
 
 def _words(event: Json) -> list[str]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import fields
 
-from adapters import sentry_dialog, sentry_events, sentry_store, signatures
+from adapters import sentry_dialog, sentry_store, signatures
 from adapters.contract import (
     Adapter,
     Door,
@@ -33,17 +33,18 @@ from adapters.foreign import first_scalar, first_text, first_url, object_of, pre
 from adapters.large_envelopes import reduced
 from adapters.payload import Payload, Text, length
 from adapters.record import Author, Record, Saved
-from adapters.sentry_events import author_of, event_tags, sender_of
+from adapters.sentry_events import INFO, author_of, event_tags, sender_of
 from adapters.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
+from adapters.severities import stated
 from adapters.shapes import Proof, Shape, Shown, text, time
 from adapters.text import first_line, one_line
 from adapters.times import moment_or_seconds
 
-LEVELS = {**sentry_events.LEVELS, "critical": 5, "log": 1}
 ID_LENGTH = 64
 DEFAULT = "{{ default }}"  # in a fingerprint: what the event would be grouped by without one
 # A feedback is `feedback` to the JavaScript SDKs and `default` to Python's, an event is `error` to both.
 CATEGORIES = "feedback;default;error"
+AHEAD, BEHIND = 55 * 60_000, 30 * 86_400_000  # milliseconds from which a clock is corrected
 SILENCE = 60  # seconds that a client is told to be silent when nobody said for how long
 
 Json = Mapping[str, Any]
@@ -261,17 +262,18 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
         "url": first_url(feedback, "url") or first_url(object_of(sent, "request"), "url"),
         "associated_event_id": _event_id(feedback, "associated_event_id"),
         "replay_id": first_scalar(feedback, "replay_id"),
+        **_clock(header, sent, inbound),
     }
     return Record(
         title=first_line(words),
         text=words,
         kind="feedback",
-        severity=LEVELS["info"],  # whatever the event's level
+        severity=INFO,  # whatever the event's level
         subject=present(subject),
         author=sender_of(feedback, author_of(object_of(sent, "user"))),
         tags=_tags(sent, source=first_scalar(feedback, "source")),
         external_id=event_id or None,
-        occurred_at=moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at")),
+        occurred_at=_moment(header, sent, inbound),
         dedupe_key=f"feedback:{event_id}" if event_id else None,
     )
 
@@ -282,7 +284,7 @@ def _report(inbound: Inbound, sent: Json) -> Record:
         title=first_line(words),
         text=words,
         kind="user_report",
-        severity=LEVELS["info"],
+        severity=INFO,
         subject=present({"associated_event_id": event_id}),
         author=Author(name=sent.get("name") or None, email=sent.get("email") or None),
         occurred_at=inbound.received_at,
@@ -310,12 +312,12 @@ def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
         text="\n".join(dict.fromkeys(filter(None, (message, *(failures or [failure]))))),
         type="alert",
         kind="event",
-        severity=LEVELS.get(first_scalar(sent, "level") or "error"),
-        subject=present({**_subject(sent, event_id), "culprit": culprit}),
+        **stated(first_scalar(sent, "level") or "error"),
+        subject=present({**_subject(sent, event_id), "culprit": culprit, **_clock(header, sent, inbound)}),
         author=author_of(object_of(sent, "user")),
         tags=_tags(sent),
         external_id=event_id or None,
-        occurred_at=moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at")),
+        occurred_at=_moment(header, sent, inbound),
         dedupe_key=f"event:{event_id}" if event_id else None,
         incident_key=f"event:{inbound.params.get('project_number', '')}:{_digest(chr(0).join(grouped))}",
         state="triggered",
@@ -359,6 +361,32 @@ def _subject(sent: Json, event_id: str) -> dict[str, Any]:
         "release": first_scalar(sent, "release"),  # some write a number
         "event_id": event_id,
     }
+
+
+def _drift(header: Json, inbound: Inbound) -> int:
+    """Milliseconds that the device's clock is behind ours, 0 when that is little or not known.
+
+    As Sentry's Relay does it: sent_at is the device's time of sending, and what is less than 55 minutes
+    ahead is left alone. What is behind by less than Sentry keeps events may have been long under way.
+    Source: getsentry/relay, clock_drift.rs, MINIMUM_CLOCK_DRIFT_SECS.
+    """
+    sent_at = moment_or_seconds(header.get("sent_at"))
+    drift = inbound.received_at - sent_at if sent_at is not None else 0
+    return drift if drift <= -AHEAD or drift >= BEHIND else 0
+
+
+def _moment(header: Json, sent: Json, inbound: Inbound) -> int | None:
+    """When it happened, by our clock if the device's is known to be wrong."""
+    told = moment_or_seconds(sent.get("timestamp")) or moment_or_seconds(header.get("sent_at"))
+    return None if told is None else told + _drift(header, inbound)
+
+
+def _clock(header: Json, sent: Json, inbound: Inbound) -> dict[str, str]:
+    """What the device's clock said, when it was wrong."""
+    told = moment_or_seconds(sent.get("timestamp"))
+    if told is None or not _drift(header, inbound):
+        return {}
+    return {"sent_occurred_at": datetime.fromtimestamp(told / 1000, UTC).isoformat().replace("+00:00", "Z")}
 
 
 def _place(frame: Json) -> str:

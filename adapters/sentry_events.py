@@ -9,7 +9,7 @@ from adapters.foreign import first_scalar
 from adapters.record import Author
 from adapters.tags import tags_of
 
-LEVELS = {"fatal": 5, "error": 4, "warning": 3, "info": 1, "debug": 1}
+INFO = 1  # the severity of words, whatever the level of the event they came with
 MOST_TAGS, TAG_LENGTH = 100, 200
 
 

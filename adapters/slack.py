@@ -7,6 +7,7 @@ form) and interactivity (a form whose `payload` is JSON); they are told apart by
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, text
 from adapters.signatures import Refusal, is_fresh, refuse_retryable
 from adapters.slack_words import answer, is_typed, words_of
-from adapters.tags import tags
+from adapters.tags import PRIVATE, marked, tags
 from adapters.text import first_line, slack_typed
 
 # Subtypes that a person's words come in.
@@ -41,6 +42,12 @@ UNSAID = (  # what is answered and holds no feedback
     *("workflow_step_edit", "workflow_step_execute", "function_executed"),
 )
 MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
+# What counts as a vote, unless the hook's option `votes` names others; skin tones do not matter.
+VOTES = "+1,thumbsup,heavy_plus_sign,heart,100,fire,tada,clap,raised_hands,point_up,heart_eyes,star"
+# How Slack names what not everybody of a workspace can read, as `channel_type` and as a channel's name.
+# Source: Slack's pages on message events, slash commands and message shortcuts.
+PRIVATE_TYPES = ("group", "im", "mpim", "app_home")
+PRIVATE_NAMES = ("privategroup", "directmessage")
 TIMESTAMP = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 
 THANKS = "Thanks, your feedback is recorded."
@@ -140,7 +147,7 @@ def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     text = slack_typed(text_of(sent, "text"))
     if text_of(sent, "ssl_check") == "1" or not text.strip():
         return []
-    return [
+    command = [
         Record(
             text=text,
             title=first_line(text),
@@ -153,12 +160,13 @@ def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             dedupe_key=needed_text(sent, "trigger_id"),
         )
     ]
+    return marked(command, _visibility("", text_of(sent, "channel_id"), text_of(sent, "channel_name")))
 
 
 def _event(inbound: Inbound, sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
     kind, subtype = needed_text(event, "type"), text_of(event, "subtype")
-    if kind == "reaction_added":
-        return _reaction(sent, event)
+    if kind in ("reaction_added", "reaction_removed"):
+        return _reaction(sent, event, inbound.options)
     if kind not in ("message", "app_mention"):
         return []
     allowed, old = inbound.options.get("bots"), object_of(event, "previous_message")
@@ -168,9 +176,10 @@ def _event(inbound: Inbound, sent: dict[str, Any], event: dict[str, Any]) -> lis
         if text_of(message, "subtype") == "tombstone":  # a root that was deleted and has replies
             return _taken_back(sent, event, message) if _heard(old, sent, allowed) else []
         edited = _message(sent, event, message) if _heard(message, sent, allowed) else []
-        return [replace(record, replaceable=True) for record in edited]
+        when = milliseconds(text_of(message, "edited", "ts") or text_of(event, "event_ts"))
+        return [replace(record, replaceable=True, revised_at=when) for record in edited]
     if subtype == "message_deleted":
-        message = {"ts": text_of(old, "ts") or text_of(event, "deleted_ts")}
+        message = {**old, "ts": text_of(old, "ts") or text_of(event, "deleted_ts")}
         return _taken_back(sent, event, message) if _heard(old, sent, allowed) else []
     if event.get("hidden") is True or not _heard(event, sent, allowed):
         return []
@@ -231,6 +240,7 @@ def _said(
         dedupe_key=f"{team}:{channel}:{ts}",
         incident_key=f"{team}:{channel}:{thread or ts}",
         state="note" if thread else "triggered",  # a root begins the story, a reply only adds to it
+        occurrence=None if thread else ts,  # Slack may tell of one message several times
         **more,
     )
 
@@ -241,16 +251,32 @@ def _message(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any
     kind = text_of(event, "channel_type")
     labels = tags(team_id=team, channel=channel, channel_type=kind, thread_ts=_thread(message))
     called = _called(sent, event, message)
-    return [_said(team, channel, message, {}, called=called, tags=labels, author=_author(message))]
+    record = _said(team, channel, message, {}, called=called, tags=labels, author=_author(message))
+    if text_of(event, "type") == "app_mention":  # which does not say of what type the channel is
+        record = replace(record, dedupe_key=f"{record.dedupe_key}:app_mention")
+    return marked([record], _visibility(kind, channel))
+
+
+def _visibility(kind: str, channel: str, name: str = "") -> str:
+    """Whether a channel is not for everybody, by its type, its name and the letter its id begins with."""
+    hidden = kind in PRIVATE_TYPES or name in PRIVATE_NAMES or name.startswith("mpdm-")
+    return PRIVATE if hidden or channel.startswith(("D", "G")) else ""
 
 
 def _taken_back(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> list[Record]:
     key = f"{_team(sent, event)}:{needed_text(event, 'channel')}:{needed_text(message, 'ts')}"
-    return [Record(text="", dedupe_key=key, retracts=True)]
+    if _thread(message):  # a reply: its root stays
+        return [Record(text="", dedupe_key=key, retracts=True)]
+    when = milliseconds(text_of(event, "event_ts"))
+    return [Record(text="", dedupe_key=key, incident_key=key, revised_at=when, retracts=True)]
 
 
-def _reaction(sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
-    """A vote for the message it was put on; our own bot's does not count."""
+def _reaction(sent: dict[str, Any], event: dict[str, Any], options: Mapping[str, Any]) -> list[Record]:
+    """A vote for the message it was put on, or one taken back; our own bot's does not count."""
+    listed = options.get("votes", VOTES)
+    votes = listed.split(",") if isinstance(listed, str) else listed if isinstance(listed, list) else []
+    if text_of(event, "reaction").partition("::")[0] not in [vote.strip() for vote in map(str, votes)]:
+        return []
     if text_of(event, "item", "type") != "message" or not _heard({"user": event.get("user")}, sent, None):
         return []
     team, name = _team(sent, event), needed_text(event, "reaction")
@@ -265,6 +291,8 @@ def _reaction(sent: dict[str, Any], event: dict[str, Any]) -> list[Record]:
             occurred_at=milliseconds(text_of(event, "event_ts")),
             dedupe_key=needed_text(sent, "event_id"),
             votes_for=f"{team}:{needed_text(event, 'item', 'channel')}:{needed_text(event, 'item', 'ts')}",
+            voter=text_of(event, "user") or None,
+            retracts=text_of(event, "type") == "reaction_removed",
         )
     ]
 
@@ -286,7 +314,9 @@ def _shortcut(sent: dict[str, Any]) -> list[Record]:
     }
     labels = tags(callback_id=sent.get("callback_id"), channel_name=text_of(sent, "channel", "name"))
     author = picker if picker.id == author.id else author  # only the picker comes with a name
-    return [_said(team, channel, message | {"ts": ts}, subject, tags=labels, author=author)]
+    record = _said(team, channel, message | {"ts": ts}, subject, tags=labels, author=author)
+    record = replace(record, dedupe_key=f"{record.dedupe_key}:message_action")
+    return marked([record], _visibility("", channel, text_of(sent, "channel", "name")))
 
 
 def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
@@ -386,8 +416,9 @@ ADAPTER = Adapter(
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "
-            "message.channels, app_mention and reaction_added), under Interactivity & Shortcuts, and for each"
-            " slash command. Then install the app and invite it to the channels it shall read."
+            "message.channels, app_mention, reaction_added and reaction_removed), under Interactivity & "
+            "Shortcuts, and for each slash command. Then install the app and invite it to the channels it "
+            "shall read."
         ),
     ),
 )

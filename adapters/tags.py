@@ -1,9 +1,14 @@
-"""Tags as `name:value`."""
+"""Tags as `name:value`, and marks of secrecy, which are one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
+
+from adapters.record import Record
+
+CONFIDENTIAL, PRIVATE, INTERNAL = "confidential", "private", "internal"
 
 
 def tags(**values: Any) -> tuple[str, ...]:
@@ -22,3 +27,23 @@ def tags_of(
         f"{name}:{value}"[:longest] for name, value in pairs if name and isinstance(value, str) and value
     )
     return tuple(dict.fromkeys(words))[:most]
+
+
+def marked(records: Iterable[Record], visibility: str) -> list[Record]:
+    """The records with who may see them, when that is not everybody.
+
+    `confidential` (marked so itself), `private` (from a private place) or `internal` (for a whole
+    organisation) is the subject's `visibility`, and a tag `visibility:...` to filter by.
+    """
+    if not visibility:
+        return list(records)
+    return [
+        replace(
+            record,
+            subject={**record.subject, "visibility": visibility},
+            tags=(*record.tags, f"visibility:{visibility}"),
+        )
+        if not record.retracts and record.votes_for is None
+        else record
+        for record in records
+    ]

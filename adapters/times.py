@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+EPOCH_YEAR = 31_536_000_000  # milliseconds, the end of 1970: what is before is a clock that was never set
 _YEAR_10000 = 253_402_300_800_000  # milliseconds
 _LATEST = 250_000_000_000  # seconds, in the year 9892: a larger number is of another unit
 
@@ -27,12 +28,12 @@ def milliseconds(value: str) -> int:
 def moment_of(text: str) -> int | None:
     """Milliseconds UTC of an ISO time (offsets and nanoseconds too); None for anything else.
 
-    Also for the year 1, with which Go programs say that there is no time. Ruby programs write an
-    offset, or UTC, after a space.
+    Also for the year 1, with which Go programs say that there is no time, and for 1970, with which others
+    do. Ruby programs write an offset, or UTC, after a space.
     """
     written = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.strip().replace(" UTC", "+00:00"))
     try:
-        return milliseconds(written)
+        return believable(milliseconds(written))
     except (ValueError, OverflowError):
         return None
 
@@ -42,4 +43,15 @@ def moment_or_seconds(value: Any) -> int | None:
     if isinstance(value, str):
         return moment_of(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return round(value * 1000) if is_number and 0 < value < _LATEST else None
+    return believable(round(value * 1000)) if is_number and 0 < value < _LATEST else None
+
+
+def believable(moment: int) -> int | None:
+    """A moment in milliseconds, or None for one in 1970: zero and what is near it stand for no time."""
+    return moment if moment >= EPOCH_YEAR else None
+
+
+def stamp(text: str) -> str:
+    """A time as it stands in a key: the same for an instant however it is written, else the text itself."""
+    moment = moment_of(text)
+    return text if moment is None else str(moment)

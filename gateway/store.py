@@ -17,10 +17,12 @@ from gateway.ids import is_ours, new_id, new_ulid
 from models import intake
 from models.access import is_workspace, workspace_of
 from models.base import dumps
-from models.feedback import document
+from models.feedback import document, iso
 from models.words import words_of
 
 TITLE_LENGTH = 120  # characters of the text that make a title when the sender gave none
+AHEAD = 300_000  # milliseconds that a sender's clock may be ahead of ours
+FIRST = 31_536_000_000  # milliseconds, 1971-01-01: what is before is a clock that was never set
 KEY_LENGTH = 300  # characters of a dedupe or incident key
 SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
 SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
@@ -109,6 +111,7 @@ def write_of(
     making one is not free.
     """
     now = inbound.received_at
+    occurred_at, subject = _bounded_time(record, now)
     row: dict[str, Any] = {
         "id": f"fb_{ulid}",
         "workspace_id": caller.workspace_id,
@@ -132,7 +135,7 @@ def write_of(
             {"part": reason.part, "points": reason.points, "why": reason.why}
             for reason in label.impact_reasons
         ],
-        "subject": dict(record.subject),
+        "subject": subject,
         "author_id": record.author.id,
         "author_name": record.author.name,
         "author_email": record.author.email,
@@ -144,12 +147,12 @@ def write_of(
         "triggers": 0,
         "state_key": None,
         "content_key": None,
-        "first_seen_at": record.occurred_at or now,
-        "last_seen_at": record.occurred_at or now,
+        "first_seen_at": occurred_at or now,
+        "last_seen_at": occurred_at or now,
         "resolved_at": None,
         "retracted_at": None,
         "external_id": record.external_id,
-        "occurred_at": record.occurred_at,
+        "occurred_at": occurred_at,
         "received_at": now,
         "updated_at": now,
         "model_version": label.model_version,
@@ -176,10 +179,48 @@ def write_of(
         record.replaceable,
         record.retracts,
         bounded(record.votes_for),
-        record.state,
-        bounded(record.joins),
+        bounded(record.voter),
+        _telling(record, row) if record.incident_key or record.votes_for else None,
         _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
+    )
+
+
+def _bounded_time(record: Record, now: int) -> tuple[int | None, dict[str, Any]]:
+    """When it happened, not after it came and not in the first year of the epoch, and the subject.
+
+    A clock that is ahead or unset is not believed; what it said stays in the subject.
+    """
+    sent = record.occurred_at
+    if sent is None or FIRST <= sent <= now + AHEAD:
+        return sent, dict(record.subject)
+    subject = dict(record.subject)
+    if sent > now:
+        subject.setdefault("sent_occurred_at", iso(sent))
+    return (now if sent > now else None), subject
+
+
+def _telling(record: Record, row: Mapping[str, Any]) -> intake.Telling:
+    """What a record is to its story, as the laws of models.stories take it."""
+    said = record.revised_at or record.occurred_at or row["received_at"]
+    restates = record.replaceable and not record.retracts
+    key = bounded(record.dedupe_key) or row["id"]
+    if restates:  # newer words come under the same key
+        content = dumps([row[name] for name in intake.CONTENT]) + str(said)
+        key = f"{key}#{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    return intake.Telling(
+        state="retracted" if record.retracts else record.state or "note",
+        at=min(said, row["received_at"] + AHEAD),
+        key=key,
+        stands=record.stands,
+        whole=record.whole,
+        counts=record.counts and not restates,
+        restates=restates,
+        quiet=record.quiet or record.retracts,
+        occurrence=bounded(record.occurrence),
+        family=bounded(record.family),
+        joins=bounded(record.joins),
+        severity=record.severity,
     )
 
 

@@ -10,7 +10,8 @@ from models.base import insert_all, values
 from models.dedupe import Key
 from models.event import Event
 from models.feedback import Feedback
-from models.laws import Reach, Stored, Write, reported, store
+from models.laws import reported, store
+from models.writes import Reach, Stored, Write
 
 
 def store_all(writes: Sequence[Write], reach: Reach, now: int) -> list[Stored]:

@@ -25,9 +25,11 @@ from models.dedupe import Key
 from models.delivery import Parted
 from models.event import Event, exists
 from models.feedback import Feedback
-from models.laws import Reach, Stored, Write, reported, store
+from models.laws import CONTENT, reported, store
 from models.outcome import Entry, ledger
+from models.telling import Telling
 from models.writer import Busy, Writer
+from models.writes import Reach, Stored, Write
 
 _PROBE_EVERY = 1.0  # seconds
 _SETTLED = 3.0  # seconds without a failure after which a probe is believed again
@@ -55,6 +57,7 @@ OUTCOMES = {
 }
 
 __all__ = [
+    "CONTENT",
     "Claim",
     "Entry",
     "Parted",
@@ -62,6 +65,7 @@ __all__ = [
     "Request",
     "Stored",
     "Taken",
+    "Telling",
     "Write",
     "flush",
     "save",

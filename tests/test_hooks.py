@@ -46,7 +46,10 @@ def cases(name: str) -> list[dict[str, Any]]:
         if case.get("records")
         and case["request"].get("method", "POST") == "POST"
         and not any(record.get("unreadable") for record in case["records"])
-        and not any(record.get("votes_for") or record.get("retracts") for record in case["records"])
+        and not any(
+            record.get("votes_for") or record.get("retracts") or record.get("quiet")
+            for record in case["records"]
+        )
     ]
 
 

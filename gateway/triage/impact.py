@@ -55,6 +55,8 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
+    if record.severity_word is not None:  # told apart from a sender that says nothing
+        why = f'{why}; the sender says "{record.severity_word[:40]}", which is on no known scale'
     if category in ("bug", "other") and bits_of(words) & _SEVERE_BITS:
         for points, meaning, pattern in SEVERE:
             found = pattern.said(words)
@@ -65,7 +67,7 @@ def severity(record: Record, category: Category, words: str, severe: float = 0.5
         return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
     if category == "bug" and severe <= MINOR_ODDS:
         return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
-    return _PLAIN[category]
+    return _PLAIN[category] if record.severity_word is None else Reason("severity", base, why)
 
 
 def mood(sentiment: Sentiment, score: float, words: str) -> Reason:

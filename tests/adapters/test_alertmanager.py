@@ -151,8 +151,8 @@ def test_vendor_firing(name: str) -> None:
     records = sample(ADAPTER, name)
 
     assert [record.incident_key for record in records] == [
-        "801cea1f9f69014d:2026-11-21T04:12:18.788015Z",
-        "6cae4b1b5d730a2e:2026-11-21T04:12:18.788015Z",
+        "801cea1f9f69014d:1795234338788",
+        "6cae4b1b5d730a2e:1795234338788",
     ]
     record = records[0]
     assert (record.title, record.severity, record.state) == ("Error rate above 5%", 5, "triggered")
@@ -161,7 +161,7 @@ def test_vendor_firing(name: str) -> None:
     assert record.subject["url"] == "http://prom.example.com/graph?g0.expr=up%20%3D%3D%200&g0.tab=1"
     assert record.subject["environment"] == "prod"
     assert record.occurred_at == 1_795_234_338_788
-    assert record.dedupe_key == "801cea1f9f69014d:2026-11-21T04:12:18.788015Z:firing"
+    assert record.dedupe_key == "801cea1f9f69014d:1795234338788:firing"
     assert "service:checkout" in record.tags
     assert "truncated_alerts" not in record.subject
 
@@ -192,4 +192,4 @@ def test_vendor_version_3() -> None:
     assert (record.severity, record.state, record.occurred_at) == (5, "triggered", 1_470_047_228_008)
     assert record.subject["environment"] == "Production"
     assert record.subject["group_key"] == "5615590933959184469"
-    assert record.incident_key == f"{record.external_id}:2016-08-01T13:27:08.008+03:00"
+    assert record.incident_key == f"{record.external_id}:1470047228008"

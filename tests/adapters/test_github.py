@@ -269,7 +269,7 @@ def sample(name: str) -> list[Record]:
                 None,
                 "resolved",
                 "MDEwOkRpc2N1c3Npb24zMjk5NjE0",
-                "discussion:3299614:answered:2021-03-30T23:17:18Z",
+                "discussion:3299614:answered:1617146238000",
                 1617146238000,
             ),
         ),

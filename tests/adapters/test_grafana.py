@@ -240,7 +240,7 @@ def test_vendor_version_1(name: str, state: str, at: int) -> None:
     assert record.text.startswith("The system has high memory usage")
     assert record.text.endswith("https://myrunbook.com/runbook/1234")
     assert record.subject["url"] == "https://play.grafana.org/alerting/1afz29v7z/edit"
-    assert record.incident_key == "c6eadffa33fcdf37:2021-10-12T09:51:03.157076+02:00"
+    assert record.incident_key == "1:c6eadffa33fcdf37:1634025063157"
     assert (record.occurred_at, record.severity) == (at, None)
     assert "zone:us-1" in record.tags
     assert other.external_id == "bc97ff14869b13e3"

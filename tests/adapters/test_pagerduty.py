@@ -199,7 +199,7 @@ def test_survives_hostile_values(sent: dict[str, Any]) -> None:
         ("incident_triggered.json", "triggered"),
         ("incident_acknowledged.json", "acknowledged"),
         ("incident_resolved.json", "resolved"),
-        ("incident_priority_updated.json", "note"),
+        ("incident_priority_updated.json", "triggered"),
     ],
 )
 def test_vendor_incident(name: str, state: str) -> None:

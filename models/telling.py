@@ -1,0 +1,111 @@
+"""What a delivery says of its story, and what a record remembers of how far its story has been told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+# At the same moment the later word in this list wins.
+RANKS = {"note": 0, "triggered": 1, "acknowledged": 2, "suppressed": 3, "resolved": 4, "retracted": 5}
+STATUS = {
+    "note": "open",
+    "triggered": "open",
+    "acknowledged": "acknowledged",
+    "suppressed": "ignored",
+    "resolved": "resolved",
+    "retracted": "ignored",
+}
+FIELDS = ("type", "title", "kind", "external_id", "occurred_at")
+
+
+@dataclass(slots=True)
+class Telling:
+    """What a delivery is to its story, beside the record's own fields.
+
+    `state` is what it says happened (a key of RANKS) and `stands` the state that a note says its story is
+    in. `at` is when this was said, in milliseconds, `key` tells it from others of the same moment.
+    A `whole` one says all that there is: what it leaves out is gone. `counts`: whether a trigger is
+    another occurrence. One that `restates` only repeats in newer words. `quiet` ends begin no record.
+    `occurrence` is what several notifications may tell of, `family` what stories of the same alert share,
+    `joins` another source's key. `severity` is what the sender said, 0..5.
+    """
+
+    state: str
+    at: int
+    key: str = ""
+    stands: str | None = None
+    whole: bool = False
+    counts: bool = True
+    restates: bool = False
+    quiet: bool = False
+    occurrence: str | None = None
+    family: str | None = None
+    joins: str | None = None
+    severity: int | None = None
+
+    @property
+    def means(self) -> str:
+        """The state that the story is in after it."""
+        return self.stands or self.state
+
+    @property
+    def state_key(self) -> str:
+        return f"{self.at:016d}:{RANKS[self.means]}:{self.key}"
+
+    def content_key(self, richness: int = 1) -> str:
+        """How well it tells a field: triggers before other states before notes, the story's own source
+        before one that joins it, what is rich before what is poor, then the newest, then the worst."""
+        tells = 2 if self.whole or self.state == "triggered" else int(self.state != "note")
+        own = int(self.joins is None)
+        rank = f"{RANKS[self.state]}{int(self.restates)}{self.severity or 0}"
+        return f"{tells}{own}{richness}:{self.at:016d}:{rank}:{self.key}"
+
+
+@dataclass(slots=True)
+class Told:
+    """What is known of how far a story has been told: the best content key of each field, subject's by name.
+
+    `counts` are the occurrences by source; `best` is how many of the tags are of the delivery that tells
+    them best, the others are a sorted union; `floor` is the key of the newest whole telling, and `stated`
+    whether anything but notes and quiet ends has told it. `reach` is what the words alone give the impact's
+    part of that name: points and why.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    best: int = 0
+    floor: str = ""
+    stated: bool = False
+    reach: tuple[int, str] | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Told:
+        """As a record's column `content_key` has it; one of an older version is a single key."""
+        text = row["content_key"] or ""
+        if not text.startswith("{"):
+            names = [*FIELDS, "text", "author", "tags", "severity", "story"]
+            names += [f"subject.{name}" for name in row["subject"]]
+            key = f"{text[:1]}11{text[1:]}"
+            keys = {**dict.fromkeys(names, key), "author": f"11{key}", "severity": f"1{key}"} if text else {}
+            stated = row["state_key"] is not None
+            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]), "", stated)
+        told = orjson.loads(text)
+        keys = {name: told["k"][at] for name, at in told["f"].items()}
+        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"])
+
+    def column(self) -> str:
+        known = {key: number for number, key in enumerate(sorted(set(self.keys.values())))}
+        fields = {name: known[key] for name, key in self.keys.items()}
+        told = {"k": list(known), "f": fields, "n": self.counts, "t": self.best, "w": self.floor}
+        told |= {"s": self.stated, "r": self.reach}
+        return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
+
+    def takes(self, name: str, key: str) -> bool:
+        """Whether a field is told better now; then it is noted."""
+        better = key > self.keys.get(name, "")
+        if better:
+            self.keys[name] = key
+        return better
