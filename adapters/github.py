@@ -86,7 +86,7 @@ def read_run(sent: Json, action: str) -> list[Record]:
     head = scalar_of(run, "head_repository", "full_name")
     gone = "head_repository" in run and run["head_repository"] is None
     foreign = head.lower() != repo.lower() if head else gone
-    owned = f"{head.partition('/')[0]}:{branch}" if foreign and head else branch
+    owned = f"{head.partition('/')[0]}:{branch}" if foreign and head and branch else branch
     main = branch and not foreign and branch == scalar_of(repository, "default_branch")
     return [
         Record(
