@@ -5,28 +5,21 @@ Content codings and errors are those of gateway.body.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import brotli
 
 from adapters.contract import Problem, Refused
-from gateway.body import CLOSING, LAYERS, MEMBERS, PIECE, Stream
+from gateway.body import ACCEPTED, CLOSING, LAYERS, MEMBERS, PIECE, ZSTD_WINDOW, Inflater, Stream
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CHUNK = 65_536  # bytes read, and at most made of what was read, at once
-
-
-class Inflater(Protocol):
-    """What decompresses one member of a body."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 def pieces_of(stream: Stream, content_encoding: str, limit: int, decoded: int) -> Iterator[bytes]:
@@ -37,9 +30,8 @@ def pieces_of(stream: Stream, content_encoding: str, limit: int, decoded: int) -
     names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     names = [name for name in names if name != "identity"]
     if len(names) > LAYERS or not all(name in _INFLATERS for name in names):
-        accepted = ", ".join(name for name in _INFLATERS if not name.startswith("x-"))
-        message = f"Content-Encoding must be one of {accepted}."
-        raise Refused(Problem(415, "unsupported_encoding", message, headers={"Accept-Encoding": accepted}))
+        message = f"Content-Encoding must be one of {ACCEPTED}."
+        raise Refused(Problem(415, "unsupported_encoding", message, headers={"Accept-Encoding": ACCEPTED}))
     pieces = _counted(_read(stream), limit)
     for name in reversed(names):
         pieces = _counted(_decoded(pieces, name), decoded)
@@ -73,7 +65,7 @@ def _counted(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
 def _decoded(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
     try:
         yield from _inflated(pieces, _INFLATERS[name])
-    except (zlib.error, brotli.error, EOFError):
+    except (zlib.error, brotli.error, zstd.ZstdError, EOFError):
         raise Refused(Problem(400, "invalid_json", f"Body is not valid {name} data.")) from None
 
 
@@ -132,9 +124,15 @@ class _Brotli:
         return part
 
 
+def _zstd(beginning: bytes) -> Inflater:
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW}
+    return zstd.ZstdDecompressor(options=options)
+
+
 _INFLATERS: dict[str, Callable[[bytes], Inflater]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,
     "br": _Brotli,
+    "zstd": _zstd,
 }

@@ -22,6 +22,7 @@ from adapters.contract import Inbound, Refused
 from adapters.envelopes import MOST_IN_ALL, MOST_ITEMS
 from adapters.large_envelopes import reduced
 from adapters.sentry_envelope import ADAPTER, READERS
+from gateway.body import zstd
 from gateway.body_stream import pieces_of
 from tests.clients.conftest import new_hook
 from tests.conftest import Server
@@ -168,6 +169,7 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "deflate": zlib.compress,
     "deflate ": deflated,
     "br": brotli.compress,
+    "zstd": zstd.compress,
     "gzip, br": lambda body: brotli.compress(gzip.compress(body)),
     "gzip ": lambda body: b"".join(gzip.compress(part) for part in in_pieces(body, 1_000)),
 }

@@ -24,7 +24,7 @@ SCREENSHOT = 4_000_000  # bytes
 @pytest.fixture(name="script", scope="session")
 def _script(node: Path) -> str:
     """The SDK as one script, as a page's build makes it."""
-    command = ["node_modules/.bin/esbuild", "browser.mjs", "--bundle", "--format=iife"]
+    command = ["node_modules/.bin/esbuild", "page.mjs", "--bundle", "--format=iife"]
     done = subprocess.run(command, cwd=node, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
