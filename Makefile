@@ -63,7 +63,7 @@ lock: $(BIN)/uv ## Write constraints.txt: the newest releases that setup.cfg all
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras $(UPGRADE) \
 	  --custom-compile-command 'make lock' --output-file constraints.txt setup.cfg
 
-bench: .venv/base ## Measure and write benchmarks/RESULTS.md
+bench: .venv/test ## Measure and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 screenshots: .venv/test ## Take the pictures in docs/images with a real browser

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.alerts import alert_record, option_words, read_alerts, shared_by
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
+from adapters.options import words
 from adapters.record import Record
 from adapters.shapes import SECRET
 from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
@@ -66,5 +67,5 @@ ADAPTER = Adapter(
     ),
     refuse=refuse_retryable,
     owns=("/hooks/alertmanager",),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, options={"ignore_alertnames": words}),
 )

@@ -48,6 +48,9 @@ Code = Literal[
 ]
 
 
+Reader = Callable[[Any], Any]  # of a hook's option: what is kept of a value as it was given
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One bad field: its dotted path as the sender wrote it, and what is wrong with it."""
@@ -295,9 +298,11 @@ class Signed:
     whatever was sent (an exception is a fault of ours: 503). `new_secret` makes a
     secret when the admin gives none; None means that the vendor's own must be given. `advice` says
     what to paste where at the vendor, with
-    {url}, {secret}, {hook_id} and {dsn} filled in. `made_as` is what admins call such a hook, when
-    that is not the adapter's name. `proofs` tells readers what `verify`
-    looks at.
+    {url}, {secret}, {hook_id} and {dsn} filled in; `advise` says it instead for a hook whose secret or
+    options make it differ. `made_as` is what admins call such a hook, when that is not the adapter's
+    name. `proofs` tells readers what `verify` looks at. `options` are those that a hook may be made
+    with, each with what reads its value (adapters.options). `unusable` says why a secret proves
+    nothing here, "" of one that can.
     """
 
     verify: Callable[[Inbound, Hook], bool]
@@ -307,6 +312,9 @@ class Signed:
     may_be_unsigned: bool = False
     made_as: str = ""
     proofs: tuple[Proof, ...] = ()
+    options: Mapping[str, Reader] = field(default_factory=dict)
+    unusable: Callable[[str], str] = lambda secret: ""
+    advise: Callable[[str, Mapping[str, Any]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from marshmallow import fields
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
 from adapters.discord_words import given_in, name_of, names_in, words_of
 from adapters.foreign import int_of, needed_text, object_of, present, text_of
+from adapters.options import flag
 from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, whole
 from adapters.signatures import Refusal, is_fresh, refuse
@@ -92,6 +93,9 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
     return Reply(
         200, {"type": 4, "data": {"content": said, "flags": ONLY_THEM, "allowed_mentions": {"parse": []}}}
     )
+
+
+PUBLIC_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -219,6 +223,10 @@ ADAPTER = Adapter(
         verify=verify,
         proofs=(signature("X-Signature-Ed25519", "X-Signature-Timestamp"),),
         new_secret=None,  # Discord makes the key pair
+        unusable=lambda key: (
+            "" if PUBLIC_KEY.fullmatch(key) else "Must be a public key: 64 hexadecimal digits"
+        ),
+        options={"ignore_bots": flag},
         advice=(
             "At discord.com/developers/applications open your application. The secret of this hook must be "
             "its Public Key, under General Information. Then paste {url} there as the Interactions Endpoint "

@@ -14,6 +14,7 @@ from adapters.foreign import first_text
 from adapters.forms import sent_of
 from adapters.markup import plain
 from adapters.members import read_each
+from adapters.options import InvalidOption, header, word, wrong
 from adapters.payload import type_name
 from adapters.record import CATEGORIES, PART_HEADER, SENTIMENTS, TYPES, Author, Record, State
 from adapters.severities import severity_of, unknown_word
@@ -38,6 +39,10 @@ STATE: dict[str, State] = {
     **dict.fromkeys(("silenced", "muted", "snoozed", "ignored"), "suppressed"),
     **dict.fromkeys(("ok", "closed", "up", "recovered", "success", "inactive"), "resolved"),
 }
+ADVICE = """\
+Let your tool send POST with JSON to {url}
+and prove itself with the header Authorization: Bearer {secret}
+or with basic authentication: any user name, and {secret} as the password."""
 MOST_ITEMS = 1000  # in one delivery
 MOST_FIELDS = 100  # of a map, and of each of its lists of words
 # Numbers below each of these are seconds, milliseconds and microseconds since the epoch; above, nanoseconds.
@@ -115,6 +120,27 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
         return signatures.shows_secret(inbound, hook)
     prefix = str(hook.options.get("signature_prefix") or "")
     return signatures.hex_header(header, prefix=prefix)(inbound, hook)
+
+
+def advise(secret: str, options: Mapping[str, Any]) -> str:
+    """The steps for a hook whose tool signs."""
+    named, prefix = options.get("signature_header"), options.get("signature_prefix") or ""
+    if not named:
+        return ADVICE
+    return (
+        "Let your tool send POST with JSON to {url}\n"
+        f"and sign it: the header {named} has {prefix or 'nothing but'} the hex HMAC-SHA256 of the body\n"
+        "under the secret {secret}"
+    )
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """A map that can be used. Raises InvalidOption."""
+    if not isinstance(value, dict):
+        raise wrong(f"Expected object, received {type_name(value)}")
+    if faults := check_map(value):
+        raise InvalidOption(*faults)
+    return value
 
 
 def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -> Record:
@@ -271,11 +297,8 @@ ADAPTER = Adapter(
         verify=verify,
         proofs=SECRET,
         may_be_unsigned=True,
-        advice=(
-            "Let your tool send POST with JSON to {url}\n"
-            "and prove itself with the header Authorization: Bearer {secret}\n"
-            "or with basic authentication: any user name, and {secret} as the password.\n"
-            "A hook made with the option signature_header expects the body's hex HMAC-SHA256 there instead."
-        ),
+        advice=ADVICE,
+        advise=advise,
+        options={"map": _map, "signature_header": header, "signature_prefix": word},
     ),
 )

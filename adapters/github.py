@@ -12,6 +12,7 @@ from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
 from adapters.markup import plain
+from adapters.options import flag
 from adapters.payload import Payload, Text
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
@@ -322,6 +323,7 @@ ADAPTER = Adapter(
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Hub-Signature-256"),),
+        options={"bots": flag},
         advice=(
             "In the repository or organisation: Settings, Webhooks, Add webhook.\n"
             "Payload URL: {url}\n"

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,22 @@ HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
 SIGNING = "whsec_"  # how a signing token begins
+
+STEPS = """\
+In the project or group: Settings, Webhooks, Add new webhook.
+URL: {url}
+%s
+Trigger: Pipeline events, Issues events, Comments; Job events where pipelines are too coarse."""
+ADVICE = (
+    STEPS
+    % """\
+Secret token: {secret}
+GitLab 19 and newer can sign, which is better: let GitLab make a signing token, give it to this hook
+(feedback-gateway hook rotate {hook_id} --secret whsec_...), and leave the secret token empty."""
+)
+WITH_SIGNING_TOKEN = (
+    STEPS % "Signing token: the one that was given to this hook. Secret token: leave it empty."
+)
 
 Json = dict[str, Any]
 
@@ -335,6 +351,17 @@ def _time(sent: Json, *names: str) -> int | None:
     return next((moment for moment in moments if moment is not None), None)
 
 
+def unusable(secret: str) -> str:
+    """Why a signing token is none."""
+    good = not secret.startswith(SIGNING) or _key(secret)
+    return "" if good else f"Must be a signing token as GitLab makes it: {SIGNING} and base64"
+
+
+def advise(secret: str, options: Mapping[str, Any]) -> str:
+    """The steps for a hook with a signing token, which is not to travel."""
+    return WITH_SIGNING_TOKEN if secret.startswith(SIGNING) else ADVICE
+
+
 ADAPTER = Adapter(
     name="gitlab",
     title="GitLab",
@@ -355,13 +382,8 @@ ADAPTER = Adapter(
             signature("webhook-signature", "webhook-id", "webhook-timestamp"),
             Proof("header", "X-Gitlab-Token"),
         ),
-        advice=(
-            "In the project or group: Settings, Webhooks, Add new webhook.\n"
-            "URL: {url}\n"
-            "Secret token: {secret}\n"
-            "GitLab 19 and newer can sign, which is better: let GitLab make a signing token (whsec_...),\n"
-            "give it to this hook as its secret, and leave the secret token empty.\n"
-            "Trigger: Pipeline events, Issues events, Comments; Job events where pipelines are too coarse."
-        ),
+        advice=ADVICE,
+        advise=advise,
+        unusable=unusable,
     ),
 )

@@ -22,6 +22,7 @@ from adapters.foreign import (
     objects_of,
     present,
 )
+from adapters.options import header, words
 from adapters.record import Record, State
 from adapters.severities import stated
 from adapters.shapes import SECRET, signature
@@ -45,18 +46,20 @@ DEFAULT_MESSAGE = re.compile(r"\*\*(?:Firing|Resolved)\*\*\s++Value: |\*\*(?:Fir
 
 SIGNATURE = "x-grafana-alerting-signature"
 
-ADVICE = """\
+PLACE = """\
 In Grafana, Alerting > Contact points, make a contact point of the type Webhook:
 
 URL: {url}
 HTTP method: POST (or PUT)
-
+"""
+ADVICE = f"""\
+{PLACE}
 and prove the origin in one of two ways:
 
-HMAC signature, secret: {secret}
-(with a timestamp header, name it to this hook: --option timestamp_header=X-Grafana-Alerting-Timestamp)
+HMAC signature, secret: {{secret}}
+(if Grafana is to send a time as well, make the hook with --option timestamp_header=NAME_OF_THE_HEADER)
 
-Authorization header, scheme Bearer, credentials: {secret}"""
+Authorization header, scheme Bearer, credentials: {{secret}}"""
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -157,6 +160,16 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return any(same(given, hmac_hex(secret, signed)) for secret in hook.secrets)
 
 
+def advise(secret: str, options: Mapping[str, Any]) -> str:
+    """The steps for a hook whose options say that it signs: nothing else is taken there."""
+    header, clock = options.get("signature_header"), options.get("timestamp_header")
+    if not (header or clock):
+        return ADVICE
+    names = [f"Header: {header or 'X-Grafana-Alerting-Signature'}"]
+    names += [f"Timestamp header: {clock}"] if clock else []
+    return "\n".join([PLACE, "HMAC signature, which this hook asks for:", "Secret: {secret}", *names])
+
+
 ADAPTER = Adapter(
     name="grafana",
     title="Grafana",
@@ -184,5 +197,11 @@ ADAPTER = Adapter(
     ),
     refuse=refuse,
     owns=("/hooks/grafana",),
-    signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, signature("X-Grafana-Alerting-Signature"))),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        advise=advise,
+        proofs=(*SECRET, signature("X-Grafana-Alerting-Signature")),
+        options={"signature_header": header, "timestamp_header": header, "ignore_alertnames": words},
+    ),
 )

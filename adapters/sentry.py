@@ -21,6 +21,7 @@ from adapters.foreign import (
     present,
 )
 from adapters.markup import plain
+from adapters.options import flag
 from adapters.record import Author, Record, State
 from adapters.sentry_events import INFO, author_of, event_tags, sender_of
 from adapters.sentry_words import evidence_of, failures_of, message_of
@@ -369,6 +370,7 @@ ADAPTER = Adapter(
         advice=ADVICE,
         new_secret=None,
         may_be_unsigned=True,
+        options={"errors": flag},
         proofs=(signature("Sentry-Hook-Signature"),),
     ),
 )

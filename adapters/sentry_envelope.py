@@ -445,7 +445,8 @@ ADVICE = """\
 Give Sentry's SDK this DSN:
   {dsn}
 Python: sentry_sdk.init(dsn="..."). JavaScript: Sentry.init({{dsn: "..."}}), then Sentry.captureFeedback(...).
-The key in it is public, as every DSN's; limit it by rate, and end it with `hook delete {hook_id}`."""
+The key in it is public, as every DSN's; limit it by rate, and end it with
+`feedback-gateway hook delete {hook_id}`."""
 
 ADAPTER = Adapter(
     name="sentry_envelope",

@@ -25,6 +25,7 @@ from adapters.foreign import (
     present,
     text_of,
 )
+from adapters.options import words
 from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, text
 from adapters.signatures import Refusal, is_fresh, refuse_retryable
@@ -413,6 +414,7 @@ ADAPTER = Adapter(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
         new_secret=None,  # Slack makes it
+        options={"bots": words},
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.contract import Adapter, Door, Inbound, Refused, Signed, tolerant
 from adapters.foreign import first_text, object_of, objects_of
+from adapters.options import wrong
 from adapters.record import Record, State
 from adapters.shapes import SECRET
 from adapters.signatures import Refusal, accepted, delivery, refuse, secret_or_address
@@ -23,6 +24,7 @@ from adapters.times import moment_of
 OPTION = "silence"  # of the hook: how long it may be silent, such as 15m
 UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 USUAL, SHORTEST, LONGEST = 15 * UNITS["m"], 2 * UNITS["m"], 31 * UNITS["d"]  # milliseconds
+LENGTH = re.compile(r"(\d{1,7}) ?([smhd])", re.ASCII)
 WORST = 5
 
 ADVICE = """\
@@ -54,9 +56,20 @@ def read(inbound: Inbound) -> list[Record]:
 
 def silence_of(options: Mapping[str, Any]) -> int:
     """How long a hook may be silent, in milliseconds: from 2 minutes to 31 days; 15 minutes unless said."""
-    found = re.fullmatch(r"(\d{1,6})\s?([smhd])", str(options.get(OPTION, "")).strip().lower(), re.ASCII)
-    wanted = int(found[1]) * UNITS[found[2]] if found else USUAL
-    return min(max(wanted, SHORTEST), LONGEST)
+    return _milliseconds(options.get(OPTION)) or USUAL
+
+
+def _milliseconds(value: Any) -> int | None:
+    found = LENGTH.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    length = int(found[1]) * UNITS[found[2]] if found else 0
+    return length if SHORTEST <= length <= LONGEST else None
+
+
+def _silence(value: Any) -> str:
+    """How long a hook may be silent."""
+    if _milliseconds(value) is None:
+        raise wrong("Must be a number with s, m, h or d, from 2m to 31d")
+    return str(value)
 
 
 def story(hook_id: str, words: str, at: int, state: State, key: str) -> Record:
@@ -89,5 +102,11 @@ ADAPTER = Adapter(
     ),
     refuse=refuse,
     owns=("/hooks/watchdog",),
-    signed=Signed(verify=secret_or_address, advice=ADVICE, proofs=SECRET, may_be_unsigned=True),
+    signed=Signed(
+        verify=secret_or_address,
+        advice=ADVICE,
+        proofs=SECRET,
+        may_be_unsigned=True,
+        options={OPTION: _silence},
+    ),
 )

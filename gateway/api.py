@@ -108,6 +108,7 @@ ENDPOINTS = (
     Endpoint("/gateway/v1/hooks", hooks.list_hooks, scope="admin"),
     Endpoint("/gateway/v1/hooks", hooks.create_hook, "POST", "admin"),
     Endpoint("/gateway/v1/hooks/<hook_id>/rotate", hooks.rotate_hook, "POST", "admin"),
+    Endpoint("/gateway/v1/hooks/<hook_id>", hooks.change_hook, "PATCH", "admin"),
     Endpoint("/gateway/v1/hooks/<hook_id>", hooks.delete_hook, "DELETE", "admin"),
     Endpoint("/gateway/v1/projects", projects.list_all),
     Endpoint("/gateway/v1/projects", projects.create_project, "POST", "admin"),

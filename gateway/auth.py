@@ -20,8 +20,6 @@ from models.hook import find_hook
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
-
-
 AGAIN = {"Retry-After": "60"}  # seconds, when somebody has to mend something first
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
@@ -70,10 +68,10 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
     live = [item for item in row["clear"] if item["expires_at"] is None or item["expires_at"] > now]
     secrets = tuple(item["secret"] for item in live if item["secret"] is not None)
     hook = Hook(row["id"], row["source"], secrets, row["unsigned"], row["options"])
-    if not _found_out("whether a signature holds", _named(row), inbound, signed.verify, inbound, hook):
+    if not _found_out("whether a signature holds", log.hook_name(row), inbound, signed.verify, inbound, hook):
         if len(secrets) < len(live):  # it may hold by the one that cannot be opened
             told = "GATEWAY_SECRET_KEY cannot open a secret of this hook"
-            log.notice(told, inbound.request_id, hook=_named(row), source=hook.source)
+            log.notice(told, inbound.request_id, hook=log.hook_name(row), source=hook.source)
             raise _unknowable()
         raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
     inbound.options.update(hook.options)
@@ -105,12 +103,6 @@ def _found_out(what: str, hook: str, inbound: Inbound, check: Callable[..., Any]
     except Exception:  # logged, counted as failed, and told as 503
         log.failure(f"cannot find out {what}", inbound.request_id, hook=hook)
         raise _unknowable() from None
-
-
-def _named(row: dict[str, Any]) -> str:
-    """A hook's id for the log, cut where it is all that a sender has to know."""
-    hook_id = str(row["id"])
-    return log.masked(hook_id) if row["unsigned"] or not row["secrets"] else hook_id
 
 
 def _unknowable() -> Refused:

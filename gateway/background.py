@@ -46,6 +46,7 @@ from gateway.ids import now_ms
 from gateway.lease import Work, run_once
 from models import job
 from models.base import close, rest
+from models.sqlite import reason
 
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 AWAY_SECONDS = 60.0  # between two lines about a queue that is away
@@ -143,7 +144,7 @@ class QueueAway(logging.Filter):
             return False
         self._next = time.monotonic() + AWAY_SECONDS
         record.msg, record.args, record.exc_info = "the queue is away", (), None
-        record.facts = {"error": opening.reason(error)}
+        record.facts = {"error": reason(error)}
         return True
 
 
@@ -202,7 +203,7 @@ def main(parent: int | None) -> None:
     try:
         run(Config.from_env(), parent)
     except (BadSetting, PeeweeException) as error:
-        raise click.ClickException(opening.reason(error)) from None
+        raise click.ClickException(reason(error)) from None
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ from adapters.strict_json import InvalidJSON, parse
 from gateway import auth, idempotency, limits
 from gateway.items import items_of
 from gateway.parts import Done, Read, Sender, store_part
+from gateway.rates import RETRY_AFTER
 from models import dedupe, intake
 from models.base import dumps
 
 PART = 50  # items stored in one transaction
-RETRY_AFTER = "2"  # seconds, of items that the database could not take
 
 # What became of an item, by the status it is answered with.
 _WORDS = {201: "accepted", 200: "duplicate", 503: "failed"}
@@ -81,8 +81,7 @@ class _Taken:
             except OperationalError:
                 if not self.stored + self.replayed:
                     raise
-                wait = {"Retry-After": RETRY_AFTER}
-                self.failure = Problem(503, "overloaded", "Storage is busy, try again.", headers=wait)
+                self.failure = Problem(503, "overloaded", "Storage is busy, try again.", headers=RETRY_AFTER)
         if self.failure is not None:
             results = [self._told(start + n, self.failure) for n in range(len(spans))]
         self.results += results

@@ -23,8 +23,7 @@ AS_JSON = (
     "occurrences",
     "votes",
 )
-# What a spreadsheet would take for a formula when a cell begins with it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet takes for the beginning of a formula, also in full width.
 _SIGN = "[-=+@\uff0d\uff1d\uff0b\uff20\ufe63\ufe66\ufe62\ufe6b]"
 _ROW = "\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
 _BREAK = rf"\t{_ROW}"

@@ -20,6 +20,7 @@ _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})
 # Plain HTTP only on this very computer, where nobody listens in on the way.
 _ISSUER = r"https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(/[^\s?#]*)?"
 
+_ORIGIN = r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+"  # as browsers name it: never with a path
 
 EVERYWHERE = ("0.0.0.0", "[::]")  # hosts to listen on, which nobody can ask for
 _PORT = re.compile(r":(\d{1,5})(?=/|$)")
@@ -33,7 +34,8 @@ WORDS = {
     "passwords": ("on", "off"),
     "oidc_role": ("viewer", "triager", ""),
 }
-LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains"}
+LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains", "cors_origins"}
+FOR_CLIENTS = ("URL", "KEY")  # GATEWAY_URL and GATEWAY_KEY tell docs/clients.md's programs where to send
 # The modules of an extra that not every installation has.
 EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests")}
 
@@ -98,6 +100,11 @@ class Config:
             raise BadSetting("GATEWAY_SECRET_KEY: must have at least 32 characters")
         if self.public_url:
             self._check_public_url()
+        if not all(re.fullmatch(_ORIGIN, word) for word in self.cors_origins.replace(",", " ").split()):
+            raise BadSetting(
+                "GATEWAY_CORS_ORIGINS: must be * or look like https://example.com, https://b.example:8443, "
+                "without a path"
+            )
         self._check_limits()
         self._check_sign_in()
         for name in ("bind", "public_url", "redis_url", "oidc_issuer"):
@@ -124,7 +131,9 @@ class Config:
         try:
             networks(self.trusted_proxies)
         except ValueError as error:
-            raise BadSetting(f"GATEWAY_TRUSTED_PROXIES: {error}") from None
+            raise BadSetting(
+                f"GATEWAY_TRUSTED_PROXIES: must look like 10.0.0.0/8, fd00::/8, 192.0.2.7: {error}"
+            ) from None
         if not self.redis_url:
             return
         if not re.fullmatch(_REDIS, self.redis_url):
@@ -133,8 +142,12 @@ class Config:
 
     def _check_sign_in(self) -> None:
         if not self.oidc_issuer:
-            if self.passwords == "off" or self.oidc_client_id or self.oidc_role or self.oidc_domains:
-                raise BadSetting("GATEWAY_OIDC_ISSUER: is required for signing in elsewhere")
+            if self.passwords == "off":
+                raise BadSetting("GATEWAY_PASSWORDS: off lets nobody in without GATEWAY_OIDC_ISSUER")
+            for name in ("client_id", "client_secret", "domains", "role"):
+                if getattr(self, f"oidc_{name}"):
+                    setting = f"GATEWAY_OIDC_{name.upper()}"
+                    raise BadSetting(f"{setting}: means nothing without GATEWAY_OIDC_ISSUER")
             return
         if not re.fullmatch(_ISSUER, self.oidc_issuer):
             raise BadSetting("GATEWAY_OIDC_ISSUER: must look like https://accounts.example.com")
@@ -232,7 +245,7 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     lines = []
     for name in sorted(environ):
         prefix, rest = name[:8], name[8:]
-        if prefix.upper() != "GATEWAY_" or (prefix.isupper() and rest in known):
+        if prefix.upper() != "GATEWAY_" or (prefix.isupper() and rest in (*known, *FOR_CLIENTS)):
             continue
         if "GATEWAY_SERVICE_HOST" in environ and re.match("SERVICE|PORT", rest):
             continue  # Kubernetes tells of a service called gateway

@@ -22,32 +22,34 @@ def healthz() -> Reply:
 
 
 def readyz() -> Reply:
-    """Ready: the database takes writes, its schema is ours, secrets can be opened; 503 says what is not.
+    """Ready: the database takes writes, its schema is ours, and the key opens secrets; 503 says what is not.
 
-    Themes may be off, for want of a library, and it is ready all the same.
+    Ready all the same, with a word about it, when themes are off for want of a library, and when only some
+    hooks have a secret that cannot be opened: their deliveries are told 503.
     """
-    themes = f"off: {off}" if (off := learning_off()) else "ok"
-    ours = {"database": "ok", "migrations": "ok", "secrets": "ok"}
-    checks = {**ours, "triage": triage.version(), "themes": themes}
+    checks = dict.fromkeys(("database", "migrations", "secrets", "themes"), "ok")
+    checks["triage"], lost = triage.version(), False
+    if off := learning_off():
+        checks["themes"] = f"off: {off}"
     try:
         if waiting := pending():
             checks["migrations"] = f"pending: {', '.join(waiting)}"
         checks["migrations"] = ahead() or checks["migrations"]
-        if closed := sealed.unreadable():
+        closed, lost = sealed.unreadable()
+        if closed:
             checks["secrets"] = _told(closed)
         intake.probe()
     except PeeweeException as error:
         checks["database"] = type(error).__name__
         if not isinstance(error, OperationalError):  # not away, full or locked, but a fault of ours
             log.logger.exception("cannot find out whether the database is ready")
-    ready = checks["database"] == checks["migrations"] == checks["secrets"] == "ok"
+    ready = checks["database"] == checks["migrations"] == "ok" and not lost
     return Reply(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
 
 
 def _told(closed: list[dict[str, Any]]) -> str:
     """Which hooks have secrets that cannot be opened; none is named by an id that is itself a secret."""
-    ids = [log.masked(hook["id"]) if hook["unsigned"] else hook["id"] for hook in closed]
-    named = [f"{hook['source']} {hook_id}" for hook, hook_id in zip(closed, ids, strict=True)]
+    named = [f"{hook['source']} {log.hook_name(hook)}" for hook in closed]
     more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
     return f"GATEWAY_SECRET_KEY cannot open those of {', '.join([*named[:SHOWN], *more])}"
 

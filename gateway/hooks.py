@@ -7,26 +7,34 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.contract import Adapter, Signed
+from adapters import load
+from adapters.contract import Adapter, Fault, Reader, Signed
+from adapters.options import InvalidOption, read_options
 from gateway import audit, vault
 from gateway.ids import now_ms
 from models.base import rows
 from models.hook import HookRow, find_hook
 
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
+SHORTEST, LONGEST = 8, 1_000  # characters of a secret that an admin gives
 UNSIGNED = """\
 Let the sender send to {url}
 Whoever knows this address can send through it: keep it as a secret."""
+NO_MAP = """
+
+This hook has no map yet. What comes is kept in quarantine, and replayed once it has one:
+feedback-gateway hook change {hook_id} --map map.json"""
+HIDDEN = "project_number"  # an option that is made and not given
 
 _public_url = ""
 
 
 class HookError(ValueError):
-    """A hook that cannot be made or changed as asked; the message says why, `field` what is wrong."""
+    """A hook that cannot be made or changed as asked; `faults` say what is wrong, by the API's names."""
 
-    def __init__(self, message: str, field: str = "secret") -> None:
-        super().__init__(message)
-        self.field = field
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = faults
 
 
 def connect(public_url: str) -> None:
@@ -37,7 +45,12 @@ def connect(public_url: str) -> None:
 
 def kinds(adapters: Mapping[str, Adapter]) -> dict[str, Adapter]:
     """What `hook create` can make: adapters that are signed, by the word the admin uses."""
-    return {a.signed.made_as or a.name: a for a in adapters.values() if a.signed is not None}
+    return {_word(adapter): adapter for adapter in adapters.values() if adapter.signed is not None}
+
+
+def options_of(adapter: Adapter) -> Mapping[str, Reader]:
+    """The options that its hooks may have, by name."""
+    return _signed(adapter).options
 
 
 def create_hook(
@@ -56,13 +69,14 @@ def create_hook(
     """Stores a new hook and returns what its sender needs, the secret for the last time. Raises HookError."""
     signed = _signed(adapter)
     if unsigned and not signed.may_be_unsigned:
-        raise HookError(f"{adapter.name} proves its origin; unsigned is for senders that cannot", "unsigned")
+        why = f"{adapter.name} proves its origin; unsigned is for senders that cannot"
+        raise HookError(Fault("unsigned", why))
     if secret is not None or not unsigned:
         secret = _usable(adapter, secret)
     hook_id = f"hk_{secrets.token_hex(16)}"
-    options = dict(options or {})
-    if "<project_number>" in adapter.doors[0].path:
-        options["project_number"] = str(secrets.randbelow(10**9) + 1)
+    options = _checked(signed, options or {})
+    if f"<{HIDDEN}>" in adapter.doors[0].path:
+        options[HIDDEN] = str(secrets.randbelow(10**9) + 1)
     HookRow.create(
         id=hook_id,
         workspace=workspace_id,
@@ -99,6 +113,24 @@ def rotate_hook(
     return shown(adapter, hook_id, row["project"], secret, row["options"], public_url)
 
 
+def change_hook(hook_id: str, options: Mapping[str, Any], *, by: str = audit.COMMAND_LINE) -> dict[str, Any]:
+    """Sets the options that are given, takes away those that are None, and answers the hook as listed.
+
+    Raises HookError.
+    """
+    row = _found(hook_id)
+    signed = _signed(load()[row["source"]])
+    # What is taken away must be an option as well.
+    asked = {
+        name: value for name, value in options.items() if value is not None or name not in signed.options
+    }
+    given = _checked(signed, asked)
+    kept = {name: value for name, value in row["options"].items() if name not in options}
+    HookRow.update(options={**kept, **given}).where(HookRow.id == hook_id).execute()
+    audit.note(row["workspace"], by, "hook.changed", hook_id, options=", ".join(options))
+    return next(one for one in list_hooks(row["workspace"]) if one["hook_id"] == hook_id)
+
+
 def delete_hook(hook_id: str, *, by: str = audit.COMMAND_LINE) -> None:
     """Ends a hook; what came through it stays. Raises HookError."""
     row = _found(hook_id)
@@ -113,15 +145,16 @@ def list_hooks(workspace_id: str | None = None, project_id: str | None = None) -
         found = found.where(HookRow.workspace == workspace_id)
     if project_id is not None:
         found = found.where(HookRow.project == project_id)
-    names = ("name", "unsigned", "rate_limit", "created_at")
+    names, adapters = ("name", "unsigned", "rate_limit", "created_at"), load()
     return [
         {
             "hook_id": row["id"],
-            "source": row["source"],
+            "source": _word(adapters[row["source"]]),
             "workspace_id": row["workspace"],
             "project_id": row["project"],
             "live_secrets": len(row["secrets"]),
             **{name: row[name] for name in names},
+            "options": {name: value for name, value in row["options"].items() if name != HIDDEN},
         }
         for row in rows(found.order_by(HookRow.created_at, HookRow.id))
     ]
@@ -137,11 +170,11 @@ def shown(
 ) -> dict[str, Any]:
     """What the admin is told: where to point the vendor, with what, and how."""
     public_url = public_url or _public_url
-    number = options.get("project_number", "")
+    number = options.get(HIDDEN, "")
     path = adapter.doors[0].path.replace("<hook_id>", hook_id).replace("<project_number>", number)
     made = {
         "hook_id": hook_id,
-        "source": _signed(adapter).made_as or adapter.name,
+        "source": _word(adapter),
         "path": path,
         "url": public_url.rstrip("/") + path,
         "secret": secret,
@@ -151,7 +184,11 @@ def shown(
         at = urlsplit(public_url)
         made["dsn"] = f"{at.scheme}://{hook_id}@{at.netloc}{at.path.rstrip('/')}/{number}"
     signed = _signed(adapter)
-    advice = UNSIGNED if secret is None and signed.may_be_unsigned else signed.advice
+    advice = signed.advise(secret or "", options) if signed.advise else signed.advice
+    if secret is None and signed.may_be_unsigned:
+        advice = UNSIGNED
+    if "map" in signed.options and "map" not in options:
+        advice += NO_MAP
     made["advice"] = advice.format(**{"dsn": "", **made})
     return made
 
@@ -161,13 +198,33 @@ def _usable(adapter: Adapter, secret: str | None) -> str:
     new_secret = _signed(adapter).new_secret
     if secret is None:
         if new_secret is None:
-            raise HookError(f"{adapter.name} signs with a key of its own: give it as the secret")
+            raise _bad(f"{adapter.name} signs with a key of its own: give it as the secret")
         return new_secret()
-    if not secret.strip():
-        raise HookError("must not be blank: anybody could sign with it")
+    if not SHORTEST <= len(secret.strip()) <= len(secret) <= LONGEST:
+        raise _bad(f"Must have {SHORTEST} to {LONGEST} characters")
     if any("\ud800" <= character <= "\udfff" for character in secret):
-        raise HookError("must be text")
+        raise _bad("Must be text")
+    if why := _signed(adapter).unusable(secret):
+        raise _bad(why)
     return secret
+
+
+def _bad(why: str) -> HookError:
+    return HookError(Fault("secret", why))
+
+
+def _checked(signed: Signed, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they are kept. Raises HookError."""
+    try:
+        return read_options(signed.options, options)
+    except InvalidOption as error:
+        found = (Fault(f"options.{fault.field}", fault.message) for fault in error.faults)
+        raise HookError(*found) from None
+
+
+def _word(adapter: Adapter) -> str:
+    """What admins call such a hook."""
+    return _signed(adapter).made_as or adapter.name
 
 
 def _sealed(secret: str | None) -> list[dict[str, Any]]:
@@ -183,5 +240,5 @@ def _signed(adapter: Adapter) -> Signed:
 def _found(hook_id: str) -> dict[str, Any]:
     row = find_hook(hook_id)
     if row is None:
-        raise HookError(f"no hook {hook_id} here")
+        raise HookError(Fault("hook_id", f"no hook {hook_id} here"))
     return row

@@ -19,7 +19,7 @@ from werkzeug.routing import MapAdapter
 
 from adapters.contract import Adapter, Code, Problem, Refused, Reply
 from gateway import log
-from gateway.rates import Unavailable
+from gateway.rates import RETRY_AFTER, Unavailable
 from models.base import dumps
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ CODES: dict[int, Code] = {
 # No browser guesses what an answer is, and nobody keeps one on the way, unless it says so itself.
 GUARDED = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-RETRY_AFTER = "2"  # seconds, when the database cannot be used now
 
 EXPOSED = ", ".join(
     (
@@ -127,14 +126,13 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         return replace(error.problem, request_id=request_id)
     if isinstance(error, HTTPException):
         return replace(_framework(error), request_id=request_id)
-    wait = {"Retry-After": RETRY_AFTER}
     if isinstance(error, Unavailable):  # said in the log once, by whoever counts
         message = "Requests cannot be counted now."
-        return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
+        return Problem(503, "overloaded", message, headers=RETRY_AFTER, request_id=request_id)
     if isinstance(error, OperationalError | sqlite3.OperationalError) or _short(error):
         log.unavailable(error, request_id)
         message = "Storage is busy, try again."
-        return Problem(503, "overloaded", message, headers=wait, request_id=request_id)
+        return Problem(503, "overloaded", message, headers=RETRY_AFTER, request_id=request_id)
     log.failure("unexpected exception", request_id)
     return Problem(500, "internal", "An unknown error occurred.", request_id=request_id)
 

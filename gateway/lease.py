@@ -19,7 +19,7 @@ from gateway import log
 from gateway.ids import now_ms
 from gateway.pace import transact
 from models import job
-from models.sqlite import first_of
+from models.sqlite import reason
 
 HEARTBEAT = 20.0  # seconds between two extensions
 LEASE = job.LEASE
@@ -107,7 +107,7 @@ def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
         if not carry_out(partial(job.claim, work.name, owner, now_ms(), now_ms() + LEASE)):
             return False
     except OperationalError as error:
-        _note(logging.WARNING, "the database is away", work.name, started, error=str(first_of(error)))
+        _note(logging.WARNING, "the database is away", work.name, started, error=reason(error))
         return False
     pause = 0
     try:
@@ -116,14 +116,14 @@ def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
     except Stopping:
         _note(logging.INFO, "background work interrupted", work.name, started)
     except (job.Lost, OperationalError) as error:
-        _note(logging.WARNING, "background work interrupted", work.name, started, error=repr(first_of(error)))
+        _note(logging.WARNING, "background work interrupted", work.name, started, error=reason(error))
     except Exception:  # one work's fault must not end the others
         log.logger.exception("background work failed", extra={"facts": {"work": work.name}})
         pause = 60_000
     try:
         carry_out(partial(job.finish, work.name, owner, now_ms(), now_ms() + pause))
     except OperationalError as error:  # the lease ends by itself
-        _note(logging.WARNING, "the database is away", work.name, started, error=str(first_of(error)))
+        _note(logging.WARNING, "the database is away", work.name, started, error=reason(error))
     return True
 
 

@@ -10,7 +10,11 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+
+from models.sqlite import reason
 
 logger = logging.getLogger("gateway")
 
@@ -44,6 +48,11 @@ def masked(text: str) -> str:
     return _HOOK.sub(r"\1…", text) if "hk" in text else text
 
 
+def hook_name(hook: Mapping[str, Any]) -> str:
+    """A hook's id for people to read, cut where it is all that a sender has to know."""
+    return masked(hook["id"]) if hook["unsigned"] or not hook["secrets"] else str(hook["id"])
+
+
 def configure(level: str) -> None:
     """Sends this program's log lines to stderr from `level` (debug, info, warning, error) on."""
     handler = logging.StreamHandler(sys.stderr)
@@ -69,8 +78,8 @@ def notice(message: str, request_id: str, **facts: str) -> None:
 
 def unavailable(error: BaseException, request_id: str) -> None:
     """Notes that the database could not be used, in one line: it says nothing of this program's code."""
-    reason = str(error).strip().partition("\n")[0][:REASON]
-    logger.error("database unavailable", extra={"facts": {"request_id": request_id, "error": reason}})
+    facts = {"request_id": request_id, "error": reason(error)[:REASON]}
+    logger.error("database unavailable", extra={"facts": facts})
 
 
 def failure(message: str, request_id: str, **facts: str) -> None:

@@ -7,14 +7,12 @@ of the dialects, texts are those of the code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
-from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
 import adapters
 from adapters.contract import Adapter, Batch, Code, Door, Lookup, Problem
@@ -22,8 +20,8 @@ from adapters.native import TITLES
 from adapters.shapes import BEARER, Proof, Shape
 from gateway import __version__, idempotency, items
 from gateway.api import ENDPOINTS, Endpoint
+from gateway.json_schema import Plugin, name_of, tidied
 from gateway.shapes import OPEN, SHAPES
-from models.base import dumps
 
 ABOUT = (
     "One address for every kind of feedback. Each sender keeps its own dialect: its paths, bodies, answers "
@@ -59,30 +57,11 @@ def document() -> Json:
     return _Description().told()
 
 
-class _Converter(OpenAPIConverter):
-    """What apispec reads of a schema, and what the schema says of its fields together.
-
-    What a field is when it is left out is said in words: generators of clients take a field with a
-    `default` for one that is always there, and have everybody send it.
-    """
-
-    def schema2jsonschema(self, schema: Any) -> Json:
-        told: Json = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
-        for field_ in told["properties"].values():
-            if "default" in field_:
-                field_["description"] = f"{dumps(field_.pop('default'))} when it is left out."
-        return {**told, **getattr(schema, "means", {})}
-
-
-class _Plugin(MarshmallowPlugin):
-    Converter = _Converter
-
-
 class _Description:
     """The description while it is written."""
 
     def __init__(self) -> None:
-        self.plugin = _Plugin(schema_name_resolver=_name)
+        self.plugin = Plugin(schema_name_resolver=name_of)
         self.spec = APISpec(
             title="feedback-gateway",
             version=__version__,
@@ -109,7 +88,7 @@ class _Description:
         self.spec.tag({"name": "Operations"})
         for path, shape in OPEN.items():
             self.add("GET", path, shape, _Told(native, "Operations", shape.summary, closed=False))
-        whole: Json = _tidied(self.spec.to_dict())
+        whole: Json = tidied(self.spec.to_dict())
         return whole
 
     def way(self, adapter: Adapter, way: Door | Batch | Lookup) -> None:
@@ -290,34 +269,3 @@ def _templated(path: str) -> str:
 def _operation_id(method: str, path: str) -> str:
     words = re.sub(r"<(\w+)>", r"by_\1", path)
     return re.sub(r"\W+", "_", f"{method.lower()}{words}")
-
-
-def _name(schema: Any) -> str:
-    """A schema's name in the description: those of dialects begin with the dialect."""
-    kind = schema if isinstance(schema, type) else type(schema)
-    package, _, module = kind.__module__.partition(".")
-    owner = module.title().replace("_", "") if package == "adapters" and module in adapters.load() else ""
-    return f"{owner}{kind.__name__}"
-
-
-def _tidied(value: Any) -> Any:
-    """Plain JSON, with null among the words of what may be null."""
-    if isinstance(value, Mapping):
-        told = {str(name): _tidied(item) for name, item in value.items()}
-        if (
-            isinstance(told.get("type"), list)
-            and "null" in told["type"]
-            and isinstance(told.get("enum"), list)
-        ):
-            told["enum"] = [*told["enum"], None]
-        if told.get("additionalProperties") == {}:
-            told["additionalProperties"] = True
-        return told
-    return [_tidied(item) for item in value] if isinstance(value, list | tuple | set) else value
-
-
-def operations() -> Iterator[tuple[str, str, Json]]:
-    """Every method and path that is described, with its operation."""
-    for path, methods in document()["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), path, operation

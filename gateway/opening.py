@@ -13,7 +13,7 @@ from gateway.rates import Unavailable
 from models.base import CONNECTIONS, NoDatabase, connect, named
 from models.files import close_to_others, make_folder
 from models.migrations import Waiting, ahead, waiting
-from models.sqlite import first_of
+from models.sqlite import reason
 
 INIT = "run `feedback-gateway init` to make one there, or name another one"
 
@@ -71,8 +71,3 @@ def close_files(config: Config) -> list[str]:
     if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
         lines.append(f"{folder} can be written to by every user of this machine (chmod go-w)")
     return lines
-
-
-def reason(error: BaseException) -> str:
-    """Why a database or a server failed, in a line: what failed first, not what failed because of that."""
-    return " ".join(str(first_of(error)).split()) or type(error).__name__

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 SLOTS = 60  # a window is counted in so many parts
+RETRY_AFTER = {"Retry-After": "2"}  # seconds: the header of a 503 that passes by itself
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 

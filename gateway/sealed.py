@@ -28,17 +28,19 @@ def connect(config: Config) -> None:
 
 def check() -> None:
     """Raises BadSetting when the database holds sealed secrets and none of them can be opened."""
-    hooks = _sealed()
-    if hooks and not any(vault.opens(text) for hook in hooks for text in hook["sealed"]):
+    closed, lost = unreadable()
+    if lost:
         raise BadSetting(
-            f"GATEWAY_SECRET_KEY: opens none of the secrets of {len(hooks)} hook(s) here, "
+            f"GATEWAY_SECRET_KEY: opens none of the secrets of {len(closed)} hook(s) here, "
             f"which were sealed with another key: {REMEDY}"
         )
 
 
-def unreadable() -> list[dict[str, Any]]:
-    """The hooks that have a secret which still counts and cannot be opened: `id`, `source`, `unsigned`."""
-    return [hook for hook in _sealed() if not all(map(vault.opens, hook["sealed"]))]
+def unreadable() -> tuple[list[dict[str, Any]], bool]:
+    """The hooks (as of `live_secrets`) with a secret that cannot be opened, and whether no secret can."""
+    hooks = _sealed()
+    closed = [hook for hook in hooks if not all(map(vault.opens, hook["secrets"]))]
+    return closed, bool(hooks) and not any(vault.opens(text) for hook in hooks for text in hook["secrets"])
 
 
 def _holds_any() -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway import log
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
+from models.sqlite import reason
 
 TIMEOUT = 0.25  # seconds a request waits for the server at most, for a connection and for an answer
 REACH = 3.0  # the same for a process that starts
@@ -77,7 +78,7 @@ def reach(url: str) -> None:
         ) as client:
             client.ping()
     except (RedisError, ValueError) as error:
-        raise Unavailable("no Redis or Valkey answers: " + " ".join(str(error).split())) from None
+        raise Unavailable(f"no Redis or Valkey answers: {reason(error)}") from None
 
 
 def _address(url: str) -> str:

@@ -120,9 +120,10 @@ def sqlite_path(url: str) -> Path:
     """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises UnsupportedURL."""
     prefix = "sqlite:///"
     if not url.startswith(prefix) or url == prefix or ":memory:" in url:
-        scheme = url.partition("://")[0]
+        scheme, mark, _ = url.partition("://")
+        given = f", not {scheme}://..." if mark else ""
         raise UnsupportedURL(
-            f"database URLs look like sqlite:///var/gateway.db or postgresql://host/name, not {scheme}://..."
+            f"database URLs look like sqlite:///var/gateway.db or postgresql://host/name{given}"
         )
     return Path(url.removeprefix(prefix))
 

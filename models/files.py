@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# What a disk says that has no room left, and who reads no more.
-_ENDED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE}
 
 
 def make_folder(path: Path) -> None:
@@ -69,14 +67,3 @@ def writing_out() -> Iterator[None]:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
-
-
-def first_failure(error: BaseException) -> BaseException:
-    """The error of a full disk or a closed pipe that `error` followed from, if any did; else `error`."""
-    found, at = error, error.__cause__ or error.__context__
-    while at is not None:
-        if isinstance(at, OSError) and at.errno in _ENDED:
-            at.filename = at.filename or getattr(error, "filename", None)
-            found = at
-        at = at.__cause__ or at.__context__
-    return found

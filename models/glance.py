@@ -1,8 +1,8 @@
-"""What an overview adds to the numbers: the pages that the newest records are about."""
+"""What an overview adds to the numbers: the pages that the newest records are about, and all sources."""
 
 from __future__ import annotations
 
-from peewee import SQL, fn
+from peewee import SQL, Select, fn
 
 from models.base import database, rows
 from models.feedback import Feedback
@@ -20,3 +20,13 @@ def pages(workspace_id: str, chosen: Filter, *, newest: int, limit: int) -> list
     counted = counted.where(SQL("page <> ''")).group_by(SQL("page"))
     most = counted.order_by(SQL("records").desc(), SQL("page")).limit(limit)
     return [(row["page"], row["records"]) for row in rows(most)]
+
+
+def sources(workspace_id: str) -> list[str]:
+    """What a workspace's records are filed under, each read as one entry of an index."""
+    mine, after = Feedback.workspace_id == workspace_id, Feedback.source
+    known = Feedback.select(fn.MIN(Feedback.source)).where(mine).cte("known", True, ("source",))
+    following = Feedback.select(fn.MIN(after)).where(mine & (after > known.c.source))
+    every = known.union_all(Select((known,), (following,)).where(known.c.source.is_null(False)))
+    found = every.select_from(every.c.source).where(every.c.source.is_null(False))
+    return [row["source"] for row in rows(found)]

@@ -45,16 +45,16 @@ def hooks_of(source: str) -> list[dict[str, Any]]:
 
 
 def live_secrets(now: int) -> list[dict[str, Any]]:
-    """The hooks that have secrets which still count at `now` (ms UTC): `id`, `source`, `unsigned`, `sealed`.
+    """The hooks that have secrets which still count at `now` (ms UTC): `id`, `source`, `unsigned`, `secrets`.
 
-    `sealed` are those secrets as they are stored. Nothing where the schema has no hooks yet.
+    `secrets` are only those, as they are stored. Nothing where the schema has no hooks yet.
     """
     if not database.table_exists(NAME):
         return []
     hooks = HookRow.select(HookRow.id, HookRow.source, HookRow.unsigned, HookRow.secrets)
     found = []
     for row in rows(hooks.where(HookRow.deleted_at.is_null()).order_by(HookRow.created_at, HookRow.id)):
-        live = [item for item in row.pop("secrets") if item["expires_at"] is None or item["expires_at"] > now]
+        live = [item for item in row["secrets"] if item["expires_at"] is None or item["expires_at"] > now]
         if live:
-            found.append({**row, "sealed": [item["secret"] for item in live]})
+            found.append({**row, "secrets": [item["secret"] for item in live]})
     return found

@@ -61,7 +61,7 @@ def keep(name: str, owner: str, until: int) -> None:
     The row is locked with it, so nobody takes the work over before that transaction ends.
     """
     if not database.execute_sql(_KEEP, (until, name, owner)).fetchall():
-        raise Lost(name)
+        raise Lost(f"the lease of {name} ended")
 
 
 def finish(name: str, owner: str, now: int, due_at: int) -> None:

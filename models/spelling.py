@@ -8,7 +8,6 @@ text: characters are normalised one by one, since normalising long runs of marks
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from array import array
@@ -17,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, permutations
 
-LEVELS = 4  # of escapes within escapes
+from models.escapes import ESCAPE, LEVELS, meant, unescaped
+
 _TRIED = 8  # mentions that may be all there is; before any but the first there is another one
 _MOST_MARKS = 3  # on one character whose order is tried
 # What has no width, beside the format characters (Cf).
@@ -26,17 +26,9 @@ _UNSEEN = re.compile(
 )
 # Words end where these stand, though they are not seen either: not where words are only hyphenated or shaped.
 _APART = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_ESCAPE = re.compile(
-    r"%(?:[0-7][0-9a-f]|c[2-9a-f]%[89ab][0-9a-f]|d[0-9a-f]%[89ab][0-9a-f]"
-    r"|e[0-9a-f](?:%[89ab][0-9a-f]){2}|f[0-4](?:%[89ab][0-9a-f]){3})"
-    r"|\\u(?:d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|[0-9a-f]{4})|\\x[0-9a-f]{2}|\\[nrtbf\"/\\]"
-    r"|&(?:#[0-9]{1,8}|#x[0-9a-f]{1,8}|[a-z][a-z0-9]{1,31});",
-    re.IGNORECASE,
-)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _AT = re.compile("[@\uff20\ufe6b]")
-_MAY_HAVE_ESCAPES = re.compile(r"[\\%&]")
-_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_MAY_HAVEESCAPES = re.compile(r"[\\%&]")
 _DOTS = "[.\u3002]"  # the second one is what ideographic full stops become
 # What may stand before and behind an address that is all there is.
 _ALONE = re.compile(r"(?:[^@<]*+<|\s*+)\s*+(?:mailto:)?+\s*+")
@@ -94,7 +86,7 @@ class Address:
 
     def __init__(self, address: str) -> None:
         """The address as somebody gave it, in any spelling. Raises ValueError for what is none."""
-        plain = re.sub(r"^\s*(mailto:)?\s*", "", _plain(address), flags=re.IGNORECASE)
+        plain = re.sub(r"^\s*(mailto:)?\s*", "", unescaped(address), flags=re.IGNORECASE)
         local, _, domain = folded(plain).strip().rpartition("@")
         labels = [_label(label) for label in re.split(_DOTS, domain) if label]
         if not local or not labels:
@@ -137,9 +129,9 @@ class Address:
         for _ in range(LEVELS):
             if _AT.search(text) and self._pattern.search(folded(text)):
                 return True
-            if _MAY_HAVE_ESCAPES.search(text) is None:
+            if _MAY_HAVEESCAPES.search(text) is None:
                 return False
-            read = _ESCAPE.sub(lambda found: _meant(found[0]), text)
+            read = ESCAPE.sub(lambda found: meant(found[0]), text)
             if read == text:
                 return False
             text = read
@@ -213,15 +205,15 @@ def _readings(text: str) -> Iterator[_Reading]:
 def _read(reading: _Reading) -> _Reading | None:
     """What a reading's escapes mean; None when it has none."""
     parts, begins, ends, last, some = [], array("I"), array("I"), 0, False
-    for found in _ESCAPE.finditer(reading.text):
+    for found in ESCAPE.finditer(reading.text):
         start, stop = found.span()
-        meant = _meant(found[0])
-        if meant == found[0]:
+        said = meant(found[0])
+        if said == found[0]:
             continue
         some = True
-        parts += [reading.text[last:start], meant]
-        begins += reading.begins[last:start] + array("I", [reading.begins[start]] * len(meant))
-        ends += reading.ends[last:start] + array("I", [reading.ends[stop - 1]] * len(meant))
+        parts += [reading.text[last:start], said]
+        begins += reading.begins[last:start] + array("I", [reading.begins[start]] * len(said))
+        ends += reading.ends[last:start] + array("I", [reading.ends[stop - 1]] * len(said))
         last = stop
     if not some:
         return None
@@ -246,33 +238,6 @@ def _bare(reading: _Reading) -> _Reading:
     begins += reading.begins[last:]
     ends += reading.ends[last:]
     return _Reading("".join([*parts, text[last:].lower()]), begins, ends)
-
-
-def _meant(escape: str) -> str:
-    """The character that an escape stands for; itself when it stands for none."""
-    if escape[0] == "%":
-        data = bytes.fromhex(escape.replace("%", ""))
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            return escape
-    if escape[0] == "&":
-        meant = html.unescape(escape)
-        return meant if len(meant) <= 2 else escape
-    kind = escape[1].lower()
-    if kind in "ux" and len(escape) > 2:
-        numbers = [int(part, 16) for part in re.split(r"\\[ux]", escape, flags=re.IGNORECASE)[1:]]
-        if len(numbers) == 2:
-            return chr(0x10000 + ((numbers[0] - 0xD800) << 10) + (numbers[1] - 0xDC00))
-        return escape if 0xD800 <= numbers[0] < 0xE000 else chr(numbers[0])
-    return _LETTERS.get(escape[1], escape if escape[1].isalpha() else escape[1])
-
-
-def _plain(text: str) -> str:
-    """A text with its escapes read."""
-    for _ in range(LEVELS):
-        text = _ESCAPE.sub(lambda found: _meant(found[0]), text)
-    return text
 
 
 def _label(label: str) -> str:

@@ -37,6 +37,11 @@ def first_of(error: BaseException) -> BaseException:
     return error
 
 
+def reason(error: BaseException) -> str:
+    """Why a database or a server failed, in one line."""
+    return " ".join(str(first_of(error)).split()) or type(error).__name__
+
+
 def _code(error: BaseException) -> int | None:
     """SQLite's own number of an error, from its exception or from peewee's that stands for it."""
     found: int | None = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)

@@ -18,7 +18,7 @@ from typing import Any
 
 from peewee import OperationalError
 
-from models.sqlite import first_of
+from models.sqlite import reason
 
 logger = logging.getLogger("gateway")
 
@@ -194,9 +194,9 @@ class Writer:
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = -math.inf
         except Locked as error:
-            failure = Busy(f"locked by another transaction: {first_of(error)}")
+            failure = Busy(f"locked by another transaction: {reason(error)}")
         except OperationalError as error:
-            self.down, self._reason = True, str(first_of(error))
+            self.down, self._reason = True, reason(error)
             if any(ticket.work is not self._probe for ticket in tickets):
                 self.failed_at = time.monotonic()
             _tell(tickets, Busy(self._reason))

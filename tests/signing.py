@@ -119,6 +119,10 @@ VENDORS: dict[str, Vendor] = {
     "mattermost": Vendor("mattermost-token", _mattermost),
     "statuspage": Vendor("statuspage-secret", bearer),
     "zulip": Vendor("zulip-token", bearer),  # tests/adapters has the token in the body
+    "opsgenie": Vendor("opsgenie-secret", bearer),
+    "azure_devops": Vendor("azure-secret", bearer),
+    "uptime_kuma": Vendor("kuma-secret", bearer),
+    "newrelic": Vendor("newrelic-secret", bearer),
     "watchdog": Vendor("watchdog-secret", bearer),
     "sns": Vendor("sns-secret", bearer),
     "datadog": Vendor("datadog-token", bearer),

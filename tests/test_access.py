@@ -52,6 +52,7 @@ SCOPE = {
     "GET /gateway/v1/hooks": "admin",
     "POST /gateway/v1/hooks": "admin",
     "POST /gateway/v1/hooks/<hook_id>/rotate": "admin",
+    "PATCH /gateway/v1/hooks/<hook_id>": "admin",
     "DELETE /gateway/v1/hooks/<hook_id>": "admin",
     "GET /gateway/v1/projects": "read",
     "POST /gateway/v1/projects": "admin",

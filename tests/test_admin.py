@@ -106,7 +106,12 @@ def test_rotate(call: Call, overlap: dict[str, Any], old: int) -> None:
         (HOOKS, {"source": "discord"}, {"secret"}),
         (HOOKS, {"source": "github", "secret": "short"}, {"secret"}),
         (HOOKS, {"source": "generic", "options": {"map": {"text": "]"}}}, {"options.map.text"}),
-        (HOOKS, {"source": "generic", "options": {"map": 1}}, {"options.map.map"}),
+        (HOOKS, {"source": "generic", "options": {"map": 1}}, {"options.map"}),
+        (
+            HOOKS,
+            {"source": "github", "options": {"bots": "yes", "bot": True}},
+            {"options.bots", "options.bot"},
+        ),
         (HOOKS, {"source": "grafana", "options": {"a": {}, "b": [[]]}}, {"options.a", "options.b"}),
         (PROJECTS, {"name": " "}, {"name"}),
         (PROJECTS, {"name": "x" * 201}, {"name"}),
@@ -213,6 +218,22 @@ def test_an_admin_of_one_project(call: Call, tenant: Tenant, new_key: Callable[.
     assert [ask("POST", PROJECTS, {"name": "n"}).status_code, ask("GET", AUDIT).status_code] == [403, 403]
 
 
+def test_options_of_a_hook(call: Call) -> None:
+    """Options are set, kept and taken away one by one; what is no option changes nothing."""
+    hook = call("POST", HOOKS, json={"source": "grafana", "options": {"signature_header": "X-Mine"}}).json
+    path = f"{HOOKS}/{hook['hook_id']}"
+    added = call("PATCH", path, json={"options": {"ignore_alertnames": "One, Two"}})
+    bad = call("PATCH", path, json={"options": {"signature_header": None, "colour": None}})
+    gone = call("PATCH", path, json={"options": {"signature_header": None}})
+
+    assert (added.status_code, bad.status_code, gone.status_code) == (200, 400, 200)
+    assert added.json["options"] == {"signature_header": "X-Mine", "ignore_alertnames": ["One", "Two"]}
+    assert {fault["field"] for fault in bad.json["errors"]} == {"options.colour"}
+    assert gone.json["options"] == {"ignore_alertnames": ["One", "Two"]}
+    assert call("GET", HOOKS).json["data"] == [gone.json]
+    assert "hook.changed" in {row["action"] for row in call("GET", AUDIT).json["data"]}
+
+
 @pytest.fixture(name="held")
 def _held(call: Call) -> str:
     """A delivery in quarantine that its hook's map reads by now."""
@@ -227,7 +248,9 @@ def test_quarantine(call: Call, held: str) -> None:
     """What is held is shown raw with what it would become, replayed when it can be read, and then once."""
     path = f"{QUARANTINE}/{held}"
     before, unread = call("GET", path).json, call("POST", f"{path}/replay").json
-    HookRow.update(options={"map": {"text": "words"}}).execute()
+    hook = call("GET", HOOKS).json["data"][0]["hook_id"]
+    changed = call("PATCH", f"{HOOKS}/{hook}", json={"options": {"map": {"text": "words"}}})
+    assert changed.status_code == 200
     readable = call("GET", path).json
     done, again = (call("POST", f"{path}/replay").json for _ in range(2))
     record = call("GET", f"/gateway/v1/feedback/{done['feedback_ids'][0]}").json

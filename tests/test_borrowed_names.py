@@ -44,9 +44,11 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "models/people.py": ("peewee.Model()._meta.sorted_field_names",),
         "models/postgres.py": (
             "peewee.__exception_wrapper__",
+            "peewee.PostgresqlDatabase.begin(isolation_level)",
+        ),
+        "models/postgres_connections.py": (
             "peewee.PostgresqlDatabase._connect",
             "peewee.PostgresqlDatabase()._state.conn",
-            "peewee.PostgresqlDatabase.begin(isolation_level)",
             "playhouse.pool.MaxConnectionsExceeded",
             "playhouse.pool._PooledPostgresqlDatabase._can_reuse(conn)",
             "playhouse.pool._PooledPostgresqlDatabase._is_closed(conn)",
@@ -169,11 +171,13 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gateway/changes.py": ("marshmallow.fields.Field._deserialize(value, attr, data)",),
     },
     "apispec": {
+        "gateway/json_schema.py": (
+            "apispec.ext.marshmallow.MarshmallowPlugin.Converter",
+            "apispec.ext.marshmallow.openapi.OpenAPIConverter.schema2jsonschema(schema)",
+        ),
         "gateway/openapi.py": (
             "apispec.APISpec().components.security_schemes",
-            "apispec.ext.marshmallow.MarshmallowPlugin.Converter",
             "apispec.ext.marshmallow.MarshmallowPlugin().converter",
-            "apispec.ext.marshmallow.openapi.OpenAPIConverter.schema2jsonschema(schema)",
             "apispec.ext.marshmallow.openapi.OpenAPIConverter.schema2parameters(schema, location)",
         ),
     },
@@ -397,7 +401,8 @@ def private(tree: ast.Module, ours: set[str]) -> Iterator[str]:
                 elif alias.name.startswith("_"):
                     yield alias.name
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and re.match(r"_(?!_)", node.attr):
+        # The _replace of named tuples is documented.
+        if isinstance(node, ast.Attribute) and re.match(r"_(?!_|replace$)", node.attr):
             owner = ast.unparse(node.value)
             known = owner in pythons or (owner in modules and f".{node.attr}" in ours)
             if owner == "super()" or not (known or node.attr in ours):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.keys import is_well_formed
+from gateway.program import typed
 from models import ApiKey
 from models.base import close
 
@@ -170,3 +173,63 @@ def test_help_everywhere(run: Any, words: tuple[str, ...]) -> None:
 
     assert done.exit_code == 0
     assert len(done.stdout.splitlines()) > 3
+
+
+def test_lists_of_nothing_say_so(run: Any, answer: Any) -> None:
+    """A list without rows is a word for people, and nothing on standard output."""
+    assert run("init").exit_code == 0
+    for words in (["hook", "list"], ["user", "list"]):
+        done = run(*words)
+        # The link of `init` is an invitation that is open.
+        assert (done.exit_code, done.stdout == "", f"no {words[0]}s" in done.stderr) == (
+            (0, True, True) if words[0] == "hook" else (0, False, False)
+        )
+    assert answer("user", "list")["invited"][0]["role"] == "admin"
+    run("user", "create", "ada@example.test", "--role", "triager")
+    assert "ada@example.test" in run("user", "list").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["project", "create", " "],
+        ["project", "create", "n" * 201],
+        ["init", "--workspace", ""],
+        ["init", "--project", "\t"],
+        ["key", "create", "--name", "n" * 201],
+        ["hook", "create", "github", "--name", "n" * 201],
+    ],
+)
+def test_names_that_nobody_could_read(run: Any, words: list[str]) -> None:
+    """Names are those that the API takes."""
+    run("init")
+    done = run(*words)
+
+    assert (done.exit_code, "Error: Invalid value for" in done.stderr) == (2, True)
+
+
+def test_commands_can_be_typed(tmp_path: Path) -> None:
+    """A message of a program that the shell does not find by its name says where it is, and so for pip."""
+    program = Path(sys.executable).parent / "feedback-gateway"
+    environ = {"PATH": "/usr/bin:/bin", "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}
+    for path, shown in (
+        (environ["PATH"], program),
+        (f"{program.parent}:{environ['PATH']}", "feedback-gateway"),
+    ):
+        done = subprocess.run(
+            [program, "key", "list"],
+            env={**environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f"run `{shown} init`" in done.stderr
+
+
+def test_pip_is_the_one_of_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed lands where this program runs."""
+    monkeypatch.setattr(sys, "argv", ["/nowhere/feedback-gateway"])
+    said = typed("needs pip install 'feedback-gateway[redis]'; or run `feedback-gateway init`")
+
+    assert f"needs {sys.executable} -m pip install 'feedback-gateway[redis]'" in said
+    assert "`/nowhere/feedback-gateway init`" in said

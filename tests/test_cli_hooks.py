@@ -104,11 +104,19 @@ def test_replay(run: Any, tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {hook['secret']}"}
     for body in ({"words": "one"}, {"comment": "two"}, {"words": "three"}):
         assert client.post(hook["path"], json=body, headers=headers).status_code == 200
-    from models import HookRow, Quarantine
+    from models import Quarantine
 
     first, second = [row.id for row in Quarantine.select().order_by(Quarantine.id)]
     assert run("replay", first).exit_code == 1
-    HookRow.update(options={"map": {"text": "words"}}).execute()
+    still = run("replay", "--source", "generic").stdout
+    assert f"{first}: text: Required" in still
+    assert "replayed 0 of 2" in still
+    wrong = run("replay", "--source", "generics")
+    assert (wrong.exit_code, "must be one of alertmanager, " in wrong.stderr) == (2, True)
+    path.write_text('{"text": "words"}')
+    assert answer(run, "hook", "change", hook["hook_id"], "--map", str(path))["options"] == {
+        "map": {"text": "words"}
+    }
     one = answer(run, "replay", first)["results"]
     rest = answer(run, "replay", "--source", "generic")["results"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -70,12 +71,20 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_BIND", "[::1]:65536"),
         ("GATEWAY_REDIS_URL", "redis://:secret@host:70000/0"),
         ("GATEWAY_LOG_LEVEL", "loud"),
+        ("GATEWAY_CORS_ORIGINS", "example.com"),
+        ("GATEWAY_CORS_ORIGINS", "https://a.example, https://b.example/"),
+        ("GATEWAY_CORS_ORIGINS", "https://user:secret@a.example"),
+        ("GATEWAY_PASSWORDS", "off"),
+        ("GATEWAY_OIDC_CLIENT_ID", "gateway"),
+        ("GATEWAY_OIDC_CLIENT_SECRET", "secret"),
+        ("GATEWAY_OIDC_DOMAINS", "example.com"),
+        ("GATEWAY_OIDC_ROLE", "viewer"),
         ("GATEWAY_RATE_LIMIT_FILE", "/nowhere/at/all"),
     ],
 )
 def test_bad_values_stop_the_start(name: str, value: str) -> None:
     """A bad value is refused with the variable's name and without what may be secret in it."""
-    with pytest.raises(BadSetting, match=name) as refused:
+    with pytest.raises(BadSetting, match=f"^{name}: ") as refused:
         Config.from_env({name: value})
 
     assert "secret" not in str(refused.value)
@@ -127,7 +136,7 @@ SPELLED = {
     "max_body": ("7", 7),
     "max_batch_body": ("8", 8),
     "max_envelope": ("9", 9),
-    "cors_origins": ("https://A.example", "https://A.example"),
+    "cors_origins": ("https://A.example", "https://a.example"),
     "model": ("/srv/Model", "/srv/Model"),
     "log_level": ("INFO", "info"),
     "passwords": ("On", "on"),
@@ -241,3 +250,13 @@ def test_what_learning_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert learning_off() == ""
     monkeypatch.setattr("gateway.config.find_spec", lambda name: None if name == "sklearn" else object())
     assert learning_off() == "needs pip install scikit-learn"
+
+
+def test_names_of_the_snippets_are_known() -> None:
+    """Whoever sets what docs/clients.md asks for is not warned of it by the commands."""
+    page = (ROOT / "docs/clients.md").read_text()
+    names = set(re.findall(r"\bGATEWAY_[A-Z_]+", page))
+
+    assert {"GATEWAY_URL", "GATEWAY_KEY"} <= names
+    assert unknown(dict.fromkeys(names, "x")) == []
+    assert len(unknown({"GATEWAY_URLS": "x", "gateway_key": "x"})) == 2

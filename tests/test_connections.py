@@ -23,7 +23,7 @@ from tests.test_framework_errors import check_dialect
 from tests.test_serve import PATH, connection, request_head, response_of
 
 FEW = 8  # connections of a worker
-HASTY = {"gateway.server.connection.ARRIVE": 1.0, "gateway.server.connection.BODY_GRACE": 1.0}
+HASTY = {"gateway.server.connection.ARRIVE": 1.0, "gateway.server.streamed_body.BODY_GRACE": 1.0}
 DOORS = {
     "/api/v1/feedback": "flora",
     "/v2/feedback": "orq",

@@ -158,7 +158,7 @@ def test_a_gateway_goes_on(make: Made, tmp_path: Path, source: str, target: str)
     client = gateway(urls[0])
     made = setup.initialise(None, None)
     tenant = Tenant(made["workspace_id"], made["project_id"], made["key"])
-    options = {"text": "said"}
+    options = {"map": {"text": "said"}}
     adapter = adapters.load()["generic"]
     hook = create_hook(adapter, tenant.workspace_id, None, public_url="http://here", options=options)
     for n in range(5):

@@ -106,6 +106,34 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def slug(heading: str) -> str:
+    """The anchor that GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_lead_to_headings() -> None:
+    """Where a link names a place in a document, a heading is there."""
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for path, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            target = (page.parent / path) if path else page
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
+            assert anchor in map(slug, headings), f"{page.name}: {path}#{anchor}"
+
+
+def test_fields_are_documented() -> None:
+    """The page of a dialect names every field that its doors ask for, and each of its routes."""
+    for name, adapter in adapters.load().items():
+        page = (ROOT / f"docs/dialects/{name}.md").read_text()
+        for route in (*adapter.doors, *adapter.batches, *adapter.lookups):
+            body = route.shape.body or ()
+            for kind in body if isinstance(body, tuple) else (body,):
+                fields_of = kind().fields.items()
+                asked = [field.data_key or key for key, field in fields_of if field.required]
+                assert [key for key in asked if f"`{key}`" not in page] == [], (route.path, page[:20])
+            path = re.sub(r"<(\w+)>", "", route.path).rstrip("/").partition("//")[0]
+            assert path in page or adapter.signed, f"{name}: {route.path}"  # an address that is printed
+
+
 def test_index_leads_to_every_page() -> None:
     """docs/index.md links to each document once, and those at the top."""
     index = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs/index.md").read_text())

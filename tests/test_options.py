@@ -16,11 +16,11 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 import adapters
-from gateway import auth
+from gateway import auth, hooks
 from gateway.cli import main
 from gateway.config import Config
 from gateway.ids import now_ms
-from models import ApiKey, Dedupe, Feedback, Invite, Project
+from models import ApiKey, Dedupe, Feedback, HookRow, Invite, Project
 from models.base import close
 from tests.conftest import ROOT, Tenant
 from tests.signing import VENDORS, hex_hmac
@@ -38,7 +38,20 @@ OPTIONS = {
 FOREIGN = {
     *("property", "pty", "setenv", "now", "build", "detach", "rm", "from-literal", "upgrade"),
     *("retry", "retry-all-errors", "fail-with-body", "data-binary", "data-raw"),
-    *("format", "file", "no-owner", "exit-on-error", "dbname", "cycles", "rows", "explain"),
+    *(
+        "annotate",
+        "version",
+        "tag",
+        "message",
+        "format",
+        "file",
+        "no-owner",
+        "exit-on-error",
+        "dbname",
+        "cycles",
+        "rows",
+        "explain",
+    ),
 }
 
 MINUTES = {"--adjust", "--refit", "--jobs"}  # what they ask for is tested where it is done, not by command
@@ -303,8 +316,22 @@ def proofs_by_option(site: Site, folder: Path) -> None:
     assert [answer.status_code for answer in answers] == [200, 401]
 
 
+@uses("hook change", "--option", "--map")
+def changed_options(site: Site, folder: Path) -> None:
+    """What is named is set, or taken away as null; what is not named stays."""
+    path = folder / "map.json"
+    path.write_text('{"text": "text"}')
+    hook = site.run("hook", "create", "generic", "--option", "signature_header=X-Mine")
+    words = ["--map", str(path), "--option", "signature_header=null"]
+    assert site.run("hook", "change", hook["hook_id"], *words)["options"] == {"map": {"text": "text"}}
+    assert site.post(hook["path"], Authorization=f"Bearer {hook['secret']}").status_code == 200
+    assert Feedback.select().count() == 1
+
+
 # What is taken or ignored with an option: a delivery that becomes something with it, or without it.
 FILTERS = {
+    ("alertmanager", "ignore_alertnames"): ("watchdog_ignored", "ignore_alertnames=InfoInhibitor", True),
+    ("grafana", "ignore_alertnames"): ("test_ignored", "ignore_alertnames=[]", True),
     ("discord", "ignore_bots"): ("message_command_bot_ignored", "ignore_bots=true", False),
     ("github", "bots"): ("issue_of_an_allowed_bot", "bots=true", True),
     ("sentry", "errors"): ("error_created_on_request", "errors=true", True),
@@ -326,7 +353,8 @@ def filters_by_option(site: Site, folder: Path) -> None:
     for (source, _), (case, option, taken) in FILTERS.items():
         found = json.loads((FIXTURES / source / f"{case}.json").read_text())
         body, vendor, counts = body_of(found), VENDORS[source], []
-        for words in (["--option", option], []):
+        usual = [word for name, value in vendor.options.items() for word in ("--option", f"{name}={value}")]
+        for words in (["--option", option, *usual], usual):
             made = site.run("hook", "create", source, "--secret", vendor.secret, *words)
             before = Feedback.select().count()
             headers = {
@@ -530,6 +558,70 @@ def test_each_option_has_an_example() -> None:
 def test_options_of_hooks() -> None:
     """Each option of a hook that a source's page names is used above."""
     assert set(FILTERS) | PROOFS == OPTIONS
+
+
+BAD_OPTIONS = [
+    *((source, "colour=red", "Unknown option") for source in sorted(hooks.kinds(adapters.load()))),
+    *(("sentry", f"errors={value}", "Must be true or false") for value in ("maybe", "1", "[]", "null")),
+    *(("discord", f"ignore_bots={value}", "Must be true or false") for value in ("yes", "0")),
+    ("github", "bots=all", "Must be true or false"),
+    *(("slack", f"bots={value}", "Must") for value in ("", "true", "[1]", "B1,,B2", '{"B1": 1}')),
+    *(("alertmanager", f"ignore_alertnames={value}", "Must") for value in ("", "7")),
+    *(("grafana", f"{name}={value}", "Must be the name of a header")
+      for name in ("signature_header", "timestamp_header") for value in ("", "X Y", "[]", "x:")),
+    ("generic", "signature_prefix=[]", "Must be a text"),
+    ("generic", 'map={"txt": "a"}', "Unknown field"),
+]  # fmt: skip
+
+
+def test_options_that_mean_nothing_are_refused(site: Site) -> None:
+    """No hook is made with an option that its source does not have, or a value that says nothing there."""
+    for source, option, why in BAD_OPTIONS:
+        secret = VENDORS[source].secret if source in VENDORS else "long enough"
+        done = CliRunner().invoke(main, ["hook", "create", source, "--option", option, "--secret", secret])
+        assert (done.exit_code, why in done.stderr) == (1, True), (source, option, done.output)
+        assert option.partition("=")[0] in done.stderr
+    assert HookRow.select().count() == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "secret"),
+    [("discord", "a" * 63), ("discord", "g" * 64), ("gitlab", "whsec_no base64!"), ("gitlab", "whsec_"),
+     ("github", "seven77"), ("github", " " * 9), ("github", "a" * 1001)],
+)  # fmt: skip
+def test_secrets_that_prove_nothing_are_refused(site: Site, source: str, secret: str) -> None:
+    """A secret with which every delivery would be a 401 makes no hook, from neither side."""
+    done = CliRunner().invoke(main, ["hook", "create", source, "--secret", secret])
+    sent = {"source": source, "secret": secret}
+    answer = site.client.post("/gateway/v1/hooks", json=sent, headers=site.tenant.headers)
+
+    assert (done.exit_code, "--secret: " in done.stderr, answer.status_code) == (1, True, 400)
+    assert [error["field"] for error in answer.json["errors"]] == ["secret"]
+    assert HookRow.select().count() == 0
+
+
+ADVICE = [
+    ("generic", ["--option", "signature_header=X-A"], "X-A has nothing but", "Bearer"),
+    ("grafana", ["--option", "signature_header=X-Mine"], "Header: X-Mine", "Bearer"),
+    ("grafana", ["--option", "timestamp_header=X-At"], "Timestamp header: X-At", "Bearer"),
+    ("grafana", [], "Bearer", "asks for"),
+    ("gitlab", ["--secret", "whsec_AAAAAAAAAAAAAAAAAAAAAAAA"], "Secret token: leave it empty", "whsec_"),
+    ("gitlab", [], "whsec_", "leave it empty"),
+    ("generic", [], "has no map yet", "X-Mine"),
+    ("generic", ["--unsigned"], "has no map yet", "Bearer"),
+    ("generic", ["--option", 'map={"text": "text"}'], "Bearer", "no map"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "words", "said", "unsaid"), ADVICE)
+def test_steps_are_those_of_the_hook(
+    site: Site, source: str, words: list[str], said: str, unsaid: str
+) -> None:
+    """What is told to paste at the vendor is what this hook takes, and nothing that it refuses."""
+    advice = site.run("hook", "create", source, *words)["advice"]
+
+    assert said in advice
+    assert unsaid not in advice
 
 
 def test_documented_options_exist() -> None:

@@ -22,7 +22,7 @@ from gateway import people, retention, retraining, similar
 from gateway.ids import now_ms
 from gateway.lease import run_once
 from models import ApiKey, Feedback, Job, close, connect, database, intake
-from models import postgres as ours
+from models import postgres_connections as ours
 from models.event import Event
 from tests import postgres
 from tests.conftest import Call, Tenant, until
@@ -116,8 +116,8 @@ REFUSED = {"stopped at once", "stopped fast", "only reads", "records are locked"
 def _hasty(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever waits for a server gives up soon."""
     monkeypatch.setattr(intake, "_PATIENCE", 0.1)
-    session = ours._SESSION.replace("'5s'", "'50ms'").replace("'30s'", "'200ms'")
-    monkeypatch.setattr(ours, "_SESSION", session)
+    session = ours.SESSION.replace("'5s'", "'50ms'").replace("'30s'", "'200ms'")
+    monkeypatch.setattr(ours, "SESSION", session)
     database.obj.close_all()
 
 

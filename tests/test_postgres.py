@@ -18,7 +18,7 @@ from models.base import serialise, writing
 from models.feedback import find
 from models.migrations import migrate, pending
 from tests import postgres
-from tests.conftest import ROOT, Call, Tenant, environ_of
+from tests.conftest import ROOT, Call, Tenant, environ_of, until
 
 psycopg = pytest.importorskip("psycopg")
 TEXT = {"text": "The export of last month is empty"}
@@ -48,6 +48,24 @@ def test_processes_migrate_at_once(cluster: postgres.Cluster, tmp_path: Path, ma
     assert [code for _, code in ended] == [0] * many, ended
     assert sum(b"0001_first" in out for (out, _), _ in ended) == 1
     assert waiting == []
+
+
+@pytest.mark.parametrize("table", ["feedback", "quarantine"])
+@pytest.mark.usefixtures("app")
+def test_writes_while_an_index_waits(table: str) -> None:
+    """A table can be written to while a migration waits for somebody's transaction to index it."""
+    database.execute_sql("DELETE FROM schema_migration WHERE name = '0013_indexes'")
+    waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%% INDEX %%' AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor() as pool, psycopg.connect(database.obj.database) as other:
+        other.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        migrated = pool.submit(migrate)
+        until(lambda: database.execute_sql(waits).fetchone())
+        with psycopg.connect(database.obj.database, options="-c lock_timeout=1s") as third:
+            third.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        other.rollback()
+
+        assert migrated.result() == ["0013_indexes"]
+    assert database.execute_sql("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchall() == []
 
 
 def test_serving_needs_the_schema(cluster: postgres.Cluster, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from gateway.triage.model import SHIPPED
 from gateway.triage.training.export import write_model
 from gateway.triage.training.install import install
 from models.base import close
-from models.files import close_to_others, make_folder
+from models.files import close_to_others, make_file, make_folder
 from tests.conftest import ROOT, environ_of, running, until
 
 MASKS = [0o000, pytest.param(0o022, marks=pytest.mark.long)]
@@ -112,11 +112,12 @@ def test_training(tmp_path: Path) -> None:
 
 
 def test_folders_above(tmp_path: Path) -> None:
-    """Every folder that is made is closed, not only the last; one that is there stays as it is."""
+    """Every folder and file that is made is closed, whatever the mask; what is there stays as it is."""
     before = os.umask(0)
     try:
         (tmp_path / "shared").mkdir(mode=0o755)
         make_folder(tmp_path / "shared" / "a" / "b")
+        make_file(tmp_path / "shared" / "a" / "file")
         make_folder(tmp_path / "shared")
     finally:
         os.umask(before)

@@ -76,6 +76,7 @@ def change_back() -> None:
 def _environ(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("database_url", "data_dir", "secret_key"):
         monkeypatch.setenv(f"GATEWAY_{name.upper()}", getattr(config, name))
+    monkeypatch.setenv("GATEWAY_BIND", "127.0.0.1:0")
 
 
 @pytest.fixture(name="ended")

@@ -53,6 +53,7 @@ def _settings(config: Config, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         for name in ("database_url", "data_dir", "secret_key"):
             monkeypatch.setenv(f"GATEWAY_{name.upper()}", getattr(wanted, name))
 
+    monkeypatch.setenv("GATEWAY_BIND", "127.0.0.1:0")
     settings()
     return settings
 
@@ -140,8 +141,10 @@ def test_only_what_needs_the_lost_key(config: Config, app: Flask, tenant: Tenant
         client.post("/gateway/v1/feedback", data=BODY, headers=tenant.headers).status_code,
         deliver(app, "datadog", shut["path"]).status_code,
     ]
-    told = client.get("/readyz").json["checks"]["secrets"]
+    ready = client.get("/readyz")
+    told = ready.json["checks"]["secrets"]
 
+    assert (ready.status_code, ready.json["status"]) == (200, "ready")
     assert (statuses[:-1], statuses[-1]) == ([200, 200, 200, 201], 503)
     assert [hook["hook_id"] in told for hook in (bare, dsn, open_one, shut)] == [False, False, False, True]
 

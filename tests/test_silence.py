@@ -127,10 +127,17 @@ USUAL = 15  # minutes
 @pytest.mark.parametrize(
     ("given", "minutes"),
     [
-        *(("15m", 15), ("2h", 120), ("90 s", 2), ("1d", 1440), ("999999d", 44640)),
-        *((None, USUAL), ("soon", USUAL), (7, USUAL)),
+        *(("15m", 15), ("2h", 120), ("180 s", 3), ("1d", 1440), ("31d", 44640)),
+        *((None, USUAL), ("soon", USUAL), ("32d", USUAL), ("1m", USUAL), (7, USUAL)),
     ],
 )
 def test_how_long(given: Any, minutes: float) -> None:
     """Numbers with a unit, within bounds; what is none is the usual time."""
     assert watchdog.silence_of({} if given is None else {"silence": given}) == minutes * MINUTE
+
+
+def test_length_is_checked(tenant: Tenant) -> None:
+    """A hook with a length that is none, or out of bounds, is not made."""
+    for bad in ("soon", "1m", "32d", 7, None):
+        with pytest.raises(hooks.HookError, match="from 2m to 31d"):
+            hooks.create_hook(watchdog.ADAPTER, tenant.workspace_id, None, options={"silence": bad})

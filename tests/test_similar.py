@@ -268,7 +268,6 @@ def test_a_migrated_database_looks_again(call: Call) -> None:
         f"DROP TRIGGER feedback_resaid{'' if database.obj.EMBEDDED else ' ON feedback'}",
         *(() if database.obj.EMBEDDED else ("DROP FUNCTION feedback_resaid()",)),
         "DROP INDEX signature_stale",
-        "DROP INDEX quarantine_held",
         "ALTER TABLE signature DROP COLUMN stale",
         "ALTER TABLE signature ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0",
         "UPDATE signature SET updated_at = (SELECT updated_at FROM feedback WHERE id = feedback_id)",

@@ -168,6 +168,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("key", "rotate"): ("key_1",),
     ("hook", "create"): ("github",),
     ("hook", "list"): (),
+    ("hook", "change"): ("hk_1", "--option", "bots=true"),
     ("hook", "rotate"): ("hk_1",),
     ("hook", "delete"): ("hk_1",),
     ("user", "create"): ("a@b.test",),
@@ -213,6 +214,15 @@ def test_only_init_makes_a_database(run: Callable[..., Result], tmp_path: Path) 
         assert f"no database at {tmp_path}/new/gateway.db" in done.stderr, words
         assert len(done.stderr.splitlines()) == 1
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_is_none(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command warns of a variable that looks like a setting, and does what it was asked."""
+    monkeypatch.setenv("GATEWAY_LOG_LEVL", "debug")
+    done = run("init")
+
+    assert done.exit_code == 0
+    assert "Warning: GATEWAY_LOG_LEVL is no setting and is ignored" in done.stderr.splitlines()[0]
 
 
 def test_which_database_is_meant(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -456,7 +466,7 @@ def test_serve_says_how_to_get_in(server: Server) -> None:
 
     assert f"database {server.directory}/gateway.db" in "".join(server.lines[:listens])
     assert "`feedback-gateway key create`" in "".join(server.lines[listens:])
-    assert "prints a link" in "".join(server.lines[listens:])
+    assert "open the link that was printed" in "".join(server.lines[listens:])
 
 
 def test_make_says_what_it_does() -> None:

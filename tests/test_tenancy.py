@@ -86,6 +86,7 @@ ROUTES |= {
     "GET /gateway/v1/hooks": ("/gateway/v1/hooks", None, 200),
     "POST /gateway/v1/hooks": ("/gateway/v1/hooks", {"source": "generic", "project_id": "{prj}"}, 400),
     "POST /gateway/v1/hooks/<hook_id>/rotate": ("/gateway/v1/hooks/{hook}/rotate", {}, 404),
+    "PATCH /gateway/v1/hooks/<hook_id>": ("/gateway/v1/hooks/{hook}", {"options": {"map": None}}, 404),
     "DELETE /gateway/v1/hooks/<hook_id>": ("/gateway/v1/hooks/{hook}", None, 404),
     "GET /gateway/v1/projects": ("/gateway/v1/projects", None, 200),
     "POST /gateway/v1/projects": ("/gateway/v1/projects", {"name": ""}, 400),

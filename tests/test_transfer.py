@@ -22,7 +22,7 @@ from adapters.contract import Refused
 from adapters.record import Record
 from gateway import rows as row_module
 from gateway import transfer
-from gateway.cells import FORMULA, csv_lines, defused, flat, unflat
+from gateway.cells import csv_lines, defused, flat, unflat
 from gateway.rows import Mapped, Unreadable, ndjson, table
 from gateway.transfer import Goal, Import, Tally
 from models import Event, Feedback, Outcome
@@ -31,6 +31,15 @@ from tests import commands, postgres
 from tests.conftest import ROOT, Tenant, environ_of, run_command
 
 pytestmark = pytest.mark.both(long=True)
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+)  # at the beginning of a cell
 
 # An import that the kernel kills right after so many parts were committed.
 KILLED = """

@@ -82,6 +82,10 @@ class NewHook(Strict):
     options = Object(load_default=dict)
 
 
+class HookChange(Strict):
+    options = Object(required=True)
+
+
 class NewSecret(Strict):
     secret = Text(length(least=8, most=1000), allow_none=True)
 

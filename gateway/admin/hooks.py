@@ -1,4 +1,4 @@
-"""/gateway/v1/hooks: addresses for senders that sign, made, rotated and ended."""
+"""/gateway/v1/hooks: addresses for senders that sign, made, changed, rotated and ended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 import adapters
 from adapters.contract import Adapter, Fault, Inbound, Reply, invalid
-from adapters.generic import check_map
 from gateway import hooks, pages
-from gateway.admin.bodies import NewHook, NewSecret, body_of, project_of, secret, unknown
+from gateway.admin.bodies import HookChange, NewHook, NewSecret, body_of, project_of, secret, unknown
 from gateway.caller import Caller
 from models.base import writing
 from models.feedback import iso
@@ -35,7 +34,6 @@ def create_hook(caller: Caller, inbound: Inbound) -> Reply:
     kinds = hooks.kinds(adapters.load())
     if sent["source"] not in kinds:
         raise invalid(Fault("source", f"Must be one of {', '.join(sorted(kinds))}"))
-    _check(sent["options"])
     project_id = project_of(caller, sent)
     try:
         with writing():
@@ -51,7 +49,7 @@ def create_hook(caller: Caller, inbound: Inbound) -> Reply:
                 by=caller.key_id,
             )
     except hooks.HookError as error:
-        raise invalid(Fault(error.field, str(error))) from None
+        raise invalid(*error.faults) from None
     return secret(201, made)
 
 
@@ -63,8 +61,20 @@ def rotate_hook(caller: Caller, inbound: Inbound) -> Reply:
             row = _found(caller, inbound)
             made = hooks.rotate_hook(_adapter(row), row["id"], sent.get("secret"), by=caller.key_id)
     except hooks.HookError as error:
-        raise invalid(Fault(error.field, str(error))) from None
+        raise invalid(*error.faults) from None
     return secret(200, made)
+
+
+def change_hook(caller: Caller, inbound: Inbound) -> Reply:
+    """Sets options of a hook; one that is null is taken away. Raises Refused (400, 404)."""
+    sent = HookChange.of(inbound)
+    try:
+        with writing():
+            hook_id = _found(caller, inbound)["id"]
+            changed = hooks.change_hook(hook_id, sent["options"], by=caller.key_id)
+    except hooks.HookError as error:
+        raise invalid(*error.faults) from None
+    return Reply(200, {**changed, "created_at": iso(changed["created_at"])})
 
 
 def delete_hook(caller: Caller, inbound: Inbound) -> Reply:
@@ -85,21 +95,3 @@ def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:
 
 def _adapter(row: Mapping[str, Any]) -> Adapter:
     return adapters.load()[row["source"]]
-
-
-def _check(options: Mapping[str, Any]) -> None:
-    """Options are words, flags and lists of words, but for the map of a generic hook."""
-    faults = []
-    for name, value in options.items():
-        if name == "map":
-            faults += [Fault(f"options.map.{fault.field}", fault.message) for fault in check_map(value)]
-        elif not _plain(value) and not (isinstance(value, list) and all(map(_plain, value))):
-            faults.append(
-                Fault(f"options.{name}", "Must be a text, a number, a boolean or an array of these")
-            )
-    if faults:
-        raise invalid(*faults)
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool)

@@ -46,7 +46,7 @@ def create_key(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def revoke_key(caller: Caller, inbound: Inbound) -> Reply:
-    """Ends a key; every process refuses it within five seconds. Raises Refused (404)."""
+    """Ends a key; every process refuses it within 3 seconds. Raises Refused (404)."""
     with writing():
         row = keys.revoke(_found(caller, inbound), by=caller.key_id)
     return Reply(200, _document(keys.shown(row)))

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 import adapters
-from gateway import __version__, learnt, opening, people, setup
+from gateway import __version__, hooks, learnt, opening, people, setup
 from gateway.cli.author import authors
-from gateway.cli.common import command, open_database
+from gateway.cli.common import command, name_option, open_database
 from gateway.cli.copying import copying
 from gateway.cli.exports import exports
 from gateway.cli.failing import Commands, Failure, NotHere, meant
@@ -36,8 +36,16 @@ def main() -> None:
 
 
 @command(main, "init", opens=False)
-@click.option("--workspace", "workspace", default=None, help="Name of the workspace [default: Default].")
-@click.option("--project", "project", default=None, help="Name of its project [default: Default].")
+@click.option(
+    "--workspace",
+    "workspace",
+    default=None,
+    callback=name_option,
+    help="Name of the workspace [default: Default].",
+)
+@click.option(
+    "--project", "project", default=None, callback=name_option, help="Name of its project [default: Default]."
+)
 def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
     """Create what is absent: schema, workspace, project and one API key, printed once; a link to the inbox.
 
@@ -54,7 +62,7 @@ def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
     made["database"] = name
     lines = [
         f"database  {name}\n          "
-        + ("is new and empty: GATEWAY_DATABASE_URL names another one" if new else "was there before"),
+        + ("is new and empty; to use another one, set GATEWAY_DATABASE_URL" if new else "was there before"),
         f"workspace {made['workspace_id']}",
     ]
     if made["key"] is None:
@@ -83,15 +91,19 @@ def replay(quarantine_id: str | None, source: str | None, lenient: bool) -> tupl
     """Send what is held in quarantine through today's adapters: one by its id, or a whole source."""
     if (quarantine_id is None) == (source is None):
         raise click.UsageError("give an id or --source")
+    dialects = adapters.load()
     if quarantine_id is not None:
         row = quarantine.one(quarantine_id)
         if row is None:
             raise NotHere(f"nothing held as {quarantine_id}")
         held = [row]
     else:
-        held = quarantine.held(None, source=source)
+        known = hooks.kinds(dialects)
+        if source not in {*known, *dialects}:
+            raise click.UsageError(f"--source: must be one of {', '.join(sorted(known))}")
+        held = quarantine.held(None, source=known[source].name if source in known else source)
     learnt.connect(Config.from_env().model_path)
-    dialects, results = adapters.load(), []
+    results = []
     for row in reversed(held):
         outcome = replay_one(dialects[row["source"]], row, lenient=lenient)
         held_still = isinstance(outcome, str)
@@ -100,7 +112,8 @@ def replay(quarantine_id: str | None, source: str | None, lenient: bool) -> tupl
     done = sum(result["reason"] is None for result in results)
     if quarantine_id is not None and not done:
         raise Failure(f"{quarantine_id}: {results[0]['reason']}")
-    return {"results": results}, f"replayed {done} of {len(results)}"
+    kept = [f"{result['id']}: {result['reason']}" for result in results if result["reason"] is not None]
+    return {"results": results}, "\n".join([*kept, f"replayed {done} of {len(results)}"])
 
 
 @main.command()

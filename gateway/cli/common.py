@@ -20,6 +20,7 @@ from models.access import Project, Workspace
 from models.base import first
 from models.files import writing_out
 
+LONGEST_NAME = 200  # characters, as in the API
 FORMATS = click.Choice(["ndjson", "csv"])
 
 
@@ -50,6 +51,10 @@ def command(
                 printed(json.dumps(result))
             elif line:
                 printed(harmless(line))
+            elif (
+                isinstance(result, dict) and result and all(value == [] for value in result.values())
+            ):  # a list of nothing
+                click.echo(f"no {next(iter(result))}", err=True)
             if opens and sys.stderr.isatty():  # a person may be in the wrong folder; logs have enough lines
                 click.echo(f"database {name}", err=True)
             if isinstance(result, Partly):
@@ -104,6 +109,20 @@ def rate_option(context: click.Context, parameter: click.Parameter, value: str |
         return value if value is None else str(Rate.parse(value) and value.strip())
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def name_option(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A checked name of a workspace or a project."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("must not be blank")
+    return label_option(context, parameter, value)
+
+
+def label_option(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A checked --name, which may be empty."""
+    if value is not None and len(value) > LONGEST_NAME:
+        raise click.BadParameter(f"must have at most {LONGEST_NAME} characters")
+    return value
 
 
 def workspace_of(given: str | None) -> str:

@@ -11,9 +11,9 @@ from peewee import PeeweeException
 
 from gateway.cli.common import Partly, command, progress
 from gateway.cli.failing import Failure
-from gateway.opening import reason
 from models.base import named
 from models.copying import Compared, Copy, Differs, Unfit
+from models.sqlite import reason
 
 copying = click.Group()
 

@@ -12,11 +12,11 @@ from peewee import PeeweeException
 
 from adapters.contract import Refused
 from gateway.config import EXTRAS, BadSetting, unknown
-from gateway.opening import reason
+from gateway.program import typed
 from gateway.triage import ModelError
 from gateway.vault import WrongKey
 from models.base import NoDatabase, UnsupportedURL, named
-from models.files import first_failure
+from models.sqlite import reason
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PARTS = re.compile(rf"{_COLOUR.pattern}|.", re.DOTALL)
@@ -31,7 +31,7 @@ class Failure(click.ClickException):
     """A command that could not do what it was asked; exit code 1."""
 
     def format_message(self) -> str:
-        return harmless(self.message)
+        return harmless(typed(self.message))
 
 
 class NotHere(Failure):
@@ -77,7 +77,6 @@ def meant(url: str) -> str:
 
 def told(error: BaseException) -> str:
     """What went wrong, in one line."""
-    error = first_failure(error)
     if isinstance(error, Refused):
         return error.problem.message
     if isinstance(error, ModuleNotFoundError):
@@ -89,7 +88,7 @@ def told(error: BaseException) -> str:
         return f"database: {reason(error)}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())
+    return reason(error)
 
 
 def _with_database(message: str, ctx: click.Context) -> str:

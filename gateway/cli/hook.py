@@ -9,12 +9,12 @@ import click
 
 import adapters
 from adapters.contract import Adapter
-from adapters.generic import check_map
 from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks, sealed
-from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.common import command, label_option, place_of, rate_option
 from gateway.cli.failing import Failure, NotHere
 from gateway.config import Config
+from gateway.program import typed
 from models.base import writing
 from models.hook import find_hook
 
@@ -44,7 +44,7 @@ def _options(context: click.Context, parameter: click.Parameter, values: tuple[s
     "--project", "project_id", default=None, help="Where its records land [default: the default one]."
 )
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
-@click.option("--name", default="", help="What the hook is for.")
+@click.option("--name", default="", callback=label_option, help="What the hook is for.")
 @click.option("--secret", default=None, help="What the sender signs with [default: made anew].")
 @click.option("--unsigned", is_flag=True, help="For a sender that cannot sign: the address is the secret.")
 @click.option("--rate-limit", callback=rate_option, default=None, help="Such as 600/minute.")
@@ -67,10 +67,9 @@ def hook_create(
 ) -> tuple[Any, str]:
     """Create a hook for SOURCE and print what to paste where at the vendor."""
     adapter = _kind(source)
+    _with_map(options, mapping)
     sealed.check()  # with another key than the others were sealed with the server could not open this one
     workspace_id, project_id = place_of(workspace, project_id)
-    if mapping is not None:
-        options["map"] = _mapping(mapping)
     try:
         with writing():
             made = hooks.create_hook(
@@ -84,7 +83,7 @@ def hook_create(
                 options=options,
             )
     except hooks.HookError as error:
-        raise Failure(_in_options(error)) from None
+        raise Failure(_told_of(error)) from None
     return made, _told(made)
 
 
@@ -107,8 +106,31 @@ def hook_rotate(hook_id: str, secret: str | None) -> tuple[Any, str]:
         with writing():
             made = hooks.rotate_hook(adapters.load()[row["source"]], hook_id, secret)
     except hooks.HookError as error:
-        raise Failure(_in_options(error)) from None
+        raise Failure(_told_of(error)) from None
     return made, _told(made)
+
+
+@command(hook, "change")
+@click.argument("hook_id")
+@click.option(
+    "--option", "options", multiple=True, callback=_options, help="NAME=VALUE; NAME=null takes it away."
+)
+@click.option(
+    "--map", "mapping", type=click.File("rb"), default=None, help="JSON file of expressions, for generic."
+)
+def hook_change(hook_id: str, options: dict[str, Any], mapping: Any) -> tuple[Any, str]:
+    """Give a hook other options; what it has in quarantine can be replayed with them."""
+    _with_map(options, mapping)
+    if not options:
+        raise click.UsageError("give --option or --map")
+    if find_hook(hook_id) is None:
+        raise NotHere(f"no hook {hook_id} here")
+    try:
+        with writing():
+            changed = hooks.change_hook(hook_id, options)
+    except hooks.HookError as error:
+        raise Failure(_told_of(error)) from None
+    return changed, f"changed {hook_id}: {', '.join(options)}"
 
 
 @command(hook, "delete")
@@ -122,8 +144,14 @@ def hook_delete(hook_id: str) -> tuple[Any, str]:
     return {"hook_id": hook_id, "deleted": True}, f"deleted {hook_id}"
 
 
-def _in_options(error: hooks.HookError) -> str:
-    return f"{error} (--{error.field})"
+def _told_of(error: hooks.HookError) -> str:
+    """What is wrong, by the command's options: `options.map.text` is --map's."""
+    lines = []
+    for fault in error.faults:
+        name, _, rest = fault.field.removeprefix("options.").partition(".")
+        given = f"--option {name}" if fault.field.startswith("options.") and name != "map" else f"--{name}"
+        lines.append(": ".join(filter(None, (given, rest, fault.message))))
+    return "; ".join(lines)
 
 
 def _kind(source: str) -> Adapter:
@@ -133,15 +161,14 @@ def _kind(source: str) -> Adapter:
     return known[source]
 
 
-def _mapping(file: Any) -> dict[str, Any]:
+def _with_map(options: dict[str, Any], mapping: Any) -> None:
+    """Adds what the file given as --map holds. Raises Failure."""
+    if mapping is None:
+        return
     try:
-        mapping = parse(file.read())
-        faults = check_map(mapping)
+        options["map"] = parse(mapping.read())
     except InvalidJSON as error:
-        raise Failure(f"--map: {error}") from None
-    if faults:
-        raise Failure("; ".join(f"--map: {fault.field}: {fault.message}" for fault in faults))
-    return dict(mapping)
+        raise Failure(f"--map: {mapping.name}: {str(error).removeprefix('body ')}") from None
 
 
 def _told(made: dict[str, Any]) -> str:
@@ -149,4 +176,4 @@ def _told(made: dict[str, Any]) -> str:
     kept = ["", "Keep the secret: it cannot be shown again."] if made["secret"] else []
     if not Config.from_env().public_url:
         kept.append("Senders elsewhere need GATEWAY_PUBLIC_URL: the address above is that of GATEWAY_BIND.")
-    return "\n".join([*facts, "", made["advice"], *kept])
+    return "\n".join([*facts, "", typed(made["advice"]), *kept])

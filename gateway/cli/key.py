@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import command, place_of, rate_option
+from gateway.cli.common import command, label_option, place_of, rate_option
 from gateway.cli.failing import NotHere
 from gateway.config import Config
 from gateway.ids import now_ms
@@ -23,7 +23,7 @@ def key() -> None:
 @command(key, "create")
 @click.option("--project", "project_id", default=None, help="Only for this project [default: the workspace].")
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
-@click.option("--name", default="", help="What the key is for.")
+@click.option("--name", default="", callback=label_option, help="What the key is for.")
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May repeat [default: ingest, read]."
 )
@@ -71,7 +71,7 @@ def key_list() -> tuple[Any, str]:
 @command(key, "revoke")
 @click.argument("key_id")
 def key_revoke(key_id: str) -> tuple[Any, str]:
-    """End a key; every process refuses it within five seconds."""
+    """End a key; every process refuses it within 3 seconds."""
     with writing():
         row = find(key_id)
         if row is None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway import setup
-from gateway.cli.common import command, workspace_of
+from gateway.cli.common import command, name_option, workspace_of
 from gateway.ids import now_ms
 from models.access import Workspace, list_projects
 from models.base import writing
@@ -19,7 +19,7 @@ def project() -> None:
 
 
 @command(project, "create")
-@click.argument("name")
+@click.argument("name", callback=name_option)
 @click.option("--workspace", default=None, help="Workspace id [default: the first].")
 def project_create(name: str, workspace: str | None) -> tuple[Any, str]:
     """Create a project."""

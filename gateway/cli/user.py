@@ -10,8 +10,11 @@ from gateway import audit, people
 from gateway.cli.common import command, workspace_of
 from gateway.cli.failing import Failure, NotHere
 from gateway.config import Config
+from gateway.ids import now_ms
+from models.access import Workspace
 from models.base import rows, writing
-from models.people import User, user_by_email
+from models.feedback import iso
+from models.people import User, open_invites, user_by_email
 
 
 @click.group()
@@ -47,7 +50,7 @@ def user_create(email: str, role: str, workspace: str | None) -> tuple[Any, str]
 
 @command(user, "list")
 def user_list() -> tuple[Any, str]:
-    """List the people."""
+    """List the people, and who was invited and has not come yet."""
     shown = [
         {
             "user_id": row["id"],
@@ -58,7 +61,17 @@ def user_list() -> tuple[Any, str]:
         for row in rows(User.select().order_by(User.id))
     ]
     lines = [f"{row['user_id']}  {row['role']:8} {row['email']}" for row in shown]
-    return {"users": shown}, "\n".join(lines)
+    now = now_ms()
+    invited = [
+        {"workspace_id": workspace.id, **{name: row[name] for name in ("email", "role", "expires_at")}}
+        for workspace in Workspace.select().order_by(Workspace.id)
+        for row in open_invites(workspace.id, now)
+    ]
+    lines += [
+        f"invited until {iso(row['expires_at'])}  {row['role']:8} {row['email'] or 'whoever has the link'}"
+        for row in invited
+    ]
+    return {"users": shown, "invited": invited}, "\n".join(lines)
 
 
 @command(user, "reset-link")

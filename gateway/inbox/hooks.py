@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,9 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 import adapters
-from adapters.contract import Problem, Refused, Signed
+from adapters.contract import Fault, Problem, Refused, Signed, invalid
+from adapters.payload import type_name
+from adapters.strict_json import InvalidJSON, parse
 from gateway import hooks as addresses
 from gateway.inbox.asking import ask, caller
 from gateway.inbox.settings import every, setting, told
@@ -43,6 +46,7 @@ def _new_page(source: str, faults: list[str] | None = None) -> ResponseReturnVal
         source=source,
         own_secret=kind.new_secret is None,
         may_be_unsigned=kind.may_be_unsigned,
+        known=list(kind.options),
         faults=faults,
         given=request.form,
         projects=every("GET /gateway/v1/projects"),
@@ -60,6 +64,7 @@ def create_hook(source: str) -> ResponseReturnValue:
         "unsigned": bool(request.form.get("unsigned")),
     }
     try:
+        sent["options"] = _options()
         made = ask("POST /gateway/v1/hooks", body=sent)
         return _hook_page(made["hook_id"], made["secret"], new=True)
     except Refused as refused:
@@ -68,14 +73,55 @@ def create_hook(source: str) -> ResponseReturnValue:
 
 @page("/settings/hooks/<hook_id>", "admin")
 def hook(hook_id: str) -> ResponseReturnValue:
-    return _hook_page(hook_id, LATER if _mine(hook_id)["secrets"] else None, new=False)
+    return _hook_page(hook_id, LATER if _mine(hook_id)["secrets"] else None)
 
 
-def _hook_page(hook_id: str, secret: str | None, *, new: bool) -> ResponseReturnValue:
+def _hook_page(
+    hook_id: str, secret: str | None, *, new: bool = False, faults: list[str] | None = None
+) -> ResponseReturnValue:
     row = _mine(hook_id)
     adapter = adapters.load()[row["source"]]
     made = addresses.shown(adapter, hook_id, row["project"], secret, row["options"], base_url())
-    return setting("hooks", "hook.html", made=made, new=new, counts=_counts(hook_id))
+    known = addresses.options_of(adapter)
+    own = {name: value for name, value in row["options"].items() if name in known}
+    shown = json.dumps(own, indent=2, ensure_ascii=False) if own else ""
+    return setting(
+        "hooks",
+        "hook.html",
+        400 if faults else 200,
+        made=made,
+        new=new,
+        counts=_counts(hook_id),
+        options=request.form["options"] if faults else shown,
+        known=list(known),
+        faults=faults,
+    )
+
+
+@page("/settings/hooks/<hook_id>/options", "admin", method="POST")
+def change_hook(hook_id: str) -> ResponseReturnValue:
+    """Other options for a hook: what is not in the form any more is taken away."""
+    row = _mine(hook_id)
+    try:
+        known = addresses.options_of(adapters.load()[row["source"]])
+        gone = dict.fromkeys(name for name in row["options"] if name in known)
+        sent = {"options": {**gone, **_options()}}
+        ask("PATCH /gateway/v1/hooks/<hook_id>", body=sent, hook_id=hook_id)
+        return go(f"/settings/hooks/{hook_id}", _("Saved."))
+    except Refused as refused:
+        return _hook_page(hook_id, LATER if row["secrets"] else None, faults=told(refused))
+
+
+def _options() -> dict[str, Any]:
+    """What the form says of options, a JSON object. Raises Refused (400)."""
+    given = request.form.get("options", "").strip()
+    try:
+        options = parse(given.encode()) if given else {}
+    except InvalidJSON as error:
+        raise invalid(Fault("options", str(error).removeprefix("body "))) from None
+    if not isinstance(options, dict):
+        raise invalid(Fault("options", f"Expected object, received {type_name(options)}"))
+    return options
 
 
 @page("/settings/hooks/<hook_id>/received", "admin", seen=False)

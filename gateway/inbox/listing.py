@@ -20,6 +20,7 @@ from gateway.inbox.words import _
 from models.access import list_projects
 from models.base import dumps, writing
 from models.feedback import STATUSES
+from models.glance import sources
 from models.people import SavedView, views_of
 
 LIST = "GET /gateway/v1/feedback"
@@ -93,7 +94,10 @@ def choices() -> dict[str, Any]:
     found = list_projects(g.session["user_workspace"])[0]
     return {
         "projects": {row["id"]: row["name"] for row in found},
-        "sources": sorted({adapter.source or adapter.name for adapter in adapters.load().values()}),
+        "sources": sorted(
+            {adapter.source or adapter.name for adapter in adapters.load().values()}
+            | set(sources(g.session["user_workspace"]))  # imports are filed under any name
+        ),
         "categories": CATEGORIES,
         "sentiments": SENTIMENTS,
         "statuses": STATUSES,

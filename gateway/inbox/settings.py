@@ -111,7 +111,7 @@ def rotate_key(key_id: str) -> ResponseReturnValue:
 @page("/settings/keys/<key_id>/revoke", "admin", method="POST")
 def revoke_key(key_id: str) -> ResponseReturnValue:
     ask("POST /gateway/v1/keys/<key_id>/revoke", key_id=key_id)
-    return go("/settings/keys", _("Revoked. Every process refuses it within five seconds."))
+    return go("/settings/keys", _("Revoked. Every process refuses it within 3 seconds."))
 
 
 @page("/settings/quarantine", "viewer")

@@ -21,6 +21,7 @@ from gateway.client import networks
 from gateway.config import Config
 from gateway.http import problem_of
 from gateway.inbox import csrf, words
+from gateway.inbox.reasons import reason
 from gateway.inbox.visitor import NotAllowed, Settings, forget, recognise, unproven_host
 from gateway.inbox.words import _
 from gateway.received import request_id
@@ -241,7 +242,7 @@ def mount(app: Flask, config: Config) -> None:
     """Adds the inbox to the application."""
     app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
     templates = app.jinja_env
-    templates.filters.update(words.FILTERS)
+    templates.filters.update(words.FILTERS, reason=reason)
     templates.globals.update(
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )

@@ -23,9 +23,8 @@ from adapters.contract import Adapter, Batch, Code, Door, Problem
 from gateway import log, outcomes
 from gateway.http import GUARDED, adapter_for, cors_headers
 from gateway.ids import new_id
+from gateway.rates import RETRY_AFTER
 from models.base import dumps
-
-RETRY_AFTER = "2"  # seconds, told with 503
 
 _STATUSES = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -81,7 +80,7 @@ def refusal(status: HTTPStatus, asked: Asked, origins: frozenset[str], seconds: 
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.failure("unexpected exception", request_id)
     code, message = _WORDS.get(status, ("invalid_request", status.phrase))
-    wait = {"Retry-After": RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    wait = RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     problem = Problem(status, code, message, headers=wait, request_id=request_id)
     door = door_at(method, path)
     adapter = door[0] if door else adapter_for(path, _adapters())

@@ -21,6 +21,7 @@ from gunicorn.arbiter import Arbiter
 
 from gateway import opening, sealed
 from gateway.config import BadSetting, Config
+from gateway.program import typed
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
 from gateway.triage import ModelError
@@ -56,7 +57,7 @@ def serve(overrides: Mapping[str, str]) -> None:
     sealed.connect(config)
     sealed.check()
     for line in [f"database {named(config.database_url)}", *opening.close_files(config)]:
-        say(f"feedback-gateway: {line}")
+        say(f"feedback-gateway: {typed(line)}")
     ways_in = list(_ways_in())
     close()  # a connection must not cross the fork
     with _metrics_directory():
@@ -91,7 +92,10 @@ def _ways_in() -> Iterator[str]:
         return
     yield "a key that is lost cannot be shown again: `feedback-gateway key create` prints a new one"
     if first(User.select(User.id)) is None:
-        yield "nobody has a password yet: `feedback-gateway init` prints a link, which ends the one before"
+        yield (
+            "nobody has a password yet: open the link that was printed; "
+            "`feedback-gateway init` prints another, and ends that one"
+        )
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

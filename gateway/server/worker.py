@@ -34,8 +34,9 @@ from gunicorn.workers.ggevent import GeventWorker
 from gateway import cooperative, learnt, log
 from gateway.http import allowed_origins
 from gateway.server.admission import Admission, Overloaded
-from gateway.server.connection import CHUNK, PARTING, Connection, TooSlow
+from gateway.server.connection import PARTING, Connection, TooSlow
 from gateway.server.early_errors import door_at, refusal, status_of
+from gateway.server.streamed_body import CHUNK
 from models import intake
 from models.base import database
 from models.sqlite import Sqlite

@@ -118,6 +118,9 @@ SHAPES: Mapping[str, Shape] = {
     "POST /gateway/v1/hooks/<hook_id>/rotate": Shape(
         body=bodies.NewSecret, optional=True, answers={200: HookMade}, example={}
     ),
+    "PATCH /gateway/v1/hooks/<hook_id>": Shape(
+        body=bodies.HookChange, answers={200: Hook}, example={"options": {"signature_header": None}}
+    ),
     "DELETE /gateway/v1/hooks/<hook_id>": Shape(answers={204: None}),
     "GET /gateway/v1/projects": Shape(query=PageQuery, answers={200: page_of(Project)}),
     "POST /gateway/v1/projects": Shape(

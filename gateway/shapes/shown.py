@@ -154,6 +154,7 @@ class Hook(Shown):
     unsigned = fields.Boolean()
     rate_limit = text(allow_none=True)
     created_at = time()
+    options = fields.Dict()
 
 
 class HookMade(Shown):

@@ -19,7 +19,7 @@ from adapters.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.config import BadSetting, Config, learning_off
 from models.base import named
-from models.files import first_failure, writing_out, writing_to
+from models.files import writing_out, writing_to
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -38,7 +38,9 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
     lines: Iterable[str] = texts or (line.rstrip("\r\n") for line in sys.stdin)
     try:
         triage_package.load(Config.from_env().model_path)
-    except (triage_package.ModelError, BadSetting) as error:
+    except triage_package.ModelError as error:
+        raise click.ClickException(f"GATEWAY_MODEL: {error}") from None
+    except BadSetting as error:
         raise click.ClickException(str(error)) from None
     for text in lines:
         if not text.strip():
@@ -206,10 +208,10 @@ def _one_core() -> AbstractContextManager[Any]:
 
 
 def _why(error: Exception) -> str:
-    """An error in one line, a full disk's before what came of it."""
-    first = first_failure(error)
-    known = isinstance(first, OSError) and first.strerror and first.filename
-    return f"{first.filename}: {first.strerror}" if known else str(first)  # type: ignore[attr-defined]
+    """An error in one line, that of a file with its name."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _print(text: str) -> None:

@@ -1,8 +1,4 @@
-"""What a record says decides whether it is signed anew; what somebody wrote is found in the order of lists.
-
-Until now any change of a record had it signed again, an author's records were sorted for each page, and
-what is still in quarantine was looked for among all that had been there.
-"""
+"""What a record says decides whether it is signed anew; until now any change of it did."""
 
 from __future__ import annotations
 
@@ -23,7 +19,6 @@ END $$;;
 CREATE TRIGGER feedback_resaid AFTER UPDATE OF title, text ON feedback FOR EACH ROW WHEN ({_SAID})
     EXECUTE FUNCTION feedback_resaid()
 """
-_FIRST = 400  # characters of a value in a server's index (migration 0012)
 
 
 def up(migrator: Any, db: Any) -> None:
@@ -35,14 +30,5 @@ def up(migrator: Any, db: Any) -> None:
     )
     db.execute_sql("ALTER TABLE signature DROP COLUMN updated_at")
     db.execute_sql("CREATE INDEX signature_stale ON signature (id) WHERE stale = 1")
-    embedded: bool = isinstance(db, SqliteDatabase)
-    for name, column in (("author", "author_id"), ("email", "author_email")):
-        value = column if embedded else f"(LEFT({column}, {_FIRST}))"
-        db.execute_sql(f"DROP INDEX feedback_{name}")
-        db.execute_sql(
-            f"CREATE INDEX feedback_{name} ON feedback (workspace_id, {value}, received_at, id) "
-            f"WHERE {column} IS NOT NULL"
-        )
-    db.execute_sql("CREATE INDEX quarantine_held ON quarantine (workspace_id, id) WHERE replayed_at IS NULL")
-    for statement in (_SQLITE if embedded else _POSTGRES).split(";;"):
+    for statement in (_SQLITE if isinstance(db, SqliteDatabase) else _POSTGRES).split(";;"):
         db.execute_sql(statement.strip())

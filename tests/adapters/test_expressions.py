@@ -121,6 +121,24 @@ def test_growth_is_refused_when_it_is_saved(piece: str) -> None:
     assert fault.message.startswith("Must")
 
 
+@pytest.mark.parametrize(
+    ("expression", "sent", "why"),
+    [
+        ("|".join(["[@,@]"] * 12), [1], "Must not ask"),
+        ("|".join(["a"] * 120), [1], "Must be nested"),
+        (f"[{','.join(['length([*])'] * 150)}]", [1] * 5000, "Takes more"),
+        (f"[{','.join(['@==@'] * 330)}]", "x" * 600_000, "Takes more"),
+        ("|".join(["[@,@]"] * 9), ["x" * 2000], "Makes more"),
+    ],
+)
+def test_every_bound_is_met(expression: str, sent: Any, why: str) -> None:
+    """Each bound refuses what the others let through; what can be seen before is refused when it is saved."""
+    with pytest.raises(ValueError, match=f"^{why}"):
+        Search(sent).find(expression, sent)
+
+    assert [fault[: len(why)] for fault in faults_of(expression)] == [why] * why.startswith("Must")
+
+
 def test_maps_saved_before() -> None:
     """A map that is too large, or has such an expression, makes nothing of a delivery and is named."""
     for mapping, name in (

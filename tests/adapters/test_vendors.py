@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from cryptography.x509.oid import NameOID
 
 import adapters
 from adapters.contract import Hook, Inbound
+from gateway import hooks
+from models import Quarantine
+from tests.conftest import Call, Tenant
 
 DIALECTS = adapters.load()
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -149,3 +153,29 @@ def test_sns_advice() -> None:
         assert reply.status == 200
         assert (url in reply.notice and reply.notice != "") is told
         assert [record.unreadable is None for record in door.read(inbound)] == ([] if told else [False])
+
+
+def test_sns_advice_is_logged(call: Call, tenant: Tenant, caplog: pytest.LogCaptureFixture) -> None:
+    """A subscription that waits to be confirmed is told in the log, at hooks of SNS and generic ones."""
+    address = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"
+    body = json.dumps({**CONFIRMATION, "SubscribeURL": address})
+    logging.getLogger("gateway").propagate = True
+    caplog.set_level("WARNING", logger="gateway")
+    for name, options in (("sns", {}), ("generic", {"map": {"text": "text"}})):
+        made = hooks.create_hook(
+            DIALECTS[name], tenant.workspace_id, None, public_url="http://x", options=options
+        )
+        caplog.clear()
+        answer = call("POST", made["path"], data=body, headers={"Authorization": f"Bearer {made['secret']}"})
+
+        assert answer.status_code == 200
+        assert any(address in line.getMessage() for line in caplog.records if line.name == "gateway")
+    assert Quarantine.select().count() == 0
+
+
+def test_sns_is_asked_for_its_password(call: Call, tenant: Tenant) -> None:
+    """SNS shows the password in its address only when it is asked for basic authentication."""
+    made = hooks.create_hook(DIALECTS["sns"], tenant.workspace_id, None, public_url="http://x")
+    answer = call("POST", made["path"], data=json.dumps(MESSAGE), headers={"Authorization": ""})
+
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="sns"')

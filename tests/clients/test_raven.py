@@ -23,7 +23,7 @@ asked = json.load(sys.stdin)
 client = Client(asked["dsn"], install_sys_hook=False, transport=HTTPTransport, release="decks@1.0")
 client.user_context({"id": "u-31", "email": "marit@example.org"})
 client.tags_context({"area": "planner"})
-ids = [client.captureMessage(asked["words"] + " %s", params=("deck 3",), level="warning")]
+ids = [client.captureMessage(asked["words"] + " deck %s", params=(3,), level="warning")]
 try:
     raise ValueError(asked["words"] + " berth")
 except ValueError:

@@ -105,7 +105,7 @@ def serving(command: Sequence[str | Path], port: int) -> Iterator[str]:
         yield url
     finally:
         app.kill()
-        app.wait()
+        app.communicate()
 
 
 @pytest.fixture(name="apps", scope="module")

@@ -10,7 +10,7 @@ from jinja2.ext import babel_extract
 
 from adapters.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway import people
-from gateway.inbox import listing, settings
+from gateway.inbox import listing, reasons, settings
 from gateway.outcomes import OUTCOMES
 from models.feedback import STATUSES
 from tests.conftest import ROOT
@@ -23,6 +23,8 @@ WORDS = {
     *TYPES,
     *STATUSES,
     *OUTCOMES,
+    *reasons.FORMS,
+    *reasons.PHRASES,
     *people.ROLES,
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in listing.VIEWS),

@@ -15,7 +15,7 @@ from playhouse.test_utils import count_queries
 
 from gateway.inbox.listing import VIEWS
 from gateway.inbox.record import link
-from models import Event, Feedback, Project
+from models import Event, Feedback, Project, glance
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
@@ -379,3 +379,16 @@ def test_weight(reader: Make, send: Callable[..., str]) -> None:
     assert page.headers["Content-Encoding"] == "gzip"
     assert len(page.data) + sum(sizes) < 60_000
     assert len(assets) == 3
+
+
+def test_filters_offer_every_source(reader: Make, send: Callable[..., str], tenant: Tenant) -> None:
+    """Also names that no dialect has: imports are filed under any."""
+    send("The export is slow")
+    for name in ("helpdesk", "survey 2026"):
+        Feedback.update(source=name).where(Feedback.id == send(f"Filed by {name}")).execute()
+    page = unescape(reader("viewer").get("/inbox?source=helpdesk").text)
+
+    assert '<option value="helpdesk" selected>' in page
+    assert '<option value="survey 2026">' in page
+    assert page.count('<option value="native"') == 1
+    assert glance.sources("ws_of_nobody") == []

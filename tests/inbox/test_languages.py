@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 from babel.messages.pofile import read_po
+from flask import Flask, g
 
+from adapters.record import SENTIMENTS, Category, Record
+from gateway import reach
+from gateway.inbox import reasons
+from gateway.similar import ALIKE_WHY
+from gateway.triage import impact
 from models import Feedback, User
 from tests.conftest import Call
 from tests.inbox.conftest import Reader
@@ -86,3 +93,29 @@ def test_the_readers_zone(reader: Make, call: Call, cookie: str | None, zone: st
         ann.client.set_cookie("zone", cookie, domain="localhost")
 
     assert hour in ann.get(f"/records/{made}").text
+
+
+def reasons_of_all_kinds() -> set[str]:
+    """Each sentence that says why a record has its impact, as the parts that make it say it."""
+    texts = ("down", "crash", "broken", "typo", "everyone", "many users", "terrible", "")
+    said = {impact.severity(Record(text="x", severity=3), "bug", "").why}
+    said |= {impact.severity(Record(text=t), kind, t).why for t in texts for kind in get_args(Category)}
+    said |= {impact.severity(Record(text="x"), "bug", "", odds).why for odds in (0.01, 0.99)}
+    said |= {impact.mood(name, score, t).why for t in texts for name in SENTIMENTS for score in (-0.7, 0.1)}
+    said |= {impact.reach(count, t).why for t in texts for count in (1, 2, 30)}
+    said.add(impact.area(Record(text="x", subject={"page": "/login"}), "").why)
+    nothing = [{"part": "reach", "points": 0, "why": "reported once"}]
+    said |= {reach.raised(nothing, 5)[0]["why"], reach.raised(nothing, 5, ALIKE_WHY)[0]["why"]}
+    return said
+
+
+def test_reasons_are_in_the_readers_language(app: Flask) -> None:
+    """No reason of an impact stays English on a Dutch page, and English ones are as the API tells them."""
+    said = reasons_of_all_kinds()
+    assert len(said) > 25
+    with app.test_request_context():
+        g.language = "nl"
+        assert {why for why in said if reasons.reason(why) == why} == set()
+        assert reasons.reason('login: "50% (of) us"') == 'login: "50% (of) us"'
+        g.language = "en"
+        assert {why for why in said if reasons.reason(why) != why} == set()

@@ -72,6 +72,7 @@ PAGES: dict[str, str | None] = {
     "GET /settings/hooks/<hook_id>": "admin",
     "GET /settings/hooks/<hook_id>/received": "admin",
     "POST /settings/hooks/<hook_id>/rotate": "admin",
+    "POST /settings/hooks/<hook_id>/options": "admin",
     "POST /settings/hooks/<hook_id>/delete": "admin",
     "GET /settings/people": "admin",
     "POST /settings/people": "admin",

@@ -118,7 +118,10 @@ def test_every_source_has_a_page(reader: Make) -> None:
 def test_quarantine(reader: Make, call: Call) -> None:
     """What was held is shown as text with what it would become, and is replayed once it is understood."""
     ann = reader("admin")
+    odd = ann.post("/settings/hooks/new/generic", {"options": "no JSON"})
+    assert (odd.status_code, "options: was not valid JSON" in odd.text) == (400, True)
     made = unescape(ann.post("/settings/hooks/new/generic", {}).text)
+    assert "This hook has no map yet" in made
     secret = re.search(r'<pre id="secret"[^>]*>([^<]+)<', made)
     assert secret
     row = HookRow.get()
@@ -133,7 +136,11 @@ def test_quarantine(reader: Make, call: Call) -> None:
     assert "Still not understood" in ann.get(broken).text
     for path in set(paths) - {broken}:
         assert "&lt;img src=x&gt;" in ann.get(path).text
-    HookRow.update(options={"map": {"text": "words"}}).execute()
+    bad = ann.post(f"/settings/hooks/{row.id}/options", {"options": '{"map": {"txt": "words"}}'})
+    assert (bad.status_code, "options.map.text: Required" in bad.text) == (400, True)
+    assert "txt" in bad.text  # what was typed is still there
+    ann.post(f"/settings/hooks/{row.id}/options", {"options": '{"map": {"text": "words"}}'})
+    assert "words" in ann.get(f"/settings/hooks/{row.id}").text
     for path in set(paths) - {broken}:
         answer = ann.post(f"{path}/replay")
         assert answer.location.startswith("/records/")

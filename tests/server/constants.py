@@ -7,7 +7,7 @@ from typing import Any
 # Slow clients get a second, so that requests which never end are refused soon.
 HASTY: dict[str, Any] = {
     "gateway.server.connection.ARRIVE": 1.0,
-    "gateway.server.connection.BODY_GRACE": 1.0,
+    "gateway.server.streamed_body.BODY_GRACE": 1.0,
 }
 
 # A gateway that has too much to do as soon as two requests wait.

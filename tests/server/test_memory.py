@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from gateway.server.connection import MAX_AHEAD
+from gateway.server.streamed_body import MAX_AHEAD
 from tests.conftest import Server, running
 from tests.server.answers import read_answers
 from tests.server.attack import JSON, Target, chunk

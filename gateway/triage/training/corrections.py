@@ -21,7 +21,7 @@ from gateway.triage.text import read as read_text
 from gateway.triage.training.rows import Row
 from models import overruled
 from models.base import NoDatabase, close, connect, named
-from models.sqlite import first_of
+from models.sqlite import reason
 
 TASKS = ("category", "sentiment")
 HELD_SHARE = 5  # one in so many
@@ -80,7 +80,7 @@ def read_labelled(
         corrected = overruled.labelled("corrected", workspace_id)
         declared = overruled.labelled("declared", workspace_id, DECLARED)
     except DatabaseError as error:
-        raise ValueError(f"database {named(database_url)}: {first_of(error)}") from None
+        raise ValueError(f"database {named(database_url)}: {reason(error)}") from None
     finally:
         close()
     return corrections(corrected), corrections(declared, "declared")

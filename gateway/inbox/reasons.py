@@ -1,0 +1,57 @@
+"""Why a record has its impact, in the reader's language; kept is the English of the API."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.inbox.words import _
+
+# What gateway.triage.impact, gateway.reach and gateway.similar say, the more particular first.
+FORMS = (
+    "the sender says severity %(n)s of %(most)s",
+    "%(why)s that reads like severe ones (%(n)s)",
+    "%(why)s that reads like minor ones (%(n)s)",
+    'negative, in strong words: "%(words)s"',
+    "negative (%(n)s)",
+    "neutral, leaning to negative (%(n)s)",
+    "reported at least %(n)s times",
+    "reported %(n)s times",
+    "said in nearly the same words by at least %(n)s people",
+    '%(why)s, said to hit all: "%(words)s"',
+    '%(why)s, said to hit more than one: "%(words)s"',
+    '%(why)s, %(what)s: "%(words)s"',
+    "%(area)s: page %(page)s",
+)
+PHRASES = (
+    *("a bug", "a wish", "a question", "praise", "no defect"),
+    *("positive", "neutral", "negative", "reported once", "no area that weighs more"),
+    *("an outage, a loss or a leak", "it crashes or loses work", "something does not work"),
+    "a matter of looks or wording",
+)
+INNER = ("why", "what")  # blanks that hold a reason
+_PARTS = {form: re.split(r"%\((\w+)\)s", form) for form in FORMS}  # texts, and names of blanks between them
+
+
+def reason(why: str) -> str:
+    """A reason in the reader's language; one that is not known stays as it is."""
+    if why in PHRASES:
+        return _(why)
+    for form in FORMS:
+        blanks = _blanks(_PARTS[form], why)
+        if blanks is not None:
+            return _(form, **{name: reason(said) if name in INNER else said for name, said in blanks.items()})
+    return why
+
+
+def _blanks(parts: list[str], why: str) -> dict[str, str] | None:
+    """What stands in the blanks of a form when `why` is one of its kind."""
+    begin, end = parts[0], parts[-1]
+    if len(why) < len(begin) + len(end) or not (why.startswith(begin) and why.endswith(end)):
+        return None
+    rest, found = why[len(begin) : len(why) - len(end)], {}
+    for name, text in zip(parts[1:-2:2], parts[2:-1:2], strict=True):
+        found[name], there, rest = rest.partition(text)
+        if not there:
+            return None
+    found[parts[-2]] = rest
+    return None if '"' in found.get("area", "") else found
