@@ -5,11 +5,13 @@ Wire facts: prometheus/alertmanager 0.34, notify/webhook/webhook.go and template
 
 from __future__ import annotations
 
-from adapters.alerts import alert_record, alerts_in, option_words, shared_by
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.alerts import alert_record, option_words, read_alerts, shared_by
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
 from adapters.foreign import body_of, first_url, object_of
 from adapters.options import words
-from adapters.places import with_parts
 from adapters.record import Record
 from adapters.shapes import SECRET
 from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
@@ -35,15 +37,17 @@ Basic authentication with {secret} as the password is taken too."""
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
-    made, group = [], shared_by(sent)
-    for alert in alerts_in(sent, ignored):
+    group = shared_by(sent)
+
+    def read_alert(alert: Mapping[str, Any]) -> Record:
         url = (
             first_url(alert, "generatorURL")
             or first_url(object_of(alert, "annotations"), "dashboard_url")
             or first_url(group, "externalURL")
         )
-        made.append((alert_record(alert, group, url=url, more={}), alert))
-    return with_parts(inbound, made)
+        return alert_record(alert, group, url=url, more={})
+
+    return read_alerts(inbound, sent, ignored, read_alert)
 
 
 ADAPTER = Adapter(

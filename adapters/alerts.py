@@ -5,20 +5,26 @@ Each entry becomes a record here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import count
 from typing import Any
 
-from adapters.contract import Fault, invalid
+from adapters.contract import Fault, Inbound, invalid
 from adapters.foreign import first_scalar, first_text, list_of, object_of, present
+from adapters.members import read_each
 from adapters.payload import type_name
 from adapters.record import Record, State
 from adapters.severities import stated
-from adapters.text import one_line
+from adapters.text import first_line, one_line, without_status
 from adapters.times import moment_of, stamp
 
 STATES: dict[str, State] = {"firing": "triggered", "resolved": "resolved"}
 SHARED = 1_000  # characters of what a delivery says of several alerts, and each of them keeps
 SEVERITY = ("severity", "priority")  # labels, the first that is there counts
+# Grafana's names for a rule that could not be evaluated; the rule's own is then in the label `rulename`.
+# Source: grafana/grafana, pkg/services/ngalert/state/state.go and its page "No data and error states".
+UNEVALUATED = ("DatasourceError", "DatasourceNoData")
+OWN_PLACE = ("summary", "title", "description", "message")  # annotations
 ENVIRONMENT = ("env", "environment", "cluster", "namespace")  # labels, the first that is there counts
 
 
@@ -59,20 +65,37 @@ def shared_by(sent: Mapping[str, Any]) -> dict[str, str | int]:
     }
 
 
-def alerts_in(sent: Mapping[str, Any], ignored: Collection[str]) -> Iterator[dict[str, Any]]:
-    """The entries of alerts[], without those of the alert names that are to be ignored.
+def read_alerts(
+    inbound: Inbound,
+    sent: Mapping[str, Any],
+    ignored: Collection[str],
+    read: Callable[[Mapping[str, Any]], Record],
+) -> list[Record]:
+    """The records of the entries of alerts[], but for those of the alert names that are to be ignored.
 
-    Raises Refused (400) when alerts[] or an entry is something else.
+    Raises Refused (400) when alerts[] is no array, or no entry can be read.
     """
     alerts = sent.get("alerts")
     if not isinstance(alerts, list):
         wrong = f"Expected array, received {type_name(alerts)}" if "alerts" in sent else "Required"
         raise invalid(Fault("alerts", wrong))
-    for index, alert in enumerate(alerts):
+
+    at = count()
+
+    def read_one(alert: Any) -> list[Record]:
+        place = f"alerts.{next(at)}"
         if not isinstance(alert, dict):
-            raise invalid(Fault(f"alerts.{index}", f"Expected object, received {type_name(alert)}"))
-        if first_scalar(object_of(alert, "labels"), "alertname") not in ignored:
-            yield alert
+            raise invalid(Fault(place, f"Expected object, received {type_name(alert)}"))
+        return [] if first_scalar(object_of(alert, "labels"), "alertname") in ignored else [read(alert)]
+
+    return read_each(inbound, alerts, read_one, lambda bad: {**sent, "alerts": bad})
+
+
+def _others(annotations: Mapping[str, Any]) -> str:
+    """`name: value` of the annotations that have no place of their own: none that is an address."""
+    shown = [name for name in annotations if name not in OWN_PLACE and not name.startswith("__")]
+    pairs = ((name, first_scalar(annotations, name)) for name in shown if not name.endswith(("_url", "_uid")))
+    return "\n".join(f"{name}: {value}" for name, value in pairs if value)
 
 
 def alert_record(
@@ -97,11 +120,16 @@ def alert_record(
     if status not in STATES:
         raise invalid(Fault("alerts.status", "Invalid enum value. Expected 'firing' | 'resolved'"))
     labels, annotations = labels_of(alert), object_of(alert, "annotations")
-    title = first_text(annotations, "summary", "title") or labels.get("alertname", "")
+    name, said = labels.get("alertname", ""), first_text(annotations, "description", "message")
+    others = _others(annotations)
+    if name in UNEVALUATED:
+        others = "\n".join(filter(None, (name, others)))
+        name = labels.get("rulename") or name
+    title = without_status(first_text(annotations, "summary", "title")) or name or first_line(said)
     if not title:
         raise invalid(Fault("alerts.labels.alertname", "Required"))
 
-    text = first_text(annotations, "description", "message") or body or title
+    text = said or body or others or title
     runbook = first_text(annotations, "runbook_url")
     starts_at, ends_at = first_text(alert, "startsAt"), first_text(alert, "endsAt")
     fingerprint = first_text(alert, "fingerprint") or fingerprint_of(labels)

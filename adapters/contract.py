@@ -12,15 +12,18 @@ Names: what the sender wrote is `sent`, what we make of it is a `record`, what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any, Literal
 
+from adapters.charsets import in_utf8
+from adapters.lenient_json import mended
 from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
+from adapters.text import without_ansi
 
 MOST_FAULTS = 100  # bad fields of one body that are named: an answer is not to be larger than its request
 
@@ -99,6 +102,7 @@ class Inbound:
     once. `parts` is what `read` made each of several records of: the place in the body, or bytes where
     that is no one place; each is kept with its record, and what is left of the body once. `known` is what
     the gateway's steps found out for the ledger: who sends, and the outcome once it is counted.
+    With `lenient`, JSON that a template broke is mended where it can be: a person asked for that.
     """
 
     method: str
@@ -116,6 +120,12 @@ class Inbound:
     checked: dict[type, Any] = field(default_factory=dict)
     parts: Sequence[slice | bytes | None] = ()
     known: dict[str, Any] = field(default_factory=dict)
+    lenient: bool = False
+
+    @cached_property
+    def text(self) -> bytes:
+        """The body in UTF-8, when it is a text in another charset (adapters.charsets); else as it came."""
+        return in_utf8(self.body, self.headers.get("content-type", ""))
 
     @cached_property
     def json(self) -> Any:
@@ -126,7 +136,14 @@ class Inbound:
         try:
             return parse(self.body)
         except InvalidJSON as error:
-            raise Refused(Problem(400, "invalid_json", str(error))) from None
+            wrong = error
+        text = mended(self.text) if self.lenient else self.text
+        if text is not self.body:  # nearly every body is UTF-8, and is looked at only once
+            try:
+                return parse(text)
+            except InvalidJSON as error:
+                wrong = error
+        raise Refused(Problem(400, "invalid_json", str(wrong)))
 
 
 @dataclass(slots=True)
@@ -134,12 +151,14 @@ class Reply:
     """An answer: `body` is JSON-able, bytes that go out as they are, or None for an empty one.
 
     An iterator of bytes is sent while it is read; when it raises, the connection ends before the answer does.
+    `notice` goes into the log: what somebody has to do before the sender sends on.
     """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +177,9 @@ class Idempotency:
 class Door:
     """A route that takes feedback: how its body is read and how its sender is answered.
 
-    `shape` tells readers of the API's description what that looks like; nothing else depends on it.
+    `shape` tells readers of the API's description what that looks like; nothing else depends on it. With
+    `reduced` bodies may be larger than others': it makes of the pieces of such a body one that has only what
+    `read` needs, each part of it of at most so many bytes.
     """
 
     path: str
@@ -167,6 +188,7 @@ class Door:
     method: str = "POST"
     scope: str = "ingest"
     shape: Shape = NO_SHAPE
+    reduced: Callable[[Iterator[bytes], int], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +246,19 @@ class Lookup:
 def tolerant(read: Callable[[Inbound], list[Record]]) -> Callable[[Inbound], list[Record]]:
     """A `read` for senders that are never told 400: what it would refuse is kept raw in quarantine.
 
-    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither.
+    Vendors disable a hook that answers 4xx, or drop the delivery; an unknown shape must do neither. What
+    coloured a text in the terminal it was copied from is taken away.
     """
 
     def read_or_keep(inbound: Inbound) -> list[Record]:
         try:
-            return read(inbound)
+            records = read(inbound)
         except Refused as refused:
             return [Record(text="", unreadable=refused.problem.message)]
+        for record in records:
+            record.title = without_ansi(record.title)
+            record.text = without_ansi(record.text) or record.text
+        return records
 
     return read_or_keep
 

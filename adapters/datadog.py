@@ -93,7 +93,9 @@ STATES: dict[str, State] = {
 }
 REMINDER = "renotify"  # the monitor says again what it has said
 TYPES = {"error": 4, "warning": 3, "success": 1, "info": 1}
-TEST = "[TEST]"  # in the title of what the Test Notifications button sends
+TEST = (
+    "[TEST]"  # among the prefixes of what the Test Notifications button sends; a monitor's name may hold it
+)
 
 MISSING = re.compile(r"(?:null|None|\$[A-Z][A-Z0-9_]*(?:\[[^\]]*\])?)?")
 WORDS = "|".join(sorted((*STATES, REMINDER), key=len, reverse=True))
@@ -126,7 +128,7 @@ def read(inbound: Inbound) -> list[Record]:
     prefixes = " ".join(_split(title)[0] for title in titles)
     found = WORD_IN_PREFIX.search(prefixes)
     transition = _pick(sent, "transition") or (found[1] if found else "")
-    if any(TEST in title for title in titles) or transition.lower() == REMINDER:
+    if TEST in prefixes.upper() or transition.lower() == REMINDER:
         return []
 
     title = one_line(_split(title)[1]) or one_line(title or text)

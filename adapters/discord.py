@@ -7,7 +7,6 @@ number their types differently; they are told apart by shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from marshmallow import fields
 
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
-from adapters.foreign import int_of, list_of, needed_text, object_of, present, text_of
+from adapters.discord_words import given_in, name_of, names_in, words_of
+from adapters.foreign import int_of, needed_text, object_of, present, text_of
 from adapters.options import flag
 from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, whole
 from adapters.signatures import Refusal, is_fresh, refuse
 from adapters.tags import PRIVATE, marked, tags
-from adapters.text import discord_plain, first_line
+from adapters.text import first_line
 from adapters.times import moment_of
 
 PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5  # types of interactions
@@ -31,9 +31,9 @@ EVENT_PING = 0  # of Webhook Events, whose type 1 is an event
 
 KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 SIGNATURE = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
+HEADING = re.compile(r"\A\s*+(?:#{1,3}|-#|>)[ \t]++")  # of Markdown: no part of a title
 SNOWFLAKE = re.compile(r"\d{1,20}", re.ASCII)
 SNOWFLAKE_EPOCH = 1_420_070_400_000  # 2015-01-01, milliseconds
-LONGEST_NAME = 100  # characters; a message may mention it again and again
 ONLY_THEM = 64  # the flag of an answer that nobody else sees
 
 THANKS = "Thanks, your feedback is recorded."
@@ -89,7 +89,7 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
         return Reply(200, {"type": 8, "data": {"choices": []}})
     if kind not in (COMMAND, MODAL):
         return Reply(200)
-    said = THANKS if saved else NOTHING
+    said = THANKS if any(one.outcome != "quarantined" for one in saved) else NOTHING
     return Reply(
         200, {"type": 4, "data": {"content": said, "flags": ONLY_THEM, "allowed_mentions": {"parse": []}}}
     )
@@ -138,12 +138,12 @@ def _is_event(sent: dict[str, Any]) -> bool:
 
 
 def _slash(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
-    name, words = needed_text(data, "name"), _given(data)
+    name, words = needed_text(data, "name"), given_in(data)
     return [_record(sent, words, f"/{name} {first_line(words)}", "command", command=name)] if words else []
 
 
 def _modal(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
-    form, words = needed_text(data, "custom_id"), _given(data)
+    form, words = needed_text(data, "custom_id"), given_in(data)
     return [_record(sent, words, f"{form} / {first_line(words)}", "modal", custom_id=form)] if words else []
 
 
@@ -153,10 +153,15 @@ def _reported(sent: dict[str, Any], data: dict[str, Any], options: dict[str, Any
     message = object_of(data, "resolved", "messages").get(target)
     if not isinstance(message, dict):
         raise invalid(Fault("data.resolved.messages", "Expected the message of target_id"))
-    words, by_bot = _words(message, _names(data)), object_of(message, "author").get("bot") is True
-    if not words or (by_bot and options.get("ignore_bots") is True):
+    if object_of(message, "author").get("bot") is True and options.get("ignore_bots") is True:
         return []
-    record = _record(sent, words, words, "message", command=text_of(data, "name"))
+    names, ours = names_in(data, message), text_of(sent, "application_id")
+    words = words_of(message, names)
+    if not words:
+        raise invalid(Fault("data.resolved.messages", "Expected words in the message"))
+    begins = text_of(message, "content").lstrip().startswith((f"<@{ours}>", f"<@!{ours}>"))
+    title = words.removeprefix("@" + names.get(ours, ours)).lstrip(" ,:") if begins else words
+    record = _record(sent, words, title or words, "message", command=text_of(data, "name"))
     guild = text_of(sent, "guild_id") or "@me"
     channel = text_of(sent, "channel_id") or needed_text(message, "channel_id")
     url = f"https://discord.com/channels/{guild}/{channel}/{target}"
@@ -180,7 +185,7 @@ def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: st
     user = object_of(sent, "member", "user") or object_of(sent, "user")  # in a server, in a direct message
     return Record(
         text=words,
-        title=first_line(title),
+        title=first_line(HEADING.sub("", title, count=1)),
         type="chat",
         kind=kind,
         subject=present({"url": url, "guild_id": guild, "channel_id": channel, **named}),
@@ -193,53 +198,7 @@ def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: st
 
 
 def _author(user: dict[str, Any]) -> Author:
-    return Author(text_of(user, "id") or None, _name(user) or None)
-
-
-def _name(thing: Any) -> str:
-    """What people see of a user, a role, a channel or an attachment."""
-    keys = ("global_name", "username", "name", "filename")
-    return next((text_of(thing, key) for key in keys if text_of(thing, key)), "")[:LONGEST_NAME]
-
-
-def _names(data: dict[str, Any]) -> dict[str, str]:
-    """The names of what an interaction refers to, by id."""
-    kinds = (object_of(data, "resolved", kind) for kind in ("users", "roles", "channels", "attachments"))
-    return {own: _name(thing) for kind in kinds for own, thing in kind.items() if _name(thing)}
-
-
-def _given(data: dict[str, Any]) -> str:
-    """Every value of a command's options or a modal's inputs, a line each."""
-    names = _names(data)
-    return "\n".join(filter(None, (discord_plain(value, names).strip() for value in _values(data, names))))
-
-
-def _values(part: Any, names: dict[str, str]) -> Iterator[str]:
-    """The values in one option or component, then in those it holds, in order.
-
-    Sub-commands hold `options`, labels a `component`, action rows `components`; selects have `values`.
-    """
-    if not isinstance(part, dict):
-        return
-    value = part.get("value")
-    if isinstance(value, bool):
-        yield str(value).lower()
-    elif isinstance(value, str | int | float):
-        yield names.get(str(value), str(value))
-    chosen = [value for value in list_of(part, "values") if isinstance(value, str)]
-    yield ", ".join(names.get(value, value) for value in chosen)
-    inner = (part.get("component"), *list_of(part, "components"), *list_of(part, "options"))
-    for held in inner:
-        yield from _values(held, names)
-
-
-def _words(message: dict[str, Any], names: dict[str, str]) -> str:
-    """A message's content, then the titles and texts of its embeds and the names of its files."""
-    people = {text_of(user, "id"): _name(user) for user in list_of(message, "mentions") if _name(user)}
-    known = names | people
-    embeds = [text_of(embed, key) for embed in list_of(message, "embeds") for key in ("title", "description")]
-    said = [discord_plain(text, known).strip() for text in (text_of(message, "content"), *embeds)]
-    return "\n".join(filter(None, (*said, *map(_name, list_of(message, "attachments")))))
+    return Author(text_of(user, "id") or None, name_of(user) or None)
 
 
 ADAPTER = Adapter(

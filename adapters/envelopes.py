@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Refused, invalid
+from adapters.foreign import first_text
 from adapters.payload import type_name
 
-MOST_ITEMS = 100
+MOST_ITEMS = 100  # that are read
+MOST_IN_ALL = 1_000  # with those that are passed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +28,25 @@ def header_of(inbound: Inbound) -> dict[str, Any]:
     return object_in(inbound, inbound.body.partition(b"\n")[0], "envelope header")
 
 
-def items_of(inbound: Inbound) -> Iterator[Item]:
-    """The items after the envelope's header. Raises Refused, after those before the fault."""
+def items_of(inbound: Inbound, read: Collection[str]) -> Iterator[Item]:
+    """The items after the envelope's header, of which those of the types in `read` count for MOST_ITEMS.
+
+    Raises Refused, after those before the fault.
+    """
     before, mark, rest = inbound.body.partition(b"\n")
     offset = len(before + mark)
-    at = count = 0
+    at = count = counted = 0
     while at < len(rest):
         end = _line_end(rest, at)
         line, begin, at = rest[at:end], at, end + 1
         if not line.strip():
             continue
-        if (count := count + 1) > MOST_ITEMS:
-            raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
+        count += 1
         header = object_in(inbound, line, f"item {count} header")
+        counted += first_text(header, "type") in read
+        if counted > MOST_ITEMS or count > MOST_IN_ALL:
+            most = MOST_ITEMS if counted > MOST_ITEMS else MOST_IN_ALL
+            raise invalid(Fault("items", f"Array must contain at most {most} item(s)"))
         size = header.get("length")
         if size is None:  # then the payload is one line
             end = _line_end(rest, at)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+from adapters.charsets import declared
 from adapters.contract import Fault, Inbound, invalid
 from adapters.payload import type_name
 
@@ -129,7 +130,7 @@ def body_of(inbound: Inbound) -> dict[str, Any]:
 
 def looks_like_json(inbound: Inbound) -> bool:
     """Whether the body opens as a JSON object or array, whatever its Content-Type says."""
-    return inbound.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    return inbound.text.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
 def form_of(inbound: Inbound) -> dict[str, str]:
@@ -137,9 +138,14 @@ def form_of(inbound: Inbound) -> dict[str, str]:
 
     Raises Refused (400) when there is no field in it.
     """
-    coded = inbound.body.decode("utf-8", "replace")
+    coded, charset = (
+        inbound.text.decode("utf-8", "replace"),
+        declared(inbound.headers.get("content-type", "")),
+    )
     try:
-        pairs = parse_qsl(coded, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(
+            coded, keep_blank_values=True, encoding=charset, errors="replace", max_num_fields=MOST_FIELDS
+        )
     except ValueError:
         raise invalid(Fault("body", f"Expected a form of at most {MOST_FIELDS} fields")) from None
     if not pairs:

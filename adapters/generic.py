@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any, get_args
 
-from adapters import signatures
+from adapters import signatures, sns_messages
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.expressions import Search, faults_of
+from adapters.foreign import first_text
+from adapters.forms import sent_of
+from adapters.markup import plain
+from adapters.members import read_each
 from adapters.options import InvalidOption, header, word, wrong
 from adapters.payload import type_name
-from adapters.places import with_parts
-from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, State
+from adapters.record import CATEGORIES, PART_HEADER, SENTIMENTS, TYPES, Author, Record, State
 from adapters.severities import severity_of, unknown_word
 from adapters.shapes import SECRET
 from adapters.text import cut_line
@@ -70,17 +74,37 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("map", "This hook has no map"))
     if too_many := _too_many(mapping):
         raise invalid(*too_many)
-    sent = inbound.json
+    sent = sent_of(inbound)
+    if kind := sns_messages.type_of(sent):
+        sns_messages.check_confirmation(sent)
+        if kind != "Notification":
+            return []
+        sent = _notified(inbound, sent)
     search = Search(sent)
     if "items" not in mapping:
         return [_record(search, sent, mapping, "")]
-    items = _find(search, sent, mapping["items"], "items")
+    # What was held of a delivery is the array of its items that could not be read.
+    part = isinstance(sent, list) and PART_HEADER in inbound.headers
+    items = sent if part else _find(search, sent, mapping["items"], "items")
     if not isinstance(items, list):
         raise invalid(Fault("items", f"Expected array, received {type_name(items)}"))
     if len(items) > MOST_ITEMS:
         raise invalid(Fault("items", f"Array must contain at most {MOST_ITEMS} item(s)"))
-    made = ((_record(search, item, mapping, f"items.{at}."), item) for at, item in enumerate(items))
-    return with_parts(inbound, made)
+    at = count()
+    return read_each(
+        inbound,
+        items,
+        lambda item: [_record(search, item, mapping, f"items.{next(at)}.")],
+        lambda bad: bad,
+    )
+
+
+def _notified(inbound: Inbound, sent: dict[str, Any]) -> dict[str, Any]:
+    """A notification of Amazon SNS with what its message says beside it, or with its message as `text`."""
+    content = sns_messages.content_of(inbound, sent)
+    if isinstance(content, dict):
+        return {**sent, **content}
+    return {"title": first_text(sent, "Subject"), "text": content, **sent}
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -130,7 +154,8 @@ def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -
     def text(name: str, glue: str = " ") -> str:
         return _text(found.get(name), glue).strip()
 
-    if not text("text", "\n"):
+    words = plain(text("text", "\n"))
+    if not words:
         raise invalid(Fault(f"{where}text", "Required"))
     kind, url = text("type").lower(), text("url")
     category, sentiment = text("category").lower(), text("sentiment").lower()
@@ -139,8 +164,8 @@ def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -
         subject["url"] = url
     incident = text("incident_key", ":") or None
     return Record(
-        text=text("text", "\n"),
-        title=cut_line(text("title")),
+        text=words,
+        title=cut_line(plain(text("title"))),
         type=next((known for known in TYPES if known == kind), "message"),
         kind=text("kind") or None,
         category=next((known for known in CATEGORIES if known == category), None),
@@ -260,9 +285,9 @@ ADAPTER = Adapter(
         Door(
             "/hooks/generic/<hook_id>",
             tolerant(read),
-            signatures.accepted(),
+            sns_messages.reply,
             shape=signatures.delivery(
-                "Take any JSON, as the hook's map reads it.", {"text": "The map is blank"}
+                "Take any JSON or form, as the hook's map reads it.", {"text": "The map is blank"}
             ),
         ),
     ),

@@ -9,15 +9,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from adapters import signatures
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
+from adapters.markup import plain
 from adapters.options import flag
 from adapters.payload import Payload, Text
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels
 from adapters.shapes import signature
 from adapters.tags import marked, tags
-from adapters.text import cut_line
+from adapters.text import cut_line, sentence
 from adapters.times import moment_of, stamp
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
@@ -33,7 +34,8 @@ DISCUSSION_STATES: dict[str, State] = {
     "answered": "resolved",
     "closed": "resolved",
 }
-RESTATED = ("edited", "labeled", "unlabeled", "category_changed")
+# The last two are Gitea's.
+RESTATED = ("edited", "labeled", "unlabeled", "category_changed", "label_updated", "label_cleared")
 GONE = ("deleted", "transferred")
 HIDDEN = ("private", "internal")  # a repository's visibilities other than public
 
@@ -47,7 +49,7 @@ class Event(Payload):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    event = inbound.headers.get("x-github-event", "")
+    event = inbound.headers.get("x-github-event") or inbound.headers.get("x-gitea-event", "")
     if not event:
         raise invalid(Fault("X-GitHub-Event", "Required"))
     if event not in EVENTS:
@@ -56,7 +58,10 @@ def read(inbound: Inbound) -> list[Record]:
     action = Event.check(sent)["action"]
     if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
-    return marked(EVENTS[event](sent, action), _visibility(object_of(sent, "repository")))
+    records, server = EVENTS[event](sent, action), _server(sent)
+    if server:
+        records = [_of_server(record, server) for record in records]
+    return marked(records, _visibility(object_of(sent, "repository")))
 
 
 def read_run(sent: Json, action: str) -> list[Record]:
@@ -82,11 +87,11 @@ def read_run(sent: Json, action: str) -> list[Record]:
     head = scalar_of(run, "head_repository", "full_name")
     gone = "head_repository" in run and run["head_repository"] is None
     foreign = head.lower() != repo.lower() if head else gone
-    owned = f"{head.partition('/')[0]}:{branch}" if foreign and head else branch
+    owned = f"{head.partition('/')[0]}:{branch}" if foreign and head and branch else branch
     main = branch and not foreign and branch == scalar_of(repository, "default_branch")
     return [
         Record(
-            title=cut_line(f"{repo}: {name} {'failed' if broken else 'succeeded'} on {owned}"),
+            title=cut_line(sentence(repo, f"{name} {'failed' if broken else 'succeeded'}", owned)),
             text=_clean("\n".join(filter(None, words))),
             type="ci",
             kind="workflow_run",
@@ -177,8 +182,8 @@ def read_comment(sent: Json, action: str) -> list[Record]:
     comment_id = needed_scalar(sent, "comment", "id")
     return [
         Record(
-            title=cut_line(f"Re: {thread.title}"),
-            text=_clean(scalar_of(comment, "body")),
+            title=cut_line(f"Re: {thread.title or scalar_of(thread.subject, 'number')}"),
+            text=plain(scalar_of(comment, "body"), _site(comment)),
             kind=f"{name}_comment",
             severity=INFO,
             subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
@@ -208,7 +213,7 @@ def _thread(sent: Json, name: str) -> Record:
     thread = needed_object(sent, name)
     labels = [scalar_of(label, "name") for label in objects_of(thread, "labels")]
     labels.append(scalar_of(thread, "category", "name"))
-    title, body = cut_line(scalar_of(thread, "title")), _clean(scalar_of(thread, "body"))
+    title, body = cut_line(scalar_of(thread, "title")), plain(scalar_of(thread, "body"), _site(thread))
     if not title and not body:
         raise invalid(Fault(f"{name}.title", "Required"))
     return Record(
@@ -228,7 +233,41 @@ def _thread(sent: Json, name: str) -> Record:
         tags=tuple(dict.fromkeys(filter(None, labels))),
         external_id=scalar_of(thread, "id") or None,
         occurred_at=moment_of(scalar_of(thread, "created_at")),
-        incident_key=needed_scalar(sent, name, "node_id"),
+        incident_key=scalar_of(thread, "node_id") or f"{name}:{needed_scalar(sent, name, 'id')}",
+    )
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """GitHub's signature, which Gitea and Forgejo send too; older ones of theirs have no prefix."""
+    if "x-hub-signature-256" in inbound.headers:
+        return signatures.hex_header("x-hub-signature-256", prefix="sha256=")(inbound, hook)
+    return signatures.hex_header("x-forgejo-signature", "x-gitea-signature")(inbound, hook)
+
+
+def _server(sent: Json) -> str:
+    """The host of a server of Gitea or Forgejo; "" at GitHub, where every thread has a node_id.
+
+    Wire facts: go-gitea/gitea, services/webhook/deliver.go and modules/structs/issue.go.
+    """
+    thread = object_of(sent, "issue") or object_of(sent, "discussion")
+    if not thread or scalar_of(thread, "node_id"):
+        return ""
+    address = scalar_of(thread, "html_url") or scalar_of(sent, "repository", "html_url")
+    found = re.match(r"https?://([^/\s]+)", address)
+    return found[1].lower() if found else "elsewhere"
+
+
+def _of_server(record: Record, server: str) -> Record:
+    """A record with keys of its own server: ids of Gitea begin at 1 on each."""
+
+    def of_server(key: str | None) -> str | None:
+        return f"{server}:{key}" if key else None
+
+    return replace(
+        record,
+        dedupe_key=of_server(record.dedupe_key),
+        incident_key=of_server(record.incident_key),
+        votes_for=of_server(record.votes_for),
     )
 
 
@@ -255,6 +294,12 @@ def _bare(label: str) -> str:
     return AFTER.sub("", label.strip().lower())
 
 
+def _site(thing: Json) -> str:
+    """What addresses without a host are relative to."""
+    found = re.match(r"https?://[^/\s]+", scalar_of(thing, "html_url"))
+    return found[0] if found else ""
+
+
 def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
@@ -276,7 +321,7 @@ ADAPTER = Adapter(
     refuse=signatures.refuse,
     owns=("/hooks/github",),
     signed=Signed(
-        verify=signatures.hex_header("x-hub-signature-256", prefix="sha256="),
+        verify=verify,
         proofs=(signature("X-Hub-Signature-256"),),
         options={"bots": flag},
         advice=(

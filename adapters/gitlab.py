@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 from adapters import signatures
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import list_of, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
+from adapters.markup import plain
 from adapters.payload import Payload
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of_labels, stated
 from adapters.shapes import Proof, signature
 from adapters.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
-from adapters.text import cut_line
+from adapters.text import cut_line, sentence
 from adapters.times import moment_of, stamp
 
 STATES: dict[str, State] = {"failed": "triggered", "success": "resolved"}  # of pipelines and jobs
@@ -28,6 +30,8 @@ RAN = ("running", "success", "failed")  # states of a build that has touched its
 HIGH, MEDIUM, INFO = 4, 3, 1
 VOTES = ("thumbsup", "+1", "heart", "tada", "rocket", "100")  # what counts as a vote for an issue
 HIDDEN = "[REDACTED]"  # stands where an email would
+# Where the address of an uploaded file begins, in Markdown and in HTML.
+UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
 SIGNING = "whsec_"  # how a signing token begins
 
 STEPS = """\
@@ -68,17 +72,14 @@ def read_pipeline(sent: Json) -> list[Record]:
     path, finished = _path(project), scalar_of(pipeline, "finished_at")
     builds = objects_of(sent, "builds")
     failed = [b for b in builds if scalar_of(b, "status") == "failed" and b.get("allow_failure") is not True]
-    lines = [
-        f"{scalar_of(b, 'name')} ({scalar_of(b, 'stage')}): {scalar_of(b, 'failure_reason') or 'failed'}"
-        for b in failed
-    ]
+    lines = [f"{_staged(b, 'name', 'stage')}: {scalar_of(b, 'failure_reason') or 'failed'}" for b in failed]
     deployed = (
         scalar_of(b, "environment", "name") for b in [*failed, *builds] if scalar_of(b, "status") in RAN
     )
     merge_request = scalar_of(sent, "merge_request", "iid")
     where = "tag" if pipeline.get("tag") is True else "ref"  # a tag is not the branch of the same name
     record = Record(
-        title=f"{path}: pipeline {WORDS[status]} on {ref}",
+        title=sentence(path, f"pipeline {WORDS[status]}", ref),
         text="\n".join(lines if status == "failed" else ()),
         kind="pipeline",
         subject=present(
@@ -107,7 +108,7 @@ def read_job(sent: Json) -> list[Record]:
     project_id = scalar_of(sent, "project_id") or needed_scalar(sent, "project", "id")
     build_id, name = needed_scalar(sent, "build_id"), needed_scalar(sent, "build_name")
     record = Record(
-        title=f"{name} ({scalar_of(sent, 'build_stage')}) {WORDS[status]}",
+        title=f"{_staged(sent, 'build_name', 'build_stage')} {WORDS[status]}",
         text=scalar_of(sent, "build_failure_reason") if status == "failed" else "",
         kind="job",
         subject=present(
@@ -211,8 +212,8 @@ def read_note(sent: Json) -> list[Record]:
     return [
         replace(
             issue,
-            title=cut_line(f"Re: {issue.title}"),
-            text=scalar_of(note, "note").strip(),
+            title=cut_line(f"Re: {issue.title or scalar_of(issue.subject, 'number')}"),
+            text=_words(sent, scalar_of(note, "note")),
             severity=INFO,
             kind="note",
             subject={**issue.subject, **present({"url": scalar_of(note, "url")})},
@@ -272,7 +273,7 @@ def _issue(sent: Json, name: str) -> Record:
     labels = [
         scalar_of(label, "title") for label in objects_of(sent, "labels") or objects_of(issue, "labels")
     ]
-    title, body = cut_line(scalar_of(issue, "title")), scalar_of(issue, "description").strip()
+    title, body = cut_line(scalar_of(issue, "title")), _words(sent, scalar_of(issue, "description"))
     if not title and not body:
         raise invalid(Fault(f"{name}.title", "Required"))
     return Record(
@@ -289,6 +290,23 @@ def _issue(sent: Json, name: str) -> Record:
         occurred_at=_time(issue, "updated_at", "created_at"),
         incident_key=f"{project_id}:issue:{needed_scalar(sent, name, 'iid')}",
     )
+
+
+def _words(sent: Json, markdown: str) -> str:
+    """A text without its HTML, and with the project's address before those of files uploaded to it.
+
+    Source: docs.gitlab.com, "Webhook events": images' addresses are made absolute, other files' are not.
+    """
+    page = scalar_of(sent, "project", "web_url")
+    if page:
+        markdown = UPLOAD.sub(lambda _: page, markdown)
+    return plain(markdown, page)
+
+
+def _staged(build: Json, name: str, stage: str) -> str:
+    """A job's name, and its stage where that is known."""
+    known = f" ({scalar_of(build, stage)})" if scalar_of(build, stage) else ""
+    return scalar_of(build, name) + known
 
 
 def _severity(issue: Json, labels: list[str]) -> dict[str, Any]:

@@ -10,11 +10,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import alert_record, alerts_in, option_words, shared_by
+from adapters.alerts import alert_record, option_words, read_alerts, shared_by
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.foreign import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    list_of,
+    object_of,
+    objects_of,
+    present,
+)
 from adapters.options import header, words
-from adapters.places import with_parts
 from adapters.record import Record, State
 from adapters.severities import stated
 from adapters.shapes import SECRET, signature
@@ -31,6 +39,10 @@ LEGACY_STATES: dict[str, State | None] = {
     "pending": None,  # not yet an alert: ignored
 }
 LEGACY_PREFIX = re.compile(r"\A\s*\[(?:Alerting|OK|No Data|Paused|Pending|Unknown)\]\s*", re.IGNORECASE)
+
+# A message that nobody wrote lists labels, annotations and links of every alert.
+# Source: grafana/alerting, templates/default_template.go, `default.message`.
+DEFAULT_MESSAGE = re.compile(r"\*\*(?:Firing|Resolved)\*\*\s++Value: |\*\*(?:Firing|Resolved)\*\*\s++Labels:")
 
 SIGNATURE = "x-grafana-alerting-signature"
 
@@ -55,10 +67,11 @@ def read(inbound: Inbound) -> list[Record]:
     ignored = option_words(inbound.options, "ignore_alertnames", IGNORED)
     if "alerts" not in sent and first_scalar(sent, "ruleId", "ruleName"):
         return [] if first_text(sent, "ruleName") in ignored else _read_legacy(inbound, sent)
-    alerts, group = list(alerts_in(sent, ignored)), shared_by(sent)
+    group, message = shared_by(sent), first_text(sent, "message")
     # Grafana's message tells of the whole group.
-    message = first_text(sent, "message") if len(alerts) == 1 else ""
-    return with_parts(inbound, [(_read_alert(alert, group, message), alert) for alert in alerts])
+    if len(list_of(sent, "alerts")) != 1 or DEFAULT_MESSAGE.match(message):
+        message = ""
+    return read_alerts(inbound, sent, ignored, lambda alert: _read_alert(alert, group, message))
 
 
 def _read_alert(alert: Mapping[str, Any], group: Mapping[str, Any], message: str) -> Record:

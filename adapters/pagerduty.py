@@ -10,14 +10,15 @@ from typing import Any
 
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.markup import plain
+from adapters.members import read_each
 from adapters.payload import type_name
-from adapters.places import with_parts
 from adapters.record import Author, Record, State
 from adapters.severities import severity_of, stated
 from adapters.shapes import SECRET, signature
 from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
 from adapters.tags import tags_of
-from adapters.text import one_line
+from adapters.text import one_line, without_status
 from adapters.times import moment_of
 
 # Every other event, such as incident.escalated, responder.added or pagey.ping, is ignored.
@@ -64,9 +65,7 @@ def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
     messages = sent.get("messages")
     if isinstance(messages, list):
-        if not all(isinstance(message, dict) for message in messages):
-            raise invalid(Fault("messages", "Expected array of objects"))
-        return with_parts(inbound, [(made, part) for part in messages for made in _read_old(part)])
+        return read_each(inbound, messages, _read_old, lambda bad: {"messages": bad})
     event = sent.get("event")
     if not isinstance(event, dict):
         wrong = f"Expected object, received {type_name(event)}" if "event" in sent else "Required"
@@ -88,7 +87,7 @@ def read(inbound: Inbound) -> list[Record]:
         if first_text(incident, "status") in STATUSES:  # it tells the incident anew, and not in other words
             state, said = STATUSES[first_text(incident, "status")], ""
     else:
-        said = first_text(data, "content", "message") or _resolution(data)
+        said = plain(first_text(data, "content", "message") or _resolution(data))
     agent = object_of(event, "agent")
     delivery = inbound.headers.get("x-webhook-id", "").strip()
     return [
@@ -111,8 +110,10 @@ def read(inbound: Inbound) -> list[Record]:
     ]
 
 
-def _read_old(message: Mapping[str, Any]) -> list[Record]:
+def _read_old(message: Any) -> list[Record]:
     """One of messages[]: version 2 has `event` and `incident`, version 1 `type` and `data.incident`."""
+    if not isinstance(message, dict):
+        raise invalid(Fault("messages", "Expected array of objects"))
     kind = first_text(message, "event", "type")
     if not kind:
         raise invalid(Fault("messages.event", "Required"))
@@ -131,7 +132,7 @@ def _read_old(message: Mapping[str, Any]) -> list[Record]:
             kind=kind,
             state=OLD_STATES[kind],
             title=first_text(incident, "title") or first_text(summary, "subject", "description"),
-            text=note or first_text(incident, "description") or first_text(summary, "description"),
+            text=plain(note) or first_text(incident, "description") or first_text(summary, "description"),
             tags=[
                 ("service", first_text(object_of(incident, "service"), "summary", "name")),
                 *(("team", first_text(team, "summary", "name")) for team in objects_of(incident, "teams")),
@@ -164,7 +165,7 @@ def _record(
     key, number = first_scalar(incident, "id"), first_scalar(incident, "number", "incident_number")
     if not key:
         raise invalid(Fault("incident.id", "Required"))
-    title = title or f"Incident {number or key}"
+    title = without_status(title) or f"Incident {number or key}"
     subject = {
         "url": first_url(incident, "html_url"),
         "incident_id": key,

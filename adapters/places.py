@@ -29,12 +29,16 @@ class _DiffersError(ValueError):
     """The text is not laid out as the value, such as where a name is given twice."""
 
 
-def with_parts(inbound: Inbound, made: Iterable[tuple[Record, Any]]) -> list[Record]:
-    """The records, each of which was made of a value within the JSON body; notes where those stand."""
+def with_parts(inbound: Inbound, made: Iterable[tuple[Record, Any]], *, always: bool = False) -> list[Record]:
+    """The records, each of which was made of a value within the JSON body; notes where those stand.
+
+    A single record's is noted only if asked `always`, as where something else is kept beside it.
+    """
     pairs = list(made)
-    if len(pairs) > 1:
+    if len(pairs) > 1 or always:
         values = [value for _, value in pairs]
-        places = find(inbound.body, inbound.json, values)
+        same = inbound.text is inbound.body  # places in another charset's bytes are not looked for
+        places = find(inbound.body, inbound.json, values) if same else [None] * len(values)
         inbound.parts = [place or _written(value) for place, value in zip(places, values, strict=True)]
     return [record for record, _ in pairs]
 

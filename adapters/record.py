@@ -10,6 +10,8 @@ Category = Literal["bug", "feature", "question", "praise", "other"]
 Sentiment = Literal["positive", "neutral", "negative"]
 RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
 
+PART_HEADER = "gateway-part"  # of a delivery in quarantine that is only a part of what came (Record.held)
+
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
 SENTIMENTS: tuple[Sentiment, ...] = ("positive", "neutral", "negative")
 TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci", "chat")
@@ -54,7 +56,8 @@ class Record:
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
-    in quarantine and is no record.
+    in quarantine and is no record. With `held`, a body of the same dialect, only that is kept there: the
+    rest of the delivery was read.
     `workspace_ref` and `project_ref` are ids the sender named; when they are ours they must be
     ones the caller may use, otherwise they are kept as references.
     """
@@ -90,6 +93,7 @@ class Record:
     counts: bool = True
     voter: str | None = None
     unreadable: str | None = None
+    held: str | None = None
     workspace_ref: str | None = None
     project_ref: str | None = None
 

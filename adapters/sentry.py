@@ -18,12 +18,13 @@ from adapters.foreign import (
     first_url,
     list_of,
     object_of,
-    objects_of,
     present,
 )
+from adapters.markup import plain
 from adapters.options import flag
 from adapters.record import Author, Record, State
 from adapters.sentry_events import INFO, author_of, event_tags, sender_of
+from adapters.sentry_words import evidence_of, failures_of, message_of
 from adapters.severities import stated
 from adapters.shapes import signature
 from adapters.text import first_line, one_line
@@ -177,7 +178,7 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
     if action != "created":
         return []
     comment_id, issue_id = _needed(data, "comment_id"), _needed(data, "issue_id")
-    words = first_text(data, "comment")
+    words = plain(first_text(data, "comment"))
     if not words:
         return []
     return [
@@ -222,9 +223,11 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
     tags = _pairs(list_of(event, "tags"))
     tagged = dict(reversed(tags))  # the first of a name counts
     issue_id, event_id = first_scalar(outer, "id") or _issue_id(event), first_scalar(event, "event_id")
-    words = first_text(outer, "message") or _words(event)
+    said = list(dict.fromkeys(filter(None, (first_text(outer, "message"), *_words(event)))))
+    words = "\n".join(said)
     culprit = first_text(event, "culprit") or first_text(outer, "culprit")
-    named = first_text(event, "title") or words or culprit
+    named = first_text(event, "title") or first_text(object_of(event, "occurrence"), "issueTitle")
+    named = named or next(iter(said), culprit)
     title = named or f"Sentry issue {issue_id}"
     subject = {
         "url": first_url(event, "web_url") or first_url(outer, "url"),
@@ -273,14 +276,13 @@ def _message(record: Record, feedback: Json) -> list[Record]:
     return [replace(message, type="message", dedupe_key=key, incident_key=None, state=None, occurrence=None)]
 
 
-def _words(event: Json) -> str:
-    """What an event says: the first of its several messages that is there, else its last exception."""
-    logged, older = object_of(event, "logentry"), object_of(event, "sentry.interfaces.Message")
-    values = objects_of(object_of(event, "exception"), "values")
-    raised = [first_text(values[-1], "type"), first_text(values[-1], "value")] if values else []
-    said = [first_text(part, "formatted", "message") for part in (logged, older)]
-    said = [first_text(event, "message"), *said, first_text(object_of(event, "metadata"), "value")]
-    return next(filter(None, said), ": ".join(filter(None, raised)))
+def _words(event: Json) -> list[str]:
+    """What an event says: its message, else its exceptions, and what an occurrence shows as its evidence."""
+    message = message_of(event) or first_text(object_of(event, "metadata"), "value")
+    failures = failures_of(event)
+    # The exception that the message tells of is not named twice, its causes are.
+    known = failures[:1] if message and failures and message in failures[0] else []
+    return [*filter(None, [message]), *(one for one in failures if one not in known), *evidence_of(event)]
 
 
 def _issue_id(event: Json) -> str:

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import fields
 
-from adapters import signatures
+from adapters import sentry_dialog, sentry_store, signatures
 from adapters.contract import (
     Adapter,
     Door,
@@ -27,11 +28,13 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.envelopes import Item, header_of, items_of, object_in
-from adapters.foreign import first_scalar, first_text, first_url, object_of, objects_of, present
+from adapters.envelopes import MOST_ITEMS, Item, header_of, items_of, object_in
+from adapters.foreign import first_scalar, first_text, first_url, object_of, present
+from adapters.large_envelopes import reduced
 from adapters.payload import Payload, Text, length
 from adapters.record import Author, Record, Saved
 from adapters.sentry_events import INFO, author_of, event_tags, sender_of
+from adapters.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
 from adapters.severities import stated
 from adapters.shapes import Proof, Shape, Shown, text, time
 from adapters.text import first_line, one_line
@@ -78,18 +81,34 @@ class ReportShown(Shown):
     issue = fields.Raw(allow_none=True)
 
 
+class DialogAsked(Payload):
+    """The address of the form: the words that it shows may stand there too, by their option's name."""
+
+    dsn = Text(required=True)
+    eventId = Text()
+
+
+class DialogTold(Shown):
+    sometimes = ("errors",)
+    errors = fields.Dict()
+
+
 class Error(Shown):
     detail = text()
 
 
 def read(inbound: Inbound) -> list[Record]:
-    header = header_of(inbound)
     made: list[tuple[Record, slice | None]] = []
     attachments: list[dict[str, Any]] = []
     try:
-        for item in items_of(inbound):
+        header = header_of(inbound)
+    except Refused as refused:  # its items say what it says
+        header = {}
+        made.append((_unreadable(refused), None))
+    try:
+        for item in items_of(inbound, READERS):
             if item.header.get("type") == "attachment":
-                attachments.append(_attachment(item))
+                attachments += [_attachment(item)] if len(attachments) < MOST_ITEMS else []
             else:
                 made += [(record, item.place) for record in _read_item(inbound, header, item)]
     except Refused as refused:
@@ -141,6 +160,32 @@ def reply_report(inbound: Inbound, saved: list[Saved]) -> Reply:
     return Reply(200, shown)
 
 
+def read_dialog(inbound: Inbound) -> list[Record]:
+    """What somebody wrote into the form of showReportDialog; its words need no event that we know."""
+    sent, wrong = sentry_dialog.filled(inbound)
+    return [] if wrong else [_report(inbound, sent)]
+
+
+def reply_dialog(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """Nothing, or which fields to mend: the form shows that and lets its writer try again."""
+    try:
+        wrong = sentry_dialog.filled(inbound)[1]
+    except Refused:
+        return Reply(200, {})  # kept in quarantine
+    return Reply(400, {"errors": wrong}) if wrong else Reply(200, {})
+
+
+def read_stored(inbound: Inbound) -> list[Record]:
+    """One event, as the SDKs posted them before there were envelopes."""
+    record = _event(inbound, {}, sentry_store.event_of(inbound))
+    return [record] if record.text else []
+
+
+def reply_stored(inbound: Inbound, saved: list[Saved]) -> Reply:
+    event_id = sentry_store.event_id_of(inbound)
+    return Reply(200, {"id": event_id} if event_id else {})
+
+
 def refuse(problem: Problem) -> Reply:
     """Sentry says 403 to those it does not know; its SDKs stop by X-Sentry-Rate-Limits, in whole seconds."""
     message = re.sub(r"[^\x20-\x7e]+", " ", problem.message)
@@ -169,6 +214,8 @@ def key_in(inbound: Inbound) -> str | None:
         keys.add(_key_of(shown))
     if "project_number" not in inbound.params:
         keys |= {shown} if scheme == "bearer" else set()
+        if "dsn" in inbound.query:
+            keys.add(_key_of(inbound.query["dsn"]))
     elif dsn := _dsn(inbound):
         keys.add(_key_of(dsn))
     return keys.pop() if len(keys) == 1 and re.fullmatch(r"\w{1,200}", min(keys), re.ASCII) else None
@@ -176,7 +223,8 @@ def key_in(inbound: Inbound) -> str | None:
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
     """The key is public; it opens only its own project. The REST call names no number."""
-    number = inbound.params.get("project_number")
+    dsn = inbound.query.get("dsn")
+    number = inbound.params.get("project_number", dsn and sentry_dialog.number_in(dsn))
     return number is None or signatures.same(number, str(hook.options["project_number"]))
 
 
@@ -186,6 +234,8 @@ def _read_item(inbound: Inbound, header: Json, item: Item) -> list[Record]:
     if kind not in READERS:
         return []
     try:
+        if type(dropped := item.header.get("dropped")) is int:
+            raise invalid(Fault(f"{kind} length", f"{dropped} bytes are more than are read of an item"))
         record = READERS[kind](inbound, header, object_in(inbound, item.payload, kind))
     except Refused as refused:
         return [_unreadable(refused)]
@@ -235,34 +285,31 @@ def _report(inbound: Inbound, sent: Json) -> Record:
         text=words,
         kind="user_report",
         severity=INFO,
-        subject={"associated_event_id": event_id},
+        subject=present({"associated_event_id": event_id}),
         author=Author(name=sent.get("name") or None, email=sent.get("email") or None),
         occurred_at=inbound.received_at,
-        dedupe_key=f"user_report:{event_id}:{_digest(words)}",
+        dedupe_key=f"user_report:{event_id}:{_digest(words)}" if event_id else None,
     )
 
 
 def _alert(inbound: Inbound, header: Json, sent: Json) -> Record:
     """An exception or a message that a program sent."""
-    event_id, raised, logged = (
-        _event_id(header) or _event_id(sent),
-        _raised(sent),
-        object_of(sent, "logentry"),
-    )
-    failure = ": ".join(filter(None, (first_scalar(raised, "type"), first_scalar(raised, "value"))))
-    message = first_text(sent, "message") or first_text(object_of(sent, "message"), "formatted", "message")
-    message = message or first_text(logged, "formatted", "message")
+    event_id, failures, message = _event_id(header) or _event_id(sent), failures_of(sent), message_of(sent)
+    frame = frame_of(sent)
+    culprit = first_scalar(sent, "culprit", "transaction") or _place(frame)
+    message = message or policy_of(sent)
+    # An event may have no words at all: then it is known by where it happened.
+    failure = "" if message and not failures else next(iter(failures), _function(frame) or culprit)
     if not (failure or message):
-        raise invalid(Fault("event", "Expected a message or an exception"))
-    culprit = first_scalar(sent, "culprit", "transaction") or _place(raised)
+        raise invalid(Fault("event", "Expected a message, an exception or where it happened"))
     # What tells this story from others: the template of a message, not what was filled in.
-    by_default = [failure, culprit] if failure else [first_text(logged, "message") or message]
+    by_default = [failure, culprit] if failure else [template_of(sent) or message]
     given = sent.get("fingerprint")
     parts = [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
     grouped = [word for part in parts or [DEFAULT] for word in (by_default if part == DEFAULT else [part])]
     return Record(
         title=one_line(failure or message),
-        text="\n".join(dict.fromkeys(filter(None, (message, failure)))),
+        text="\n".join(dict.fromkeys(filter(None, (message, *(failures or [failure]))))),
         type="alert",
         kind="event",
         **stated(first_scalar(sent, "level") or "error"),
@@ -303,7 +350,8 @@ def _unreadable(refused: Refused) -> Record:
 def _attachment(item: Item) -> dict[str, Any]:
     header = item.header
     named = {"name": first_text(header, "filename")[:200], "type": first_text(header, "content_type")[:200]}
-    return {**present(named), "size": len(item.payload)}
+    dropped = header.get("dropped")  # of a large envelope
+    return {**present(named), "size": dropped if type(dropped) is int else len(item.payload)}
 
 
 def _subject(sent: Json, event_id: str) -> dict[str, Any]:
@@ -341,19 +389,14 @@ def _clock(header: Json, sent: Json, inbound: Inbound) -> dict[str, str]:
     return {"sent_occurred_at": datetime.fromtimestamp(told / 1000, UTC).isoformat().replace("+00:00", "Z")}
 
 
-def _raised(sent: Json) -> Json:
-    """The exception that came last; Sentry's order is that of causes, oldest first."""
-    values = objects_of(object_of(sent, "exception"), "values") or objects_of(sent, "exception")
-    return values[-1] if values else {}
-
-
-def _place(raised: Json) -> str:
-    """Where it was raised: the newest frame, which is the last."""
-    frames = objects_of(object_of(raised, "stacktrace"), "frames")
-    if not frames:
-        return ""
-    place, function = first_scalar(frames[-1], "module", "filename"), first_scalar(frames[-1], "function")
+def _place(frame: Json) -> str:
+    """Where something was raised, by a frame."""
+    place, function = first_scalar(frame, "module", "filename"), first_scalar(frame, "function")
     return " in ".join(filter(None, (place, function)))
+
+
+def _function(frame: Json) -> str:
+    return first_scalar(frame, "function") or first_scalar(frame, "module", "filename", "package")
 
 
 def _tags(sent: Json, **more: str) -> tuple[str, ...]:
@@ -415,11 +458,46 @@ ADAPTER = Adapter(
             "/api/<project_number>/envelope",
             tolerant(read),
             reply,
+            reduced=partial(reduced, read=READERS),
             shape=Shape(
                 summary="Take an envelope of one of Sentry's SDKs.",
                 answers={200: Stored},
                 example='{}\n{"type": "feedback"}\n{"contexts": {"feedback": {"message": "It is slow"}}}\n',
                 media="application/x-sentry-envelope",
+            ),
+        ),
+        Door(
+            "/api/<project_number>/store",
+            tolerant(read_stored),
+            reply_stored,
+            shape=Shape(
+                summary="Take an event of one of Sentry's SDKs from before envelopes.",
+                answers={200: Stored},
+                example={"event_id": "14bad9a2e3774046977a21440ddb39b2", "message": "It broke"},
+            ),
+        ),
+        Door(
+            sentry_dialog.PATH,
+            lambda inbound: [],
+            sentry_dialog.script,
+            "GET",
+            shape=Shape(
+                summary="Show the form of showReportDialog.",
+                query=DialogAsked,
+                answers={200: None},
+                shown_as=("text/javascript",),
+            ),
+        ),
+        Door(
+            sentry_dialog.PATH,
+            tolerant(read_dialog),
+            reply_dialog,
+            shape=Shape(
+                summary="Take what was written into the form of showReportDialog.",
+                query=DialogAsked,
+                answers={200: DialogTold, 400: DialogTold},
+                example="name=Kim&email=kim%40example.org&comments=It+broke",
+                media="application/x-www-form-urlencoded",
             ),
         ),
         Door(
@@ -435,7 +513,7 @@ ADAPTER = Adapter(
         ),
     ),
     refuse=refuse,
-    owns=("/api/0",),
+    owns=("/api/0", "/api/embed"),
     # A DSN has no secret.
     signed=Signed(
         verify=verify,

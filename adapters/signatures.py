@@ -34,12 +34,18 @@ def hmac_hex(secret: str, signed: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def hex_header(*names: str, prefix: str = "") -> Callable[[Inbound, Hook], bool]:
+def hmac_base64(key: bytes, signed: bytes) -> str:
+    """HMAC-SHA256 in base64."""
+    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def hex_header(*names: str, prefix: str = "", digest: str = "sha256") -> Callable[[Inbound, Hook], bool]:
     """A check of `prefix` and the hex HMAC of the raw body in the first of these headers that is there."""
 
     def verify(inbound: Inbound, hook: Hook) -> bool:
         given = next((inbound.headers[name] for name in names if name in inbound.headers), "")
-        return any(same(given, prefix + hmac_hex(secret, inbound.body)) for secret in hook.secrets)
+        expected = (hmac.new(secret.encode(), inbound.body, digest).hexdigest() for secret in hook.secrets)
+        return any(same(given, prefix + one) for one in expected)
 
     return verify
 
@@ -56,6 +62,13 @@ def shows_secret(inbound: Inbound, hook: Hook) -> bool:
         except ValueError:  # no base64, or bytes of no text
             return False
     return any(same(given, secret) for secret in hook.secrets)
+
+
+def secret_or_address(inbound: Inbound, hook: Hook) -> bool:
+    """The secret, as `shows_secret`; an unsigned hook's address is proof enough when nothing is shown."""
+    if hook.unsigned and not (hook.secrets and "authorization" in inbound.headers):
+        return True
+    return shows_secret(inbound, hook)
 
 
 def is_fresh(seconds: str, inbound: Inbound) -> bool:

@@ -18,30 +18,31 @@ from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Repl
 from adapters.foreign import (
     form_of,
     json_in,
-    list_of,
     looks_like_json,
     needed_text,
     object_of,
+    objects_of,
     present,
     text_of,
 )
 from adapters.options import words
-from adapters.payload import type_name
 from adapters.record import Author, Record, Saved
 from adapters.shapes import Shape, Shown, signature, text
 from adapters.signatures import Refusal, is_fresh, refuse_retryable
+from adapters.slack_words import answer, is_typed, words_of
 from adapters.tags import PRIVATE, marked, tags
-from adapters.text import first_line, slack_plain
+from adapters.text import first_line, slack_typed
 
-SPOKEN = ("", "file_share", "thread_broadcast", "me_message")  # subtypes that a person's words come in
+# Subtypes that a person's words come in.
+SPOKEN = ("", "file_share", "message_share", "thread_broadcast", "me_message")
 UNSAID = (  # what is answered and holds no feedback
-    "url_verification",
-    "app_rate_limited",
-    "shortcut",
-    "block_actions",
-    "block_suggestion",
-    "view_closed",
+    *("url_verification", "app_rate_limited", "tokens_revoked"),
+    *("shortcut", "block_actions", "block_suggestion", "view_closed"),
+    # Buttons and menus of old attachments, dialogs before modals, and steps of workflows.
+    *("interactive_message", "message_options", "dialog_cancellation", "dialog_suggestion"),
+    *("workflow_step_edit", "workflow_step_execute", "function_executed"),
 )
+MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
 # What counts as a vote, unless the hook's option `votes` names others; skin tones do not matter.
 VOTES = "+1,thumbsup,heavy_plus_sign,heart,100,fire,tada,clap,raised_hands,point_up,heart_eyes,star"
 # How Slack names what not everybody of a workspace can read, as `channel_type` and as a channel's name.
@@ -65,6 +66,8 @@ def read(inbound: Inbound) -> list[Record]:
         return _shortcut(sent)
     if kind == "view_submission":
         return _modal(inbound, sent)
+    if kind == "dialog_submission":
+        return _dialog(inbound, sent)
     if kind == "url_verification":
         needed_text(sent, "challenge")
     if kind in UNSAID:
@@ -142,7 +145,7 @@ def _sent(inbound: Inbound) -> dict[str, Any]:
 
 
 def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
-    text = text_of(sent, "text")
+    text = slack_typed(text_of(sent, "text"))
     if text_of(sent, "ssl_check") == "1" or not text.strip():
         return []
     command = [
@@ -186,10 +189,8 @@ def _event(inbound: Inbound, sent: dict[str, Any], event: dict[str, Any]) -> lis
 
 def _heard(message: dict[str, Any], sent: dict[str, Any], allowed: Any) -> bool:
     """Whether a person said it, or a bot that the hook's option `bots` names; never our own bot."""
-    given = [entry for entry in list_of(sent, "authorizations") if isinstance(entry, dict)]
-    ours = [text_of(entry, "user_id") for entry in given if entry.get("is_bot") is True]
     subtype, bot = text_of(message, "subtype"), text_of(message, "bot_id")
-    if text_of(message, "user") in filter(None, ours):
+    if text_of(message, "user") in filter(None, _ours(sent)):
         return False
     if bot:
         named = allowed.split(",") if isinstance(allowed, str) else allowed
@@ -197,14 +198,41 @@ def _heard(message: dict[str, Any], sent: dict[str, Any], allowed: Any) -> bool:
     return subtype in SPOKEN
 
 
-def _said(team: str, channel: str, message: dict[str, Any], subject: dict[str, str], **more: Any) -> Record:
-    """A message that has words. Its `ts` is its id in its channel; a root's names the thread."""
-    words, ts = _words(message), needed_text(message, "ts")
+def _ours(sent: dict[str, Any]) -> list[str]:
+    """The ids of our own bot's user."""
+    given = objects_of(sent, "authorizations")
+    return [text_of(entry, "user_id") for entry in given if entry.get("is_bot") is True]
+
+
+def _called(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> str:
+    """The mention of our own bot that a message begins with, as it is in its words; "" when it does not."""
+    found, ours = MENTION.match(text_of(message, "text")), _ours(sent)
+    if found is None or not (found[1] in ours or (not ours and text_of(event, "type") == "app_mention")):
+        return ""
+    return f"@{found[2] or found[1]}"
+
+
+def _said(
+    team: str,
+    channel: str,
+    message: dict[str, Any],
+    subject: dict[str, str],
+    *,
+    called: str = "",
+    **more: Any,
+) -> Record:
+    """A message that has words. Its `ts` is its id in its channel; a root's names the thread.
+
+    `called` is what its title goes without.
+    """
+    words, ts = words_of(message), needed_text(message, "ts")
+    if not words:
+        raise invalid(Fault("text", "Expected words in the text, blocks, attachments or files"))
     thread = _thread(message)
     where = {"team_id": team, "channel_id": channel, "ts": ts, "thread_ts": thread}
     return Record(
         text=words,
-        title=first_line(words),
+        title=first_line(words.removeprefix(called).lstrip(" ,:")) or first_line(words),
         type="chat",
         kind="message",
         subject=present(subject | where),
@@ -220,12 +248,11 @@ def _said(team: str, channel: str, message: dict[str, Any], subject: dict[str, s
 
 def _message(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> list[Record]:
     """A message or a mention: Slack sends both for one message, under one `ts`."""
-    if not _words(message):
-        return []
     team, channel = _team(sent, event), needed_text(event, "channel")
     kind = text_of(event, "channel_type")
     labels = tags(team_id=team, channel=channel, channel_type=kind, thread_ts=_thread(message))
-    record = _said(team, channel, message, {}, tags=labels, author=_author(message))
+    called = _called(sent, event, message)
+    record = _said(team, channel, message, {}, called=called, tags=labels, author=_author(message))
     if text_of(event, "type") == "app_mention":  # which does not say of what type the channel is
         record = replace(record, dedupe_key=f"{record.dedupe_key}:app_mention")
     return marked([record], _visibility(kind, channel))
@@ -274,8 +301,6 @@ def _reaction(sent: dict[str, Any], event: dict[str, Any], options: Mapping[str,
 def _shortcut(sent: dict[str, Any]) -> list[Record]:
     """A message that somebody picked out; its author is who wrote it, not who picked it."""
     message, user = object_of(sent, "message"), object_of(sent, "user")
-    if not _words(message):
-        return []
     team = text_of(sent, "team", "id") or text_of(user, "team_id") or _team(sent, message)
     channel, ts = (
         needed_text(sent, "channel", "id"),
@@ -298,17 +323,24 @@ def _shortcut(sent: dict[str, Any]) -> list[Record]:
 def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     view, user = object_of(sent, "view"), object_of(sent, "user")
     blocks = object_of(view, "state", "values").values()
-    said = [_answer(action) for block in blocks if isinstance(block, dict) for action in block.values()]
-    words = "\n".join(filter(None, said))
-    if not words:
-        return []
+    given = [action for block in blocks if isinstance(block, dict) for action in block.values()]
+    said = [words for words in map(answer, given) if words]
+    if not said:
+        raise invalid(Fault("view.state.values", "Expected words in the inputs"))
+    typed = [answer(action) for action in given if is_typed(action)]
     return [
         Record(
-            text=words,
-            title=first_line(text_of(view, "title", "text")) or first_line(words),
+            text="\n".join(said),
+            title=first_line("\n".join([*typed, *said])),  # what was typed tells more than what was chosen
             type="chat",
             kind="view_submission",
-            subject=present({"team_id": text_of(sent, "team", "id"), "view_id": text_of(view, "id")}),
+            subject=present(
+                {
+                    "team_id": text_of(sent, "team", "id"),
+                    "view_id": text_of(view, "id"),
+                    "form": first_line(text_of(view, "title", "text")),
+                }
+            ),
             author=_author(user),
             tags=tags(callback_id=text_of(view, "callback_id")),
             occurred_at=inbound.received_at,
@@ -317,42 +349,27 @@ def _modal(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     ]
 
 
-def _answer(input: Any) -> str:
-    """What was typed or chosen in one input of a modal, whatever its element's type."""
-    if isinstance(input, str | int):
-        return str(input).strip()
-    if isinstance(input, list):
-        return ", ".join(filter(None, map(_answer, input)))
-    label = slack_plain(text_of(input, "text", "text"))  # of an option
-    said = label or text_of(input, "value") or _rich(object_of(input, "rich_text_value")) or _files(input)
-    if said or not isinstance(input, dict):
-        return said.strip()
-    return ", ".join(filter(None, (_answer(input[name]) for name in input if name.startswith("selected_"))))
-
-
-def _rich(element: Any) -> str:
-    """The text of a rich text element, a line for each of its sections."""
-    words = text_of(element, "text") or text_of(element, "url") or text_of(element, "name")
-    end = "\n" if text_of(element, "type") == "rich_text_section" else ""
-    return words + "".join(map(_rich, list_of(element, "elements"))) + end
-
-
-def _words(message: dict[str, Any]) -> str:
-    """The message's text, then the names of its files."""
-    return "\n".join(filter(None, (slack_plain(_text(message)).strip(), _files(message))))
-
-
-def _files(message: Any) -> str:
-    names = (text_of(file, "name") or text_of(file, "title") for file in list_of(message, "files"))
-    return "\n".join(filter(None, names))
-
-
-def _text(message: dict[str, Any]) -> str:
-    """A message's `text`, which may be absent, but not of another type."""
-    text = message.get("text")
-    if text is None or isinstance(text, str):
-        return text or ""
-    raise invalid(Fault("text", f"Expected string, received {type_name(text)}"))
+def _dialog(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
+    """What was typed into a dialog, as there was before modals: its fields by name."""
+    said = filter(None, (answer(value) for value in object_of(sent, "submission").values()))
+    words = "\n".join(said)
+    if not words:
+        return []
+    where = {"team_id": text_of(sent, "team", "id"), "channel_id": text_of(sent, "channel", "id")}
+    channel = text_of(sent, "channel", "name")
+    return [
+        Record(
+            text=words,
+            title=first_line(words),
+            type="chat",
+            kind="dialog_submission",
+            subject=present(where),
+            author=_author(object_of(sent, "user")),
+            tags=tags(callback_id=sent.get("callback_id"), channel_name=channel),
+            occurred_at=milliseconds(text_of(sent, "action_ts")) or inbound.received_at,
+            dedupe_key=f"{where['team_id']}:dialog:{needed_text(sent, 'action_ts')}",
+        )
+    ]
 
 
 def _team(sent: dict[str, Any], event: dict[str, Any]) -> str:

@@ -55,7 +55,8 @@ def parse(body: bytes) -> Any:
     except InvalidJSON:
         raise
     except json.JSONDecodeError as error:
-        raise InvalidJSON(f"body was not valid JSON (line {error.lineno}, column {error.colno})") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJSON(f"body was not valid JSON ({place}){_broken_by(error)}") from None
     except ValueError:
         raise InvalidJSON("number has too many digits") from None
     return cleaned(value) if _NEEDS_CLEANING.search(body) else value
@@ -70,6 +71,22 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {cleaned(name): cleaned(item) for name, item in value.items()}
     return value
+
+
+def _broken_by(error: json.JSONDecodeError) -> str:
+    """What a template usually breaks a JSON text with, when it is that (adapters.lenient_json mends it)."""
+    before = error.doc[max(0, error.pos - 100) : error.pos].rstrip()
+    if error.msg.startswith("Invalid control character"):
+        return ": a line break or other control character within a string"
+    if error.msg.startswith("Invalid \\"):
+        return ": a backslash within a string"
+    if error.msg.startswith("Expecting ',' delimiter") and before.endswith('"'):
+        return ": a quote within a string, or no comma behind it"
+    if error.msg.startswith("Illegal trailing comma") or (
+        before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("}", "]")
+    ):
+        return ": a comma behind the last item"
+    return ""
 
 
 def _too_deep(body: bytes) -> bool:

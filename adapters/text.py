@@ -11,6 +11,8 @@ TITLE = 200  # characters of the longest title
 SPACE = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 SLACK_TOKEN = re.compile(r"<([^<>]*)>")
+# Those of them that nobody types by hand.
+SLACK_SURE = re.compile(r"<((?:[@#][A-Z0-9]{2,30}(?=[|>])|!|https?://|mailto:|tel:)[^<>]*)>")
 SLACK_ENTITY = re.compile("&(?:lt|gt|amp);")
 SLACK_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 DISCORD_TOKEN = re.compile(
@@ -19,23 +21,50 @@ DISCORD_TOKEN = re.compile(
     re.ASCII,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Control sequences of terminals (ECMA-48), also cut ones: colours and cursors, titles and links, the others.
+ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+(?:[@-~]|\Z)|\x1b[\]PX^_][^\x07\x1b\x9c]{0,1000}+(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[()*+][0-9A-Z]|\x1b[=>78]|\x1b|\x9b"
+)
+# What a tool puts before the name of a rule: "[FIRING:1] ", "[RESOLVED] ", "[FIRING:1, RESOLVED:2] ".
+STATUS_PREFIX = re.compile(
+    r"\A\s*+\[(?:FIRING|RESOLVED)(?::\d{1,6})?(?:,\s?RESOLVED:\d{1,6})?\]\s*+", re.IGNORECASE
+)
+
+
+def without_ansi(words: str) -> str:
+    """Words without what colours them in a terminal, and without other control sequences."""
+    return ANSI.sub("", words) if "\x1b" in words or "\x9b" in words else words
+
+
+def without_status(title: str) -> str:
+    """A title that Alertmanager's or Grafana's template made, without the status and the count before it.
+
+    Source: prometheus/alertmanager, template/default.tmpl, `__subject`.
+    """
+    return STATUS_PREFIX.sub("", title) or title
 
 
 def first_line(words: str, most: int = TITLE) -> str:
     """The first line that has words, with single spaces, cut to `most` characters."""
-    line = next((line for line in words.splitlines() if line.strip()), "")
+    line = next((line for line in without_ansi(words).splitlines() if line.strip()), "")
     return " ".join(line.split())[:most]
 
 
 def one_line(words: str) -> str:
     """A title: white space as single spaces, cut with an ellipsis."""
-    line = " ".join(words.split())
+    line = " ".join(without_ansi(words).split())
     return line if len(line) <= TITLE else line[: TITLE - 1] + "…"
+
+
+def sentence(where: str, what: str, on: str) -> str:
+    """What happened where and on which branch, without the parts that are absent."""
+    return f"{where}: {what} on {on}".removeprefix(": ").removesuffix(" on ")
 
 
 def cut_line(words: str) -> str:
     """A title: white space as single spaces, merely cut."""
-    return " ".join(words.split())[:TITLE]
+    return " ".join(without_ansi(words).split())[:TITLE]
 
 
 def slack_plain(text: str) -> str:
@@ -44,6 +73,12 @@ def slack_plain(text: str) -> str:
     The three entities are resolved last, exactly once, and no others: `&amp;lt;` is a typed `&lt;`.
     """
     return SLACK_ENTITY.sub(lambda entity: SLACK_ENTITIES[entity[0]], SLACK_TOKEN.sub(_slack_token, text))
+
+
+def slack_typed(text: str) -> str:
+    """The same of words that were typed into a form or behind a command, where `<` may be meant as it is."""
+    flat = SLACK_SURE.sub(_slack_token, text)
+    return SLACK_ENTITY.sub(lambda entity: SLACK_ENTITIES[entity[0]], flat)
 
 
 def _slack_token(match: re.Match[str]) -> str:

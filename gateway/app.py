@@ -44,7 +44,7 @@ from gateway.http import (
     respond,
 )
 from gateway.ingest import ingest
-from gateway.received import inbound_of, path_of, request_id
+from gateway.received import Large, inbound_of, path_of, request_id
 from models.base import connect
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
@@ -87,7 +87,12 @@ class Routes:
         for adapter in self.adapters.values():
             for door in adapter.doors:
                 act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
-                self._route(adapter, door.method, door.path, act, counted=True, admit=admit)
+                large = None
+                if door.reduced:
+                    large = Large(
+                        door.reduced, config.max_envelope, partial(auth.identify, adapter, door.scope)
+                    )
+                self._route(adapter, door.method, door.path, act, counted=True, admit=admit, large=large)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
                 admit = _admitting(adapter, many.scope)
@@ -120,13 +125,14 @@ class Routes:
         exact: bool = False,
         limit: int = 0,
         admit: Callable[[Inbound], object] | None = None,
+        large: Large | None = None,
     ) -> None:
         """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
 
         What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
         body, when it is not that of every route; `admit` is asked before a body is read that is larger than
-        those, or that its client asked whether to send. An `exact` one is not reachable by any other way to
-        write its path.
+        those, or that its client asked whether to send. `large` is how larger bodies are read. An `exact`
+        one is not reachable by any other way to write its path.
         """
 
         def view(**params: str) -> Response:
@@ -137,7 +143,8 @@ class Routes:
             inbound, problem = None, None
             try:
                 first = admit if limit or "HTTP_EXPECT" in environ else None
-                inbound = inbound_of(environ, adapter, params, limit or self.limit, self.proxies, first)
+                most = limit or self.limit
+                inbound = inbound_of(environ, adapter, params, most, self.proxies, first, large)
                 reply = act(inbound)
             except Exception as error:  # told in the dialect of this very route
                 problem = problem_of(error, request_id(environ))
@@ -188,6 +195,8 @@ class Routes:
         """A reply with what every response carries, noted in the log."""
         name = request_id(environ)
         log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
+        if reply.notice:
+            log.notice(reply.notice, name)
         cors = cors_headers(environ.get("HTTP_ORIGIN"), self.origins)
         return respond(reply, headers, cors, {"request-id": name})
 

@@ -45,6 +45,7 @@ def take(adapter: Adapter, batch: Batch, longest: int, inbound: Inbound) -> Repl
     """
     caller = auth.identify(adapter, batch.scope, inbound)
     limits.spend(caller, inbound)
+    inbound.body = inbound.text
     spans = items_of(inbound.body, inbound.headers.get("content-type", ""))
     claim = idempotency.claim_of(caller, adapter, inbound)
     taken = _Taken(Sender(caller, adapter, inbound), batch, longest, claim)

@@ -6,6 +6,7 @@ inflated is capped while it is inflated, so that a small gzip bomb cannot fill t
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Protocol
@@ -14,9 +15,16 @@ import brotli
 
 from adapters.contract import Problem, Refused
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 CLOSING = {"Connection": "close"}  # what is left of the body is not read
 PIECE = 1_024  # bytes that are inflated at once: what is behind a member is copied, and there may be many
 MEMBERS = 10_000  # of a compressed body; real ones have one, or one for each 64 KiB
+ZSTD_WINDOW = 23  # log2 of the largest window, 8 MiB: what RFC 9659 lets senders of a content coding use
+ACCEPTED = "gzip, deflate, br, zstd"
 LAYERS = 2  # content encodings on top of each other; real senders use one
 
 
@@ -29,7 +37,7 @@ class Stream(Protocol):
 def read_body(stream: Stream, content_length: int | None, content_encoding: str, limit: int) -> bytes:
     """The decoded body, at most `limit` bytes before and after decoding.
 
-    Raises Refused: 413 (larger than the limit), 415 (an encoding other than gzip, deflate, br), 400
+    Raises Refused: 413 (larger than the limit), 415 (an encoding other than those ACCEPTED), 400
     (corrupt data).
     """
     if content_length is not None and content_length > limit:
@@ -40,16 +48,13 @@ def read_body(stream: Stream, content_length: int | None, content_encoding: str,
     if not names or not body:
         return body
     if len(names) > LAYERS or not all(name in _DECODERS for name in names):
-        headers = {"Accept-Encoding": "gzip, deflate, br"}
-        raise Refused(
-            Problem(
-                415, "unsupported_encoding", "Content-Encoding must be gzip, deflate or br.", headers=headers
-            )
-        )
+        headers = {"Accept-Encoding": ACCEPTED}
+        message = "Content-Encoding must be gzip, deflate, br or zstd."
+        raise Refused(Problem(415, "unsupported_encoding", message, headers=headers))
     for name in reversed(names):
         try:
             body = _DECODERS[name](body, limit)
-        except (zlib.error, brotli.error, EOFError):
+        except (zlib.error, brotli.error, zstd.ZstdError, EOFError):
             raise Refused(Problem(400, "invalid_json", f"Body is not valid {name} data.")) from None
         if len(body) > limit:
             raise _too_large(limit)
@@ -80,13 +85,28 @@ def _too_large(limit: int) -> Refused:
     return Refused(Problem(413, "too_large", f"Body is larger than {limit} bytes.", headers=CLOSING))
 
 
-def _inflate(body: bytes, limit: int, wbits: int) -> bytes:
-    """Inflates every member, up to one byte more than the limit. Raises zlib.error, EOFError or Refused."""
+class Inflater(Protocol):
+    """What decompresses one member: zlib's and zstd's are alike."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _inflate(body: bytes, limit: int, inflater_of: Callable[[], Inflater]) -> bytes:
+    """Inflates every member, up to one byte more than the limit.
+
+    Raises what the inflater raises, EOFError or Refused.
+    """
     parts: list[bytes] = []
     at = size = members = 0
-    inflater = None
+    inflater: Inflater | None = None
     while at < len(body) and size <= limit:
-        inflater = inflater or zlib.decompressobj(wbits)
+        inflater = inflater or inflater_of()
         piece = body[at : at + PIECE]
         part = inflater.decompress(piece, limit + 1 - size)
         parts.append(part)
@@ -105,15 +125,15 @@ def _inflate(body: bytes, limit: int, wbits: int) -> bytes:
 
 
 def _gzip(body: bytes, limit: int) -> bytes:
-    return _inflate(body, limit, 16 + zlib.MAX_WBITS)
+    return _inflate(body, limit, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS))
 
 
 def _deflate(body: bytes, limit: int) -> bytes:
     """RFC 9110 means the zlib format; some clients send bare deflate data."""
     try:
-        return _inflate(body, limit, zlib.MAX_WBITS)
+        return _inflate(body, limit, lambda: zlib.decompressobj(zlib.MAX_WBITS))
     except zlib.error:
-        return _inflate(body, limit, -zlib.MAX_WBITS)
+        return _inflate(body, limit, lambda: zlib.decompressobj(-zlib.MAX_WBITS))
 
 
 def _brotli(body: bytes, limit: int) -> bytes:
@@ -127,9 +147,15 @@ def _brotli(body: bytes, limit: int) -> bytes:
     return whole
 
 
+def _zstd(body: bytes, limit: int) -> bytes:
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW}
+    return _inflate(body, limit, lambda: zstd.ZstdDecompressor(options=options))
+
+
 _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,
     "br": _brotli,
+    "zstd": _zstd,
 }

@@ -67,6 +67,7 @@ class Config:
     trusted_proxies: str = ""
     max_body: int = 1_048_576
     max_batch_body: int = 33_554_432
+    max_envelope: int = 104_857_600
     cors_origins: str = "*"
     model: str = ""
     log_level: str = "info"
@@ -88,7 +89,7 @@ class Config:
             raise BadSetting("GATEWAY_SECRET_KEY: is required with a PostgreSQL database")
         if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", self.bind):
             raise BadSetting("GATEWAY_BIND: must be HOST:PORT")
-        for name in ("workers", "threads", "max_body", "max_batch_body"):
+        for name in ("workers", "threads", "max_body", "max_batch_body", "max_envelope"):
             if getattr(self, name) < 1:
                 raise BadSetting(f"GATEWAY_{name.upper()}: must be at least 1")
         for name, words in WORDS.items():

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestTimeout
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from adapters.contract import Adapter, Fault, Inbound, Problem, Refused, invalid
-from gateway.body import read_body
+from gateway.body import Stream, read_body
+from gateway.body_stream import pieces_of
 from gateway.client import Network, client_address
 from gateway.ids import new_id, now_ms
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+
+class Large(NamedTuple):
+    """How a route reads bodies that are larger than others': see adapters.contract.Door.
+
+    `limit` is bytes before decompression, of which there may be twice as many after it; `admit` refuses
+    those who may not send, by what comes first.
+    """
+
+    reduced: Callable[[Iterator[bytes], int], bytes]
+    limit: int
+    admit: Callable[[Inbound], object]
+
 
 REQUEST_ID = "gateway.request_id"  # in the WSGI environment
 
@@ -44,11 +59,13 @@ def inbound_of(
     limit: int,
     proxies: tuple[Network, ...] = (),
     admit: Callable[[Inbound], object] | None = None,
+    large: Large | None = None,
 ) -> Inbound:
     """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
 
-    `admit` looks at it before its body is read, and refuses what is not worth reading. Raises
-    Refused (400, 413, 415) and what reading the body raises.
+    `admit` looks at it before its body is read, and refuses what is not worth reading; `large` says how
+    bodies are read that have more bytes than `limit`. Raises Refused (400, 413, 415) and what reading
+    the body raises.
     """
     headers, asked = headers_of(environ), environ.get("QUERY_STRING", "")
     query = _query(asked) if asked else {}
@@ -71,11 +88,45 @@ def inbound_of(
     if admit is not None:
         admit(inbound())
     stream, length = get_input_stream(environ), get_content_length(environ)
+    encoding = headers.get("content-encoding", "")
     try:
-        body = read_body(stream, length, headers.get("content-encoding", ""), limit)
+        if large is None or (length is not None and length <= limit and not encoding):
+            body = read_body(stream, length, encoding, limit)
+        else:
+            pieces = pieces_of(_Stream(stream), encoding, large.limit, 2 * large.limit)
+            body = beginning = _up_to(limit, pieces)
+            if len(beginning) > limit:
+                large.admit(inbound())  # who has no key is told so before the rest is read
+                body = large.reduced(chain([beginning], pieces), limit)
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
     return inbound()
+
+
+class _Stream:
+    """A stream whose errors are those of a file's."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        """Raises TimeoutError and other OSErrors."""
+        try:
+            return self._stream.read(size)
+        except RequestTimeout as error:
+            raise TimeoutError(error.description) from error
+        except BadRequest as error:  # it ended early, or is malformed
+            raise OSError(error.description) from error
+
+
+def _up_to(size: int, pieces: Iterator[bytes]) -> bytes:
+    """The first pieces: all of them when they have no more bytes than `size`, else some more."""
+    taken = bytearray()
+    for piece in pieces:
+        taken += piece
+        if len(taken) > size:
+            break
+    return bytes(taken)
 
 
 def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:

@@ -32,8 +32,19 @@ def preview(adapter: Adapter, inbound: Inbound) -> dict[str, Any]:
     }
 
 
-def resumed(row: Mapping[str, Any]) -> Inbound:
-    """The request that a held delivery came with, as it came, through the hook as it is today."""
+def leniently(adapter: Adapter, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The preview of a held delivery with broken JSON mended; None when that helps nothing."""
+    if not any(record.unreadable for record in _read(adapter, resumed(row))):
+        return None
+    found = preview(adapter, resumed(row, lenient=True))
+    return None if found["unreadable"] or not found["records"] else found
+
+
+def resumed(row: Mapping[str, Any], *, lenient: bool = False) -> Inbound:
+    """The request that a held delivery came with, as it came, through the hook as it is today.
+
+    With `lenient` JSON that a template broke is mended while it is read (adapters.lenient_json).
+    """
     request = row["request"]
     hook = first(HookRow.select().where(HookRow.id == row["hook_id"]))
     return Inbound(
@@ -42,19 +53,21 @@ def resumed(row: Mapping[str, Any]) -> Inbound:
         request["headers"],
         bytes(row["payload"]),
         params=request["params"],
+        query=request.get("query", {}),  # those held by older versions have none
         request_id=new_id("req"),  # not the delivery's own: parts of it may be stored under that one
         received_at=row["received_at"],
         options=dict(hook["options"]) if hook else {},
+        lenient=lenient,
     )
 
 
-def replay(adapter: Adapter, row: Mapping[str, Any]) -> list[str] | str:
+def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -> list[str] | str:
     """Sends a held delivery through its adapter again: the ids of its records, or why it is still held.
 
     Parts that can be read are stored; it stays held until all of it can be. Once it is, a replay
     changes nothing and names the same records.
     """
-    inbound = resumed(row)
+    inbound = resumed(row, lenient=lenient)
     read = _read(adapter, inbound)
     items: list[Read] = [(record, inbound.body) for record in read if not record.unreadable]
     reasons = [record.unreadable for record in read if record.unreadable]
@@ -103,7 +116,11 @@ def _told(done: Sequence[Done]) -> str:
 
 def _read(adapter: Adapter, inbound: Inbound) -> list[Record]:
     """The records of a payload through the door it came by, else through the first one."""
-    came_by = [door for door in adapter.doors if _filled(door.path, inbound.params) == inbound.path]
+    came_by = [
+        door
+        for door in adapter.doors
+        if door.method == inbound.method and _filled(door.path, inbound.params) == inbound.path
+    ]
     door = (came_by or adapter.doors)[0]
     try:
         return door.read(inbound)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from adapters.contract import Adapter, Inbound, Problem, Refused
-from adapters.record import Labels, Record, Saved
+from adapters.record import PART_HEADER, Labels, Record, Saved
 from gateway import idempotency, outcomes, reach
 from gateway.caller import Caller
 from gateway.cooperative import aside
@@ -24,6 +24,7 @@ TITLE_LENGTH = 120  # characters of the text that make a title when the sender g
 AHEAD = 300_000  # milliseconds that a sender's clock may be ahead of ours
 FIRST = 31_536_000_000  # milliseconds, 1971-01-01: what is before is a clock that was never set
 KEY_LENGTH = 300  # characters of a dedupe or incident key
+SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
 SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = intake.Reach(reach.STEPS, reach.WINDOW, reach.raised)
 
@@ -180,7 +181,7 @@ def write_of(
         bounded(record.votes_for),
         bounded(record.voter),
         _telling(record, row) if record.incident_key or record.votes_for else None,
-        _held(caller, adapter, inbound, row, record.unreadable) if record.unreadable else None,
+        _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
     )
 
@@ -226,25 +227,29 @@ def _telling(record: Record, row: Mapping[str, Any]) -> intake.Telling:
 
 
 def _held(
-    caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], reason: str
+    caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], record: Record
 ) -> dict[str, Any]:
     """A delivery as quarantine keeps it: everything a replay needs, nothing that proves who sent it."""
     kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
+    body = inbound.body
+    if record.held is not None:
+        kept, body = {**kept, PART_HEADER: "true"}, record.held.encode("utf-8", "replace")
     return {
         "id": new_id("qr"),
         "workspace_id": caller.workspace_id,
         "project_id": row["project_id"],
         "source": adapter.name,
         "hook_id": caller.key_id,
-        "reason": reason,
+        "reason": record.unreadable,
         "request": {
             "method": inbound.method,
             "path": inbound.path,
             "headers": kept,
             "params": dict(inbound.params),
+            "query": {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY},
             "request_id": inbound.request_id,
         },
-        "payload": inbound.body,
+        "payload": body,
         "received_at": inbound.received_at,
         "replayed_at": None,
     }

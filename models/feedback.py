@@ -133,6 +133,12 @@ def find(
     return first(locked(found) if to_change else found)
 
 
+def latest_of_story(workspace_id: str, source: str, incident_key: str) -> dict[str, Any] | None:
+    """The newest record of a story, or None."""
+    mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == incident_key)
+    return first(Feedback.select().where(mine & (Feedback.source == source)).order_by(Feedback.id.desc()))
+
+
 def _mine(workspace_id: str, project_id: str | None) -> Any:
     """Every query starts here, from the caller's workspace."""
     rows = Feedback.select().where(Feedback.workspace_id == workspace_id)

@@ -37,6 +37,13 @@ def find_hook(hook_id: str) -> dict[str, Any] | None:
     return first(hooks.join(Workspace).where((HookRow.id == hook_id) & HookRow.deleted_at.is_null()))
 
 
+def hooks_of(source: str) -> list[dict[str, Any]]:
+    """The hooks of a source that were not deleted, each with its workspace's default project."""
+    hooks = HookRow.select(HookRow, Workspace.default_project_id.alias("default_project_id"))
+    wanted = (HookRow.source == source) & HookRow.deleted_at.is_null()
+    return rows(hooks.join(Workspace).where(wanted).order_by(HookRow.id))
+
+
 def live_secrets(now: int) -> list[dict[str, Any]]:
     """The hooks that have secrets which still count at `now` (ms UTC): `id`, `source`, `unsigned`, `secrets`.
 

@@ -126,3 +126,11 @@ def totals(
     if source is not None:
         found = found.where(Outcome.source == source)
     return rows(found.group_by(*columns).order_by(*columns))
+
+
+def last_minute(key_id: str, outcome: str) -> int | None:
+    """The last minute in which a request of a key ended so, in milliseconds UTC; None when none did."""
+    found = Outcome.select(fn.MAX(Outcome.minute)).where(
+        (Outcome.key_id == key_id) & (Outcome.outcome == outcome)
+    )
+    return found.scalar()  # type: ignore[no-any-return]

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -71,6 +72,36 @@ def _grafana(secret: str, body: bytes, now: int) -> dict[str, str]:
     return {"X-Grafana-Alerting-Signature": signature, "X-Sent-At": str(now)}
 
 
+def _zendesk(secret: str, body: bytes, now: int) -> dict[str, str]:
+    time = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = hmac.new(secret.encode(), time.encode() + body, hashlib.sha256).digest()
+    return {
+        "X-Zendesk-Webhook-Signature": base64.b64encode(digest).decode(),
+        "X-Zendesk-Webhook-Signature-Timestamp": time,
+    }
+
+
+def _intercom(secret: str, body: bytes, now: int) -> dict[str, str]:
+    return {"X-Hub-Signature": "sha1=" + hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()}
+
+
+def _websub(secret: str, body: bytes, now: int) -> dict[str, str]:
+    return {"X-Hub-Signature": f"sha256={hex_hmac(secret, body)}"}
+
+
+def _linear(secret: str, body: bytes, now: int) -> dict[str, str]:
+    return {"Linear-Signature": hex_hmac(secret, body)}
+
+
+def _teams(secret: str, body: bytes, now: int) -> dict[str, str]:
+    digest = hmac.new(base64.b64decode(secret), body, hashlib.sha256).digest()
+    return {"Authorization": f"HMAC {base64.b64encode(digest).decode()}"}
+
+
+def _mattermost(secret: str, body: bytes, now: int) -> dict[str, str]:
+    return {"Authorization": f"Token {secret}"}
+
+
 VENDORS: dict[str, Vendor] = {
     "sentry": Vendor("sentry-client-secret", _sentry),
     "slack": Vendor("slack-signing-secret", _slack, window=300),
@@ -79,6 +110,21 @@ VENDORS: dict[str, Vendor] = {
     "gitlab": Vendor(GITLAB, _gitlab, window=300),
     "pagerduty": Vendor("pagerduty-secret", _pagerduty),
     "grafana": Vendor("grafana-secret", _grafana, {"timestamp_header": "X-Sent-At"}, window=300),
+    "zendesk": Vendor("zendesk-signing-secret", _zendesk),
+    "intercom": Vendor("intercom-client-secret", _intercom),
+    "jira": Vendor("jira-webhook-secret", _websub),
+    "bitbucket": Vendor("bitbucket-webhook-secret", _websub),
+    "linear": Vendor("linear-signing-secret", _linear),
+    "teams": Vendor(base64.b64encode(bytes(range(32, 64))).decode(), _teams),
+    "mattermost": Vendor("mattermost-token", _mattermost),
+    "statuspage": Vendor("statuspage-secret", bearer),
+    "zulip": Vendor("zulip-token", bearer),  # tests/adapters has the token in the body
+    "opsgenie": Vendor("opsgenie-secret", bearer),
+    "azure_devops": Vendor("azure-secret", bearer),
+    "uptime_kuma": Vendor("kuma-secret", bearer),
+    "newrelic": Vendor("newrelic-secret", bearer),
+    "watchdog": Vendor("watchdog-secret", bearer),
+    "sns": Vendor("sns-secret", bearer),
     "datadog": Vendor("datadog-token", bearer),
     "alertmanager": Vendor("alertmanager-token", bearer),
     "generic": Vendor("generic-token", bearer, {"map": {"text": "text"}}),

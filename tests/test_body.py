@@ -10,10 +10,12 @@ import brotli
 import pytest
 
 from adapters.contract import Refused
-from gateway.body import read_body
+from gateway.body import read_body, zstd
 
 TEXT = b'{"text":"' + b"hello " * 100 + b'"}'
 LIMIT = 10_000
+FAR = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 24})
+WIDE = FAR.compress(TEXT) + FAR.flush()  # a window of 16 MiB
 BARE = zlib.compressobj(wbits=-zlib.MAX_WBITS)
 
 
@@ -40,6 +42,8 @@ def read(body: bytes, encoding: str = "", *, length: int | None = None, limit: i
         (BARE.compress(TEXT) + BARE.flush(), "deflate"),
         (brotli.compress(TEXT), " br "),
         (gzip.compress(brotli.compress(TEXT)), "br, gzip"),
+        (zstd.compress(TEXT), "zstd"),
+        (zstd.compress(TEXT[:50]) + zstd.compress(TEXT[50:]), "zstd"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -63,7 +67,12 @@ def test_decodes(body: bytes, encoding: str) -> None:
         (zlib.compress(TEXT)[:-5], "deflate", 400),
         (TEXT, "br", 400),
         (brotli.compress(TEXT)[:-3], "br", 400),
-        (TEXT, "zstd", 415),
+        (zstd.compress(b"x" * 20_000_000), "zstd", 413),
+        (TEXT, "zstd", 400),
+        (zstd.compress(TEXT)[:-5], "zstd", 400),
+        (zstd.compress(TEXT) + b"tail", "zstd", 400),
+        (WIDE, "zstd", 400),
+        (TEXT, "lzma", 415),
         (TEXT, "gzip, gzip, gzip", 415),
         (TEXT, "gzip, \x00", 415),
     ],

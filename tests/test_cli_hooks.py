@@ -124,3 +124,22 @@ def test_replay(run: Any, tmp_path: Path) -> None:
     assert len(one[0]["feedback_ids"]) == 1
     assert sorted(row.text for row in Feedback.select()) == ["one", "three", "two"]
     assert answer(run, "replay", "--source", "generic") == {"results": []}
+
+
+def test_lenient_replay(run: Any, tmp_path: Path) -> None:
+    """JSON that a template broke is read by `replay --lenient` only."""
+    path = tmp_path / "map.json"
+    path.write_text('{"text": "words"}')
+    hook = answer(run, "hook", "create", "generic", "--map", str(path))
+    client = create_app().test_client()
+    headers = {"Authorization": f"Bearer {hook['secret']}"}
+    assert client.post(hook["path"], data=b'{"words": "one\ntwo",}', headers=headers).status_code == 200
+    from models import Quarantine
+
+    (held,) = [row.id for row in Quarantine.select()]
+    strict = run("replay", held)
+    (done,) = answer(run, "replay", held, "--lenient")["results"]
+
+    assert (strict.exit_code, "line break" in strict.stderr) == (1, True)
+    assert len(done["feedback_ids"]) == 1
+    assert [row.text for row in Feedback.select()] == ["one\ntwo"]

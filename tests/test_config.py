@@ -135,6 +135,7 @@ SPELLED = {
     "trusted_proxies": ("10.0.0.0/8, FD00::/8", "10.0.0.0/8, FD00::/8"),
     "max_body": ("7", 7),
     "max_batch_body": ("8", 8),
+    "max_envelope": ("9", 9),
     "cors_origins": ("https://A.example", "https://a.example"),
     "model": ("/srv/Model", "/srv/Model"),
     "log_level": ("INFO", "info"),

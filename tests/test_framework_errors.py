@@ -53,9 +53,10 @@ UNKNOWN = {
 def test_numbered_paths(client: FlaskClient) -> None:
     """Sentry's envelopes come to a path with a number in it: its errors are told as Sentry tells them."""
     path = "/api/42/envelope/"
-    too_large = client.post(path, data=b"x" * 1_100_000)
-    unknown = client.post(path, data=b"{}", headers={"Content-Encoding": "zstd"})
-    for response, status in ((too_large, 413), (unknown, 415), (client.get(path), 405)):
+    stranger = client.post(path, data=b"x" * 1_100_000)
+    too_large = client.post("/api/0/projects/o/p/user-feedback/", data=b"x" * 1_100_000)
+    unknown = client.post(path, data=b"{}", headers={"Content-Encoding": "lzma"})
+    for response, status in ((stranger, 403), (too_large, 413), (unknown, 415), (client.get(path), 405)):
         assert response.status_code == status
         assert response.headers["X-Sentry-Error"]
         assert set(response.json) == {"detail"}

@@ -128,6 +128,10 @@ def uses(command: str, *options: str) -> Callable[[Example], Example]:
     return noted
 
 
+# A delivery of each source that may be unsigned and has a shape of its own.
+FIRST = {"sentry": "legacy", "statuspage": "investigating", "watchdog": "resolved_by_alertmanager"}
+
+
 @uses("hook create", "--unsigned", "--map")
 def unsigned(site: Site, folder: Path) -> None:
     """The address is enough, with whatever headers the sender has; the advice asks for no secret."""
@@ -139,8 +143,8 @@ def unsigned(site: Site, folder: Path) -> None:
         more = ["--map", str(path)] if source == "generic" else []
         made = site.run("hook", "create", source, "--unsigned", *more)
         body = WORDS
-        if source == "sentry":
-            body = body_of(json.loads((FIXTURES / "sentry" / "legacy.json").read_text()))
+        if case := FIRST.get(source):
+            body = body_of(json.loads((FIXTURES / source / f"{case}.json").read_text()))
         before = Feedback.select().count()
         bare = site.post(made["path"], body)
         odd = site.post(made["path"], body, Authorization="Bearer of-the-sender's-own")
@@ -333,7 +337,9 @@ FILTERS = {
     ("sentry", "errors"): ("error_created_on_request", "errors=true", True),
     ("slack", "bots"): ("bot_allowed", "bots=B0RELAY", True),
 }
+# What proves a delivery, and what is tried elsewhere: tests/adapters, tests/test_silence.py.
 PROOFS = {
+    ("watchdog", "silence"),
     ("generic", "signature_header"),
     ("generic", "signature_prefix"),
     ("grafana", "signature_header"),

@@ -251,6 +251,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "retrain": learning,
     "expiry": nothing,
     "planner": nothing,
+    "silence": nothing,
 }
 
 

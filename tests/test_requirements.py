@@ -29,7 +29,8 @@ EXTRAS = {
     "gateway/oidc.py": "oidc",
 }
 # Compared with where it happens to be installed.
-COMPARED = {("benchmarks/similar.py", "datasketch")}
+COMPARED = {("benchmarks/similar.py", "datasketch"), ("tests/clients/bolt_app.py", "slack_bolt")}
+LATER = {("gateway/body.py", "compression")}  # in the standard library of Python 3.14
 LOCKED = "PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt"
 LOCK = (ROOT / "constraints.txt").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -108,7 +109,7 @@ def test_imports_are_declared(folder: str) -> None:
             if not {canonicalize_name(one) for one in packages} & declared(path):
                 missing.add((path, name))
 
-    assert missing - COMPARED == set()
+    assert missing - COMPARED - LATER == set()
 
 
 def test_nothing_is_declared_twice() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import adapters
-from adapters.contract import Inbound, Reply
+from adapters.contract import Fault, Inbound, Reply, invalid
 from gateway import audit, pages
 from gateway.admin.bodies import unknown
 from gateway.caller import Caller
-from gateway.replay import preview, replay, resumed
+from gateway.replay import leniently, preview, replay, resumed
 from models import light, quarantine
 from models.base import writing
 
@@ -24,20 +24,23 @@ def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def show_held(caller: Caller, inbound: Inbound) -> Reply:
-    """One of them, with what it would become today. Raises Refused (404)."""
+    """One of them, with what it would become today, also when it is read leniently. Raises Refused (404)."""
     row = _found(caller, inbound)
-    return Reply(
-        200, {**quarantine.document(row), "preview": preview(adapters.load()[row["source"]], resumed(row))}
-    )
+    adapter = adapters.load()[row["source"]]
+    previews = {"preview": preview(adapter, resumed(row)), "lenient": leniently(adapter, row)}
+    return Reply(200, {**quarantine.document(row), **previews})
 
 
 def replay_held(caller: Caller, inbound: Inbound) -> Reply:
     """Sends it through today's adapter: the records it became, or why it is still held. Raises Refused (404).
 
-    However often and concurrently it is asked, a delivery is stored once.
+    However often and concurrently it is asked, a delivery is stored once. With `lenient=true` JSON that a
+    template broke is mended, as the delivery's `lenient` shows it.
     """
-    row = _found(caller, inbound)
-    outcome = replay(adapters.load()[row["source"]], row)
+    row, asked = _found(caller, inbound), inbound.query.get("lenient", "false")
+    if asked not in ("true", "false"):
+        raise invalid(Fault("lenient", "Expected true or false"))
+    outcome = replay(adapters.load()[row["source"]], row, lenient=asked == "true")
     reason = outcome if isinstance(outcome, str) else None
     ids = [] if isinstance(outcome, str) else outcome
     with writing():

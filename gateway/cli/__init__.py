@@ -86,7 +86,8 @@ def migrate() -> tuple[Any, str]:
 @command(main, "replay")
 @click.argument("quarantine_id", required=False)
 @click.option("--source", default=None, help="Everything held from this source.")
-def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
+@click.option("--lenient", is_flag=True, help="Mend JSON that a template broke.")
+def replay(quarantine_id: str | None, source: str | None, lenient: bool) -> tuple[Any, str]:
     """Send what is held in quarantine through today's adapters: one by its id, or a whole source."""
     if (quarantine_id is None) == (source is None):
         raise click.UsageError("give an id or --source")
@@ -104,7 +105,7 @@ def replay(quarantine_id: str | None, source: str | None) -> tuple[Any, str]:
     learnt.connect(Config.from_env().model_path)
     results = []
     for row in reversed(held):
-        outcome = replay_one(dialects[row["source"]], row)
+        outcome = replay_one(dialects[row["source"]], row, lenient=lenient)
         held_still = isinstance(outcome, str)
         ids = [] if isinstance(outcome, str) else outcome
         results.append({"id": row["id"], "reason": outcome if held_still else None, "feedback_ids": ids})

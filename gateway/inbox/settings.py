@@ -128,7 +128,9 @@ def held(quarantine_id: str) -> ResponseReturnValue:
 @page("/settings/quarantine/<quarantine_id>/replay", "triager", method="POST")
 def replay(quarantine_id: str) -> ResponseReturnValue:
     """Sends it through today's adapter, and leads to what it became."""
-    done = ask("POST /gateway/v1/quarantine/<quarantine_id>/replay", quarantine_id=quarantine_id)
+    route = "POST /gateway/v1/quarantine/<quarantine_id>/replay"
+    query = "lenient=true" if request.form.get("lenient") == "true" else ""
+    done = ask(route, query, quarantine_id=quarantine_id)
     if not done["replayed"]:
         said = _("Still not understood: %(why)s", why=done["reason"])
         return go(f"/settings/quarantine/{quarantine_id}", said, bad=True)

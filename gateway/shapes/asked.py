@@ -36,6 +36,10 @@ class HeldQuery(PageQuery):
     source = Text()
 
 
+class ReplayQuery(Schema):
+    lenient = fields.Boolean(metadata={"description": "Whether JSON that a template broke is mended."})
+
+
 def _filter(name: str) -> fields.Field[Any]:
     if name in filters.WORDS:
         return some_of(*filters.WORDS[name])

@@ -19,6 +19,7 @@ from gateway.shapes.asked import (
     OutcomesQuery,
     PageQuery,
     PreviewQuery,
+    ReplayQuery,
     ShowQuery,
     SimilarQuery,
     StatsQuery,
@@ -96,7 +97,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "GET /gateway/v1/quarantine": Shape(query=HeldQuery, answers={200: page_of(HeldDelivery)}),
     "GET /gateway/v1/quarantine/<quarantine_id>": Shape(answers={200: HeldShown}),
-    "POST /gateway/v1/quarantine/<quarantine_id>/replay": Shape(answers={200: Replayed}),
+    "POST /gateway/v1/quarantine/<quarantine_id>/replay": Shape(query=ReplayQuery, answers={200: Replayed}),
     "POST /gateway/v1/preview/<source>": Shape(
         query=PreviewQuery, answers={200: Preview}, example={"text": "The map is blank"}
     ),

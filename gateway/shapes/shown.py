@@ -111,6 +111,7 @@ class Preview(Shown):
 
 class HeldShown(HeldDelivery):
     preview = fields.Nested(Preview)
+    lenient = fields.Nested(Preview, allow_none=True)
 
 
 class Replayed(Shown):

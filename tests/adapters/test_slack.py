@@ -237,6 +237,43 @@ def test_plain_text(text: str, expected: str) -> None:
     assert slack_plain(text) == expected
 
 
+def rich(*parts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(parts)}]}]
+
+
+def words(said: str) -> dict[str, Any]:
+    return {"type": "text", "text": said}
+
+
+MAIL = {"type": "link", "url": "mailto:a@b.example", "text": "a@b.example"}
+TWO = {
+    "type": "rich_text_list",
+    "style": "ordered",
+    "elements": [rich(words(w))[0] for w in ("water", "light")],
+}
+VIDEO = {"type": "video", "title": words("Leak"), "video_url": "https://a.example/v"}
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks", "expected"),
+    [
+        ("*It* is <@U1|ann>'s", rich(words("It is "), {"type": "user", "user_id": "U1"}, words("'s")), None),
+        ("1. water\n2. light", [{"type": "rich_text", "elements": [TWO]}], None),
+        ("<mailto:a@b.example|a@b.example>", rich(MAIL), None),
+        ("", rich(words("Only here")), "Only here"),
+        ("New answer", [{"type": "markdown", "text": "It *rains* in"}], "New answer\nIt *rains* in"),
+        ("Rain", [{"type": "section", "text": words("Rain in the shed")}], "Rain in the shed"),
+        ("See", [VIDEO], "See\nLeak (https://a.example/v)"),
+        ("a", [7, None, {"type": "section", "fields": [None, 7]}, {"elements": "x"}], "a\nx"),
+    ],
+)
+def test_text_and_blocks(text: str, blocks: Any, expected: str | None) -> None:
+    """What blocks say beside the text is read, and what they repeat of it, in another spelling, is not."""
+    (record,) = event(message(text=text, blocks=blocks))
+
+    assert record.text == (slack_plain(text) if expected is None else expected)
+
+
 def form(**fields: str) -> Inbound:
     return inbound_of({"path": DOOR.path, "text": urlencode(fields)})
 
@@ -337,7 +374,12 @@ def test_ignored_samples(name: str) -> None:
     [
         ("events_valid_event_body.json", "@W111 Hi there!", "T111:C111:1595926230.009600", 1_595_926_230_009),
         ("message_channel.json", "Hello World!", "T111:C111:1596183880.004200", 1_596_183_880_004),
-        ("message_file_share.json", "Hi there!\nfile.png", "T111:C111:1652227646.593159", 1_652_227_646_593),
+        (
+            "message_file_share.json",
+            "Hi there!\nfile.png (https://xxx.slack.com/files/U111/F111/file.png)",
+            "T111:C111:1652227646.593159",
+            1_652_227_646_593,
+        ),
         ("message_changed.json", "updated message", "T111:C111:1665102338.901939", 1_665_102_338_901),
         ("message_shortcut.json", "@W222 test", "T111:C111:1583636382.000300", 1_583_636_382_000),
         ("message_shortcut.form.txt", "@W222 test", "T111:C111:1583636382.000300", 1_583_636_382_000),
@@ -349,7 +391,11 @@ def test_message_samples(name: str, text: str, key: str, at: int) -> None:
 
     assert (record.text, record.incident_key) == (text, key)
     assert (record.dedupe_key or "").startswith(key)
-    assert (record.title, record.type, record.state) == (text.split("\n")[0], "chat", "triggered")
+    assert (record.title, record.type, record.state) == (
+        text.removeprefix("@W111 ").split("\n")[0],  # the app's own bot
+        "chat",
+        "triggered",
+    )
     assert (record.occurred_at, record.severity) == (at, None)
     assert record.replaceable is (name == "message_changed.json")
 

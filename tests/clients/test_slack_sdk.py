@@ -220,7 +220,8 @@ class TestAccepted:
 
         assert (answer.status_code, answer.content) == (200, b"")
         (record,) = containing(inbox, trace_id)
-        assert (record["kind"], record["title"]) == ("view_submission", "Feedback")
+        assert (record["kind"], record["title"]) == ("view_submission", "De week is leeg")
+        assert record["subject"]["form"] == "Feedback"
         assert record["text"] == f"De week is leeg\n{trace_id} + 100 %"
         assert record["author"] == {"id": "U0NOOR", "name": "noor", "email": None}
 

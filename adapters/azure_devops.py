@@ -1,0 +1,273 @@
+"""azure_devops: builds, pipeline runs and work items of Azure DevOps, by service hooks.
+
+What becomes what: docs/dialects/azure_devops.md.
+
+Wire facts: learn.microsoft.com/azure/devops/service-hooks/events and .../service-hooks/services/webhooks; a
+web hook signs nothing and shows a user name and password (basic authentication) or headers of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.foreign import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    needed_object,
+    object_of,
+    present,
+    text_of,
+)
+from adapters.markup import plain
+from adapters.record import Author, Record
+from adapters.severities import severity_of
+from adapters.shapes import SECRET
+from adapters.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.tags import tags_of
+from adapters.text import cut_line
+from adapters.times import moment_of
+
+BROKEN = ("failed", "partiallysucceeded")  # any other result but success, such as canceled, is ignored
+HIGH, MEDIUM = 4, 3
+MAIN = ("main", "master", "trunk")
+DONE = ("done", "closed", "completed", "resolved", "removed")  # states of work items, in the usual processes
+KINDS = {"bug": "bug", "issue": "bug", "feature": "feature", "user story": "feature"}
+WORDS = ("System.Title", "System.Description", "Microsoft.VSTS.TCM.ReproSteps", "System.Tags")
+
+ADVICE = """\
+In Azure DevOps, Project settings > Service hooks, create a Web Hooks subscription for each of these events:
+Build completed, Run state changed, Work item created, updated, commented on and deleted.
+
+URL: {url}
+Basic authentication username: hook
+Basic authentication password: {secret}
+Resource details to send: All"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    event = first_text(sent, "eventType")
+    if not event:
+        raise invalid(Fault("eventType", "Required"))
+    return EVENTS[event](sent) if event in EVENTS else []
+
+
+def read_build(sent: dict[str, Any]) -> list[Record]:
+    build = needed_object(sent, "resource")
+    definition = object_of(build, "definition")
+    branch = first_text(build, "sourceBranch").removeprefix("refs/heads/")
+    return _ci(
+        sent,
+        run=build,
+        result=first_text(build, "result") or first_text(build, "status"),
+        pipeline=first_text(definition, "name"),
+        story=first_scalar(definition, "id") or first_text(definition, "name"),
+        branch=branch,
+        number=first_text(build, "buildNumber"),
+        sha=first_text(build, "sourceVersion"),
+        author=_author(object_of(build, "requestedFor") or object_of(build, "lastChangedBy")),
+        at=first_text(build, "finishTime"),
+        url=first_url(object_of(build, "_links", "web"), "href"),
+    )
+
+
+def read_run(sent: dict[str, Any]) -> list[Record]:
+    """A run of a pipeline that is over; its branch is that of its own repository."""
+    resource = needed_object(sent, "resource")
+    run, pipeline = object_of(resource, "run"), object_of(resource, "pipeline")
+    if first_text(run, "state").lower() not in ("completed", ""):
+        return []
+    source = object_of(run, "resources", "repositories", "self")
+    return _ci(
+        sent,
+        run=run,
+        result=first_text(run, "result"),
+        pipeline=first_text(pipeline, "name"),
+        story=first_scalar(pipeline, "id"),
+        branch=first_text(source, "refName").removeprefix("refs/heads/"),
+        number=first_text(run, "name"),
+        sha=first_text(source, "version"),
+        author=Author(),
+        at=first_text(run, "finishedDate"),
+        url=first_url(object_of(run, "_links", "web"), "href"),
+    )
+
+
+def _ci(
+    sent: dict[str, Any],
+    *,
+    run: Mapping[str, Any],
+    result: str,
+    pipeline: str,
+    story: str,
+    branch: str,
+    number: str,
+    sha: str,
+    author: Author,
+    at: str,
+    url: str,
+) -> list[Record]:
+    word, key = result.lower(), first_scalar(run, "id")
+    if word not in (*BROKEN, "succeeded"):
+        return []
+    if not key or not story:
+        raise invalid(Fault("resource.id" if not key else "resource.definition", "Required"))
+    broken, project = word in BROKEN, _project(sent)
+    name, said = pipeline or story, first_text(object_of(sent, "detailedMessage"), "text")
+    where = f" on {branch}" if branch else ""
+    return [
+        Record(
+            title=cut_line(f"{name} {'failed' if broken else 'succeeded'}{where}"),
+            text=said or first_text(object_of(sent, "message"), "text") or f"{name} {number}: {result}",
+            type="ci",
+            kind=first_text(sent, "eventType"),
+            severity=(HIGH if branch in MAIN else MEDIUM) if broken else None,
+            subject=present(
+                {
+                    "url": url,
+                    "environment": "ci",
+                    "project": project,
+                    "pipeline": pipeline,
+                    "branch": branch,
+                    "sha": sha,
+                    "run_id": key,
+                    "number": number,
+                    "conclusion": result,
+                }
+            ),
+            author=author,
+            tags=tags_of([("project", project), ("pipeline", pipeline), ("branch", branch)]),
+            external_id=key,
+            occurred_at=moment_of(at or first_text(sent, "createdDate")),
+            dedupe_key=f"run:{project}:{key}:{word}",
+            incident_key=f"{project}:{story}:{branch}",
+            state="triggered" if broken else "resolved",
+        )
+    ]
+
+
+def read_item(sent: dict[str, Any]) -> list[Record]:
+    """A work item: created, changed, commented on, deleted."""
+    event, resource = first_text(sent, "eventType"), needed_object(sent, "resource")
+    revision = object_of(resource, "revision") or resource
+    fields = object_of(revision, "fields")
+    number = first_scalar(resource, "workItemId") or first_scalar(revision, "id")
+    if not number:
+        raise invalid(Fault("resource.id", "Required"))
+    record = _item(sent, resource, fields, number)
+    itself = f"item:{record.incident_key}"
+    record = replace(record, dedupe_key=itself, state="triggered")
+    if event == "workitem.created":
+        return [record]
+    later = replace(
+        record, occurred_at=moment_of(text_of(fields, "System.ChangedDate")) or record.occurred_at
+    )
+    if event == "workitem.deleted":
+        return [replace(later, state="note", retracts=True)]
+    if event == "workitem.commented":
+        words = plain(text_of(fields, "System.History"))
+        key = f"{itself}:{first_scalar(revision, 'rev') or first_scalar(sent, 'id')}"
+        said = replace(later, title=cut_line(f"Re: {record.title}"), text=words, dedupe_key=key, state="note")
+        return [replace(said, author=_named(fields.get("System.ChangedBy")))] if words else []
+    changed, closed = object_of(resource, "fields"), text_of(fields, "System.State").lower() in DONE
+    if "System.State" in changed:
+        key = f"{itself}:{first_scalar(revision, 'rev') or first_scalar(sent, 'id')}"
+        return [replace(later, dedupe_key=key, state="resolved" if closed else "triggered")]
+    if any(name in changed for name in WORDS):
+        return [replace(replace(later, state="resolved") if closed else record, replaceable=True)]
+    return []
+
+
+def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any], number: str) -> Record:
+    kind, title = text_of(fields, "System.WorkItemType"), text_of(fields, "System.Title").strip()
+    project, category = text_of(fields, "System.TeamProject") or _project(sent), KINDS.get(kind.lower())
+    words = text_of(fields, "System.Description") or text_of(fields, "Microsoft.VSTS.TCM.ReproSteps")
+    priority = first_scalar(fields, "Microsoft.VSTS.Common.Priority")
+    worst = first_text(fields, "Microsoft.VSTS.Common.Severity")  # "2 - High"
+    severity = severity_of(worst.partition("-")[2] or worst)
+    links = object_of(resource, "_links", "html") or object_of(resource, "revision", "_links", "html")
+    known: Any = category
+    return Record(
+        title=cut_line(title or f"Work item {number}"),
+        text=plain(words) or title or f"Work item {number}",
+        kind=first_text(sent, "eventType"),
+        category=known,
+        severity=severity_of(f"p{priority}") if severity is None and priority else severity,
+        subject=present(
+            {"url": first_url(links, "href"), "project": project, "number": number, "priority": priority}
+        ),
+        author=_named(fields.get("System.CreatedBy")),
+        tags=tags_of(
+            [
+                ("project", project),
+                ("item_type", kind),
+                *(("tag", tag.strip()) for tag in text_of(fields, "System.Tags").split(";")),
+            ]
+        ),
+        external_id=number,
+        occurred_at=moment_of(text_of(fields, "System.CreatedDate") or first_text(sent, "createdDate")),
+        incident_key=f"{_project_id(sent) or project}:item:{number}",
+    )
+
+
+def _project_id(sent: Mapping[str, Any]) -> str:
+    return first_scalar(object_of(sent, "resourceContainers", "project"), "id")
+
+
+def _project(sent: Mapping[str, Any]) -> str:
+    resource = object_of(sent, "resource")
+    named = first_text(object_of(resource, "project"), "name")
+    return named or _project_id(sent)
+
+
+def _named(value: Any) -> Author:
+    """A person as fields name them: an object, or `Name <address>`."""
+    if isinstance(value, dict):
+        return _author(value)
+    if not isinstance(value, str):
+        return Author()
+    name, _, rest = value.partition("<")
+    address = rest.rstrip("> ")
+    return Author(name=name.strip() or None, email=address if "@" in address else None)
+
+
+def _author(user: Mapping[str, Any]) -> Author:
+    named = first_scalar(user, "id"), first_text(user, "displayName"), first_text(user, "uniqueName")
+    return Author(named[0] or None, named[1] or None, named[2] if "@" in named[2] else None)
+
+
+EVENTS: dict[str, Callable[[dict[str, Any]], list[Record]]] = {
+    "build.complete": read_build,
+    "ms.vss-pipelines.run-state-changed-event": read_run,
+    **dict.fromkeys(
+        ("workitem.created", "workitem.updated", "workitem.commented", "workitem.deleted"), read_item
+    ),
+}
+
+ADAPTER = Adapter(
+    name="azure_devops",
+    title="Azure DevOps",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/azure_devops/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a service hook of Azure DevOps.",
+                {
+                    "eventType": "workitem.created",
+                    "resource": {"id": 5, "fields": {"System.Title": "Basket answers slowly"}},
+                },
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/azure_devops",),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+)

@@ -1,0 +1,203 @@
+"""bitbucket: pipelines (as build statuses of commits) and issues of Bitbucket Cloud.
+
+What becomes what: docs/dialects/bitbucket.md.
+
+Wire facts: support.atlassian.com/bitbucket-cloud/docs/event-payloads and .../docs/manage-webhooks:
+X-Hub-Signature is `sha256=` and the hex HMAC of the body under the webhook's secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.foreign import body_of, first_scalar, first_text, first_url, needed_object, object_of, present
+from adapters.markup import plain
+from adapters.record import Author, Record, State
+from adapters.severities import severity_of
+from adapters.shapes import signature
+from adapters.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.tags import tags_of
+from adapters.text import cut_line
+from adapters.times import moment_of
+
+BUILDS: dict[str, State] = {
+    "FAILED": "triggered",
+    "SUCCESSFUL": "resolved",
+}  # INPROGRESS and STOPPED are ignored
+HIGH, MEDIUM = 4, 3
+CLOSED = ("resolved", "closed", "invalid", "duplicate", "wontfix")
+CATEGORIES: dict[str, Any] = {"bug": "bug", "enhancement": "feature", "proposal": "feature"}
+STATUSES = ("repo:commit_status_created", "repo:commit_status_updated")
+ISSUES = ("issue:created", "issue:updated", "issue:comment_created")
+
+ADVICE = """\
+In the repository, Repository settings > Webhooks, add a webhook:
+
+URL: {url}
+Secret: {secret}
+Triggers: Build status created and updated; Issue created, updated and comment created"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    event = inbound.headers.get("x-event-key", "")
+    if not event:
+        raise invalid(Fault("X-Event-Key", "Required"))
+    if event not in (*STATUSES, *ISSUES):
+        return []
+    sent = body_of(inbound)
+    return _status(sent, event) if event in STATUSES else _issue(sent, event)
+
+
+def _status(sent: dict[str, Any], event: str) -> list[Record]:
+    """A build's status; one build has one key for each commit, its story is the branch."""
+    status, repository = needed_object(sent, "commit_status"), needed_object(sent, "repository")
+    state = BUILDS.get(first_text(status, "state").upper())
+    if state is None:
+        return []
+    repo, key = first_text(repository, "full_name"), first_text(status, "key")
+    if not repo or not key:
+        raise invalid(Fault("repository.full_name" if not repo else "commit_status.key", "Required"))
+    name, branch = first_text(status, "name") or key, first_text(status, "refname")
+    commit = object_of(status, "commit")
+    sha, message = first_text(commit, "hash"), first_text(commit, "message")
+    main = first_text(object_of(repository, "mainbranch"), "name")
+    broken = state == "triggered"
+    updated = first_text(status, "updated_on")
+    said = (message, first_text(status, "description"))
+    # A pipeline's name ends with the number of its run, and so does its key.
+    pipeline = first_text(status, "type") if not key else key.rstrip("0123456789").rstrip("-_#") or key
+    return [
+        Record(
+            title=cut_line(
+                f"{repo}: {name} {'failed' if broken else 'succeeded'}" + (f" on {branch}" if branch else "")
+            ),
+            text="\n".join(filter(None, said)) or f"{name}: {status['state']}",
+            type="ci",
+            kind=event,
+            severity=(HIGH if branch and branch == main else MEDIUM) if broken else None,
+            subject=present(
+                {
+                    "url": first_url(status, "url"),
+                    "environment": "ci",
+                    "repository": repo,
+                    "workflow": name,
+                    "branch": branch,
+                    "sha": sha,
+                    "conclusion": first_text(status, "state").lower(),
+                }
+            ),
+            author=_author(object_of(commit, "author", "user") or object_of(sent, "actor")),
+            tags=tags_of([("repo", repo), ("branch", branch), ("visibility", _visibility(repository))]),
+            external_id=first_scalar(status, "uuid") or key,
+            occurred_at=moment_of(updated or first_text(status, "created_on")),
+            dedupe_key=f"status:{repo}:{sha}:{key}:{first_text(status, 'state')}:{updated}",
+            incident_key=f"{_repo_key(repository)}:{pipeline}:{branch}",
+            state=state,
+        )
+    ]
+
+
+def _issue(sent: dict[str, Any], event: str) -> list[Record]:
+    issue, repository = needed_object(sent, "issue"), needed_object(sent, "repository")
+    number, title = first_scalar(issue, "id"), first_text(issue, "title")
+    if not number:
+        raise invalid(Fault("issue.id", "Required"))
+    story, repo = f"{_repo_key(repository)}:issue:{number}", first_text(repository, "full_name")
+    word, kind = first_text(issue, "state").lower(), first_text(issue, "kind")
+    closed = word in CLOSED
+    record = Record(
+        title=cut_line(title or f"Issue {number}"),
+        text=plain(first_text(object_of(issue, "content"), "raw")) or title or f"Issue {number}",
+        kind=event,
+        category=CATEGORIES.get(kind),
+        severity=severity_of(first_text(issue, "priority")),
+        subject=present(
+            {
+                "url": first_url(object_of(issue, "links", "html"), "href"),
+                "repository": repo,
+                "number": number,
+                "priority": first_text(issue, "priority"),
+                "issue_state": word,
+            }
+        ),
+        author=_author(object_of(issue, "reporter")),
+        tags=tags_of([("repo", repo), ("kind", kind), ("visibility", _visibility(repository))]),
+        external_id=number,
+        occurred_at=moment_of(first_text(issue, "created_on")),
+        dedupe_key=story,
+        incident_key=story,
+        state="triggered",
+    )
+    if event == "issue:created":
+        return [record]
+    if event == "issue:comment_created":
+        return _comment(record, needed_object(sent, "comment"))
+    updated = first_text(issue, "updated_on")
+    later = replace(record, occurred_at=moment_of(updated) or record.occurred_at)
+    changes = object_of(sent, "changes")
+    if "status" in changes or "state" in changes:
+        state: State = "resolved" if closed else "triggered"
+        return [replace(later, dedupe_key=f"{story}:{word}:{updated}", state=state)]
+    return [replace(replace(later, state="resolved") if closed else record, replaceable=True)]
+
+
+def _comment(issue: Record, comment: dict[str, Any]) -> list[Record]:
+    words, number = plain(first_text(object_of(comment, "content"), "raw")), first_scalar(comment, "id")
+    if not words or not number:
+        return []
+    url = first_url(object_of(comment, "links", "html"), "href")
+    return [
+        replace(
+            issue,
+            title=cut_line(f"Re: {issue.title}"),
+            text=words,
+            category=None,
+            severity=None,
+            subject={**issue.subject, **present({"url": url})},
+            author=_author(object_of(comment, "user")),
+            external_id=number,
+            occurred_at=moment_of(first_text(comment, "created_on")),
+            dedupe_key=f"{issue.incident_key}:comment:{number}",
+            state="note",
+        )
+    ]
+
+
+def _repo_key(repository: Mapping[str, Any]) -> str:
+    return first_text(repository, "uuid", "full_name")
+
+
+def _visibility(repository: Mapping[str, Any]) -> str:
+    return "private" if repository.get("is_private") is True else ""
+
+
+def _author(user: Mapping[str, Any]) -> Author:
+    named = first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname")
+    return Author(named[0] or None, named[1] or None)
+
+
+ADAPTER = Adapter(
+    name="bitbucket",
+    title="Bitbucket",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/bitbucket/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a webhook of Bitbucket Cloud.", {"repository": {"full_name": "shop/basket"}}
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/bitbucket",),
+    signed=Signed(
+        verify=hex_header("x-hub-signature", prefix="sha256="),
+        advice=ADVICE,
+        proofs=(signature("X-Hub-Signature"),),
+    ),
+)

@@ -1,0 +1,187 @@
+"""intercom: conversations of customers and teammates, by webhook topics. docs/dialects/intercom.md.
+
+Wire facts: developers.intercom.com/docs/webhooks, .../references/webhooks/webhook-models (topics) and
+"Signed notifications": X-Hub-Signature is the SHA-1 HMAC of the body under the app's client secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.foreign import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    int_of,
+    needed_object,
+    object_of,
+    objects_of,
+    present,
+)
+from adapters.markup import plain
+from adapters.record import SENTIMENTS, Author, Record, State
+from adapters.shapes import signature
+from adapters.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.tags import tags_of
+from adapters.text import first_line
+from adapters.times import moment_or_seconds
+
+# Any other topic, such as ping or conversation.admin.assigned, is ignored.
+TOPICS: dict[str, State] = {
+    "conversation.user.created": "triggered",
+    "conversation.contact.attached": "note",
+    "conversation.user.replied": "note",
+    "conversation.admin.replied": "note",
+    "conversation.admin.noted": "note",
+    "conversation.rating.added": "note",
+    "conversation.admin.snoozed": "suppressed",
+    "conversation.admin.unsnoozed": "triggered",
+    "conversation.admin.opened": "triggered",
+    "conversation.admin.closed": "resolved",
+}
+SPOKEN = ("conversation.user.replied", "conversation.admin.replied", "conversation.admin.noted")
+RATINGS = {1: "terrible", 2: "bad", 3: "OK", 4: "good", 5: "amazing"}
+
+ADVICE = """\
+In Intercom's Developer Hub open your app, Configure > Webhooks:
+
+Endpoint URL: {url}
+Topics: conversation.user.created, conversation.user.replied, conversation.admin.closed,
+  conversation.admin.opened, conversation.admin.snoozed, conversation.rating.added, conversation.deleted
+
+The secret of this hook must be the app's client secret (Basic information). Give it, unless you already have:
+
+feedback-gateway hook rotate {hook_id} --secret THE_CLIENT_SECRET"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    topic = first_text(sent, "topic")
+    if not topic:
+        raise invalid(Fault("topic", "Required"))
+    if topic not in TOPICS and topic != "conversation.deleted":
+        return []
+    item = needed_object(sent, "data", "item")
+    key = first_scalar(item, "id", "conversation_id")
+    if not key:
+        raise invalid(Fault("data.item.id", "Required"))
+    record = _conversation(sent, item, key)
+    itself = f"conversation:{record.incident_key}"
+    if topic == "conversation.deleted":
+        return [replace(record, dedupe_key=itself, state="note", retracts=True)]
+    record = replace(record, kind=topic, state=TOPICS[topic])
+    if topic == "conversation.user.created":
+        return [replace(record, dedupe_key=itself)]
+    if topic == "conversation.rating.added":
+        return [_rated(record, object_of(item, "conversation_rating"))]
+    part: dict[str, Any] = next(reversed(objects_of(item, "conversation_parts", "conversation_parts")), {})
+    if topic in SPOKEN:
+        return _said(record, part)
+    author = _author(object_of(part, "author"))
+    return [replace(record, author=author if author != Author() else record.author)]
+
+
+def _conversation(sent: dict[str, Any], item: dict[str, Any], key: str) -> Record:
+    """The conversation that an event is about, in its first words."""
+    source = object_of(item, "source") or object_of(item, "conversation_message")
+    app = first_scalar(sent, "app_id")
+    words, subject = plain(first_text(source, "body")), plain(first_text(source, "subject"))
+    links = object_of(item, "links")
+    delivery_id = first_scalar(sent, "id")
+    return Record(
+        title=first_line(subject or words) or f"Conversation {key}",
+        text=words or subject or f"Conversation {key}",
+        subject=present(
+            {
+                "url": first_url(links, "conversation_web"),
+                "page": first_url(source, "url"),
+                "app_id": app,
+                "conversation_id": key,
+                "channel": first_text(source, "type"),
+            }
+        ),
+        author=_author(object_of(source, "author") or object_of(item, "user")),
+        tags=tags_of(
+            [
+                *(("tag", first_text(tag, "name")) for tag in objects_of(item, "tags", "tags")),
+                ("priority", "high" if first_text(item, "priority") == "priority" else ""),
+            ]
+        ),
+        external_id=key,
+        occurred_at=moment_or_seconds(sent.get("created_at")) or moment_or_seconds(item.get("updated_at")),
+        dedupe_key=delivery_id or None,
+        incident_key=f"{app}:{key}",
+    )
+
+
+def _said(record: Record, part: dict[str, Any]) -> list[Record]:
+    """What was written last; nothing for a part without words, such as an assignment."""
+    words = plain(first_text(part, "body"))
+    if not words:
+        return []
+    private = ("visibility:private",) if first_text(part, "part_type") == "note" else ()
+    return [
+        replace(
+            record,
+            title=first_line(f"Re: {record.title}"),
+            text=words,
+            author=_author(object_of(part, "author")),
+            tags=(*record.tags, *private),
+            external_id=first_scalar(part, "id") or record.external_id,
+        )
+    ]
+
+
+def _rated(record: Record, rating: dict[str, Any]) -> Record:
+    stars, remark = int_of(rating, "rating"), plain(first_text(rating, "remark"))
+    score = None if stars is None or not 1 <= stars <= 5 else (stars - 3) / 2
+    words = remark or f"Rated the conversation {RATINGS.get(stars or 0, stars or 'without a number')}"
+    sentiment = None if score is None else SENTIMENTS[0] if score > 0 else SENTIMENTS[2 if score < 0 else 1]
+    return replace(
+        record,
+        title=first_line(words),
+        text=words,
+        type="rating",
+        sentiment=sentiment,
+        sentiment_score=score,
+        subject={**record.subject, **present({"property": "rating", "value": stars})},
+    )
+
+
+def _author(sent: dict[str, Any]) -> Author:
+    found = first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email")
+    return Author(*(value or None for value in found))
+
+
+ADAPTER = Adapter(
+    name="intercom",
+    title="Intercom",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/intercom/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a notification of Intercom.",
+                {
+                    "type": "notification_event",
+                    "topic": "conversation.user.created",
+                    "id": "notif_1",
+                    "app_id": "a1",
+                    "data": {"item": {"type": "conversation", "id": "7", "source": {"body": "It is slow"}}},
+                },
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/intercom",),
+    signed=Signed(
+        verify=hex_header("x-hub-signature", prefix="sha1=", digest="sha1"),
+        advice=ADVICE,
+        proofs=(signature("X-Hub-Signature"),),
+    ),
+)

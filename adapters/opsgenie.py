@@ -1,0 +1,131 @@
+"""opsgenie: alerts, by the outgoing webhook integration. docs/dialects/opsgenie.md.
+
+Wire facts: support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data and
+.../integrate-opsgenie-with-webhook; it signs nothing, and sends headers of one's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.foreign import body_of, first_scalar, first_text, list_of, needed_object, object_of, present
+from adapters.record import Author, Record, State
+from adapters.severities import severity_of
+from adapters.shapes import SECRET
+from adapters.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.tags import tags_of
+from adapters.text import one_line
+from adapters.times import moment_or_seconds
+
+# Any other action, such as AssignOwnership or Escalate, is ignored.
+ACTIONS: dict[str, State] = {
+    "create": "triggered",
+    "acknowledge": "acknowledged",
+    "unacknowledge": "triggered",
+    "snooze": "suppressed",
+    "snoozeended": "triggered",
+    "close": "resolved",
+    "delete": "resolved",
+    "addnote": "note",
+    "updatepriority": "note",
+    "updatemessage": "note",
+    "updatedescription": "note",
+}
+SECONDS = (
+    (10**11, 1),
+    (10**14, 10**3),
+    (10**17, 10**6),
+    (10**20, 10**9),
+)  # bounds and how many make a second
+
+ADVICE = """\
+In Opsgenie, Settings > Integrations, add a Webhook (outgoing) integration:
+
+Webhook URL: {url}
+Custom header: Authorization: Bearer {secret}
+Add alert description and details to the payload. Alert actions: Create, Acknowledge, UnAcknowledge, Close,
+  Delete, AddNote, Snooze, SnoozeEnded, UpdatePriority"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    action = first_text(sent, "action")
+    if not action:
+        raise invalid(Fault("action", "Required"))
+    state = ACTIONS.get(action.lower())
+    if state is None:
+        return []
+    alert = needed_object(sent, "alert")
+    key, title = first_scalar(alert, "alertId"), first_text(alert, "message")
+    if not key:
+        raise invalid(Fault("alert.alertId", "Required"))
+    words = first_text(alert, "note") if state == "note" else ""
+    priority, details = first_text(alert, "priority"), object_of(alert, "details")
+    if action.lower() == "updatepriority":
+        words = f"Priority: {priority or 'none'}"
+    updated, user = first_scalar(alert, "updatedAt"), first_text(alert, "username")
+    return [
+        Record(
+            title=one_line(title or f"Alert {key}"),
+            text=words or first_text(alert, "description") or title or f"Alert {key}",
+            type="alert",
+            kind=action,
+            severity=severity_of(priority),
+            subject=present(
+                {
+                    "alert_id": key,
+                    "alias": first_text(alert, "alias"),
+                    "number": first_scalar(alert, "tinyId"),
+                    "entity": first_text(alert, "entity"),
+                    "priority": priority,
+                    "source": first_text(alert, "source"),
+                    "details": {name: value for name, value in details.items() if isinstance(value, str)},
+                }
+            ),
+            author=Author(first_scalar(alert, "userId") or None, user or None, user if "@" in user else None),
+            tags=tags_of(
+                [
+                    *(("tag", tag) for tag in list_of(alert, "tags")),
+                    *(("team", team) for team in list_of(alert, "teams")),
+                ]
+            ),
+            external_id=key,
+            occurred_at=_moment(
+                alert.get("createdAt" if state == "triggered" and not updated else "updatedAt")
+            )
+            or _moment(alert.get("createdAt")),
+            dedupe_key=f"{key}:{action}:{updated or first_scalar(alert, 'createdAt')}",
+            incident_key=key,
+            state=state,
+            joins=first_text(alert, "alias") or None,
+        )
+    ]
+
+
+def _moment(value: Any) -> int | None:
+    """A number since the epoch: `createdAt` is in milliseconds, `updatedAt` in nanoseconds."""
+    if type(value) is not int or not 0 < value < 10**20:
+        return None
+    return moment_or_seconds(value / next((parts for bound, parts in SECONDS if value < bound), 10**9))
+
+
+ADAPTER = Adapter(
+    name="opsgenie",
+    title="Opsgenie",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/opsgenie/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take a webhook of Opsgenie.",
+                {"action": "Create", "alert": {"alertId": "a1", "message": "Basket answers slowly"}},
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/opsgenie",),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+)

@@ -1,0 +1,152 @@
+"""teams: messages to an outgoing webhook of Microsoft Teams. docs/dialects/teams.md.
+
+Wire facts: learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook,
+and OfficeDev/msteams-samples-outgoing-webhook-nodejs, app.js: `Authorization: HMAC` and the base64
+HMAC-SHA256 of the body under the security token, which is base64 itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+
+from marshmallow import fields
+
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.foreign import body_of, first_scalar, first_text, object_of, objects_of, present
+from adapters.record import Author, Record, Saved
+from adapters.shapes import Proof, Shape, Shown, text
+from adapters.signatures import Refusal, hmac_base64, refuse, same
+from adapters.tags import tags
+from adapters.text import first_line
+from adapters.times import moment_of
+
+THANKS = "Thanks, your feedback is recorded."
+USAGE = "Mention me with your feedback, in your own words."
+MENTION = re.compile(r"<at[^<>]{0,200}>([^<>]{0,200})</at>")
+ROOT = re.compile(r";messageid=(\d{1,20})")
+
+ADVICE = """\
+In Microsoft Teams, Manage team > Apps, create an outgoing webhook:
+
+Name: the word that people mention it by
+Callback URL: {url}
+
+Teams then shows a security token, once. Give it to this hook, unless you already have:
+
+feedback-gateway hook rotate {hook_id} --secret THE_SECURITY_TOKEN"""
+
+
+class Said(Shown):
+    type = fields.String(metadata={"enum": ["message"]})
+    text = text()
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    kind = first_text(sent, "type")
+    if not kind:
+        raise invalid(Fault("type", "Required"))
+    if kind != "message":
+        return []
+    said = _words(sent)
+    if not said:
+        return []
+    user, place = object_of(sent, "from"), object_of(sent, "channelData")
+    thread, number = first_text(object_of(sent, "conversation"), "id"), first_scalar(sent, "id")
+    root = ROOT.search(thread)
+    return [
+        Record(
+            text=said,
+            title=first_line(said),
+            type="chat",
+            kind="message",
+            subject=present(
+                {
+                    "team_id": first_text(place, "teamsTeamId") or first_text(object_of(place, "team"), "id"),
+                    "channel_id": first_text(place, "teamsChannelId")
+                    or first_text(object_of(place, "channel"), "id"),
+                    "tenant_id": first_text(object_of(place, "tenant"), "id"),
+                    "message_id": number,
+                }
+            ),
+            author=Author(first_text(user, "aadObjectId", "id") or None, first_text(user, "name") or None),
+            tags=tags(
+                team=first_text(object_of(place, "team"), "name"),
+                channel=first_text(object_of(place, "channel"), "name"),
+            ),
+            language=_language(first_text(sent, "locale")),
+            occurred_at=moment_of(first_text(sent, "timestamp")),
+            external_id=number or None,
+            dedupe_key=f"{thread}:{number}" if number else None,
+            incident_key=thread or None,
+            # A reply's conversation names the message that it was written under.
+            state=("note" if root and root[1] != number else "triggered") if thread else None,
+        )
+    ]
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """A line under the message: Teams takes an answer without one for a failure."""
+    try:
+        said = _words(body_of(inbound))
+    except Refused:
+        return Reply(200, {"type": "message", "text": USAGE})
+    return Reply(200, {"type": "message", "text": THANKS if said else USAGE})
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    scheme, _, given = inbound.headers.get("authorization", "").partition(" ")
+    if scheme.upper() != "HMAC":
+        return False
+    keys = filter(None, map(_key, hook.secrets))
+    return any(same(given.strip(), hmac_base64(key, inbound.body)) for key in keys)
+
+
+def _key(secret: str) -> bytes:
+    """The security token as the key that it is; empty when it is no base64."""
+    try:
+        return base64.b64decode(secret, validate=True)
+    except ValueError:
+        return b""
+
+
+def _words(sent: dict[str, object]) -> str:
+    """The message without the mention that it begins with; names of people stay."""
+    hook = next((first_text(object_of(e, "mentioned"), "name") for e in objects_of(sent, "entities")), "")
+    raw = first_text(sent, "text")
+    first = MENTION.match(raw)
+    rest = raw[first.end() :] if first and (not hook or first[1] == hook) else raw
+    return html.unescape(MENTION.sub(r"@\1", rest)).replace("\xa0", " ").strip()
+
+
+def _language(locale: str) -> str | None:
+    return locale[:2].lower() if re.match(r"[A-Za-z]{2}(?:-|\Z)", locale) else None
+
+
+ADAPTER = Adapter(
+    name="teams",
+    title="Microsoft Teams",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/teams/<hook_id>",
+            tolerant(read),
+            reply,
+            shape=Shape(
+                summary="Take a message to an outgoing webhook of Microsoft Teams.",
+                answers={200: Said},
+                example={"type": "message", "id": "1", "text": "<at>Feedback</at> It is slow"},
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/teams",),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        new_secret=None,  # Teams makes it
+        proofs=(Proof("header", "Authorization", "`HMAC` and the signature in base64."),),
+    ),
+)

@@ -1,0 +1,163 @@
+"""zendesk: tickets, by event webhooks of Zendesk Support. docs/dialects/zendesk.md.
+
+Wire facts: developer.zendesk.com/api-reference/webhooks/event-types/ticket-events and
+developer.zendesk.com/documentation/webhooks/verifying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.foreign import body_of, first_scalar, first_text, list_of, needed_object, object_of, present
+from adapters.markup import plain
+from adapters.record import Author, Record, State
+from adapters.severities import severity_of
+from adapters.shapes import signature
+from adapters.signatures import Refusal, accepted, delivery, hmac_base64, refuse, same
+from adapters.tags import tags_of
+from adapters.text import cut_line
+from adapters.times import moment_of
+
+EVENT = "zen:event-type:ticket."
+STATUSES: dict[str, State] = {
+    **dict.fromkeys(("new", "open"), "triggered"),
+    **dict.fromkeys(("pending", "hold"), "acknowledged"),
+    **dict.fromkeys(("solved", "closed"), "resolved"),
+}
+RESTATED = ("subject_changed", "description_changed", "priority_changed", "tags_changed")
+GONE = ("soft_deleted", "permanently_deleted", "marked_as_spam")
+RESOLVED = ("merged",)
+
+ADVICE = """\
+In Zendesk's Admin Center, Apps and integrations > Webhooks, create a webhook of Zendesk events:
+
+Events: Ticket created, Comment added, Status changed, Subject changed, Description changed, Priority changed,
+  Ticket merged, Ticket soft deleted
+Endpoint URL: {url}
+Request method: POST, format: JSON
+
+Then reveal its signing secret and give that to this hook, unless you already have:
+
+feedback-gateway hook rotate {hook_id} --secret THE_SIGNING_SECRET"""
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    kind = first_text(sent, "type")
+    if not kind:
+        raise invalid(Fault("type", "Required"))
+    if not kind.startswith(EVENT):
+        return []
+    what, event, ticket = kind.removeprefix(EVENT), object_of(sent, "event"), needed_object(sent, "detail")
+    record = _ticket(sent, ticket, what)
+    itself = f"ticket:{record.incident_key}"
+    if what == "created":
+        return [replace(record, dedupe_key=itself, state="triggered")]
+    if what in GONE:
+        return [replace(record, dedupe_key=itself, state="note", retracts=True)]
+    if what in RESTATED:
+        state = STATUSES.get(first_text(ticket, "status").lower(), "triggered")
+        return [replace(record, dedupe_key=itself, replaceable=True, state=state)]
+    if what == "comment_added":
+        return _comment(record, object_of(event, "comment"))
+    if what == "status_changed":
+        now = STATUSES.get(first_text(event, "current").lower())
+        return [replace(record, state=now)] if now else []
+    return [replace(record, state="resolved")] if what in RESOLVED else []
+
+
+def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
+    """The ticket of an event as it stands; its keys are those of the event."""
+    number = first_scalar(ticket, "id")
+    if not number:
+        raise invalid(Fault("detail.id", "Required"))
+    title, words = first_text(ticket, "subject"), plain(first_text(ticket, "description"))
+    delivery_id = first_scalar(sent, "id")
+    return Record(
+        title=cut_line(title),
+        text=words or title or f"Ticket {number}",
+        kind=f"ticket.{what}",
+        severity=severity_of(first_text(ticket, "priority")),
+        subject=present(
+            {
+                "account_id": first_scalar(sent, "account_id"),
+                "ticket_id": number,
+                "priority": first_text(ticket, "priority").lower(),
+                "channel": first_text(object_of(ticket, "via"), "channel"),
+                "organization_id": first_scalar(ticket, "organization_id"),
+            }
+        ),
+        author=Author(id=first_scalar(ticket, "requester_id") or None),
+        tags=tags_of(
+            [
+                ("type", first_text(ticket, "type").lower()),
+                *(("tag", tag) for tag in list_of(ticket, "tags")),
+                ("visibility", "private" if ticket.get("is_public") is False else ""),
+            ],
+            most=100,
+        ),
+        external_id=number,
+        occurred_at=moment_of(first_text(sent, "time")),
+        dedupe_key=f"event:{delivery_id}" if delivery_id else None,
+        incident_key=f"{first_scalar(sent, 'account_id')}:{number}",
+    )
+
+
+def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
+    words, author = plain(first_text(comment, "body")), object_of(comment, "author")
+    if not words:
+        return []
+    internal = ("visibility:private",) if comment.get("is_public") is False else ()
+    return [
+        replace(
+            ticket,
+            title=cut_line(f"Re: {ticket.title}") if ticket.title else "",
+            text=words,
+            author=Author(first_scalar(author, "id") or None, first_text(author, "name") or None),
+            tags=tuple(dict.fromkeys((*ticket.tags, *internal))),
+            external_id=first_scalar(comment, "id") or ticket.external_id,
+            state="note",
+        )
+    ]
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """base64(HMAC-SHA256(timestamp + body)). Any time counts: retries may keep theirs."""
+    given = inbound.headers.get("x-zendesk-webhook-signature", "")
+    time = inbound.headers.get("x-zendesk-webhook-signature-timestamp", "")
+    signed = time.encode("utf-8", "replace") + inbound.body
+    return bool(time) and any(same(given, hmac_base64(secret.encode(), signed)) for secret in hook.secrets)
+
+
+ADAPTER = Adapter(
+    name="zendesk",
+    title="Zendesk",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/zendesk/<hook_id>",
+            tolerant(read),
+            accepted(),
+            shape=delivery(
+                "Take an event of a Zendesk ticket.",
+                {
+                    "type": "zen:event-type:ticket.created",
+                    "account_id": 1,
+                    "id": "01HN",
+                    "time": "2026-05-07T08:00:00Z",
+                    "detail": {"id": "35", "subject": "Basket answers slowly", "status": "NEW"},
+                    "event": {},
+                },
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/zendesk",),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        proofs=(signature("X-Zendesk-Webhook-Signature", "X-Zendesk-Webhook-Signature-Timestamp"),),
+    ),
+)

@@ -1,0 +1,118 @@
+"""zulip: messages to a bot that is an outgoing webhook. docs/dialects/zulip.md.
+
+Wire facts: zulip.com/api/outgoing-webhooks and zulip.com/api/outgoing-webhook-payload; the `token` in the
+body proves where it comes from.
+"""
+
+from __future__ import annotations
+
+import re
+
+from marshmallow import fields
+
+from adapters.contract import Adapter, Door, Hook, Inbound, Refused, Reply, Signed, tolerant
+from adapters.foreign import body_of, first_scalar, first_text, needed_object, object_of, present
+from adapters.record import Author, Record, Saved
+from adapters.shapes import SECRET, Shape, Shown
+from adapters.signatures import Refusal, refuse, same, shows_secret
+from adapters.tags import tags
+from adapters.text import first_line
+from adapters.times import moment_or_seconds
+
+MENTION = re.compile(r"@_?\*\*([^*|]{1,120})(?:\|\d{1,20})?\*\*")
+
+ADVICE = """\
+In Zulip, Personal settings > Bots, add a bot of the type Outgoing webhook:
+
+Endpoint URL: {url}
+Outgoing webhook message format: Generic
+
+The secret of this hook must be the bot's token, which its zuliprc shows. Give it, unless you already have:
+
+feedback-gateway hook rotate {hook_id} --secret THE_TOKEN"""
+
+
+class Silent(Shown):
+    response_not_required = fields.Boolean()
+
+
+def read(inbound: Inbound) -> list[Record]:
+    sent = body_of(inbound)
+    message = needed_object(sent, "message")
+    bot = first_text(sent, "bot_full_name")
+    words = first_text(sent, "data") or first_text(message, "content")
+    # The bot's own name is how it was called, other people's are part of what is said.
+    said = MENTION.sub(lambda found: "" if found[1] == bot else f"@{found[1]}", words).strip()
+    if not said:
+        return []
+    channel, topic = first_text(message, "display_recipient"), first_text(message, "subject")
+    direct, number = first_text(message, "type") in ("private", "direct"), first_scalar(message, "id")
+    realm = first_text(message, "sender_realm_str")
+    return [
+        Record(
+            text=said,
+            title=first_line(said),
+            type="chat",
+            kind="message",
+            subject=present(
+                {
+                    "realm": realm,
+                    "message_id": number,
+                    "channel_id": first_scalar(message, "stream_id"),
+                    "topic": topic,
+                }
+            ),
+            author=Author(
+                first_scalar(message, "sender_id") or None,
+                first_text(message, "sender_full_name") or None,
+                first_text(message, "sender_email") or None,
+            ),
+            tags=(*tags(channel=channel, topic=topic), *(("visibility:private",) if direct else ())),
+            occurred_at=moment_or_seconds(message.get("timestamp")),
+            external_id=number or None,
+            # A server's numbers begin at 1, and its name for itself may be empty.
+            dedupe_key=f"{inbound.params.get('hook_id', '')}:{realm}:{number}" if number else None,
+        )
+    ]
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """That nothing is to be posted: with no such answer Zulip tells the bot's owner of a failure."""
+    return Reply(200, {"response_not_required": True})
+
+
+def verify(inbound: Inbound, hook: Hook) -> bool:
+    """The token in the body, which is this bot's alone; else what is in the address that Zulip was given."""
+    if inbound.headers.get("authorization"):
+        return shows_secret(inbound, hook)
+    try:
+        given = first_text(object_of(body_of(inbound)), "token")
+    except Refused:
+        return False
+    return any(same(given, secret) for secret in hook.secrets)
+
+
+ADAPTER = Adapter(
+    name="zulip",
+    title="Zulip",
+    error=Refusal,
+    doors=(
+        Door(
+            "/hooks/zulip/<hook_id>",
+            tolerant(read),
+            reply,
+            shape=Shape(
+                summary="Take a message to a bot of Zulip.",
+                answers={200: Silent},
+                example={
+                    "token": "in-the-body",
+                    "data": "It is slow",
+                    "message": {"id": 1, "content": "It is slow"},
+                },
+            ),
+        ),
+    ),
+    refuse=refuse,
+    owns=("/hooks/zulip",),
+    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
+)
