@@ -8,7 +8,8 @@ LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PIP := $(LOCKED) $(BIN)/pip --disable-pip-version-check -q
 JOBS ?= 2
 # What leans on other people's code most, in less than two minutes.
-NEWEST := $(patsubst %,tests/test_%.py,adapters background connections framework_errors openapi serve store)
+NEWEST := tests/test_adapters.py tests/test_background.py tests/test_connections.py \
+  tests/test_framework_errors.py tests/test_openapi.py tests/test_serve.py tests/test_store.py
 # `make lock UPGRADE=` keeps what is pinned already and adds what is missing.
 UPGRADE ?= --upgrade
 

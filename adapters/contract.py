@@ -326,7 +326,7 @@ class Adapter:
     `key` finds the API key in a request; senders without one are `signed` instead.
     `source` is what its records are filed under, when that is not the adapter's name.
     `title` is its sender's name, `error` what `refuse` answers and `proofs` where `key` looks, for
-    readers of the API's description.
+    readers of the API's description. What a `costly` one makes of a small delivery may take long.
     """
 
     name: str
@@ -342,3 +342,4 @@ class Adapter:
     title: str = ""
     error: Kind | None = None
     proofs: tuple[Proof, ...] = (BEARER,)
+    costly: bool = False

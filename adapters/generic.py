@@ -291,6 +291,7 @@ ADAPTER = Adapter(
     ),
     refuse=signatures.refuse,
     owns=("/hooks/generic",),
+    costly=True,
     signed=Signed(
         verify=verify,
         proofs=SECRET,

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -13,9 +14,9 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 import adapters
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import (
-    api,
     auth,
     batch,
+    concurrency,
     directory,
     docs,
     failures,
@@ -29,6 +30,7 @@ from gateway import (
     outcomes,
     sealed,
 )
+from gateway.api import ENDPOINTS, Endpoint
 from gateway.client import networks
 from gateway.config import Config
 from gateway.cooperative import ASIDE
@@ -59,16 +61,17 @@ def create_app(config: Config | None = None) -> Flask:
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
+    concurrency.connect(config.threads)
     learnt.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
-    _Routes(app, config, adapters.load()).add(config)
+    Routes(app, config, adapters.load()).add(config)
     docs.description()
     inbox.mount(app, config)
     return app
 
 
-class _Routes:
+class Routes:
     """Every route of the application, each answering in its dialect."""
 
     def __init__(self, app: Gateway, config: Config, dialects: dict[str, Adapter]) -> None:
@@ -99,7 +102,7 @@ class _Routes:
                 act, admit = partial(directory.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         native = self.adapters["native"]
-        for endpoint in api.ENDPOINTS:
+        for endpoint in ENDPOINTS:
             act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
             self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
         for path, check in health.CHECKS.items():
@@ -148,7 +151,7 @@ class _Routes:
                 reply = adapter.refuse(problem)
             if counted:
                 outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
-            return self._answer(reply, started, inbound.answer_headers if inbound else {})
+            return self._answer(environ, reply, started, inbound.answer_headers if inbound else {})
 
         for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
             self.methods[rule].add(method)
@@ -165,7 +168,7 @@ class _Routes:
     def _preflight(self, path: str, methods: list[str]) -> None:
         def view(**params: str) -> Response:
             reply = preflight(request, methods)
-            return self._answer(reply, time.perf_counter(), {})
+            return self._answer(request.environ, reply, time.perf_counter(), {})
 
         self.app.add_url_rule(
             path,
@@ -184,11 +187,12 @@ class _Routes:
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
         reply = adapter.refuse(problem_of(error, request_id(request.environ)))
-        return self._answer(reply, time.perf_counter(), {})
+        return self._answer(request.environ, reply, time.perf_counter(), {})
 
-    def _answer(self, reply: Reply, started: float, headers: Mapping[str, str]) -> Response:
+    def _answer(
+        self, environ: dict[str, Any], reply: Reply, started: float, headers: Mapping[str, str]
+    ) -> Response:
         """A reply with what every response carries, noted in the log."""
-        environ = request.environ
         name = request_id(environ)
         log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
         if reply.notice:
@@ -199,8 +203,8 @@ class _Routes:
     def _told_by(self, methods: Iterable[str]) -> Adapter | None:
         """Whose route this path is with another method."""
         urls = self.app.url_map.bind("")
-        endpoints = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
-        return next((self.told_by[name] for name in endpoints if name in self.told_by), None)
+        names = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
+        return next((self.told_by[name] for name in names if name in self.told_by), None)
 
 
 def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | None:
@@ -208,7 +212,7 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
     return None if adapter.signed else partial(auth.identify, adapter, scope)
 
 
-def _identified(adapter: Adapter, endpoint: api.Endpoint, inbound: Inbound) -> Reply:
+def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
     return endpoint.act(auth.identify(adapter, endpoint.scope, inbound), inbound)
 
 

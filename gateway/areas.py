@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,12 @@ class Area:
 Rules = tuple[Area, ...] | None  # None: triage's own
 
 
-def rules_of(kept: Sequence[Mapping[str, Any]] | None) -> Rules:
-    """A project's rules as its row keeps them; None when it has none of its own."""
+@lru_cache(maxsize=256)
+def rules_of(kept: str | None) -> Rules:
+    """A project's rules as its row keeps them; None when it has none of its own.
+
+    The same for all who ask, since every key that is remembered has those of its workspace.
+    """
     if kept is None:
         return None
     return tuple(
@@ -39,5 +43,5 @@ def rules_of(kept: Sequence[Mapping[str, Any]] | None) -> Rules:
             tuple(name.lower() for name in rule["names"]),
             phrases=tuple(rule["phrases"]),
         )
-        for rule in kept
+        for rule in json.loads(kept)
     )

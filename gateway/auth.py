@@ -18,13 +18,37 @@ from models.access import find_key
 from models.hook import find_hook
 
 REMEMBERED = 3.0  # seconds a key is known without asking the database; a revocation is felt within these
+KNOWN = 2_048  # keys that a process remembers, and hooks; those it has not met for longest make room
+EARLY = 1.0  # of them, in which one request asks for all: else all that come at once ask at their end
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 AGAIN = {"Retry-After": "60"}  # seconds, when somebody has to mend something first
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
-_known: dict[str, tuple[float, Caller]] = {}
-_hooks: dict[str, tuple[float, dict[str, Any]]] = {}
+
+class _Memory(dict[str, tuple[float, float, Any]]):
+    """What was found under names, and from when to when to ask anew (monotonic seconds)."""
+
+    def known(self, name: str) -> tuple[Any, float]:
+        """What was found under a name, None for nothing, and the time if the caller is to ask now, else 0."""
+        now = time.monotonic()
+        early, end, found = self.get(name, (0.0, 0.0, None))
+        if early <= now < end:
+            self[name] = (end, end, found)
+        return found, now if now >= early else 0.0
+
+    def keep(self, name: str, found: Any, asked: float) -> None:
+        """Remembers what was found, or that nothing is there; what was kept longest ago makes room."""
+        with _lock:
+            self.pop(name, None)
+            if found is not None:
+                self[name] = (asked + REMEMBERED - EARLY, asked + REMEMBERED, found)
+            if len(self) > KNOWN:
+                del self[next(iter(self))]
+
+
+_known = _Memory()
+_hooks = _Memory()
 _lock = threading.Lock()
 
 
@@ -113,35 +137,34 @@ def _unknowable() -> Refused:
 
 def forget() -> None:
     """Empties the memory of keys, as when the database is another one."""
-    with _lock:
-        _known.clear()
-        _hooks.clear()
+    _known.clear()
+    _hooks.clear()
 
 
 def _look_up(key: str, inbound: Inbound) -> Caller | None:
-    name, now = digest(key), time.monotonic()
-    deadline, caller = _known.get(name, (0.0, None))
-    if caller is not None and now < deadline:
+    name = digest(key)
+    caller: Caller | None
+    caller, asked = _known.known(name)
+    if not asked:
         return caller
     if caller is None:
         failures.check(inbound)
     row = aside(_find_key, name) if is_well_formed(key) else None
-    if row is None:
-        with _lock:
-            _known.pop(name, None)
-        return None
-    caller = Caller(
-        key_id=row["id"],
-        workspace_id=row["workspace"],
-        project_id=row["project"],
-        default_project_id=row["project"] or row["default_project_id"],
-        scopes=frozenset(row["scopes"]),
-        rate_limit=row["rate_limit"],
-        expires_at=row["expires_at"],
-        rules=row["rules"],
+    caller = (
+        None
+        if row is None
+        else Caller(
+            key_id=row["id"],
+            workspace_id=row["workspace"],
+            project_id=row["project"],
+            default_project_id=row["project"] or row["default_project_id"],
+            scopes=frozenset(row["scopes"]),
+            rate_limit=row["rate_limit"],
+            expires_at=row["expires_at"],
+            rules=row["rules"],
+        )
     )
-    with _lock:
-        _known[name] = (now + REMEMBERED, caller)
+    _known.keep(name, caller, asked)
     return caller
 
 
@@ -160,20 +183,16 @@ def _find_key(name: str) -> dict[str, Any] | None:
 
 def _look_up_hook(hook_id: str, inbound: Inbound) -> dict[str, Any] | None:
     """The hook's row with its secrets in clear, remembered as keys are."""
-    now = time.monotonic()
-    deadline, row = _hooks.get(hook_id, (0.0, {}))
-    if row and now < deadline:
-        return row
-    if not row:
+    found: dict[str, Any] | None
+    found, asked = _hooks.known(hook_id)
+    if not asked:
+        return found
+    if found is None:
         failures.check(inbound)
     found = aside(_find_hook, hook_id)
     if found is not None:
         found["clear"] = [{**item, "secret": _in_clear(item["secret"])} for item in found["secrets"]]
-    with _lock:
-        if found is None:
-            _hooks.pop(hook_id, None)
-        else:
-            _hooks[hook_id] = (now + REMEMBERED, found)
+    _hooks.keep(hook_id, found, asked)
     return found
 
 

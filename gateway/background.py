@@ -36,6 +36,7 @@ from gateway import (
     retention,
     retraining,
     sealed,
+    shared,
     silence,
     similar,
     themes,
@@ -165,7 +166,7 @@ def run(config: Config, parent: int | None = None) -> None:
     """
     log.configure(config.log_level)
     if config.redis_url and parent is None:  # beside a server it waits, as that server goes on
-        opening.reach(config.redis_url)
+        shared.reach(config.redis_url)
     opening.open_database(config, CONNECTIONS)
     sealed.connect(config)
     sealed.check()

@@ -43,8 +43,8 @@ def read_body(stream: Stream, content_length: int | None, content_encoding: str,
     if content_length is not None and content_length > limit:
         raise _too_large(limit)
     body = _read(stream, limit)
-    names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
-    names = [name for name in names if name != "identity"]
+    asked = map(str.strip, content_encoding.lower().split(","))
+    names = [name for name in asked if name not in ("", "identity")]
     if not names or not body:
         return body
     if len(names) > LAYERS or not all(name in _DECODERS for name in names):

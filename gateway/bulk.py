@@ -7,6 +7,7 @@ meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from marshmallow import ValidationError
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import Flag, Object, Strict, Text, TextList, means
-from gateway import audit, changes, filters
+from gateway import audit, changes, concurrency, filters
 from gateway.caller import Caller
 from gateway.pace import Pace
 from gateway.pages import PAGE
@@ -27,6 +28,7 @@ from models.reading import Filter
 
 TOGETHER = 50  # records looked at together
 MOST = 10_000  # records of one request
+FEW = 200  # of them hold a thread for no long time
 OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
 
@@ -61,6 +63,7 @@ class Meant:
     chosen: Filter = field(default_factory=Filter)
     after: Position | None = None
     next_cursor: str | None = None
+    begun: set[str] = field(default_factory=set)  # stay meant: a part of their history is gone
 
     def chunks(self) -> Iterator[list[str]]:
         """The ids, some at a time, until there are MOST; where the others begin is then `next_cursor`."""
@@ -79,7 +82,10 @@ class Meant:
 
     def rows(self, ids: list[str]) -> list[Row]:
         """Those of the ids that are still meant, to be changed within the open transaction."""
-        return selection.rows_of(*self._where(), ids)
+        begun = self.begun.intersection(ids)
+        others = [each for each in ids if each not in begun]
+        where = self.caller.workspace_id, self.caller.project_id, Filter()
+        return selection.rows_of(*self._where(), others) + selection.rows_of(*where, sorted(begun))
 
     def count(self) -> int:
         """How many records are meant."""
@@ -140,7 +146,8 @@ def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
         row = feedback.find(caller.workspace_id, caller.project_id, wanted, to_change=True)
         if row is None:
             raise Refused(Problem(404, "not_found", "No such feedback."))
-        changes.check_match(inbound, row)
+        if not decided:
+            changes.check_match(inbound, row)
         return row
 
     def act() -> None:
@@ -149,8 +156,12 @@ def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
         detail = {"records": 1, "request_id": inbound.request_id}
         audit.note(caller.workspace_id, caller.key_id, "feedback.deleted", row["id"], **detail)
 
+    decided = False
     if event.crowded([wanted]):
-        Pace().until_none(lambda at_most: event.delete_some(found()["id"], None, at_most))
+        with writing():
+            found()
+        decided = True  # whatever becomes of it now: a record must not be left with half its history
+        Pace().until_none(partial(event.delete_some, wanted, None))
     with writing():
         act()
     return Reply(204)
@@ -178,13 +189,12 @@ def in_turns(
 
 
 def _shorten(meant: Meant, ids: list[str]) -> None:
-    """Deletes the long histories of records that are going to be deleted, as long as they are meant."""
+    """Deletes the long histories of those records that are meant now, which are going to be deleted."""
     for feedback_id in event.crowded(ids):
-        Pace().until_none(partial(_forget, meant, feedback_id))
-
-
-def _forget(meant: Meant, feedback_id: str, at_most: int) -> int:
-    return event.delete_some(feedback_id, None, at_most) if meant.rows([feedback_id]) else 0
+        with writing():
+            meant.begun.update(row["id"] for row in meant.rows([feedback_id]))
+        if feedback_id in meant.begun:
+            Pace().until_none(partial(event.delete_some, feedback_id, None))
 
 
 def _answered(
@@ -197,7 +207,9 @@ def _answered(
     if dry_run:
         shown = [feedback.document(row) for row in meant.sample()]
         return Reply(200, {"matched": meant.count(), word: 0, "dry_run": True, "sample": shown})
-    matched, done = in_turns(meant, act, first)
+    few = meant.ids is not None and len(meant.ids) <= FEW
+    with nullcontext() if few else concurrency.long(meant.caller.workspace_id):
+        matched, done = in_turns(meant, act, first)
     told = {"matched": matched, word: done, "dry_run": False}
     return Reply(200, told if meant.ids is not None else {**told, "next_cursor": meant.next_cursor})
 

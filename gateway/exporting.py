@@ -109,7 +109,14 @@ def _sent(first: bytes, text: Iterator[str], request_id: str) -> Iterator[bytes]
 
 
 def _piece(text: Iterator[str]) -> bytes:
-    return "".join(islice(text, TOGETHER)).encode("utf-8", "replace")
+    """Some lines, as many as fit in memory, and one at least."""
+    some, characters = [], 0
+    for line in islice(text, TOGETHER):
+        some.append(line)
+        characters += len(line)
+        if characters > AT_HAND:
+            break
+    return "".join(some).encode("utf-8", "replace")
 
 
 def _position(caller: Caller, chosen: Filter, cursor: str | None, faults: list[Fault]) -> Position | None:

@@ -24,6 +24,7 @@ WORDS: Mapping[str, Collection[str]] = {
 }
 LONGEST = 500  # characters of a value
 MOST = 50  # values of a field
+_TOO_MANY = f"Must be at most {MOST} values"
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}  # milliseconds
 # A plus sign that nobody encoded has become a space.
 _BARE_OFFSET = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)$")
@@ -77,10 +78,13 @@ def read(query: str, others: Collection[str], faults: list[Fault], *, now: int |
 
 def _field(name: str, values: list[str], now: int) -> Any:
     """The value of a filter's field. Raises ValueError, whose text is for whoever sent it."""
-    if name == "tag":
-        return tuple(_several(value) for value in values)
-    if name in ANY_OF or name == "author":
-        found = tuple(dict.fromkeys(item for value in values for item in _several(value)))
+    if name == "tag" or name in ANY_OF or name == "author":
+        every = [_several(value) for value in values]
+        if sum(map(len, every)) > MOST:  # however often the field is given
+            raise ValueError(_TOO_MANY)
+        if name == "tag":
+            return tuple(every)
+        found = tuple(dict.fromkeys(item for several in every for item in several))
         allowed = WORDS.get(name)
         if allowed is not None and not set(found) <= set(allowed):
             raise ValueError(f"Must be one of {', '.join(allowed)}")
@@ -96,7 +100,7 @@ def _several(text: str) -> tuple[str, ...]:
     if not all(found):
         raise ValueError("Must not be empty")
     if len(found) > MOST:
-        raise ValueError(f"Must be at most {MOST} values")
+        raise ValueError(_TOO_MANY)
     return tuple(_text(item) for item in found)
 
 

@@ -12,9 +12,10 @@ from adapters.contract import Adapter, Fault, Reader, Signed
 from adapters.options import InvalidOption, read_options
 from gateway import audit, vault
 from gateway.ids import now_ms
-from models.base import rows
+from models.base import dumps, rows
 from models.hook import HookRow, find_hook
 
+LONGEST_OPTIONS = 32_768  # characters of a hook's options as JSON: each delivery is read by them
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
 SHORTEST, LONGEST = 8, 4_000  # characters of a secret that an admin gives; a certificate has some 2,000
 UNSIGNED = """\
@@ -216,10 +217,13 @@ def _bad(why: str) -> HookError:
 def _checked(signed: Signed, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they are kept. Raises HookError."""
     try:
-        return read_options(signed.options, options)
+        kept = read_options(signed.options, options)
     except InvalidOption as error:
         found = (Fault(f"options.{fault.field}", fault.message) for fault in error.faults)
         raise HookError(*found) from None
+    if len(dumps(kept)) > LONGEST_OPTIONS:
+        raise HookError(Fault("options", f"Must have at most {LONGEST_OPTIONS} characters as JSON"))
+    return kept
 
 
 def _word(adapter: Adapter) -> str:

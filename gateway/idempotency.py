@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from adapters.contract import Adapter, Fault, Idempotency, Inbound, Problem, Refused, invalid
 from gateway.caller import Caller
@@ -18,7 +18,8 @@ from models.intake import Claim, Taken
 HEADER = "idempotency-key"
 LONGEST = 255  # characters
 
-_flying: set[tuple[str, str]] = set()
+_flying: set[tuple[str, ...]] = set()
+_ALONE = nullcontext()
 _lock = threading.Lock()
 
 
@@ -42,17 +43,17 @@ def claim_of(caller: Caller, adapter: Adapter, inbound: Inbound) -> Claim | None
     return Claim(caller.workspace_id, scope, key, body, expires_at)
 
 
-@contextmanager
-def in_flight(claim: Claim | None, law: Idempotency) -> Iterator[None]:
+def in_flight(claim: Claim | None, law: Idempotency) -> AbstractContextManager[None]:
     """Refuses (409) a second request with a key whose first is being stored by this process right now.
 
     Only a courtesy, told early: which request is the first is decided by the unique key in the
     database. Dialects that refuse every repeat wait for that, since the first may yet fail.
     """
-    if claim is None or law.repeat == "refuse":
-        yield
-        return
-    flight = (claim.scope, claim.key)
+    return _ALONE if claim is None or law.repeat == "refuse" else _flight(claim.scope, claim.key)
+
+
+@contextmanager
+def _flight(*flight: str) -> Iterator[None]:
     with _lock:
         if flight in _flying:
             raise Refused(

@@ -12,7 +12,7 @@ from gateway import pages, parameters, triage
 from gateway.caller import Caller
 from gateway.changes import shown
 from gateway.similar import similar
-from models import delivery, event, feedback
+from models import delivery, event, feedback, light
 
 MOST_SIMILAR = 50
 RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
@@ -86,6 +86,7 @@ def list_events(caller: Caller, inbound: Inbound) -> Reply:
     """A record's history, oldest first, with the raw payload of every delivery."""
     row = find(caller, inbound)
     limit, after = pages.asked(inbound)
+    limit = light.fit(delivery.sizes(row["id"], limit=limit, after=after))
     rows = event.of(row["id"], limit=limit + 1, after=after)
     return pages.answer([event.document(item) for item in delivery.enveloped(rows)], limit)
 

@@ -7,9 +7,7 @@ import stat
 
 from peewee import PeeweeException
 
-from gateway import shared
 from gateway.config import BadSetting, Config
-from gateway.rates import Unavailable
 from models.base import CONNECTIONS, NoDatabase, connect, named
 from models.files import close_to_others, make_folder
 from models.migrations import Waiting, ahead, waiting
@@ -46,14 +44,6 @@ def open_database(
         folder = config.data_path.absolute()
         raise BadSetting(f"GATEWAY_DATA_DIR: cannot use {folder}: {error.strerror}") from None
     return found
-
-
-def reach(redis_url: str) -> None:
-    """Raises BadSetting unless the Redis or Valkey there answers."""
-    try:
-        shared.reach(redis_url)
-    except Unavailable as error:
-        raise BadSetting(f"GATEWAY_REDIS_URL: {error}") from None
 
 
 def close_files(config: Config) -> list[str]:

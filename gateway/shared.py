@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from gateway import log
+from gateway.config import BadSetting
 from gateway.rates import SLOTS, Budget, Rate, Unavailable
 from models.sqlite import reason
 
@@ -65,9 +66,14 @@ return {{allowed and 1 or 0, math.max(0, quota - used), reset}}
 """
 
 
-def reach(url: str) -> None:
-    """Asks the server at `url` whether it is there. Raises Unavailable, which says why not, no password."""
-    from redis import Redis, RedisError
+def reach(url: str, *, may_be_away: bool = False) -> list[str]:
+    """Asks the server at `url` whether it is there. Returns a line that says why not if it `may_be_away`.
+
+    Raises BadSetting, which says why not, without a password; always for an address or server that will never do.
+    """
+    from redis import AuthenticationError, Redis, RedisError
+    from redis import ConnectionError as Lost
+    from redis import TimeoutError as Late
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -78,7 +84,12 @@ def reach(url: str) -> None:
         ) as client:
             client.ping()
     except (RedisError, ValueError) as error:
-        raise Unavailable(f"no Redis or Valkey answers: {reason(error)}") from None
+        away = isinstance(error, Lost | Late) and not isinstance(error, AuthenticationError)
+        why = f"GATEWAY_REDIS_URL: no Redis or Valkey answers: {reason(error)}"
+        if away and may_be_away:
+            return [f"{why}: it is tried again with every request"]
+        raise BadSetting(why) from None
+    return []
 
 
 def _address(url: str) -> str:

@@ -97,26 +97,44 @@ def similar(caller: Caller, row: Mapping[str, Any], limit: int = LIMIT) -> list[
 
 def keep_up(lease: Lease) -> int:
     """Signs what has come or changed since the last time, and raises the reach of what many say."""
-    now, pace = now_ms(), Pace(lease.transact)
-    after = (job.state(lease.name) or {}).get("after", "")
+    now, look = now_ms(), _Look(Pace(lease.transact), lease.name)
     until, again = id_at("fb", now + 1), id_at("fb", now - OVERLAP)
+    if cut_short := signature.of(look.state.get("looking", [])):
+        look.at(cut_short, now)
     while found := signature.reworded(TOGETHER):
-        _look_at(pace, found, now)
+        look.at(found, now)
+    after = look.state.get("after", "")
     while found := signature.unsigned(after, until, TOGETHER):
-        _look_at(pace, found, now)
+        look.at(found, now)
         after = found[-1]["id"]
-        pace.write(partial(job.remember, lease.name, {"after": min(after, again)}))
-    pace.write(partial(job.remember, lease.name, {"after": again}))
+        look.remember({"after": min(after, again)})
+    look.remember({"after": again})
     return EVERY
 
 
-def _look_at(pace: Pace, found: Sequence[Mapping[str, Any]], now: int) -> None:
-    """Signs records and raises the reach of these and those like them, in short transactions."""
-    said = [Said(row) for row in found]
-    signed = [signature.Signed(one.row["id"], one.row["updated_at"], one.keys) for one in said]
-    pace.each(signed, signature.sign)
-    reports = _reports(one for one in said if one.row["received_at"] > now - WINDOW).items()
-    pace.each(reports, lambda some: signature.raise_reach(dict(some), _raised, now_ms()))
+class _Look:
+    """Looks at records, some at a time, and remembers at which: who goes on after a kill looks again."""
+
+    def __init__(self, pace: Pace, name: str) -> None:
+        self._pace, self._name = pace, name
+        self.state: dict[str, Any] = job.state(name) or {}
+
+    def remember(self, state: dict[str, Any]) -> None:
+        """Writes down how far it has come."""
+        self.state = state
+        self._pace.write(partial(job.remember, self._name, state))
+
+    def at(self, found: Sequence[Mapping[str, Any]], now: int) -> None:
+        """Signs records and raises the reach of these and those like them, in short transactions.
+
+        A signed record is not found again, and its reach is known only when those like it are signed, too.
+        """
+        self.remember({**self.state, "looking": [row["id"] for row in found]})
+        said = [Said(row) for row in found]
+        signed = [signature.Signed(one.row["id"], one.row["updated_at"], one.keys) for one in said]
+        self._pace.each(signed, signature.sign)
+        reports = _reports(one for one in said if one.row["received_at"] > now - WINDOW).items()
+        self._pace.each(reports, lambda some: signature.raise_reach(dict(some), _raised, now_ms()))
 
 
 def _reports(said: Iterable[Said]) -> dict[str, int]:

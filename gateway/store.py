@@ -58,7 +58,7 @@ def save(
             stored = intake.save(request)
     except intake.Taken as taken:
         return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
-    inbound.known["outcome"] = intake.ended(item.outcome for item in stored)
+    inbound.known["outcome"] = intake.ended([item.outcome for item in stored])
     return [_saved(item, score) for item, score in zip(stored, scores, strict=True)]
 
 

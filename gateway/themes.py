@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -112,12 +112,15 @@ def keep_fresh(lease: Lease) -> int:
     if why := learning_off():
         _tell_off(why)
         return AGAIN
+    for run_id in theme.outdated(now_ms(), KEPT):
+        Pace(lease.transact).until_none(partial(theme.delete_some, run_id))
     for workspace_id, scopes, newest in _scopes():
         run = theme.newest_run(workspace_id, scopes[0])
         if run is None or (run["newest"] != newest and _rested(run)):
-            _compute(lease, workspace_id, scopes, newest)
-    for run_id in theme.outdated(now_ms(), KEPT):
-        Pace(lease.transact).until_none(partial(theme.delete_some, run_id))
+            try:
+                _compute(lease, workspace_id, scopes, newest)
+            except theme.Withdrawn:
+                log.logger.info("themes withdrawn", extra={"facts": {"reason": "words were erased"}})
     return AGAIN
 
 
@@ -151,25 +154,30 @@ def _scopes() -> Iterator[tuple[str, list[str | None], str]]:
 
 
 def _compute(lease: Lease, workspace_id: str, scopes: Sequence[str | None], newest: str) -> None:
-    """Computes the themes of scopes with the same records; they are shown when all of them are stored."""
+    """Computes the themes of scopes with the same records; they are shown when all of them are stored.
+
+    Raises theme.Withdrawn when words were erased since it began to read: they may be among its terms.
+    """
     started, since = time.monotonic(), now_ms() - SPAN
-    groups = groups_of(lease, workspace_id, scopes[-1], id_at("fb", since))
+    of = {"workspace_id": workspace_id, "since": since, "newest": newest, "took": 0}
+    runs = [ThemeRun(id=new_id("tr"), project_id=project_id, **of) for project_id in scopes]
     pace = Pace(lease.transact)
-    for project_id in scopes:
-        run = ThemeRun(
-            id=new_id("tr"),
-            workspace_id=workspace_id,
-            project_id=project_id,
-            since=since,
-            newest=newest,
-            took=0,
-        )
-        pace.write(partial(run.save, force_insert=True))
+    pace.write(partial(theme.start, runs))
+    groups = groups_of(lease, workspace_id, scopes[-1], id_at("fb", since))
+    for run in runs:
         found = [(new_id("th"), one) for one in groups]
-        pace.each((_row(theme_id, run.id, one["terms"]) for theme_id, one in found), theme.begin)
-        pace.each(((theme_id, *member) for theme_id, one in found for member in one["members"]), theme.join)
+        themes = (_row(theme_id, run.id, one["terms"]) for theme_id, one in found)
+        members = ((theme_id, *member) for theme_id, one in found for member in one["members"])
+        pace.each(themes, partial(_kept, run, theme.begin))
+        pace.each(members, partial(_kept, run, theme.join))
         took = round((time.monotonic() - started) * 1000)
-        pace.write(partial(theme.finish, run, now_ms(), took))
+        pace.write(partial(_kept, run, partial(theme.finish, run, now_ms()), took))
+
+
+def _kept(run: ThemeRun, write: Callable[[Any], None], what: Any) -> None:
+    """Writes a part of a run within the open transaction. Raises theme.Withdrawn."""
+    theme.keep(run)
+    write(what)
 
 
 def _row(theme_id: str, run_id: str, terms: list[str]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from models.base import AT_ONCE, Table, database, first
 class Dedupe(Table):
     """One used key. `scope` says whose: a source's natural keys, or the Idempotency-Keys of an API key.
 
+    Or of no workspace: a sign-in that led to somebody.
+
     `digest` is of the body the key first came with, `answer` the first answer (JSON text), both for
     Idempotency-Keys only. `expires_at` is milliseconds UTC; None means never.
     """

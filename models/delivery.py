@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import BlobField, TextField
+from peewee import BlobField, TextField, fn
 
 from models.base import JSONText, Table, first, insert, rows
 from models.event import Event
@@ -65,6 +65,20 @@ def keep(parted: Parted, parts: Iterable[tuple[slice | None, str | None]]) -> No
     envelope.append(parted.body[end:])
     row = {"id": parted.id, "workspace_id": parted.workspace_id, "layout": layout}
     insert(Delivery, {**row, "envelope": b"".join(envelope), "rest": b"".join(rest)})
+
+
+def sizes(feedback_id: str, *, limit: int, after: str | None = None) -> list[int]:
+    """Of a record's events, as models.event.of gives them: the bytes of payload and envelope."""
+    size = fn.COALESCE(fn.LENGTH(Event.payload), 0).alias("size")
+    found = Event.select(Event.delivery_id, size).where(Event.feedback == feedback_id)
+    if after is not None:
+        found = found.where(Event.id > after)
+    events = rows(found.order_by(Event.id).limit(limit))
+    ids = sorted({event["delivery_id"] for event in events} - {None})
+    sized = Delivery.select(Delivery.id, fn.LENGTH(Delivery.envelope).alias("size"))
+    kept = rows(sized.where(Delivery.id.in_(ids))) if ids else []
+    shared = {row["id"]: row["size"] for row in kept}
+    return [event["size"] + shared.get(event["delivery_id"], 0) for event in events]
 
 
 def enveloped(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -237,9 +237,10 @@ def _together(requests: list[Request]) -> Iterator[int]:
     apart: list[int] = []
     for number in candidates:
         request = requests[number]
-        marks = {write.words for write in request.writes if write.words} | {key.name for key in request.keys}
-        several = len(marks) < sum(bool(write.words) for write in request.writes) + len(request.keys)
-        if not several and not marks & known and not marks & seen:
+        named: list[Any] = [write.words for write in request.writes if write.words]
+        named += [key.name for key in request.keys]
+        marks = set(named)
+        if len(marks) == len(named) and not marks & known and not marks & seen:
             apart.append(number)
         seen |= marks
     keys = [key for number in apart for key in requests[number].keys]
@@ -288,8 +289,8 @@ def _counts(
 
 def ended(outcomes: Iterable[str]) -> str:
     """The one outcome of a request whose records had these."""
-    words = {OUTCOMES[name] for name in outcomes}
-    return next((word for word in OUTCOMES.values() if word in words), "ignored")
+    words = set(map(OUTCOMES.__getitem__, outcomes))
+    return next(filter(words.__contains__, OUTCOMES.values()), "ignored")
 
 
 atexit.register(stop)

@@ -18,7 +18,7 @@ COLUMNS = (
 )
 
 
-# The index of migration 0009 is of the same words.
+# The index of migration 0009_learnt is of the same words.
 _CORRECTED = (
     "SELECT COUNT(*) FROM feedback WHERE workspace_id = ? AND retracted_at IS NULL "
     "AND (category_origin = 'corrected' OR sentiment_origin = 'corrected')"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from peewee import BigIntegerField, BlobField, TextField
+from peewee import BigIntegerField, BlobField, TextField, fn
 
 from models.base import JSONText, Table, first, rows
 from models.feedback import iso
@@ -36,7 +36,27 @@ def held(
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """What is held, newest first, starting after the id `before`; of every workspace when None is given."""
-    found = Quarantine.select().order_by(Quarantine.id.desc())
+    found = _held(Quarantine.select(), workspace_id, project_id, source, before, replayed)
+    return rows(found.limit(limit) if limit is not None else found)
+
+
+def sizes(
+    workspace_id: str, project_id: str | None, *, source: str | None, before: str | None, limit: int
+) -> list[int]:
+    """The bytes of the payloads of what is held, as `held` gives it."""
+    found = Quarantine.select(fn.LENGTH(Quarantine.payload).alias("size"))
+    return [row["size"] for row in rows(_held(found, workspace_id, project_id, source, before).limit(limit))]
+
+
+def _held(
+    found: Any,
+    workspace_id: str | None,
+    project_id: str | None,
+    source: str | None,
+    before: str | None,
+    replayed: bool = False,
+) -> Any:
+    found = found.order_by(Quarantine.id.desc())
     if workspace_id is not None:
         found = found.where(Quarantine.workspace_id == workspace_id)
     if project_id is not None:
@@ -47,7 +67,7 @@ def held(
         found = found.where(Quarantine.id < before)
     if not replayed:
         found = found.where(Quarantine.replayed_at.is_null())
-    return rows(found.limit(limit) if limit is not None else found)
+    return found
 
 
 def one(quarantine_id: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import SQL, Expression
 
-from models import search
+from models import light, search
 from models.base import database, rows
 from models.feedback import Feedback
 from models.finding import AUTHORS, FEW, PRIMARY
@@ -131,6 +131,8 @@ def page(
 ) -> tuple[list[dict[str, Any]], Position | None]:
     """At most `limit` of the rows that are meant, and the position to go on after (None: there are no more).
 
+    There are fewer when their texts are long (models.light).
+
     A position names a place in the order and not a number of rows: rows that come, go or change
     elsewhere move nobody's page. `sort` is one of SORTS, `after` has a value for each of place_columns.
     """
@@ -151,10 +153,11 @@ def page(
     else:
         some = narrowed(_meant(workspace_id, project_id, chosen), workspace_id, project_id, chosen, sort)
         page = rows(ordered(some, sort, after).limit(limit + 1))
-    if len(page) <= limit:
-        return page, None
-    last = page[limit - 1]
-    return page[:limit], [last[name] for name in place_columns(chosen, sort)]
+    fitting = light.fitting(page[:limit])
+    if len(fitting) == len(page):
+        return light.filled(fitting), None
+    last = [fitting[-1][name] for name in place_columns(chosen, sort)]
+    return light.filled(fitting), last
 
 
 def narrowed(
@@ -184,7 +187,7 @@ def narrowed(
 
 
 def _meant(workspace_id: str, project_id: str | None, chosen: Filter) -> Any:
-    return Feedback.select().where(*conditions(workspace_id, project_id, chosen))
+    return Feedback.select(*light.COLUMNS).where(*conditions(workspace_id, project_id, chosen))
 
 
 def _written(

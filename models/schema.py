@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,26 @@ from playhouse.migrations import Migration
 
 STEPS = Path(__file__).parent / "migrations"
 HISTORY = "schema_migration"  # where the runner of migrations notes what it has applied
+# Files that got another number, with the names under which databases have recorded them, and go on to.
+RECORDED_AS: Mapping[str, str] = {}
 
 
 class Newer(OperationalError):
     """The database was changed by a newer program: what this one wrote might be incomplete."""
 
 
+def steps() -> list[Migration]:
+    """The changes that came with this program, in their order, by the names that databases record."""
+    return [
+        Migration(number, RECORDED_AS.get(name, name), path, applied)
+        for number, name, path, applied in Migration.load_directory(str(STEPS))
+    ]
+
+
 @cache
 def known() -> frozenset[str]:
     """The names of the changes that came with this program."""
-    return frozenset(step.name for step in Migration.load_directory(str(STEPS)))
+    return frozenset(step.name for step in steps())
 
 
 def newer(database: Any) -> list[str]:

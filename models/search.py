@@ -14,6 +14,7 @@ from typing import Any
 
 from peewee import SQL, fn
 
+from models import light
 from models.base import database, rows
 from models.feedback import Feedback
 from models.finding import FEW, PRIMARY
@@ -175,7 +176,7 @@ def by_index_of_server(
 
 
 def _sorted(inner: Any, sort: str) -> Any:
-    return ordered(Feedback.select().from_(inner.alias("t1")), sort, None)
+    return ordered(Feedback.select(*light.AGAIN).from_(inner.alias("t1")), sort, None)
 
 
 def _wanted(workspace_id: str, query: Query) -> list[list[tuple[str, bool]]]:

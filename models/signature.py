@@ -93,8 +93,13 @@ def unsigned(after: str, until: str, limit: int) -> list[dict[str, Any]]:
 def reworded(limit: int) -> list[dict[str, Any]]:
     """Records, however old, that say something else than their signature; as `unsigned` gives them."""
     stale = Signature.select(Signature.feedback).where(_STALE).limit(limit)
-    ids = [row["feedback"] for row in rows(stale)]
-    return rows(Feedback.select(*_MORE).where(Feedback.id.in_(ids)).order_by(Feedback.id)) if ids else []
+    return of([row["feedback"] for row in rows(stale)])
+
+
+def of(ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those of these records that are there; as `unsigned` gives them."""
+    found = Feedback.select(*_MORE).where(Feedback.id.in_(list(ids))).order_by(Feedback.id)
+    return rows(found) if ids else []
 
 
 def sign(signed: Sequence[Signed]) -> None:

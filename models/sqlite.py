@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,8 +24,10 @@ Result = TypeVar("Result")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
 QUIET_SECONDS = 0.5  # without a write by any process, after which the log is copied into the file
-# Pages in the log before they are copied back, 32 MB: the same few pages change all the time.
-LOG_PAGES = 8000
+# Transactions of a process after which a thread copies the log into the file, some 24 MB under load: the same
+# few pages change all the time.
+COPY_EVERY = 50
+LOG_PAGES = 16_000  # in the log when a commit copies it all the same, 64 MB: it takes 50 ms, and all wait
 # To which the log is cut once more than that is copied back: it grows for as long as somebody reads.
 LOG_BYTES = 64_000_000
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
@@ -82,6 +85,8 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
         self._files = tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
 
     _state: Any  # peewee's, for each thread its own
+    _commits = 0  # since the log was copied
+    _copier: threading.Thread | None = None
     _done: Any = None  # how many changes of the schema, and the number of the last one
     _in_memory: Any = None  # the connection of who writes
 
@@ -144,11 +149,32 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
         try:
             with self.writing():
                 result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
-                return result
         except OperationalError as error:
             if _code(first_of(error)) == sqlite3.SQLITE_ERROR:
                 raise DataError(*error.args) from error
             raise
+        self._commits += 1
+        if self._commits >= COPY_EVERY and (self._copier is None or not self._copier.is_alive()):
+            self._commits = 0
+            self._copier = threading.Thread(target=self._copy_log, name="copier", daemon=True)
+            with suppress(RuntimeError):  # no thread can be started now
+                self._copier.start()
+        return result
+
+    def _copy_log(self) -> None:
+        """Copies the log into the file while others write, so that the next one to write begins it anew.
+
+        What fails is tried again the next time.
+        """
+        run: Callable[..., Any] = self.execute_sql
+        with suppress(OperationalError):
+            try:
+                for _ in range(2):  # most of it, and most of what came meanwhile
+                    run("PRAGMA wal_checkpoint(PASSIVE)")
+                with self.alone():  # and a few pages, with which it is all there
+                    run("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                self.close()
 
     def _keep_in_memory(self) -> None:
         """Has this connection keep in memory what would undo a statement: a few pages for so many rows.

@@ -12,15 +12,22 @@ from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField, fn
 
-from models.base import JSONText, Table, database, first, rows
+from models.base import JSONText, Table, database, first, locked, rows
 from models.feedback import Feedback
+
+WITHDRAWN = ""
+
+
+class Withdrawn(Exception):
+    """A computation that must not be shown: words that were read for it may have been erased since."""
 
 
 class ThemeRun(Table):
     """One computation over the records of a workspace, or of one of its projects. Times are milliseconds UTC.
 
-    It is shown from `computed_at` on, which is set when all of it is written. `newest` is the id of
-    the newest record there was; `took` is milliseconds.
+    It is there before words are read for it, and shown from `computed_at` on, which is set when all of it is
+    written. `newest` is the id of the newest record there was; `took` is milliseconds. One that is withdrawn
+    has WITHDRAWN for its workspace, and is deleted.
     """
 
     id = TextField(primary_key=True)
@@ -136,6 +143,24 @@ def count_members(theme_id: str, at_most: int) -> int:
     return int(some.count())
 
 
+def start(runs: Sequence[ThemeRun]) -> None:
+    """Stores runs of a workspace that words are going to be read for, within the open transaction.
+
+    Its runs that never were finished are withdrawn: only one process computes at a time.
+    """
+    unfinished = ThemeRun.computed_at.is_null() & (ThemeRun.workspace_id == runs[0].workspace_id)
+    ThemeRun.update(workspace_id=WITHDRAWN).where(unfinished).execute()
+    for run in runs:
+        run.save(force_insert=True)
+
+
+def keep(run: ThemeRun) -> None:
+    """Holds a run until the open transaction ends. Raises Withdrawn when it is not to be written any more."""
+    mine = (ThemeRun.id == run.id) & (ThemeRun.workspace_id == run.workspace_id)
+    if not rows(locked(ThemeRun.select(ThemeRun.id).where(mine))):
+        raise Withdrawn(run.id)
+
+
 def begin(themes: Sequence[dict[str, Any]]) -> None:
     """Stores themes without members within the open transaction."""
     Theme.insert_many(themes).execute()
@@ -156,7 +181,7 @@ def finish(run: ThemeRun, now: int, took: int) -> None:
 
 
 def outdated(now: int, kept: int) -> list[str]:
-    """Themes to delete: of runs that newer ones replaced so long ago, or that were never finished."""
+    """Runs to delete: those that newer ones replaced so long ago, that were never finished, or withdrawn."""
     newer = ThemeRun.alias()
     replaced = newer.select().where(
         (newer.workspace_id == ThemeRun.workspace_id)
@@ -164,7 +189,7 @@ def outdated(now: int, kept: int) -> list[str]:
         & (newer.computed_at > fn.COALESCE(ThemeRun.computed_at, 0))
         & (newer.computed_at < now - kept)
     )
-    found = ThemeRun.select(ThemeRun.id).where(fn.EXISTS(replaced))
+    found = ThemeRun.select(ThemeRun.id).where(fn.EXISTS(replaced) | (ThemeRun.workspace_id == WITHDRAWN))
     return [row["id"] for row in rows(found)]
 
 
@@ -181,13 +206,16 @@ def delete_some(run_id: str, at_most: int) -> int:
 
 
 def hide(workspace_id: str) -> list[str]:
-    """Shows no theme of a workspace from now on, as when words are erased; its runs, to be deleted.
+    """Withdraws all runs of a workspace, as when words are erased: those to be deleted.
 
-    Within the open transaction. New ones come within minutes.
+    Also those that are being computed. Within the open transaction. New ones come within minutes.
     """
     mine = ThemeRun.workspace_id == workspace_id
-    ThemeRun.update(computed_at=None).where(mine).execute()
-    return [row["id"] for row in rows(ThemeRun.select(ThemeRun.id).where(mine))]
+    found = [
+        row["id"] for row in rows(locked(ThemeRun.select(ThemeRun.id).where(mine).order_by(ThemeRun.id)))
+    ]
+    ThemeRun.update(computed_at=None, workspace_id=WITHDRAWN).where(ThemeRun.id.in_(found)).execute()
+    return found
 
 
 def newest_record(workspace_id: str, project_id: str) -> str | None:

@@ -327,6 +327,52 @@ def test_areas_are_of_the_project_a_record_lands_in(call: Call, tenant: Tenant) 
     assert points(other) == 3
 
 
+def test_areas_of_a_workspace_have_a_bound(call: Call, tenant: Tenant) -> None:
+    """They cost who is read beside their records, too; so it is one for all projects together."""
+    marks = ["word " * 39 + str(number) for number in range(50)]
+    areas = [{"name": "a", "points": 1, "phrases": marks}]
+    other = call("POST", PROJECTS, json={"name": "Shop"}).json["project_id"]
+    first = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"areas": areas})
+    second = call("PATCH", f"{PROJECTS}/{other}", json={"areas": areas})
+
+    assert first.status_code == 200
+    assert second.status_code == 400
+    assert [fault["field"] for fault in second.json["errors"]] == ["areas"]
+    assert call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"areas": areas[:0]}).status_code == 200
+    assert call("PATCH", f"{PROJECTS}/{other}", json={"areas": areas}).status_code == 200
+
+
+def test_options_have_a_bound(call: Call) -> None:
+    """Every delivery is read by them."""
+    words = ["alert " * 9 + str(number) for number in range(900)]
+    sent = {"source": "alertmanager", "options": {"ignore_alertnames": words}}
+    answer = call("POST", "/gateway/v1/hooks", json=sent)
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in answer.json["errors"]] == ["options"]
+
+
+def test_what_is_remembered_of_keys_has_a_bound(
+    call: Call, tenant: Tenant, new_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many keys and hooks somebody uses, those met last are remembered, and areas once for all."""
+    call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"areas": AREAS})
+    monkeypatch.setattr(auth, "KNOWN", 3)
+    auth.forget()
+    for number in range(5):
+        hook = call("POST", "/gateway/v1/hooks", json={"source": "alertmanager"}).json
+        bearer = {"Authorization": f"Bearer {hook['secret']}"}
+        assert call("POST", hook["path"], json={}, headers=bearer).status_code == 200
+        key = {"Authorization": f"Bearer {new_key()}"}
+        assert (
+            call("POST", "/gateway/v1/feedback", json={"text": str(number)}, headers=key).status_code == 201
+        )
+
+    assert [len(known) for known in (auth._known, auth._hooks)] == [3, 3]
+    callers = [caller for _, _, caller in auth._known.values()]
+    assert len({id(caller.rules[tenant.project_id]) for caller in callers}) == 1
+
+
 @pytest.mark.parametrize(
     ("areas", "field"),
     [

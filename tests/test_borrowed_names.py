@@ -115,6 +115,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.config.Config().keepalive",
             "gunicorn.config.Config().post_fork",
             "gunicorn.config.Config().pre_fork",
+            "gunicorn.config.Config().pre_request",
             "gunicorn.config.Config().preload_app",
             "gunicorn.config.Config().secure_scheme_headers",
             "gunicorn.config.Config().when_ready",
@@ -131,6 +132,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.workers.ggevent.GeventWorker.patch",
             "gunicorn.workers.ggevent.GeventWorker.timeout_ctx",
             "gunicorn.config.Config().backlog",
+            "gunicorn.config.Config().settings",
             "gunicorn.config.Config().limit_request_fields",
             "gunicorn.sock.TCPSocket.FAMILY",
             "gunicorn.workers.base.Worker(age, ppid, sockets, app, timeout, cfg, log)",
@@ -182,11 +184,12 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "Flask": {
-        "gateway/http.py": ("flask.Flask.create_url_adapter(request)",),
+        "gateway/http.py": ("flask.Flask.create_url_adapter(request)", "flask.Flask.ensure_sync(func)"),
         "tests/remembered.py": ("flask.Flask.jinja_options",),
     },
     "Werkzeug": {
         "gateway/http.py": (
+            "werkzeug.datastructures.Headers()._list",
             "werkzeug.exceptions.MethodNotAllowed().valid_methods",
             "werkzeug.routing.MapAdapter(map, server_name, script_name, subdomain, url_scheme, path_info)",
             "werkzeug.routing.MapAdapter(default_method, query_args)",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from gateway import bulk, pace
-from models import Audit, Dedupe, Event, Feedback
+from gateway import bulk, concurrency, pace
+from models import Audit, Dedupe, Event, Feedback, event
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both
@@ -118,6 +118,53 @@ def test_delete_many(call: Call, ids: list[str]) -> None:
     assert answer.json == {"matched": 4, "deleted": 4, "dry_run": False, "next_cursor": None}
     assert sorted(row.id for row in Feedback.select()) == sorted(ids[:6])
     assert Event.select().count() == 6
+
+
+@pytest.mark.parametrize("how", ["one", "ids", "filter"])
+def test_changed_while_it_is_deleted(
+    call: Call, ids: list[str], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A record is deleted with its whole history or not at all, whatever is changed meanwhile."""
+    path = f"{PATH}/{ids[0]}"
+    for number in range(event.HISTORY + 1):
+        shown = call("PATCH", path, json={"note": str(number)})
+    monkeypatch.setattr(pace, "rest", lambda seconds: call("PATCH", path, json={"status": "resolved"}))
+    if how == "one":
+        answer = call("DELETE", path, headers={"If-Match": shown.headers["ETag"]})
+    else:
+        answer = call("DELETE", PATH, json={"ids": [ids[0]]} if how == "ids" else {"filter": "status=open"})
+        assert answer.json["deleted"] == (1 if how == "ids" else len(ids))
+
+    assert answer.status_code == (204 if how == "one" else 200)
+    assert call("GET", path).status_code == 404
+    assert not Event.select().where(Event.feedback == ids[0]).exists()
+
+
+def test_long_ones_leave_threads_to_others(
+    call: Call, other: Tenant, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workspace has a quarter of a process's threads for what takes long, and all of them one half."""
+    monkeypatch.setattr(concurrency, "_most", 2)
+    monkeypatch.setattr(concurrency, "_most_of_one", 1)
+    call("POST", PATH, json={"text": "Theirs"}, headers=other.headers)
+    sent = {"filter": "status=open", "change": {"status": "ignored"}}
+    few = {"ids": ids[:1], "change": {"note": "n"}}
+    told: dict[str, int] = {}
+
+    def meanwhile() -> None:
+        told["ours"] = 0
+        person = {"email": "ada@example.com", "dry_run": True}
+        told["few"] = call("PATCH", PATH, json=few).status_code
+        told["read"] = call("GET", PATH).status_code
+        for name, headers in (("again", {}), ("theirs", other.headers)):
+            told[name] = call("PATCH", PATH, json=sent, headers=headers).status_code
+        told["erase"] = call("POST", "/gateway/v1/authors/erase", json=person).status_code
+
+    monkeypatch.setattr(pace, "rest", lambda seconds: meanwhile() if not told else None)
+    assert call("PATCH", PATH, json=sent).status_code == 200
+
+    assert told == {"ours": 0, "few": 200, "read": 200, "again": 503, "theirs": 200, "erase": 503}
+    assert call("PATCH", PATH, json=sent).status_code == 200
 
 
 def test_a_deleted_story_begins_anew(call: Call) -> None:

@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -121,6 +122,35 @@ def test_someone_reads_for_long(
     assert grown > 200_000
     assert log.stat().st_size <= 200_000
     assert Feedback.select().count() == 12
+
+
+def test_no_commit_copies_the_log(
+    call: Call, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While posts go on a thread copies the log into the file, and it begins anew: it does not grow."""
+    log = tmp_path / "gateway.db-wal"
+    large = {"text": "It is gone. " * 4_000}
+    writers: set[str] = set()
+    monkeypatch.setattr(sqlite, "COPY_EVERY", 5, raising=False)
+    run = database.obj.execute_sql
+
+    def noting(sql: str, params: Any = None) -> Any:
+        if "checkpoint" in sql:
+            writers.add(threading.current_thread().name)
+        return run(sql, params)
+
+    monkeypatch.setattr(database.obj, "execute_sql", noting)
+    sizes = []
+    for _ in range(8):
+        statuses = {call("POST", PATH, json=large).status_code for _ in range(5)}
+        if (copier := getattr(database.obj, "_copier", None)) is not None:
+            copier.join()
+        assert statuses == {201}
+        sizes.append(log.stat().st_size)
+
+    assert writers == {"copier"}
+    assert max(sizes) < 4 * sizes[0]  # it goes on when somebody happens to read as it would begin anew
+    assert Feedback.select().count() == 40
 
 
 @pytest.mark.parametrize("number", sorted(SHORT))

@@ -18,7 +18,7 @@ from adapters.signatures import shows_secret
 from gateway import auth, hooks, vault
 from gateway.ids import now_ms
 from models import Event, Feedback, HookRow, Quarantine
-from tests.conftest import Call, Tenant
+from tests.conftest import ROOT, Call, Tenant
 from tests.signing import VENDORS, Vendor, bearer
 
 pytestmark = pytest.mark.both(long=True)
@@ -34,7 +34,7 @@ NAMES = sorted(set(VENDORS) & set(SIGNED))
 @pytest.mark.parametrize("name", SIGNED)
 def test_every_signature_is_tried(name: str) -> None:
     """A source that proves its origin in a way of its own has tests of that."""
-    assert name in VENDORS or (Path(__file__).parent / "adapters" / f"test_{name}.py").exists()
+    assert name in VENDORS or (ROOT / f"tests/adapters/test_{name}.py").exists()
 
 
 def cases(name: str) -> list[dict[str, Any]]:

@@ -252,7 +252,7 @@ def test_votes(tenant: Tenant) -> None:
 
 def test_memory_is_forgotten(app: Flask) -> None:
     """Hooks and keys of another database are not remembered."""
-    auth._hooks["hk"] = (1e18, {"id": "hk"})
+    auth._hooks["hk"] = (1e18, 1e18, {"id": "hk"})
     auth.forget()
 
     assert not auth._hooks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -210,3 +211,29 @@ def test_revocation_reaches_a_running_server(server: Server) -> None:
             statuses.append(client.get(PATH, headers=bearer(made["key"])).status_code)
 
     assert statuses[-20:] == [401] * 20
+
+
+def test_one_asks_for_all(call: Call, new_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one request asks the database again for a key, the others that show it go on as before."""
+    clock, asked, codes = [1000.0], [0], []
+    find = auth._find_key
+    headers = bearer(new_key())
+
+    def post() -> None:
+        codes.append(call("POST", PATH, json=BODY, headers=headers).status_code)
+
+    def slowly(name: str) -> Any:
+        asked[0] += 1
+        if asked[0] == 2:  # the first time that it is asked for again
+            other = threading.Thread(target=post)
+            other.start()
+            other.join()
+        return find(name)
+
+    monkeypatch.setattr(auth.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(auth, "_find_key", slowly)
+    post()
+    clock[0] += auth.REMEMBERED - auth.EARLY
+    post()
+
+    assert (codes, asked) == ([201] * 3, [2])

@@ -18,10 +18,10 @@ from adapters.native import AuthorPart, Document, Feedback
 from adapters.payload import Payload, Text, plan_of
 
 SCHEMAS = {
-    f"{name}.{schema.__name__}": schema
-    for name in (module.name for module in pkgutil.iter_modules(adapters.__path__))
-    for schema in vars(importlib.import_module(f"adapters.{name}")).values()
-    if inspect.isclass(schema) and issubclass(schema, Payload) and schema.__module__ == f"adapters.{name}"
+    f"{name.rpartition('.')[2]}.{schema.__name__}": schema
+    for name in (module.name for module in pkgutil.walk_packages(adapters.__path__, "adapters."))
+    for schema in vars(importlib.import_module(name)).values()
+    if inspect.isclass(schema) and issubclass(schema, Payload) and schema.__module__ == name
 }
 VALUES = st.recursive(
     st.none()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -240,6 +241,21 @@ def test_bad_parameters(call: Call) -> None:
         assert answer.status_code == (400 if names else 200), query
         if names:
             assert [error["field"] for error in answer.json["errors"]] == names.split(), query
+
+
+@pytest.mark.both
+def test_too_many_values(call: Call) -> None:
+    """However often a parameter is given, it is refused before the database is asked too much."""
+    values = [f"v{number}" for number in range(1_000)]
+    by_comma = [",".join(values[at : at + 50]) for at in range(0, len(values), 50)]
+    for name, some in product(filters.NAMES, (values, by_comma)):
+        query = urlencode([(name, value) for value in some])
+        paths = (PATH, "/gateway/v1/export", "/gateway/v1/stats")
+        answers = [call("GET", f"{path}?{query}") for path in paths]
+        answers.append(call("DELETE", PATH, json={"filter": query, "dry_run": True}))
+
+        assert [answer.status_code for answer in answers] == [400] * 4
+        assert all(answer.json["errors"][0]["field"].endswith(name) for answer in answers)
 
 
 @pytest.mark.both

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,11 @@ from gateway.cli import main
 from gateway.config import Config
 from gateway.lease import Lease, Work, run_once
 from gateway.server.gunicorn_app import Server
-from models import ApiKey, Feedback, intake
+from models import ApiKey, Feedback, intake, schema
 from models.base import close, database
 from models.copying import Copy, Unfit
-from models.schema import HISTORY, STEPS, known
+from models.migrations import migrate, pending
+from models.schema import HISTORY, RECORDED_AS, STEPS, known
 from tests.conftest import Call, Tenant, until
 
 pytestmark = pytest.mark.both(long=True)
@@ -172,6 +174,46 @@ def test_background_work_stops(tenant: Tenant) -> None:
 
 
 def test_what_is_known_is_what_is_shipped() -> None:
-    """The program knows the changes that came with it, by the names of their files."""
-    assert known() == {path.stem for path in STEPS.glob("[0-9]*.py")}
+    """The program knows the changes that came with it, by the names that databases record."""
+    assert known() == {RECORDED_AS.get(path.stem, path.stem) for path in STEPS.glob("[0-9]*.py")}
     assert LATER not in known()
+
+
+def test_a_change_may_get_another_number(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A database that ran a change under its first number does not run it again; a new one records that."""
+    renamed = shutil.copytree(STEPS, tmp_path / "steps")
+    (renamed / "0005_audit.py").rename(renamed / "9998_audit.py")
+    monkeypatch.setattr(schema, "STEPS", renamed)
+    monkeypatch.setattr(schema, "RECORDED_AS", {**RECORDED_AS, "9998_audit": "0005_audit"})
+
+    assert pending() == []
+    assert migrate() == []
+
+    database.execute_sql(f"DELETE FROM {HISTORY} WHERE name = '0005_audit'")
+    database.execute_sql("DROP TABLE audit")
+    assert pending() == ["0005_audit"]
+    assert migrate() == ["0005_audit"]
+    assert pending() == []
+
+
+def test_changes_are_frozen() -> None:
+    """What a change does never follows a later change of the program: none imports anything of ours."""
+    ours = re.compile(r"^\s*(?:from|import) (adapters|gateway|models)\b", re.M)
+
+    assert [path.name for path in STEPS.glob("[0-9]*.py") if ours.search(path.read_text())] == []
+
+
+def test_words_of_the_fourth_change() -> None:
+    """Records of before the fourth change get the words that it found at its time."""
+    (step,) = (step for step in schema.steps() if step.name == "0004_reading")
+    words_of = step.load().words_of
+
+    row = {"title": "Can't log in…", "text": "Can't log in: Ébène, 日本 searching", "language": None}
+    assert words_of(row) == " can t log in eben 日 本 search =ebene =searching "
+    assert words_of({**row, "title": "Zoeken", "language": "nl"}) == (
+        " zoek can t log in eben 日 本 search =zoeken =ebene =searching "
+    )
+    assert words_of({"title": "", "text": "e" + "\u0301" * 20_000, "language": "de"}) == " e "
+    assert words_of({"title": "", "text": "...", "language": None}) == ""

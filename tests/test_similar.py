@@ -189,6 +189,32 @@ def test_near_duplicates_raise_reach(call: Call) -> None:
 
 
 @both
+@pytest.mark.parametrize("reworded", [False, True])
+def test_stopped_between_any_two_transactions(
+    call: Call, monkeypatch: pytest.MonkeyPatch, reworded: bool
+) -> None:
+    """Wherever the work was cut short, who goes on raises what had been signed already."""
+    monkeypatch.setattr(similar, "TOGETHER", 2)
+    for stopped_after in itertools.count(1):
+        texts = [f"{begin} list {stopped_after} stays empty" for begin in ("The invoice", "invoices")]
+        made = [post(call, "Quite other words" if reworded else texts[0], author="u0")]
+        keep_up()
+        made.append(post(call, texts[1], author="u1"))
+        if reworded:
+            changed = {"title": texts[0], "text": texts[0]}
+            Feedback.update(changed).where(Feedback.id == made[0]["id"]).execute()
+        turns = iter([False] * stopped_after)
+        Job.update(due_at=0).execute()
+        run_once(similar.KEEP_UP, lambda turns=turns: next(turns, True))
+        whole = next(turns, None) is not None
+        keep_up()
+
+        assert {reach(call("GET", f"/gateway/v1/feedback/{record['id']}").json) for record in made} == {1}
+        if whole:
+            break
+
+
+@both
 def test_one_person_is_not_many(call: Call) -> None:
     """The same person in other words is one report, and old reports do not count."""
     first = post(call, "The invoice list stays empty", author="u0")

@@ -25,7 +25,7 @@ from gateway.server import gunicorn_app
 from models.base import close, named
 from models.sqlite import Sqlite
 from tests import commands, postgres
-from tests.conftest import ROOT, Server, environ_of, until
+from tests.conftest import ROOT, Server, environ_of, running, until
 from tests.test_cli import commands as all_commands
 
 REFUSED = b'SFATAL\0C28P01\0Mpassword authentication failed for user "gateway"\0\0'
@@ -57,6 +57,7 @@ def server_url(port: int) -> dict[str, str]:
     return postgres.settings(f"postgresql://gateway:hushhush@127.0.0.1:{port}/g?sslmode=disable")
 
 
+NO_VALKEY = "redis://:hushhush@127.0.0.1:1/0"
 CASES: dict[str, tuple[str, str]] = {
     "port taken": ("GATEWAY_BIND", "Address already in use"),
     "no such port": ("GATEWAY_BIND", "there is no port 99999"),
@@ -70,6 +71,7 @@ CASES: dict[str, tuple[str, str]] = {
     "server is away": ("GATEWAY_DATABASE_URL", "Connection refused"),
     "wrong password": ("GATEWAY_DATABASE_URL", "password authentication failed"),
     "valkey is away": ("GATEWAY_REDIS_URL", "Connection refused"),
+    "no such valkey": ("GATEWAY_REDIS_URL", "socket_timeout"),
     "no folder for numbers": ("PROMETHEUS_MULTIPROC_DIR", "no folder"),
     "no model": ("GATEWAY_MODEL", "model.json is missing"),
     "key without a word": ("GATEWAY_SECRET_KEY", "secret.key holds no key"),
@@ -96,7 +98,8 @@ def settings_of(case: str, directory: Path, stack: ExitStack) -> dict[str, str]:
         "database is something else": {"GATEWAY_DATABASE_URL": f"sqlite:///{directory}/file"},
         "no database": {"GATEWAY_DATABASE_URL": f"sqlite:///{directory}/none.db"},
         "server is away": server_url(1),
-        "valkey is away": {"GATEWAY_REDIS_URL": "redis://:hushhush@127.0.0.1:1/0"},
+        "valkey is away": {"GATEWAY_REDIS_URL": NO_VALKEY, "GATEWAY_LIMITS_WHEN_AWAY": "closed"},
+        "no such valkey": {"GATEWAY_REDIS_URL": f"{NO_VALKEY}?socket_timeout=hushhush"},
         "no folder for numbers": {"PROMETHEUS_MULTIPROC_DIR": f"{directory}/none"},
         "no model": {"GATEWAY_MODEL": f"{directory}/none"},
         "key without a word": {"GATEWAY_DATA_DIR": f"{directory}/empty"},
@@ -377,7 +380,7 @@ for words, more in json.load(sys.stdin):
 
 from gateway.app import create_app
 from gateway.config import Config
-from gateway import themes
+import gateway.themes as themes
 from gateway.lease import run_once
 
 client = create_app(Config.from_env()).test_client()
@@ -467,6 +470,16 @@ def test_serve_says_how_to_get_in(server: Server) -> None:
     assert f"database {server.directory}/gateway.db" in "".join(server.lines[:listens])
     assert "`feedback-gateway key create`" in "".join(server.lines[listens:])
     assert "open the link that was printed" in "".join(server.lines[listens:])
+
+
+def test_serve_does_not_wait_for_valkey(tmp_path: Path) -> None:
+    """Where limits may be uncounted a host that starts serves also while Valkey is away, and says so."""
+    with running(tmp_path, GATEWAY_REDIS_URL=NO_VALKEY) as server, server.client() as client:
+        assert client.post("/gateway/v1/feedback", json={"text": "Here"}).status_code == 201
+
+    (told,) = [line for line in server.lines if "GATEWAY_REDIS_URL" in line]
+    assert "Connection refused" in told
+    assert "hushhush" not in "".join(server.lines)
 
 
 def test_make_says_what_it_does() -> None:

@@ -44,16 +44,16 @@ FORMULA = (
 # An import that the kernel kills right after so many parts were committed.
 KILLED = """
 import os, signal, sys
-from gateway import parts
+import models.intake as intake
 from gateway.cli import main
-real, left = parts.intake.save, [int(sys.argv.pop(1))]
+real, left = intake.save, [int(sys.argv.pop(1))]
 def save(request):
     stored = real(request)
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
     return stored
-parts.intake.save = save
+intake.save = save
 main()
 """
 

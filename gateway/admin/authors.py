@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.payload import Flag, Strict, Text, every, length, means, not_blank, one_of
 from adapters.text import SPACE
-from gateway import audit, privacy
+from gateway import audit, concurrency, privacy
 from gateway.caller import Caller
 from gateway.privacy import MODES
 from models.base import writing
@@ -52,21 +52,23 @@ def erase_author(caller: Caller, inbound: Inbound) -> Reply:
     """Erases a person from the workspace and answers the receipt. Raises Refused (400, 403)."""
     sent = Erasure.of(inbound)
     person = _person(caller, sent)
-    done = privacy.erase(
-        caller.workspace_id,
-        person,
-        sent["mode"],
-        by=caller.key_id,
-        dry_run=sent["dry_run"],
-        compact=sent["compact"],
-    )
+    with concurrency.long(caller.workspace_id):
+        done = privacy.erase(
+            caller.workspace_id,
+            person,
+            sent["mode"],
+            by=caller.key_id,
+            dry_run=sent["dry_run"],
+            compact=sent["compact"],
+        )
     return Reply(200, done, {"Cache-Control": "no-store"})
 
 
 def export_author(caller: Caller, inbound: Inbound) -> Reply:
     """Everything the workspace holds about a person, as one document. Raises Refused (400, 403)."""
     sent = Who.of(inbound)
-    found = collected(caller.workspace_id, _person(caller, sent))
+    with concurrency.long(caller.workspace_id):
+        found = collected(caller.workspace_id, _person(caller, sent))
     with writing():
         audit.note(caller.workspace_id, caller.key_id, "author.exported", "", records=len(found["records"]))
     return Reply(200, found, {"Cache-Control": "no-store"})

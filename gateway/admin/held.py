@@ -10,20 +10,16 @@ from gateway import audit, pages
 from gateway.admin.bodies import unknown
 from gateway.caller import Caller
 from gateway.replay import leniently, preview, replay, resumed
-from models import quarantine
+from models import light, quarantine
 from models.base import writing
 
 
 def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
     """Deliveries that could not be understood, newest first, with why; those replayed since are left out."""
     limit, before = pages.asked(inbound, "source")
-    rows = quarantine.held(
-        caller.workspace_id,
-        caller.project_id,
-        source=inbound.query.get("source"),
-        before=before,
-        limit=limit + 1,
-    )
+    where, source = (caller.workspace_id, caller.project_id), inbound.query.get("source")
+    limit = light.fit(quarantine.sizes(*where, source=source, before=before, limit=limit))
+    rows = quarantine.held(*where, source=source, before=before, limit=limit + 1)
     return pages.answer([quarantine.document(row) for row in rows], limit)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract import Inbound, Problem, Refused, Reply
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway import audit, pages, retention
 from gateway.admin.bodies import NewProject, ProjectChange, unknown
 from gateway.caller import Caller
 from gateway.directory import create_project as store_project
 from models import job
-from models.access import Project, Workspace, list_projects
-from models.base import first, writing
+from models.access import Project, Workspace, areas_of, list_projects
+from models.base import dumps, first, serialise, writing
 from models.feedback import iso
 
+MOST_AREAS = 20_000  # characters of all areas of a workspace as JSON: they cost who is read beside it, too
 RETENTION = ("retention_days", "payload_retention_days")
 
 
@@ -60,6 +61,8 @@ def change_project(caller: Caller, inbound: Inbound) -> Reply:
     with writing():
         row = _found(caller, inbound.params["project_id"])
         changed = {name: value for name, value in sent.items() if row[name] != value}
+        if changed.get("areas"):
+            _check_room(caller.workspace_id, {row["id"]: dumps(changed["areas"])})
         if changed:
             Project.update(**changed).where(Project.id == row["id"]).execute()
             changes = {name: {"from": row[name], "to": value} for name, value in changed.items()}
@@ -67,6 +70,15 @@ def change_project(caller: Caller, inbound: Inbound) -> Reply:
         if set(RETENTION) & set(changed):
             job.hurry(retention.NAME)
     return Reply(200, _document({**row, **sent}, _default(caller)))
+
+
+def _check_room(workspace_id: str, new: Mapping[str, str]) -> None:
+    """Raises Refused (400) unless a workspace has room for these areas, within the open transaction."""
+    serialise([("areas", workspace_id)])
+    kept = {**areas_of(workspace_id), **new}
+    if sum(len(text or "") for text in kept.values()) > MOST_AREAS:
+        message = f"Those of all projects must have at most {MOST_AREAS} characters together, as JSON"
+        raise invalid(Fault("areas", message))
 
 
 def _found(caller: Caller, project_id: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from models.base import dumps
 FILES: Mapping[str, tuple[str, str, str]] = {
     "swagger-ui.css": ("flask_swagger_ui", "dist", "text/css"),
     "swagger-ui-bundle.js": ("flask_swagger_ui", "dist", "text/javascript"),
-    "start.js": ("gateway.docs", "static", "text/javascript"),
+    "start.js": (__package__, "static", "text/javascript"),
 }
 PAGE = "text/html; charset=utf-8"
 # Swagger UI sets styles by script, which needs no leave, and its icons are data addresses.
@@ -38,7 +38,7 @@ def show_description(inbound: Inbound) -> Reply:
 
 def show_page(inbound: Inbound) -> Reply:
     """The page; what it needs is at /docs/<name>."""
-    page = files("gateway.docs").joinpath("static", "index.html").read_bytes()
+    page = files(__package__).joinpath("static", "index.html").read_bytes()
     return Reply(200, page, {**SECURITY, **REVALIDATED}, PAGE)
 
 

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 from flask import g
 
 from adapters.contract import Fault, invalid
-from gateway import api, audit, people
+from gateway import audit, people
+from gateway.api import ENDPOINTS, Endpoint
 from gateway.caller import Caller
 from gateway.inbox.visitor import NotAllowed, as_inbound
 from models.base import dumps, writing
@@ -54,8 +55,8 @@ def has(route: str) -> bool:
 
 
 @cache
-def _endpoints() -> dict[str, api.Endpoint]:
-    return {f"{endpoint.method} {endpoint.path}": endpoint for endpoint in api.ENDPOINTS}
+def _endpoints() -> dict[str, Endpoint]:
+    return {f"{endpoint.method} {endpoint.path}": endpoint for endpoint in ENDPOINTS}
 
 
 def note(action: str, target: str, **detail: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
@@ -9,11 +11,13 @@ from werkzeug.wrappers import Response
 from adapters.contract import Problem, Refused
 from gateway import audit, failures, log, oidc, people, vouching
 from gateway.config import Config
+from gateway.ids import now_ms
 from gateway.inbox.access import sign_in_page, signed_in
 from gateway.inbox.visitor import as_inbound, cookie_name, keep_cookie, seen_url, settings
 from gateway.inbox.web import local, page
 from gateway.inbox.words import _
 from gateway.received import request_id
+from models import dedupe
 from models.base import writing
 
 ELSEWHERE = "feedback-elsewhere"  # the sealed ticket of a sign-in that is under way
@@ -52,6 +56,7 @@ def _came_address() -> Response:
         ticket = oidc.opened(request.cookies.get(cookie_name(ELSEWHERE), ""))
         then = local(ticket.then)
         who = oidc.finish(config, _address(), ticket, request.args)
+        _use_up(ticket)
         user = vouching.admit(config, who, ticket.link)
     except oidc.Away as error:
         return _away(then, error)
@@ -73,6 +78,18 @@ def _came_address() -> Response:
             audit.note(user["workspace"], user["id"], "user.signed_in", user["id"], **through)
         return signed_in(user["id"], then)
     return sign_in_page(then, fault=said, status=401)
+
+
+def _use_up(ticket: oidc.Ticket) -> None:
+    """Takes a ticket that led to somebody. Raises NotProven when it has done so before, on whichever host.
+
+    A provider that takes a code twice must not let in whoever has seen a browser's request.
+    """
+    key = hashlib.sha256(ticket.state.encode()).hexdigest()
+    with writing():
+        free = dedupe.take("", "sign-in", key, now=now_ms(), expires_at=ticket.ends_at + oidc.TICKET_MS)
+    if not free:
+        raise oidc.NotProven("the ticket was used before")
 
 
 def _config() -> Config:

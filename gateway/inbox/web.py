@@ -1,4 +1,4 @@
-"""How pages are served: who may see them, how they answer, and what browsers are told with them."""
+"""How pages are served, the middleware of the inbox: who may see them, what browsers are told with them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,6 @@ ANSWER_BUFFER = 131_072  # bytes of an answer that the system takes; Linux doubl
 # Seconds.
 ARRIVE = 10.0  # from the first byte of a request to the last of its head and small body
 STALLED = 10.0  # without a byte of an answer being taken
-PARTING = 0.5  # for the next request on an idle connection, when the worker ends
 LINGER = 2.0  # for a client to read its last answer and close
 
 _BEGINNING = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")  # of a method
@@ -48,7 +47,7 @@ class TooSlow(ParseException):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Connection:
-    """A client's socket, as gunicorn reads from it and writes to it; in all else it is that socket."""
+    """A client's socket, as gunicorn reads from it and writes to it."""
 
     request: Any = None  # gunicorn's, while it is answered
     came = 0  # bytes of its body, but for what chunks have after their first LOOKED
@@ -56,12 +55,11 @@ class Connection:
 
     def __init__(self, sock: Any, worker: Worker) -> None:
         self._sock, self._worker = sock, worker
+        self.gettimeout, self.settimeout = sock.gettimeout, sock.settimeout
+        self.setblocking, self.shutdown = sock.setblocking, sock.shutdown
         # A socket can be written to again when a third of this is free, which must not take STALLED seconds.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ANSWER_BUFFER)
         self.rest()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
 
     def rest(self) -> None:
         """Begins to wait for the next request, of which some may have come behind the last one."""
@@ -97,20 +95,14 @@ class Connection:
 
     def _begin(self, size: int) -> bytes:
         """The first bytes of a request. Empty lines may stand before them (RFC 9112 2.2)."""
-        self._worker.idle[self] = now = time.monotonic()
-        end = now + (self._worker.cfg.keepalive if self._worker.alive else PARTING)
+        self._worker.idle[self] = time.monotonic()  # the worker ends it: a timer here is nine calls a post
         data = b""
         try:
-            while not data and self._room > 0:
-                received = self._wait(min(size, self._room), end - time.monotonic())
-                if not received:
-                    break
+            while not data and self._room > 0 and (received := self._wait(min(size, self._room), None)):
                 data = received.lstrip(b"\r\n")
                 self._room -= len(received) - len(data)
-        except OSError:  # too late, gone, or told to end: what has come this very moment is answered
-            self._sock.settimeout(0.0)
-            with suppress(OSError):
-                data = self._sock.recv(min(size, self._room)).lstrip(b"\r\n")
+        except OSError:  # gone
+            pass
         finally:
             del self._worker.idle[self]
         self._began = time.monotonic()
@@ -133,13 +125,13 @@ class Connection:
             raise TooSlow if self._told_to_end else EndedEarly
         return data
 
-    def _wait(self, size: int, seconds: float) -> bytes:
-        """What has been read already, or comes within so many seconds. Raises OSError."""
+    def _wait(self, size: int, seconds: float | None) -> bytes:
+        """What has been read already, or comes, within so many seconds if any are said. Raises OSError."""
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         if not data:
             if self._more:  # whoever always has more to send waits until the others' sockets were looked at
                 gevent.sleep(1e-5)
-            if seconds <= 0:  # also when there is more
+            if seconds is not None and seconds <= 0:  # also when there is more
                 raise TimeoutError
             self._sock.settimeout(seconds)
             data = self._sock.recv(size)

@@ -19,7 +19,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway import opening, sealed
+from gateway import opening, sealed, shared
 from gateway.config import BadSetting, Config
 from gateway.program import typed
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
@@ -49,14 +49,15 @@ def serve(overrides: Mapping[str, str]) -> None:
     config = Config.from_env({**os.environ, **overrides})
     os.environ.update(overrides)  # workers read their settings from the environment
     _check_bind(config.bind)
+    told: list[str] = []
     if config.redis_url:
-        opening.reach(config.redis_url)
+        told = shared.reach(config.redis_url, may_be_away=config.limits_when_away != "closed")
     opening.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()
     sealed.connect(config)
     sealed.check()
-    for line in [f"database {named(config.database_url)}", *opening.close_files(config)]:
+    for line in [*told, f"database {named(config.database_url)}", *opening.close_files(config)]:
         say(f"feedback-gateway: {typed(line)}")
     ways_in = list(_ways_in())
     close()  # a connection must not cross the fork
@@ -123,6 +124,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "pre_fork": lambda arbiter, worker: choose(arbiter, worker, ours),
             "post_fork": lambda arbiter, worker: bind(worker),
             "child_exit": _forget_worker,
+            "pre_request": lambda worker, request: None,  # the default's is a line for debugging
             "proc_name": "feedback-gateway",
             "control_socket_disable": True,
             "http_parser": "fast",  # in C, and always: there is one way to read requests

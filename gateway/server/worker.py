@@ -1,7 +1,7 @@
 """gunicorn's gevent worker, in which slow clients hold no thread and an overload is refused early.
 
 Each connection is a greenlet of the main thread, which reads heads and small bodies and writes answers.
-Small deliveries are answered there, by turns (gateway.cooperative); everything else in threads.
+Small deliveries of few records are answered there, by turns (gateway.cooperative); all else in threads.
 Whatever is refused here is told in the dialect of its path, never in HTML.
 """
 
@@ -34,7 +34,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from gateway import cooperative, learnt, log
 from gateway.http import allowed_origins
 from gateway.server.admission import Admission, Overloaded
-from gateway.server.connection import PARTING, Connection, TooSlow
+from gateway.server.connection import Connection, TooSlow
 from gateway.server.early_errors import door_at, refusal, status_of
 from gateway.server.streamed_body import CHUNK
 from models import intake
@@ -46,10 +46,13 @@ from models.writer import Writer
 PATIENCE = 2.0  # the wait for a turn or a thread after which a request is refused
 STREAM_PATIENCE = 10.0  # the same, for a request whose body a thread has to read
 SETTLED = 1.0  # waiting for its client, before a connection may have to make room for another
+PARTING = 0.25  # for the next request on an idle connection, when the worker ends
 TICK = 0.25  # between looks at all connections
 TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
 SPARE = 32  # file descriptors that connections leave to the database and others
+MANY = 500  # commas of a body, each of which may part two records
+NO_LIMIT = nullcontext()
 DELIVERIES = 256  # answered at once; they wait for the disk
 
 
@@ -73,6 +76,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        # gunicorn asks for 23 settings a request, each with two calls unless the attribute is there.
+        self.cfg.__dict__.update({name: one.get() for name, one in self.cfg.settings.items()})
         self.application, self.wsgi = self.wsgi, self._answer
         self.origins = allowed_origins(self.app.config.cors_origins)
         # Connections that wait for their clients, and since when; they make room in this order.
@@ -100,12 +105,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 server.max_accept = 1  # the others take some
             server.without_descriptors = self._without_descriptors
             server.start()
+        gevent.spawn(self._end_idle)
         while self.alive and os.getppid() == self.ppid:
             self.tmp.notify()
             self._make_room()
             gevent.sleep(TICK)
         self.alive = False
-        gevent.spawn_later(PARTING, lambda: _end(self.idle.items()))
         with gevent.Timeout(self.cfg.graceful_timeout, False):
             for server in servers:  # the kernel may hold connections that nobody else would answer
                 with suppress(OSError, _NoDescriptor):
@@ -117,6 +122,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.leaving.set()
         gevent.get_hub().threadpool.apply(intake.stop)  # what it writes, it writes with this loop
         cooperative.end()
+
+    def _end_idle(self) -> None:
+        while True:
+            gevent.sleep(TICK)
+            _end(self.idle.items(), self.cfg.keepalive if self.alive else PARTING)
 
     def _make_room(self) -> None:
         """When all places are taken, ends the connection that needs its place least, if one has settled."""
@@ -137,7 +147,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             log.logger.error("no connection can be accepted", extra={"facts": facts})
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
-        return nullcontext()  # connections look at the clock themselves
+        return NO_LIMIT  # connections look at the clock themselves
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection, in a greenlet of its own."""
@@ -170,11 +180,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             return start_response(status, headers, exc_info)
 
         try:
-            if conn.body is None and _is_delivery(environ):
+            if conn.body is None and _is_quick(environ):
                 with self.deliveries:
                     return copy_context().run(self.application, environ, start)
             context = copy_context()
-            with self.streams if conn.body else nullcontext(), self.threads:
+            with self.streams if conn.body else NO_LIMIT, self.threads:
                 told, parts = self._aside(context, self._make, environ)
             try:
                 start(*told)
@@ -283,9 +293,12 @@ def _end(waiting: Iterable[tuple[Connection, float]], settled: float = 0.0) -> b
     return bool(ended)
 
 
-def _is_delivery(environ: dict[str, Any]) -> bool:
-    """Whether a request is one delivery, and no larger than it seems."""
+def _is_quick(environ: dict[str, Any]) -> bool:
+    """Whether a request is one delivery, no larger than it seems, which is made no more of than usual."""
     if "HTTP_CONTENT_ENCODING" in environ:
         return False
-    door = door_at(environ["REQUEST_METHOD"], environ["PATH_INFO"])
-    return door is not None and door[1]
+    adapter, one = door_at(environ["REQUEST_METHOD"], environ["PATH_INFO"]) or (None, False)
+    if adapter is None or not one or adapter.costly:
+        return False
+    body: bytes = environ["wsgi.input"].getvalue()
+    return body.count(b",") <= MANY

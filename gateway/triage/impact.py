@@ -98,8 +98,10 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
     """0..3: the hottest area of `rules` that page, url, product, tags or words point at."""
     best = _NO_AREA
     pages, names = list(_pages(record.subject)), _names(record)
-    if rules is DEFAULT_AREAS and not (names or bits_of(words) & _AREA_BITS or any(map(_hot, pages))):
-        return best
+    if rules is DEFAULT_AREAS:
+        pages = list(filter(_hot, pages))
+        if not (names or pages or bits_of(words) & _AREA_BITS):
+            return best
     for rule in rules:
         if rule.points <= best.points:
             continue
@@ -129,7 +131,7 @@ def _folded(phrase: str) -> str:
 
 
 def total(reasons: Iterable[Reason]) -> int:
-    return sum(reason.points for reason in reasons)
+    return sum([reason.points for reason in reasons])
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import repeat
 from threading import Lock
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ class Phrases:
             found = self._pattern.search(" " + words)
         elif words.bits & self.bit:
             spaced = " " + words
-            matches = (self._pattern.match(spaced, start) for start in words.starts(self.bit))
+            matches = map(self._pattern.match, repeat(spaced), words.starts(self.bit))
             found = next(filter(None, matches), None)
         return found[0].strip() if found else ""
 

@@ -62,14 +62,10 @@ def readers() -> dict[str, Callable[[str], object]]:
         "person": Person("a.b@example.org").mentioned,
         "payload": Person("a.b@example.org").is_in,
     }
-    for module in pkgutil.iter_modules(adapters.__path__):
-        for name, value in vars(importlib.import_module(f"adapters.{module.name}")).items():
-            if (
-                inspect.isfunction(value)
-                and value.__module__ == f"adapters.{module.name}"
-                and takes_one(value)
-            ):
-                found[f"{module.name}.{name}"] = value
+    for module in pkgutil.walk_packages(adapters.__path__, "adapters."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if inspect.isfunction(value) and value.__module__ == module.name and takes_one(value):
+                found[f"{module.name.rpartition('.')[2]}.{name}"] = value
     return found
 
 

@@ -327,6 +327,27 @@ def test_another_browsers_answer(app: Flask, stranger: Reader, tenant: Tenant) -
     assert stranger.get(path).status_code == 401  # the provider takes a code once
 
 
+def test_a_provider_that_takes_a_code_twice(stranger: Reader, tenant: Tenant, provider: Provider) -> None:
+    """A ticket that led to somebody leads to nobody else, whatever the provider says; the next one does."""
+
+    class Kept(dict[str, Any]):
+        def __delitem__(self, code: str) -> None:
+            pass
+
+    provider.codes = Kept()
+    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    path = leave(stranger)
+    kept = stranger.client.get_cookie("feedback-elsewhere", domain="localhost")
+    assert kept
+    assert stranger.get(path).status_code == 303
+    stranger.post("/sign-out")
+    stranger.client.set_cookie("feedback-elsewhere", kept.value, domain="localhost")
+
+    assert stranger.get(path).status_code == 401
+    assert Session.select().count() == 0
+    assert sign_in(stranger).status_code == 303
+
+
 def test_tickets_end(stranger: Reader, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ticket says nothing to whoever reads it, and ends."""
     people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")

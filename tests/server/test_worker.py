@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -180,6 +181,29 @@ def test_a_malformed_body_has_one_answer(served: Served) -> None:
     head = b"POST /page HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
     heard = served.ask(head + large + b"zz\r\n" + DOOR)
     assert (heard.count(b"HTTP/1.1 "), heard.count(b"Connection: close")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shared"),
+    [
+        (b"/v1/feedback", b'{"text":"' + b"x" * 60_000 + b'"}', True),
+        (b"/hooks/alertmanager/hk_1", json.dumps({"alerts": [{}] * 100}).encode(), True),
+        (b"/hooks/alertmanager/hk_1", json.dumps({"alerts": [{}] * 1400}).encode(), False),
+        (b"/hooks/generic/hk_1", b"{}", False),
+    ],
+)
+def test_where_a_delivery_is_answered(served: Served, path: bytes, body: bytes, shared: bool) -> None:
+    """What may become many records, or is read by a program of its receiver's, holds up no others."""
+    seen = []
+
+    def answer(environ: dict[str, Any]) -> Any:
+        seen.append(cooperative.shares_thread())
+        return "200 OK", [("Content-Length", "2")], [b"ok"]
+
+    served.answer = answer
+    served.ask(b"POST %b HTTP/1.1\r\nHost: g\r\nContent-Length: %d\r\n\r\n%b" % (path, len(body), body))
+
+    assert seen == [shared]
 
 
 @pytest.mark.parametrize("end", [b"0\r\n\r\n", b"zz\r\n", b""], ids=["whole", "malformed", "early end"])
@@ -425,3 +449,28 @@ def test_no_descriptor_for_a_connection(
     assert told == ["no connection can be accepted"]
     assert len(ended) == 5
     assert pauses[:6] == sorted(set(pauses[:6]))
+
+
+def test_call_budget(served: Served) -> None:
+    """Between connection and application a delivery calls so many functions of Python, and no more."""
+    called: list[str] = []
+
+    def note(frame: Any, event: str, arg: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_qualname)
+
+    sys.setprofile(note)  # before there is a greenlet for the connection
+    try:
+        served.send(DOOR)
+        served.read(b"ok")
+        while not served.worker.idle:
+            gevent.sleep()
+        called.clear()
+        served.send(DOOR)
+        served.read(b"ok")
+        calls = len(called)
+    finally:
+        sys.setprofile(None)
+    served.rest()
+
+    assert calls <= 145, sorted(called[:calls])
