@@ -147,6 +147,7 @@ ADAPTER = Adapter(
         verify=verify,
         advice=ADVICE,
         new_secret=None,  # Teams makes it
+        unusable=lambda token: "" if _key(token) else "Must be the security token of Teams, which is base64",
         proofs=(Proof("header", "Authorization", "`HMAC` and the signature in base64."),),
     ),
 )

@@ -17,7 +17,7 @@ from models.hook import HookRow, find_hook
 
 LONGEST_OPTIONS = 32_768  # characters of a hook's options as JSON: each delivery is read by them
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
-SHORTEST, LONGEST = 8, 1_000  # characters of a secret that an admin gives
+SHORTEST, LONGEST = 8, 4_000  # characters of a secret that an admin gives; a certificate has some 2,000
 UNSIGNED = """\
 Let the sender send to {url}
 Whoever knows this address can send through it: keep it as a secret."""

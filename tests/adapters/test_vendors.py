@@ -173,6 +173,13 @@ def test_sns_advice_is_logged(call: Call, tenant: Tenant, caplog: pytest.LogCapt
     assert Quarantine.select().count() == 0
 
 
+def test_secrets_of_ones_own(tenant: Tenant) -> None:
+    """A certificate is a secret that a hook may have; a token of Teams must be base64."""
+    assert hooks.create_hook(DIALECTS["sns"], tenant.workspace_id, None, secret=PEM)["secret"] == PEM
+    with pytest.raises(hooks.HookError, match="base64"):
+        hooks.create_hook(DIALECTS["teams"], tenant.workspace_id, None, secret="no base64!")
+
+
 def test_sns_is_asked_for_its_password(call: Call, tenant: Tenant) -> None:
     """SNS shows the password in its address only when it is asked for basic authentication."""
     made = hooks.create_hook(DIALECTS["sns"], tenant.workspace_id, None, public_url="http://x")
