@@ -41,6 +41,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "peewee.Model()._meta.table_name",
         ),
         "models/feedback.py": ("peewee.Model()._meta.sorted_field_names",),
+        "models/light.py": ("peewee.Model()._meta.sorted_fields",),
         "models/people.py": ("peewee.Model()._meta.sorted_field_names",),
         "models/postgres.py": (
             "peewee.__exception_wrapper__",
