@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import BigIntegerField, DoubleField, IntegerField, TextField
 
-from models.base import JSONText, Table, dumps, first, locked
+from models.base import JSONText, Table, database, dumps, first, locked
 
 
 class Feedback(Table):
@@ -136,7 +136,8 @@ def find(
 def latest_of_story(workspace_id: str, source: str, incident_key: str) -> dict[str, Any] | None:
     """The newest record of a story, or None."""
     mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == incident_key)
-    return first(Feedback.select().where(mine & (Feedback.source == source)).order_by(Feedback.id.desc()))
+    of_it = Feedback.select().where(mine & (Feedback.source == source))
+    return first(database.obj.through(of_it, "feedback_story").order_by(Feedback.id.desc()))
 
 
 def _mine(workspace_id: str, project_id: str | None) -> Any:

@@ -29,6 +29,7 @@ PATH = "/gateway/v1/feedback"
 PAGE = (ROOT / "docs/backup.md").read_text()
 BLOCKS = [block.strip() for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S)]
 EMBEDDED = [block for block in BLOCKS if "var/gateway.db" in block and "cp " not in block]
+(FOLDER,) = [block for block in BLOCKS if block.startswith("mkdir")]
 (REPLACE,) = [block for block in BLOCKS if "cp " in block]
 (DUMP,) = [block for block in BLOCKS if block.startswith("pg_dump")]
 (FILL,) = [block for block in BLOCKS if block.startswith("pg_restore")]
@@ -84,9 +85,9 @@ def check_restored(server: Server, hook: dict[str, Any], known: list[str]) -> No
 
 
 def test_the_page_has_each_way() -> None:
-    """The page names two programs for SQLite, three ways in all, and one for PostgreSQL."""
+    """Two programs for SQLite, three ways in all, one for PostgreSQL, and a folder for the copies."""
     assert len(EMBEDDED) == 3
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
 
 
 @pytest.mark.long
@@ -99,6 +100,7 @@ def test_of_a_file(tmp_path: Path, command: str) -> None:
     with running(tmp_path / "var") as server:
         hook = server.run("hook", "create", "github")
         with under_load(server) as known:
+            shell(FOLDER, tmp_path)
             shell(command, tmp_path)
     assert in_the_file_alone(tmp_path / "var") >= len(known) >= BEFORE  # it was stopped by SIGTERM
     with (
@@ -123,6 +125,7 @@ def test_of_a_server(tmp_path: Path, cluster: Cluster) -> None:
         with running(tmp_path, **settings(url)) as server:
             hook = server.run("hook", "create", "github")
             with under_load(server) as known:
+                shell(FOLDER, tmp_path)
                 shell(DUMP, tmp_path, GATEWAY_DATABASE_URL=url, PATH=programs)
         shell(FILL, tmp_path, GATEWAY_DATABASE_URL=other, PATH=programs)
         with running(tmp_path, **settings(other)) as server:
