@@ -18,12 +18,12 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any, Literal
 
+from adapters.ansi import without_ansi
 from adapters.charsets import in_utf8
 from adapters.lenient_json import mended
 from adapters.record import Record, Saved
 from adapters.shapes import BEARER, NO_SHAPE, Kind, Proof, Shape
 from adapters.strict_json import InvalidJSON, parse
-from adapters.text import without_ansi
 
 MOST_FAULTS = 100  # bad fields of one body that are named: an answer is not to be larger than its request
 

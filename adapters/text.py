@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from adapters.ansi import without_ansi
+
 TITLE = 200  # characters of the longest title
 # What Python takes for white space, inside brackets of a regular expression: `\s` of other dialects is less.
 SPACE = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -21,20 +23,10 @@ DISCORD_TOKEN = re.compile(
     re.ASCII,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Control sequences of terminals (ECMA-48), also cut ones: colours and cursors, titles and links, the others.
-ANSI = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+(?:[@-~]|\Z)|\x1b[\]PX^_][^\x07\x1b\x9c]{0,1000}+(?:\x07|\x1b\\|\x9c)"
-    r"|\x1b[()*+][0-9A-Z]|\x1b[=>78]|\x1b|\x9b"
-)
 # What a tool puts before the name of a rule: "[FIRING:1] ", "[RESOLVED] ", "[FIRING:1, RESOLVED:2] ".
 STATUS_PREFIX = re.compile(
     r"\A\s*+\[(?:FIRING|RESOLVED)(?::\d{1,6})?(?:,\s?RESOLVED:\d{1,6})?\]\s*+", re.IGNORECASE
 )
-
-
-def without_ansi(words: str) -> str:
-    """Words without what colours them in a terminal, and without other control sequences."""
-    return ANSI.sub("", words) if "\x1b" in words or "\x9b" in words else words
 
 
 def without_status(title: str) -> str:

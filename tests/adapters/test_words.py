@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from adapters.ansi import without_ansi
 from adapters.markup import plain
 from adapters.sentry_words import fill
-from adapters.text import without_ansi, without_status
+from adapters.text import without_status
 from tests.adapters.mutation import paths_of, put
 from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of
 
