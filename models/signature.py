@@ -1,7 +1,7 @@
 """What makes alike records findable: the keys of each record's words, made by the background worker.
 
 To erase a record is enough: its signature and keys go with it. A trigger marks the signature of a record
-that says something else from now on (migration 0013); no other change of a record is of any weight.
+that says something else from now on (migration 0013_said); no other change of a record is of any weight.
 """
 
 from __future__ import annotations
