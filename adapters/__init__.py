@@ -8,7 +8,17 @@ from pkgutil import iter_modules
 from adapters.contract import Adapter
 
 _NOT_DIALECTS = {
-    *("alerts", "charsets", "contract", "discord_words", "envelopes", "expressions", "foreign", "forms"),
+    *(
+        "alerts",
+        "ansi",
+        "charsets",
+        "contract",
+        "discord_words",
+        "envelopes",
+        "expressions",
+        "foreign",
+        "forms",
+    ),
     *("large_envelopes", "lenient_json", "markup", "members", "options", "payload", "places", "record"),
     *("sentry_dialog", "sentry_events", "sentry_store", "sentry_words", "sns_messages"),
     *("severities", "shapes", "signatures", "slack_words", "strict_json", "tags", "text", "times"),
