@@ -14,7 +14,7 @@ from gateway.client import neighbourhood
 from gateway.meter import Meter
 from gateway.rates import Rate, Unavailable
 
-RECORDS = 8_192  # addresses at once, in 2.6 MB; the idlest are forgotten when there are more
+RECORDS = 4_096  # addresses at once, in 1.3 MB; the idlest are forgotten when there are more
 
 _meter: Meter | None = None
 _rate = Rate.parse("60/minute")
