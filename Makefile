@@ -8,8 +8,8 @@ LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PIP := $(LOCKED) $(BIN)/pip --disable-pip-version-check -q
 JOBS ?= 2
 # What leans on other people's code most, in less than two minutes.
-NEWEST := tests/test_adapters.py tests/test_background.py tests/test_connections.py \
-  tests/test_framework_errors.py tests/test_openapi.py tests/test_serve.py tests/test_store.py
+NEWEST := tests/adapters/test_adapters.py tests/background/test_scheduler.py tests/server/test_connections.py \
+  tests/http/test_framework_errors.py tests/api/test_openapi.py tests/server/test_serve.py tests/intake/test_store.py
 # `make lock UPGRADE=` keeps what is pinned already and adds what is missing.
 UPGRADE ?= --upgrade
 

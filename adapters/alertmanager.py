@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import alert_record, option_words, read_alerts, shared_by
+from adapters.common.alerts import alert_record, option_words, read_alerts, shared_by
+from adapters.common.hook_options import words
+from adapters.common.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
+from adapters.common.untrusted_json import body_of, first_url, object_of
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
-from adapters.foreign import body_of, first_url, object_of
-from adapters.options import words
-from adapters.record import Record
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
+from adapters.contract.description import SECRET
+from adapters.contract.record import Record
 
 IGNORED = ("Watchdog", "DeadMansSwitch")  # they fire for ever, to show that alerting works
 

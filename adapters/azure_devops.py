@@ -12,8 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common.markup import plain
+from adapters.common.plain_text import cut_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
@@ -23,14 +28,9 @@ from adapters.foreign import (
     present,
     text_of,
 )
-from adapters.markup import plain
-from adapters.record import Author, Record
-from adapters.severities import severity_of
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse, shows_secret
-from adapters.tags import tags_of
-from adapters.text import cut_line
-from adapters.times import moment_of
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract.description import SECRET
+from adapters.contract.record import Author, Record
 
 BROKEN = ("failed", "partiallysucceeded")  # any other result but success, such as canceled, is ignored
 HIGH, MEDIUM = 4, 3

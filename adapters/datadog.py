@@ -12,14 +12,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.common.plain_text import one_line
+from adapters.common.severities import severity_of, unknown_word
+from adapters.common.signatures import Refusal, accepted, delivery, refuse_retryable, same, shows_secret
+from adapters.common.times import believable, moment_of
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_url,
+    form_of,
+    json_in,
+    looks_like_json,
+    present,
+)
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_url, form_of, json_in, looks_like_json, present
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of, unknown_word
-from adapters.shapes import SECRET, Proof
-from adapters.signatures import Refusal, accepted, delivery, refuse_retryable, same, shows_secret
-from adapters.text import one_line
-from adapters.times import believable, moment_of
+from adapters.contract.description import SECRET, Proof
+from adapters.contract.record import Author, Record, State
 
 TEMPLATE = {
     "schema": "datadog/1",

@@ -14,16 +14,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from marshmallow import fields
 
+from adapters.common.discord_words import given_in, name_of, names_in, words_of
+from adapters.common.hook_options import flag
+from adapters.common.plain_text import first_line
+from adapters.common.signatures import Refusal, is_fresh, refuse
+from adapters.common.tags import PRIVATE, marked, tags
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import int_of, needed_text, object_of, present, text_of
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
-from adapters.discord_words import given_in, name_of, names_in, words_of
-from adapters.foreign import int_of, needed_text, object_of, present, text_of
-from adapters.options import flag
-from adapters.record import Author, Record, Saved
-from adapters.shapes import Shape, Shown, signature, whole
-from adapters.signatures import Refusal, is_fresh, refuse
-from adapters.tags import PRIVATE, marked, tags
-from adapters.text import first_line
-from adapters.times import moment_of
+from adapters.contract.description import Shape, Shown, signature, whole
+from adapters.contract.record import Author, Record, Saved
 
 PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5  # types of interactions
 SLASH, USER, MESSAGE, ENTRY_POINT = 1, 2, 3, 4  # types of commands

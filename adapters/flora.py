@@ -11,6 +11,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from adapters.common.plain_text import SPACE
+from adapters.common.schemas import Payload, Strict, Text, TextList, length, means, one_of
 from adapters.contract import (
     Adapter,
     Answer,
@@ -25,10 +27,8 @@ from adapters.contract import (
     Reply,
     invalid,
 )
-from adapters.payload import Payload, Strict, Text, TextList, length, means, one_of
-from adapters.record import Category, Record, Saved
-from adapters.shapes import Shape, Shown, listed, text, whole
-from adapters.text import SPACE
+from adapters.contract.description import Shape, Shown, listed, text, whole
+from adapters.contract.record import Category, Record, Saved
 
 CATEGORY: dict[str, Category] = {
     "feature_request": "feature",

@@ -7,10 +7,10 @@ from typing import Any
 
 from marshmallow import fields
 
+from adapters.common.schemas import Flag, Object, Payload, Text, length, not_blank, one_of
 from adapters.contract import Adapter, Answer, Ask, Code, Door, Inbound, Lookup, Problem, Reply, bearer
-from adapters.payload import Flag, Object, Payload, Text, length, not_blank, one_of
-from adapters.record import Author, Category, Record, Saved, Sentiment
-from adapters.shapes import BEARER, Proof, Shape, Shown, listed, text, time, whole
+from adapters.contract.description import BEARER, Proof, Shape, Shown, listed, text, time, whole
+from adapters.contract.record import Author, Category, Record, Saved, Sentiment
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question")  # the only ones Fluister's clients know
 # The face a person picked in the app: sentiment, its score (-1..1), and what a face without words is.

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, get_args
 
-from adapters import signatures, sns_messages
+from adapters.common import signatures, sns_messages
+from adapters.common.forms import sent_of
+from adapters.common.group_members import read_each
+from adapters.common.hook_options import InvalidOption, header, word, wrong
+from adapters.common.jmespath_expressions import Search, faults_of
+from adapters.common.markup import plain
+from adapters.common.plain_text import cut_line
+from adapters.common.schemas import type_name
+from adapters.common.severities import severity_of, unknown_word
+from adapters.common.times import believable, moment_of
+from adapters.common.untrusted_json import first_text
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.expressions import Search, faults_of
-from adapters.foreign import first_text
-from adapters.forms import sent_of
-from adapters.markup import plain
-from adapters.members import read_each
-from adapters.options import InvalidOption, header, word, wrong
-from adapters.payload import type_name
-from adapters.record import CATEGORIES, PART_HEADER, SENTIMENTS, TYPES, Author, Record, State
-from adapters.severities import severity_of, unknown_word
-from adapters.shapes import SECRET
-from adapters.text import cut_line
-from adapters.times import believable, moment_of
+from adapters.contract.description import SECRET
+from adapters.contract.record import CATEGORIES, PART_HEADER, SENTIMENTS, TYPES, Author, Record, State
 
 FIELDS = (
     *("text", "title", "type", "kind", "category", "sentiment", "severity", "language", "url", "tags"),

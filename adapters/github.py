@@ -8,18 +8,26 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
-from adapters import signatures
+from adapters.common import signatures
+from adapters.common.hook_options import flag
+from adapters.common.markup import plain
+from adapters.common.plain_text import cut_line, sentence
+from adapters.common.schemas import Payload, Text
+from adapters.common.severities import severity_of_labels
+from adapters.common.tags import marked, tags
+from adapters.common.times import moment_of, stamp
+from adapters.common.untrusted_json import (
+    json_in,
+    needed_object,
+    needed_scalar,
+    object_of,
+    objects_of,
+    present,
+    scalar_of,
+)
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import json_in, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
-from adapters.markup import plain
-from adapters.options import flag
-from adapters.payload import Payload, Text
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of_labels
-from adapters.shapes import signature
-from adapters.tags import marked, tags
-from adapters.text import cut_line, sentence
-from adapters.times import moment_of, stamp
+from adapters.contract.description import signature
+from adapters.contract.record import Author, Record, State
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
 HIGH, MEDIUM, INFO = 4, 3, 1

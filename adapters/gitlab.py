@@ -10,17 +10,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from adapters import signatures
+from adapters.common import signatures
+from adapters.common.markup import plain
+from adapters.common.plain_text import cut_line, sentence
+from adapters.common.schemas import Payload
+from adapters.common.severities import severity_of_labels, stated
+from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
+from adapters.common.times import moment_of, stamp
+from adapters.common.untrusted_json import (
+    list_of,
+    needed_object,
+    needed_scalar,
+    object_of,
+    objects_of,
+    present,
+    scalar_of,
+)
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import list_of, needed_object, needed_scalar, object_of, objects_of, present, scalar_of
-from adapters.markup import plain
-from adapters.payload import Payload
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of_labels, stated
-from adapters.shapes import Proof, signature
-from adapters.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
-from adapters.text import cut_line, sentence
-from adapters.times import moment_of, stamp
+from adapters.contract.description import Proof, signature
+from adapters.contract.record import Author, Record, State
 
 STATES: dict[str, State] = {"failed": "triggered", "success": "resolved"}  # of pipelines and jobs
 WORDS = {"failed": "failed", "success": "succeeded"}

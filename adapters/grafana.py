@@ -10,9 +10,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.alerts import alert_record, option_words, read_alerts, shared_by
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common.alerts import alert_record, option_words, read_alerts, shared_by
+from adapters.common.hook_options import header, words
+from adapters.common.plain_text import one_line
+from adapters.common.severities import stated
+from adapters.common.signatures import (
+    Refusal,
+    accepted,
+    delivery,
+    hmac_hex,
+    is_fresh,
+    refuse,
+    same,
+    shows_secret,
+)
+from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
@@ -22,12 +34,9 @@ from adapters.foreign import (
     objects_of,
     present,
 )
-from adapters.options import header, words
-from adapters.record import Record, State
-from adapters.severities import stated
-from adapters.shapes import SECRET, signature
-from adapters.signatures import Refusal, accepted, delivery, hmac_hex, is_fresh, refuse, same, shows_secret
-from adapters.text import one_line
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract.description import SECRET, signature
+from adapters.contract.record import Record, State
 
 # Made by the Test button, and alerts that fire for ever to show that alerting works.
 IGNORED = ("TestAlert", "Watchdog", "DeadMansSwitch")

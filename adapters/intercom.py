@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common.markup import plain
+from adapters.common.plain_text import first_line
+from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_or_seconds
+from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
@@ -21,13 +25,9 @@ from adapters.foreign import (
     objects_of,
     present,
 )
-from adapters.markup import plain
-from adapters.record import SENTIMENTS, Author, Record, State
-from adapters.shapes import signature
-from adapters.signatures import Refusal, accepted, delivery, hex_header, refuse
-from adapters.tags import tags_of
-from adapters.text import first_line
-from adapters.times import moment_or_seconds
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract.description import signature
+from adapters.contract.record import SENTIMENTS, Author, Record, State
 
 # Any other topic, such as ping or conversation.admin.assigned, is ignored.
 TOPICS: dict[str, State] = {

@@ -11,8 +11,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common.plain_text import cut_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of, moment_or_seconds
+from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
@@ -22,13 +26,9 @@ from adapters.foreign import (
     objects_of,
     present,
 )
-from adapters.record import Author, Record
-from adapters.severities import severity_of
-from adapters.shapes import signature
-from adapters.signatures import Refusal, accepted, delivery, hex_header, refuse
-from adapters.tags import tags_of
-from adapters.text import cut_line
-from adapters.times import moment_of, moment_or_seconds
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract.description import signature
+from adapters.contract.record import Author, Record
 
 KINDS = {
     "bug": "bug",

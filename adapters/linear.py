@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common.markup import plain
+from adapters.common.plain_text import cut_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
@@ -21,14 +26,9 @@ from adapters.foreign import (
     objects_of,
     present,
 )
-from adapters.markup import plain
-from adapters.record import Author, Record
-from adapters.severities import severity_of
-from adapters.shapes import signature
-from adapters.signatures import Refusal, accepted, delivery, hex_header, refuse
-from adapters.tags import tags_of
-from adapters.text import cut_line
-from adapters.times import moment_of
+from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract.description import signature
+from adapters.contract.record import Author, Record
 
 PRIORITIES = {1: 5, 2: 4, 3: 3, 4: 2}  # urgent, high, medium, low; 0 is none
 CLOSED = ("completed", "canceled", "duplicate")  # types of states

@@ -10,15 +10,15 @@ from typing import Any
 
 from marshmallow import fields
 
+from adapters.common.forms import sent_of
+from adapters.common.plain_text import first_line
+from adapters.common.signatures import Refusal, refuse_retryable, same
+from adapters.common.tags import tags
+from adapters.common.times import moment_or_seconds
+from adapters.common.untrusted_json import first_scalar, first_text, object_of, present
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
-from adapters.foreign import first_scalar, first_text, object_of, present
-from adapters.forms import sent_of
-from adapters.record import Author, Record, Saved
-from adapters.shapes import Proof, Shape, Shown, text
-from adapters.signatures import Refusal, refuse_retryable, same
-from adapters.tags import tags
-from adapters.text import first_line
-from adapters.times import moment_or_seconds
+from adapters.contract.description import Proof, Shape, Shown, text
+from adapters.contract.record import Author, Record, Saved
 
 THANKS = "Thanks, your feedback is recorded."
 USAGE = "Usage: {command} followed by your feedback, in your own words."

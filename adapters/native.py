@@ -7,11 +7,22 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from adapters.common.schemas import (
+    Number,
+    Object,
+    Payload,
+    Strict,
+    Text,
+    TextList,
+    length,
+    means,
+    not_blank,
+    one_of,
+)
+from adapters.common.times import milliseconds
 from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
-from adapters.payload import Number, Object, Payload, Strict, Text, TextList, length, means, not_blank, one_of
-from adapters.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, Saved
-from adapters.shapes import FeedbackRecord, Shape, Shown, listed, text, whole
-from adapters.times import milliseconds
+from adapters.contract.description import FeedbackRecord, Shape, Shown, listed, text, whole
+from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, Saved
 
 TITLES = {
     "invalid_json": "Body is not valid JSON",

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.common.plain_text import one_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of, moment_or_seconds
+from adapters.common.untrusted_json import body_of, first_scalar, first_text, first_url, list_of, present
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, first_url, list_of, present
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse, shows_secret
-from adapters.tags import tags_of
-from adapters.text import one_line
-from adapters.times import moment_of, moment_or_seconds
+from adapters.contract.description import SECRET
+from adapters.contract.record import Author, Record, State
 
 STATES: dict[str, State] = {
     **dict.fromkeys(("created", "activated", "open", "active"), "triggered"),

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.common.plain_text import one_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_or_seconds
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    list_of,
+    needed_object,
+    object_of,
+    present,
+)
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, list_of, needed_object, object_of, present
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse, shows_secret
-from adapters.tags import tags_of
-from adapters.text import one_line
-from adapters.times import moment_or_seconds
+from adapters.contract.description import SECRET
+from adapters.contract.record import Author, Record, State
 
 # Any other action, such as AssignOwnership or Escalate, is ignored.
 ACTIONS: dict[str, State] = {

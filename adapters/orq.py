@@ -9,11 +9,11 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from adapters.common.plain_text import SPACE
+from adapters.common.schemas import Flag, Number, Payload, Text, TextList, length, means, one_of, type_name
 from adapters.contract import Adapter, Door, Inbound, Problem, Reply
-from adapters.payload import Flag, Number, Payload, Text, TextList, length, means, one_of, type_name
-from adapters.record import Category, Record, Saved, Sentiment
-from adapters.shapes import Shape, Shown, text
-from adapters.text import SPACE
+from adapters.contract.description import Shape, Shown, text
+from adapters.contract.record import Category, Record, Saved, Sentiment
 
 PRODUCTS = (
     "remoteconfigs",

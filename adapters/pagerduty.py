@@ -8,18 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.common.group_members import read_each
+from adapters.common.markup import plain
+from adapters.common.plain_text import one_line, without_status
+from adapters.common.schemas import type_name
+from adapters.common.severities import severity_of, stated
+from adapters.common.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    object_of,
+    objects_of,
+    present,
+)
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
-from adapters.markup import plain
-from adapters.members import read_each
-from adapters.payload import type_name
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of, stated
-from adapters.shapes import SECRET, signature
-from adapters.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
-from adapters.tags import tags_of
-from adapters.text import one_line, without_status
-from adapters.times import moment_of
+from adapters.contract.description import SECRET, signature
+from adapters.contract.record import Author, Record, State
 
 # Every other event, such as incident.escalated, responder.added or pagey.ping, is ignored.
 STATES: dict[str, State] = {

@@ -9,9 +9,15 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from adapters import signatures
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common import signatures
+from adapters.common.hook_options import flag
+from adapters.common.markup import plain
+from adapters.common.plain_text import first_line, one_line
+from adapters.common.sentry_event import INFO, author_of, event_tags, sender_of
+from adapters.common.sentry_words import evidence_of, failures_of, message_of
+from adapters.common.severities import stated
+from adapters.common.times import moment_or_seconds, stamp
+from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
@@ -20,15 +26,9 @@ from adapters.foreign import (
     object_of,
     present,
 )
-from adapters.markup import plain
-from adapters.options import flag
-from adapters.record import Author, Record, State
-from adapters.sentry_events import INFO, author_of, event_tags, sender_of
-from adapters.sentry_words import evidence_of, failures_of, message_of
-from adapters.severities import stated
-from adapters.shapes import signature
-from adapters.text import first_line, one_line
-from adapters.times import moment_or_seconds, stamp
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract.description import signature
+from adapters.contract.record import Author, Record, State
 
 METRIC_SEVERITY = {"critical": 5, "open": 4, "warning": 3, "resolved": None}
 ACTIONS = {"archived": "ignored"}  # Sentry's pages say the one, its code the other

@@ -14,7 +14,16 @@ from urllib.parse import urlsplit
 
 from marshmallow import fields
 
-from adapters import sentry_dialog, sentry_store, signatures
+from adapters.common import sentry_dialog, sentry_store, signatures
+from adapters.common.envelopes import MOST_ITEMS, Item, header_of, items_of, object_in
+from adapters.common.large_envelopes import reduced
+from adapters.common.plain_text import first_line, one_line
+from adapters.common.schemas import Payload, Text, length
+from adapters.common.sentry_event import INFO, author_of, event_tags, sender_of
+from adapters.common.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
+from adapters.common.severities import stated
+from adapters.common.times import moment_or_seconds
+from adapters.common.untrusted_json import first_scalar, first_text, first_url, object_of, present
 from adapters.contract import (
     Adapter,
     Door,
@@ -28,17 +37,8 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.envelopes import MOST_ITEMS, Item, header_of, items_of, object_in
-from adapters.foreign import first_scalar, first_text, first_url, object_of, present
-from adapters.large_envelopes import reduced
-from adapters.payload import Payload, Text, length
-from adapters.record import Author, Record, Saved
-from adapters.sentry_events import INFO, author_of, event_tags, sender_of
-from adapters.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
-from adapters.severities import stated
-from adapters.shapes import Proof, Shape, Shown, text, time
-from adapters.text import first_line, one_line
-from adapters.times import moment_or_seconds
+from adapters.contract.description import Proof, Shape, Shown, text, time
+from adapters.contract.record import Author, Record, Saved
 
 ID_LENGTH = 64
 DEFAULT = "{{ default }}"  # in a fingerprint: what the event would be grouped by without one

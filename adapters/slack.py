@@ -14,8 +14,12 @@ from typing import Any
 from marshmallow import fields
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
-from adapters.foreign import (
+from adapters.common.hook_options import words
+from adapters.common.plain_text import first_line, slack_typed
+from adapters.common.signatures import Refusal, is_fresh, refuse_retryable
+from adapters.common.slack_words import answer, is_typed, words_of
+from adapters.common.tags import PRIVATE, marked, tags
+from adapters.common.untrusted_json import (
     form_of,
     json_in,
     looks_like_json,
@@ -25,13 +29,9 @@ from adapters.foreign import (
     present,
     text_of,
 )
-from adapters.options import words
-from adapters.record import Author, Record, Saved
-from adapters.shapes import Shape, Shown, signature, text
-from adapters.signatures import Refusal, is_fresh, refuse_retryable
-from adapters.slack_words import answer, is_typed, words_of
-from adapters.tags import PRIVATE, marked, tags
-from adapters.text import first_line, slack_typed
+from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract.description import Shape, Shown, signature, text
+from adapters.contract.record import Author, Record, Saved
 
 # Subtypes that a person's words come in.
 SPOKEN = ("", "file_share", "message_share", "thread_broadcast", "me_message")

@@ -17,7 +17,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from adapters import sns_messages
+from adapters.common import sns_messages
+from adapters.common.plain_text import first_line, one_line
+from adapters.common.signatures import Refusal, delivery, shows_secret
+from adapters.common.signatures import refuse as refuse_plainly
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import body_of, first_scalar, first_text, object_of, objects_of, present
 from adapters.contract import (
     Adapter,
     Door,
@@ -31,14 +37,8 @@ from adapters.contract import (
     invalid,
     tolerant,
 )
-from adapters.foreign import body_of, first_scalar, first_text, object_of, objects_of, present
-from adapters.record import Record, State
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, delivery, shows_secret
-from adapters.signatures import refuse as refuse_plainly
-from adapters.tags import tags_of
-from adapters.text import first_line, one_line
-from adapters.times import moment_of
+from adapters.contract.description import SECRET
+from adapters.contract.record import Record, State
 
 STATES: dict[str, State] = {"ALARM": "triggered", "OK": "resolved", "INSUFFICIENT_DATA": "note"}
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.common.markup import plain
+from adapters.common.plain_text import one_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, refuse, secret_or_address
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    object_of,
+    objects_of,
+    present,
+)
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, first_url, object_of, objects_of, present
-from adapters.markup import plain
-from adapters.record import Record, State
-from adapters.severities import severity_of
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse, secret_or_address
-from adapters.tags import tags_of
-from adapters.text import one_line
-from adapters.times import moment_of
+from adapters.contract.description import SECRET
+from adapters.contract.record import Record, State
 
 STATUSES: dict[str, State] = {
     "investigating": "triggered",

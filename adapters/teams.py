@@ -13,14 +13,14 @@ import re
 
 from marshmallow import fields
 
+from adapters.common.plain_text import first_line
+from adapters.common.signatures import Refusal, hmac_base64, refuse, same
+from adapters.common.tags import tags
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import body_of, first_scalar, first_text, object_of, objects_of, present
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, object_of, objects_of, present
-from adapters.record import Author, Record, Saved
-from adapters.shapes import Proof, Shape, Shown, text
-from adapters.signatures import Refusal, hmac_base64, refuse, same
-from adapters.tags import tags
-from adapters.text import first_line
-from adapters.times import moment_of
+from adapters.contract.description import Proof, Shape, Shown, text
+from adapters.contract.record import Author, Record, Saved
 
 THANKS = "Thanks, your feedback is recorded."
 USAGE = "Mention me with your feedback, in your own words."

@@ -8,15 +8,23 @@ src/util.ts (the numbers of a heartbeat's status). It signs nothing, and sends h
 
 from __future__ import annotations
 
+from adapters.common.forms import sent_of
+from adapters.common.plain_text import one_line
+from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import (
+    first_scalar,
+    first_text,
+    first_url,
+    int_of,
+    object_of,
+    objects_of,
+    present,
+)
 from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
-from adapters.foreign import first_scalar, first_text, first_url, int_of, object_of, objects_of, present
-from adapters.forms import sent_of
-from adapters.record import Record, State
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse, shows_secret
-from adapters.tags import tags_of
-from adapters.text import one_line
-from adapters.times import moment_of
+from adapters.contract.description import SECRET
+from adapters.contract.record import Record, State
 
 # DOWN, UP, PENDING and MAINTENANCE.
 STATUSES: dict[int, tuple[str, State]] = {

@@ -11,15 +11,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.common.hook_options import wrong
+from adapters.common.plain_text import one_line
+from adapters.common.signatures import Refusal, accepted, delivery, refuse, secret_or_address
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import first_text, object_of, objects_of
 from adapters.contract import Adapter, Door, Inbound, Refused, Signed, tolerant
-from adapters.foreign import first_text, object_of, objects_of
-from adapters.options import wrong
-from adapters.record import Record, State
-from adapters.shapes import SECRET
-from adapters.signatures import Refusal, accepted, delivery, refuse, secret_or_address
-from adapters.tags import tags_of
-from adapters.text import one_line
-from adapters.times import moment_of
+from adapters.contract.description import SECRET
+from adapters.contract.record import Record, State
 
 OPTION = "silence"  # of the hook: how long it may be silent, such as 15m
 UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

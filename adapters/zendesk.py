@@ -9,16 +9,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from adapters.common.markup import plain
+from adapters.common.plain_text import cut_line
+from adapters.common.severities import severity_of
+from adapters.common.signatures import Refusal, accepted, delivery, hmac_base64, refuse, same
+from adapters.common.tags import tags_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    list_of,
+    needed_object,
+    object_of,
+    present,
+)
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, list_of, needed_object, object_of, present
-from adapters.markup import plain
-from adapters.record import Author, Record, State
-from adapters.severities import severity_of
-from adapters.shapes import signature
-from adapters.signatures import Refusal, accepted, delivery, hmac_base64, refuse, same
-from adapters.tags import tags_of
-from adapters.text import cut_line
-from adapters.times import moment_of
+from adapters.contract.description import signature
+from adapters.contract.record import Author, Record, State
 
 EVENT = "zen:event-type:ticket."
 STATUSES: dict[str, State] = {

@@ -10,14 +10,21 @@ import re
 
 from marshmallow import fields
 
+from adapters.common.plain_text import first_line
+from adapters.common.signatures import Refusal, refuse, same, shows_secret
+from adapters.common.tags import tags
+from adapters.common.times import moment_or_seconds
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    needed_object,
+    object_of,
+    present,
+)
 from adapters.contract import Adapter, Door, Hook, Inbound, Refused, Reply, Signed, tolerant
-from adapters.foreign import body_of, first_scalar, first_text, needed_object, object_of, present
-from adapters.record import Author, Record, Saved
-from adapters.shapes import SECRET, Shape, Shown
-from adapters.signatures import Refusal, refuse, same, shows_secret
-from adapters.tags import tags
-from adapters.text import first_line
-from adapters.times import moment_or_seconds
+from adapters.contract.description import SECRET, Shape, Shown
+from adapters.contract.record import Author, Record, Saved
 
 MENTION = re.compile(r"@_?\*\*([^*|]{1,120})(?:\|\d{1,20})?\*\*")
 

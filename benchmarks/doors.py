@@ -17,10 +17,10 @@ from unittest.mock import patch
 
 from flask.testing import FlaskClient
 
-from adapters.record import CATEGORIES, SENTIMENTS
+from adapters.contract.record import CATEGORIES, SENTIMENTS
 from benchmarks.intake import SEEDS
-from gateway import planner, retention, similar
-from gateway.lease import run_once
+from gateway.background import analyze, retention, similar
+from gateway.background.lease import run_once
 from models import Job
 
 DAYS = 90
@@ -33,7 +33,7 @@ BUSY, PEOPLE = "busy", 5_000  # who writes every twentieth record, and how many 
 OTHER, SELDOM = 50, 20_000  # one record in so many comes from another sender, and from a rare one
 # At other times people begin to work on one in so many, and senders are alerts.
 TAKEN, ALERTS = 20_000, 20_000
-WORKS = (similar.KEEP_UP, retention.KEEP, planner.KEEP)
+WORKS = (similar.KEEP_UP, retention.KEEP, analyze.KEEP)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 
 from benchmarks.doors import BUSY, MANY, RARE, SOME
 from benchmarks.reading import IDS, WORDS, measure, options, tables
-from gateway import people
-from gateway.inbox.listing import VIEWS
+from gateway.access import users
+from gateway.inbox.feedback_list import VIEWS
 from gateway.inbox.overview import PERIODS
 from models import Workspace
 
@@ -47,8 +47,8 @@ PAGES: dict[str, Callable[[int], str]] = {
 
 def sign_in(client: FlaskClient) -> None:
     """Makes a triager of the gateway that a client belongs to, and the client that person's browser."""
-    user_id = people.create_user(Workspace.get().id, "triager@example.test", "Triager", "triager")
-    client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+    user_id = users.create_user(Workspace.get().id, "triager@example.test", "Triager", "triager")
+    client.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
 
 
 def main() -> None:

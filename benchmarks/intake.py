@@ -44,7 +44,7 @@ BESIDE = 32  # connections beside the background worker
 A_SECOND = 2500  # bodies at hand for each second of it, more than two cores take
 # gunicorn's own thread worker with the gateway's numbers: what its worker does more is the gateway's cost.
 FLOOR = """
-from gateway.config import Config
+from gateway.core.config import Config
 from gateway.server.gunicorn_app import Server
 from benchmarks.floor import app
 class Floor(Server):

@@ -23,11 +23,11 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from benchmarks.doors import BUSY, LIST, MANY, RARE, SOME, fill, moved, work
-from gateway import setup
+from gateway.access import bootstrap
 from gateway.app import create_app
-from gateway.config import Config
-from models import intake
-from models.base import close, database
+from gateway.core.config import Config
+from models.database.base import close, database
+from models.intake import commit
 from tests import postgres
 
 STATS = "/gateway/v1/stats"
@@ -82,14 +82,14 @@ def filled(url: str, rows: int) -> Iterator[FlaskClient]:
         )
         with moved() as move:
             client = create_app(config).test_client()
-            key = setup.initialise(None, None)["key"]
+            key = bootstrap.initialise(None, None)["key"]
             client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
             started = time.perf_counter()
             IDS[:] = fill(client, rows, move)
         work()
         print(f"filled in {time.perf_counter() - started:.0f} s", flush=True)
         yield client
-        intake.stop()
+        commit.stop()
         close()
 
 

@@ -17,10 +17,11 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from benchmarks.reading import LIST, options, tables
-from gateway import pace, retention
+from gateway.background import retention
+from gateway.core import pacing
 from models import Project
-from models.base import writing
-from models.retention import projects
+from models.database.base import writing
+from models.queries.retention import projects
 
 RECORDS, PAYLOADS = 79, 39  # days, of ninety
 
@@ -41,7 +42,7 @@ def remove(client: FlaskClient) -> None:
 
     def transact(work: Callable[[], Any]) -> Any:
         started = time.perf_counter()
-        done = pace.transact(work)
+        done = pacing.transact(work)
         transactions.append(time.perf_counter() - started)
         return done
 

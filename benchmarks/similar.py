@@ -25,15 +25,17 @@ from unittest.mock import patch
 
 from flask.testing import FlaskClient
 
-from gateway import setup, similar
+from gateway.access import bootstrap
 from gateway.app import create_app
-from gateway.config import Config
-from gateway.lease import run_once
-from gateway.likeness import keys, pieces, similarity
-from gateway.words import words
-from models import Job, Signature, SignatureKey, database, intake
-from models.base import close
-from models.lock import WriteLock
+from gateway.background import similar
+from gateway.background.keywords import words
+from gateway.background.lease import run_once
+from gateway.background.minhash import keys, pieces, similarity
+from gateway.core.config import Config
+from models import Job, Signature, SignatureKey
+from models.database.base import close, database
+from models.database.write_lock import WriteLock
+from models.intake import commit
 from tests.alike import blocks
 
 clock = time.thread_time
@@ -181,13 +183,13 @@ def serving() -> Iterator[tuple[Callable[[list[Any]], None], FlaskClient, Path]]
             log_level="error",
         )
         client = create_app(config).test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {setup.initialise(None, None)['key']}"
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {bootstrap.initialise(None, None)['key']}"
 
         def send(batch: list[Any]) -> None:
             assert client.post("/gateway/v1/feedback/batch", json=batch).status_code == 200
 
         yield send, client, Path(folder, "gateway.db")
-        intake.stop()
+        commit.stop()
         close()
 
 

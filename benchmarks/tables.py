@@ -5,9 +5,9 @@ For what is sent to a table that is large already; benchmarks.doors makes one th
 
 from __future__ import annotations
 
-from models.base import close, connect, database, is_embedded
-from models.feedback import Feedback
-from models.words import words_of
+from models.database.base import close, connect, database, is_embedded
+from models.tables.feedback import Feedback
+from models.tables.search_words import words_of
 
 MONTHS = 90 * 86_400_000  # milliseconds over which the records are spread
 PART = 50_000  # records in a transaction

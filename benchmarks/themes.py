@@ -16,8 +16,8 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from gateway.clusters import Said, group
-from gateway.words import words
+from gateway.background.clustering import Said, group
+from gateway.background.keywords import words
 from tests.alike import blocks, themes
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
 from gateway.triage.model import SHIPPED
 from gateway.triage.training.seeds import sentences

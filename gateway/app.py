@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any
-
-from flask import Flask, Response, request
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from flask import Flask
 
 import adapters
-from adapters.contract import Adapter, Inbound, Reply
-from gateway import (
-    auth,
-    batch,
-    concurrency,
-    directory,
-    docs,
-    failures,
-    health,
-    hooks,
-    inbox,
-    learnt,
-    limits,
-    log,
-    metrics,
-    outcomes,
-    sealed,
-)
-from gateway.api import ENDPOINTS, Endpoint
-from gateway.client import networks
-from gateway.config import Config
-from gateway.cooperative import ASIDE
-from gateway.http import (
-    Gateway,
-    adapter_for,
-    allowed_origins,
-    cors_headers,
-    preflight,
-    problem_of,
-    respond,
-)
-from gateway.ingest import ingest
-from gateway.received import Large, inbound_of, path_of, request_id
-from models.base import connect
+from gateway import inbox
+from gateway.access import encryption_key, hooks
+from gateway.api.openapi import docs_page
+from gateway.core import concurrency, log, metrics
+from gateway.core.config import Config
+from gateway.core.cooperative import ASIDE
+from gateway.http.flask_app import Gateway
+from gateway.intake import auth, limits
+from gateway.rate_limits import auth_failures
+from gateway.routes import Routes
+from gateway.triage import active_model
+from models.database.base import connect
 
 BESIDES = 2 + ASIDE  # connections for the thread that writes, for one that is still there when it starts anew
 
@@ -56,165 +27,16 @@ def create_app(config: Config | None = None) -> Flask:
     log.configure(config.log_level)
     metrics.connect()
     connect(config.database_url, config.threads + BESIDES)
-    sealed.connect(config)
+    encryption_key.connect(config)
     hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
-    failures.connect(config.failures_path, config.failure_limit)
+    auth_failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
     concurrency.connect(config.threads)
-    learnt.connect(config.model_path)
+    active_model.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect turns a client's POST into a GET
     Routes(app, config, adapters.load()).add(config)
-    docs.description()
+    docs_page.description()
     inbox.mount(app, config)
     return app
-
-
-class Routes:
-    """Every route of the application, each answering in its dialect."""
-
-    def __init__(self, app: Gateway, config: Config, dialects: dict[str, Adapter]) -> None:
-        self.app = app
-        self.limit = config.max_body
-        self.proxies = networks(config.trusted_proxies)
-        self.origins = allowed_origins(config.cors_origins)
-        self.adapters = dialects
-        self.methods: dict[str, set[str]] = defaultdict(set)
-        self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
-
-    def add(self, config: Config) -> None:
-        for adapter in self.adapters.values():
-            for door in adapter.doors:
-                act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
-                large = None
-                if door.reduced:
-                    large = Large(
-                        door.reduced, config.max_envelope, partial(auth.identify, adapter, door.scope)
-                    )
-                self._route(adapter, door.method, door.path, act, counted=True, admit=admit, large=large)
-            for many in adapter.batches:
-                act = partial(batch.take, adapter, many, config.max_body)
-                admit = _admitting(adapter, many.scope)
-                limit = config.max_batch_body
-                self._route(adapter, many.method, many.path, act, counted=True, limit=limit, admit=admit)
-            for lookup in adapter.lookups:
-                act, admit = partial(directory.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
-                self._route(adapter, lookup.method, lookup.path, act, admit=admit)
-        native = self.adapters["native"]
-        for endpoint in ENDPOINTS:
-            act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
-            self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
-        for path, check in health.CHECKS.items():
-            self._route(native, "GET", path, partial(_unidentified, check), mounted=False, exact=True)
-        for path, page in docs.PAGES.items():
-            self._route(native, "GET", path, page, mounted=False)
-        for path, methods in self.methods.items():
-            self._preflight(path, sorted(methods | {"OPTIONS"}))
-        self.app.register_error_handler(Exception, self._failed)
-
-    def _route(
-        self,
-        adapter: Adapter,
-        method: str,
-        path: str,
-        act: Callable[[Inbound], Reply],
-        *,
-        mounted: bool = True,
-        counted: bool = False,
-        exact: bool = False,
-        limit: int = 0,
-        admit: Callable[[Inbound], object] | None = None,
-        large: Large | None = None,
-    ) -> None:
-        """One route, reachable with and without a trailing slash and, when `mounted`, below `/<dialect>`.
-
-        What becomes of a `counted` one's requests goes into the ledger. `limit` is the most bytes of a
-        body, when it is not that of every route; `admit` is asked before a body is read that is larger than
-        those, or that its client asked whether to send. `large` is how larger bodies are read. An `exact`
-        one is not reachable by any other way to write its path.
-        """
-
-        def view(**params: str) -> Response:
-            started = time.perf_counter()
-            environ = request.environ
-            if exact and environ.get("RAW_URI", path).partition("?")[0] != environ["SCRIPT_NAME"] + path:
-                raise NotFound
-            inbound, problem = None, None
-            try:
-                first = admit if limit or "HTTP_EXPECT" in environ else None
-                most = limit or self.limit
-                inbound = inbound_of(environ, adapter, params, most, self.proxies, first, large)
-                reply = act(inbound)
-            except Exception as error:  # told in the dialect of this very route
-                problem = problem_of(error, request_id(environ))
-                reply = adapter.refuse(problem)
-            if counted:
-                outcomes.count(adapter, inbound, problem, time.perf_counter() - started)
-            return self._answer(environ, reply, started, inbound.answer_headers if inbound else {})
-
-        for rule in (path, f"/{adapter.name}{path}") if mounted else (path,):
-            self.methods[rule].add(method)
-            self.told_by[f"{method} {rule}"] = adapter
-            self.app.add_url_rule(
-                rule,
-                f"{method} {rule}",
-                view,
-                methods=[method],
-                strict_slashes=exact,
-                provide_automatic_options=False,
-            )
-
-    def _preflight(self, path: str, methods: list[str]) -> None:
-        def view(**params: str) -> Response:
-            reply = preflight(request, methods)
-            return self._answer(request.environ, reply, time.perf_counter(), {})
-
-        self.app.add_url_rule(
-            path,
-            f"OPTIONS {path}",
-            view,
-            methods=["OPTIONS"],
-            strict_slashes=path in health.CHECKS,  # as their routes
-            provide_automatic_options=False,
-        )
-
-    def _failed(self, error: Exception) -> Response:
-        """Whatever was raised outside a route, told in the dialect of the path, or to a person."""
-        if inbox.owns(request.path):
-            return inbox.told(error)
-        adapter = adapter_for(request.path, self.adapters)
-        if isinstance(error, MethodNotAllowed):
-            adapter = self._told_by(error.valid_methods or ()) or adapter
-        reply = adapter.refuse(problem_of(error, request_id(request.environ)))
-        return self._answer(request.environ, reply, time.perf_counter(), {})
-
-    def _answer(
-        self, environ: dict[str, Any], reply: Reply, started: float, headers: Mapping[str, str]
-    ) -> Response:
-        """A reply with what every response carries, noted in the log."""
-        name = request_id(environ)
-        log.request(environ["REQUEST_METHOD"], path_of(environ), reply.status, started, name)
-        if reply.notice:
-            log.notice(reply.notice, name)
-        cors = cors_headers(environ.get("HTTP_ORIGIN"), self.origins)
-        return respond(reply, headers, cors, {"request-id": name})
-
-    def _told_by(self, methods: Iterable[str]) -> Adapter | None:
-        """Whose route this path is with another method."""
-        urls = self.app.url_map.bind("")
-        names = (str(urls.match(request.path, method)[0]) for method in methods if method != "OPTIONS")
-        return next((self.told_by[name] for name in names if name in self.told_by), None)
-
-
-def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | None:
-    """What refuses who has no key; None where the body is needed to know who it is."""
-    return None if adapter.signed else partial(auth.identify, adapter, scope)
-
-
-def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
-    return endpoint.act(auth.identify(adapter, endpoint.scope, inbound), inbound)
-
-
-def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:
-    return check()

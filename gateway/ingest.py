@@ -6,8 +6,9 @@ Whatever a step refuses leaves through `adapter.refuse`, in the sender's own dia
 from __future__ import annotations
 
 from adapters.contract import Adapter, Door, Inbound, Reply
-from gateway import auth, limits, store, triage
-from gateway.cooperative import Together
+from gateway import triage
+from gateway.core.cooperative import Together
+from gateway.intake import auth, limits, store
 
 label = Together(triage.label_all)
 

@@ -1,20 +1,20 @@
 """The tables and their queries. The classifier is gateway/triage."""
 
-from models.access import ApiKey, Project, Workspace
-from models.audit import Audit
-from models.base import close, connect, database, sqlite_path
-from models.dedupe import Dedupe
-from models.delivery import Delivery
-from models.event import Event
-from models.feedback import Feedback
-from models.hook import HookRow
-from models.job import Job
-from models.learnt import LearntModel
-from models.outcome import Outcome
-from models.people import Invite, SavedView, Session, User
-from models.quarantine import Quarantine
-from models.signature import Signature, SignatureKey
-from models.theme import Theme, ThemeMember, ThemeRun
+from models.database.base import close, connect, sqlite_path
+from models.tables.audit import Audit
+from models.tables.dedupe import Dedupe
+from models.tables.delivery import Delivery
+from models.tables.event import Event
+from models.tables.feedback import Feedback
+from models.tables.hook import HookRow
+from models.tables.job import Job
+from models.tables.outcome import Outcome
+from models.tables.quarantine import Quarantine
+from models.tables.similarity import Signature, SignatureKey
+from models.tables.theme import Theme, ThemeMember, ThemeRun
+from models.tables.trained_model import LearntModel
+from models.tables.user import Invite, SavedView, Session, User
+from models.tables.workspace import ApiKey, Project, Workspace
 
 TABLES = (
     Workspace,
@@ -67,6 +67,5 @@ __all__ = [
     "Workspace",
     "close",
     "connect",
-    "database",
     "sqlite_path",
 ]

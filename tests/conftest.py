@@ -24,12 +24,12 @@ from flask.testing import FlaskClient
 from hypothesis import settings
 from werkzeug.test import TestResponse
 
-from gateway import setup
+from gateway.access import bootstrap
+from gateway.access.api_keys import create_key
 from gateway.app import create_app
-from gateway.config import Config
-from gateway.keys import create_key
-from models import intake
-from models.base import close
+from gateway.core.config import Config
+from models.database.base import close
+from models.intake import commit
 from tests import commands, postgres, remembered
 
 settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
@@ -65,7 +65,7 @@ class Tenant:
 
 def make_tenant(name: str | None = None) -> Tenant:
     """A new workspace in the bound database."""
-    made = setup.initialise(name, None)
+    made = bootstrap.initialise(name, None)
     return Tenant(made["workspace_id"], made["project_id"], made["key"])
 
 
@@ -163,7 +163,7 @@ def _module_config(
 def _app(config: Config) -> Iterator[Flask]:
     app = create_app(config)
     yield app
-    intake.stop()
+    commit.stop()
     close()
 
 

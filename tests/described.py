@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
-from gateway import openapi
+from gateway.api.openapi import document as openapi
 
 Json = dict[str, Any]
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from models import TABLES, database
+from models import TABLES
+from models.database.base import database
 
 
 def name_of(table: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from models.base import close, connect
+from models.database.base import close, connect
 from models.migrations import migrate
 
 SECRET = "the key of the tests which encrypts nothing of worth"

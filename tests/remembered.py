@@ -17,8 +17,8 @@ from jinja2 import FileSystemBytecodeCache
 from pytest import MonkeyPatch
 from werkzeug.routing import Rule
 
-from gateway.http import Gateway
-from models.base import close, connect
+from gateway.http.flask_app import Gateway
+from models.database.base import close, connect
 from models.migrations import migrate
 
 

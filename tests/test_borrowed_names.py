@@ -26,12 +26,12 @@ ROOT = Path(__file__).parent.parent
 # X, and names in parentheses at the end are parameters. What a module borrows anew goes to its others.
 BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "peewee": {
-        "models/base.py": (
+        "models/database/base.py": (
             "peewee.DatabaseProxy().obj",
             "peewee.Model()._meta.sorted_fields",
             "peewee.Model()._meta.table_name",
         ),
-        "models/copying.py": (
+        "models/queries/copying.py": (
             "peewee.__exception_wrapper__",
             "peewee.CharField().field_type",
             "peewee.CompositeKey().field_names",
@@ -40,14 +40,14 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "peewee.Model()._meta.sorted_fields",
             "peewee.Model()._meta.table_name",
         ),
-        "models/feedback.py": ("peewee.Model()._meta.sorted_field_names",),
-        "models/light.py": ("peewee.Model()._meta.sorted_fields",),
-        "models/people.py": ("peewee.Model()._meta.sorted_field_names",),
-        "models/postgres.py": (
+        "models/tables/feedback.py": ("peewee.Model()._meta.sorted_field_names",),
+        "models/queries/bounded_pages.py": ("peewee.Model()._meta.sorted_fields",),
+        "models/tables/user.py": ("peewee.Model()._meta.sorted_field_names",),
+        "models/database/postgres.py": (
             "peewee.__exception_wrapper__",
             "peewee.PostgresqlDatabase.begin(isolation_level)",
         ),
-        "models/postgres_connections.py": (
+        "models/database/postgres_connections.py": (
             "peewee.PostgresqlDatabase._connect",
             "peewee.PostgresqlDatabase()._state.conn",
             "playhouse.pool.MaxConnectionsExceeded",
@@ -58,13 +58,13 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "playhouse.pool._PooledPostgresqlDatabase.dispose",
             "playhouse.pool._PooledPostgresqlDatabase.manual_close",
         ),
-        "models/rollup.py": ("peewee.Model()._meta.add_field",),
-        "models/sqlite.py": (
+        "models/tables/daily_count.py": ("peewee.Model()._meta.add_field",),
+        "models/database/sqlite.py": (
             "peewee.SqliteDatabase._connect",
             "peewee.SqliteDatabase()._state.conn",
             "peewee.SqliteDatabase()._state.__dict__",
         ),
-        "models/traces.py": (
+        "models/queries/personal_data.py": (
             "peewee.CompositeKey().field_names",
             "peewee.Model()._meta.fields",
             "peewee.Model()._meta.primary_key",
@@ -73,15 +73,18 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "benchmarks/tables.py": ("peewee.Model()._meta.sorted_fields",),
         "tests/plans.py": ("peewee.Model()._meta.table_name",),
-        "tests/test_plans.py": ("peewee.Model()._meta.sorted_fields",),
-        "tests/test_copy.py": ("peewee.Model()._meta.sorted_fields", "peewee.Model()._meta.table_name"),
-        "tests/test_pace.py": ("peewee.Model()._meta.columns",),
-        "tests/test_postgres.py": ("peewee.PostgresqlDatabase()._state.conn",),
-        "tests/test_stats.py": ("peewee.Model()._meta.sorted_fields",),
-        "tests/test_store.py": ("peewee.Model()._meta.fields",),
+        "tests/models/test_query_plans.py": ("peewee.Model()._meta.sorted_fields",),
+        "tests/cli/test_copying.py": (
+            "peewee.Model()._meta.sorted_fields",
+            "peewee.Model()._meta.table_name",
+        ),
+        "tests/core/test_pacing.py": ("peewee.Model()._meta.columns",),
+        "tests/models/test_postgres.py": ("peewee.PostgresqlDatabase()._state.conn",),
+        "tests/api/test_stats.py": ("peewee.Model()._meta.sorted_fields",),
+        "tests/intake/test_store.py": ("peewee.Model()._meta.fields",),
     },
     "huey": {
-        "gateway/background.py": (
+        "gateway/background/scheduler.py": (
             "huey.consumer.Consumer()._stop_flag_timeout",
             "huey.consumer.Consumer().huey",
             "huey.consumer.Consumer().stop_flag.is_set",
@@ -123,7 +126,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "gunicorn.config.Config().worker_class",
             "gunicorn.config.Config().worker_connections",
         ),
-        "gateway/server/worker.py": (
+        "gateway/server/gevent_worker.py": (
             "gunicorn.http.message.Request.force_close",
             "gunicorn.workers.ggevent.GeventWorker.handle(listener, client, addr)",
             "gunicorn.workers.ggevent.GeventWorker.handle_error(req, client, addr, exc)",
@@ -141,12 +144,12 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "gevent": {
-        "gateway/cooperative.py": (
+        "gateway/core/cooperative.py": (
             "gevent.get_hub().loop.run_callback",
             "gevent.get_hub().loop.run_callback_threadsafe",
             "gevent.get_hub().loop.timer(after, repeat)",
         ),
-        "gateway/server/worker.py": (
+        "gateway/server/gevent_worker.py": (
             "gevent.server.StreamServer.do_handle",
             "gevent.server.StreamServer.do_read",
             "gevent.server.StreamServer.max_accept",
@@ -155,7 +158,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "marshmallow": {
-        "adapters/payload.py": (
+        "adapters/common/schemas.py": (
             "marshmallow.Schema()._hooks.values",
             "marshmallow.Schema().load_fields",
             "marshmallow.Schema().unknown",
@@ -170,33 +173,38 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "marshmallow.fields.Nested().schema",
             "marshmallow.fields.Nested().unknown",
         ),
-        "adapters/shapes.py": ("marshmallow.Schema.on_bind_field(field_name, field_obj)",),
-        "gateway/changes.py": ("marshmallow.fields.Field._deserialize(value, attr, data)",),
+        "adapters/contract/description.py": ("marshmallow.Schema.on_bind_field(field_name, field_obj)",),
+        "gateway/api/feedback_change.py": ("marshmallow.fields.Field._deserialize(value, attr, data)",),
     },
     "apispec": {
-        "gateway/json_schema.py": (
+        "gateway/api/openapi/json_schema.py": (
             "apispec.ext.marshmallow.MarshmallowPlugin.Converter",
             "apispec.ext.marshmallow.openapi.OpenAPIConverter.schema2jsonschema(schema)",
         ),
-        "gateway/openapi.py": (
+        "gateway/api/openapi/document.py": (
             "apispec.APISpec().components.security_schemes",
             "apispec.ext.marshmallow.MarshmallowPlugin().converter",
             "apispec.ext.marshmallow.openapi.OpenAPIConverter.schema2parameters(schema, location)",
         ),
     },
     "Flask": {
-        "gateway/http.py": ("flask.Flask.create_url_adapter(request)", "flask.Flask.ensure_sync(func)"),
+        "gateway/http/flask_app.py": (
+            "flask.Flask.create_url_adapter(request)",
+            "flask.Flask.ensure_sync(func)",
+        ),
         "tests/remembered.py": ("flask.Flask.jinja_options",),
     },
     "Werkzeug": {
-        "gateway/http.py": (
+        "gateway/http/responses.py": (
             "werkzeug.datastructures.Headers()._list",
             "werkzeug.exceptions.MethodNotAllowed().valid_methods",
+        ),
+        "gateway/http/flask_app.py": (
             "werkzeug.routing.MapAdapter(map, server_name, script_name, subdomain, url_scheme, path_info)",
             "werkzeug.routing.MapAdapter(default_method, query_args)",
             "werkzeug.wrappers.Response.iter_encoded",
         ),
-        "gateway/received.py": (
+        "gateway/http/request.py": (
             "werkzeug.wsgi.get_content_length(environ)",
             "werkzeug.wsgi.get_input_stream(environ)",
         ),
@@ -206,18 +214,18 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "prometheus-client": {
-        "gateway/metrics.py": (
+        "gateway/core/metrics.py": (
             "prometheus_client.metrics.values.ValueClass",  # looked up there whenever a metric is made
             "prometheus_client.values.get_value_class",
         ),
         "gateway/server/gunicorn_app.py": ("prometheus_client.multiprocess.mark_process_dead(pid)",),
     },
     "python-ulid": {
-        "gateway/ids.py": ("ulid.ULIDGenerator(randomness)", "ulid.constants.RANDOMNESS_LEN"),
-        "tests/test_ids.py": ("ulid.ULIDGenerator().clock",),
+        "gateway/core/ids.py": ("ulid.ULIDGenerator(randomness)", "ulid.constants.RANDOMNESS_LEN"),
+        "tests/core/test_ids.py": ("ulid.ULIDGenerator().clock",),
     },
     "jmespath": {
-        "adapters/expressions.py": (
+        "adapters/common/jmespath_expressions.py": (
             "jmespath.functions.Functions.FUNCTION_TABLE",
             "jmespath.functions.Functions.call_function(function_name, resolved_args)",
             "jmespath.parser.ParsedResult().parsed",
@@ -232,13 +240,13 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "Authlib": {
-        "gateway/oidc.py": (
+        "gateway/access/oidc.py": (
             "authlib.common.errors.AuthlibBaseError.error",
             "authlib.integrations.requests_client.OAuth2Session().max_redirects",
         ),
     },
     "redis": {
-        "tests/test_shared.py": ("redis.Redis().connection_pool",),
+        "tests/rate_limits/test_redis_counter.py": ("redis.Redis().connection_pool",),
     },
 }
 
@@ -314,14 +322,18 @@ def test_is_there(package: str, module: str, name: str) -> None:
 def test_what_is_gone_is_missed(name: str) -> None:
     """A name, a module, a parameter or a whole package that is not there is told in one line."""
     assert not is_there(name)
-    assert missing("peewee", "models/base.py", name) == (
-        f"peewee {version('peewee')} has no {name}; models/base.py uses it"
+    assert missing("peewee", "models/database/base.py", name) == (
+        f"peewee {version('peewee')} has no {name}; models/database/base.py uses it"
     )
-    assert missing("gone", "models/base.py", name) == f"gone is not installed; models/base.py uses {name}"
+    assert (
+        missing("gone", "models/database/base.py", name)
+        == f"gone is not installed; models/database/base.py uses {name}"
+    )
 
 
 def test_peewee_calls_the_first_table_t1() -> None:
-    """SQL of ours within a query of peewee's names the table as peewee does (models/finding.py)."""
+    """SQL of ours within a query of peewee's names the table as peewee does
+    (models/database/query_dialects.py)."""
     table = type("Row", (import_module("peewee").Model,), {})
 
     assert ' AS "t1"' in table.select().sql()[0]

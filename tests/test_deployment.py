@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import main
-from gateway.config import Config
+from gateway.core.config import Config
 from gateway.server.gunicorn_app import DRAIN_SECONDS
 from tests.conftest import ROOT
 

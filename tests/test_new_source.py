@@ -37,11 +37,11 @@ CASES = {
     },
 }
 SUITES = (
-    "tests/test_adapters.py",
+    "tests/adapters/test_adapters.py",
     "tests/test_architecture.py",
-    "tests/test_tenancy.py",
-    "tests/test_hooks.py",
-    "tests/test_framework_errors.py",
+    "tests/access/test_tenancy.py",
+    "tests/access/test_hooks.py",
+    "tests/http/test_framework_errors.py",
 )
 
 

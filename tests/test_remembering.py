@@ -9,11 +9,11 @@ from tests.conftest import ROOT
 
 # Functions that remember every answer they gave: what they are asked about is ours.
 OURS = {
-    "gateway/inbox/words.py": {"catalogue", "_locale"},  # the languages there are
-    "gateway/inbox/web.py": {"_asset", "_packed"},  # files of ours, by a name that has been looked up
-    "gateway/docs/__init__.py": {"_file"},  # likewise
-    "adapters/payload.py": {"_instance", "_plan"},  # schemas
-    "models/base.py": {"_columns", "_insert_sql"},  # tables, and how many rows of one go together
+    "gateway/inbox/i18n.py": {"catalogue", "_locale"},  # the languages there are
+    "gateway/inbox/pages.py": {"_asset", "_packed"},  # files of ours, by a name that has been looked up
+    "gateway/api/openapi/docs_page.py": {"_file"},  # likewise
+    "adapters/common/schemas.py": {"_instance", "_plan"},  # schemas
+    "models/database/base.py": {"_columns", "_insert_sql"},  # tables, and how many rows of one go together
 }
 
 

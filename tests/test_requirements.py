@@ -23,10 +23,10 @@ OURS = ("adapters", "gateway", "models", "tests", "benchmarks", "wsgi")
 PYTHONS = ("3.11", "3.12", "3.13")
 # What only some installations have, by the module that imports it; the tests' extra has all of it.
 EXTRAS = {
-    "models/postgres.py": "postgres",
-    "models/postgres_connections.py": "postgres",
-    "gateway/shared.py": "redis",
-    "gateway/oidc.py": "oidc",
+    "models/database/postgres.py": "postgres",
+    "models/database/postgres_connections.py": "postgres",
+    "gateway/rate_limits/redis_counter.py": "redis",
+    "gateway/access/oidc.py": "oidc",
 }
 # Compared with where it happens to be installed.
 COMPARED = {("benchmarks/similar.py", "datasketch"), ("tests/clients/bolt_app.py", "slack_bolt")}

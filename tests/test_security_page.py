@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.config import Config
-from gateway.rates import Rate
+from gateway.core.config import Config
+from gateway.core.rate import Rate
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -79,10 +79,10 @@ def test_the_table_is_read() -> None:
     "row",
     [
         ["body", "1,048,577 bytes", "`GATEWAY_MAX_BODY`"],
-        ["session", "31 days, 24 hours", "`SESSION_MS`, `IDLE_MS` in gateway/people.py"],
-        ["session", "30 days", "`SESSION_MS`, `IDLE_MS` in gateway/people.py"],
-        ["hook", "999/minute", "`HOOK_RATE` in gateway/auth.py"],
-        ["gone", "5", "`GONE` in gateway/auth.py"],
+        ["session", "31 days, 24 hours", "`SESSION_MS`, `IDLE_MS` in gateway/access/users.py"],
+        ["session", "30 days", "`SESSION_MS`, `IDLE_MS` in gateway/access/users.py"],
+        ["hook", "999/minute", "`HOOK_RATE` in gateway/intake/auth.py"],
+        ["gone", "5", "`GONE` in gateway/intake/auth.py"],
         ["gone", "5", "`MOST` in gateway/gone.py"],
     ],
 )

@@ -12,21 +12,24 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from adapters.contract import Inbound
-from gateway import background, clusters, filters, hooks, people
-from gateway.directory import create_project
-from gateway.ids import now_ms
-from gateway.keys import SCOPES, create_key
-from gateway.lease import run_once
-from models import Feedback, Job, Project, Quarantine, database, overruled
-from models.base import writing
-from models.order import SORTS
-from models.theme import Theme
+from gateway.access import hooks, users
+from gateway.access.api_keys import SCOPES, create_key
+from gateway.access.projects import create_project
+from gateway.api import filters
+from gateway.background import clustering, scheduler
+from gateway.background.lease import run_once
+from gateway.core.ids import now_ms
+from models import Feedback, Job, Project, Quarantine
+from models.database.base import database, writing
+from models.queries import corrections
+from models.queries.ordering import SORTS
+from models.tables.theme import Theme
+from tests.access.test_hooks import SIGNED, VENDORS, bearer
+from tests.access.test_tenancy import ROUTES
+from tests.access.test_tenancy import filled as filled_in
+from tests.adapters.test_adapters import CASES, inbound_of
 from tests.conftest import Tenant
 from tests.inbox.test_roles import FORMS, PAGES
-from tests.test_adapters import CASES, inbound_of
-from tests.test_hooks import SIGNED, VENDORS, bearer
-from tests.test_tenancy import ROUTES
-from tests.test_tenancy import filled as filled_in
 
 LIST = "/gateway/v1/feedback"
 TEXT = "The invoice list stays empty"
@@ -109,8 +112,8 @@ class Walk:
         """`reader` has no cookie yet."""
         self.client, self.reader, self.tenant = client, reader, tenant
         self._ear, self._thorough = ear, thorough
-        user_id = people.create_user(tenant.workspace_id, "admin@walk.test", "Admin", "admin")
-        reader.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+        user_id = users.create_user(tenant.workspace_id, "admin@walk.test", "Admin", "admin")
+        reader.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
 
     def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
         """One request with the tenant's key, which must not fail."""
@@ -171,7 +174,7 @@ class Walk:
                 "key": create_key(workspace_id, scopes=list(SCOPES))[0],
                 "qr": Quarantine.select(Quarantine.id).order_by(Quarantine.id.desc()).get().id,
                 "theme": theme.id if theme else "none",
-                "user": people.create_user(workspace_id, f"{record}@walk.test", "Walked", "triager"),
+                "user": users.create_user(workspace_id, f"{record}@walk.test", "Walked", "triager"),
             }
 
     def programs(self) -> None:
@@ -245,10 +248,10 @@ class Walk:
             Feedback.update(old).where(Feedback.id.in_(some)).execute()
             Feedback.update(text="Something else").where(Feedback.id.in_(some[:1])).execute()
             Job.update(due_at=0).execute()
-        for work in background.WORKS:
+        for work in scheduler.WORKS:
             assert run_once(work)
         for origin in ("corrected", "declared"):
-            overruled.labelled(origin, self.tenant.workspace_id, 10)
+            corrections.labelled(origin, self.tenant.workspace_id, 10)
 
 
 def filled(path: str, values: Mapping[str, str]) -> str:
@@ -257,6 +260,7 @@ def filled(path: str, values: Mapping[str, str]) -> str:
 
 
 def groups_of(lease: Any, workspace_id: str, project_id: str | None, since: str) -> list[dict[str, Any]]:
-    """For gateway.themes.groups_of: reads what that reads, in this process, and makes it one theme."""
-    said = list(clusters.read(workspace_id, project_id, since))
+    """For gateway.background.themes.groups_of: reads what that reads, in this process, and makes it one
+    theme."""
+    said = list(clustering.read(workspace_id, project_id, since))
     return [{"terms": ["invoice"], "members": [[one.id, 0.5] for one in said]}]

@@ -7,26 +7,29 @@ from typing import Any
 import click
 
 import adapters
-from gateway import __version__, hooks, learnt, opening, people, setup
+from gateway import __version__
+from gateway.access import bootstrap, hooks, users
 from gateway.cli.author import authors
-from gateway.cli.common import command, name_option, open_database
+from gateway.cli.command import command, name_option, open_database
 from gateway.cli.copying import copying
+from gateway.cli.errors import Commands, Failure, NotHere, meant
 from gateway.cli.exports import exports
-from gateway.cli.failing import Commands, Failure, NotHere, meant
 from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
+from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
-from gateway.config import Config
-from gateway.replay import replay as replay_one
+from gateway.core import storage
+from gateway.core.config import Config
+from gateway.intake.replay import replay as replay_one
 from gateway.server.gunicorn_app import serve as run_server
-from gateway.triage.commands import evaluate, train, triage
-from models import quarantine
+from gateway.triage import active_model
 from models.migrations import migrate as run_migrations
 from models.migrations import waiting
+from models.tables import quarantine
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,10 +57,10 @@ def init(workspace: str | None, project: str | None) -> tuple[Any, str]:
     """
     name = open_database(False, create=True)
     new = waiting().all
-    for line in opening.close_files(Config.from_env()):
+    for line in storage.close_files(Config.from_env()):
         click.echo(f"Warning: {line}", err=True)
-    made = setup.initialise(workspace, project)
-    token = people.first_link(made["workspace_id"])
+    made = bootstrap.initialise(workspace, project)
+    token = users.first_link(made["workspace_id"])
     made["link"] = token and link_url(token)
     made["database"] = name
     lines = [
@@ -102,7 +105,7 @@ def replay(quarantine_id: str | None, source: str | None, lenient: bool) -> tupl
         if source not in {*known, *dialects}:
             raise click.UsageError(f"--source: must be one of {', '.join(sorted(known))}")
         held = quarantine.held(None, source=known[source].name if source in known else source)
-    learnt.connect(Config.from_env().model_path)
+    active_model.connect(Config.from_env().model_path)
     results = []
     for row in reversed(held):
         outcome = replay_one(dialects[row["source"]], row, lenient=lenient)
@@ -130,11 +133,11 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
 @main.command()
 def worker() -> None:
     """Do background work until SIGTERM: similar records, themes, retention. `serve` starts one by itself."""
-    from gateway import background  # its queue imports gevent where that is installed
+    from gateway.background import scheduler  # its queue imports gevent where that is installed
 
     config = Config.from_env()
     meant(config.database_url)
-    background.run(config)
+    scheduler.run(config)
 
 
 for _command in (

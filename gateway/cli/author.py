@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from gateway import privacy
-from gateway.admin.authors import collected, person_of
-from gateway.cli.common import command, workspace_of
-from models.spelling import Address
-from models.traces import Person
+from gateway.api.admin.authors import collected, person_of
+from gateway.cli.command import command, workspace_of
+from gateway.transfer import erasure
+from models.queries.email_addresses import Address
+from models.queries.personal_data import Person
 
 authors = click.Group()
 
@@ -32,7 +32,7 @@ def _person(email: str | None, author_id: str | None) -> Person:
 @click.option("--id", "author_id", default=None, help="The author's id, as senders gave it.")
 @click.option("--workspace", default=None, help="Workspace id [default: the first].")
 @click.option(
-    "--mode", type=click.Choice(privacy.MODES), default="delete", help="What becomes of their records."
+    "--mode", type=click.Choice(erasure.MODES), default="delete", help="What becomes of their records."
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option(
@@ -42,13 +42,13 @@ def erase(
     email: str | None,
     author_id: str | None,
     workspace: str | None,
-    mode: privacy.Mode,
+    mode: erasure.Mode,
     dry_run: bool,
     compact: bool,
 ) -> tuple[Any, str]:
     """Erase an author (GDPR article 17) from records, history, raw payloads, answers and quarantine."""
     person = _person(email, author_id)
-    done = privacy.erase(workspace_of(workspace), person, mode, dry_run=dry_run, compact=compact)
+    done = erasure.erase(workspace_of(workspace), person, mode, dry_run=dry_run, compact=compact)
     counts = (
         ", ".join(f"{name} {count}" for name, count in done["counts"].items() if count) or "nothing found"
     )

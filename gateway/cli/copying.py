@@ -9,11 +9,11 @@ from typing import Any
 import click
 from peewee import PeeweeException
 
-from gateway.cli.common import Partly, command, progress
-from gateway.cli.failing import Failure
-from models.base import named
-from models.copying import Compared, Copy, Differs, Unfit
-from models.sqlite import reason
+from gateway.cli.command import Partly, command, progress
+from gateway.cli.errors import Failure
+from models.database.base import named
+from models.database.sqlite import reason
+from models.queries.copying import Compared, Copy, Differs, Unfit
 
 copying = click.Group()
 

@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 
 import click
 
+from adapters.common.times import milliseconds
 from adapters.contract import Refused
-from adapters.times import milliseconds
-from gateway import filters
-from gateway.cli.common import FORMATS, command, format_of, place_of
-from gateway.exporting import BOM, documents, lines
-from models.files import writing_out, writing_to
-from models.reading import Filter
+from gateway.api import filters
+from gateway.cli.command import FORMATS, command, format_of, place_of
+from gateway.transfer.file_export import BOM, documents, lines
+from models.database.private_files import writing_out, writing_to
+from models.queries.feedback_query import Filter
 
 exports = click.Group()
 

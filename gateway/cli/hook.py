@@ -9,14 +9,14 @@ import click
 
 import adapters
 from adapters.contract import Adapter
-from adapters.strict_json import InvalidJSON, parse
-from gateway import hooks, sealed
-from gateway.cli.common import command, label_option, place_of, rate_option
-from gateway.cli.failing import Failure, NotHere
-from gateway.config import Config
-from gateway.program import typed
-from models.base import writing
-from models.hook import find_hook
+from adapters.contract.strict_json import InvalidJSON, parse
+from gateway.access import encryption_key, hooks
+from gateway.cli.command import command, label_option, place_of, rate_option
+from gateway.cli.errors import Failure, NotHere
+from gateway.core.config import Config
+from gateway.core.program import typed
+from models.database.base import writing
+from models.tables.hook import find_hook
 
 
 @click.group()
@@ -68,7 +68,8 @@ def hook_create(
     """Create a hook for SOURCE and print what to paste where at the vendor."""
     adapter = _kind(source)
     _with_map(options, mapping)
-    sealed.check()  # with another key than the others were sealed with the server could not open this one
+    # with another key than the others were sealed with the server could not open this one
+    encryption_key.check()
     workspace_id, project_id = place_of(workspace, project_id)
     try:
         with writing():

@@ -13,16 +13,16 @@ from typing import IO, Any, BinaryIO
 import click
 
 import adapters
-from gateway import learnt
-from gateway.cli.common import FORMATS, Partly, command, format_of, place_of, progress
-from gateway.cli.failing import harmless
-from gateway.config import Config
-from gateway.ids import new_id
-from gateway.rows import Mapped, Row, Unreadable, ndjson, table
-from gateway.transfer import Goal, Import, Tally, digest_of, name_of, rejected_path
-from models.access import Workspace
-from models.base import dumps, first
-from models.files import writing_to
+from gateway.cli.command import FORMATS, Partly, command, format_of, place_of, progress
+from gateway.cli.errors import harmless
+from gateway.core.config import Config
+from gateway.core.ids import new_id
+from gateway.transfer.file_import import Goal, Import, Tally, digest_of, name_of, rejected_path
+from gateway.transfer.import_rows import Mapped, Row, Unreadable, ndjson, table
+from gateway.triage import active_model
+from models.database.base import dumps, first
+from models.database.private_files import writing_to
+from models.tables.workspace import Workspace
 
 FIELDS = (
     "text",
@@ -99,7 +99,7 @@ def import_file(
     """
     workspace_id, project_id = place_of(workspace, project_id)
     goal = Goal(workspace_id, project_id or _default_project(workspace_id), source)
-    learnt.connect(Config.from_env().model_path)
+    active_model.connect(Config.from_env().model_path)
     begun = time.monotonic()
     with path.open("rb") as file:
         digest = digest_of(file)

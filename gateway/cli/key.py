@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import command, label_option, place_of, rate_option
-from gateway.cli.failing import NotHere
-from gateway.config import Config
-from gateway.ids import now_ms
-from gateway.keys import SCOPES, create_key, find, list_keys, revoke, rotate
-from models.base import writing
+from gateway.access.api_keys import SCOPES, create_key, find, list_keys, revoke, rotate
+from gateway.cli.command import command, label_option, place_of, rate_option
+from gateway.cli.errors import NotHere
+from gateway.core.config import Config
+from gateway.core.ids import now_ms
+from models.database.base import writing
 
 
 @click.group()

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from gateway import setup
-from gateway.cli.common import command, name_option, workspace_of
-from gateway.ids import now_ms
-from models.access import Workspace, list_projects
-from models.base import writing
+from gateway.access import bootstrap
+from gateway.cli.command import command, name_option, workspace_of
+from gateway.core.ids import now_ms
+from models.database.base import writing
+from models.tables.workspace import Workspace, list_projects
 
 
 @click.group()
@@ -25,7 +25,7 @@ def project_create(name: str, workspace: str | None) -> tuple[Any, str]:
     """Create a project."""
     workspace_id = workspace_of(workspace)
     with writing():
-        project_id = setup.create_project(workspace_id, name, now_ms())
+        project_id = bootstrap.create_project(workspace_id, name, now_ms())
     made = {"project_id": project_id, "workspace_id": workspace_id, "name": name}
     return made, f"project {project_id} ({name})"
 

@@ -19,14 +19,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from adapters.contract import Refused
-from gateway import filters
-from gateway.cli.common import command, open_database, place_of, printed
-from gateway.cli.failing import Failure, NotHere
-from gateway.ids import now_ms
-from gateway.numbers import read_by, stats
-from models import event, feedback, reading
-from models.order import NEWEST, SORTS
-from models.reading import Filter
+from gateway.api import filters
+from gateway.api.stats import read_by, stats
+from gateway.cli.command import command, open_database, place_of, printed
+from gateway.cli.errors import Failure, NotHere
+from gateway.core.ids import now_ms
+from models.queries import feedback_query
+from models.queries.feedback_query import Filter
+from models.queries.ordering import NEWEST, SORTS
+from models.tables import event, feedback
 
 reads = click.Group()
 
@@ -153,7 +154,7 @@ def tail(
 def _arrived(workspace_id: str, project_id: str | None, chosen: Filter) -> Iterable[dict[str, Any]]:
     after = None
     while True:
-        page, after = reading.page(
+        page, after = feedback_query.page(
             workspace_id, project_id, chosen, limit=200, sort="received_at", after=after
         )
         yield from page
@@ -166,7 +167,7 @@ def _listed(
 ) -> tuple[Any, str]:
     chosen = _read(query)
     workspace_id, project_id = place_of(workspace, project_id)
-    rows, last = reading.page(workspace_id, project_id, chosen, limit=limit, sort=sort)
+    rows, last = feedback_query.page(workspace_id, project_id, chosen, limit=limit, sort=sort)
     shown = [feedback.document(row) for row in rows]
     more = "" if last is None else " (there are more)"
     if _as_json():

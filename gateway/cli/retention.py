@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from gateway import retention as rules
-from gateway.cli.common import command, workspace_of
-from models.retention import projects
+from gateway.background import retention as rules
+from gateway.cli.command import command, workspace_of
+from models.queries.retention import projects
 
 retention = click.Group()
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from gateway import audit, people
-from gateway.cli.common import command, workspace_of
-from gateway.cli.failing import Failure, NotHere
-from gateway.config import Config
-from gateway.ids import now_ms
-from models.access import Workspace
-from models.base import rows, writing
-from models.feedback import iso
-from models.people import User, open_invites, user_by_email
+from gateway.access import audit_log, users
+from gateway.cli.command import command, workspace_of
+from gateway.cli.errors import Failure, NotHere
+from gateway.core.config import Config
+from gateway.core.ids import now_ms
+from models.database.base import rows, writing
+from models.tables.feedback import iso
+from models.tables.user import User, open_invites, user_by_email
+from models.tables.workspace import Workspace
 
 
 @click.group()
@@ -36,15 +36,15 @@ def where_it_works() -> str:
 
 @command(user, "create")
 @click.argument("email")
-@click.option("--role", type=click.Choice(people.ROLES), default="viewer", show_default=True)
+@click.option("--role", type=click.Choice(users.ROLES), default="viewer", show_default=True)
 @click.option("--workspace", default=None, help="Workspace id [default: the first].")
 def user_create(email: str, role: str, workspace: str | None) -> tuple[Any, str]:
     """Invite a person: prints a link that works once and asks for a password."""
     try:
-        token = people.create_link(workspace_of(workspace), role, email=email)
-    except people.PeopleError as error:
+        token = users.create_link(workspace_of(workspace), role, email=email)
+    except users.PeopleError as error:
         raise Failure(str(error)) from None
-    made = {"email": people.checked_email(email), "role": role, "link": link_url(token)}
+    made = {"email": users.checked_email(email), "role": role, "link": link_url(token)}
     return made, f"{made['link']}\nWorks once, for 7 days.{where_it_works()}"
 
 
@@ -79,7 +79,7 @@ def user_list() -> tuple[Any, str]:
 def user_reset(email: str) -> tuple[Any, str]:
     """Print a link that gives a person a new password and ends their sessions."""
     row = _found(email)
-    token = people.create_link(row["workspace"], row["role"], user_id=row["id"], ms=people.FIRST_LINK_MS)
+    token = users.create_link(row["workspace"], row["role"], user_id=row["id"], ms=users.FIRST_LINK_MS)
     _note(row, "user.link_made")
     made = {"user_id": row["id"], "link": link_url(token)}
     return made, f"{made['link']}\nWorks once, for 24 hours.{where_it_works()}"
@@ -87,16 +87,16 @@ def user_reset(email: str) -> tuple[Any, str]:
 
 @command(user, "role")
 @click.argument("email")
-@click.argument("role", type=click.Choice([*people.ROLES, "none"]))
+@click.argument("role", type=click.Choice([*users.ROLES, "none"]))
 def user_role(email: str, role: str) -> tuple[Any, str]:
     """Give a person another role; `none` takes their access away."""
     row = _found(email)
     try:
         if role == "none":
-            people.change_user(row["workspace"], row["id"], disabled=True)
+            users.change_user(row["workspace"], row["id"], disabled=True)
         else:
-            people.change_user(row["workspace"], row["id"], role=role, disabled=False)
-    except people.PeopleError as error:
+            users.change_user(row["workspace"], row["id"], role=role, disabled=False)
+    except users.PeopleError as error:
         raise Failure(str(error)) from None
     _note(row, "user.role_changed", role=role)
     return {"user_id": row["id"], "role": role}, f"{row['email']} is now {role}"
@@ -104,7 +104,7 @@ def user_role(email: str, role: str) -> tuple[Any, str]:
 
 def _note(row: dict[str, Any], action: str, **detail: Any) -> None:
     with writing():
-        audit.note(row["workspace"], audit.COMMAND_LINE, action, row["id"], **detail)
+        audit_log.note(row["workspace"], audit_log.COMMAND_LINE, action, row["id"], **detail)
 
 
 def _found(email: str) -> dict[str, Any]:

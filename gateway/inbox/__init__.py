@@ -1,24 +1,24 @@
 """The inbox: pages where people see, triage and understand what came in.
 
 Every page works without JavaScript; inbox.js adds the keyboard, live arrival and copying. Pages ask the
-API within the process (asking.py), so that they show what it shows and allow what its scopes allow.
+API within the process (api_calls.py), so that they show what it shows and allow what its scopes allow.
 """
 
 from __future__ import annotations
 
 from gateway.inbox import (  # noqa: F401  # each adds its pages
-    access,
     account,
-    elsewhere,
+    feedback_detail,
+    feedback_list,
     hooks,
-    listing,
     members,
     model,
+    oidc_sign_in,
     overview,
     projects,
-    record,
     settings,
+    sign_in,
 )
-from gateway.inbox.web import mount, owns, told
+from gateway.inbox.pages import mount, owns, told
 
 __all__ = ["mount", "owns", "told"]

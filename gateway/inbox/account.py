@@ -7,14 +7,14 @@ from zoneinfo import available_timezones
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
-from gateway import people
-from gateway.inbox.access import TooManyTriesError, proven
-from gateway.inbox.asking import note
-from gateway.inbox.visitor import SIGNED_IN, NotAllowed, keep_cookie, passwords
-from gateway.inbox.web import go, page, show
-from gateway.inbox.words import LANGUAGES, _, zone_of
-from models.base import writing
-from models.people import User
+from gateway.access import users
+from gateway.inbox.api_calls import note
+from gateway.inbox.i18n import LANGUAGES, _, zone_of
+from gateway.inbox.pages import go, page, show
+from gateway.inbox.session import SIGNED_IN, NotAllowed, keep_cookie, passwords
+from gateway.inbox.sign_in import TooManyTriesError, proven
+from models.database.base import writing
+from models.tables.user import User
 
 
 @page("/account", "viewer")
@@ -33,7 +33,7 @@ def _account_page(fault: str = "", status: int = 200) -> ResponseReturnValue:
 def change_account() -> ResponseReturnValue:
     language, zone = request.form.get("language", ""), request.form.get("zone", "")
     changes = {
-        "name": people.cleaned(request.form.get("name", "")) or g.session["user_name"],
+        "name": users.cleaned(request.form.get("name", "")) or g.session["user_name"],
         "language": language if language in LANGUAGES else None,
         "zone": zone if 0 < len(zone) < 64 and zone_of(zone) else None,
     }
@@ -55,14 +55,14 @@ def change_password() -> ResponseReturnValue:
     if known is None:
         return _account_page(_("The present password is another one."), 400)
     try:
-        hashed = people.hash_password(new)
-    except people.PeopleError as error:
+        hashed = users.hash_password(new)
+    except users.PeopleError as error:
         return _account_page(_(str(error)), 400)
     user_id = g.session["user_id"]
     with writing():
         User.update(password=hashed).where(User.id == user_id).execute()
-        people.sign_out_everywhere(user_id)
+        users.sign_out_everywhere(user_id)
     note("user.password_changed", user_id)
     answer = redirect("/account", 303)
-    keep_cookie(answer, SIGNED_IN, people.open_session(user_id), people.SESSION_MS // 1000)
+    keep_cookie(answer, SIGNED_IN, users.open_session(user_id), users.SESSION_MS // 1000)
     return answer

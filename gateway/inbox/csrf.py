@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
-from gateway.inbox.visitor import host, loopback, settings
-from gateway.inbox.words import _
+from gateway.inbox.i18n import _
+from gateway.inbox.session import host, loopback, settings
 
 
 class CrossOrigin(Exception):

@@ -10,17 +10,17 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 import adapters
+from adapters.common.schemas import type_name
 from adapters.contract import Fault, Problem, Refused, Signed, invalid
-from adapters.payload import type_name
-from adapters.strict_json import InvalidJSON, parse
-from gateway import hooks as addresses
-from gateway.inbox.asking import ask, caller
+from adapters.contract.strict_json import InvalidJSON, parse
+from gateway.access import hooks as addresses
+from gateway.inbox.api_calls import ask, caller
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, page
+from gateway.inbox.session import base_url
 from gateway.inbox.settings import every, setting, told
-from gateway.inbox.visitor import base_url
-from gateway.inbox.web import go, page
-from gateway.inbox.words import _
-from models.base import dumps
-from models.hook import find_hook
+from models.database.base import dumps
+from models.tables.hook import find_hook
 
 LATER = "••••••••"  # where a secret stood that was shown once
 

@@ -8,15 +8,15 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
-from gateway import people as doors
-from gateway import vouching
-from gateway.ids import now_ms
-from gateway.inbox.asking import note
+from gateway.access import oidc_accounts
+from gateway.access import users as doors
+from gateway.core.ids import now_ms
+from gateway.inbox.api_calls import note
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, page
+from gateway.inbox.session import base_url, passwords
 from gateway.inbox.settings import setting
-from gateway.inbox.visitor import base_url, passwords
-from gateway.inbox.web import go, page
-from gateway.inbox.words import _
-from models.people import open_invites, user_of, users_of
+from models.tables.user import open_invites, user_of, users_of
 
 
 @page("/settings/people", "admin")
@@ -55,7 +55,7 @@ def change_user(user_id: str) -> ResponseReturnValue:
     """Another role, no access, access again, a link to a new password, or nobody's at the provider."""
     user, act = _mine(user_id), request.form.get("act", "")
     if act == "untie":
-        vouching.untie(user["workspace"], user_id, g.session["user_id"])
+        oidc_accounts.untie(user["workspace"], user_id, g.session["user_id"])
         return go("/settings/people", _("Untied."))
     if act == "link" and passwords():
         link = doors.create_link(user["workspace"], user["role"], user_id=user_id, ms=doors.FIRST_LINK_MS)

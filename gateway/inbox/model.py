@@ -10,15 +10,15 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Refused
-from gateway.config import learning_off
-from gateway.inbox.asking import ask
+from gateway.background.retraining import UNDER_WAY
+from gateway.core.config import learning_off
+from gateway.inbox.api_calls import ask
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, page
+from gateway.inbox.session import settings as of_the_gateway
 from gateway.inbox.settings import setting
-from gateway.inbox.visitor import settings as of_the_gateway
-from gateway.inbox.web import go, page
-from gateway.inbox.words import _
-from gateway.retraining import UNDER_WAY
 from gateway.triage import SHIPPED
-from models.base import dumps
+from models.database.base import dumps
 
 MODEL = "GET /gateway/v1/model"
 

@@ -12,19 +12,19 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from adapters.contract import Refused
-from adapters.record import CATEGORIES
-from gateway import filters
-from gateway.config import learning_off
-from gateway.ids import now_ms
+from adapters.contract.record import CATEGORIES
+from gateway.api import filters
+from gateway.core.config import learning_off
+from gateway.core.ids import now_ms
 from gateway.inbox import charts
-from gateway.inbox.asking import ask, has
-from gateway.inbox.listing import asked, choices
-from gateway.inbox.web import page, show
-from gateway.inbox.words import _, day, moment
-from gateway.outcomes import OUTCOMES
-from models.feedback import iso
-from models.glance import pages
-from models.statistics import impacts
+from gateway.inbox.api_calls import ask, has
+from gateway.inbox.feedback_list import asked, choices
+from gateway.inbox.i18n import _, day, moment
+from gateway.inbox.pages import page, show
+from gateway.intake.outcomes import OUTCOMES
+from models.queries.statistics import impacts
+from models.queries.top_pages import pages
+from models.tables.feedback import iso
 
 STATS = "GET /gateway/v1/stats"
 THEMES = "GET /gateway/v1/themes"

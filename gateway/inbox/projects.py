@@ -10,11 +10,11 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Fault, Refused
-from gateway.admin.bodies import MOST_RULES
-from gateway.inbox.asking import ask
+from gateway.api.admin.request_schemas import MOST_RULES
+from gateway.inbox.api_calls import ask
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, page
 from gateway.inbox.settings import every, setting, told
-from gateway.inbox.web import go, page
-from gateway.inbox.words import _
 from gateway.triage import DEFAULT_AREAS
 
 ONE = "GET /gateway/v1/projects/<project_id>"

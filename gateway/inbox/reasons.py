@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from gateway.inbox.words import _
+from gateway.inbox.i18n import _
 
-# What gateway.triage.impact, gateway.reach and gateway.similar say, the more particular first.
+# What gateway.triage.impact, gateway.intake.repeat_reports and gateway.background.similar say, the more
+# particular first.
 FORMS = (
     '%(why)s; the sender says "%(words)s", which is on no known scale',
     "the sender says severity %(n)s of %(most)s",

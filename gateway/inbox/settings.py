@@ -8,15 +8,15 @@ from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Refused
-from gateway.ids import now_ms
-from gateway.inbox.asking import ask
-from gateway.inbox.visitor import base_url
-from gateway.inbox.visitor import settings as of_the_gateway
-from gateway.inbox.web import go, page, show
-from gateway.inbox.words import _
-from gateway.keys import SCOPES
-from models.actors import called
-from models.feedback import iso
+from gateway.access.api_keys import SCOPES
+from gateway.core.ids import now_ms
+from gateway.inbox.api_calls import ask
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, page, show
+from gateway.inbox.session import base_url
+from gateway.inbox.session import settings as of_the_gateway
+from models.queries.actor_names import called
+from models.tables.feedback import iso
 
 DAY_MS = 86_400_000
 # What settings there are, by the least role they are for.

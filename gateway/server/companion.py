@@ -29,7 +29,7 @@ class Companion:
         if self._process is not None:
             say("feedback-gateway: the background worker died, starting it again")
         self._next_start = time.monotonic() + RESTART_SECONDS
-        command = [sys.executable, "-m", "gateway.background", "--parent", str(os.getpid())]
+        command = [sys.executable, "-m", "gateway.background.scheduler", "--parent", str(os.getpid())]
         try:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         except OSError as error:  # no memory or no process left: not a reason to serve nobody

@@ -18,12 +18,12 @@ import gevent
 from gevent import socket
 from gunicorn.http.errors import InvalidRequestLine, LimitRequestHeaders, ParseException
 
-from gateway.received import path_of
+from gateway.http.request import path_of
 from gateway.server.early_errors import Asked
 from gateway.server.streamed_body import CHUNK, FRAMING, MAX_AHEAD, Body, EndedEarly
 
 if TYPE_CHECKING:
-    from gateway.server.worker import Worker
+    from gateway.server.gevent_worker import Worker
 
 MAX_HEAD = 16_384  # bytes of a head
 MAX_TRAILERS = 8_190  # bytes of the trailers behind a chunked body

@@ -20,11 +20,13 @@ from gunicorn.http.errors import (
 
 import adapters
 from adapters.contract import Adapter, Batch, Code, Door, Problem
-from gateway import log, outcomes
-from gateway.http import GUARDED, adapter_for, cors_headers
-from gateway.ids import new_id
-from gateway.rates import RETRY_AFTER
-from models.base import dumps
+from gateway.core import log
+from gateway.core.ids import new_id
+from gateway.core.rate import RETRY_AFTER
+from gateway.http.cors import cors_headers
+from gateway.http.responses import GUARDED, adapter_for
+from gateway.intake import outcomes
+from models.database.base import dumps
 
 _STATUSES = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,

@@ -19,16 +19,18 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gateway import opening, sealed, shared
-from gateway.config import BadSetting, Config
-from gateway.program import typed
+from gateway.access import encryption_key
+from gateway.core import storage
+from gateway.core.config import BadSetting, Config
+from gateway.core.program import typed
+from gateway.rate_limits import redis_counter
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
 from gateway.triage import ModelError
-from models.access import Workspace
-from models.base import close, first, named
+from models.database.base import close, first, named
 from models.migrations import migrate
-from models.people import User
+from models.tables.user import User
+from models.tables.workspace import Workspace
 
 GARBAGE = 10_000  # more objects made than freed before a worker looks for cycles among them
 KEEPALIVE_SECONDS = 75  # longer than the 60 s after which usual proxies drop an idle connection
@@ -51,13 +53,13 @@ def serve(overrides: Mapping[str, str]) -> None:
     _check_bind(config.bind)
     told: list[str] = []
     if config.redis_url:
-        told = shared.reach(config.redis_url, may_be_away=config.limits_when_away != "closed")
-    opening.open_database(config, schema=not config.embedded)
+        told = redis_counter.reach(config.redis_url, may_be_away=config.limits_when_away != "closed")
+    storage.open_database(config, schema=not config.embedded)
     if config.embedded:
         migrate()
-    sealed.connect(config)
-    sealed.check()
-    for line in [*told, f"database {named(config.database_url)}", *opening.close_files(config)]:
+    encryption_key.connect(config)
+    encryption_key.check()
+    for line in [*told, f"database {named(config.database_url)}", *storage.close_files(config)]:
         say(f"feedback-gateway: {typed(line)}")
     ways_in = list(_ways_in())
     close()  # a connection must not cross the fork
@@ -113,7 +115,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": self.config.workers,
             "threads": self.config.threads,
             "worker_connections": max(self.config.threads * 2, min(CONNECTIONS, _files() - OTHER_FILES)),
-            "worker_class": "gateway.server.worker.Worker",
+            "worker_class": "gateway.server.gevent_worker.Worker",
             # Loaded before the fork: workers share the model's memory and answer from the first request on.
             "preload_app": True,
             "graceful_timeout": DRAIN_SECONDS,

@@ -11,7 +11,7 @@ from typing import Any
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestTimeout
 
-from gateway.cooperative import bring
+from gateway.core.cooperative import bring
 
 MAX_AHEAD = 65_536  # bytes of a body that is read before its request is answered; larger ones are streamed
 CHUNK = 65_536  # bytes read at once

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from adapters.record import Labels, Record
-from gateway.areas import Area, Rules
+from adapters.contract.record import Labels, Record
+from gateway.core.area_rules import Area, Rules
 from gateway.triage import impact
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explanation
 from gateway.triage.explain import explain as explain_text
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
-from gateway.triage.text import Text, read
+from gateway.triage.tokenizer import Text, read
 from gateway.triage.verdict import decide_category, decide_language, decide_sentiment
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.areas import Area
+from gateway.core.area_rules import Area
 
 DEFAULT_AREAS: tuple[Area, ...] = (
     Area(

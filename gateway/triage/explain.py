@@ -9,7 +9,7 @@ import numpy as np
 
 from gateway.triage.arrays import Floats
 from gateway.triage.model import Model, Scores
-from gateway.triage.text import Text
+from gateway.triage.tokenizer import Text
 
 MOST_PARTS = 8
 SMALLEST = 0.01

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from zlib import crc32
 
-from gateway.triage.text import Text
+from gateway.triage.tokenizer import Text
 
 LANGUAGES = ("en", "nl", "de", "fr", "es")
 SUBWORD_SIZES = (2, 3, 4, 5)

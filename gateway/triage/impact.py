@@ -16,12 +16,12 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
-from adapters.record import SENTIMENTS, Category, Reason, Record, Sentiment
-from gateway.areas import Area
+from adapters.contract.record import SENTIMENTS, Category, Reason, Record, Sentiment
+from gateway.core.area_rules import Area
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.phrases import bits_of, whole_words
-from gateway.triage.text import read
-from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
+from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
+from gateway.triage.tokenizer import read
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import Floats, Index, restore, softmax, unit_parts, units, with_length
-from gateway.triage.text import Text
+from gateway.triage.tokenizer import Text
 from gateway.triage.vocabulary import Found, Full, Vocabulary
 
 

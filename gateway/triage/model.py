@@ -38,7 +38,7 @@ from gateway.triage.lexicon import Lexicon
 from gateway.triage.phrases import Hints, hints
 from gateway.triage.sparse import Sparse
 from gateway.triage.subwords import Subwords
-from gateway.triage.text import LONG_CHARS, Text
+from gateway.triage.tokenizer import LONG_CHARS, Text
 from gateway.triage.vocabulary import ROOM, Found, Numbers
 
 FORMAT = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from adapters.record import Record
+from adapters.contract.record import Record
 
 PROMOTER_MIDDLE, PROMOTER_REACH = 7.5, 2.5  # net promoter score: 9 and 10 are good, 0 to 6 are bad
 

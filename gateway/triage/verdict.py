@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import cast
 
-from adapters.record import CATEGORIES, Category, Record, Sentiment
+from adapters.contract.record import CATEGORIES, Category, Record, Sentiment
 from gateway.triage.model import Scores
 from gateway.triage.ratings import rating
-from gateway.triage.text import Text
+from gateway.triage.tokenizer import Text
 
 # What senders call their kinds of feedback, in our words; a weight on the model's odds, not a verdict.
 KINDS: dict[str, Category] = {

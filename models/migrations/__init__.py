@@ -7,8 +7,8 @@ from typing import Any
 
 from playhouse.migrations import Migration, Runner
 
-from models.base import database
-from models.schema import HISTORY, STEPS, newer, steps
+from models.database.base import database
+from models.database.schema_version import HISTORY, STEPS, newer, steps
 
 __all__ = ["ahead", "migrate", "pending"]
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import strategies as st
 
 from adapters.contract import Adapter, Hook, Inbound
-from adapters.record import Record
+from adapters.contract.record import Record
+from tests.adapters.test_adapters import FIXTURES, inbound_of
 from tests.conftest import SHARED
-from tests.test_adapters import FIXTURES, inbound_of
 
 NOW = 1_795_249_602_859  # milliseconds
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode
 
 from hypothesis import strategies as st
 
-from tests.test_adapters import FIXTURES
+from tests.adapters.test_adapters import FIXTURES
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()

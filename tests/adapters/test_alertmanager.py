@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.alertmanager import ADAPTER
-from adapters.alerts import fingerprint_of
+from adapters.common.alerts import fingerprint_of
 from adapters.contract import Problem
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
 

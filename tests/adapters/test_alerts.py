@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from adapters.alerts import fingerprint_of, option_words
-from adapters.foreign import first_scalar, first_text, first_url
-from adapters.severities import severity_of
-from adapters.text import one_line
-from adapters.times import moment_of
+from adapters.common.alerts import fingerprint_of, option_words
+from adapters.common.plain_text import one_line
+from adapters.common.severities import severity_of
+from adapters.common.times import moment_of
+from adapters.common.untrusted_json import first_scalar, first_text, first_url
 
 
 @pytest.mark.parametrize(

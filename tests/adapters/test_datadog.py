@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.contract import Problem
+from adapters.contract.record import Record
 from adapters.datadog import ADAPTER, TEMPLATE
-from adapters.record import Record
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
 from tests.conftest import ROOT
 

@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 
+from adapters.common.plain_text import discord_plain
 from adapters.contract import Hook, Inbound
+from adapters.contract.record import Record, Saved
 from adapters.discord import ADAPTER, sent_at, verify
-from adapters.record import Record, Saved
-from adapters.text import discord_plain
 from tests.adapters.mutation import mutated
+from tests.adapters.test_adapters import RECEIVED_AT, STORED, inbound_of
 from tests.conftest import SHARED
-from tests.test_adapters import RECEIVED_AT, STORED, inbound_of
 
 DOOR = ADAPTER.doors[0]
 PRIVATE = Ed25519PrivateKey.from_private_bytes(b"plum" * 8)

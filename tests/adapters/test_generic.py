@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Hook, Inbound
+from adapters.contract.record import Record
 from adapters.generic import ADAPTER, FIELDS, STATES, check_map, read
-from adapters.record import Record
+from tests.adapters.test_adapters import CASES, inbound_of, shown
 from tests.conftest import ROOT
-from tests.test_adapters import CASES, inbound_of, shown
 
 SECRET = "generic-3kd93kd0"
 REQUESTS = {

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Hook, Inbound
+from adapters.contract.record import Record
 from adapters.github import ADAPTER, read
-from adapters.record import Record
+from tests.adapters.test_adapters import CASES, inbound_of, shown
 from tests.conftest import SHARED
-from tests.test_adapters import CASES, inbound_of, shown
 
 SECRET = "kR7-github-secret"
 HOOK = Hook("hk_test", "github", (SECRET,))

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Hook, Inbound
+from adapters.contract.record import Record
 from adapters.gitlab import ADAPTER, read
-from adapters.record import Record
+from tests.adapters.test_adapters import CASES, RECEIVED_AT, inbound_of, shown
 from tests.conftest import SHARED
-from tests.test_adapters import CASES, RECEIVED_AT, inbound_of, shown
 
 TOKEN = "glhook-3kd93kd0"
 KEY = bytes(range(40, 72))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from adapters.common.signatures import hmac_hex
 from adapters.contract import Hook
+from adapters.contract.record import Record
 from adapters.grafana import ADAPTER
-from adapters.record import Record
-from adapters.signatures import hmac_hex
 from tests.adapters.alert_senders import NOW, check_hostile, hook, mutations, proves, request, sample
 from tests.conftest import SHARED
 

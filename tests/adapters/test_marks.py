@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from adapters.times import moment_of, moment_or_seconds, stamp
-from gateway import store, triage
-from gateway.caller import Caller
-from gateway.ids import new_id, new_ulid
-from tests.test_adapters import CASES, DIALECTS, FIXTURES, door_of, inbound_of, name_of
+from adapters.common.times import moment_of, moment_or_seconds, stamp
+from gateway import triage
+from gateway.access.caller import Caller
+from gateway.core.ids import new_id, new_ulid
+from gateway.intake import store
+from tests.adapters.test_adapters import CASES, DIALECTS, FIXTURES, door_of, inbound_of, name_of
 
 SECRET = {
     "gitlab/issue_confidential": "confidential",

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from adapters.common.signatures import hmac_hex
 from adapters.contract import Problem
+from adapters.contract.record import Record
 from adapters.pagerduty import ADAPTER, OLD_STATES, STATES
-from adapters.record import Record
-from adapters.signatures import hmac_hex
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
 from tests.conftest import SHARED
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from adapters.common.signatures import hmac_hex
 from adapters.contract import Hook, Inbound
-from adapters.record import Record
+from adapters.contract.record import Record
 from adapters.sentry import ADAPTER
-from adapters.signatures import hmac_hex
 from tests.adapters.alert_senders import check_hostile, hook, mutations, proves, request, sample
+from tests.adapters.test_adapters import FIXTURES, inbound_of
 from tests.conftest import SHARED
-from tests.test_adapters import FIXTURES, inbound_of
 
 SECRET = "6f1b5a0e7f2d4c39a8e4c1b2d3f4a5b6"
 # As Sentry writes JSON: no spaces, other than ASCII escaped.

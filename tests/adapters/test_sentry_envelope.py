@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import sentry_dialog
+from adapters.common import sentry_dialog
+from adapters.common.envelopes import MOST_ITEMS
 from adapters.contract import Hook, Inbound, Problem, Refused
-from adapters.envelopes import MOST_ITEMS
-from adapters.record import Record
+from adapters.contract.record import Record
 from adapters.sentry_envelope import ADAPTER, key_in, refuse, verify
 from tests.adapters.alert_senders import ANY_JSON, places
+from tests.adapters.test_adapters import FIXTURES, door_of, inbound_of
 from tests.conftest import SHARED
-from tests.test_adapters import FIXTURES, door_of, inbound_of
 
 KEY = "hk_0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 ENVELOPE, *_, REPORT = ADAPTER.doors

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from adapters.record import Record
-from adapters.severities import SILENT, severity_of, severity_of_labels, stated, unknown_word
+from adapters.common.severities import SILENT, severity_of, severity_of_labels, stated, unknown_word
+from adapters.contract.record import Record
 from gateway import triage
-from tests.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
+from tests.adapters.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
 
 # Each scale from worst to mildest, as its vendor publishes it, with what we make of it.
 SCALES: dict[str, list[tuple[str, int | None]]] = {

@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 
+from adapters.common.plain_text import slack_plain
 from adapters.contract import Hook, Inbound, Problem
-from adapters.record import Record
+from adapters.contract.record import Record
 from adapters.slack import ADAPTER, milliseconds, verify
-from adapters.text import slack_plain
 from tests.adapters.mutation import mutated
+from tests.adapters.test_adapters import RECEIVED_AT, inbound_of
 from tests.conftest import SHARED
-from tests.test_adapters import RECEIVED_AT, inbound_of
 
 DOOR = ADAPTER.doors[0]
 SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"

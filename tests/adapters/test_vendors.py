@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 import adapters
 from adapters.contract import Hook, Inbound
-from gateway import hooks
+from gateway.access import hooks
 from models import Quarantine
 from tests.conftest import Call, Tenant
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from adapters.ansi import without_ansi
-from adapters.markup import plain
-from adapters.sentry_words import fill
-from adapters.text import without_status
+from adapters.common.markup import plain
+from adapters.common.plain_text import without_status
+from adapters.common.sentry_words import fill
+from adapters.contract.ansi import without_ansi
 from tests.adapters.mutation import paths_of, put
-from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of
+from tests.adapters.test_adapters import CASES, DIALECTS, door_of, inbound_of
 
 HOOKS = [name for name, adapter in DIALECTS.items() if adapter.signed]
 RED, HOLE = "\x1b[31;1m red\x1b[0m", re.compile(r"(?:\bon|:|\()$|^\W*:|\(\)|\bNone\b|  ")

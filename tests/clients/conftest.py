@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from gateway.keys import make_key
+from gateway.access.api_keys import make_key
 from tests.clients.lossy import Lossy, losing
 from tests.conftest import ROOT, Server, Tenant, run_command
 

@@ -10,24 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.record import Record
-from gateway import reach, words
-from gateway.triage import text
-from models import accents
-from models import words as searched
+from adapters.contract.record import Record
+from gateway.background import keywords
+from gateway.intake import repeat_reports
+from gateway.triage import tokenizer
+from models.tables import search_words as searched
+from models.tables import text_folding
 from tests.conftest import ROOT
 
 ACCENTED = st.builds(
     str.__add__,
     st.text("aéñ한①ﷺ \n", min_size=1, max_size=3),
-    st.text("\u0300\u0315\u0591\u05b0\u0344", max_size=accents.ACCENTS // 2),
+    st.text("\u0300\u0315\u0591\u05b0\u0344", max_size=text_folding.ACCENTS // 2),
 )
 USES: dict[str, Callable[[str], object]] = {
-    "alike": words.words,
-    "same": lambda said: reach.fingerprint(Record(said)),
+    "alike": keywords.words,
+    "same": lambda said: repeat_reports.fingerprint(Record(said)),
     "search": lambda said: searched.words_of({"title": "", "text": said, "language": None}),
     "query": lambda said: searched.read_query(f"a{said}"),
-    "labels": text.read,
+    "labels": tokenizer.read,
 }
 
 
@@ -36,7 +37,7 @@ def test_same_as_python(parts: list[str]) -> None:
     """A text whose letters have as many accents as letters may is taken apart as Python does."""
     said = "".join(parts)
 
-    assert accents.decomposed(said) == unicodedata.normalize("NFKD", said)
+    assert text_folding.decomposed(said) == unicodedata.normalize("NFKD", said)
 
 
 @pytest.mark.parametrize("use", USES)
@@ -52,7 +53,7 @@ def test_pieces(use: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for length in (100, 5_000, 50_000):
         USES[use]("\u0315\u0300" * length + " a")
 
-    assert 0 < max(sizes) <= accents.PIECE + accents.ACCENTS
+    assert 0 < max(sizes) <= text_folding.PIECE + text_folding.ACCENTS
 
 
 def test_nobody_else_normalises() -> None:
@@ -67,4 +68,8 @@ def test_nobody_else_normalises() -> None:
         if "normalize(" in (source := path.read_text()) and "unicodedata" in source
     }
 
-    assert users == {"models/accents.py", "models/migrations/0004_reading.py", "models/spelling.py"}
+    assert users == {
+        "models/tables/text_folding.py",
+        "models/migrations/0004_reading.py",
+        "models/queries/email_addresses.py",
+    }

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from adapters.contract import Refused
-from adapters.record import Saved
+from adapters.contract.record import Saved
 from tests.adapters.mutation import paths_of, put
-from tests.test_adapters import CASES, DIALECTS, FIXTURES, SCORES, STORED, door_of, inbound_of
+from tests.adapters.test_adapters import CASES, DIALECTS, FIXTURES, SCORES, STORED, door_of, inbound_of
 
 Path = tuple[Any, ...]
 WORD = "x" * 8

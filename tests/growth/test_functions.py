@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 import adapters
-from adapters import severities, strict_json, text
-from adapters.record import Record
-from gateway import client, filters, items, likeness, reach, store, words
-from gateway.triage import text as triage
-from models import words as searched
-from models.traces import Person
+from adapters.common import plain_text, severities
+from adapters.contract import strict_json
+from adapters.contract.record import Record
+from gateway.api import filters
+from gateway.background import keywords, minhash
+from gateway.core import client_address
+from gateway.intake import batch_items, repeat_reports, store
+from gateway.triage import tokenizer as triage
+from models.queries.personal_data import Person
+from models.tables import search_words as searched
 
 pytestmark = pytest.mark.long
 
@@ -40,24 +44,24 @@ TRIES = 4  # other programs are in the way at times, and never make a square loo
 def readers() -> dict[str, Callable[[str], object]]:
     """The functions of a dialect's modules that take one value, and those of the trunk that read texts."""
     found: dict[str, Callable[[str], object]] = {
-        "discord": lambda said: text.discord_plain(said, {"1": "n" * 100}),
+        "discord": lambda said: plain_text.discord_plain(said, {"1": "n" * 100}),
         "labels": lambda said: severities.severity_of_labels([said]),
         "json": lambda said: strict_json.parse(said.encode("utf-8", "replace")),
         "json text": lambda said: strict_json.parse(b'"' + said.encode("utf-8", "replace")),
-        "words": words.words,
-        "pieces": lambda said: likeness.pieces(said.split()),
-        "fingerprint": lambda said: reach.fingerprint(Record(said)),
+        "words": keywords.words,
+        "pieces": lambda said: minhash.pieces(said.split()),
+        "fingerprint": lambda said: repeat_reports.fingerprint(Record(said)),
         "searched": lambda said: searched.words_of({"title": "", "text": said, "language": None}),
         "query": searched.read_query,
         "triage": triage.read,
         "shorten": store.shorten,
         "bounded": store.bounded,
-        "lines": lambda said: items.items_of(said.encode("utf-8", "replace"), "application/x-ndjson"),
-        "array": lambda said: items.items_of(b"[" + said.encode("utf-8", "replace"), ""),
+        "lines": lambda said: batch_items.items_of(said.encode("utf-8", "replace"), "application/x-ndjson"),
+        "array": lambda said: batch_items.items_of(b"[" + said.encode("utf-8", "replace"), ""),
         "filter": filters.parse,
         "filter q": lambda said: filters.parse(f"q={said}"),
-        "proxies": lambda said: client.client_address(
-            "10.0.0.1", {"x-forwarded-for": said, "forwarded": said}, client.networks("10.0.0.0/8")
+        "proxies": lambda said: client_address.client_address(
+            "10.0.0.1", {"x-forwarded-for": said, "forwarded": said}, client_address.networks("10.0.0.0/8")
         ),
         "person": Person("a.b@example.org").mentioned,
         "payload": Person("a.b@example.org").is_in,

@@ -13,7 +13,7 @@ import pytest
 from adapters import flora
 from gateway.server import early_errors
 from gateway.triage import impact, phrases
-from models.spelling import Address
+from models.queries.email_addresses import Address
 from tests.growth.backtracking import Counted, TooMany
 from tests.growth.patterns import Attacks, Found, every_pattern
 
@@ -35,7 +35,10 @@ def made() -> dict[str, tuple[set[str], list[re.Pattern[Any]]]]:
         "gateway.server.early_errors:_doors": ({"fullmatch"}, [early_errors._doors()]),
         "gateway.triage.impact:_beginning": ({"match"}, [impact._beginning(("/checkout", "/pay"))]),
         "gateway.triage.phrases:__init__": ({"search", "match"}, [one._pattern for one in phrases._made]),
-        "models.spelling:__init__": ({"search", "finditer"}, [one._pattern for one in addresses]),
+        "models.queries.email_addresses:__init__": (
+            {"search", "finditer"},
+            [one._pattern for one in addresses],
+        ),
     }
 
 

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.test import TestResponse
 
-from gateway import people
-from models.base import close, connect
+from gateway.access import users
+from models.database.base import close, connect
 from tests.conftest import Server, Tenant, running
 
 PASSWORD = "correct horse battery"
@@ -56,9 +56,9 @@ def _reader(app: Flask, tenant: Tenant) -> Callable[..., Reader]:
 
     def make(role: str = "admin", of: Tenant = tenant, email: str = "") -> Reader:
         email = email or f"{role}@{of.workspace_id.lower()}.test"
-        user_id = people.create_user(of.workspace_id, email, role.title(), role)
+        user_id = users.create_user(of.workspace_id, email, role.title(), role)
         client = app.test_client()
-        client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+        client.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
         return Reader(client, user_id)
 
     return make
@@ -102,8 +102,8 @@ class Site:
     def __post_init__(self) -> None:
         """The tests' own process makes the people, in the server's database."""
         connect(self.server.environ["GATEWAY_DATABASE_URL"])
-        for role in people.ROLES:
-            people.create_user(
+        for role in users.ROLES:
+            users.create_user(
                 self.server.tenant.workspace_id, f"{role}@example.test", role.title(), role, PASSWORD
             )
         close()

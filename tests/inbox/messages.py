@@ -8,11 +8,11 @@ from io import BytesIO
 from babel.messages.extract import extract
 from jinja2.ext import babel_extract
 
-from adapters.record import CATEGORIES, SENTIMENTS, TYPES
-from gateway import people
-from gateway.inbox import listing, reasons, settings
-from gateway.outcomes import OUTCOMES
-from models.feedback import STATUSES
+from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
+from gateway.access import users
+from gateway.inbox import feedback_list, reasons, settings
+from gateway.intake.outcomes import OUTCOMES
+from models.tables.feedback import STATUSES
 from tests.conftest import ROOT
 
 INBOX = ROOT / "gateway" / "inbox"
@@ -25,9 +25,9 @@ WORDS = {
     *OUTCOMES,
     *reasons.FORMS,
     *reasons.PHRASES,
-    *people.ROLES,
+    *users.ROLES,
     *(title for _, title, _ in settings.SECTIONS),
-    *(name for name, _ in listing.VIEWS),
+    *(name for name, _ in feedback_list.VIEWS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status"),
     *("predicted", "declared", "corrected", "received", "repeated", "relabelled", "note", "updated", "tags"),
 }
@@ -43,8 +43,8 @@ def messages() -> set[str]:
         for item in extract("python", BytesIO(path.read_bytes()), keywords={"_": None}):
             if isinstance(item[1], str) and item[1]:
                 found.add(item[1])
-    for name in ("people.py", "vouching.py"):
+    for name in ("people.py", "gateway/access/oidc_accounts.py"):
         found |= set(re.findall(r'PeopleError\("([^"]+)"', (ROOT / "gateway" / name).read_text()))
-    bounds = (("least", people.SHORTEST_PASSWORD), ("most", people.LONGEST_PASSWORD))
+    bounds = (("least", users.SHORTEST_PASSWORD), ("most", users.LONGEST_PASSWORD))
     found |= {f"a password has at {word} {number} characters" for word, number in bounds}
     return found - {"", "None"}

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from adapters.contract import Adapter, Door, Inbound, Refused
-from tests.test_adapters import CASES, DIALECTS, door_of, inbound_of
+from tests.adapters.test_adapters import CASES, DIALECTS, door_of, inbound_of
 
 Change = Callable[[int, str], str]
 FORM = "application/x-www-form-urlencoded"

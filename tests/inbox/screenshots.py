@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from gateway.ids import now_ms
+from gateway.core.ids import now_ms
 from models import Feedback
-from models.base import close, connect, writing
+from models.database.base import close, connect, writing
 from tests.conftest import ROOT, run_command, running
 from tests.inbox.conftest import CHROMIUM, PASSWORD
 from tests.inbox.scenes import send_all

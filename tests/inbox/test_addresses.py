@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import adapters
-from gateway import hooks, people
+from gateway.access import hooks, users
 from gateway.app import create_app
-from gateway.config import Config
+from gateway.core.config import Config
 from tests.conftest import Call, Tenant
 
 EVIL = "evil.example:8000"
@@ -26,8 +26,8 @@ SETTING = "GATEWAY_PUBLIC_URL"
 @pytest.fixture(name="ask")
 def _ask(config: Config, tenant: Tenant) -> Callable[..., TestResponse]:
     """A request of an admin by a host's name: ask("GET", path, host, public_url=...)."""
-    user = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin")
-    token = people.open_session(user)
+    user = users.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin")
+    token = users.open_session(user)
     clients: dict[str, FlaskClient] = {}
 
     def ask(
@@ -53,7 +53,7 @@ def _places(call: Call, tenant: Tenant) -> list[tuple[str, str, dict[str, str]]]
     dsn = hooks.create_hook(adapters.load()["sentry_envelope"], tenant.workspace_id, None)["hook_id"]
     call("PATCH", f"/gateway/v1/projects/{tenant.project_id}", json={"repository": "me/mine"})
     record = call("POST", "/gateway/v1/feedback", json={"text": "One report of mine"}).json["id"]
-    user = people.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer")
+    user = users.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer")
     return [
         ("POST", "/settings/people", {"email": "new@a.test", "role": "viewer"}),
         ("POST", f"/settings/people/{user}", {"act": "link"}),
@@ -137,8 +137,8 @@ def test_cookies_that_no_browser_keeps(config: Config, tenant: Tenant) -> None:
 
 def test_a_link_that_has_ended(config: Config, tenant: Tenant) -> None:
     """Its page says how to get another one, by the command."""
-    old = people.first_link(tenant.workspace_id)
-    new = people.first_link(tenant.workspace_id)
+    old = users.first_link(tenant.workspace_id)
+    new = users.first_link(tenant.workspace_id)
     client = create_app(config).test_client()
 
     assert client.get(f"/welcome?link={new}").status_code == 200

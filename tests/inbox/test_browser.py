@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Response, expect
 
 from models import HookRow
-from models.base import close, connect, writing
+from models.database.base import close, connect, writing
 from tests.conftest import run_command, running, until
 from tests.inbox.conftest import PASSWORD, Site, Visit
 from tests.inbox.provider import CLIENT_ID, CLIENT_SECRET, providing

@@ -16,17 +16,18 @@ import pytest
 from flask import Flask
 
 from adapters.contract import Adapter, Inbound
-from gateway import auth, people
-from gateway.caller import Caller
-from gateway.ids import new_id, now_ms
+from gateway.access import users
+from gateway.access.caller import Caller
+from gateway.core.ids import new_id, now_ms
+from gateway.intake import auth
 from models import Feedback, Quarantine
-from models.theme import Theme, ThemeMember, ThemeRun
+from models.tables.theme import Theme, ThemeMember, ThemeRun
+from tests.adapters.test_adapters import CASES, door_of, inbound_of, name_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import AWKWARD, HOSTILE, UNHELD
 from tests.inbox.payloads import FULLEST, Case, case_of, payload, read
 from tests.inbox.tree import OPEN, Tree
-from tests.test_adapters import CASES, door_of, inbound_of, name_of
 
 EVERY = (*HOSTILE, *AWKWARD)
 
@@ -64,9 +65,9 @@ def _deliver(call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Cal
 
 @pytest.fixture(name="admin")
 def _admin(app: Flask, tenant: Tenant) -> Reader:
-    user_id = people.create_user(tenant.workspace_id, "admin@a.test", "Admin", "admin")
+    user_id = users.create_user(tenant.workspace_id, "admin@a.test", "Admin", "admin")
     client = app.test_client()
-    client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+    client.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
     return Reader(client, user_id)
 
 

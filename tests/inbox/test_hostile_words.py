@@ -15,8 +15,8 @@ from flask import Flask
 from markupsafe import escape
 
 import adapters
-from gateway import hooks, people
-from gateway.ids import new_id
+from gateway.access import hooks, users
+from gateway.core.ids import new_id
 from models import Feedback, HookRow, Project, Quarantine, SavedView
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
@@ -91,7 +91,7 @@ def test_pages_have_the_same_shape_whatever_the_words(
 
 def world(app: Flask, call: Call, tenant: Tenant, words: list[str]) -> Reader:
     """A workspace where everything that has a name or words of somebody's has one of these, and its admin."""
-    admin = people.create_user(tenant.workspace_id, f"a@{tenant.workspace_id.lower()}.test", "Admin", "admin")
+    admin = users.create_user(tenant.workspace_id, f"a@{tenant.workspace_id.lower()}.test", "Admin", "admin")
     made = hooks.create_hook(adapters.load()["generic"], tenant.workspace_id, None, public_url="http://x")
     slack = hooks.create_hook(
         adapters.load()["slack"], tenant.workspace_id, None, secret=VENDORS["slack"].secret
@@ -107,7 +107,7 @@ def world(app: Flask, call: Call, tenant: Tenant, words: list[str]) -> Reader:
         bearer = {"Authorization": f"Bearer {made['secret']}"}
         for body in (json.dumps({"words": word}), word):  # neither can be understood
             call("POST", made["path"], data=body.encode(), headers=bearer)
-        named = people.create_user(
+        named = users.create_user(
             tenant.workspace_id, f"u{n}@{tenant.workspace_id.lower()}.test", word, "viewer"
         )
         SavedView.create(id=new_id("view"), user=admin, name=word, query="category=bug", created_at=n)
@@ -135,7 +135,7 @@ def world(app: Flask, call: Call, tenant: Tenant, words: list[str]) -> Reader:
         json_type = {"Content-Type": "application/json"}
         assert call("POST", slack["path"], data=sent, headers={**json_type, **signed}).status_code == 200
     client = app.test_client()
-    client.set_cookie("feedback-session", people.open_session(admin), domain="localhost")
+    client.set_cookie("feedback-session", users.open_session(admin), domain="localhost")
     return Reader(client, admin)
 
 

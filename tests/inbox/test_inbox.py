@@ -13,9 +13,10 @@ import brotli
 import pytest
 from playhouse.test_utils import count_queries
 
-from gateway.inbox.listing import VIEWS
-from gateway.inbox.record import link
-from models import Event, Feedback, Project, glance
+from gateway.inbox.feedback_detail import link
+from gateway.inbox.feedback_list import VIEWS
+from models import Event, Feedback, Project
+from models.queries import top_pages
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
@@ -391,4 +392,4 @@ def test_filters_offer_every_source(reader: Make, send: Callable[..., str], tena
     assert '<option value="helpdesk" selected>' in page
     assert '<option value="survey 2026">' in page
     assert page.count('<option value="native"') == 1
-    assert glance.sources("ws_of_nobody") == []
+    assert top_pages.sources("ws_of_nobody") == []

@@ -10,10 +10,10 @@ import pytest
 from babel.messages.pofile import read_po
 from flask import Flask, g
 
-from adapters.record import SENTIMENTS, Category, Record
-from gateway import reach
+from adapters.contract.record import SENTIMENTS, Category, Record
+from gateway.background.similar import ALIKE_WHY
 from gateway.inbox import reasons
-from gateway.similar import ALIKE_WHY
+from gateway.intake import repeat_reports
 from gateway.triage import impact
 from models import Feedback, User
 from tests.conftest import Call
@@ -105,7 +105,10 @@ def reasons_of_all_kinds() -> set[str]:
     said |= {impact.reach(count, t).why for t in texts for count in (1, 2, 30)}
     said.add(impact.area(Record(text="x", subject={"page": "/login"}), "").why)
     nothing = [{"part": "reach", "points": 0, "why": "reported once"}]
-    said |= {reach.raised(nothing, 5)[0]["why"], reach.raised(nothing, 5, ALIKE_WHY)[0]["why"]}
+    said |= {
+        repeat_reports.raised(nothing, 5)[0]["why"],
+        repeat_reports.raised(nothing, 5, ALIKE_WHY)[0]["why"],
+    }
     return said
 
 

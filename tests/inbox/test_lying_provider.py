@@ -18,21 +18,14 @@ from flask import Flask, Response
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from gateway import log, oidc, people
-from models.audit import Audit
-from models.people import Invite, Session, User
+from gateway.access import oidc, users
+from gateway.core import log
+from models.tables.audit import Audit
+from models.tables.user import Invite, Session, User
 from tests.conftest import Tenant, until
 from tests.inbox.conftest import Reader
 from tests.inbox.provider import CLIENT_ID, KEY, NOOR, OTHERS, Provider
-from tests.inbox.test_elsewhere import (  # noqa: F401  # fixtures
-    EMAIL,
-    _config,
-    _provider,
-    _shared_provider,
-    fault,
-    leave,
-    sign_in,
-)
+from tests.inbox.test_oidc_sign_in import EMAIL, _config, _provider, _shared_provider, fault, leave, sign_in  # noqa: F401  # fixtures
 
 DISCOVERY, TOKEN, KEYS, USERINFO = "/.well-known/openid-configuration", "/token", "/keys", "/userinfo"
 ODD: tuple[Any, ...] = (
@@ -160,7 +153,7 @@ def test_tokens_that_prove_nothing(
     stranger: Reader, tenant: Tenant, provider: Provider, lie: str, noted: list[str]
 ) -> None:
     """Each claim and each way to sign that is wrong once is refused."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.edits[TOKEN], why = TOKENS[lie]
     refused(stranger, tenant, provider, noted, why)
 
@@ -216,7 +209,7 @@ RAVINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_ravings(stranger: Reader, tenant: Tenant, provider: Provider, which: str, noted: list[str]) -> None:
     """Whatever a provider says in the place of JSON, an address or a key, the page has words for it."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.thin = True
     path = leave(stranger)
     page, edit = RAVINGS[which]
@@ -258,7 +251,7 @@ def test_answers_without_end(
     how: str,
 ) -> None:
     """An answer that goes on and on is left, by its length or, when it only dribbles, by the clock."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.thin = True
     sent: list[int] = []
 
@@ -282,7 +275,7 @@ def test_a_head_without_end(
     stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who waits for a provider that does not even begin to answer is told so, while it still does not."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     path, let_go = leave(stranger), threading.Event()
     provider.edits[KEYS] = lambda said: said if let_go.wait(60) else {}
     monkeypatch.setattr(oidc, "PATIENCE", 0.1)
@@ -301,7 +294,7 @@ def test_answers_that_are_elsewhere(
     stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str], page: str
 ) -> None:
     """No redirect is followed, neither with the client's secret nor without."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.thin = True
     path = leave(stranger)
     provider.asked.clear()
@@ -315,7 +308,7 @@ def test_answers_that_are_elsewhere(
 @pytest.mark.long
 def test_a_rotated_key(stranger: Reader, tenant: Tenant, provider: Provider) -> None:
     """A key that the provider published a moment ago is good, and one that it took back is not."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     assert sign_in(stranger).status_code == 303
     new = RSAKey.generate_key(2048, {"kid": "2027", "use": "sig"})
     provider.key, provider.keys = new, [new]
@@ -328,7 +321,7 @@ def test_a_rotated_key(stranger: Reader, tenant: Tenant, provider: Provider) -> 
 
 def test_who_says_that_the_address_is_verified(stranger: Reader, tenant: Tenant, provider: Provider) -> None:
     """The address and that it is verified are of one answer, never one of each."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.thin = True
     provider.claims = {"email_verified": True}
     provider.person["email_verified"] = False
@@ -340,7 +333,7 @@ def test_an_answer_that_names_its_issuer(
     stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str]
 ) -> None:
     """Where a provider says that it names itself in answers, one without a name is another's (RFC 9207)."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     provider.metadata = {"authorization_response_iss_parameter_supported": True}
     assert stranger.get(leave(stranger)).status_code == 401
     assert noted == ["an answer of no issuer"]
@@ -351,7 +344,7 @@ def test_a_code_is_bound_to_its_browser(
     app: Flask, stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str]
 ) -> None:
     """A code of another sign-in is not taken, since its verifier is in another browser (PKCE)."""
-    people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     attacker = Reader(app.test_client())
     theirs = leave(attacker)
     path = leave(stranger)
@@ -383,9 +376,9 @@ def test_who_is_not_let_in(
     why: str,
 ) -> None:
     """Whom the provider knows and we do not let in is told why, and one line of the log says it, too."""
-    user_id = people.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    user_id = users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
     User.update(identity=f"{provider.url} {NOOR['sub'] if 'sub' in person else 'x'}").execute()
-    people.create_user(tenant.workspace_id, "ann@example.test", "Ann", "admin")
+    users.create_user(tenant.workspace_id, "ann@example.test", "Ann", "admin")
     provider.person |= person
     if "sub" not in person:
         User.update(identity=None).where(User.id == user_id).execute()
@@ -404,12 +397,12 @@ def test_addresses_that_look_like_others(
     stranger: Reader, tenant: Tenant, provider: Provider, email: str
 ) -> None:
     """An address with characters that nobody sees, or that are none, is no address."""
-    people.create_user(tenant.workspace_id, "ben@example.test", "Ben", "admin")
+    users.create_user(tenant.workspace_id, "ben@example.test", "Ben", "admin")
     provider.thin = True
     provider.person["email"] = email
     answer = sign_in(stranger)
 
     assert answer.status_code == 403
     assert "not an email address" in fault(answer)
-    with pytest.raises(people.PeopleError):
-        people.create_link(tenant.workspace_id, "admin", email=email)
+    with pytest.raises(users.PeopleError):
+        users.create_link(tenant.workspace_id, "admin", email=email)

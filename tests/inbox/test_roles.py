@@ -10,21 +10,10 @@ import pytest
 from flask import Flask
 
 import adapters
-from gateway import hooks, people
-from gateway.keys import create_key
-from models import (
-    ApiKey,
-    Audit,
-    Event,
-    Feedback,
-    HookRow,
-    Invite,
-    Project,
-    Quarantine,
-    SavedView,
-    User,
-)
-from models.people import views_of
+from gateway.access import hooks, users
+from gateway.access.api_keys import create_key
+from models import ApiKey, Audit, Event, Feedback, HookRow, Invite, Project, Quarantine, SavedView, User
+from models.tables.user import views_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
@@ -141,7 +130,7 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     hook = hooks.create_hook(generic, tenant.workspace_id, None, public_url="http://x", name="topsecret")
     bearer = {"Authorization": f"Bearer {hook['secret']}"}
     call("POST", hook["path"], data=b"topsecret, no JSON", headers=bearer)
-    user_id = people.create_user(tenant.workspace_id, "topsecret@example.test", "topsecret", "triager")
+    user_id = users.create_user(tenant.workspace_id, "topsecret@example.test", "topsecret", "triager")
     return {
         "feedback_id": record,
         "key_id": key_id,

@@ -11,10 +11,10 @@ from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway import people, vouching
-from gateway.inbox.web import SECURITY, local
-from models.base import writing
-from models.people import Invite, Session, User
+from gateway.access import oidc_accounts, users
+from gateway.inbox.pages import SECURITY, local
+from models.database.base import writing
+from models.tables.user import Invite, Session, User
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import ELSEWHERE, PASSWORD, Reader
 from tests.inbox.test_roles import FORMS, PAGES, _ids, filled, routes_of, snapshot  # noqa: F401  # a fixture
@@ -25,33 +25,33 @@ NEW = "another long password"
 
 def test_a_planted_cookie_is_nobodys(stranger: Reader, tenant: Tenant) -> None:
     """A session that somebody else has chosen is not taken over by signing in (fixation)."""
-    people.create_user(tenant.workspace_id, "noor@a.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "noor@a.test", "Noor", "admin", PASSWORD)
     planted = "a" * 43
     stranger.client.set_cookie("feedback-session", planted, domain="localhost")
     assert stranger.get("/inbox").status_code == 303
     assert stranger.post("/sign-in", {"email": "noor@a.test", "password": PASSWORD}).status_code == 303
-    assert people.session_of(planted) is None
+    assert users.session_of(planted) is None
     stranger.post("/sign-out")
     # What the database has is no cookie.
-    people.open_session(User.get().id)
+    users.open_session(User.get().id)
     stranger.client.set_cookie("feedback-session", Session.get().digest, domain="localhost")
     assert stranger.get("/inbox").status_code == 303
 
 
 # What ends the sessions of a user, and every link to a password of theirs that is on its way.
 ENDS: dict[str, Callable[[Tenant, str], Any]] = {
-    "access taken": lambda tenant, user_id: people.change_user(tenant.workspace_id, user_id, disabled=True),
-    "untied": lambda tenant, user_id: vouching.untie(tenant.workspace_id, user_id, "cli"),
+    "access taken": lambda tenant, user_id: users.change_user(tenant.workspace_id, user_id, disabled=True),
+    "untied": lambda tenant, user_id: oidc_accounts.untie(tenant.workspace_id, user_id, "cli"),
     "tied": lambda tenant, user_id: _tie(user_id),
-    "link used": lambda tenant, user_id: people.use_link(
-        people.create_link(tenant.workspace_id, "viewer", user_id=user_id), email="", name="", password=NEW
+    "link used": lambda tenant, user_id: users.use_link(
+        users.create_link(tenant.workspace_id, "viewer", user_id=user_id), email="", name="", password=NEW
     ),
 }
 
 
 def _tie(user_id: str) -> None:
     with writing():
-        vouching._tied(User.get_by_id(user_id).email, "https://a.test 1", "https://a.test")
+        oidc_accounts._tied(User.get_by_id(user_id).email, "https://a.test 1", "https://a.test")
 
 
 @pytest.mark.parametrize(
@@ -59,43 +59,43 @@ def _tie(user_id: str) -> None:
 )
 def test_what_ends_everything(app: Flask, tenant: Tenant, end: str) -> None:
     """Sessions and links of that user end, and nobody else's."""
-    ben = people.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer", PASSWORD)
-    ann = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin", PASSWORD)
+    ben = users.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer", PASSWORD)
+    ann = users.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin", PASSWORD)
     User.update(identity="https://b.test 1").where(User.id == ben).execute()
-    mine, theirs = people.open_session(ben), people.open_session(ann)
-    link = people.create_link(tenant.workspace_id, "viewer", email="ben@a.test", user_id=ben)
-    others = people.create_link(tenant.workspace_id, "admin", user_id=ann)
-    invited = people.create_link(tenant.workspace_id, "viewer", email="mei@a.test")
+    mine, theirs = users.open_session(ben), users.open_session(ann)
+    link = users.create_link(tenant.workspace_id, "viewer", email="ben@a.test", user_id=ben)
+    others = users.create_link(tenant.workspace_id, "admin", user_id=ann)
+    invited = users.create_link(tenant.workspace_id, "viewer", email="mei@a.test")
     ENDS[end](tenant, ben)
 
-    assert people.session_of(mine) is None
-    assert people.link_of(link) is None
-    assert people.session_of(theirs) is not None
-    assert people.link_of(others)
-    assert people.link_of(invited)
+    assert users.session_of(mine) is None
+    assert users.link_of(link) is None
+    assert users.session_of(theirs) is not None
+    assert users.link_of(others)
+    assert users.link_of(invited)
     assert Invite.select().where(Invite.user == ben, Invite.used_at.is_null()).count() == 0
 
 
 def test_a_new_password_ends_the_rest(app: Flask, reader: Make, tenant: Tenant) -> None:
     """Changing the password ends every cookie there was, the one it was changed with too, and open links."""
-    ben = people.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer", PASSWORD)
-    before, elsewhere = people.open_session(ben), people.open_session(ben)
-    link = people.create_link(tenant.workspace_id, "viewer", user_id=ben)
+    ben = users.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer", PASSWORD)
+    before, elsewhere = users.open_session(ben), users.open_session(ben)
+    link = users.create_link(tenant.workspace_id, "viewer", user_id=ben)
     here = Reader(app.test_client(), ben)
     here.client.set_cookie("feedback-session", before, domain="localhost")
     assert here.post("/account/password", {"old": PASSWORD, "new": NEW}).status_code == 303
 
     assert here.get("/inbox").status_code == 200
-    assert people.session_of(before) is None
-    assert people.session_of(elsewhere) is None
-    assert people.link_of(link) is None
+    assert users.session_of(before) is None
+    assert users.session_of(elsewhere) is None
+    assert users.link_of(link) is None
 
 
 def test_another_role_holds_at_once(reader: Make, tenant: Tenant) -> None:
     """A session has its user's role of now, also for forms whose page is still open."""
     reader("admin")
     ben = reader("admin", email="ben@a.test")
-    people.change_user(tenant.workspace_id, ben.user_id, role="viewer")
+    users.change_user(tenant.workspace_id, ben.user_id, role="viewer")
 
     answer = ben.post("/settings/keys", {"name": "n", "scopes": "ingest"})
     assert answer.status_code == 403

@@ -8,7 +8,8 @@ from html import unescape
 
 import pytest
 
-from gateway import auth, people
+from gateway.access import users
+from gateway.intake import auth
 from models import ApiKey, Audit, HookRow, Project, User
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import PASSWORD, Reader
@@ -202,7 +203,7 @@ def test_ones_account(reader: Make) -> None:
     row = User.get_by_id(ann.user_id)
     assert (row.name, row.language, row.zone) == ("Ann", None, None)
     assert ann.post("/account/password", {"old": "wrong", "new": "another long one"}).status_code == 400
-    User.update(password=people.hash_password(PASSWORD)).execute()
+    User.update(password=users.hash_password(PASSWORD)).execute()
     assert ann.post("/account/password", {"old": PASSWORD, "new": "short"}).status_code == 400
     assert ann.post("/account/password", {"old": PASSWORD, "new": "another long one"}).status_code == 303
 

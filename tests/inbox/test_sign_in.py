@@ -11,15 +11,16 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from gateway import inbox, people
+from gateway import inbox
+from gateway.access import users
 from gateway.app import create_app
 from gateway.cli import main
-from gateway.config import Config
-from gateway.inbox import access
-from gateway.rates import Rate
-from models.audit import Audit
-from models.base import writing
-from models.people import Invite, Session, User
+from gateway.core.config import Config
+from gateway.core.rate import Rate
+from gateway.inbox import sign_in
+from models.database.base import writing
+from models.tables.audit import Audit
+from models.tables.user import Invite, Session, User
 from tests.conftest import Tenant, environ_of, run_command
 from tests.inbox.conftest import ELSEWHERE, PASSWORD, Reader
 
@@ -35,7 +36,7 @@ def welcome(stranger: Reader, token: str, **form: str) -> int:
 @pytest.mark.both(long=True)
 def test_first_link_makes_the_admin(stranger: Reader, tenant: Tenant) -> None:
     """The first link sets a password and signs in; it works once, and no other one is made afterwards."""
-    token = people.first_link(tenant.workspace_id)
+    token = users.first_link(tenant.workspace_id)
     assert token is not None
     assert stranger.get(f"/welcome?link={token}").status_code == 200
 
@@ -43,23 +44,23 @@ def test_first_link_makes_the_admin(stranger: Reader, tenant: Tenant) -> None:
     assert "Noor" in stranger.get("/inbox").text
     assert User.get().email == "noor@example.test"
     assert welcome(stranger, token) == 410
-    assert people.first_link(tenant.workspace_id) is None
+    assert users.first_link(tenant.workspace_id) is None
 
 
 def test_only_the_newest_first_link_works(stranger: Reader, tenant: Tenant) -> None:
     """Asking again ends the link before; no text of one is kept."""
-    first, second = people.first_link(tenant.workspace_id), people.first_link(tenant.workspace_id)
+    first, second = users.first_link(tenant.workspace_id), users.first_link(tenant.workspace_id)
     assert first
     assert second
 
     assert stranger.get(f"/welcome?link={first}").status_code == 410
     assert stranger.get(f"/welcome?link={second}").status_code == 200
-    assert [row.digest for row in Invite.select()] == [people.digest(second)]
+    assert [row.digest for row in Invite.select()] == [users.digest(second)]
 
 
 def test_links_end(stranger: Reader, tenant: Tenant) -> None:
     """A link that is too old makes nobody."""
-    token = people.create_link(tenant.workspace_id, "admin", ms=-1)
+    token = users.create_link(tenant.workspace_id, "admin", ms=-1)
 
     assert welcome(stranger, token) == 410
     assert User.select().count() == 0
@@ -77,7 +78,7 @@ def test_links_end(stranger: Reader, tenant: Tenant) -> None:
 )
 def test_bad_forms_leave_the_link_usable(stranger: Reader, tenant: Tenant, form: dict[str, str]) -> None:
     """A password or address that cannot be used is told, and the link is not used up by it."""
-    token = people.first_link(tenant.workspace_id)
+    token = users.first_link(tenant.workspace_id)
     assert token
 
     assert welcome(stranger, token, **form) == 400
@@ -86,7 +87,7 @@ def test_bad_forms_leave_the_link_usable(stranger: Reader, tenant: Tenant, form:
 
 def test_an_invited_address_is_not_another(stranger: Reader, tenant: Tenant) -> None:
     """Who is invited by address gets that one and that role, whatever the form says."""
-    token = people.create_link(tenant.workspace_id, "viewer", email="mei@example.test")
+    token = users.create_link(tenant.workspace_id, "viewer", email="mei@example.test")
 
     assert welcome(stranger, token, email="other@example.test", role="admin") == 303
     assert (User.get().email, User.get().role) == ("mei@example.test", "viewer")
@@ -94,8 +95,8 @@ def test_an_invited_address_is_not_another(stranger: Reader, tenant: Tenant) -> 
 
 def test_passwords_sign_in(stranger: Reader, tenant: Tenant) -> None:
     """The right pair opens a session; a wrong one, an unknown address and a disabled user look the same."""
-    user_id = people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
-    people.create_user(tenant.workspace_id, "gone@example.test", "Gone", "viewer", PASSWORD)
+    user_id = users.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "gone@example.test", "Gone", "viewer", PASSWORD)
     User.update(disabled_at=1).where(User.email == "gone@example.test").execute()
     pairs = [
         ("noor@example.test", "wrong"),
@@ -119,7 +120,7 @@ def test_passwords_sign_in(stranger: Reader, tenant: Tenant) -> None:
 
 def test_guessing_is_slow(stranger: Reader, tenant: Tenant) -> None:
     """After ten wrong passwords from one address even the right one has to wait."""
-    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
     form = {"email": "noor@example.test", "password": "wrong"}
     statuses = [stranger.client.post("/sign-in", data=form).status_code for _ in range(11)]
     last = stranger.client.post("/sign-in", data={**form, "password": PASSWORD})
@@ -148,16 +149,16 @@ def test_guessing_is_slow_at_every_form(
     reader: Callable[..., Reader], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Wrong passwords count for their user at whichever form; then every form refuses the right one."""
-    monkeypatch.setattr(access, "TRIES", Rate.parse("2/hour"))
+    monkeypatch.setattr(sign_in, "TRIES", Rate.parse("2/hour"))
     noor, other = reader(email="noor@example.test"), reader(email="eve@example.test")
-    User.update(password=people.hash_password(PASSWORD)).execute()
+    User.update(password=users.hash_password(PASSWORD)).execute()
     fields, wrong = GUESSED[path]
 
     assert [noor.post(path, fields("wrong")).status_code for _ in range(3)] == [wrong, wrong, 429]
     for name, (form, _) in GUESSED.items():
         answer = noor.post(name, form(PASSWORD))
         assert (answer.status_code, "Too many tries. Wait " in answer.text) == (429, True)
-    assert people.with_password("noor@example.test", PASSWORD)
+    assert users.with_password("noor@example.test", PASSWORD)
     assert other.post("/account/password", {"old": PASSWORD, "new": "another long one"}).status_code == 303
 
 
@@ -176,7 +177,7 @@ def test_guessing_is_slow_at_every_form(
 )
 def test_signing_in_leads_nowhere_else(stranger: Reader, tenant: Tenant, then: str) -> None:
     """After signing in the browser stays with us."""
-    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
     answer = stranger.post("/sign-in", {"email": "noor@example.test", "password": PASSWORD, "then": then})
 
     assert answer.location == "/inbox"
@@ -184,7 +185,7 @@ def test_signing_in_leads_nowhere_else(stranger: Reader, tenant: Tenant, then: s
 
 def test_cookies(app: Flask, tenant: Tenant) -> None:
     """Over TLS the cookie is a __Host- one; scripts and other sites never get it; a loopback needs no TLS."""
-    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
     for base, prefix, secure in (
         ("https://feedback.example.test", "__Host-", True),
         ("http://feedback.example.test", "__Host-", True),  # a browser refuses it, and nobody can steal it
@@ -206,7 +207,7 @@ def test_cookies(app: Flask, tenant: Tenant) -> None:
 def test_a_new_session_each_time(reader: Make, tenant: Tenant) -> None:
     """Signing in ends the session that the browser had; signing out ends it, too."""
     ann = reader("viewer")
-    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
     before = {row.digest for row in Session.select()}
     ann.post("/sign-in", {"email": "noor@example.test", "password": PASSWORD})
     after = {row.digest for row in Session.select()}
@@ -223,7 +224,7 @@ def test_sessions_end(reader: Make) -> None:
     ann = reader("viewer")
     assert ann.get("/inbox").status_code == 200
     (row,) = Session.select().dicts()
-    for change in ({"expires_at": 1}, {"seen_at": row["seen_at"] - people.IDLE_MS}):
+    for change in ({"expires_at": 1}, {"seen_at": row["seen_at"] - users.IDLE_MS}):
         Session.update(**change).execute()
         assert ann.get("/inbox").status_code == 303
         Session.update(**{name: row[name] for name in change}).execute()
@@ -236,7 +237,7 @@ def test_sessions_end(reader: Make) -> None:
 def test_polling_keeps_no_session_alive(reader: Make) -> None:
     """What a page asks for by itself is no use of the session."""
     ann = reader("viewer")
-    long_ago = people.now_ms() - people.IDLE_MS // 2
+    long_ago = users.now_ms() - users.IDLE_MS // 2
     Session.update(seen_at=long_ago).execute()
 
     assert ann.get("/inbox/fresh?after=fb_0").status_code == 200
@@ -249,7 +250,7 @@ def test_polling_keeps_no_session_alive(reader: Make) -> None:
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/welcome"])
 def test_forms_of_other_sites(reader: Make, tenant: Tenant, path: str, headers: dict[str, str]) -> None:
     """Another site's page signs nobody in or out, whether by Fetch Metadata or by Origin."""
-    people.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "noor@example.test", "Noor", "admin", PASSWORD)
     ann = reader("admin")
     form = {"email": "noor@example.test", "password": PASSWORD}
     answer = ann.client.post(path, data=form, headers=headers)
@@ -308,7 +309,7 @@ def test_headers_of_pages(reader: Make) -> None:
 
 def test_no_secret_is_kept_as_text(stranger: Reader, tenant: Tenant, config: Config) -> None:
     """Neither passwords nor cookies nor links are in the database as they are."""
-    token = people.first_link(tenant.workspace_id)
+    token = users.first_link(tenant.workspace_id)
     assert token
     welcome(stranger, token)
     cookie = stranger.client.get_cookie("feedback-session", domain="localhost")
@@ -321,19 +322,19 @@ def test_no_secret_is_kept_as_text(stranger: Reader, tenant: Tenant, config: Con
 
 def test_changes_of_people(tenant: Tenant) -> None:
     """The last admin stays one; who loses access is signed out."""
-    ann = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin")
-    ben = people.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer")
-    people.open_session(ben)
+    ann = users.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin")
+    ben = users.create_user(tenant.workspace_id, "ben@a.test", "Ben", "viewer")
+    users.open_session(ben)
     for change in ({"role": "viewer"}, {"disabled": True}):
-        with pytest.raises(people.PeopleError, match="last admin"):
-            people.change_user(tenant.workspace_id, ann, **change)
-    people.change_user(tenant.workspace_id, ben, role="admin")
-    people.change_user(tenant.workspace_id, ann, role="viewer")
-    with pytest.raises(people.PeopleError):
-        people.change_user("ws_other", ben, role="viewer")
+        with pytest.raises(users.PeopleError, match="last admin"):
+            users.change_user(tenant.workspace_id, ann, **change)
+    users.change_user(tenant.workspace_id, ben, role="admin")
+    users.change_user(tenant.workspace_id, ann, role="viewer")
+    with pytest.raises(users.PeopleError):
+        users.change_user("ws_other", ben, role="viewer")
     with writing():
         User.update(role="admin").execute()
-    people.change_user(tenant.workspace_id, ben, disabled=True)
+    users.change_user(tenant.workspace_id, ben, disabled=True)
 
     assert Session.select().count() == 0
 
@@ -352,7 +353,7 @@ def test_user_commands(config: Config, app: Flask, tenant: Tenant, monkeypatch: 
     """People are invited, listed, given new passwords and other roles from the command line."""
     monkeypatch.setenv("GATEWAY_DATABASE_URL", config.database_url)
     monkeypatch.setenv("GATEWAY_DATA_DIR", config.data_dir)
-    people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin", PASSWORD)
+    users.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin", PASSWORD)
 
     def run(*words: str) -> tuple[int, str]:
         done = CliRunner().invoke(main, ["user", *words])
@@ -370,7 +371,7 @@ def test_a_public_address_is_an_origin(config: Config, tenant: Tenant) -> None:
     """Behind a proxy that changes Host, forms of the public address are taken."""
     app = create_app(replace(config, public_url="https://feedback.example.test"))
     ann = Reader(app.test_client())
-    user_id = people.create_user(tenant.workspace_id, "ann@a.test", "Ann", "viewer")
-    ann.client.set_cookie("feedback-session", people.open_session(user_id), domain="localhost")
+    user_id = users.create_user(tenant.workspace_id, "ann@a.test", "Ann", "viewer")
+    ann.client.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
 
     assert ann.post("/sign-out", headers={"Origin": "https://feedback.example.test"}).status_code == 303

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from adapters.common.schemas import Payload, Text
+from adapters.common.signatures import accepted, refuse, shows_secret
 from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
-from adapters.payload import Payload, Text
-from adapters.record import Record
-from adapters.signatures import accepted, refuse, shows_secret
+from adapters.contract.record import Record
 
 
 class Vote(Payload):

@@ -14,6 +14,6 @@ HASTY: dict[str, Any] = {
 CROWDED: dict[str, Any] = {
     **HASTY,
     "gateway.server.admission.CROWDED": 0.0,
-    "gateway.server.worker.DELIVERIES": 1,
-    "gateway.server.worker.PATIENCE": 0.2,
+    "gateway.server.gevent_worker.DELIVERIES": 1,
+    "gateway.server.gevent_worker.PATIENCE": 0.2,
 }

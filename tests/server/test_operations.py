@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Server
+from tests.http.test_framework_errors import check_dialect
 from tests.server.proxies import free_port, serving
 from tests.server.test_framing import address_of
-from tests.test_framework_errors import check_dialect
 
 # With the path itself for @. None of them is that path (RFC 3986 6.2).
 OTHERWISE = (

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway import triage
-from gateway.triage.commands import train
+from gateway.cli.triage import train
 from gateway.triage.training import pools, rows
 from tests.triage import small_data
 

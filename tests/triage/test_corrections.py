@@ -11,22 +11,22 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
 from gateway.app import create_app
-from gateway.config import Config
+from gateway.cli.triage import train
+from gateway.core.config import Config
 from gateway.triage.arrays import Index, restore, unit_parts, with_length
-from gateway.triage.commands import train
 from gateway.triage.features import word_names
 from gateway.triage.model import Model, ModelError
-from gateway.triage.text import read
+from gateway.triage.tokenizer import read
 from gateway.triage.training import gate
 from gateway.triage.training.corrections import Correction, corrections, to_measure, training_rows
 from gateway.triage.training.install import install, roll_back
 from gateway.triage.training.refit import Vectors
 from gateway.triage.training.seeds import sentences
-from models import intake
-from models.base import close
+from models.database.base import close
+from models.intake import commit
 from tests.conftest import PLENTY, Call, make_tenant
 
 PLACES = (
@@ -73,7 +73,7 @@ def served(model: Path, text: str) -> Any:
     app = create_app(Config(database_url=database, model=str(model), rate_limit=PLENTY, log_level="error"))
     headers = make_tenant().headers
     made = app.test_client().post("/gateway/v1/feedback", json={"text": text}, headers=headers).json
-    intake.stop()
+    commit.stop()
     close()
     return made
 
@@ -89,7 +89,7 @@ def _overruled(app: Flask, call: Call, config: Config) -> str:
                 call("PATCH", f"/gateway/v1/feedback/{made['id']}", json={"category": category}).status_code
                 == 200
             )
-    intake.stop()
+    commit.stop()
     close()
     return config.database_url
 
@@ -224,7 +224,7 @@ def test_a_model_from_data_is_not_replaced_by_a_moved_one(
 def test_without_corrections_or_a_database_there_is_nothing_to_learn(tmp_path: Path, config: Config) -> None:
     create_app(config)
     make_tenant()
-    intake.stop()
+    commit.stop()
     close()
     done = run("--corrections", config.database_url, "--out", tmp_path / "model")
     assert (done.exit_code, "nobody has overruled" in done.stderr) == (1, True)

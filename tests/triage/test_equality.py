@@ -12,8 +12,8 @@ import pytest
 from gateway.triage.features import SIGNALS
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.model import LEAST_SHARE, Model, Scores, leaning
-from gateway.triage.text import read
-from gateway.triage.training.export import export
+from gateway.triage.tokenizer import read
+from gateway.triage.training.model_file import export
 from gateway.triage.training.pipeline import Features, IssueFeatures, Linear, Sample
 from gateway.triage.training.pools import EXPERTS
 from gateway.triage.training.seeds import sentences

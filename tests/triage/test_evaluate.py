@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway import triage
-from gateway.triage.commands import evaluate
+from gateway.cli.triage import evaluate
 from gateway.triage.training import report
-from gateway.triage.training.export import digests
 from gateway.triage.training.heldout import held_out_sets
-from gateway.triage.training.metrics import reliability
+from gateway.triage.training.model_file import digests
 from gateway.triage.training.report import NoMarkers
+from gateway.triage.training.scoring import reliability
 from tests.conftest import ROOT
 from tests.triage.small_data import write
 

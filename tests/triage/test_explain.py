@@ -6,9 +6,9 @@ import json
 
 from click.testing import CliRunner
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
-from gateway.triage.commands import triage as command
+from gateway.cli.triage import triage as command
 
 
 def test_the_words_that_decided_are_named() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.record import CATEGORIES, SENTIMENTS, Category, Reason, Record, Sentiment
+from adapters.contract.record import CATEGORIES, SENTIMENTS, Category, Reason, Record, Sentiment
 from gateway import triage
 from gateway.triage import impact
 

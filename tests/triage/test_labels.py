@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.record import CATEGORIES, Record
+from adapters.contract.record import CATEGORIES, Record
 from gateway import triage
-from gateway.triage.text import HEAD_CHARS, TAIL_CHARS, read
+from gateway.triage.tokenizer import HEAD_CHARS, TAIL_CHARS, read
 
 # Sums of floats differ in their last digits with their order.
 LOOSE = ("category_scores", "category_confidence", "sentiment_score", "impact_reasons")

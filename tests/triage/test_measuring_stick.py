@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.record import CATEGORIES, Record
+from adapters.contract.record import CATEGORIES, Record
 from gateway import triage
-from gateway.triage.training.metrics import macro_f1
 from gateway.triage.training.rows import fingerprint, seed_rows
+from gateway.triage.training.scoring import macro_f1
 
 STICK = Path(__file__).parent / "fixtures" / "measuring_stick.csv"
 LEAST = {"en": (0.72, 0.70), "nl": (0.75, 0.76), "de": (0.82, 0.76), "fr": (0.78, 0.69), "es": (0.75, 0.75)}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.phrases import HINTED, Hints, Phrases, Words, beginnings, hints, whole_words
-from gateway.triage.text import read
+from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
+from gateway.triage.tokenizer import read
 from gateway.triage.training.seeds import scenes, sentences
-from gateway.triage.wording import EVERYONE, MANY, SEVERE, STRONG
 
 AREAS = [whole_words(area.words) for area in DEFAULT_AREAS if area.words]
 ALL = [phrases for _, _, phrases in SEVERE] + [STRONG, EVERYONE, MANY, *AREAS]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
 from gateway.triage.ratings import rating
 

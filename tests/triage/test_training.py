@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
-from gateway.triage.commands import evaluate, train
+from gateway.cli.triage import evaluate, train
 from gateway.triage.training import protocols
 from gateway.triage.training import rows as sources
-from gateway.triage.training.metrics import calibration_error, confusion, macro_f1
 from gateway.triage.training.rows import Row, distinct, fingerprint, held_out
+from gateway.triage.training.scoring import calibration_error, confusion, macro_f1
 from gateway.triage.training.seeds import parse, sentences
 from gateway.triage.training.translation import Translator
 from tests.triage.small_data import CATEGORY

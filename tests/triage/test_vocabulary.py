@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gateway.triage.arrays import NONE, Index, units
 from gateway.triage.features import key, subword_key, subwords, word_keys, word_names
 from gateway.triage.subwords import Subwords
-from gateway.triage.text import read
+from gateway.triage.tokenizer import read
 from gateway.triage.vocabulary import SUBWORDS, Rows, Vocabulary
 
 WORDS = st.sampled_from(

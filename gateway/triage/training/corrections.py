@@ -14,14 +14,14 @@ from zlib import crc32
 
 from peewee import DatabaseError
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway.triage import words_of
 from gateway.triage.model import Model
-from gateway.triage.text import read as read_text
+from gateway.triage.tokenizer import read as read_text
 from gateway.triage.training.rows import Row
-from models import overruled
-from models.base import NoDatabase, close, connect, named
-from models.sqlite import reason
+from models.database.base import NoDatabase, close, connect, named
+from models.database.sqlite import reason
+from models.queries import corrections as overruled
 
 TASKS = ("category", "sentiment")
 HELD_SHARE = 5  # one in so many

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
 from gateway.triage.features import LANGUAGES
 from gateway.triage.model import SHIPPED, Model
-from gateway.triage.text import read as read_text
-from gateway.triage.training import metrics, protocols
-from gateway.triage.training.export import digests
+from gateway.triage.tokenizer import read as read_text
+from gateway.triage.training import protocols, scoring
 from gateway.triage.training.heldout import REST, TWEETS, HeldOut, held_out_sets
+from gateway.triage.training.model_file import digests
 from gateway.triage.training.rows import Row
 
 THREE = ("bug", "feature", "question")
@@ -62,13 +62,13 @@ class Pooled:
 
     def scores(self) -> dict[str, Any]:
         """Summary, scores by class, confusion and, of answers with a confidence, its calibration."""
-        result = metrics.summary(self.truth, self.answers)
-        result["classes"] = metrics.by_class(self.truth, self.answers)
+        result = scoring.summary(self.truth, self.answers)
+        result["classes"] = scoring.by_class(self.truth, self.answers)
         if self.confidence:
             right = [a == b for a, b in zip(self.truth, self.answers, strict=True)]
-            result["calibration_error"] = metrics.calibration_error(right, self.confidence)
-            result["reliability"] = metrics.reliability(right, self.confidence)
-        return {**result, "confusion": metrics.confusion(self.truth, self.answers)}
+            result["calibration_error"] = scoring.calibration_error(right, self.confidence)
+            result["reliability"] = scoring.reliability(right, self.confidence)
+        return {**result, "confusion": scoring.confusion(self.truth, self.answers)}
 
 
 def evaluate(data: Sequence[Path], directory: Path | None, say: Say, jobs: int = 0) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def scores_of(sets: Sequence[HeldOut], model: Model, say: Say) -> dict[str, Any]
             result.setdefault(task, {})["held_out"] = pool.scores()
     result["languages"] = {
         task: {
-            name: metrics.summary(pool.truth, pool.answers)
+            name: scoring.summary(pool.truth, pool.answers)
             for name, pool in sorted(found.items())
             if len(pool.truth) >= LEAST_ROWS
         }
@@ -181,9 +181,9 @@ def _scores(task: str, truth: list[str], found: list[str]) -> dict[str, Any]:
     """The scores of one set; of categories also as bug, feature and rest."""
     three = protocols.three(truth), protocols.three(found)
     if REST in truth:
-        return metrics.summary(*three)
-    scores = metrics.summary(truth, found)
-    return scores | ({"macro_f1_bug_feature_rest": metrics.macro_f1(*three)} if task == "category" else {})
+        return scoring.summary(*three)
+    scores = scoring.summary(truth, found)
+    return scores | ({"macro_f1_bug_feature_rest": scoring.macro_f1(*three)} if task == "category" else {})
 
 
 def _best_of_three(rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, Any]:
@@ -192,10 +192,10 @@ def _best_of_three(rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, 
     scores = {}
     for repository in sorted({row.repository for row in rows}):
         chosen = [index for index, row in enumerate(rows) if row.repository == repository]
-        scores[repository] = metrics.macro_f1([truth[i] for i in chosen], [found[i] for i in chosen])
+        scores[repository] = scoring.macro_f1([truth[i] for i in chosen], [found[i] for i in chosen])
     return {
-        **metrics.summary(truth, found),
+        **scoring.summary(truth, found),
         "macro_f1": round(sum(scores.values()) / len(scores), 4),
         "repositories": scores,
-        "confusion": metrics.confusion(truth, found),
+        "confusion": scoring.confusion(truth, found),
     }

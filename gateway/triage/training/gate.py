@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters.record import Record
+from adapters.contract.record import Record
 from gateway import triage
 from gateway.triage.model import Model
 from gateway.triage.training.corrections import Correction, of_task, same

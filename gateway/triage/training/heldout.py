@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapters.record import CATEGORIES, SENTIMENTS
+from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.triage.training import rows as sources
-from gateway.triage.training.export import digests
+from gateway.triage.training.model_file import digests
 from gateway.triage.training.pools import SEVERE
 from gateway.triage.training.rows import Row, held_out
 

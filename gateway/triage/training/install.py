@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.triage.model import Model, ModelError, arrays_path
-from models.files import make_folder, writing_to
+from models.database.private_files import make_folder, writing_to
 
 CARD, PREVIOUS = "model.json", "previous.json"
 

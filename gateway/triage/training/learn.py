@@ -17,9 +17,9 @@ from gateway import triage
 from gateway.triage.model import SHIPPED, Model, ModelError
 from gateway.triage.training import gate
 from gateway.triage.training.corrections import TASKS, Correction, of_task, to_measure, training_rows
-from gateway.triage.training.export import digests, export
 from gateway.triage.training.heldout import HeldOut, held_out_sets
 from gateway.triage.training.install import install
+from gateway.triage.training.model_file import digests, export
 from gateway.triage.training.refit import refit
 from gateway.triage.training.train import Say, Trained, train
 

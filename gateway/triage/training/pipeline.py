@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from gateway.triage import features
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.text import Text
+from gateway.triage.tokenizer import Text
 
 SIGNAL_SCALE = 1.0
 SUBWORD_SCALE = 1.0

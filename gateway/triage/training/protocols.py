@@ -17,8 +17,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gateway.triage.features import SIGNALS
-from gateway.triage.training import metrics
 from gateway.triage.training import rows as sources
+from gateway.triage.training import scoring
 from gateway.triage.training.pipeline import Features, Linear
 from gateway.triage.training.pools import DOMAINS, TECHNICAL, domain_row, expert_rows, read_pools
 from gateway.triage.training.rows import Row
@@ -66,7 +66,7 @@ def without(name: str, data: Path, say: Say) -> dict[str, Any]:
     head = fit_head("category", everything, pools, say)
     rows = sources.category_sets(data)[name]
     answers = head.classes_[head.decision_function(everything.transform(samples(rows))).argmax(axis=1)]
-    scores = metrics.summary(three([row.label for row in rows]), three(answers))
+    scores = scoring.summary(three([row.label for row in rows]), three(answers))
     say(f"  without {name}: macro-F1 {scores['macro_f1']}")
     return scores
 
@@ -88,7 +88,7 @@ def official_folds(data: Path, say: Say) -> dict[str, Any]:
 def _folds_scored(parts: list[dict[str, Answers]]) -> dict[str, Any]:
     """The scores of each set over the folds of all parts."""
     return {
-        name: metrics.summary(
+        name: scoring.summary(
             [label for part in parts for label in part[name].truth],
             [label for part in parts for label in part[name].found],
         )

@@ -23,10 +23,10 @@ from scipy.optimize import minimize
 from gateway.triage import features
 from gateway.triage.arrays import Index, quantise, restore
 from gateway.triage.model import Model, arrays_path
-from gateway.triage.text import Text
-from gateway.triage.text import read as read_text
+from gateway.triage.tokenizer import Text
+from gateway.triage.tokenizer import read as read_text
 from gateway.triage.training.corrections import Correction, of_task
-from gateway.triage.training.export import RELEASE, write_model
+from gateway.triage.training.model_file import RELEASE, write_model
 
 RARITY = 2  # power of the IDF with which rare words move more easily than common ones
 OTHER_EXPERT = 0.5  # share of the expert on issue reports above which a text is not ours to move

@@ -12,7 +12,7 @@ import numpy as np
 
 from gateway.triage.features import SIGNALS
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.text import read as read_text
+from gateway.triage.tokenizer import read as read_text
 from gateway.triage.training.pipeline import Features, IssueFeatures, Linear, Sample
 from gateway.triage.training.pools import Pools, read_pools
 from gateway.triage.training.rows import Row

@@ -1,0 +1,1 @@
+"""What dialects share: reading without trust, texts, times, signatures. No dialect itself."""

@@ -1,0 +1,1 @@
+"""The native API: what programs ask, within the caller's workspace."""

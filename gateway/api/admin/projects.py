@@ -1,0 +1,110 @@
+"""/gateway/v1/projects: groups of a workspace's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from gateway.access import audit_log
+from gateway.access.caller import Caller
+from gateway.access.projects import create_project as store_project
+from gateway.api import pagination
+from gateway.api.admin.request_schemas import NewProject, ProjectChange, unknown
+from gateway.background import retention
+from models.database.base import dumps, first, serialise, writing
+from models.tables import job
+from models.tables.feedback import iso
+from models.tables.workspace import Project, Workspace, areas_of, list_projects
+
+MOST_AREAS = 20_000  # characters of all areas of a workspace as JSON: they cost who is read beside it, too
+RETENTION = ("retention_days", "payload_retention_days")
+
+
+def list_all(caller: Caller, inbound: Inbound) -> Reply:
+    """The workspace's projects, the oldest first."""
+    limit, after = pagination.asked(inbound)
+    found = sorted(list_projects(caller.workspace_id, only=caller.project_id)[0], key=lambda row: row["id"])
+    default = _default(caller)
+    shown = [_document(row, default) for row in found if row["id"] > (after or "")]
+    return pagination.answer(shown[: limit + 1], limit, "project_id")
+
+
+def show_project(caller: Caller, inbound: Inbound) -> Reply:
+    """One project. Raises Refused (404)."""
+    return Reply(200, _document(_found(caller, inbound.params["project_id"]), _default(caller)))
+
+
+def create_project(caller: Caller, inbound: Inbound) -> Reply:
+    """A new project. Raises Refused: 400, 403 for a key of one project."""
+    sent = NewProject.of(inbound)
+    if caller.project_id is not None:
+        raise Refused(Problem(403, "forbidden", "A key of one project makes no others."))
+    with writing():
+        project_id = store_project(
+            caller.workspace_id, sent["name"].strip(), inbound.received_at, origin="api", by=caller.key_id
+        )
+    return Reply(201, _document(_found(caller, project_id), _default(caller)))
+
+
+def change_project(caller: Caller, inbound: Inbound) -> Reply:
+    """Another name, repository, retention or areas; without areas of its own it has triage's.
+
+    A change of the retention is acted upon within minutes. Raises Refused (400, 404).
+    """
+    sent = dict(ProjectChange.of(inbound))
+    if "name" in sent:
+        sent["name"] = sent["name"].strip()
+    if sent.get("areas") is not None:
+        sent["areas"] = [{**rule, "points": int(rule["points"])} for rule in sent["areas"]]
+    for name in RETENTION:
+        if sent.get(name) is not None:
+            sent[name] = int(sent[name])
+    with writing():
+        row = _found(caller, inbound.params["project_id"])
+        changed = {name: value for name, value in sent.items() if row[name] != value}
+        if changed.get("areas"):
+            _check_room(caller.workspace_id, {row["id"]: dumps(changed["areas"])})
+        if changed:
+            Project.update(**changed).where(Project.id == row["id"]).execute()
+            changes = {name: {"from": row[name], "to": value} for name, value in changed.items()}
+            audit_log.note(caller.workspace_id, caller.key_id, "project.changed", row["id"], changes=changes)
+        if set(RETENTION) & set(changed):
+            job.hurry(retention.NAME)
+    return Reply(200, _document({**row, **sent}, _default(caller)))
+
+
+def _check_room(workspace_id: str, new: Mapping[str, str]) -> None:
+    """Raises Refused (400) unless a workspace has room for these areas, within the open transaction."""
+    serialise([("areas", workspace_id)])
+    kept = {**areas_of(workspace_id), **new}
+    if sum(len(text or "") for text in kept.values()) > MOST_AREAS:
+        message = f"Those of all projects must have at most {MOST_AREAS} characters together, as JSON"
+        raise invalid(Fault("areas", message))
+
+
+def _found(caller: Caller, project_id: str) -> dict[str, Any]:
+    allowed = caller.project_id in (None, project_id)
+    found = list_projects(caller.workspace_id, only=project_id)[0] if allowed else []
+    if not found:
+        raise unknown("project")
+    return found[0]
+
+
+def _default(caller: Caller) -> str | None:
+    row = first(Workspace.select().where(Workspace.id == caller.workspace_id))
+    return row["default_project_id"] if row else None
+
+
+def _document(row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
+    return {
+        "project_id": row["id"],
+        "workspace_id": row["workspace"],
+        "name": row["name"],
+        "areas": row["areas"],
+        "repository": row["repository"],
+        **{name: row[name] for name in RETENTION},
+        "default": row["id"] == default,
+        "created_at": iso(row["created_at"]),
+        "last_received_at": iso(row["last_modified"]),
+    }

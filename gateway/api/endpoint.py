@@ -1,0 +1,19 @@
+"""What a route of the native API is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.contract import Inbound, Reply
+from gateway.access.caller import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A route of the native API beside the feedback door: what it needs and what it does."""
+
+    path: str
+    act: Callable[[Caller, Inbound], Reply]
+    method: str = "GET"
+    scope: str = "read"

@@ -1,0 +1,207 @@
+"""What people change: labels, status, tags and notes, with what they replaced kept beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from adapters.common.schemas import (
+    Number,
+    Strict,
+    Text,
+    TextList,
+    every,
+    length,
+    meaning_of,
+    means,
+    not_blank,
+    one_of,
+    type_name,
+)
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.access.caller import Caller
+from gateway.core.ids import new_id
+from models.database.base import insert_all, values, writing
+from models.tables import feedback
+from models.tables.event import Event
+from models.tables.feedback import STATUSES, Feedback
+
+LABELS = ("category", "sentiment", "impact")
+SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person does not say how much
+LONGEST_TAG = 200  # characters, as at the doors
+MOST_TAGS = 100
+LONGEST_NOTE = 10_000  # characters
+
+_ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+
+
+@means(enum=list(range(15)))
+def _impact(value: float) -> None:
+    if value not in range(15):
+        raise ValidationError("Number must be a whole one from 0 to 14")
+
+
+_tag = every(not_blank, length(most=LONGEST_TAG))
+
+
+@means(maxItems=MOST_TAGS)
+def _few(value: list[str]) -> None:
+    if len(value) > MOST_TAGS:
+        raise ValidationError(f"Array must contain at most {MOST_TAGS} element(s)")
+
+
+class TagEdit(Strict):
+    add = TextList(_tag, validate=_few, load_default=list)
+    remove = TextList(_tag, validate=_few, load_default=list)
+
+
+class Tags(fields.Field[Any]):
+    """All the tags as an array, or an object with those to `add` and to `remove`."""
+
+    _all = TextList(_tag, validate=_few)
+
+    def __init__(self, **options: Any) -> None:
+        words = {"type": "array", "items": {"type": "string", **meaning_of(_tag)}, **meaning_of(_few)}
+        edit = {
+            "type": "object",
+            "properties": {"add": words, "remove": words},
+            "additionalProperties": False,
+        }
+        super().__init__(metadata={"anyOf": [words, edit]}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if isinstance(value, list):
+            return self._all.deserialize(value, attr, data)
+        if isinstance(value, dict):
+            return TagEdit().load(value)
+        raise ValidationError(f"Expected array or object, received {type_name(value)}")
+
+
+class Change(Strict):
+    means = {"minProperties": 1}
+
+    category = Text(one_of(CATEGORIES))
+    sentiment = Text(one_of(SENTIMENTS))
+    impact = Number(_impact)
+    status = Text(one_of(STATUSES))
+    tags = Tags(error_messages={"null": "Expected array or object, received null"})
+    note = Text(every(not_blank, length(most=LONGEST_NOTE)))
+
+
+def read_change(sent: Any) -> dict[str, Any]:
+    """A change, checked: what to set, by name. Raises Refused (400) that names every bad field."""
+    change = dict(Change.check(sent))
+    if not change:
+        raise invalid(Fault("body", f"Must have one of {', '.join(Change().fields)}"))
+    if "impact" in change:
+        change["impact"] = int(change["impact"])
+    return change
+
+
+def change_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """PATCH of one record. What does not change anything is no event.
+
+    With If-Match it is changed only when it still has that ETag. Raises Refused: 400 with every bad
+    field, 404 for a record that is not the caller's, 412 when somebody changed it since.
+    """
+    change = read_change(inbound.json)
+    with writing():
+        row = feedback.find(
+            caller.workspace_id, caller.project_id, inbound.params["feedback_id"], to_change=True
+        )
+        if row is None:
+            raise Refused(Problem(404, "not_found", "No such feedback."))
+        check_match(inbound, row)
+        row |= apply([row], change, caller=caller, at=inbound.received_at, request_id=inbound.request_id)[0]
+    return shown(row)
+
+
+def shown(row: Mapping[str, Any], **more: Any) -> Reply:
+    """A record as it is answered, with its ETag."""
+    return Reply(200, {**feedback.document(row), **more}, {"ETag": etag(row)})
+
+
+def etag(row: Mapping[str, Any]) -> str:
+    """The strong entity tag of a record."""
+    return f'"{feedback.version(row)}"'
+
+
+def check_match(inbound: Inbound, row: Mapping[str, Any]) -> None:
+    """Raises Refused (412) when the record does not meet the request's If-Match (RFC 9110 13.1.1)."""
+    wanted = inbound.headers.get("if-match")
+    if wanted is None or wanted.strip() == "*":
+        return
+    strong = {tag for weak, tag in _ENTITY_TAG.findall(wanted) if not weak}
+    if feedback.version(row) not in strong:
+        message = "Somebody changed it since: read it again."
+        raise Refused(Problem(412, "precondition_failed", message, headers={"ETag": etag(row)}))
+
+
+def apply(
+    rows: list[dict[str, Any]], change: Mapping[str, Any], *, caller: Caller, at: int, request_id: str
+) -> list[dict[str, Any]]:
+    """Makes a change to rows that were read to be changed, within the open transaction.
+
+    Writes an event for each kind of change and returns the new columns of each row, none for a row
+    that has all of it already.
+    """
+    changed: list[dict[str, Any]] = []
+    events: list[list[Any]] = []
+    for row in rows:
+        columns, told = _planned(row, change, at)
+        changed.append(columns)
+        if columns:
+            Feedback.update(columns).where(Feedback.id == row["id"]).execute()
+        for kind, detail in told:
+            detail |= {"key_id": caller.key_id, "request_id": request_id}
+            event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": at}
+            events.append(values(Event, {**event, "detail": detail, "payload": None, "delivery_id": None}))
+    insert_all(Event, events)
+    return changed
+
+
+def _planned(
+    row: Mapping[str, Any], change: Mapping[str, Any], at: int
+) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+    """The columns that a change gives a row, and its events by type; both empty when nothing changes."""
+    wanted = {name: value for name, value in change.items() if name not in ("tags", "note")}
+    if "tags" in change:
+        wanted["tags"] = list(_tagged(row["tags"], change["tags"]))
+    new = {name: value for name, value in wanted.items() if row[name] != value}
+    note = change.get("note")
+    if not new and note is None:
+        return {}, []
+    # Always later than before, so that no two versions of a record are the same.
+    columns: dict[str, Any] = {**new, "updated_at": max(at, row["updated_at"] + 1)}
+    labels = [name for name in LABELS if name in new]
+    if labels:
+        # The model's own answer stays the first one, however often people change their minds.
+        columns["overruled"] = {name: row[name] for name in labels} | (row["overruled"] or {})
+        columns |= {f"{name}_origin": "corrected" for name in labels}
+    if "category" in new:
+        columns["category_confidence"] = 1.0
+    if "sentiment" in new:
+        columns["sentiment_score"] = SCORES[new["sentiment"]]
+    if "status" in new:
+        columns["resolved_at"] = at if new["status"] == "resolved" else None
+    events: list[tuple[str, dict[str, Any]]] = []
+    for kind, names in (("relabelled", labels), ("status", ["status"]), ("tagged", ["tags"])):
+        changes = {name: {"from": row[name], "to": new[name]} for name in names if name in new}
+        if changes:
+            events.append((kind, {"changes": changes}))
+    if note is not None:
+        events.append(("note", {"text": note}))
+    return columns, events
+
+
+def _tagged(tags: list[str], change: Any) -> Iterator[str]:
+    """The tags after a change, each once."""
+    if isinstance(change, list):
+        yield from dict.fromkeys(change)
+        return
+    removed = set(change["remove"])
+    yield from dict.fromkeys(tag for tag in (*tags, *change["add"]) if tag not in removed)

@@ -1,0 +1,122 @@
+"""One record: the row, and on request what hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
+from adapters.contract.record import Record
+from gateway import triage
+from gateway.access.caller import Caller
+from gateway.api import pagination, query_parameters
+from gateway.api.feedback_change import shown
+from gateway.background.similar import similar
+from models.queries import bounded_pages
+from models.tables import delivery, event, feedback
+
+MOST_SIMILAR = 50
+RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
+
+Row = Mapping[str, Any]
+
+
+def _events(caller: Caller, row: Row) -> dict[str, Any]:
+    """The beginning of the history, without payloads; its cursor leads on in the record's /events."""
+    found = event.of(row["id"], limit=pagination.LONGEST_PAGE + 1, payloads=False)
+    return pagination.page([_without_payload(item) for item in found], pagination.LONGEST_PAGE)
+
+
+def _raw(caller: Caller, row: Row) -> list[dict[str, Any]]:
+    """The newest deliveries as they came, the newest one first; of those that made more records its part."""
+    return list(map(_delivery, delivery.enveloped(event.deliveries(row["id"], limit=RAW))))
+
+
+def _deliveries(caller: Caller, row: Row) -> list[dict[str, Any]]:
+    """The same with all that came, also what is kept with other records."""
+    found = event.deliveries(row["id"], limit=RAW)
+    return [_delivery({**item, "payload": delivery.body_of(item)}) for item in found]
+
+
+def _delivery(row: Row) -> dict[str, Any]:
+    item = event.document(row)
+    return {
+        "event_id": item["id"],
+        "at": item["at"],
+        "content_type": item["detail"].get("content_type", ""),
+        "payload": item["payload"],
+        "envelope": item["envelope"],
+    }
+
+
+# What `?expand=` adds to a record, by the name it is asked for and shown under.
+EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
+    "events": _events,
+    "raw": _raw,
+    "deliveries": _deliveries,
+    "similar": similar,
+}
+
+
+def list_similar(caller: Caller, inbound: Inbound) -> Reply:
+    """The records that say nearly the same, most alike first."""
+    row, faults = find(caller, inbound), query_parameters.unknown(inbound, ("limit",))
+    limit = query_parameters.whole(inbound, "limit", 1, MOST_SIMILAR, faults)
+    if faults:
+        raise invalid(*faults)
+    return Reply(200, {"data": similar(caller, row, *([limit] if limit else [])), "next_cursor": None})
+
+
+def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """One record, with what `expand` names; `?explain=1` adds the words that decided its labels."""
+    row, query = find(caller, inbound), inbound.query
+    faults = query_parameters.unknown(inbound, ("explain", "expand"))
+    query_parameters.word(inbound, "explain", ("0", "1"), faults)
+    wanted = dict.fromkeys(query["expand"].split(",")) if query.get("expand") else {}
+    if not set(wanted) <= set(EXPANSIONS):
+        faults.append(Fault("expand", f"Must be some of {', '.join(EXPANSIONS)}"))
+    if faults:
+        raise invalid(*faults)
+    more = {name: EXPANSIONS[name](caller, row) for name in wanted}
+    if query.get("explain") == "1":
+        more["explanation"] = asdict(triage.explain(_record_of(row)))
+    return shown(row, **more)
+
+
+def list_events(caller: Caller, inbound: Inbound) -> Reply:
+    """A record's history, oldest first, with the raw payload of every delivery."""
+    row = find(caller, inbound)
+    limit, after = pagination.asked(inbound)
+    limit = bounded_pages.fit(delivery.sizes(row["id"], limit=limit, after=after))
+    rows = event.of(row["id"], limit=limit + 1, after=after)
+    return pagination.answer([event.document(item) for item in delivery.enveloped(rows)], limit)
+
+
+def find(caller: Caller, inbound: Inbound) -> dict[str, Any]:
+    """The record a path names; another tenant's is answered like one that does not exist."""
+    row = feedback.find(caller.workspace_id, caller.project_id, inbound.params["feedback_id"])
+    if row is None:
+        raise Refused(Problem(404, "not_found", "No such feedback."))
+    return row
+
+
+def _without_payload(row: dict[str, Any]) -> dict[str, Any]:
+    shown = event.document({**row, "payload": None})
+    del shown["payload"], shown["envelope"]
+    return shown
+
+
+def _record_of(row: Row) -> Record:
+    """A stored row as triage read it; what people set does not count as declared."""
+    declared = {name: row[name] for name in ("category", "sentiment") if row[f"{name}_origin"] == "declared"}
+    return Record(
+        text=row["text"],
+        title=row["title"],
+        type=row["type"],
+        kind=row["kind"],
+        language=row["language"],
+        subject=row["subject"],
+        tags=tuple(row["tags"]),
+        **declared,
+    )

@@ -1,0 +1,143 @@
+"""A filter is a query string: the same text in an address, in the terminal, in the inbox and on a note."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import parse_qsl
+
+from adapters.contract import Fault, invalid
+from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
+from gateway.api.query_parameters import moment_of, share_of, whole_of
+from gateway.core.ids import now_ms
+from models.queries.feedback_query import ANY_OF, Filter
+from models.tables.feedback import STATUSES
+from models.tables.search_words import read_query
+
+WORDS: Mapping[str, Collection[str]] = {
+    "type": TYPES,
+    "category": CATEGORIES,
+    "sentiment": SENTIMENTS,
+    "status": STATUSES,
+}
+LONGEST = 500  # characters of a value
+MOST = 50  # values of a field
+_TOO_MANY = f"Must be at most {MOST} values"
+_UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}  # milliseconds
+# A plus sign that nobody encoded has become a space.
+_BARE_OFFSET = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)$")
+
+
+@dataclass
+class Asked:
+    """A query string, read: the filter in it, and its other parameters."""
+
+    chosen: Filter
+    rest: dict[str, str] = field(default_factory=dict)
+
+
+def parse(query: str, others: Collection[str] = (), *, now: int | None = None) -> Filter:
+    """The filter that a query string says, with or without a question mark before it.
+
+    Its names are the fields of models.queries.feedback_query.Filter, with `tag` for tags. Times are ISO 8601,
+    or how long ago (`7d`, `12h`, `30m`, `2w`) from `now` (milliseconds UTC). Raises Refused: 400, every
+    bad parameter named.
+    """
+    faults: list[Fault] = []
+    asked = read(query, others, faults, now=now)
+    if faults:
+        raise invalid(*faults)
+    return asked.chosen
+
+
+def read(query: str, others: Collection[str], faults: list[Fault], *, now: int | None = None) -> Asked:
+    """As `parse`, with the parameters named in `others` beside; what is wrong is added to `faults`."""
+    given: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query.removeprefix("?"), keep_blank_values=True):
+        given.setdefault(name, []).append(value)
+    found: dict[str, Any] = {}
+    rest: dict[str, str] = {}
+    now = now_ms() if now is None else now
+    for name, values in given.items():
+        try:
+            if name in others:
+                rest[name] = _single(values)
+            else:
+                found["tags" if name == "tag" else name] = _field(name, values, now)
+        except ValueError as error:
+            faults.append(Fault(name.replace("\0", "\ufffd"), str(error)))
+    chosen = Filter(**{name: value for name, value in found.items() if value is not None})
+    for low, high in (("since", "until"), ("min_impact", "max_impact")):
+        least, most = getattr(chosen, low), getattr(chosen, high)
+        if least is not None and most is not None and least > most:
+            faults.append(Fault(high, f"Must not be below {low}"))
+    return Asked(chosen, rest)
+
+
+def _field(name: str, values: list[str], now: int) -> Any:
+    """The value of a filter's field. Raises ValueError, whose text is for whoever sent it."""
+    if name == "tag" or name in ANY_OF or name == "author":
+        every = [_several(value) for value in values]
+        if sum(map(len, every)) > MOST:  # however often the field is given
+            raise ValueError(_TOO_MANY)
+        if name == "tag":
+            return tuple(every)
+        found = tuple(dict.fromkeys(item for several in every for item in several))
+        allowed = WORDS.get(name)
+        if allowed is not None and not set(found) <= set(allowed):
+            raise ValueError(f"Must be one of {', '.join(allowed)}")
+        return found
+    if name not in _READ:
+        raise ValueError("Unknown parameter")
+    return _READ[name](_single(values), now)
+
+
+def _several(text: str) -> tuple[str, ...]:
+    """Values by comma."""
+    found = tuple(item.strip() for item in text.split(","))
+    if not all(found):
+        raise ValueError("Must not be empty")
+    if len(found) > MOST:
+        raise ValueError(_TOO_MANY)
+    return tuple(_text(item) for item in found)
+
+
+def _single(values: list[str]) -> str:
+    if len(values) > 1:
+        raise ValueError("Must be given once")
+    return _text(values[0])
+
+
+def _text(text: str, now: int = 0) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain NUL")
+    if not text:
+        raise ValueError("Must not be empty")
+    if len(text) > LONGEST:
+        raise ValueError(f"Must be at most {LONGEST} characters")
+    return text
+
+
+def _when(text: str, now: int) -> int:
+    """A time, or how long ago, in milliseconds UTC."""
+    if ago := re.fullmatch(r"-?(\d{1,5})([mhdw])", text, re.ASCII):
+        return max(0, now - int(ago[1]) * _UNITS[ago[2]])
+    return moment_of(_BARE_OFFSET.sub(r"\1+\2", text))
+
+
+def _impact(text: str, now: int) -> int:
+    return whole_of(text, 0, 14)
+
+
+_READ: Mapping[str, Callable[[str, int], Any]] = {
+    "min_impact": _impact,
+    "max_impact": _impact,
+    "confidence_below": lambda text, now: share_of(text),
+    "since": _when,
+    "until": _when,
+    "q": lambda text, now: read_query(_text(text)),
+    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
+}
+NAMES = tuple("tag" if item.name == "tags" else item.name for item in fields(Filter))

@@ -1,0 +1,10 @@
+"""What the native API takes and answers, for its description: beside the schemas that check bodies, these.
+
+The endpoints themselves are in gateway.api.endpoints.
+"""
+
+from __future__ import annotations
+
+from gateway.api.schemas.by_endpoint import OPEN, SHAPES
+
+__all__ = ["OPEN", "SHAPES"]

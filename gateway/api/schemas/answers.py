@@ -1,0 +1,301 @@
+"""What the native API answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from marshmallow import fields
+
+from adapters.contract.description import FeedbackRecord, Kind, Shown, listed, text, time, whole
+from gateway.access import api_keys
+from gateway.api.feedback_detail import EXPANSIONS
+from gateway.api.feedback_list import FIELDS
+from gateway.api.outcomes import OUTCOME_COLUMNS
+from gateway.intake.outcomes import OUTCOMES
+from gateway.transfer.erasure import MODES
+from models.queries.statistics import DIMENSIONS
+
+SCOPES = fields.List(fields.String(metadata={"enum": list(api_keys.SCOPES)}))
+
+
+def page_of(row: Kind) -> Kind:
+    """A list's answer: some rows, and the cursor that leads to the next ones."""
+    body: dict[str, fields.Field[Any]] = {"data": listed(row), "next_cursor": text(allow_none=True)}
+    return Shown.from_dict(body, name=f"{row.__name__}Page")
+
+
+class Listed(FeedbackRecord):
+    """A record in a list: all of it, or the fields that are asked for."""
+
+    sometimes = FIELDS
+
+
+class Event(Shown):
+    id = text()
+    feedback_id = text()
+    type = text()
+    at = time()
+    detail = fields.Dict()
+    payload = text(allow_none=True)
+    envelope = text(allow_none=True)
+
+
+class Delivery(Shown):
+    event_id = text()
+    at = time()
+    content_type = text()
+    payload = text(allow_none=True)
+    envelope = text(allow_none=True)
+
+
+class EventTold(Shown):
+    id = text()
+    feedback_id = text()
+    type = text()
+    at = time()
+    detail = fields.Dict()
+
+
+class Similar(Shown):
+    id = text()
+    title = text()
+    score = fields.Float(metadata={"minimum": 0, "maximum": 1})
+
+
+class FeedbackExpanded(FeedbackRecord):
+    sometimes = (*EXPANSIONS, "explanation")
+    events = fields.Nested(page_of(EventTold))
+    raw = listed(Delivery)
+    deliveries = listed(Delivery)
+    similar = listed(Similar)
+    explanation = fields.Dict()
+
+
+class Changed(Shown):
+    sometimes = ("next_cursor", "sample", "changed", "deleted")
+    matched = whole(minimum=0)
+    changed = whole(minimum=0)
+    deleted = whole(minimum=0)
+    dry_run = fields.Boolean()
+    next_cursor = text(allow_none=True)
+    sample = listed(FeedbackRecord)
+
+
+class Count(Shown):
+    sometimes = OUTCOME_COLUMNS
+    minute = time()
+    key_id = text()
+    source = text()
+    outcome = text(*OUTCOMES)
+    requests = whole(minimum=0)
+    records = whole(minimum=0)
+
+
+class HeldDelivery(Shown):
+    id = text()
+    workspace_id = text()
+    project_id = text()
+    source = text()
+    hook_id = text()
+    reason = text()
+    received_at = time()
+    replayed_at = time(allow_none=True)
+    request = fields.Dict()
+    payload = text()
+
+
+class Preview(Shown):
+    unreadable = text(allow_none=True)
+    records = fields.List(fields.Dict())
+
+
+class HeldShown(HeldDelivery):
+    preview = fields.Nested(Preview)
+    lenient = fields.Nested(Preview, allow_none=True)
+
+
+class Replayed(Shown):
+    id = text()
+    replayed = fields.Boolean()
+    reason = text(allow_none=True)
+    feedback_ids = fields.List(fields.String())
+
+
+class Key(Shown):
+    key_id = text()
+    workspace_id = text()
+    project_id = text(allow_none=True)
+    prefix = text()
+    name = text()
+    scopes = SCOPES
+    rate_limit = text(allow_none=True)
+    created_at = time()
+    expires_at = time(allow_none=True)
+    revoked_at = time(allow_none=True)
+    last_used_at = time(allow_none=True)
+
+
+class KeyMade(Key):
+    key = text()
+
+
+class KeyRotated(KeyMade):
+    replaces = text()
+    replaced_expires_at = time()
+
+
+class Hook(Shown):
+    hook_id = text()
+    source = text()
+    workspace_id = text()
+    project_id = text(allow_none=True)
+    live_secrets = whole(minimum=0)
+    name = text()
+    unsigned = fields.Boolean()
+    rate_limit = text(allow_none=True)
+    created_at = time()
+    options = fields.Dict()
+
+
+class HookMade(Shown):
+    sometimes = ("dsn",)
+    hook_id = text()
+    source = text()
+    path = text()
+    url = text()
+    secret = text(allow_none=True)
+    project_id = text(allow_none=True)
+    dsn = text()
+    advice = text()
+
+
+class Area(Shown):
+    name = text()
+    points = whole()
+    pages = fields.List(text())
+    names = fields.List(text())
+    phrases = fields.List(text())
+
+
+class Project(Shown):
+    project_id = text()
+    workspace_id = text()
+    name = text()
+    areas = fields.List(fields.Nested(Area), allow_none=True)
+    repository = text(allow_none=True)
+    retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
+    payload_retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
+    default = fields.Boolean()
+    created_at = time()
+    last_received_at = time(allow_none=True)
+
+
+class ThemeExample(Shown):
+    id = text()
+    title = text()
+
+
+class Theme(Shown):
+    id = text()
+    label = text()
+    terms = fields.List(fields.String())
+    count = whole(minimum=0)
+    previous = whole(minimum=0)
+    change = fields.Float(allow_none=True)
+    sentiment = fields.Float(metadata={"minimum": -1, "maximum": 1})
+    impact = whole(minimum=0, maximum=14)
+    categories = fields.Dict(values=whole(minimum=0))
+    first_at = time()
+    last_at = time()
+    examples = listed(ThemeExample)
+
+
+class Themes(page_of(Theme)):  # type: ignore[misc]
+    since = time()
+    until = time()
+    covered_since = time(allow_none=True)
+    computed_at = time(allow_none=True)
+
+
+class Measured(Shown):
+    """A count and means; of no record there are none."""
+
+    sometimes: ClassVar[tuple[str, ...]] = ("previous_count", "trend")
+    count = whole(minimum=0)
+    impact = fields.Float(allow_none=True, metadata={"minimum": 0, "maximum": 14})
+    sentiment_score = fields.Float(allow_none=True, metadata={"minimum": -1, "maximum": 1})
+    previous_count = whole(minimum=0)
+    trend = fields.Float(allow_none=True)
+
+
+class Group(Measured):
+    """Records that are alike in the dimensions that `by` names."""
+
+    sometimes = (*Measured.sometimes, *DIMENSIONS)
+    day = time()
+    hour = time()
+    source = text()
+    type = text()
+    category = text()
+    sentiment = text()
+    status = text()
+    language = text(allow_none=True)
+    project = text()
+
+
+class Stats(page_of(Group)):  # type: ignore[misc]
+    total = fields.Nested(Measured)
+    since = time(allow_none=True)
+    until = time(allow_none=True)
+
+
+class Receipt(Shown):
+    receipt_id = text()
+    mode = text(*MODES)
+    dry_run = fields.Boolean()
+    counts = fields.Dict(values=whole(minimum=0))
+    remains = fields.List(fields.String())
+    at = time()
+    linked = fields.Dict()
+
+
+class Held(Shown):
+    """Everything that is held about a person."""
+
+    records = fields.List(fields.Dict())
+    mentions = fields.List(fields.Dict())
+    quarantine = listed(HeldDelivery)
+
+
+class Act(Shown):
+    id = text()
+    key_id = text()
+    action = text()
+    target = text()
+    detail = fields.Dict()
+    at = time()
+
+
+class Alive(Shown):
+    status = text("ok")
+
+
+class Checks(Shown):
+    database = text()
+    migrations = text()
+    secrets = text()
+    triage = text()
+    themes = text()
+
+
+class Ready(Shown):
+    status = text("ready", "not ready")
+    checks = fields.Nested(Checks)
+
+
+class Description(Shown):
+    """An OpenAPI document."""
+
+    openapi = text()
+    info = fields.Dict()
+    paths = fields.Dict()

@@ -1,0 +1,1 @@
+"""What the background worker does, beside the servers."""

@@ -1,0 +1,114 @@
+"""What projects keep for a time only, and its removal by the background worker.
+
+A project keeps everything for good unless it says for how many days: `retention_days` for records with all
+that belongs to them, `payload_retention_days` for the raw payloads of deliveries. A delivery in quarantine
+is a raw payload and nothing else, so it goes with the earlier of both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from gateway.access import audit_log
+from gateway.background.lease import Lease, Work
+from gateway.core.ids import id_at, now_ms
+from gateway.core.pacing import Pace, Transact, transact
+from models.queries import retention
+from models.queries.retention import START, Place
+from models.tables import event
+
+NAME = "retention"
+DAY = 86_400_000
+EVERY = 3_600_000  # milliseconds between two looks
+PAGE = 500  # records looked at together
+COUNTS = ("records", "payloads", "quarantine")
+BY = "retention"  # who acts in the audit trail
+
+
+def keep(lease: Lease) -> int:
+    """Removes what no project keeps any longer."""
+    for project in retention.projects():
+        remove(project, lease.transact)
+    return EVERY
+
+
+def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[str, int]:
+    """Removes what a project keeps no longer, in short transactions, and says how much that was.
+
+    Without a lease, too: what two remove at once is removed once.
+    """
+    row, counts = dict(project), dict.fromkeys(COUNTS, 0)
+    limits, pace = _limits(row, _now()), Pace(transact)
+    if (before := limits["records"]) is not None:
+        for ids in _pages(partial(retention.expired, row, before), PAGE):
+            for feedback_id in event.crowded(ids):  # the old part of it, also if the record stays after all
+                pace.until_none(partial(event.delete_some, feedback_id, before))
+            counts["records"] += sum(pace.each(ids, partial(retention.delete_records, before=before)))
+    if (before := limits["payloads"]) is not None:
+        for ids in _pages(partial(retention.received, row, before), PAGE):
+            events = retention.with_payloads(ids, before)
+            counts["payloads"] += sum(pace.each(events, event.forget_payloads))
+    if (before := limits["quarantine"]) is not None:
+        held = partial(retention.held, row, id_at("qr", before), PAGE)
+        while ids := held():
+            counts["quarantine"] += sum(pace.each(ids, retention.delete_held))
+    if any(counts.values()):
+        pace.write(partial(audit_log.note, row["workspace"], BY, "retention.applied", row["id"], **counts))
+    return counts
+
+
+def count(project: Mapping[str, Any]) -> dict[str, int]:
+    """How much `remove` would remove now."""
+    row, counts = dict(project), dict.fromkeys(COUNTS, 0)
+    limits = _limits(row, _now())
+    if limits["records"] is not None:
+        pages = _pages(partial(retention.expired, row, limits["records"]), PAGE)
+        counts["records"] = sum(map(len, pages))
+    if limits["payloads"] is not None:
+        pages = _pages(partial(retention.received, row, limits["payloads"]), PAGE)
+        counts["payloads"] = sum(retention.count_payloads(ids, limits["payloads"]) for ids in pages)
+    if limits["quarantine"] is not None:
+        counts["quarantine"] = len(retention.held(row, id_at("qr", limits["quarantine"])))
+    return counts
+
+
+# Linux alone counts what the machine slept.
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _now() -> int:
+    """The time in milliseconds UTC, but never more than has passed since this process began.
+
+    A clock that is set forward, or is wrong for a while, must not make young records old.
+    """
+    return min(now_ms(), _BEGAN + _passed())
+
+
+def _passed() -> int:
+    """Milliseconds since the machine was started, those it slept too where the system counts them."""
+    return time.clock_gettime_ns(_SINCE_BOOT) // 1_000_000
+
+
+_BEGAN = now_ms() - _passed()
+
+
+def _limits(project: Mapping[str, Any], now: int) -> dict[str, int | None]:
+    """The times (milliseconds UTC) before which each kind of thing goes; None when it is kept for good."""
+    days = {"records": project["retention_days"], "payloads": project["payload_retention_days"]}
+    found = {name: None if number is None else now - number * DAY for name, number in days.items()}
+    times = [at for at in found.values() if at is not None]
+    return {**found, "quarantine": max(times, default=None)}
+
+
+def _pages(look: Callable[[Place, int], list[Place]], limit: int) -> Iterator[list[str]]:
+    """Ids of records that `look` finds, some at a time; it goes on after the last one, removed or not."""
+    after = START
+    while found := look(after, limit):
+        after = found[-1]
+        yield [feedback_id for _, feedback_id in found]
+
+
+KEEP = Work(NAME, keep)

@@ -1,0 +1,66 @@
+"""Asking the API on the reader's behalf, within the process: pages show what the API shows."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import g
+
+from adapters.contract import Fault, invalid
+from gateway.access import audit_log, users
+from gateway.access.caller import Caller
+from gateway.api.endpoint import Endpoint
+from gateway.api.endpoints import ENDPOINTS
+from gateway.inbox.session import NotAllowed, as_inbound
+from models.database.base import dumps, writing
+
+
+def caller() -> Caller:
+    """The reader, as the API knows those who ask it."""
+    session = g.session
+    return Caller(
+        key_id=session["user_id"],
+        workspace_id=session["user_workspace"],
+        project_id=None,
+        default_project_id=session["default_project_id"],
+        scopes=frozenset(users.SCOPES[session["user_role"]]),
+        rate_limit=None,
+        expires_at=None,
+    )
+
+
+def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
+    """What the API answers the reader at a route such as "GET /gateway/v1/feedback/<feedback_id>".
+
+    `query` is a query string. A role may do there what a key with its scopes may. Raises Refused, and
+    NotAllowed.
+    """
+    endpoint, who = _endpoints()[route], caller()
+    if endpoint.scope not in who.scopes and "admin" not in who.scopes:
+        raise NotAllowed
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    if bad := [name for name, value in asked.items() if "\0" in name + value]:
+        raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))
+    sent = b"" if body is None else dumps(body).encode("utf-8", "replace")
+    inbound = as_inbound(
+        endpoint.method, endpoint.path, body=sent, query=asked, params=params, query_string=query
+    )
+    return endpoint.act(who, inbound).body
+
+
+def has(route: str) -> bool:
+    """Whether the API has this route."""
+    return route in _endpoints()
+
+
+@cache
+def _endpoints() -> dict[str, Endpoint]:
+    return {f"{endpoint.method} {endpoint.path}": endpoint for endpoint in ENDPOINTS}
+
+
+def note(action: str, target: str, **detail: Any) -> None:
+    """Writes down what the reader did to access or settings."""
+    with writing():
+        audit_log.note(g.session["user_workspace"], g.session["user_id"], action, target, **detail)

@@ -1,0 +1,107 @@
+"""One record: its words, why it is labelled so, what happened to it, and what people say of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.inbox.api_calls import ask
+from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
+from gateway.inbox.github_issue import issue_url, markdown
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, local, page, show
+from gateway.inbox.session import base_url
+from models.queries.actor_names import called
+from models.tables.feedback import STATUSES
+from models.tables.workspace import list_projects
+
+EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
+MOST_EVENTS = 100
+LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in the API
+LINKED = ("http", "https")
+
+
+@page("/records/<feedback_id>", "viewer")
+def record(feedback_id: str) -> ResponseReturnValue:
+    row = ask(ONE, "explain=1&expand=similar", feedback_id=feedback_id)
+    events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
+    names = called(row["workspace_id"], (event["detail"].get("key_id", "") for event in events["data"]))
+    projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}
+    project = projects.get(row["project_id"], {})
+    return show(
+        "record.html",
+        row=row,
+        history=[_told(event, names) for event in events["data"]],
+        more=events["next_cursor"] is not None,
+        notes=[_told(event, names) for event in events["data"] if event["type"] == "note"],
+        raw=[raw for event in events["data"] for raw in _raw(event)],
+        subject=list(_subject(row["subject"])),
+        project=project.get("name"),
+        markdown=markdown(row),
+        issue=issue_url(row, project.get("repository"), f"{base_url()}/records/{row['id']}"),
+        back=local(f"/inbox?{request.args['from']}") if request.args.get("from") else "/inbox",
+        categories=CATEGORIES,
+        sentiments=SENTIMENTS,
+        statuses=STATUSES,
+    )
+
+
+@page("/records/<feedback_id>", "triager", method="POST")
+def correct(feedback_id: str) -> ResponseReturnValue:
+    """One change: a label or the status, with a way back, or a note."""
+    back = local(request.full_path.rstrip("?"))
+    sent: dict[str, Any] = {
+        name: request.form[name] for name in ("category", "sentiment", "status") if request.form.get(name)
+    }
+    if impact := request.form.get("impact", ""):
+        sent["impact"] = int(impact) if re.fullmatch("[0-9]{1,3}", impact) else impact
+    if note := request.form.get("note", "").strip():
+        ask(CHANGE, feedback_id=feedback_id, body={"note": note.replace("\r\n", "\n")})
+        return go(f"{back}#notes", _("Noted."))
+    if not sent:
+        return go(back)
+    done = change(feedback_id, sent)
+    said = ", ".join(f"{_(name)}: {_(str(value))}" for name, value in sent.items())
+    return changed(back, said, [done] if done else [])
+
+
+def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """An event with who did it and what it changed."""
+    detail = event["detail"]
+    who = detail.get("key_id", "")
+    return {**event, "who": names.get(who, who), "changes": detail.get("changes", {})}
+
+
+def _raw(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A delivery's payload as text, indented when it is JSON, and what other records share with it."""
+    for text in filter(None, (event["payload"], event["envelope"])):
+        with suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        yield {"at": event["at"], "text": text[:LONGEST_RAW], "cut": len(text) > LONGEST_RAW}
+
+
+def _subject(subject: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """What the record is about: name, text, and where it leads when that is an address on the web."""
+    for name, value in subject.items():
+        if value in (None, "", [], {}):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield name.replace("_", " "), text, link(text)
+
+
+def link(text: str) -> str | None:
+    """The text when a browser may follow it: an http or https address, and nothing else (javascript:)."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    plain = text.isprintable() and not any(mark in text for mark in ' "<>\\^`{|}')
+    return text if parts.scheme in LINKED and parts.netloc and plain else None

@@ -1,0 +1,185 @@
+"""The list: what came in, found, seen arriving, and triaged many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Response, g, request
+from flask.typing import ResponseReturnValue
+
+import adapters
+from adapters.contract import Fault, Refused
+from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.core.ids import new_id
+from gateway.inbox.api_calls import ask
+from gateway.inbox.i18n import _
+from gateway.inbox.pages import go, local, page, say, show
+from gateway.inbox.session import base_url
+from models.database.base import dumps, writing
+from models.queries.top_pages import sources
+from models.tables.feedback import STATUSES
+from models.tables.user import SavedView, views_of
+from models.tables.workspace import list_projects
+
+LIST = "GET /gateway/v1/feedback"
+ONE = "GET /gateway/v1/feedback/<feedback_id>"
+CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
+PAGE = 50
+MOST_NEW = 50  # that the bar counts; more are "50+"
+
+# What people look for most: a name and the query that finds it.
+VIEWS = (
+    ("All", ""),
+    ("High impact", "min_impact=9&status=open"),
+    ("Unsure", "confidence_below=0.5&status=open"),
+    ("Alerts open", "type=alert&status=open"),
+    ("Questions", "category=question&status=open"),
+    ("Praise", "category=praise"),
+)
+
+
+@page("/inbox", "viewer")
+def inbox_list() -> ResponseReturnValue:
+    given, cursor = asked(), request.args.get("cursor", "")
+    rows: list[dict[str, Any]] = []
+    faults: tuple[Fault, ...] = ()
+    older = None
+    try:
+        answer = ask(LIST, _joined(given, limit=str(PAGE), cursor=cursor))
+        rows, older = answer["data"], answer["next_cursor"]
+    except Refused as refused:
+        if refused.problem.status != 400:
+            raise
+        faults = refused.problem.faults
+    query = urlencode(given)
+    return _list_page(
+        400 if faults else 200,
+        rows=rows,
+        faults=faults,
+        given=dict(given),
+        query=query,
+        older=older and _joined(given, cursor=older),
+        later=bool(cursor),
+        newest=rows[0]["id"] if rows and not cursor else "",
+        first=not rows and not given and not cursor,
+    )
+
+
+def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
+    views = [(_(name), text) for name, text in VIEWS]
+    nothing: dict[str, Any] = {
+        "rows": (),
+        "faults": (),
+        "given": {},
+        "query": "",
+        "older": None,
+        "later": False,
+    }
+    mine = views_of(g.session["user_id"])
+    shown = {**nothing, "newest": "", "first": True, "key": None, **choices(), **values}
+    return show("inbox.html", status, views=views, mine=mine, **shown)
+
+
+@page("/inbox/first-key", "admin", method="POST")
+def first_key() -> ResponseReturnValue:
+    """The empty list's command with a key in it, shown once."""
+    made = ask("POST /gateway/v1/keys", body={"name": "first feedback", "scopes": ["ingest"]})
+    return _list_page(key=made["key"])
+
+
+def choices() -> dict[str, Any]:
+    """What the filters offer."""
+    found = list_projects(g.session["user_workspace"])[0]
+    return {
+        "projects": {row["id"]: row["name"] for row in found},
+        "sources": sorted(
+            {adapter.source or adapter.name for adapter in adapters.load().values()}
+            | set(sources(g.session["user_workspace"]))  # imports are filed under any name
+        ),
+        "categories": CATEGORIES,
+        "sentiments": SENTIMENTS,
+        "statuses": STATUSES,
+        "base": base_url(),
+    }
+
+
+def asked() -> list[tuple[str, str]]:
+    """The filter in this request's address; fields a form left empty are none."""
+    given = parse_qsl(request.query_string.decode("utf-8", "replace"))
+    return [(name, value) for name, value in given if name != "cursor"]
+
+
+def _joined(given: Sequence[tuple[str, str]], **more: str) -> str:
+    return urlencode([*given, *((name, value) for name, value in more.items() if value)])
+
+
+@page("/inbox/fresh", "viewer", seen=False)
+def fresh() -> ResponseReturnValue:
+    """How many the list on the screen lacks: JSON, for the page to ask now and then."""
+    given = [(name, value) for name, value in asked() if name != "after"]
+    rows = ask(LIST, _joined(given, limit=str(MOST_NEW)))["data"]
+    count = sum(row["id"] > request.args.get("after", "") for row in rows)
+    more = count == MOST_NEW
+    said = _("%(count)s new", count=f"{count}+" if more else count)
+    return Response(dumps({"count": count, "say": said}), content_type="application/json")
+
+
+@page("/inbox/bulk", "triager", method="POST")
+def bulk() -> ResponseReturnValue:
+    """One change to every chosen record; what each had before is kept for Undo."""
+    back = local(request.form.get("back", ""))
+    name, _colon, value = request.form.get("set", "").partition(":")
+    chosen = request.form.getlist("id")[: 4 * PAGE]
+    if not chosen:
+        return go(back, _("Choose records first."), bad=True)
+    changes = [change(record_id, {name: value}) for record_id in chosen]
+    done = [item for item in changes if item]
+    said = _("%(count)s changed to %(value)s", count=len(done), value=_(value))
+    return changed(back, said, done)
+
+
+def change(record_id: str, sent: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Changes a record: its id with what stood there before, or None when it had all of it already."""
+    before = ask(ONE, feedback_id=record_id)
+    ask(CHANGE, feedback_id=record_id, body=sent)
+    was = {name: before[name] for name, value in sent.items() if name in before and before[name] != value}
+    return (record_id, was) if was else None
+
+
+def changed(back: str, said: str, done: Sequence[tuple[str, dict[str, Any]]]) -> ResponseReturnValue:
+    """Goes back to where the change was made, and says it with a way to undo it."""
+    return go(back, said, undo=new_id("undo"), changes=[list(item) for item in done]) if done else go(back)
+
+
+@page("/inbox/undo", "triager", method="POST")
+def undo() -> ResponseReturnValue:
+    """Puts back what the last change replaced."""
+    back, kept = local(request.form.get("back", "")), g.session["note"] or {}
+    if not kept.get("changes") or kept["undo"] != request.form.get("undo"):
+        return go(back, _("That cannot be undone any more."), bad=True)
+    say(None)
+    for record_id, was in kept["changes"]:
+        ask(CHANGE, feedback_id=record_id, body=was)
+    return go(back, _("Undone."))
+
+
+@page("/inbox/views", "viewer", method="POST")
+def save_view() -> ResponseReturnValue:
+    """Keeps the list's query under a name, or forgets one."""
+    back = local(request.form.get("back", ""))
+    forget, user_id = request.form.get("forget", ""), g.session["user_id"]
+    if forget:
+        with writing():
+            SavedView.delete().where((SavedView.id == forget) & (SavedView.user == user_id)).execute()
+        return go(back, _("Forgotten."))
+    name = "".join(mark for mark in request.form.get("name", "") if mark.isprintable()).strip()[:40]
+    query = urlencode(parse_qsl(request.form.get("query", "")[:2000].replace("\0", "")))
+    if not name or not query or len(views_of(user_id)) >= 20:
+        return go(back, _("A view needs a name and a filter."), bad=True)
+    with writing():
+        SavedView.create(
+            id=new_id("view"), user=user_id, name=name, query=query, created_at=g.session["seen_at"]
+        )
+    return go(f"/inbox?{query}", _("Saved."))

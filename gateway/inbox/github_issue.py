@@ -1,0 +1,67 @@
+"""A record to take along: as Markdown, and as an issue that GitHub is asked to open."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from gateway.api.admin.request_schemas import REPOSITORY
+
+LONGEST_URL = 8_000  # bytes; GitHub answers 414 to some more
+LONGEST_TITLE = 200  # characters
+
+
+def markdown(row: Mapping[str, Any], most: int | None = None, address: str = "") -> str:
+    """The record for an issue or a chat, at most so many characters of each part of it.
+
+    The words are quoted, so that they format nothing. `address` is where the record is read.
+    """
+    author = row["author"]["name"] or row["author"]["email"] or row["author"]["id"]
+    facts = {
+        "category": row["category"],
+        "sentiment": row["sentiment"],
+        "impact": f"{row['impact']}/14",
+        "source": row["source"],
+        "page": row["subject"].get("page") or row["subject"].get("url"),
+        "from": author,
+        "received": row["received_at"],
+        "id": row["id"],
+    }
+    lines = [f"**{_escaped(_cut(row['title'], most))}**", ""]
+    lines += [f"    {line}" for line in _cut(row["text"], most).splitlines()] + [""]
+    lines += [f"- {name}: {_escaped(_cut(str(value), most))}" for name, value in facts.items() if value]
+    return "\n".join([*lines, f"- {address}"] if address else lines)
+
+
+def issue_url(row: Mapping[str, Any], repository: str | None, address: str) -> str | None:
+    """Where GitHub asks for a new issue with this record in it; None when no repository is known.
+
+    That is the project's, or the one that a record from GitHub names. As much of the text goes along as
+    an address may hold.
+    """
+    named = row["subject"].get("repository") if row["source"] == "github" else None
+    if repository is None and isinstance(named, str):
+        repository = named.removeprefix("https://github.com/")
+        if "://" in repository:  # a sender does not choose where people go
+            return None
+    if repository is None or not re.fullmatch(REPOSITORY, repository):
+        return None
+    base = repository if "://" in repository else f"https://github.com/{repository}"
+
+    def url(most: int) -> str:
+        asked = {"title": row["title"][:LONGEST_TITLE], "body": markdown(row, most, address)}
+        return f"{base}/issues/new?{urlencode(asked, errors='replace')}"
+
+    # A character is a byte or more, so that no more than this can fit.
+    return url(bisect_right(range(LONGEST_URL), LONGEST_URL, key=lambda n: len(url(n))) - 1)
+
+
+def _cut(text: str, most: int | None) -> str:
+    return text if most is None or len(text) <= most else f"{text[:most]} …"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{mark}" if mark in "\\`*_[]<>#|!@" else mark for mark in " ".join(text.split()))

@@ -1,0 +1,253 @@
+"""How pages are served, the middleware of the inbox: who may see them, what browsers are told with them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import brotli
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from adapters.contract import Problem, Refused
+from gateway.access import users
+from gateway.core import log
+from gateway.core.client_address import networks
+from gateway.core.config import Config
+from gateway.http.request import request_id
+from gateway.http.responses import problem_of
+from gateway.inbox import csrf, i18n
+from gateway.inbox.i18n import _
+from gateway.inbox.reasons import reason
+from gateway.inbox.session import NotAllowed, Settings, forget, recognise, unproven_host
+from models.database.base import dumps, writing
+from models.tables.user import Session
+
+View = Callable[..., ResponseReturnValue]
+
+inbox = Blueprint("inbox", __name__, template_folder="templates")
+
+# The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
+OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
+
+FORM_BYTES = 262_144
+STATIC = Path(__file__).parent / "static"
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def page(rule: str, role: str | None, *, method: str = "GET", seen: bool = True) -> Callable[[View], View]:
+    """Serves a view at a path to readers of at least this role; None serves everybody.
+
+    A request to one that is not `seen` is made by a page on its own, and keeps no session alive.
+    """
+
+    def add(view: View) -> View:
+        @wraps(view)
+        def guarded(**params: str) -> ResponseReturnValue:
+            recognise(seen=seen)
+            if method == "POST":
+                request.max_content_length = request.max_form_memory_size = FORM_BYTES
+                csrf.check()
+            if role is not None:
+                if g.session is None:
+                    return _sent_to_sign_in()
+                if users.ROLES.index(g.session["user_role"]) < users.ROLES.index(role):
+                    raise NotAllowed
+            return view(**params)
+
+        name = f"{view.__module__.rpartition('.')[2]}_{view.__name__}"
+        inbox.add_url_rule(rule, name, guarded, methods=[method], strict_slashes=False)
+        return view
+
+    return add
+
+
+def _sent_to_sign_in() -> ResponseReturnValue:
+    if request.accept_mimetypes.best == "application/json":
+        return Response(dumps({"signed_in": False}), 401, content_type="application/json")
+    # Who sent a form comes back to the page that it stood on.
+    sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else sent_from
+    return redirect(url("/sign-in", then=wanted), 303)
+
+
+def url(path: str, **query: Any) -> str:
+    """A path of ours with a query; values that are None or empty are left out."""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given, errors='replace')}" if given else path
+
+
+def local(path: str) -> str:
+    """Where to go on, if that is a page of ours, else the inbox: nobody is sent elsewhere."""
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/inbox"
+    mine = not parts.scheme and not parts.netloc and owns(parts.path) and "\\" not in path
+    return path if mine and path.isascii() and path.isprintable() else "/inbox"
+
+
+def owns(path: str) -> bool:
+    """Whether errors at this path are told to a person."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in OWNS)
+
+
+def show(template: str, status: int = 200, **values: Any) -> Response:
+    """A page; what the session wanted to say goes with it, once."""
+    said = None
+    if g.session and g.session["note"] and "say" in g.session["note"]:
+        said = g.session["note"]
+        # What can be undone is kept until something else is said.
+        say({name: said[name] for name in ("undo", "changes") if name in said} or None)
+    return _made(template, status, said=said, **values)
+
+
+def _made(template: str, status: int, **values: Any) -> Response:
+    """A page. What is no character, as JSON's escapes can name, is shown as such an escape."""
+    return make_response(render_template(template, **values).encode("utf-8", "backslashreplace"), status)
+
+
+def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
+    """Sends the browser on after a form; the next page says this, with a way back when there is `undo`."""
+    if message and g.session is not None:
+        say({"say": message, **more})
+    return redirect(path, 303)
+
+
+def say(note: dict[str, Any] | None) -> None:
+    """Keeps what the session's next page says."""
+    with writing():
+        Session.update(note=note).where(Session.digest == g.session["digest"]).execute()
+
+
+def told(error: Exception) -> Response:
+    """An error at a path of ours that no view answers, as a page."""
+    _begin()
+    return _finish(_failed(error))
+
+
+def _failed(error: Exception) -> Response:
+    """Any error as a page, without a word of what happened inside."""
+    if "session" not in g:
+        forget()
+    status, title, why, headers = _explained(error)
+    made = _made("error.html", status, title=title, why=why, said=None)
+    made.headers.update(headers)
+    return made
+
+
+def _explained(error: Exception) -> tuple[int, str, str, Mapping[str, str]]:
+    """The status of an error, what happened, what to do, and headers that go with it."""
+    if isinstance(error, NotAllowed):
+        return 403, _("Not for your role"), _("Ask an admin when you need this."), {}
+    if isinstance(error, csrf.CrossOrigin):
+        unchanged = _("Nothing was changed.")
+        return 400, _("This form did not come from a page of this gateway"), f"{unchanged} {error.why}", {}
+    problem = problem_of(error, request_id(request.environ))
+    if problem.status == 404:
+        title, why = _("Not here"), _("It does not exist, or belongs to somebody else.")
+    elif problem.status < 500:
+        title, why = _("That did not work"), problem.message
+    elif problem.status == 503:
+        title, why = _("Not now"), _("The database cannot be used at the moment. Try again in a minute.")
+    else:
+        written = _("It has been written down. Try again, or tell your admin this number:")
+        title, why = _("Something broke"), f"{written} {problem.request_id}"
+    return problem.status, title, why, problem.headers
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    """What every answer of the inbox carries."""
+    for name, value in SECURITY.items():
+        response.headers[name] = value
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["request-id"] = request_id(request.environ)
+    response.headers["Vary"] = "Accept-Encoding, Cookie"
+    coding = _coding()
+    if coding and not response.content_encoding and (response.calculate_content_length() or 0) > 999:
+        response.set_data(_PACKED[coding](response.get_data(), False))
+        response.content_encoding = coding
+    log.request(request.method, request.path, response.status_code, g.started, request_id(request.environ))
+    return response
+
+
+# What browsers take compressed: the data, and whether it is worth some time, as it is kept.
+_PACKED: dict[str, Callable[[bytes, bool], bytes]] = {
+    "br": lambda data, kept: brotli.compress(data, quality=11 if kept else 4),
+    "gzip": lambda data, kept: gzip.compress(data, 9 if kept else 5),
+}
+
+
+def _coding() -> str:
+    """The first of these that the browser takes, or nothing."""
+    return next((name for name in _PACKED if request.accept_encodings[name] > 0), "")
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    """A file of ours, and what its address carries so that browsers may keep it."""
+    data = (STATIC / name).read_bytes()
+    return data, hashlib.sha256(data).hexdigest()[:12]
+
+
+def _asset_url(name: str) -> str:
+    return f"/inbox/static/{name}?{_asset(name)[1]}"
+
+
+@cache
+def _packed(name: str, coding: str) -> bytes:
+    """A file of ours as it travels."""
+    data, _digest = _asset(name)
+    return _PACKED[coding](data, True) if coding else data
+
+
+def _serve_asset(name: str) -> ResponseReturnValue:
+    if name not in {path.name for path in STATIC.iterdir()}:
+        raise Refused(Problem(404, "not_found", "No such file."))
+    coding, asked = _coding(), request.query_string.decode("ascii", "replace")
+    # While versions change, a page of another one may ask; what it gets is not kept under that address.
+    kept = "public, max-age=31536000, immutable" if asked == _asset(name)[1] else "no-cache"
+    answer = Response(_packed(name, coding), content_type=KINDS[Path(name).suffix])
+    answer.headers["Cache-Control"] = kept
+    if coding:
+        answer.content_encoding = coding
+    return answer
+
+
+inbox.add_url_rule("/inbox/static/<name>", "static_file", _serve_asset)
+inbox.before_request(_begin)
+inbox.after_request(_finish)
+inbox.register_error_handler(Exception, _failed)
+
+
+def mount(app: Flask, config: Config) -> None:
+    """Adds the inbox to the application."""
+    app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
+    templates = app.jinja_env
+    templates.filters.update(i18n.FILTERS, reason=reason)
+    templates.globals.update(
+        elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
+    )
+    # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
+    templates.globals.update(_=_, asset=_asset_url, url=url, unproven_host=unproven_host)
+    templates.trim_blocks = templates.lstrip_blocks = True
+    app.register_blueprint(inbox)

@@ -1,0 +1,1 @@
+"""The steps of the straight line (gateway.ingest), and how many items go it at once."""

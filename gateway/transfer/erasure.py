@@ -1,0 +1,266 @@
+"""What the law gives the people who wrote: all that is stored about them, and its erasure.
+
+GDPR articles 15 and 17. What is erased is counted, and the receipt kept in the audit trail has nothing
+of the person in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal
+
+from gateway.access import audit_log
+from gateway.core.ids import new_id, now_ms
+from gateway.core.pacing import Pace
+from models.database.base import Table, dumps, first, insert, writing
+from models.queries import personal_data
+from models.queries.personal_data import ERASED, Person, Row
+from models.tables import delivery, event, feedback, quarantine, theme
+from models.tables.audit import Audit
+from models.tables.dedupe import Dedupe
+from models.tables.delivery import Delivery
+from models.tables.event import Event
+from models.tables.feedback import Feedback
+from models.tables.quarantine import Quarantine
+from models.tables.search_words import words_of
+from models.tables.similarity import Signature
+from models.tables.user import SavedView
+
+Mode = Literal["delete", "anonymise"]
+MODES: tuple[Mode, ...] = ("delete", "anonymise")
+COUNTS = ("records", "events", "payloads", "mentions", "answers", "keys", "quarantine", "views", "audit")
+
+
+def erase(
+    workspace_id: str,
+    person: Person,
+    mode: Mode = "delete",
+    *,
+    by: str = audit_log.COMMAND_LINE,
+    dry_run: bool = False,
+    compact: bool = True,
+) -> dict[str, Any]:
+    """Takes a person out of a workspace and returns the receipt.
+
+    Their records are deleted with their history, or kept without author and raw payloads; the address
+    is taken out of everything else. It is done in short transactions and may be repeated when it was
+    stopped. With `compact` it also leaves the files, during which nobody else can write.
+    """
+    run = _Erasure(person, mode, by, dry_run)
+    for page in personal_data.by_id(Delivery, workspace_id):  # first: they go with their parts, too
+        run.deliveries(page)
+    for page in personal_data.records(workspace_id, now_ms()):
+        run.records(page)
+    for page in personal_data.keys(workspace_id):
+        run.keys(page)
+    for page in personal_data.by_id(Quarantine, workspace_id):
+        run.held(page)
+    run.views(personal_data.views(workspace_id))
+    for page in personal_data.by_id(Audit, workspace_id):
+        run.acts(page)
+    if not dry_run:
+        run.themes(workspace_id)
+    remains = (
+        ["everything: this was a dry run"]
+        if dry_run
+        else ["free space of the database, until it is compacted"]
+    )
+    if compact and not dry_run:
+        remains = personal_data.compact()
+    counts = {word: run.counts[word] for word in COUNTS}
+    name = new_id("er")
+    receipt = {
+        "receipt_id": name,
+        "mode": mode,
+        "dry_run": dry_run,
+        "counts": counts,
+        "remains": remains,
+    }
+    if not dry_run:
+        with writing():
+            audit_log.note(workspace_id, by, "author.erased", name, mode=mode, counts=counts)
+    return {**receipt, "at": feedback.iso(now_ms()), "linked": run.linked()}
+
+
+class _Erasure:
+    """One run: what it has done so far."""
+
+    def __init__(self, person: Person, mode: Mode, by: str, dry_run: bool) -> None:
+        self.person, self.mode, self.by, self.dry_run = person, mode, by, dry_run
+        self.counts: Counter[str] = Counter()
+        self._others: dict[str, set[str]] = {"ids": set(), "emails": set()}
+        self._pace = Pace()
+
+    def linked(self) -> dict[str, list[str]]:
+        """Other names that the person's records bore, which may be theirs, too."""
+        return {name: sorted(found) for name, found in self._others.items()}
+
+    def records(self, page: list[Row]) -> None:
+        own = {row["id"] for row in page if self.person.wrote(row)}
+        mentioned = {row["id"] for row in page if self.person.mentions(Feedback, row)}
+        told = [
+            {**item, "payload": item["payload"] and b""}  # all of them may be more than there is memory
+            for item in personal_data.events([row["id"] for row in page])
+            if self._concerns(item, own)
+        ]
+        concerned = own | mentioned | {item["feedback_id"] for item in told}
+        for row in page:
+            if row["id"] in own:
+                self._note_names(row)
+        if not concerned:
+            return
+        if self.dry_run:
+            self._count(own, mentioned - own, told)
+            return
+        gone = own if self.mode == "delete" else set()
+        for name in event.crowded(sorted(gone)):
+            self._pace.until_none(partial(event.delete_some, name, None))
+        kept = [(item, item["feedback_id"] in own) for item in told if item["feedback_id"] not in gone]
+        self._each(kept, self._event)
+        by_record: dict[str, list[Row]] = {}
+        for item in told:
+            by_record.setdefault(item["feedback_id"], []).append(item)
+
+        def some(ids: list[str]) -> None:
+            for row in personal_data.to_change(ids):
+                self._record(row, by_record.get(row["id"], []))
+
+        self._pace.each(sorted(concerned), some)
+
+    def keys(self, page: list[Row]) -> None:
+        gone = [row for row in page if self.person.mentioned(f"{row['scope']} {row['key']}")]
+        answers = [row for row in page if row not in gone and self.person.is_in(row["answer"])]
+        self._delete("keys", Dedupe, gone)
+        # The key stays used: a retry must not bring back what was erased.
+        self._change("answers", Dedupe, [(row, {"answer": None}) for row in answers])
+
+    def deliveries(self, page: list[Row]) -> None:
+        """What is kept once for several records; of the parts, `records` takes those that matter."""
+        shared = (row for row in page if self.person.is_in(row["envelope"]) or self.person.is_in(row["rest"]))
+        self._delete("payloads", Delivery, list(shared))
+
+    def held(self, page: list[Row]) -> None:
+        gone = [
+            row for row in page if self.person.is_in(row["payload"]) or self.person.mentions(Quarantine, row)
+        ]
+        self._delete("quarantine", Quarantine, gone)
+
+    def views(self, page: list[Row]) -> None:
+        self._delete("views", SavedView, [row for row in page if self.person.mentions(SavedView, row)])
+
+    def acts(self, page: list[Row]) -> None:
+        found = [(row, changed) for row in page if (changed := self.person.mentions(Audit, row))]
+        self._change("audit", Audit, found)
+
+    def themes(self, workspace_id: str) -> None:
+        """Deletes all of them: a label may hold the person's words. New ones come without."""
+        for name in self._pace.write(partial(theme.hide, workspace_id)):
+            self._pace.until_none(partial(theme.delete_some, name))
+
+    def _delete(self, word: str, table: type[Table], gone: list[Row]) -> None:
+        self.counts[word] += len(gone)
+        if not self.dry_run:
+            self._each([(table, row) for row in gone], personal_data.delete)
+
+    def _change(self, word: str, table: type[Table], found: list[tuple[Row, Row]]) -> None:
+        self.counts[word] += len(found)
+        if not self.dry_run:
+            self._each([(table, *one) for one in found], personal_data.change)
+
+    def _each(self, items: list[Any], act: Callable[..., None]) -> None:
+        def some(part: list[Any]) -> None:
+            for item in part:
+                act(*item)
+
+        self._pace.each(items, some)
+
+    def _concerns(self, item: Row, own: set[str]) -> bool:
+        if item["feedback_id"] in own:
+            return True
+        return self.person.is_in(item["payload"]) or bool(self.person.mentions(Event, item))
+
+    def _count(self, own: set[str], mentioned: set[str], told: list[Row]) -> None:
+        others = [item for item in told if item["feedback_id"] not in own]
+        self.counts["records"] += len(own)
+        self.counts["mentions"] += len(mentioned | {item["feedback_id"] for item in others})
+        self.counts["events"] += len(told) - len(others)
+        self.counts["payloads"] += sum(item["payload"] is not None for item in told)
+
+    def _record(self, row: Row, told: list[Row]) -> None:
+        """Erases the person from one record within the open transaction, its history aside (`_event`)."""
+        own = self.person.wrote(row)
+        self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
+        if own:  # what others share with them may tell of them, too
+            for delivery_id in {item["delivery_id"] for item in told} - {None}:
+                personal_data.delete(Delivery, {"id": delivery_id})
+        if own and self.mode == "delete":
+            personal_data.delete(Feedback, row)  # its history goes with it
+            return
+        changed = self.person.mentions(Feedback, row)
+        if own:
+            if {"text", "title"} & set(changed):
+                changed |= {"text": ERASED, "title": ERASED}
+            changed |= {"author_id": None, "author_name": None, "author_email": None}
+        if {"text", "title"} & set(changed):
+            changed |= {"words": words_of({**row, **changed}), "fingerprint": None}
+            Signature.delete().where(Signature.feedback == row["id"]).execute()
+        at = max(now_ms(), row["updated_at"] + 1)
+        personal_data.change(Feedback, row, {**changed, "updated_at": at})
+        note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at}
+        note |= {"payload": None, "delivery_id": None}
+        insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
+
+    def _event(self, item: Row, own: bool) -> None:
+        """Erases the person from a part of a record's history, within the open transaction."""
+        detail = json.loads(self.person.mentions(Event, item).get("detail") or item["detail"])
+        if own:
+            detail.pop("user_agent", None)
+        personal_data.change(Event, item, {"payload": None, "detail": dumps({**detail, "erased": True})})
+
+    def _note_names(self, row: Row) -> None:
+        if row["author_id"] not in (None, "", self.person.id) and not self.person.is_named(row["author_id"]):
+            self._others["ids"].add(row["author_id"])
+        if row["author_email"] and not self.person.is_named(row["author_email"]):
+            self._others["emails"].add(row["author_email"])
+
+
+def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything a workspace holds about a person, each part with its kind.
+
+    `record` is one of theirs, with its history and raw payloads; `mention` is where somebody else's has
+    their address, with the words around it; `delivery` is raw and was not understood.
+    """
+    for page in personal_data.records(workspace_id, now_ms()):
+        own = [row["id"] for row in page if person.wrote(row)]
+        for row in map(_record, own):
+            if row is not None:
+                told = delivery.enveloped(event.of(row["id"], limit=None))
+                history = [event.document(item) for item in told]
+                yield "record", {**feedback.document(row), "events": history}
+        for row in page:
+            if row["id"] in own:
+                continue
+            for name in person.mentions(Feedback, row):
+                yield "mention", {"feedback_id": row["id"], "field": name, "words": person.around(row[name])}
+        for item in personal_data.events([row["id"] for row in page if row["id"] not in own]):
+            if person.is_in(item["payload"]) or person.mentions(Event, item):
+                words = bytes(item["payload"] or b"").decode("utf-8", "replace")
+                place = {"feedback_id": item["feedback_id"], "event_id": item["id"], "field": "payload"}
+                yield "mention", {**place, "words": person.around(words) or person.around(item["detail"])}
+    for page in personal_data.by_id(Delivery, workspace_id):
+        for row in page:
+            for name in ("envelope", "rest"):
+                if person.is_in(row[name]):
+                    words = person.around(bytes(row[name]).decode("utf-8", "replace"))
+                    yield "mention", {"delivery_id": row["id"], "field": name, "words": words}
+    for page in personal_data.by_id(Quarantine, workspace_id):
+        for row in page:
+            if person.is_in(row["payload"]) or person.mentions(Quarantine, row):
+                yield "delivery", quarantine.document({**row, "request": json.loads(row["request"])})
+
+
+def _record(feedback_id: str) -> Row | None:
+    return first(Feedback.select().where(Feedback.id == feedback_id))

@@ -1,0 +1,238 @@
+"""From raw words to tokens: normalisation and tokenising, the same for training and for serving.
+
+A text is read once, head and tail within a fixed budget, so its cost is bounded whatever its length.
+Code, stack traces, addresses, paths and numbers become marker words (`xxcode`, `xxtrace`, `xxurl`, ...):
+that they are there says more than what they say.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise, starmap
+from operator import is_
+from sys import intern
+
+from models.tables.text_folding import decomposed
+
+HEAD_CHARS = 3000
+TAIL_CHARS = 600
+FIRST_LINE_CHARS = 200
+MAX_TOKENS, TAIL_TOKENS = 420, 80
+BUDGET, BUDGET_TAIL = 300, 300  # characters that all models but the expert on issue reports read
+LONG_CHARS = 300
+
+_FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.S)
+_INLINE = re.compile(r"`[^`\n]{1,200}`")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
+_IMAGE = re.compile(r"!\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|<img[^>]{0,400}>")
+_URL = re.compile(r"https?://\S+|www\.\S+")
+_PATH = re.compile(r"(?<![\w])(?:[A-Za-z]:)?(?:[\\/][\w.\-+]{1,80}){2,12}")
+_USER = re.compile(r"@\w+")
+_TRACE = re.compile(
+    r"^[ \t]*(?:at [\w$.<>\[\]/]+ ?\(.*|File \".*|Traceback \(most recent.*|Caused by: .*|\.\.\. \d+ more|"
+    r"[\w.]+\([\w.]+\.(?:java|kt|js|ts|py):\d+\).*)$",
+    re.M,
+)
+_HEX = re.compile(r"\b(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40})\b", re.I)
+_HEXISH = re.compile("[0-9][a-fx]|[a-f][0-9]")  # in every number that _HEX finds, and found faster
+_CAPITALS = bytes(range(65, 91))
+_LONG_RUN = re.compile(r"(\w)\1{2,}")
+_MARKS = re.compile("[\u0300-\u036f\u200b-\u200d\ufe0e\ufe0f]")
+_MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] |\d+\. |\*\*|> )", re.M)
+
+_LATIN = re.compile("[a-zA-Z\u00c0-\u024f]")
+_SCRIPTS = (
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("zh", re.compile("[\u4e00-\u9fff]")),
+    ("ko", re.compile("[\uac00-\ud7af]")),
+    ("el", re.compile("[\u0370-\u03ff]")),
+    ("he", re.compile("[\u0590-\u05ff]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+    ("other", re.compile("[\u0400-\u058f\u0600-\u0dff\u0e80-\u139f]")),
+)
+_FOREIGN = re.compile("[" + "".join(letters.pattern[1:-1] for _, letters in _SCRIPTS) + "]")
+
+EMOJI = (
+    "[\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u2934\u2935\u3030\u303d\u3297\u3299"
+    "\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
+)
+# Numbers go before faces, for "8)" closes a bracket more often than it smiles.
+_MARK = r"|\d+(?:[.,:]\d+)*|[:;=][-o']?[)(dpo/\\|*3\]\[]+(?!\w)|<3|[!?]+|[.,;]+"
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*" + _MARK + "|" + EMOJI)
+_ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*" + _MARK)  # the same in half the time
+_HAPPY = re.compile(r"^(?:[:;=][-o']?[)d*3\]p]+|<3)$")
+_SAD = re.compile(r"^[:;=][-o']?[(/\\|\[]+$")
+_ONCE = frozenset({".", "xxtrace"})  # said several times in a row these say nothing more
+CACHED_RUNS, CACHED_CHARS = 20_000, 40
+GOOD_EMOJI = frozenset("👍😀😃😄😁😆😍🥰😘❤♥💚💙💛💜🧡🎉👏🙏🔥💯😊🙂🤩😎👌✨🥳💪😂🤗⭐🌟🏆")
+BAD_EMOJI = frozenset("👎😡😠😢😭😞😒🤬💩🙁☹😤😩😫😖😣😕😟🤮🤢💔😱🐛🐞😔😓😥🙄❌")
+
+
+@dataclass(slots=True)  # not frozen, which would take three times as long to make
+class Text:
+    """One text, ready for the features.
+
+    `tokens` are lower-case words, marks and marker words, in reading order, of head and tail; `first` is
+    how many of them belong to the first line. `full` is the text they come from. `raw_length` is in
+    characters, before anything was cut. `script` is the ISO 639-1 language of a script that only one
+    language uses, "other", or "latin".
+    """
+
+    tokens: list[str]
+    first: int
+    full: str
+    raw_length: int
+    lines: int
+    markdown: int
+    shouting: float
+    has_code: bool
+    has_trace: bool
+    script: str
+
+    @property
+    def words(self) -> str:
+        """The tokens, joined by blanks."""
+        return " ".join(self.tokens)
+
+    def report(self) -> list[str]:
+        """The tokens between head and tail as well: what the expert on issue reports reads."""
+        if len(self.full) <= BUDGET + BUDGET_TAIL:
+            return self.tokens
+        tokens = _first_and_rest(self.full)[0]
+        if len(tokens) > MAX_TOKENS:
+            tokens = tokens[: MAX_TOKENS - TAIL_TOKENS] + tokens[-TAIL_TOKENS:]
+        return tokens
+
+
+def read(raw: str) -> Text:
+    """Normalises and tokenises `raw`: head and tail of a long text, all of a short one."""
+    length = len(raw)
+    text = raw
+    if length > HEAD_CHARS + TAIL_CHARS:
+        text = raw[:HEAD_CHARS] + "\n" + raw[-TAIL_CHARS:]
+    text = text.strip()
+    script = "latin"
+    if not text.isascii():
+        script = _script(text)
+        # Accents are dropped: many people type without them, and one spelling halves the vocabulary.
+        text = _MARKS.sub("", decomposed(text)).replace("’", "'")
+    lines = text.count("\n") + 1
+    markdown = len(_MARKDOWN.findall(text)) if lines > 1 else 0
+    has_code = has_trace = False
+    if "`" in text or "~~~" in text:
+        text, fenced = _FENCE.subn(" xxcode ", text)
+        text, inline = _INLINE.subn(" xxinline ", text)
+        has_code = fenced + inline > 0
+    if "<" in text or "![" in text:
+        text = _IMAGE.sub(" xximg ", _COMMENT.sub(" ", text))
+    if lines > 1:
+        text, traced = _TRACE.subn(" xxtrace ", text)
+        has_trace = traced > 0
+    if "http" in text or "www." in text:
+        text = _URL.sub(" xxurl ", text)
+    if text.count("/") + text.count("\\") > 1:
+        text = _PATH.sub(" xxpath ", text)
+    if "@" in text:
+        text = _USER.sub(" xxuser ", text)
+    shouting = _shouting(text) if length < LONG_CHARS else 0.0
+    text = text.lower()
+    if _has_digit(text) and _HEXISH.search(text):
+        text = _HEX.sub(" xxhex ", text)
+    short = text
+    if len(text) > BUDGET + BUDGET_TAIL:
+        short = f"{text[:BUDGET].rpartition(' ')[0]}\n{text[-BUDGET_TAIL:].partition(' ')[2]}"
+    tokens, first = _first_and_rest(short)
+    return Text(tokens, first, text, length, lines, markdown, shouting, has_code, has_trace, script)
+
+
+def _first_and_rest(text: str) -> tuple[list[str], int]:
+    """The tokens of a text, and how many of them belong to its first line."""
+    head, _, rest = text.partition("\n")
+    if len(head) > FIRST_LINE_CHARS:
+        head, rest = text[:FIRST_LINE_CHARS], text[FIRST_LINE_CHARS:]
+    tokens = _words(head)
+    first = len(tokens)
+    if rest:
+        tokens += (".", *_words(rest))
+    return tokens, first
+
+
+def _shouting(text: str) -> float:
+    """The share of capitals, 0 when there are too few to mean anything."""
+    if text.isascii():
+        letters = text.encode()
+        capitals = len(letters) - len(letters.translate(None, _CAPITALS))
+    else:
+        capitals = sum(map(str.isupper, text))
+    return capitals / len(text) if capitals > 8 else 0.0
+
+
+def _has_digit(text: str) -> bool:
+    """Whether there is one of 0 to 9: known in a tenth of the time that a search for it takes."""
+    letters = text.encode("utf-8", "surrogatepass")
+    return len(letters.translate(None, b"0123456789")) < len(letters)
+
+
+def _script(text: str) -> str:
+    """The script most letters of `text` are written in, named as in Text."""
+    if not _FOREIGN.search(text):
+        return "latin"
+    foreign = {name: len(letters.findall(text)) for name, letters in _SCRIPTS}
+    if sum(foreign.values()) <= len(_LATIN.findall(text)):
+        return "latin"
+    if foreign["ja"]:
+        return "ja"  # Japanese mixes its own letters with Chinese ones
+    return max(foreign, key=lambda name: foreign[name])
+
+
+def _words(text: str) -> list[str]:
+    """The words and marks of normalised text."""
+    tokens: list[str] = []
+    for found in map(_tokens.__getitem__, text.split()):
+        if found.__class__ is str:  # as nearly all are, so this is the quickest way
+            tokens.append(found)
+        else:
+            tokens += found
+    if any(starmap(is_, pairwise(tokens))):
+        kept = [token for before, token in pairwise(tokens) if token is not before or token not in _ONCE]
+        tokens[1:] = kept
+    return tokens
+
+
+class _Tokens(dict[str, str | tuple[str, ...]]):
+    """The token, or the tokens, of what stands between two blanks: none of them goes beyond.
+
+    Every token is one object wherever it stands, also as a key, for to come to yet another object takes
+    longer than all else here.
+    """
+
+    def __missing__(self, run: str) -> str | tuple[str, ...]:
+        found = (_ASCII_TOKEN if run.isascii() else _TOKEN).findall(run)
+        tokens = tuple(map(intern, " ".join(map(_token, found)).split()))
+        if len(run) <= CACHED_CHARS:
+            if len(self) >= CACHED_RUNS:
+                self.clear()  # threads that read meanwhile only find less
+            self[intern(run)] = tokens[0] if len(tokens) == 1 else tokens
+        return tokens
+
+
+_tokens = _Tokens()
+
+
+def _token(found: str) -> str:
+    """What a word or mark becomes: stops are `.`, numbers `0`, faces and emoji also say what they mean."""
+    start = found[0]
+    if start.isalpha():
+        return _LONG_RUN.sub(r"\1\1", found)
+    if start.isdigit():
+        return "0"
+    if start in "!?":
+        return "!?" if "!" in found and "?" in found else found[:2]
+    if start in ".,;" and not _SAD.match(found) and not _HAPPY.match(found):
+        return "."
+    if _HAPPY.match(found) or found in GOOD_EMOJI:
+        return "xxsmile " + found
+    if _SAD.match(found) or found in BAD_EMOJI:
+        return "xxsad " + found
+    return found

@@ -1,0 +1,204 @@
+"""One story told by several deliveries: the same record whatever their order, and however often they come.
+
+Every field is merged by itself: the delivery that tells it best wins, and one that leaves it out changes
+nothing. Each rule below is a minimum, a maximum, a sum or a union over distinct deliveries, so the result
+does not depend on the order in which they arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.intake.telling import FIELDS, RANKS, STATUS, Telling, Told
+from models.tables.search_words import words_of
+
+AUTHOR = ("author_id", "author_name", "author_email")
+# What follows from the words; the severity among the reasons of an impact has a rule of its own.
+LABELS = (
+    "language",
+    "category",
+    "category_origin",
+    "category_confidence",
+    "sentiment",
+    "sentiment_origin",
+    "sentiment_score",
+    "model_version",
+    "fingerprint",
+)
+
+
+def begun(row: Mapping[str, Any], telling: Telling, counted: bool) -> dict[str, Any]:
+    """The columns of a record that begins with this delivery."""
+    told = Told(stated=telling.means != "note")
+    if counted:
+        told.counts[row["source"]] = 1
+    began = {
+        **row,
+        **_content(row, row, telling, told),
+        "triggers": int(counted),
+        "occurrences": 1,
+        "first_seen_at": happened(row, telling),
+        "last_seen_at": telling.at,
+        "state_key": None,
+        "content_key": told.column(),
+    }
+    return began if telling.means == "note" else {**began, **settled(began, telling.state_key)}
+
+
+def merged(
+    known: Mapping[str, Any], row: Mapping[str, Any], telling: Telling, counted: bool
+) -> dict[str, Any]:
+    """The columns that this delivery changes in a known record; `counted` when it is an occurrence more."""
+    told, changed = Told.of(known), dict[str, Any]()
+    stateful, at = telling.means != "note", telling.at
+    if telling.quiet:
+        changed["last_seen_at"] = max(known["last_seen_at"], at)
+    elif stateful == told.stated:
+        changed["first_seen_at"] = min(known["first_seen_at"], happened(row, telling))
+        changed["last_seen_at"] = max(known["last_seen_at"], at)
+    elif stateful:  # times of notes do not count once a state is known
+        told.stated = True
+        changed["first_seen_at"] = happened(row, telling)
+        changed["last_seen_at"] = max(at, moment_of(known["state_key"]) if known["state_key"] else 0)
+    if stateful:
+        kept = telling.restates or telling.stands is not None
+        changed |= settled(known, telling.state_key, keep_status=kept)
+    if telling.quiet:
+        return changed
+    if counted:
+        source = row["source"]
+        told.counts[source] = told.counts.get(source, 0) + 1
+        # Sources that tell the same story count the same occurrences.
+        most = max(told.counts.values())
+        changed |= {"triggers": most, "occurrences": max(1, most)}
+    changed |= _content(known, row, telling, told)
+    return {**changed, "content_key": told.column()}
+
+
+def settled(known: Mapping[str, Any], state_key: str, *, keep_status: bool = False) -> dict[str, Any]:
+    """The columns that a state changes, as its key tells it; none when a newer state is known.
+
+    With `keep_status` the status stays that people may have set, while the state is the same.
+    """
+    if known["state_key"] is not None and state_key <= known["state_key"]:
+        return {}
+    at, state = int(state_key[:16]), state_of(state_key)
+    changed = {
+        "state_key": state_key,
+        "status": STATUS[state],
+        "resolved_at": at if state == "resolved" else None,
+        "retracted_at": at if state == "retracted" else None,
+    }
+    if keep_status and known["state_key"] is not None and state_of(known["state_key"]) == state:
+        del changed["status"]
+        changed["resolved_at"] = known["resolved_at"]
+    return changed
+
+
+def state_of(state_key: str) -> str:
+    """The state that a key tells."""
+    return list(RANKS)[int(state_key[17])]
+
+
+def event_type(known: Mapping[str, Any], changed: Mapping[str, Any], telling: Telling) -> str:
+    """What the history calls this delivery."""
+    if known["status"] == "resolved" and changed.get("status") == "open":
+        return "reopened"
+    if telling.restates:
+        return "updated" if changed.get("status", known["status"]) == known["status"] else telling.state
+    if telling.state != "triggered":
+        return telling.state
+    return "repeated" if known["triggers"] else "received"
+
+
+def _content(
+    known: Mapping[str, Any], row: Mapping[str, Any], telling: Telling, told: Told
+) -> dict[str, Any]:
+    """What tells the story, field by field; `told` is brought up to date."""
+    key, changed = telling.content_key(), dict[str, Any]()
+    if telling.whole and row["occurred_at"] is not None:  # it began when the first of them says so
+        before = (known["occurred_at"],) if told.floor and known["occurred_at"] is not None else ()
+        changed["occurred_at"] = min((row["occurred_at"], *before))
+        told.takes("occurred_at", key)
+    noted = key[0] == "0"
+    if any(row[name] for name in AUTHOR):
+        richness = 4 * bool(row["author_email"]) + sum(bool(row[name]) for name in AUTHOR)
+        if told.takes("author", f"{int(not noted)}{richness}{key}"):
+            changed |= {name: row[name] for name in AUTHOR}
+    if key < told.floor:
+        return changed
+    for name in FIELDS:
+        said = row[name] not in (None, "") or (telling.whole and name != "occurred_at")
+        if said and told.takes(name, key):
+            changed[name] = row[name]
+    words, severity = known, known
+    stated = telling.whole or telling.severity is not None
+    own_words = telling.whole or telling.restates or row["text"] != row["title"]
+    words_key = telling.content_key(int(own_words))
+    if (telling.whole or row["text"]) and told.takes("text", words_key):
+        changed |= {name: row[name] for name in ("text", *LABELS)}
+        words = row
+        told.reach = next(
+            ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "reach"), None
+        )
+    if told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
+        severity = row
+    if words is row or severity is row:
+        changed["impact_reasons"] = _reasons(words, severity)
+    if told.takes("story", key):
+        changed |= {"source": row["source"], "incident_key": row["incident_key"]}
+    changed |= _subject(known["subject"], row["subject"], telling, told)
+    changed |= _tags(known["tags"], row["tags"], telling, told)
+    if telling.whole:
+        told.floor = key
+    if changed.keys() & {"title", "text", "language"}:
+        changed["words"] = words_of({**known, **changed})
+    return changed
+
+
+def _subject(
+    known: Mapping[str, Any], sent: Mapping[str, Any], telling: Telling, told: Told
+) -> dict[str, Any]:
+    """The subject, each name by itself."""
+    key, subject = telling.content_key(), dict(known)
+    if telling.whole:
+        for name in known.keys() - sent.keys():
+            if key > told.keys.get(f"subject.{name}", ""):
+                told.keys.pop(f"subject.{name}", None)
+                del subject[name]
+    for name, value in sent.items():
+        if told.takes(f"subject.{name}", key):
+            subject[name] = value
+    return {"subject": subject}
+
+
+def _tags(known: list[str], sent: list[str], telling: Telling, told: Told) -> dict[str, Any]:
+    """The tags of whoever tells them best in their order, then those of all others, sorted."""
+    best, others = known[: told.best], set(known[told.best :])
+    if (sent or telling.whole) and told.takes("tags", telling.content_key()):
+        others = set() if telling.whole else others | set(best)
+        best = list(dict.fromkeys(sent))
+    elif told.keys.get("tags"):
+        others |= set(sent)
+    told.best = len(best)
+    return {"tags": [*best, *sorted(others - set(best))]}
+
+
+def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The reasons of one row's impact with the severity among those of another."""
+    told = {reason["part"]: reason for reason in severity["impact_reasons"]}
+    return [
+        dict(told.get("severity", reason)) if reason["part"] == "severity" else dict(reason)
+        for reason in words["impact_reasons"]
+    ]
+
+
+def happened(row: Mapping[str, Any], telling: Telling) -> int:
+    """When what is told took place, in milliseconds."""
+    return int(row["occurred_at"] if row["occurred_at"] is not None else telling.at)
+
+
+def moment_of(state_key: str) -> int:
+    """When a state was told, in milliseconds."""
+    return int(state_key[:16])

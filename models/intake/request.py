@@ -1,0 +1,75 @@
+"""One request to store: its records, and the Idempotency-Key that it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.database.base import values
+from models.intake.writes import Reach, Stored, Write
+from models.tables.dedupe import Key
+from models.tables.delivery import Parted
+from models.tables.event import Event
+from models.tables.feedback import Feedback
+from models.tables.outcome import Entry
+
+
+@dataclass(slots=True)
+class Claim:
+    """An Idempotency-Key to take for one request. `expires_at` is milliseconds UTC."""
+
+    workspace_id: str
+    scope: str
+    key: str
+    digest: str
+    expires_at: int
+
+
+class Taken(Exception):
+    """The request's Idempotency-Key was used before: its body digest and the first answer."""
+
+    def __init__(self, digest: str, answer: str | None) -> None:
+        super().__init__("idempotency key already used")
+        self.digest = digest
+        self.answer = answer
+
+
+@dataclass(slots=True)
+class Request:
+    """One request to store, all or nothing.
+
+    `answer` makes what a repeat of the claim will be given; `entry` is its line in the ledger and
+    `now` milliseconds UTC. `rows` is what it inserts if it begins new records only. One stored in
+    parts is `counted` with its last part, whose `before` are the outcomes of all its items so far.
+    `parted` is the delivery whose parts the writes' payloads are, when they are no more than that.
+    """
+
+    writes: Sequence[Write]
+    claim: Claim | None
+    answer: Callable[[list[Stored]], str]
+    reach: Reach
+    entry: Entry
+    now: int
+    counted: bool = True
+    before: Collection[str] = ()
+    parted: Parted | None = None
+    created: list[Stored] = field(default_factory=list)
+    rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Does beforehand, in the request's own thread, what a request that only begins records needs."""
+        if not all(write.begins for write in self.writes):
+            return
+        self.created = [Stored("created", write.row) for write in self.writes]
+        for write in self.writes:
+            row = write.row
+            event = {**write.event, "feedback": row["id"], "type": "received"}
+            self.rows.append((values(Feedback, row), values(Event, event)))
+            if write.dedupe_key is not None:
+                self.keys.append(Key(row["workspace_id"], row["source"], write.dedupe_key, row["id"]))
+        if (claim := self.claim) is not None:
+            answer = self.answer(self.created)
+            used = (claim.workspace_id, claim.scope, claim.key)
+            self.keys.append(Key(*used, None, claim.digest, answer, claim.expires_at))

@@ -1,0 +1,1 @@
+"""What is asked of the tables: lists, full text, statistics, retention, personal data."""

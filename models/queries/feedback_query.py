@@ -1,0 +1,276 @@
+"""Which records are meant, and in which order they are read: what lists, exports and bulk changes share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
+
+from peewee import SQL, Expression
+
+from models.database.base import database, rows
+from models.database.query_dialects import AUTHORS, FEW, PRIMARY
+from models.queries import bounded_pages, full_text
+from models.queries.ordering import NEWEST, SORTS, Position, ordered
+from models.tables.feedback import Feedback
+from models.tables.search_words import Query
+from models.tables.theme import count_members, members
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which records of a workspace are meant; without anything, all of them.
+
+    A field with several values is any of them. `tags` are groups: one tag of each. `author` is an
+    id or an email address, `page` how subject.page begins, `theme` the id of one. Times are
+    milliseconds UTC and bound received_at: `since` is within, `until` is not.
+    """
+
+    source: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    sentiment: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    min_impact: int | None = None
+    max_impact: int | None = None
+    confidence_below: float | None = None
+    tags: tuple[tuple[str, ...], ...] = ()
+    author: tuple[str, ...] = ()
+    page: str | None = None
+    trace_id: str | None = None
+    incident_key: str | None = None
+    external_id: str | None = None
+    theme: str | None = None
+    since: int | None = None
+    until: int | None = None
+    q: Query | None = None
+
+
+# Fields of a Filter whose column must have one of several values.
+ANY_OF = {name: name for name in ("source", "type", "category", "sentiment", "status", "language")} | {
+    "project": "project_id"
+}
+# The indexes of what few records have alike.
+_NAMED = {
+    "trace_id": "feedback_trace",
+    "incident_key": "feedback_story",
+    "external_id": "feedback_external",
+}
+# What the indexes of migration 0013 are of, in the same words.
+_USUAL_TYPE, _UNSURE = "message", 0.5
+_NOT_USUAL = Feedback.type != SQL(f"'{_USUAL_TYPE}'")
+_IS_UNSURE = Feedback.category_confidence < SQL(str(_UNSURE))
+
+
+def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> list[Expression]:
+    """What the rows that are meant have in common, for the WHERE of any query of `feedback`.
+
+    They are of this workspace and, when given, of this project, whatever the filter says.
+    """
+    found: list[Any] = [Feedback.workspace_id == workspace_id]
+    if project_id is not None:
+        found.append(Feedback.project_id == project_id)
+    for name, column in ANY_OF.items():
+        if values := getattr(chosen, name):
+            field = getattr(Feedback, column)
+            found.append(field == values[0] if len(values) == 1 else field.in_(values))
+    if chosen.incident_key is not None:
+        found.append(Feedback.incident_key == chosen.incident_key)
+    if chosen.external_id is not None:
+        found.append(_same("external_id", [chosen.external_id]))
+    if chosen.min_impact is not None:
+        found.append(Feedback.impact >= chosen.min_impact)
+    if chosen.max_impact is not None:
+        found.append(Feedback.impact <= chosen.max_impact)
+    if chosen.confidence_below is not None:
+        found.append(Feedback.category_confidence < chosen.confidence_below)
+    if _unsure(chosen):
+        found.append(_IS_UNSURE)
+    if chosen.type and _USUAL_TYPE not in chosen.type:
+        found.append(_NOT_USUAL)
+    if chosen.since is not None:
+        found.append(Feedback.received_at >= chosen.since)
+    if chosen.until is not None:
+        found.append(Feedback.received_at < chosen.until)
+    if chosen.author:
+        found.append(_same("author_id", chosen.author) | _same("author_email", chosen.author))
+    if chosen.trace_id is not None:
+        found.append(_same(_member("trace_id"), [chosen.trace_id]))
+    if chosen.theme is not None:
+        found.append(Feedback.id.in_(members(chosen.theme)))
+    if chosen.page is not None:
+        found.append(SQL(*database.obj.begins(_member("page"), chosen.page)))
+    found += [_tagged(group) for group in chosen.tags]
+    if chosen.q is not None:
+        found += full_text.matches(chosen.q)
+    return found
+
+
+def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
+    """The columns whose values are a position in the list of a filter."""
+    return full_text.place_columns(sort) if chosen.q is not None and chosen.q.positive else SORTS[sort][0]
+
+
+def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
+    """The position of a row in the list of a filter."""
+    columns = place_columns(chosen, sort)
+    return [full_text.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
+
+
+def page(
+    workspace_id: str,
+    project_id: str | None,
+    chosen: Filter,
+    *,
+    limit: int,
+    sort: str = NEWEST,
+    after: Position | None = None,
+) -> tuple[list[dict[str, Any]], Position | None]:
+    """At most `limit` of the rows that are meant, and the position to go on after (None: there are no more).
+
+    There are fewer when their texts are long (models.queries.bounded_pages).
+
+    A position names a place in the order and not a number of rows: rows that come, go or change
+    elsewhere move nobody's page. `sort` is one of SORTS, `after` has a value for each of place_columns.
+    """
+    tests = [_tagged(group) for group in chosen.tags]
+    if chosen.q is not None and chosen.q.positive:
+        some = _meant(workspace_id, project_id, replace(chosen, q=None, tags=())).where(*tests)
+        few = _few(workspace_id, chosen)
+        if few == PRIMARY and chosen.author:
+            some = database.obj.written_by(some, workspace_id, chosen.author)
+        limits = full_text.Limits(chosen.since, chosen.until, few)
+        page = full_text.find(some, workspace_id, chosen.q, limits, sort=sort, after=after, limit=limit + 1)
+    elif chosen.author:
+        some = _meant(workspace_id, project_id, replace(chosen, author=()))
+        page = _written(some, chosen.author, sort, after, limit + 1)
+    elif tests and not database.obj.EMBEDDED:
+        some = _meant(workspace_id, project_id, replace(chosen, tags=()))
+        page = full_text.by_index_of_server(some, tests, sort, after, limit + 1)
+    else:
+        some = narrowed(_meant(workspace_id, project_id, chosen), workspace_id, project_id, chosen, sort)
+        page = rows(ordered(some, sort, after).limit(limit + 1))
+    fitting = bounded_pages.fitting(page[:limit])
+    if len(fitting) == len(page):
+        return bounded_pages.filled(fitting), None
+    last = [fitting[-1][name] for name in place_columns(chosen, sort)]
+    return bounded_pages.filled(fitting), last
+
+
+def narrowed(
+    some: Any,
+    workspace_id: str,
+    project_id: str | None,
+    chosen: Filter,
+    sort: str = NEWEST,
+    index: str | None = None,
+) -> Any:
+    """A query that reads the rows it means through the index that finds them with the least work.
+
+    Of many rows that is the one named, or one in the order of the list.
+    """
+    if chosen.author:
+        return database.obj.written_by(some, workspace_id, chosen.author)
+    if named := _named(chosen):
+        return database.obj.through(some, named)
+    for group in chosen.tags:
+        if (few := database.obj.tagged(workspace_id, group)) is not None:
+            return database.obj.through(some.where(SQL(*few)), PRIMARY)
+    if _rare_page(workspace_id, chosen):
+        return database.obj.through(some, "feedback_page")
+    if chosen.q is not None and (found := full_text.if_few(some, workspace_id, chosen.q)) is not None:
+        return found
+    return database.obj.through(some, index or _index(workspace_id, project_id, chosen, sort))
+
+
+def _meant(workspace_id: str, project_id: str | None, chosen: Filter) -> Any:
+    return Feedback.select(*bounded_pages.COLUMNS).where(*conditions(workspace_id, project_id, chosen))
+
+
+def _written(
+    some: Any, authors: Sequence[str], sort: str, after: Position | None, limit: int
+) -> list[dict[str, Any]]:
+    """The first rows of what these people wrote, of each by the index in the order of the list."""
+    found: dict[str, dict[str, Any]] = {}
+    for column, index in AUTHORS.items():
+        for author in authors:
+            mine = database.obj.through(some.where(_same(column, [author])), index)
+            found |= {row["id"]: row for row in rows(ordered(mine, sort, after).limit(limit))}
+    names, falling = SORTS[sort]
+    return sorted(found.values(), key=itemgetter(*names), reverse=falling)[:limit]
+
+
+def _named(chosen: Filter) -> str | None:
+    """The index of what a filter names that few records have."""
+    for name, index in _NAMED.items():
+        if getattr(chosen, name) is not None:
+            return index
+    if chosen.theme is not None and database.obj.EMBEDDED and count_members(chosen.theme, FEW) < FEW:
+        return PRIMARY
+    return None
+
+
+def _unsure(chosen: Filter) -> bool:
+    return chosen.confidence_below is not None and chosen.confidence_below <= _UNSURE
+
+
+def _few(workspace_id: str, chosen: Filter) -> str | None:
+    """The index of rows so few, search aside, that their words are read sooner than the index of words."""
+    if chosen.author:
+        return PRIMARY
+    if (named := _named(chosen)) or _rare_page(workspace_id, chosen):
+        return named or "feedback_page"
+    for name in ("source", "status", "project"):
+        if _seldom(workspace_id, ANY_OF[name], getattr(chosen, name)):
+            return f"feedback_{name}"
+    return None
+
+
+def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
+    """Whether few rows have one of some values in a column that has an index with its workspace."""
+    marks = ", ".join("?" * len(values))
+    return bool(values) and bool(database.obj.few(workspace_id, f"{column} IN ({marks})", values))
+
+
+def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
+    """The index to read rows through: one of what is rare, else one in the order of the list."""
+    if sort == "-impact":
+        return "feedback_impact"
+    if _unsure(chosen):
+        return "feedback_unsure"
+    if len(chosen.type) == 1 and chosen.type != (_USUAL_TYPE,):
+        rare = f"type = ? AND type <> '{_USUAL_TYPE}'"
+        if len(chosen.status) == 1 or database.obj.few(workspace_id, rare, chosen.type):
+            return "feedback_type"
+    if len(chosen.source) == 1:
+        return "feedback_source"
+    if len(chosen.status) == 1 and _seldom(workspace_id, "status", chosen.status):
+        return "feedback_status"
+    if chosen.min_impact is not None and database.obj.few(workspace_id, "impact >= ?", [chosen.min_impact]):
+        return "feedback_impact"
+    return "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
+
+
+def _member(name: str) -> str:
+    """SQL for a text in `subject`, as its index has it."""
+    return str(database.obj.member("subject", name))
+
+
+def _same(value: str, wanted: Sequence[str]) -> Any:
+    """Whether a value that any sender chose is one of these."""
+    return SQL(*database.obj.same(value, wanted))
+
+
+def _rare_page(workspace_id: str, chosen: Filter) -> bool:
+    """Whether few rows are about the page, or those below it, that a filter names."""
+    if chosen.page is None:
+        return False
+    return bool(database.obj.few(workspace_id, *database.obj.begins(_member("page"), chosen.page)))
+
+
+def _tagged(group: tuple[str, ...]) -> Any:
+    """Whether a row has one of these tags."""
+    return SQL(*database.obj.has_one("tags", group))

@@ -1,0 +1,225 @@
+"""Themes: groups of records that are about the same, as the background worker last found them.
+
+To erase a record takes it out of its theme. A label may hold a word that its author used, too: who erases
+what a person said calls `hide` for the workspace and deletes what it names; its themes are computed anew
+within minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField, fn
+
+from models.database.base import JSONText, Table, database, first, locked, rows
+from models.tables.feedback import Feedback
+
+WITHDRAWN = ""
+
+
+class Withdrawn(Exception):
+    """A computation that must not be shown: words that were read for it may have been erased since."""
+
+
+class ThemeRun(Table):
+    """One computation over the records of a workspace, or of one of its projects. Times are milliseconds UTC.
+
+    It is there before words are read for it, and shown from `computed_at` on, which is set when all of it is
+    written. `newest` is the id of the newest record there was; `took` is milliseconds. One that is withdrawn
+    has WITHDRAWN for its workspace, and is deleted.
+    """
+
+    id = TextField(primary_key=True)
+    workspace_id = TextField()
+    project_id = TextField(null=True)
+    since = BigIntegerField()
+    newest = TextField()
+    took = BigIntegerField()
+    computed_at = BigIntegerField(null=True)
+
+
+class Theme(Table):
+    """A theme of one computation; `terms` are the words that tell it from others."""
+
+    id = TextField(primary_key=True)
+    run = ForeignKeyField(ThemeRun, on_delete="CASCADE")
+    label = TextField()
+    terms = JSONText()
+
+
+class ThemeMember(Table):
+    """A record of a theme, when it was received, and how close it is to what the theme is about (0..1)."""
+
+    theme = ForeignKeyField(Theme, index=False, on_delete="CASCADE")
+    feedback = ForeignKeyField(Feedback, on_delete="CASCADE")
+    at = BigIntegerField()
+    closeness = DoubleField()
+
+    class Meta:
+        primary_key = CompositeKey("theme", "feedback")
+        without_rowid = True
+
+
+_SUMS = (
+    "SELECT theme_id, SUM(CASE WHEN at >= ? THEN 1 ELSE 0 END), SUM(CASE WHEN at < ? THEN 1 ELSE 0 END) "
+    "FROM theme_member JOIN theme ON theme.id = theme_id "
+    "WHERE run_id = ? AND at >= ? AND at < ? GROUP BY theme_id"
+)
+_JOIN = (
+    "INSERT INTO theme_member (theme_id, feedback_id, at, closeness) "
+    "SELECT ?, id, received_at, ? FROM feedback WHERE id = ?"
+)
+
+
+_LEAVE = (
+    "DELETE FROM theme_member WHERE (theme_id, feedback_id) IN (SELECT theme_id, feedback_id "
+    "FROM theme JOIN theme_member ON theme_id = theme.id WHERE run_id = ? LIMIT ?)"
+)
+
+
+def newest_run(workspace_id: str, project_id: str | None) -> dict[str, Any] | None:
+    """The last finished computation of this scope, or None."""
+    done = ThemeRun.select().where(
+        (ThemeRun.workspace_id == workspace_id) & ThemeRun.computed_at.is_null(False)
+    )
+    mine = ThemeRun.project_id.is_null() if project_id is None else ThemeRun.project_id == project_id
+    return first(done.where(mine).order_by(ThemeRun.computed_at.desc(), ThemeRun.id.desc()))
+
+
+def counts(run_id: str, before: int, since: int, until: int) -> list[tuple[str, int, int]]:
+    """Each theme of a run: id, records from `since` until `until`, and from `before` until `since`."""
+    found = database.execute_sql(_SUMS, (since, since, run_id, before, until)).fetchall()
+    return [(str(theme_id), int(now), int(earlier)) for theme_id, now, earlier in found]
+
+
+def told(theme_ids: Sequence[str], since: int, until: int) -> dict[str, dict[str, Any]]:
+    """By id, what themes' records of that time say: {label, terms, sentiment, impact, first, last}."""
+    mine = (ThemeMember.theme == Theme.id) & (ThemeMember.at >= since) & (ThemeMember.at < until)
+    found = (
+        Theme.select(
+            Theme.id,
+            Theme.label,
+            Theme.terms,
+            fn.AVG(Feedback.sentiment_score).alias("sentiment"),
+            fn.MAX(Feedback.impact).alias("impact"),
+            fn.MIN(Feedback.received_at).alias("first"),
+            fn.MAX(Feedback.received_at).alias("last"),
+        )
+        .join(ThemeMember, on=mine)
+        .join(Feedback)
+        .where(Theme.id.in_(list(theme_ids)))
+        .group_by(Theme.id, Theme.label, Theme.terms)
+    )
+    return {row["id"]: row for row in rows(found)}
+
+
+def categories(theme_ids: Sequence[str], since: int, until: int) -> list[tuple[str, str, int]]:
+    """(theme, category, number of records), the most frequent first."""
+    number = fn.COUNT(Feedback.id).alias("number")
+    mine = ThemeMember.theme.in_(list(theme_ids)) & (ThemeMember.at >= since) & (ThemeMember.at < until)
+    found = ThemeMember.select(ThemeMember.theme, Feedback.category, number).join(Feedback).where(mine)
+    found = found.group_by(ThemeMember.theme, Feedback.category).order_by(
+        SQL("number").desc(), Feedback.category
+    )
+    return [(row["theme"], row["category"], row["number"]) for row in rows(found)]
+
+
+def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
+    """The records closest to what a theme is about: {id, title}."""
+    mine = (ThemeMember.theme == theme_id) & (ThemeMember.at >= since) & (ThemeMember.at < until)
+    found = Feedback.select(Feedback.id, Feedback.title).join(ThemeMember).where(mine)
+    return rows(found.order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit))
+
+
+def members(theme_id: str) -> Any:
+    """The ids of a theme's records, as a part of another query."""
+    return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme == theme_id)
+
+
+def count_members(theme_id: str, at_most: int) -> int:
+    """How many records a theme has, counted so far only."""
+    some = ThemeMember.select(SQL("1")).where(ThemeMember.theme == theme_id).limit(at_most)
+    return int(some.count())
+
+
+def start(runs: Sequence[ThemeRun]) -> None:
+    """Stores runs of a workspace that words are going to be read for, within the open transaction.
+
+    Its runs that never were finished are withdrawn: only one process computes at a time.
+    """
+    unfinished = ThemeRun.computed_at.is_null() & (ThemeRun.workspace_id == runs[0].workspace_id)
+    ThemeRun.update(workspace_id=WITHDRAWN).where(unfinished).execute()
+    for run in runs:
+        run.save(force_insert=True)
+
+
+def keep(run: ThemeRun) -> None:
+    """Holds a run until the open transaction ends. Raises Withdrawn when it is not to be written any more."""
+    mine = (ThemeRun.id == run.id) & (ThemeRun.workspace_id == run.workspace_id)
+    if not rows(locked(ThemeRun.select(ThemeRun.id).where(mine))):
+        raise Withdrawn(run.id)
+
+
+def begin(themes: Sequence[dict[str, Any]]) -> None:
+    """Stores themes without members within the open transaction."""
+    Theme.insert_many(themes).execute()
+
+
+def join(members: Iterable[tuple[str, str, float]]) -> None:
+    """Puts records into themes within the open transaction; those erased meanwhile are left out.
+
+    Each is a theme, a record and how close they are.
+    """
+    for theme_id, feedback_id, closeness in members:
+        database.execute_sql(_JOIN, (theme_id, closeness, feedback_id))
+
+
+def finish(run: ThemeRun, now: int, took: int) -> None:
+    """Shows a run from now on in place of those before it, within the open transaction."""
+    ThemeRun.update(computed_at=now, took=took).where(ThemeRun.id == run.id).execute()
+
+
+def outdated(now: int, kept: int) -> list[str]:
+    """Runs to delete: those that newer ones replaced so long ago, that were never finished, or withdrawn."""
+    newer = ThemeRun.alias()
+    replaced = newer.select().where(
+        (newer.workspace_id == ThemeRun.workspace_id)
+        & (fn.COALESCE(newer.project_id, "") == fn.COALESCE(ThemeRun.project_id, ""))
+        & (newer.computed_at > fn.COALESCE(ThemeRun.computed_at, 0))
+        & (newer.computed_at < now - kept)
+    )
+    found = ThemeRun.select(ThemeRun.id).where(fn.EXISTS(replaced) | (ThemeRun.workspace_id == WITHDRAWN))
+    return [row["id"] for row in rows(found)]
+
+
+def delete_some(run_id: str, at_most: int) -> int:
+    """Deletes some of a run within the open transaction: members, then themes, then the run itself.
+
+    Says how many rows that were; 0 when all is gone.
+    """
+    found: int = database.execute_sql(_LEAVE, (run_id, at_most)).rowcount
+    if not found:
+        some = Theme.select(Theme.id).where(Theme.run == run_id).limit(at_most)
+        found = Theme.delete().where(Theme.id.in_(some)).execute()
+    return found or int(ThemeRun.delete().where(ThemeRun.id == run_id).execute())
+
+
+def hide(workspace_id: str) -> list[str]:
+    """Withdraws all runs of a workspace, as when words are erased: those to be deleted.
+
+    Also those that are being computed. Within the open transaction. New ones come within minutes.
+    """
+    mine = ThemeRun.workspace_id == workspace_id
+    found = [
+        row["id"] for row in rows(locked(ThemeRun.select(ThemeRun.id).where(mine).order_by(ThemeRun.id)))
+    ]
+    ThemeRun.update(computed_at=None, workspace_id=WITHDRAWN).where(ThemeRun.id.in_(found)).execute()
+    return found
+
+
+def newest_record(workspace_id: str, project_id: str) -> str | None:
+    """The id of a project's newest record; an index leads there."""
+    mine = (Feedback.workspace_id == workspace_id) & (Feedback.project_id == project_id)
+    found: str | None = Feedback.select(fn.MAX(Feedback.id)).where(mine).scalar()
+    return found

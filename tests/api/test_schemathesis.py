@@ -1,0 +1,142 @@
+"""schemathesis asks every operation of the description for everything it can think of, right and wrong.
+
+Nothing of it is a 5xx, every answer is one that is described, what is described as right is taken and
+what is described as wrong is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+import adapters
+from adapters.contract.description import BEARER
+from gateway.access.api_keys import SCOPES, create_key
+from gateway.access.hooks import create_hook
+from gateway.app import create_app
+from gateway.core.config import Config
+from models.database.base import close
+from models.intake import commit
+from tests.conftest import PLENTY, make_tenant
+from tests.described import closed
+from tests.signing import VENDORS
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The application that is asked, a key for each scope, and hooks of those that show a secret, by path."""
+
+    app: Flask
+    keys: Mapping[str, str]
+    hooks: Mapping[str, Mapping[str, Any]]
+
+
+@pytest.fixture(name="gateway", scope="module")
+def _gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One application for all of it, and a key for each scope."""
+    directory = tmp_path_factory.mktemp("described")
+    app = create_app(
+        Config(
+            database_url=f"sqlite:///{directory}/gateway.db",
+            data_dir=str(directory),
+            rate_limit=PLENTY,
+            failure_limit=PLENTY,
+            log_level="error",
+        )
+    )
+    tenant = make_tenant()
+    made = {
+        f"/hooks/{name}/{{hook_id}}": create_hook(
+            adapter, tenant.workspace_id, None, public_url="http://x", secret=VENDORS[name].secret
+        )
+        for name, adapter in adapters.load().items()
+        if adapter.signed and BEARER in adapter.signed.proofs
+    }
+    keys = {scope: create_key(tenant.workspace_id, scopes=[scope])[1] for scope in SCOPES}
+    yield Gateway(app, keys, made)
+    commit.stop()
+    close()
+
+
+# What is right by its schema and refused all the same: what that depends on is no matter of one field.
+DEPENDS = {
+    "GET /api/v1/projects": "a cursor is one that was given",
+    "GET /gateway/v1/feedback": "since is before until, and a cursor is one that was given",
+    "GET /gateway/v1/export": "the same, and bom and header are for CSV",
+    "GET /gateway/v1/themes": "since is before until",
+    "GET /gateway/v1/outcomes": "since is before until",
+    "GET /gateway/v1/stats": "since is before until, and day and hour are one at a time",
+    "PATCH /gateway/v1/feedback": "a filter is a query string of its own",
+    "DELETE /gateway/v1/feedback": "a filter is a query string of its own",
+    "POST /gateway/v1/feedback": "a score goes with a sentiment, a time is a clock's",
+    "POST /gateway/v1/keys": "a key ends in the future, and a project is here",
+    "POST /gateway/v1/hooks": "a source is one of those that sign, each with options of its own",
+    "POST /gateway/v1/hooks/{hook_id}/rotate": "some vendors make the secret",
+}
+# Refusals of what is right: a key that was used with another body, an ETag that is none, too many items.
+BESIDE = [412, 413, 422]
+BATCH = "POST /gateway/v1/feedback/batch"  # tells each item by itself what is wrong with it
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "generation": {"allow-x00": False},  # a NUL is refused everywhere: tests/http/test_hostile.py
+        "checks": {
+            "positive_data_acceptance": {"expected-statuses": ["2xx", 401, 403, 404, 409, *BESIDE]},
+            "negative_data_rejection": {"expected-statuses": ["4xx"]},
+        },
+        "operations": [
+            {"include-name": name, "checks": {"positive_data_acceptance": {"enabled": False}}}
+            for name in DEPENDS
+        ]
+        + [{"include-name": BATCH, "checks": {"negative_data_rejection": {"enabled": False}}}],
+    }
+)
+SCHEMA = schemathesis.openapi.from_dict(closed(), config=CONFIG)
+SCHEMA.location = "/openapi.json"
+
+
+@schemathesis.serializer("application/x-sentry-envelope", "application/x-ndjson")
+def _as_it_is(ctx: object, value: object) -> bytes:
+    return str(value).encode("utf-8", "replace")
+
+
+def ask(case: schemathesis.Case, gateway: Gateway, scope: str) -> None:
+    """Sends a request with the key of a scope and checks everything that schemathesis knows to check.
+
+    A vendor that shows its secret does so; those that sign are refused.
+    """
+    case.operation.schema.app = gateway.app  # in this process, without a server
+    key, hook = gateway.keys[scope], gateway.hooks.get(case.path)
+    if hook is not None:
+        key, case.path_parameters["hook_id"] = VENDORS[hook["source"]].secret, hook["hook_id"]
+    assert case.meta is not None, "it was made of the description"
+    header = case.meta.components.get(ParameterLocation.HEADER)
+    # A header that is wrong on purpose may be the one that the key replaces.
+    replaced = [negative_data_rejection] if header is not None and header.mode.is_negative else []
+    case.call_and_validate(
+        app=gateway.app, headers={"Authorization": f"Bearer {key}"}, excluded_checks=replaced
+    )
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_with_a_key_for_all(case: schemathesis.Case, gateway: Gateway) -> None:
+    """Whatever is asked with a key that may do everything, the answer is as described."""
+    ask(case, gateway, "admin")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scope", SCOPES)
+@SCHEMA.parametrize()
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_with_each_scope(case: schemathesis.Case, gateway: Gateway, scope: str) -> None:
+    """The same with a key of each scope, and more of it."""
+    ask(case, gateway, scope)

@@ -1,0 +1,266 @@
+"""What several deliveries of a vendor end in: the way back, the end, the richer word, whoever comes first."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from adapters.contract.record import Record
+from models import Event, Feedback
+from tests.adapters.test_adapters import DIALECTS
+from tests.adapters.test_marks import read
+from tests.conftest import Tenant
+from tests.intake.test_incidents import HOUR, MONITOR, PAGER, START, clear, deliver, delivery
+
+pytestmark = pytest.mark.both(long=True)
+
+
+def tell(tenant: Tenant, *names: str) -> list[dict[str, Any]]:
+    """The records that fixtures end in, told in this order."""
+    clear()
+    for name in names:
+        for record in read(name):
+            deliver(tenant, record, DIALECTS[name.partition("/")[0]])
+    return list(Feedback.select().order_by(Feedback.id).dicts())
+
+
+ENDS = [
+    (("discussion_created", "discussion_answered"), "resolved"),
+    (("discussion_created", "discussion_answered", "discussion_unanswered"), "open"),
+    (("discussion_created", "discussion_closed"), "resolved"),
+    (("discussion_created", "discussion_closed", "discussion_reopened"), "open"),
+    (("discussion_created", "discussion_closed", "discussion_reopened", "discussion_edited"), "open"),
+    (("discussion_created", "discussion_deleted"), "ignored"),
+    (("discussion_created", "discussion_edited", "discussion_transferred"), "ignored"),
+    (("issue_opened", "issue_comment", "issue_closed_as_completed"), "resolved"),
+    (("issue_opened", "issue_closed_as_completed", "issue_reopened"), "open"),
+    (("issue_opened", "issue_comment", "issue_deleted"), "ignored"),
+    (("issue_comment_when_closed",), "resolved"),
+    (("issue_opened", "issue_comment_when_closed"), "resolved"),
+    (("run_failed", "run_failed_of_a_fork", "run_succeeded_on_second_attempt"), None),
+]
+
+
+@pytest.mark.parametrize(("names", "status"), ENDS, ids=str)
+def test_the_state_of_a_thread(tenant: Tenant, names: tuple[str, ...], status: str | None) -> None:
+    """A thread is in the state that its newest delivery says, in whatever order they arrive."""
+    ends = [tell(tenant, *(f"github/{name}" for name in order)) for order in permutations(names)]
+    states = {tuple(sorted((row["incident_key"], row["status"]) for row in end)) for end in ends}
+
+    assert len(states) == 1
+    if status is not None:
+        assert [row["status"] for row in ends[0]] == [status]
+
+
+def test_labels_taken_off(tenant: Tenant) -> None:
+    """A label that is taken off is gone with the severity that it said; what else is known stays."""
+    (labelled,) = tell(tenant, "github/issue_opened", "github/issue_labeled")
+    (row,) = tell(tenant, "github/issue_opened", "github/issue_labeled", "github/issue_unlabeled")
+
+    assert ("severity: high" in labelled["tags"], "severity: high" in row["tags"]) == (True, False)
+    assert labelled["impact"] > row["impact"]
+    assert row["subject"] == labelled["subject"]
+
+
+def test_confidentiality_that_is_lifted(tenant: Tenant) -> None:
+    """The mark goes with what it marked."""
+    (row,) = tell(tenant, "gitlab/issue_confidential", "gitlab/issue_no_longer_confidential")
+
+    assert row["tags"] == [] and "visibility" not in row["subject"]
+
+
+def test_marks_are_filtered(tenant: Tenant, client: FlaskClient) -> None:
+    """Records that are not for everybody can be asked for by their tag."""
+    tell(tenant, "gitlab/issue_confidential", "gitlab/issue_opened")
+    found = client.get(
+        "/gateway/v1/feedback?tag=visibility:confidential", headers={"Authorization": f"Bearer {tenant.key}"}
+    )
+
+    assert [one["subject"]["number"] for one in found.get_json()["data"]] == ["60"]
+
+
+@pytest.mark.parametrize("source", ["github/run_succeeded_on_second_attempt", "gitlab/pipeline_succeeded"])
+@pytest.mark.parametrize("failed_later", [True, False])
+def test_a_success_is_no_record(tenant: Tenant, source: str, failed_later: bool) -> None:
+    """A branch that was never broken makes none; a failure that arrives after its mending is mended."""
+    failed = {"github": "github/run_failed", "gitlab": "gitlab/pipeline_failed"}[source.partition("/")[0]]
+
+    assert tell(tenant, source) == []
+    (row,) = tell(tenant, source, failed) if failed_later else tell(tenant, failed, source)
+    assert row["status"] == "resolved"
+
+
+def test_a_fork_does_not_mend_what_it_is_forked_from(tenant: Tenant) -> None:
+    """A fork's branch of the same name is another story, a deleted fork's too."""
+    own, fork = tell(tenant, "github/run_failed", "github/run_failed_of_a_fork")
+    (still,) = tell(tenant, "github/run_failed", "github/run_succeeded_of_a_deleted_fork")
+
+    assert (own["status"], fork["status"], still["status"]) == ("open", "open", "open")
+    assert "kees-w:main" in fork["title"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_an_end_with_another_start(tenant: Tenant, order: tuple[int, ...]) -> None:
+    """Grafana 12 ends an alert with another start: the open story of its fingerprint ends, in both orders."""
+    names = ["grafana/firing", "grafana/resolved_with_another_start"]
+    (row,) = tell(tenant, *(names[number] for number in order))
+
+    assert (row["status"], row["occurrences"], row["incident_key"]) == (
+        "resolved",
+        1,
+        "1:aa00bb11cc22dd33:1778140800500",
+    )
+
+
+def firing(number: int, at: int, state: str, family: str = "f") -> Record:
+    return delivery(state, at, f"{family}{number}{state}", story=f"{family}:{number}", family=family)
+
+
+def test_a_loose_end_ends_the_newest(tenant: Tenant) -> None:
+    """Of several open stories of an alert the newest that had begun by then ends; others stay as they are."""
+    told = [firing(1, 1, "triggered"), firing(2, 3, "triggered"), firing(3, 9, "triggered")]
+    for record in [*told, firing(2, 4, "resolved"), firing(7, 5, "resolved"), firing(1, 1, "triggered", "g")]:
+        deliver(tenant, record)
+    status = {row["incident_key"]: row["status"] for row in Feedback.select().dicts()}
+
+    assert status == {"f:1": "resolved", "f:2": "resolved", "f:3": "open", "g:1": "open"}
+
+
+ALERT = delivery(
+    "triggered",
+    1,
+    "a",
+    text="Disk is at 95 percent",
+    tags=("host:db1",),
+    subject={"url": "https://m.example/1", "environment": "production"},
+)
+PAGE = delivery(
+    "triggered",
+    2,
+    "p",
+    story="PD1",
+    joins="disk-7",
+    text="Incident 7",
+    tags=("team:night",),
+    subject={"n": "7"},
+)
+
+
+@pytest.mark.parametrize("paged_first", [True, False])
+def test_who_joins_adds_and_replaces_nothing(tenant: Tenant, paged_first: bool) -> None:
+    """A page that joins an alert leaves its words, its link and its tags, and is no other occurrence."""
+    for record in [PAGE, ALERT] if paged_first else [ALERT, PAGE]:
+        deliver(tenant, record, PAGER if record.joins else MONITOR)
+    (row,) = Feedback.select().dicts()
+
+    assert (row["text"], row["source"], row["occurrences"]) == ("Disk is at 95 percent", "monitor", 1)
+    assert row["subject"] == {"url": "https://m.example/1", "environment": "production", "n": "7"}
+    assert row["tags"] == ["host:db1", "team:night"]
+
+
+@pytest.mark.parametrize("order", list(permutations(["issue_created", "event_alert", "issue_resolved"])))
+def test_an_issue_and_its_events(tenant: Tenant, order: tuple[str, ...]) -> None:
+    """Sentry tells of an event and of its issue: what only one of them knows stays, and it occurred once."""
+
+    def change(sent: Any) -> None:
+        sent["data"]["event"].update(issue_id="880021")
+
+    clear()
+    for name in order:
+        for record in read(f"sentry/{name}", change if name == "event_alert" else None):
+            deliver(tenant, record, DIALECTS["sentry"])
+    (row,) = Feedback.select().dicts()
+
+    assert row["occurrences"] == 1 and row["status"] == "resolved"
+    assert {"environment", "release", "url", "event_id", "short_id"} <= row["subject"].keys()
+    assert row["author_id"]
+
+
+@pytest.mark.parametrize("at", [-400_000, 900_000])
+def test_a_wrong_clock_keeps_no_story_open(tenant: Tenant, at: int) -> None:
+    """A beginning in 2100, or in 1970, is over with an end whose clock is right."""
+    for record in (delivery("triggered", at, "a"), delivery("resolved", 1000, "b")):
+        deliver(tenant, record)
+    (row,) = Feedback.select().dicts()
+
+    assert (row["status"], row["resolved_at"]) == ("resolved", START + 1000 * HOUR)
+    assert row["last_seen_at"] <= START + 1000 * HOUR
+
+
+def vote(key: str, voter: str, sign: str, at: int, *, back: bool = False) -> Record:
+    return Record(
+        sign,
+        type="chat",
+        dedupe_key=key,
+        votes_for="disk-7",
+        voter=voter,
+        retracts=back,
+        occurred_at=START + at * HOUR,
+    )
+
+
+VOTES = [
+    vote("1", "ann", ":+1:", 2),
+    vote("2", "ann", ":heart:", 3),
+    vote("3", "ann", ":+1:", 4, back=True),
+    vote("4", "bo", ":+1:", 2),
+    vote("5", "bo", ":+1:", 5, back=True),
+    vote("6", "cy", ":+1:", 2),
+    vote("7", "cy", ":+1:", 3, back=True),
+    vote("8", "cy", ":+1:", 4),
+]
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_person_votes_once(tenant: Tenant, first: bool, turned: int) -> None:
+    """Of each person any standing sign counts once; what was taken back does not, whatever came first."""
+    message = delivery("triggered", 1, "m")
+    for record in [message, *VOTES[::turned]] if first else [*VOTES[::turned], message]:
+        deliver(tenant, record)
+    (row,) = Feedback.select().dicts()
+    reach = next(reason for reason in row["impact_reasons"] if reason["part"] == "reach")
+
+    assert (row["votes"], reach["points"]) == (2, 1)
+
+
+def test_a_vote_taken_back_weighs_no_more(tenant: Tenant) -> None:
+    """The impact is what it was before the vote."""
+    impacts = []
+    for record in (delivery("triggered", 1, "m"), *VOTES[3:5]):
+        deliver(tenant, record)
+        impacts.append(Feedback.get().impact)
+
+    assert impacts == [impacts[0], impacts[0] + 1, impacts[0]]
+
+
+def test_signs_that_are_votes() -> None:
+    """Approval is a vote; other signs are none, unless the hook names them; a skin tone changes nothing."""
+
+    def sign(name: str) -> Any:
+        return lambda sent: sent["event"].update(reaction=name)
+
+    found = {
+        name: len(read("slack/reaction_added", sign(name)))
+        for name in ("+1", "+1::skin-tone-4", "-1", "eyes")
+    }
+
+    assert found == {"+1": 1, "+1::skin-tone-4": 1, "-1": 0, "eyes": 0}
+
+
+def test_an_edit_that_says_nothing_new(tenant: Tenant) -> None:
+    """The same words again are no event; people's own status stays when a thread is only edited."""
+    (row,) = tell(tenant, "github/issue_opened", "github/issue_labeled")
+    Feedback.update(status="acknowledged").where(Feedback.id == row["id"]).execute()
+    before = Event.select().count()
+    outcomes = [
+        deliver(tenant, record, DIALECTS["github"]).outcome
+        for name in ("issue_labeled", "issue_unlabeled")
+        for record in read(f"github/{name}")
+    ]
+
+    assert (outcomes, Event.select().count()) == (["unchanged", "updated"], before + 1)
+    assert Feedback.get_by_id(row["id"]).status == "acknowledged"

@@ -1,0 +1,92 @@
+"""The map of docs/architecture.md holds: every folder has a rank, and a name stands for one thing wherever it
+is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from models.database.schema_version import RECORDED_AS, STEPS
+from tests.conftest import ROOT
+
+PACKAGES = ("adapters", "gateway", "models")
+TOP = 8  # modules directly in gateway/
+# Names of modules and folders that occur in several folders, each with the one thing that it means there.
+SHARED = {
+    "audit_log": "who did what to the gateway: its notes, and its page of the API",
+    "copying": "every table from one database into another",
+    "corrections": "labels that people gave",
+    "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
+    "feedback_list": "the records that a filter means, in the API and in the inbox",
+    "hook": "an address of a sender that signs: its command and its table",
+    "hooks": "addresses of senders that sign: what is done to them, by whom, and their page",
+    "intake": "what takes feedback: the steps, and the one write",
+    "model": "the triage model",
+    "outcomes": "what became of each request: counted, and shown",
+    "projects": "groups of a workspace's records",
+    "quarantine": "deliveries that are kept raw until they are understood",
+    "retention": "what a project keeps for a time only",
+    "schemas": "marshmallow schemas: their base, and those of the native API",
+    "themes": "what people talk about: computed, and shown",
+    "triage": "labels: the classifier, and its commands",
+    "user": "who may use the inbox: the command and the table",
+}
+
+
+def test_a_new_folder_needs_a_rank(tmp_path: Path) -> None:
+    """In a copy with a folder in each package that no contract names, the linter fails and names all
+    three."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.npz", "*.txt", "*.po", "static", "templates")
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        (tmp_path / name / "forms").mkdir()
+        for module in ("__init__", "field"):
+            (tmp_path / name / "forms" / f"{module}.py").touch()
+    (tmp_path / "tests").mkdir()
+    for path in ("setup.cfg", "tests/__init__.py", "tests/contracts.py"):
+        shutil.copy(ROOT / path, tmp_path / path)
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--config", "setup.cfg", "--no-cache"]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1, done.stderr
+    assert set(re.findall(r"(\w+)\.forms", done.stdout)) == set(PACKAGES), done.stdout
+
+
+def test_few_modules_lie_at_the_top() -> None:
+    """Directly in gateway/ lies what connects the folders, and nothing else."""
+    assert len(list((ROOT / "gateway").glob("*.py"))) <= TOP
+
+
+def test_a_name_means_one_thing() -> None:
+    """Modules and folders of the same name in several folders are in the table, with what it means in all."""
+    found = defaultdict(set)
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            if not path.stem.startswith("__"):
+                found[path.stem].add(path.parent)
+            elif path.stem == "__init__":
+                found[path.parent.name].add(path.parent.parent)
+
+    assert {name for name, folders in found.items() if len(folders) > 1} == set(SHARED)
+
+
+def test_no_test_has_the_name_of_another() -> None:
+    """A test module is found by its name alone."""
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
+def test_migrations_have_numbers_of_their_own() -> None:
+    """Two changes never have one number, and a file that got another is recorded by its first name."""
+    names = sorted(path.stem for path in STEPS.glob("[0-9]*.py"))
+
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    assert set(RECORDED_AS) <= set(names)
+    assert all(new[5:] == old[5:] for new, old in RECORDED_AS.items())
