@@ -26,7 +26,7 @@ RESOLVED = {"status": "resolved", "labels": {"alertname": "Watchdog"}, "endsAt":
 @pytest.fixture(name="made")
 def _made(tenant: Tenant) -> dict[str, Any]:
     """A hook that may be silent for five minutes."""
-    return hooks.create_hook(
+    hook = hooks.create_hook(
         watchdog.ADAPTER,
         tenant.workspace_id,
         None,
@@ -34,9 +34,7 @@ def _made(tenant: Tenant) -> dict[str, Any]:
         name="Prometheus",
         options={"silence": "5m"},
     )
-
-
-START = now_ms()
+    return {**hook, "at": now_ms()}
 
 
 @pytest.fixture(name="look")
@@ -44,17 +42,17 @@ def _look(made: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[fl
     """Looks for silence as if so many minutes had passed since the hook was made."""
 
     def look(minutes: float) -> None:
-        monkeypatch.setattr(silence, "now_ms", lambda: START + round(minutes * MINUTE))
+        monkeypatch.setattr(silence, "now_ms", lambda: made["at"] + round(minutes * MINUTE))
         Job.delete().execute()
         assert run_once(silence.LOOK)
 
-    HookRow.update(created_at=START).execute()
+    HookRow.update(created_at=made["at"]).execute()
     return look
 
 
 def beat(tenant: Tenant, made: dict[str, Any], minutes: int) -> None:
     """What the ledger says of a sign of life so many minutes after the hook was made."""
-    at = START + minutes * MINUTE
+    at = made["at"] + minutes * MINUTE
     counted = {"minute": at - at % MINUTE, "outcome": "ignored", "requests": 1, "records": 0}
     Outcome.create(workspace_id=tenant.workspace_id, key_id=made["hook_id"], source="watchdog", **counted)
 

@@ -99,7 +99,9 @@ def test_query_budget(app: Flask, call: Call, reported: int, headers: dict[str, 
     with count_queries() as counted:
         call("POST", POST[0], json=POST[1], headers=headers)
 
-    assert counted.count <= queries
+    # Now and then a thread copies the log meanwhile, which no POST waits for.
+    asked = [query for query in counted.get_queries() if not query.msg[0].startswith("PRAGMA")]
+    assert len(asked) <= queries
 
 
 def test_call_budget(app: Flask, tenant: Tenant) -> None:
