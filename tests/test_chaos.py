@@ -7,7 +7,7 @@ import pytest
 from benchmarks.chaos import SCENARIOS, run
 
 
-@pytest.mark.parametrize("name", ["kill", "full"])
+@pytest.mark.parametrize("name", ["kill", pytest.param("full", marks=pytest.mark.long)])
 def test_nothing_acknowledged_is_lost_or_doubled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that is killed and a disk that is full, for a moment, under load.
 

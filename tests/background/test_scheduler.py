@@ -175,6 +175,7 @@ def test_serve_has_one(tmp_path: Path) -> None:
     assert any("starting it again" in line for line in server.lines)
 
 
+@pytest.mark.long
 def test_serve_that_nobody_hears(tmp_path: Path) -> None:
     """A serve that cannot write its log, for example to a full disk, starts workers and goes on serving."""
     gateway = Gateway(tmp_path, GATEWAY_WORKERS="1")

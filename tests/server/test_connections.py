@@ -293,7 +293,7 @@ def test_sigterm_lets_a_small_body_arrive(tmp_path: Path) -> None:
         assert server.process.wait(timeout=20) == 0
 
 
-@pytest.mark.parametrize("idle", [0, FEW])
+@pytest.mark.parametrize("idle", [pytest.param(0, marks=pytest.mark.long), FEW])
 def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path, idle: int) -> None:
     """Connections that the kernel has taken and the worker has not yet are answered before the end.
 

@@ -114,7 +114,13 @@ def test_endless_heads(lone: Lone, name: str) -> None:
     check_refused(lone, lambda: [Sender(beginning, repeated, MOST) for _ in range(CONNECTIONS)])
 
 
-@pytest.mark.parametrize("name", ENDLESS_BODIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name == "chunks of a byte" else name
+        for name in ENDLESS_BODIES
+    ],
+)
 def test_endless_bodies(lone: Lone, name: str) -> None:
     """At a door with a key and without one, and at a path that reads no body."""
     beginning, repeated = ENDLESS_BODIES[name]
