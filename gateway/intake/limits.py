@@ -12,11 +12,11 @@ from gateway.access.caller import Caller
 from gateway.core import metrics
 from gateway.core.cooperative import aside
 from gateway.core.rate import Budget, Rate, Unavailable
-from gateway.rate_limits.file_counter import Meter
-from gateway.rate_limits.redis_counter import SharedMeter
+from gateway.rate_limits.file_counter import FileCounter
+from gateway.rate_limits.redis_counter import RedisCounter
 
-_meter: Meter | None = None  # of this host
-_shared: SharedMeter | None = None  # of all hosts
+_meter: FileCounter | None = None  # of this host
+_shared: RedisCounter | None = None  # of all hosts
 _default = ""
 _when_away = "open"
 
@@ -31,8 +31,8 @@ def connect(path: Path, default: str, url: str = "", when_away: str = "open") ->
     for meter in (_meter, _shared):
         if meter is not None:
             meter.close()
-    _meter, _default, _when_away = Meter(path), default, when_away
-    _shared = SharedMeter(url) if url else None
+    _meter, _default, _when_away = FileCounter(path), default, when_away
+    _shared = RedisCounter(url) if url else None
 
 
 def spend(caller: Caller, inbound: Inbound) -> None:

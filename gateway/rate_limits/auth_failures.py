@@ -12,11 +12,11 @@ from pathlib import Path
 from adapters.contract import Inbound, Problem, Refused
 from gateway.core.client_address import neighbourhood
 from gateway.core.rate import Rate, Unavailable
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 
 RECORDS = 4_096  # addresses at once, in 1.3 MB; the idlest are forgotten when there are more
 
-_meter: Meter | None = None
+_meter: FileCounter | None = None
 _rate = Rate.parse("60/minute")
 
 
@@ -25,7 +25,7 @@ def connect(path: Path, rate: str) -> None:
     global _meter, _rate
     if _meter is not None:
         _meter.close()
-    _meter, _rate = Meter(path, RECORDS), Rate.parse(rate)
+    _meter, _rate = FileCounter(path, RECORDS), Rate.parse(rate)
 
 
 def check(inbound: Inbound, about: str = "", rate: Rate | None = None) -> None:

@@ -51,7 +51,7 @@ def _forked() -> None:
 os.register_at_fork(after_in_child=_forked)
 
 
-class Meter:
+class FileCounter:
     """Counts in the file at `path`, of so many `records`: 16,384 are 5.2 MB.
 
     The file is opened at the first use, and anew after a fork, since a flock belongs to the open file.

@@ -1,4 +1,4 @@
-"""Counts what each name spends on a Redis or Valkey that every host asks, by the same definition as a Meter.
+"""Counts what each name spends on a Redis or Valkey that every host asks, by the definition of FileCounter.
 
 One script does one atomic step by the server's clock, so that hosts whose clocks differ count alike.
 The `limits` library has no strategy that fits: its moving window goes by each host's own clock,
@@ -97,7 +97,7 @@ def _address(url: str) -> str:
     return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
 
 
-class SharedMeter:
+class RedisCounter:
     """Counts on the server at `url`: redis, rediss, valkey, valkeys or unix. Connects at the first use.
 
     While the server is away one request in a `PAUSE` tries it and the others are told at once; the

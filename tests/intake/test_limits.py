@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core.config import Config
 from gateway.core.rate import Rate
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from tests.conftest import Call
 
 HELP = {"text": "Where can I change my address?"}
@@ -39,7 +39,7 @@ def test_never_more_than_the_quota_in_any_window(
     tmp_path_factory: pytest.TempPathFactory, gaps: list[float], quota: int
 ) -> None:
     """Whatever the times of the requests, no window of 60 seconds holds more than the quota."""
-    meter, now, passed = Meter(tmp_path_factory.mktemp("limits") / "limits"), 1000.0, list[float]()
+    meter, now, passed = FileCounter(tmp_path_factory.mktemp("limits") / "limits"), 1000.0, list[float]()
     for gap in gaps:
         now += gap
         budget = meter.spend("k", Rate(quota, 60), now)
@@ -52,7 +52,7 @@ def test_never_more_than_the_quota_in_any_window(
 
 def test_full_budget_comes_back(tmp_path: Path) -> None:
     """Who waits as long as Retry-After says is let through."""
-    meter = Meter(tmp_path / "limits")
+    meter = FileCounter(tmp_path / "limits")
     rate = Rate(2, 60)
     assert [meter.spend("k", rate, 1000.0 + at).allowed for at in (0, 1, 2)] == [True, True, False]
     wait = meter.spend("k", rate, 1002.0).reset
@@ -62,7 +62,7 @@ def test_full_budget_comes_back(tmp_path: Path) -> None:
 
 def test_clock_set_back(tmp_path: Path) -> None:
     """A clock set back within the window gains nothing; one set back further shuts nobody out."""
-    meter, rate = Meter(tmp_path / "limits"), Rate(3, 60)
+    meter, rate = FileCounter(tmp_path / "limits"), Rate(3, 60)
     passed = [meter.spend("k", rate, at).allowed for at in (5000, 5001, 4990, 4960, 5000)]
 
     assert passed == [True] * 3 + [False] * 2

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.rate import Budget, Rate, Unavailable
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from tests.conftest import ROOT
 
 MINUTE = Rate(3, 60)
@@ -56,7 +56,7 @@ def test_does_what_its_definition_says(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, float]], quota: int, window: int
 ) -> None:
     """Let through is who finds fewer than the quota in this slot and the sixty before, by whatever clock."""
-    meter = Meter(tmp_path_factory.mktemp("meter") / "limits")
+    meter = FileCounter(tmp_path_factory.mktemp("meter") / "limits")
 
     def spend(name: str, rate: Rate, now: float) -> Budget:
         wait = meter.exhausted(name, rate, now)
@@ -70,7 +70,7 @@ def test_does_what_its_definition_says(
 
 def test_one_file_opened_twice(tmp_path: Path) -> None:
     """Two meters of one process on one file count together, as two applications in it would."""
-    first, second = Meter(tmp_path / "limits"), Meter(tmp_path / "limits")
+    first, second = FileCounter(tmp_path / "limits"), FileCounter(tmp_path / "limits")
     passed = [meter.spend("k", MINUTE, 1000.0).allowed for meter in (first, second) * 3]
 
     assert passed == [True] * 3 + [False] * 3
@@ -78,7 +78,7 @@ def test_one_file_opened_twice(tmp_path: Path) -> None:
 
 def test_another_window_starts_anew(tmp_path: Path) -> None:
     """A name whose rate gets another window is counted from zero, whatever was counted before."""
-    meter = Meter(tmp_path / "limits")
+    meter = FileCounter(tmp_path / "limits")
     for window in (60, 3600, 86400, 1, 60):
         assert meter.spend("k", Rate(1, window), 1e9).allowed
         assert not meter.spend("k", Rate(1, window), 1e9).allowed
@@ -86,7 +86,7 @@ def test_another_window_starts_anew(tmp_path: Path) -> None:
 
 def test_names_that_are_counted_at_once(tmp_path: Path) -> None:
     """Every name keeps its own count, in a file whose space is there from the first use."""
-    meter, late = Meter(tmp_path / "limits"), Meter(tmp_path / "limits")
+    meter, late = FileCounter(tmp_path / "limits"), FileCounter(tmp_path / "limits")
     names = [f"key_{n}" for n in range(3000)]
     for name in names:
         meter.spend(name, MINUTE, 1000.0)
@@ -98,7 +98,7 @@ def test_names_that_are_counted_at_once(tmp_path: Path) -> None:
 
 def test_windows_that_are_over_make_room(tmp_path: Path) -> None:
     """Names that come one after the other push out none whose window is not over."""
-    meter = Meter(tmp_path / "limits", SMALL)
+    meter = FileCounter(tmp_path / "limits", SMALL)
     meter.spend("day", Rate(3, 86_400), 1000.0)
     for n in range(30_000):
         meter.spend(f"key_{n}", MINUTE, 1000.0 + n)
@@ -108,7 +108,7 @@ def test_windows_that_are_over_make_room(tmp_path: Path) -> None:
 
 def test_the_file_is_bounded(tmp_path: Path) -> None:
     """More names than fit push out the idlest of their bucket, and no others."""
-    meter = Meter(tmp_path / "limits", SMALL)
+    meter = FileCounter(tmp_path / "limits", SMALL)
     for n in range(3000):
         meter.spend(f"key_{n}", MINUTE, 1000.0 + n / 100)
 
@@ -118,7 +118,7 @@ def test_the_file_is_bounded(tmp_path: Path) -> None:
 
 def test_a_record_that_became_another_names(tmp_path: Path) -> None:
     """A name whose place another took is counted from zero, and not in the other's place."""
-    meter, other = Meter(tmp_path / "limits", SMALL), Meter(tmp_path / "limits", SMALL)
+    meter, other = FileCounter(tmp_path / "limits", SMALL), FileCounter(tmp_path / "limits", SMALL)
     names = [f"key_{n}" for n in range(1024)]
     for name in names:
         meter.spend(name, MINUTE, 1000.0)
@@ -131,9 +131,9 @@ def test_a_record_that_became_another_names(tmp_path: Path) -> None:
 SPENDER = """
 import sys, threading
 from pathlib import Path
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from gateway.core.rate import Rate
-meter, passed, start = Meter(Path(sys.argv[1])), [], threading.Barrier(16)
+meter, passed, start = FileCounter(Path(sys.argv[1])), [], threading.Barrier(16)
 def spend():
     start.wait()
     for _ in range(40):
@@ -158,14 +158,14 @@ def test_exact_across_threads_and_processes_and_restarts(tmp_path: Path) -> None
 OPENER = """
 import sys, threading
 from pathlib import Path
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from gateway.core.rate import Rate
 directory, start, passed = Path(sys.argv[1]), threading.Barrier(8), []
 def first_use(meter):
     start.wait()
     passed.append(meter.spend("k", Rate(10, 60), 1000.0).allowed)
 for n in range(40):
-    meter = Meter(directory / "new" / str(n))
+    meter = FileCounter(directory / "new" / str(n))
     threads = [threading.Thread(target=first_use, args=(meter,)) for _ in range(8)]
     [t.start() for t in threads]; [t.join() for t in threads]
 print(sum(passed))
@@ -183,9 +183,9 @@ def test_first_use_by_many_at_once(tmp_path: Path) -> None:
 FORKER = """
 import os, sys
 from pathlib import Path
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from gateway.core.rate import Rate
-meter, rate = Meter(Path(sys.argv[1])), Rate(500, 60)
+meter, rate = FileCounter(Path(sys.argv[1])), Rate(500, 60)
 meter.spend("k", rate, 1000.0)
 children = [os.fork() for _ in range(1)] + [os.fork()]
 for _ in range(300):
@@ -206,9 +206,9 @@ def test_forks_count_together(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from gateway.core.rate import Rate
-meter, n = Meter(Path(sys.argv[1])), 0
+meter, n = FileCounter(Path(sys.argv[1])), 0
 while True:
     n += 1
     meter.spend("k", Rate(10**9, 60), 1000.0 + n * 0.1 % 30)
@@ -227,7 +227,7 @@ def test_killed_while_counting(tmp_path: Path) -> None:
             assert process.stdout is not None
             told += int([process.stdout.readline() for _ in range(3)][-1])
             process.send_signal(signal.SIGKILL)
-    used = 10**9 - 1 - Meter(tmp_path / "limits").spend("k", Rate(10**9, 60), 1030.0).remaining
+    used = 10**9 - 1 - FileCounter(tmp_path / "limits").spend("k", Rate(10**9, 60), 1030.0).remaining
 
     assert used >= told
 
@@ -235,9 +235,9 @@ def test_killed_while_counting(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from gateway.rate_limits.file_counter import Meter
+from gateway.rate_limits.file_counter import FileCounter
 from gateway.core.rate import Rate, Unavailable
-path, meter = Path(sys.argv[1]), Meter(Path(sys.argv[1]))
+path, meter = Path(sys.argv[1]), FileCounter(Path(sys.argv[1]))
 def room(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 room(100_000)
@@ -261,7 +261,7 @@ def test_disk_full(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     """What is in the way is named, and once it is gone counting goes on."""
     (tmp_path / "limits").mkdir()
-    meter = Meter(tmp_path / "limits")
+    meter = FileCounter(tmp_path / "limits")
     for act in (meter.spend, meter.exhausted):
         with pytest.raises(Unavailable, match="limits: Is a directory"):
             act("k", MINUTE, 1000.0)
@@ -273,6 +273,6 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
 def test_any_content_can_be_counted_in(tmp_path: Path) -> None:
     """After a power cut the file may hold anything: no error, and at most a window is lost."""
     (tmp_path / "limits").write_bytes(b"\xff\x7f" * 160 * SMALL)
-    meter = Meter(tmp_path / "limits")
+    meter = FileCounter(tmp_path / "limits")
 
     assert [meter.spend("k", MINUTE, 1000.0).allowed for _ in range(4)] == [True] * 3 + [False]

@@ -26,7 +26,7 @@ from gateway.core.config import BadSetting, Config
 from gateway.core.rate import Rate, Unavailable
 from gateway.intake import limits
 from gateway.rate_limits import redis_counter
-from gateway.rate_limits.redis_counter import SharedMeter
+from gateway.rate_limits.redis_counter import RedisCounter
 from models.database.base import close
 from tests.conftest import ROOT, Call, make_tenant
 from tests.rate_limits.test_file_counter import follow
@@ -52,8 +52,8 @@ def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(name="meter")
-def _meter(valkey: ValkeyServer) -> Iterator[SharedMeter]:
-    meter = SharedMeter(url_of(valkey))
+def _meter(valkey: ValkeyServer) -> Iterator[RedisCounter]:
+    meter = RedisCounter(url_of(valkey))
     yield meter
     meter.close()
 
@@ -93,12 +93,12 @@ def test_does_what_the_definition_says(
     valkey: ValkeyServer, steps: list[tuple[str, float]], quota: int, window: int
 ) -> None:
     """The script answers as the file does."""
-    meter, run = SharedMeter(url_of(valkey)), next(RUNS)
+    meter, run = RedisCounter(url_of(valkey)), next(RUNS)
     follow(lambda name, rate, now: meter.spend(f"{run}{name}", rate, now), steps, Rate(quota, window))
     meter.close()
 
 
-def test_clock_set_back(meter: SharedMeter) -> None:
+def test_clock_set_back(meter: RedisCounter) -> None:
     """A clock set back within the window gains nothing; one set back further shuts nobody out."""
     passed = [meter.spend("clock", MINUTE, at).allowed for at in (5000, 5001, 4990, 4960, 5000)]
 
@@ -108,9 +108,9 @@ def test_clock_set_back(meter: SharedMeter) -> None:
 
 SPENDER = """
 import sys, threading
-from gateway.rate_limits.redis_counter import SharedMeter
+from gateway.rate_limits.redis_counter import RedisCounter
 from gateway.core.rate import Rate
-meter, passed, start = SharedMeter(sys.argv[1]), [], threading.Barrier(16)
+meter, passed, start = RedisCounter(sys.argv[1]), [], threading.Barrier(16)
 def spend():
     start.wait()
     for _ in range(40):
@@ -134,7 +134,7 @@ def test_exact_across_hosts(valkey: ValkeyServer) -> None:
     assert sum(passed) == 600
 
 
-def test_counts_end(valkey: ValkeyServer, meter: SharedMeter) -> None:
+def test_counts_end(valkey: ValkeyServer, meter: RedisCounter) -> None:
     """What is counted is forgotten by the server too, a slot after its window."""
     meter.spend("ends", MINUTE)
 
@@ -142,7 +142,7 @@ def test_counts_end(valkey: ValkeyServer, meter: SharedMeter) -> None:
         assert 50_000 < client.pttl("gateway:limit:60:ends") <= 61_000
 
 
-def test_a_server_that_forgot_the_script(valkey: ValkeyServer, meter: SharedMeter) -> None:
+def test_a_server_that_forgot_the_script(valkey: ValkeyServer, meter: RedisCounter) -> None:
     """A restarted or flushed server is taught the script again."""
     meter.spend("flushed", MINUTE)
     with valkey.client() as client:
@@ -206,7 +206,7 @@ def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_counter, "PAUSE", 3600.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.setblocking(False)
-        meter = SharedMeter(f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        meter = RedisCounter(f"redis://127.0.0.1:{silent.getsockname()[1]}")
         for _ in range(5):
             with pytest.raises(Unavailable):
                 meter.spend("k", MINUTE)
@@ -219,7 +219,7 @@ def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_spellings(valkey: ValkeyServer) -> None:
     """valkey:// and valkeys:// are redis:// and rediss:// by other names."""
     for url, port in (("valkey://h:1/0", 1), ("valkeys://h:2", 2), ("redis://h:1", 1)):
-        meter = SharedMeter(url)
+        meter = RedisCounter(url)
         pool = meter._script.registered_client.connection_pool
         assert pool.connection_kwargs["port"] == port
         assert ("SSL" in pool.connection_class.__name__) == url.startswith("valkeys")
@@ -228,7 +228,7 @@ def test_other_spellings(valkey: ValkeyServer) -> None:
 @pytest.mark.parametrize(
     "odd", ["SET {} x", "HSET {} word 1", "HSET {} 5 word", "RPUSH {} 1", "HSET {} inf 1"]
 )
-def test_something_else_in_its_place(valkey: ValkeyServer, meter: SharedMeter, odd: str) -> None:
+def test_something_else_in_its_place(valkey: ValkeyServer, meter: RedisCounter, odd: str) -> None:
     """What somebody else wrote where a name is counted makes way, and no other name is affected."""
     with valkey.client() as client:
         client.execute_command(*odd.format("gateway:limit:60:odd").split())
@@ -301,7 +301,7 @@ def test_troubles_of_the_server(
 
 
 def test_a_former_primary_is_left(
-    valkey: ValkeyServer, meter: SharedMeter, monkeypatch: pytest.MonkeyPatch
+    valkey: ValkeyServer, meter: RedisCounter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a server did not take a count since it only reads, the next try is a connection of its own."""
     with valkey.client() as client:
@@ -325,7 +325,7 @@ def test_no_such_server(said: bytes) -> None:
                 while connection.recv(4096):
                     connection.sendall(said)
 
-        meter = SharedMeter(f"redis://127.0.0.1:{server.getsockname()[1]}")
+        meter = RedisCounter(f"redis://127.0.0.1:{server.getsockname()[1]}")
         with ThreadPoolExecutor(1) as pool:
             pool.submit(answer)
             with closing(meter), pytest.raises(Unavailable):
