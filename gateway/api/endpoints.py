@@ -1,53 +1,285 @@
-"""What programs ask: records, their history, the ledger. All of it within the caller's workspace."""
+"""The native API: each endpoint with what it takes and answers. All of it is within the caller's workspace.
+
+What is missing here, tests/api/test_openapi.py names.
+"""
 
 from __future__ import annotations
 
-from gateway.api.admin import audit_log, authors, hooks, keys, model, projects, quarantine
+from adapters.contract.description import FeedbackRecord, Shape
+from gateway.api.admin import audit_log, authors, hooks, keys, model, projects, quarantine, request_schemas
+from gateway.api.admin.authors import Erasure, Who
+from gateway.api.admin.model import Choice
 from gateway.api.endpoint import Endpoint
 from gateway.api.export import export_feedback
-from gateway.api.feedback_bulk import change_many, delete_feedback, delete_many
-from gateway.api.feedback_change import change_feedback
+from gateway.api.feedback_bulk import Chosen, ManyChanges, change_many, delete_feedback, delete_many
+from gateway.api.feedback_change import Change, change_feedback
 from gateway.api.feedback_detail import list_events, list_similar, show_feedback
 from gateway.api.feedback_list import list_feedback
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
+from gateway.api.schemas.answers import (
+    Act,
+    Changed,
+    Count,
+    Event,
+    FeedbackExpanded,
+    Held,
+    HeldDelivery,
+    HeldShown,
+    Hook,
+    HookMade,
+    Key,
+    KeyMade,
+    KeyRotated,
+    Listed,
+    Preview,
+    Project,
+    Receipt,
+    Replayed,
+    Similar,
+    Stats,
+    Themes,
+    page_of,
+)
+from gateway.api.schemas.model import TriageModel
+from gateway.api.schemas.parameters import (
+    ExportQuery,
+    HeldQuery,
+    IfMatch,
+    ListQuery,
+    OutcomesQuery,
+    PageQuery,
+    PreviewQuery,
+    ReplayQuery,
+    ShowQuery,
+    SimilarQuery,
+    StatsQuery,
+    ThemesQuery,
+)
 from gateway.api.stats import show_stats
 from gateway.api.themes import list_themes
+from gateway.transfer.file_export import FORMATS
 
 ENDPOINTS = (
-    Endpoint("/gateway/v1/feedback", list_feedback),
-    Endpoint("/gateway/v1/feedback/<feedback_id>", show_feedback),
-    Endpoint("/gateway/v1/feedback/<feedback_id>", change_feedback, method="PATCH", scope="triage"),
-    Endpoint("/gateway/v1/feedback/<feedback_id>", delete_feedback, "DELETE", "admin"),
-    Endpoint("/gateway/v1/feedback", change_many, "PATCH", "triage"),
-    Endpoint("/gateway/v1/feedback", delete_many, "DELETE", "admin"),
-    Endpoint("/gateway/v1/feedback/<feedback_id>/events", list_events),
-    Endpoint("/gateway/v1/feedback/<feedback_id>/similar", list_similar),
-    Endpoint("/gateway/v1/export", export_feedback),
-    Endpoint("/gateway/v1/themes", list_themes),
-    Endpoint("/gateway/v1/stats", show_stats),
-    Endpoint("/gateway/v1/outcomes", list_outcomes),
-    Endpoint("/gateway/v1/quarantine", quarantine.list_quarantine),
-    Endpoint("/gateway/v1/quarantine/<quarantine_id>", quarantine.show_held),
-    Endpoint("/gateway/v1/quarantine/<quarantine_id>/replay", quarantine.replay_held, "POST", "triage"),
-    Endpoint("/gateway/v1/preview/<source>", show_preview, "POST", "triage"),
-    Endpoint("/gateway/v1/keys", keys.list_keys, scope="admin"),
-    Endpoint("/gateway/v1/keys", keys.create_key, "POST", "admin"),
-    Endpoint("/gateway/v1/keys/<key_id>/revoke", keys.revoke_key, "POST", "admin"),
-    Endpoint("/gateway/v1/keys/<key_id>/rotate", keys.rotate_key, "POST", "admin"),
-    Endpoint("/gateway/v1/hooks", hooks.list_hooks, scope="admin"),
-    Endpoint("/gateway/v1/hooks", hooks.create_hook, "POST", "admin"),
-    Endpoint("/gateway/v1/hooks/<hook_id>/rotate", hooks.rotate_hook, "POST", "admin"),
-    Endpoint("/gateway/v1/hooks/<hook_id>", hooks.change_hook, "PATCH", "admin"),
-    Endpoint("/gateway/v1/hooks/<hook_id>", hooks.delete_hook, "DELETE", "admin"),
-    Endpoint("/gateway/v1/projects", projects.list_all),
-    Endpoint("/gateway/v1/projects", projects.create_project, "POST", "admin"),
-    Endpoint("/gateway/v1/projects/<project_id>", projects.show_project),
-    Endpoint("/gateway/v1/projects/<project_id>", projects.change_project, "PATCH", "admin"),
-    Endpoint("/gateway/v1/model", model.show_model),
-    Endpoint("/gateway/v1/model/train", model.train_model, "POST", "admin"),
-    Endpoint("/gateway/v1/model/use", model.choose_model, "POST", "admin"),
-    Endpoint("/gateway/v1/authors/erase", authors.erase_author, "POST", "admin"),
-    Endpoint("/gateway/v1/authors/export", authors.export_author, "POST", "admin"),
-    Endpoint("/gateway/v1/audit", audit_log.list_audit, scope="admin"),
+    Endpoint(
+        "/gateway/v1/feedback",
+        list_feedback,
+        Shape(query=ListQuery, answers={200: page_of(Listed)}, asked={"category": ["bug"], "limit": 2}),
+    ),
+    Endpoint(
+        "/gateway/v1/feedback/<feedback_id>",
+        show_feedback,
+        Shape(query=ShowQuery, answers={200: FeedbackExpanded}, asked={"expand": ["events", "similar"]}),
+    ),
+    Endpoint(
+        "/gateway/v1/feedback/<feedback_id>",
+        change_feedback,
+        Shape(
+            body=Change,
+            headers=IfMatch,
+            answers={200: FeedbackRecord},
+            refusals=(412,),
+            example={"status": "resolved", "note": "Fixed in 2.4"},
+        ),
+        "PATCH",
+        "triage",
+    ),
+    Endpoint(
+        "/gateway/v1/feedback/<feedback_id>",
+        delete_feedback,
+        Shape(headers=IfMatch, answers={204: None}, refusals=(412,)),
+        "DELETE",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/feedback",
+        change_many,
+        Shape(
+            body=ManyChanges,
+            answers={200: Changed},
+            example={"filter": "source=orq", "change": {"status": "resolved"}, "dry_run": True},
+        ),
+        "PATCH",
+        "triage",
+    ),
+    Endpoint(
+        "/gateway/v1/feedback",
+        delete_many,
+        Shape(body=Chosen, answers={200: Changed}, example={"filter": "source=orq", "dry_run": True}),
+        "DELETE",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/feedback/<feedback_id>/events",
+        list_events,
+        Shape(query=PageQuery, answers={200: page_of(Event)}),
+    ),
+    Endpoint(
+        "/gateway/v1/feedback/<feedback_id>/similar",
+        list_similar,
+        Shape(query=SimilarQuery, answers={200: page_of(Similar)}, asked={"limit": 3}),
+    ),
+    Endpoint(
+        "/gateway/v1/export",
+        export_feedback,
+        Shape(
+            query=ExportQuery,
+            answers={200: None},
+            asked={"format": "csv", "fields": ["id", "text", "author"]},
+            shown_as=tuple(FORMATS.values()),
+        ),
+    ),
+    Endpoint(
+        "/gateway/v1/themes", list_themes, Shape(query=ThemesQuery, answers={200: Themes}, asked={"limit": 5})
+    ),
+    Endpoint(
+        "/gateway/v1/stats",
+        show_stats,
+        Shape(query=StatsQuery, answers={200: Stats}, asked={"by": ["day", "category"], "since": "30d"}),
+    ),
+    Endpoint(
+        "/gateway/v1/outcomes",
+        list_outcomes,
+        Shape(query=OutcomesQuery, answers={200: page_of(Count)}, asked={"by": ["source", "outcome"]}),
+    ),
+    Endpoint(
+        "/gateway/v1/quarantine",
+        quarantine.list_quarantine,
+        Shape(query=HeldQuery, answers={200: page_of(HeldDelivery)}),
+    ),
+    Endpoint("/gateway/v1/quarantine/<quarantine_id>", quarantine.show_held, Shape(answers={200: HeldShown})),
+    Endpoint(
+        "/gateway/v1/quarantine/<quarantine_id>/replay",
+        quarantine.replay_held,
+        Shape(query=ReplayQuery, answers={200: Replayed}),
+        "POST",
+        "triage",
+    ),
+    Endpoint(
+        "/gateway/v1/preview/<source>",
+        show_preview,
+        Shape(query=PreviewQuery, answers={200: Preview}, example={"text": "The map is blank"}),
+        "POST",
+        "triage",
+    ),
+    Endpoint(
+        "/gateway/v1/keys", keys.list_keys, Shape(query=PageQuery, answers={200: page_of(Key)}), scope="admin"
+    ),
+    Endpoint(
+        "/gateway/v1/keys",
+        keys.create_key,
+        Shape(
+            body=request_schemas.NewKey,
+            answers={201: KeyMade},
+            example={"name": "web shop", "scopes": ["ingest"]},
+        ),
+        "POST",
+        "admin",
+    ),
+    Endpoint("/gateway/v1/keys/<key_id>/revoke", keys.revoke_key, Shape(answers={200: Key}), "POST", "admin"),
+    Endpoint(
+        "/gateway/v1/keys/<key_id>/rotate",
+        keys.rotate_key,
+        Shape(
+            body=request_schemas.Rotation,
+            optional=True,
+            answers={201: KeyRotated},
+            example={"overlap_hours": 1},
+        ),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/hooks",
+        hooks.list_hooks,
+        Shape(query=PageQuery, answers={200: page_of(Hook)}),
+        scope="admin",
+    ),
+    Endpoint(
+        "/gateway/v1/hooks",
+        hooks.create_hook,
+        Shape(
+            body=request_schemas.NewHook,
+            answers={201: HookMade},
+            example={"source": "alertmanager", "name": "prometheus"},
+        ),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/hooks/<hook_id>/rotate",
+        hooks.rotate_hook,
+        Shape(body=request_schemas.NewSecret, optional=True, answers={200: HookMade}, example={}),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/hooks/<hook_id>",
+        hooks.change_hook,
+        Shape(
+            body=request_schemas.HookChange,
+            answers={200: Hook},
+            example={"options": {"signature_header": None}},
+        ),
+        "PATCH",
+        "admin",
+    ),
+    Endpoint("/gateway/v1/hooks/<hook_id>", hooks.delete_hook, Shape(answers={204: None}), "DELETE", "admin"),
+    Endpoint(
+        "/gateway/v1/projects", projects.list_all, Shape(query=PageQuery, answers={200: page_of(Project)})
+    ),
+    Endpoint(
+        "/gateway/v1/projects",
+        projects.create_project,
+        Shape(body=request_schemas.NewProject, answers={201: Project}, example={"name": "Web shop"}),
+        "POST",
+        "admin",
+    ),
+    Endpoint("/gateway/v1/projects/<project_id>", projects.show_project, Shape(answers={200: Project})),
+    Endpoint(
+        "/gateway/v1/projects/<project_id>",
+        projects.change_project,
+        Shape(
+            body=request_schemas.ProjectChange,
+            answers={200: Project},
+            example={"name": "Shop", "retention_days": 365},
+        ),
+        "PATCH",
+        "admin",
+    ),
+    Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
+    Endpoint(
+        "/gateway/v1/model/train", model.train_model, Shape(answers={202: TriageModel}), "POST", "admin"
+    ),
+    Endpoint(
+        "/gateway/v1/model/use",
+        model.choose_model,
+        Shape(body=Choice, answers={200: TriageModel}, refusals=(404,), example={"version": "shipped"}),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/authors/erase",
+        authors.erase_author,
+        Shape(
+            body=Erasure,
+            answers={200: Receipt},
+            example={"email": "anna@example.org", "dry_run": True},
+        ),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/authors/export",
+        authors.export_author,
+        Shape(body=Who, answers={200: Held}, example={"email": "anna@example.org"}),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/audit",
+        audit_log.list_audit,
+        Shape(query=PageQuery, answers={200: page_of(Act)}),
+        scope="admin",
+    ),
 )

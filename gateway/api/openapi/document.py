@@ -22,7 +22,7 @@ from gateway import __version__
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi.json_schema import Plugin, name_of, tidied
-from gateway.api.schemas import OPEN, SHAPES
+from gateway.api.schemas.operations import OPEN
 from gateway.intake import batch_items, idempotency
 
 ABOUT = (
@@ -115,11 +115,10 @@ class _Description:
 
     def endpoint(self, native: Adapter, endpoint: Endpoint) -> None:
         """A route of the native API beside its doors; the first line of its function says what it does."""
-        shape = SHAPES.get(f"{endpoint.method} {endpoint.path}", Shape())
         summary = (endpoint.act.__doc__ or "").partition("\n")[0]
         refusals = (*IDENTIFIED, *((404,) if "<" in endpoint.path else ()))
         told = _Told(native, native.title, summary, refusals, endpoint.scope)
-        self.add(endpoint.method, endpoint.path, shape, told)
+        self.add(endpoint.method, endpoint.path, endpoint.shape, told)
 
     def add(self, method: str, path: str, shape: Shape, told: _Told) -> None:
         operation: Json = {

@@ -4,7 +4,3 @@ The endpoints themselves are in gateway.api.endpoints.
 """
 
 from __future__ import annotations
-
-from gateway.api.schemas.by_endpoint import OPEN, SHAPES
-
-__all__ = ["OPEN", "SHAPES"]
