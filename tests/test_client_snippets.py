@@ -118,8 +118,8 @@ def test_python(environ: dict[str, str], newest: Newest, library: str) -> None:
 def test_python_exceptions(environ: dict[str, str], newest: Newest, tmp_path: Path) -> None:
     """An exception that is logged is reported with its stack trace before the program ends."""
     (tmp_path / "report.py").write_text(blocks("python", "report.py")[0])
-    (tmp_path / "gateway/core/program.py").write_text(blocks("python")[1])
-    run(environ, sys.executable, str(tmp_path / "gateway/core/program.py"))
+    (tmp_path / "program.py").write_text(blocks("python")[1])
+    run(environ, sys.executable, str(tmp_path / "program.py"))
 
     record = newest()
     assert (record["title"], record["kind"], record["category"]) == ("KeyError: 'cabin'", "exception", "bug")

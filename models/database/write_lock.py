@@ -23,6 +23,10 @@ class WriteLock:
         self._file = -1
         self._owner = 0
 
+    def __del__(self) -> None:
+        if self._owner == os.getpid():
+            os.close(self._file)
+
     def __enter__(self) -> None:
         self._threads.acquire()
         try:

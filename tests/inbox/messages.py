@@ -43,8 +43,8 @@ def messages() -> set[str]:
         for item in extract("python", BytesIO(path.read_bytes()), keywords={"_": None}):
             if isinstance(item[1], str) and item[1]:
                 found.add(item[1])
-    for name in ("people.py", "gateway/access/oidc_accounts.py"):
-        found |= set(re.findall(r'PeopleError\("([^"]+)"', (ROOT / "gateway" / name).read_text()))
+    for name in ("users.py", "oidc_accounts.py"):
+        found |= set(re.findall(r'PeopleError\("([^"]+)"', (ROOT / "gateway" / "access" / name).read_text()))
     bounds = (("least", users.SHORTEST_PASSWORD), ("most", users.LONGEST_PASSWORD))
     found |= {f"a password has at {word} {number} characters" for word, number in bounds}
     return found - {"", "None"}

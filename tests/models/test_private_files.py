@@ -151,7 +151,7 @@ def test_every_own_file_is_known(tmp_path: Path) -> None:
     config = Config(database_url=f"sqlite:///{tmp_path}/gateway.db")
     names = {path.name for path in config.own_files}
 
-    assert {"gateway.db", "gateway.db-wal", "gateway.intake.limits", "gateway.queue", "secret.key"} <= names
+    assert {"gateway.db", "gateway.db-wal", "gateway.limits", "gateway.queue", "secret.key"} <= names
     assert close_to_others(config.own_files) == {}
 
 

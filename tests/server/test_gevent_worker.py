@@ -373,6 +373,8 @@ def test_a_stream_waits_for_its_reader_in_no_thread(served: Served) -> None:
     assert served.worker.threads.crowded() is False
     assert served.worker.threads._free.counter == served.worker.cfg.threads
     assert served.read(b"0\r\n\r\n").endswith(b"\r\n0\r\n\r\n")
+    while len(made) < 4:  # the end is made when the last piece has gone
+        gevent.sleep(0.001)
     assert made == [False] * 4
 
 
