@@ -30,7 +30,9 @@ EXTRAS = {
 }
 # Compared with where it happens to be installed.
 COMPARED = {("benchmarks/similar.py", "datasketch"), ("tests/clients/bolt_app.py", "slack_bolt")}
-LATER = {(f"gateway/http/{name}.py", "compression") for name in ("body", "body_stream")}  # standard in Python 3.14
+LATER = {
+    (f"gateway/http/{name}.py", "compression") for name in ("body", "body_stream")
+}  # standard in Python 3.14
 LOCKED = "PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt"
 LOCK = (ROOT / "constraints.txt").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()

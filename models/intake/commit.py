@@ -21,8 +21,8 @@ from models.database.base import AT_ONCE, database, insert_all, serialise
 from models.database.group_commit import Busy, Writer
 from models.intake.bulk import store_all
 from models.intake.delivery_rules import CONTENT, reported, store
-from models.intake.write_request import Claim, Request, Taken
 from models.intake.telling import Telling
+from models.intake.write_request import Claim, Request, Taken
 from models.intake.writes import Reach, Stored, Write
 from models.tables import dedupe, delivery, outcome
 from models.tables.delivery import Parted
