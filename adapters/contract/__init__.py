@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_urlsafe
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from adapters.contract.ansi import without_ansi
 from adapters.contract.charsets import in_utf8
@@ -88,6 +88,15 @@ def invalid(*faults: Fault) -> Refused:
     return Refused(Problem(400, "invalid", message, faults))
 
 
+class Identity(Protocol):
+    """Who sends, as far as the ledger and dialects know them: a key or hook of a workspace."""
+
+    @property
+    def key_id(self) -> str: ...
+    @property
+    def workspace_id(self) -> str: ...
+
+
 @dataclass(eq=False)
 class Inbound:
     """One request, free of the web framework.
@@ -100,8 +109,9 @@ class Inbound:
     learn there. `options` are those of the hook the request came through, known once it is
     identified. `checked` is the body as each schema checked it, so that `read` and `reply` check it
     once. `parts` is what `read` made each of several records of: the place in the body, or bytes where
-    that is no one place; each is kept with its record, and what is left of the body once. `known` is what
-    the gateway's steps found out for the ledger: who sends, and the outcome once it is counted.
+    that is no one place; each is kept with its record, and what is left of the body once. `caller` is
+    who sends, written by the step that identifies (gateway.intake.auth), and `outcome` what became of the
+    request, by the one that stores it, once that is counted.
     With `lenient`, JSON that a template broke is mended where it can be: a person asked for that.
     """
 
@@ -119,8 +129,15 @@ class Inbound:
     options: dict[str, Any] = field(default_factory=dict)
     checked: dict[type, Any] = field(default_factory=dict)
     parts: Sequence[slice | bytes | None] = ()
-    known: dict[str, Any] = field(default_factory=dict)
+    caller: Identity | None = None
+    outcome: str | None = None
     lenient: bool = False
+
+    def receive(self, body: bytes, at: int) -> None:
+        """Takes the whole body, of which who admitted the request knew a part at most; it is here `at`."""
+        self.body, self.received_at = body, at
+        self.__dict__.pop("text", None)
+        self.__dict__.pop("json", None)
 
     @cached_property
     def text(self) -> bytes:

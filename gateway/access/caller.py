@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from gateway.core.area_rules import Rules, rules_of
 from models.tables.workspace import areas_of
 
+HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a key. `project_id` is None for a key that may use its whole workspace.
+    """Whoever sends or asks: a key's holder, a hook, a person. `project_id` is None for a whole workspace.
 
     `rules` are those of every project of the workspace, and empty when no project has any.
     """
@@ -21,9 +24,46 @@ class Caller:
     project_id: str | None
     default_project_id: str
     scopes: frozenset[str]
-    rate_limit: str | None
-    expires_at: int | None
+    rate_limit: str | None = None
+    expires_at: int | None = None
     rules: Mapping[str, Rules] = field(default_factory=dict)
+
+    @classmethod
+    def of_key(cls, row: Mapping[str, Any]) -> Self:
+        """The holder of an API key, from its row with the `rules` of its workspace."""
+        return cls(
+            key_id=row["id"],
+            workspace_id=row["workspace"],
+            project_id=row["project"],
+            default_project_id=row["project"] or row["default_project_id"],
+            scopes=frozenset(row["scopes"]),
+            rate_limit=row["rate_limit"],
+            expires_at=row["expires_at"],
+            rules=row["rules"],
+        )
+
+    @classmethod
+    def of_hook(cls, row: Mapping[str, Any]) -> Self:
+        """The sender of a hook, from its row with the `rules` of its workspace."""
+        rate_limit = row["rate_limit"] or HOOK_RATE
+        return cls.of_key({**row, "scopes": ("ingest",), "rate_limit": rate_limit, "expires_at": None})
+
+    @classmethod
+    def of_session(cls, session: Mapping[str, Any], scopes: Iterable[str]) -> Self:
+        """A person at the inbox, with the scopes of their role."""
+        return cls(
+            session["user_id"],
+            session["user_workspace"],
+            None,
+            session["default_project_id"],
+            frozenset(scopes),
+        )
+
+    @classmethod
+    def inside(cls, key_id: str, workspace_id: str, project_id: str | None, default_project_id: str) -> Self:
+        """Who stores records from within the gateway: an import, a replay, background work."""
+        scopes, rules = frozenset({"ingest"}), rules_in(workspace_id)
+        return cls(key_id, workspace_id, project_id, default_project_id, scopes, rules=rules)
 
     def rules_for(self, project_ref: str | None) -> Rules:
         """The areas of the project that a record lands in which names this one

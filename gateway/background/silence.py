@@ -8,7 +8,7 @@ from typing import Any
 from adapters import watchdog
 from adapters.contract import Inbound
 from adapters.contract.record import State
-from gateway.access.caller import Caller, rules_in
+from gateway.access.caller import Caller
 from gateway.background.lease import Lease, Work
 from gateway.core.ids import new_id, now_ms
 from gateway.intake.store_many import Sender, store_part
@@ -44,16 +44,8 @@ def _judge(hook: Mapping[str, Any], now: int) -> None:
 
 
 def _store(hook: Mapping[str, Any], words: str, at: int, state: State, key: str, now: int) -> None:
-    caller = Caller(
-        key_id=hook["id"],
-        workspace_id=hook["workspace"],
-        project_id=hook["project"],
-        default_project_id=hook["project"] or hook["default_project_id"],
-        scopes=frozenset({"ingest"}),
-        rate_limit=None,
-        expires_at=None,
-        rules=rules_in(hook["workspace"]),
-    )
+    default = hook["project"] or hook["default_project_id"]
+    caller = Caller.inside(hook["id"], hook["workspace"], hook["project"], default)
     inbound = Inbound("", "silence", {}, request_id=new_id("req"), received_at=now)
     record = watchdog.story(hook["id"], words, at, state, key)
     sender = Sender(caller, watchdog.ADAPTER, inbound)

@@ -69,24 +69,19 @@ def inbound_of(
     """
     headers, asked = headers_of(environ), environ.get("QUERY_STRING", "")
     query = _query(asked) if asked else {}
-    body = b""
-
-    def inbound() -> Inbound:
-        return Inbound(
-            method=environ["REQUEST_METHOD"],
-            path=unprefixed(path_of(environ), adapter.name),
-            headers=headers,
-            body=body,
-            query=query,
-            params=params,
-            request_id=request_id(environ),
-            received_at=now_ms(),
-            client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
-            query_string=asked.encode("latin-1").decode("utf-8", "replace"),
-        )
-
+    inbound = Inbound(
+        method=environ["REQUEST_METHOD"],
+        path=unprefixed(path_of(environ), adapter.name),
+        headers=headers,
+        query=query,
+        params=params,
+        request_id=request_id(environ),
+        received_at=now_ms(),
+        client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
+        query_string=asked.encode("latin-1").decode("utf-8", "replace"),
+    )
     if admit is not None:
-        admit(inbound())
+        admit(inbound)
     stream, length = get_input_stream(environ), get_content_length(environ)
     encoding = headers.get("content-encoding", "")
     try:
@@ -96,11 +91,13 @@ def inbound_of(
             pieces = pieces_of(_Stream(stream), encoding, large.limit, 2 * large.limit)
             body = beginning = _up_to(limit, pieces)
             if len(beginning) > limit:
-                large.admit(inbound())  # who has no key is told so before the rest is read
+                inbound.receive(beginning, now_ms())
+                large.admit(inbound)  # who has no key is told so before the rest is read
                 body = large.reduced(chain([beginning], pieces), limit)
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
-    return inbound()
+    inbound.receive(body, now_ms())
+    return inbound
 
 
 class _Stream:

@@ -19,16 +19,7 @@ from models.database.base import dumps, writing
 
 def caller() -> Caller:
     """The reader, as the API knows those who ask it."""
-    session = g.session
-    return Caller(
-        key_id=session["user_id"],
-        workspace_id=session["user_workspace"],
-        project_id=None,
-        default_project_id=session["default_project_id"],
-        scopes=frozenset(users.SCOPES[session["user_role"]]),
-        rate_limit=None,
-        expires_at=None,
-    )
+    return Caller.of_session(g.session, users.SCOPES[g.session["user_role"]])
 
 
 def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:

@@ -24,7 +24,6 @@ EARLY = 1.0  # of them, in which one request asks for all: else all that come at
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # RFC 9110 asks for one with every 401
 LAST_USED_EVERY = 60_000  # milliseconds between two notes of when a key was last used
 AGAIN = {"Retry-After": "60"}  # seconds, when somebody has to mend something first
-HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
 
 class _Memory(dict[str, tuple[float, float, Any]]):
@@ -64,9 +63,11 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     """
     if adapter.signed is not None:
         caller = _by_signature(adapter, adapter.signed, inbound)
+    elif isinstance(inbound.caller, Caller):  # before its body was read
+        return inbound.caller
     else:
         caller = _by_key(adapter, scope, inbound)
-    inbound.known["caller"] = caller
+    inbound.caller = caller
     return caller
 
 
@@ -100,16 +101,7 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
             raise _unknowable()
         raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
     inbound.options.update(hook.options)
-    return Caller(
-        key_id=row["id"],
-        workspace_id=row["workspace"],
-        project_id=row["project"],
-        default_project_id=row["project"] or row["default_project_id"],
-        scopes=frozenset({"ingest"}),
-        rate_limit=row["rate_limit"] or HOOK_RATE,
-        expires_at=None,
-        rules=row["rules"],
-    )
+    return Caller.of_hook(row)
 
 
 def _failed(inbound: Inbound, code: Code, message: str, about: str = "") -> Refused:
@@ -151,20 +143,7 @@ def _look_up(key: str, inbound: Inbound) -> Caller | None:
     if caller is None:
         auth_failures.check(inbound)
     row = aside(_find_key, name) if is_well_formed(key) else None
-    caller = (
-        None
-        if row is None
-        else Caller(
-            key_id=row["id"],
-            workspace_id=row["workspace"],
-            project_id=row["project"],
-            default_project_id=row["project"] or row["default_project_id"],
-            scopes=frozenset(row["scopes"]),
-            rate_limit=row["rate_limit"],
-            expires_at=row["expires_at"],
-            rules=row["rules"],
-        )
-    )
+    caller = None if row is None else Caller.of_key(row)
     _known.keep(name, caller, asked)
     return caller
 

@@ -95,7 +95,7 @@ class _Taken:
         ended = commit.ended(self.outcomes)
         if not self.counted:
             commit.note(self.sender.entry, ended)
-        self.sender.inbound.known["outcome"] = ended
+        self.sender.inbound.outcome = ended
         words = ("accepted", "duplicate", "invalid", "failed")
         return Reply(200, {"data": self.results, **{word: counts[word] for word in words}})
 

@@ -6,8 +6,7 @@ the others are counted when they are answered, and written within about a second
 
 from __future__ import annotations
 
-from adapters.contract import Adapter, Inbound, Problem
-from gateway.access.caller import Caller
+from adapters.contract import Adapter, Identity, Inbound, Problem
 from gateway.core import metrics
 from gateway.core.ids import now_ms
 from models.intake import commit
@@ -28,7 +27,7 @@ _BY_CODE = {"idempotency_duplicate": "duplicate", "idempotency_in_flight": "dupl
 _BY_STATUS = {401: "unauthorized", 403: "unauthorized", 429: "limited", 503: "overloaded"}
 
 
-def entry(source: str, at: int, caller: Caller | None) -> Entry:
+def entry(source: str, at: int, caller: Identity | None) -> Entry:
     """The line of the ledger that a request belongs to. `at` is milliseconds UTC."""
     if caller is None:
         return Entry(at, "", "", source)
@@ -38,10 +37,10 @@ def entry(source: str, at: int, caller: Caller | None) -> Entry:
 def count(adapter: Adapter, inbound: Inbound | None, problem: Problem | None, seconds: float) -> None:
     """Counts one answered request, in the ledger unless the transaction that stored it did."""
     source = adapter.source or adapter.name
-    ended = None if inbound is None else inbound.known.get("outcome")
+    ended = None if inbound is None else inbound.outcome
     if ended is None:
         ended = "duplicate" if problem is None else of(problem)
-        caller = None if inbound is None else inbound.known.get("caller")
+        caller = None if inbound is None else inbound.caller
         at = now_ms() if inbound is None else inbound.received_at
         commit.note(entry(source, at, caller), ended)
     metrics.observe(source, ended, seconds)

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.contract import Adapter, Inbound, Problem, Refused
 from adapters.contract.record import Record
 from gateway import triage
-from gateway.access.caller import Caller, rules_in
+from gateway.access.caller import Caller
 from gateway.core.ids import new_id, now_ms
 from gateway.intake.store import parted_of
 from gateway.intake.store_many import Done, Read, Sender, store_part
@@ -71,16 +71,7 @@ def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -
     read = _read(adapter, inbound)
     items: list[Read] = [(record, inbound.body) for record in read if not record.unreadable]
     reasons = [record.unreadable for record in read if record.unreadable]
-    caller = Caller(
-        key_id=row["hook_id"],
-        workspace_id=row["workspace_id"],
-        project_id=row["project_id"],
-        default_project_id=row["project_id"],
-        scopes=frozenset({"ingest"}),
-        rate_limit=None,
-        expires_at=None,
-        rules=rules_in(row["workspace_id"]),
-    )
+    caller = Caller.inside(row["hook_id"], row["workspace_id"], row["project_id"], row["project_id"])
     known = zip(inbound.parts, read, strict=False)
     inbound.parts = [part for part, record in known if not record.unreadable]
     parted = parted_of(caller, inbound, [record for record in read if not record.unreadable])

@@ -60,7 +60,7 @@ def save(
             stored = commit.save(request)
     except commit.Taken as taken:
         return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
-    inbound.known["outcome"] = commit.ended([item.outcome for item in stored])
+    inbound.outcome = commit.ended([item.outcome for item in stored])
     return [_saved(item, score) for item, score in zip(stored, scores, strict=True)]
 
 

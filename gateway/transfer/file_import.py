@@ -19,7 +19,7 @@ from typing import Any
 
 from adapters import native
 from adapters.contract import Inbound, Problem, Refused
-from gateway.access.caller import Caller, rules_in
+from gateway.access.caller import Caller
 from gateway.core.ids import new_id, now_ms
 from gateway.intake.store_many import Done, Read, Sender, store_part
 from gateway.transfer.import_rows import Mapped, Row
@@ -64,10 +64,7 @@ class Import:
 
     def __post_init__(self) -> None:
         goal = self.goal
-        rules = rules_in(goal.workspace_id)
-        caller = Caller(
-            "", goal.workspace_id, None, goal.project_id, frozenset({"ingest"}), None, None, rules
-        )
+        caller = Caller.inside("", goal.workspace_id, None, goal.project_id)
         inbound = Inbound("IMPORT", self.path, {}, request_id=new_id("req"))
         self._sender = Sender(caller, replace(native.ADAPTER, source=goal.source), inbound)
         self._projects = {str(row["id"]) for row in list_projects(goal.workspace_id)[0]}

@@ -97,7 +97,7 @@ def case_of(path: Path) -> Case | None:
 def read(door: Door, inbound: Inbound, body: bytes) -> int | None:
     """How many records a body becomes; None when it is refused or kept unread."""
     try:
-        records = door.read(replace(inbound, body=body, checked={}, known={}))
+        records = door.read(replace(inbound, body=body, checked={}))
     except Refused:
         return None
     return None if any(record.unreadable for record in records) else len(records)

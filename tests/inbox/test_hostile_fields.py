@@ -41,7 +41,7 @@ def _deliver(call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Cal
         inbound.options.update(asked[-1].request.get("options", {}))
         ids = (tenant.workspace_id, None, tenant.project_id)
         caller = Caller("key_1", *ids, frozenset({"ingest", "admin"}), "100000000/minute", None)
-        inbound.known["caller"] = caller
+        inbound.caller = caller
         return caller
 
     def deliver(case: Case, body: bytes) -> Any:

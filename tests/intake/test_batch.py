@@ -18,12 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peewee import OperationalError
 
-from adapters.contract import Refused
+from adapters.contract import Adapter, Inbound, Refused
 from gateway.access import bootstrap
+from gateway.access.caller import Caller
 from gateway.app import create_app
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
-from gateway.intake import batch
+from gateway.intake import auth, batch
 from gateway.intake.batch_items import MOST, items_of
 from models import Dedupe, Event, Feedback, Outcome
 from models.database.base import close, writing
@@ -74,6 +75,20 @@ def test_answer_per_item(call: Call, tenant: Tenant) -> None:
     rows = list(Feedback.select().order_by(Feedback.id))
     assert [row.id for row in rows] == [told["data"][0]["id"], told["data"][4]["id"]]
     assert {(row.project_id, row.source) for row in rows} == {(tenant.project_id, "native")}
+
+
+def test_its_key_is_looked_up_once(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the body is read, and not again with it."""
+    asked: list[int] = []
+    real = auth._by_key
+
+    def by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
+        asked.append(len(inbound.body))
+        return real(adapter, scope, inbound)
+
+    monkeypatch.setattr(auth, "_by_key", by_key)
+    assert call("POST", BATCH, json=[{"text": "One"}, {"text": "Two"}]).json["accepted"] == 2
+    assert asked == [0]
 
 
 def test_an_item_is_stored_as_the_door_stores_it(call: Call) -> None:
