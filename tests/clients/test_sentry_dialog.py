@@ -34,7 +34,7 @@ def _chromium() -> Iterator[Browser]:
 @pytest.fixture(name="site", scope="module")
 def _site(node: Path) -> Iterator[str]:
     """A page with the SDK in it, at an address of its own."""
-    esbuild = ["node_modules/.bin/esbuild", "browser.mjs", "--bundle", "--format=iife"]
+    esbuild = ["node_modules/.bin/esbuild", "page.mjs", "--bundle", "--format=iife"]
     bundle = subprocess.run(esbuild, cwd=node, capture_output=True, check=True).stdout
 
     class Pages(BaseHTTPRequestHandler):

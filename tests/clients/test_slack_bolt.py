@@ -49,7 +49,8 @@ def event(sent: dict[str, object]) -> tuple[str, str]:
     return json.dumps(whole), JSON
 
 
-VIEW = {"id": "V1", "hash": "1.a", "callback_id": "c", "type": "modal", "state": {"values": {}}}
+TYPED = {"b": {"a": {"type": "plain_text_input", "value": "The lift is slow"}}}
+VIEW = {"id": "V1", "hash": "1.a", "callback_id": "c", "type": "modal", "state": {"values": TYPED}}
 OLD = {"action_ts": "1795249540.1", "response_url": "http://127.0.0.1:9/", "token": "t"}
 SENT = {
     "url_verification": (
