@@ -189,7 +189,9 @@ def test_no_statement_reads_everything_of_a_server(
     assert not much(first)
     monkeypatch.setattr(parts, "LEAST", MANY // 2)
     keep()
-    assert not much(few)
+    if much(few):  # what is known comes from a random sample, and one in many leads astray: not two
+        database.execute_sql("ANALYZE")
+        assert not much(few)
 
 
 def much(heard: Heard) -> str:
