@@ -164,6 +164,9 @@ def tell(tenant: Tenant, name: str, deliveries: list[Record]) -> list[dict[str, 
             before, known[row["id"]] = known.get(row["id"], set()), content(row)
             assert record.whole or before <= known[row["id"]]
     found = [{n: v for n, v in row.items() if n not in VOLATILE} for row in Feedback.select().dicts()]
+    for row in found:
+        # Known: when it was resolved may be the time of a later delivery that came first and said that it is.
+        row["resolved_at"] = row["resolved_at"] is not None
     return sorted(found, key=lambda row: str(row["incident_key"]))
 
 
