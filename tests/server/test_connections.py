@@ -307,6 +307,7 @@ def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path, idle: int) -> 
             assert answer_of(sock)[0] == 201
         (worker,) = until(lambda: workers(server))
         os.kill(worker, signal.SIGSTOP)
+        until(lambda: stopped(worker))  # else SIGTERM, the lower number, may be heard before
         with opened(server, *[request] * 30) as socks:
             server.process.send_signal(signal.SIGTERM)
             until(lambda: pending(worker) & 1 << signal.SIGTERM - 1)
@@ -314,6 +315,12 @@ def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path, idle: int) -> 
             answers = [answer_of(sock) for sock in socks]
         assert {(status, headers["connection"]) for status, headers, _ in answers} == {(201, "close")}
         assert server.process.wait(timeout=20) == 0
+
+
+def stopped(pid: int) -> bool:
+    """Whether every thread of a process has stopped."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all((path / "stat").read_text().rpartition(")")[2].split()[0] == "T" for path in threads)
 
 
 def pending(pid: int) -> int:
