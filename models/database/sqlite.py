@@ -178,8 +178,8 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
             finally:
                 self.close()
 
-    def _merge_words(self) -> None:
-        """Merges parts of the index of words, a few pages at a time: an insert that does it keeps all waiting.
+    def _merge_words(self: Any) -> None:
+        """Merges parts of the index of words, a few pages at a time: an insert that does it holds all up.
 
         One change is the statement's own (FTS5's manual, "The 'merge' Command").
         """

@@ -5,6 +5,7 @@ Until now every fourth part was merged with those before it while all others wai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from peewee import SqliteDatabase
@@ -14,6 +15,7 @@ _LAGGING = 200  # parts of one size at which FTS5 merges them all the same; it h
 
 def up(migrator: Any, db: Any) -> None:
     """FTS5 keeps these settings in the database itself."""
+    run: Callable[..., Any] = db.execute_sql
     if isinstance(db, SqliteDatabase):
         for name, value in (("automerge", 0), ("crisismerge", _LAGGING)):
-            db.execute_sql("INSERT INTO search (search, rank) VALUES (?, ?)", (name, value))
+            run("INSERT INTO search (search, rank) VALUES (?, ?)", (name, value))
