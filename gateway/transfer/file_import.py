@@ -52,7 +52,7 @@ class Tally:
     rejected: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Import:
     """One run over a file. `name` says which import this is; runs with the same name continue each other."""
 
