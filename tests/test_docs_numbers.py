@@ -77,7 +77,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{word(sign_in.TRIES.quota).capitalize()} wrong passwords",
         f"at least {users.SHORTEST_PASSWORD} characters",
         f"waits {word(oidc.TIMEOUT[1])} seconds for an answer",
-        f"at most {word(oidc._at_a_time._initial_value)} people at once",
+        f"at most {word(oidc.AT_A_TIME)} people at once",
         f"of the newest {overview.NEWEST:,} records",
     ),
     "docs/limits.md": (

@@ -29,6 +29,7 @@ from gateway.core.ids import now_ms
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+AT_A_TIME = 4  # people in a process who are asked about: a provider that hangs must not hold every thread
 TICKET_MS = 10 * 60_000  # how long signing in at the provider may take
 TIMEOUT = (3.05, 5.0)  # seconds to connect, and to wait for each answer
 PATIENCE = 20.0  # seconds that one step of a sign-in is waited for
@@ -41,7 +42,7 @@ ALGORITHMS = [f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 3
 ]
 SCOPE = "openid email profile"
 
-_at_a_time = threading.BoundedSemaphore(4)  # a provider that hangs must not hold every thread
+_at_a_time = threading.BoundedSemaphore(AT_A_TIME)
 
 
 class Away(Exception):
