@@ -12,7 +12,7 @@ from typing import cast
 
 from adapters.contract.record import Labels, Record
 from gateway.core.area_rules import Area, Rules
-from gateway.triage import impact
+from gateway.triage import clauses, impact
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explanation
 from gateway.triage.explain import explain as explain_text
@@ -68,14 +68,14 @@ def label(record: Record, rules: Rules = None, *, reports: int = 1) -> Labels:
     """
     model = _loaded()
     text = read(words_of(record))
-    return _labels(model, record, text, model.score(text), reports, rules)
+    return _labels(model, record, text, clauses.score(model, text), reports, rules)
 
 
 def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
     """The labels of many records, each with its own rules and reported once; cheaper than one by one."""
     model = _loaded()
     texts = [read(words_of(record)) for record, _ in items]
-    scores = model.score_all(texts)
+    scores = clauses.score_all(model, texts)
     return [
         _labels(model, record, text, score, 1, rules)
         for (record, rules), text, score in zip(items, texts, scores, strict=True)
@@ -114,7 +114,7 @@ def explain(record: Record) -> Explanation:
     """
     model = _loaded()
     text = read(words_of(record))
-    scores = model.score(text)
+    scores = clauses.score(model, text)
     category = max(scores.category, key=scores.category.__getitem__)
     sentiment = max(scores.sentiment, key=scores.sentiment.__getitem__)
     return explain_text(model, text, scores, category, sentiment)

@@ -7,6 +7,7 @@ that they are there says more than what they say.
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass
 from itertools import pairwise, starmap
@@ -21,11 +22,30 @@ FIRST_LINE_CHARS = 200
 MAX_TOKENS, TAIL_TOKENS = 420, 80
 BUDGET, BUDGET_TAIL = 300, 300  # characters that all models but the expert on issue reports read
 LONG_CHARS = 300
+LEAST_REPORT = 60  # characters below which nobody joined the lines of a report
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.S)
 _INLINE = re.compile(r"`[^`\n]{1,200}`")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _IMAGE = re.compile(r"!\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|<img[^>]{0,400}>")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I)
+# Elements of HTML that people's text comes in; a tag of another name may be code, or a hole to fill in.
+_BLOCK = re.compile(
+    r"</?(?:p|div|br|li|ul|ol|tr|table|tbody|h[1-6]|blockquote|section|article|hr|pre|body)\b[^<>]{0,400}>",
+    re.I,
+)
+_TAG = re.compile(
+    r"</?(?:a|b|i|u|s|em|strong|span|font|small|big|sub|sup|del|ins|mark|td|th|abbr|label|q|center|html)\b"
+    r"[^<>]{0,400}>",
+    re.I,
+)
+_LINES = re.compile(r"\s*\n\s*")
+# Headings of a report whose lines were joined: by marks, or in the words of the usual forms.
+_HEADING = re.compile(
+    r"[ \t]+(?=#{2,6} \S|\*\*[^*\n]{3,60}\*\*(?: |:)|"
+    r"(?:Describe the bug|To Reproduce|Steps to reproduce|Expected behaviou?r|Actual behaviou?r|"
+    r"(?:Expected|Actual) result|Screenshots|Additional context|Describe (?:the solution|alternatives))\b)"
+)
 _URL = re.compile(r"https?://\S+|www\.\S+")
 _PATH = re.compile(r"(?<![\w])(?:[A-Za-z]:)?(?:[\\/][\w.\-+]{1,80}){2,12}")
 _USER = re.compile(r"@\w+")
@@ -111,6 +131,12 @@ def read(raw: str) -> Text:
     text = raw
     if length > HEAD_CHARS + TAIL_CHARS:
         text = raw[:HEAD_CHARS] + "\n" + raw[-TAIL_CHARS:]
+    if "&" in text:
+        text = _ENTITY.sub(_character, text)
+    if ("</" in text or "<br" in text) and (text.lstrip()[:1] == "<" or text.count("\n") < 3):
+        text = _plain(text)  # in a text with lines of its own a tag is more often quoted than meant
+    if length > LEAST_REPORT and text.count("\n") < 2:
+        text = _HEADING.sub("\n", text)
     text = text.strip()
     script = "latin"
     if not text.isascii():
@@ -144,6 +170,18 @@ def read(raw: str) -> Text:
         short = f"{text[:BUDGET].rpartition(' ')[0]}\n{text[-BUDGET_TAIL:].partition(' ')[2]}"
     tokens, first = _first_and_rest(short)
     return Text(tokens, first, text, length, lines, markdown, shouting, has_code, has_trace, script)
+
+
+def _character(entity: re.Match[str]) -> str:
+    """The character of an entity, a blank for one that takes no room of its own."""
+    return html.unescape(entity[0]).replace("\xa0", " ")
+
+
+def _plain(text: str) -> str:
+    """Text without the tags of HTML: those of blocks end a line, those of words vanish."""
+    if _COMMENT.search(text):
+        text = _COMMENT.sub(" ", text)
+    return _LINES.sub("\n", _TAG.sub("", _BLOCK.sub("\n", text)))
 
 
 def _first_and_rest(text: str) -> tuple[list[str], int]:

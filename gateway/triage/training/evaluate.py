@@ -21,6 +21,7 @@ from typing import Any
 
 from adapters.contract.record import Record
 from gateway import triage
+from gateway.triage import clauses
 from gateway.triage.features import LANGUAGES
 from gateway.triage.model import SHIPPED, Model
 from gateway.triage.tokenizer import read as read_text
@@ -163,7 +164,7 @@ def answered(rows: Sequence[Row], model: Model, known: dict[tuple[str, str], Ans
         if (row.title, row.text) not in known:  # texts with several labels are in several sets
             record = Record(text=row.text, title=row.title)
             label = triage.label(record)
-            scores = model.score(read_text(triage.words_of(record)))
+            scores = clauses.score(model, read_text(triage.words_of(record)))
             known[row.title, row.text] = Answer(
                 label.category,
                 label.category_confidence,

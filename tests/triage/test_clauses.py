@@ -1,0 +1,53 @@
+"""Praise, talk and questions whose clauses are read apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.contract.record import Record
+from gateway import triage
+from gateway.triage.clauses import clauses
+from gateway.triage.tokenizer import read
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Lovely app, but the export is empty", ["lovely app .", "but the export is empty"]),
+        ("The map is white. Any idea?", ["the map is white .", "any idea ?"]),
+        ("Mooie site maar de zoekbalk doet niets", ["mooie site", "maar de zoekbalk doet niets"]),
+        ("Wow. But it is slow", ["wow . but it is slow"]),
+        ("It works :)", ["it works xxsmile :)"]),
+        ("...", ["."]),
+        ("", [""]),
+    ],
+)
+def test_clauses_end_at_stops_and_before_words_that_turn(text: str, parts: list[str]) -> None:
+    found = clauses(read(text).tokens)
+    assert [" ".join(part) for part in found] == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "sentiment"),
+    [
+        ("Such a lovely shop, but it crashes whenever I check out.", "bug", "negative"),
+        ("Heel blij met de dienst, maar de app crasht sinds gisteren.", "bug", "negative"),
+        ("Sehr schöne App! Bitte noch einen Kalender einbauen.", "feature", "positive"),
+        ("La pantalla se queda en blanco al pagar. ¿Qué hago?", "bug", "negative"),
+        ("Lovely app, and such friendly people.", "praise", "positive"),
+        ("We moved to a new office. How do I change the address?", "question", "neutral"),
+    ],
+)
+def test_what_can_be_acted_on_wins(text: str, category: str, sentiment: str) -> None:
+    label = triage.label(Record(text=text))
+    assert (label.category, label.sentiment) == (category, sentiment)
+    assert label.category_confidence == max(label.category_scores.values())
+
+
+def test_one_by_one_or_together_the_answer_is_the_same() -> None:
+    records = [
+        Record(text=text)
+        for text in ("Great, but it crashes. Thanks!", "Nice app. Please add tags.", "ok", "", "Hello?")
+    ]
+    together = triage.label_all([(record, None) for record in records])
+    assert [one.category for one in together] == [triage.label(record).category for record in records]
