@@ -11,6 +11,7 @@ from typing import Any
 
 from models.database.base import database, dumps, first, locked
 from models.intake import incident_merge, votes
+from models.intake.story_state import StoryState, moment_of, state_of
 from models.intake.telling import Telling
 from models.intake.writes import (
     Reach,
@@ -39,8 +40,9 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
     known, remembered = _story(write, telling, now)
     if known is None and telling.quiet:
         # No record, but what it says counts once there is one: the beginning may arrive after the end.
-        state_key = max(remembered or "", telling.state_key)
-        dedupe.remember_answer(workspace_id, scope, row["incident_key"], state_key)
+        state = remembered or StoryState()
+        state.add(telling.state_key, itself=telling.is_state)
+        dedupe.remember_answer(workspace_id, scope, row["incident_key"], dumps([state.newest, state.kept]))
         if write.dedupe_key is not None and not write.retracts:
             dedupe.point(workspace_id, row["source"], write.dedupe_key, None)
         return Stored("ignored", {})
@@ -48,21 +50,24 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
         return _begin(write, telling, remembered, reach, now)
     if write.dedupe_key is not None and telling.state != "note":
         dedupe.point(workspace_id, row["source"], delivery_key(write), known["id"])
-    changed = incident_merge.merged(known, row, telling, _counted(write, telling, now))
+    changed = incident_merge.merged(known, row, telling, _counted(write, telling, now), remembered)
     if write.retracts and "state_key" not in changed:
-        return Stored("unchanged", known)
-    if remembered:
-        changed |= incident_merge.settled({**known, **changed}, remembered)
+        return _noted(known, changed)
     kind = incident_merge.event_type(known, changed, telling)
     changed = unless_overruled(known, changed)
     if telling.restates and all(changed[name] == known[name] for name in changed.keys() - _KEPT_COUNT):
-        Feedback.update(changed).where(Feedback.id == known["id"]).execute()
-        return Stored("unchanged", {**known, **changed})
+        return _noted(known, changed)
     after = {**known, **changed}
     if "impact_reasons" in changed or after["occurrences"] != known["occurrences"]:
         changed |= reached(after, reach)
     stored = change(write, known, {**changed, "updated_at": now}, kind)
     return Stored("retracted", stored.row) if write.retracts else stored
+
+
+def _noted(known: Mapping[str, Any], changed: Mapping[str, Any]) -> Stored:
+    """A delivery that says nothing new, and no event, but what comes later is judged by it too."""
+    Feedback.update(changed).where(Feedback.id == known["id"]).execute()
+    return Stored("unchanged", {**known, **changed})
 
 
 def delivery_key(write: Write) -> str:
@@ -75,7 +80,7 @@ def delivery_key(write: Write) -> str:
     return f"{write.dedupe_key}#{write.telling.key[-_DIGEST:]}"
 
 
-def _begin(write: Write, telling: Telling, remembered: str | None, reach: Reach, now: int) -> Stored:
+def _begin(write: Write, telling: Telling, remembered: StoryState | None, reach: Reach, now: int) -> Stored:
     """The record of a story that was not told before, with what was remembered of it meanwhile."""
     row = write.row
     workspace_id, source, key = row["workspace_id"], row["source"], row["incident_key"]
@@ -87,10 +92,7 @@ def _begin(write: Write, telling: Telling, remembered: str | None, reach: Reach,
     if write.dedupe_key is not None and telling.state == "note":
         # Taking a note back is no reason to take back the story, even when it begins with the note.
         dedupe.point(workspace_id, source, write.dedupe_key, None)
-    began = incident_merge.begun(row, telling, _counted(write, telling, now))
-    if remembered:
-        began |= incident_merge.settled(began, remembered)
-        began["last_seen_at"] = max(began["last_seen_at"], incident_merge.moment_of(remembered))
+    began = incident_merge.begun(row, telling, _counted(write, telling, now), remembered)
     began["votes"] = sum(votes.cast(workspace_id, source, name) for name in {write.dedupe_key, key} - {None})
     began |= reached(began, reach)
     return create(Write(began, write.event), reach, now)
@@ -114,7 +116,7 @@ def telling_of(write: Write) -> Telling:
     return write.telling or Telling("note", int(write.row["occurred_at"] or write.row["received_at"]))
 
 
-def _story(write: Write, telling: Telling, now: int) -> tuple[dict[str, Any] | None, str | None]:
+def _story(write: Write, telling: Telling, now: int) -> tuple[dict[str, Any] | None, StoryState | None]:
     """The record of this delivery's story, or None when nobody has told it, and what is remembered of it.
 
     A story is known by its source's incident_key, and may be told by another source that `joins` it. An
@@ -128,9 +130,8 @@ def _story(write: Write, telling: Telling, now: int) -> tuple[dict[str, Any] | N
         told = row_of(used)
         if told is not None:
             return told, None
-        remembered = (
-            used["answer"] if used else None
-        )  # without one its record was deleted: the story begins anew
+        if used and used["answer"]:  # without one its record was deleted: the story begins anew
+            remembered = _remembered(used["answer"])
     known = row_of(dedupe.taken(workspace_id, "joins", key))
     if known is None and telling.joins is not None:
         mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == telling.joins)
@@ -141,6 +142,12 @@ def _story(write: Write, telling: Telling, now: int) -> tuple[dict[str, Any] | N
     if known is not None:
         dedupe.point(workspace_id, scope, key, known["id"])
     return known, remembered
+
+
+def _remembered(answer: str) -> StoryState:
+    """What quiet ends have said of a story; in older versions only the newest state key."""
+    newest, kept = json.loads(answer) if answer.startswith("[") else (answer, None)
+    return StoryState.of(newest, None, kept)
 
 
 def _family(write: Write, family: str) -> list[dict[str, Any]]:
@@ -173,7 +180,7 @@ def _relative(
         began = [
             known
             for known in family
-            if incident_merge.state_of(known["state_key"]) not in ("resolved", "retracted")
+            if state_of(known["state_key"]) not in ("resolved", "retracted")
             and known["first_seen_at"] <= telling.at
         ]
         return max(began, key=lambda known: known["first_seen_at"], default=None)
@@ -182,8 +189,8 @@ def _relative(
             known
             for known in family
             if not known["triggers"]
-            and incident_merge.state_of(known["state_key"]) == "resolved"
-            and incident_merge.moment_of(known["state_key"]) >= incident_merge.happened(row, telling)
+            and state_of(known["state_key"]) == "resolved"
+            and moment_of(known["state_key"]) >= incident_merge.happened(row, telling)
         ]
         return min(ended, key=lambda known: known["state_key"], default=None)
     return None
