@@ -49,8 +49,8 @@ class Record:
     said if not when it happened, and `stands` the state that a note finds its story in. A `whole` one
     says all that there is, so that what it leaves out is gone; of others what they leave out stays.
     `joins` is the incident_key that another source may know the same story by. `family` is shared by
-    the stories of one alert: an end whose own story is unknown ends the newest open one of them. With
-    `quiet` an end makes no record where nothing had begun. Of several notifications of the same
+    the stories of one alert: an end whose own story is unknown ends the newest open one that had begun by
+    then. With `quiet` an end makes no record where nothing had begun. Of several notifications of the same
     `occurrence` one counts, and none of those that have `counts` false.
 
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.

@@ -73,6 +73,8 @@ def merged(
         told.stated = True
         changed["first_seen_at"] = happened(row, telling)
         changed["last_seen_at"] = max(at, moment_of(known["state_key"]) if known["state_key"] else 0)
+    if remembered is not None:
+        changed["last_seen_at"] = max(changed["last_seen_at"], moment_of(remembered.newest))
     changed |= _settled(known, telling, told, remembered)
     if telling.quiet:
         return {**changed, "content_key": told.column()}

@@ -80,6 +80,13 @@ class StoryState:
                 self._end(mine, at)
         self.newest = max(self.newest, other.newest)
 
+    def remove(self, at: int) -> None:
+        """Forgets the end at this moment, which is another story's."""
+        if at in self.ends:
+            self.ends.remove(at)
+        if self.newest.startswith(_resolved(at)):
+            self.newest = max(self.last_open, *map(_resolved, (*self.ends, *self.stood)), "")
+
     def _end(self, ends: list[int], at: int) -> None:
         if self._since(at) and at not in ends:
             insort(ends, at)
@@ -88,4 +95,9 @@ class StoryState:
 
     def _since(self, at: int) -> bool:
         """Whether an end at this moment is later than all that is known to be none."""
-        return f"{at:016d}:{RANKS['resolved']}" > self.last_open
+        return _resolved(at) > self.last_open
+
+
+def _resolved(at: int) -> str:
+    """The beginning of a state key: resolved at this moment."""
+    return f"{at:016d}:{RANKS['resolved']}:"
