@@ -93,7 +93,7 @@ class Record:
     counts: bool = True
     voter: str | None = None
     unreadable: str | None = None
-    held: str | None = None
+    held: str | bytes | None = None
     workspace_ref: str | None = None
     project_ref: str | None = None
 
