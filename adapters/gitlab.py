@@ -26,6 +26,7 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
+from adapters.common.votes import OPTION, is_vote
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.contract.description import Proof, signature
 from adapters.contract.record import Author, Record, State
@@ -36,7 +37,6 @@ ACTIONS: dict[str, State] = {"open": "triggered", "reopen": "triggered", "close"
 ISSUE_NOTES = ("Issue", "WorkItem")
 RAN = ("running", "success", "failed")  # states of a build that has touched its environment
 HIGH, MEDIUM, INFO = 4, 3, 1
-VOTES = ("thumbsup", "+1", "heart", "tada", "rocket", "100")  # what counts as a vote for an issue
 HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
@@ -67,10 +67,10 @@ def read(inbound: Inbound) -> list[Record]:
     if "object_kind" not in sent and scalar_of(sent, "event_name"):
         return []  # a system hook
     kind = needed_scalar(sent, "object_kind")
-    return marked(KINDS[kind](sent), _visibility(sent)) if kind in KINDS else []
+    return marked(KINDS[kind](inbound, sent), _visibility(sent)) if kind in KINDS else []
 
 
-def read_pipeline(sent: Json) -> list[Record]:
+def read_pipeline(inbound: Inbound, sent: Json) -> list[Record]:
     pipeline, project = needed_object(sent, "object_attributes"), needed_object(sent, "project")
     status, ref = scalar_of(pipeline, "status"), scalar_of(pipeline, "ref")
     if status not in STATES:
@@ -108,7 +108,7 @@ def read_pipeline(sent: Json) -> list[Record]:
     return [_run(sent, record, status, path, ref, scalar_of(pipeline, "sha"))]
 
 
-def read_job(sent: Json) -> list[Record]:
+def read_job(inbound: Inbound, sent: Json) -> list[Record]:
     status, ref = scalar_of(sent, "build_status"), scalar_of(sent, "ref")
     if status not in STATES or (status == "failed" and sent.get("build_allow_failure") is True):
         return []
@@ -159,7 +159,7 @@ def _run(sent: Json, record: Record, status: str, path: str, ref: str, sha: str)
     )
 
 
-def read_issue(sent: Json) -> list[Record]:
+def read_issue(inbound: Inbound, sent: Json) -> list[Record]:
     """An issue's life, all of which every delivery tells.
 
     The key `issue:<id>` is the issue itself: it came with `open`, and updates find it.
@@ -184,10 +184,11 @@ def _stands(issue: Json) -> State | None:
     return "resolved" if state == "closed" else "triggered" if state in ("opened", "reopened") else None
 
 
-def read_emoji(sent: Json) -> list[Record]:
+def read_emoji(inbound: Inbound, sent: Json) -> list[Record]:
     """A thumb on an issue, or one taken back: a vote. Source: GitLab's "Webhook events", emoji."""
     emoji = needed_object(sent, "object_attributes")
-    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or scalar_of(emoji, "name") not in VOTES:
+    voted = is_vote(scalar_of(emoji, "name"), inbound.options)
+    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or not voted:
         return []
     taken_back = "revoke" in (scalar_of(emoji, "action"), scalar_of(sent, "event_type"))
     own, voter = needed_scalar(sent, "object_attributes", "id"), _author(sent)
@@ -205,7 +206,7 @@ def read_emoji(sent: Json) -> list[Record]:
     ]
 
 
-def read_note(sent: Json) -> list[Record]:
+def read_note(inbound: Inbound, sent: Json) -> list[Record]:
     """A comment on an issue; those on merge requests, commits and snippets, and GitLab's own, are none."""
     note = needed_object(sent, "object_attributes")
     action = scalar_of(note, "action") or "create"  # older GitLab names none, and tells of new ones only
@@ -234,7 +235,7 @@ def read_note(sent: Json) -> list[Record]:
     ]
 
 
-KINDS: dict[str, Callable[[Json], list[Record]]] = {
+KINDS: dict[str, Callable[[Inbound, Json], list[Record]]] = {
     "pipeline": read_pipeline,
     "build": read_job,
     "issue": read_issue,
@@ -386,6 +387,7 @@ ADAPTER = Adapter(
     owns=("/hooks/gitlab",),
     signed=Signed(
         verify=verify,
+        options=OPTION,
         proofs=(
             signature("webhook-signature", "webhook-id", "webhook-timestamp"),
             Proof("header", "X-Gitlab-Token"),

@@ -29,6 +29,7 @@ from adapters.common.untrusted_json import (
     present,
     text_of,
 )
+from adapters.common.votes import OPTION, is_vote
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
 from adapters.contract.description import Shape, Shown, signature, text
 from adapters.contract.record import Author, Record, Saved
@@ -43,8 +44,6 @@ UNSAID = (  # what is answered and holds no feedback
     *("workflow_step_edit", "workflow_step_execute", "function_executed"),
 )
 MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
-# What counts as a vote, unless the hook's option `votes` names others; skin tones do not matter.
-VOTES = "+1,thumbsup,heavy_plus_sign,heart,100,fire,tada,clap,raised_hands,point_up,heart_eyes,star"
 # How Slack names what not everybody of a workspace can read, as `channel_type` and as a channel's name.
 # Source: Slack's pages on message events, slash commands and message shortcuts.
 PRIVATE_TYPES = ("group", "im", "mpim", "app_home")
@@ -274,9 +273,7 @@ def _taken_back(sent: dict[str, Any], event: dict[str, Any], message: dict[str, 
 
 def _reaction(sent: dict[str, Any], event: dict[str, Any], options: Mapping[str, Any]) -> list[Record]:
     """A vote for the message it was put on, or one taken back; our own bot's does not count."""
-    listed = options.get("votes", VOTES)
-    votes = listed.split(",") if isinstance(listed, str) else listed if isinstance(listed, list) else []
-    if text_of(event, "reaction").partition("::")[0] not in [vote.strip() for vote in map(str, votes)]:
+    if not is_vote(text_of(event, "reaction"), options):
         return []
     if text_of(event, "item", "type") != "message" or not _heard({"user": event.get("user")}, sent, None):
         return []
@@ -414,7 +411,7 @@ ADAPTER = Adapter(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
         new_secret=None,  # Slack makes it
-        options={"bots": words},
+        options={"bots": words, **OPTION},
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "
