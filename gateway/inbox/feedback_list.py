@@ -10,6 +10,7 @@ from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 
 import adapters
+from adapters.common.tags import SECRET
 from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.core.ids import new_id
@@ -101,6 +102,7 @@ def choices() -> dict[str, Any]:
         "categories": CATEGORIES,
         "sentiments": SENTIMENTS,
         "statuses": STATUSES,
+        "secret": ",".join(SECRET),
         "base": base_url(),
     }
 

@@ -57,6 +57,7 @@ def undo_form(page: str) -> dict[str, str]:
         "q=%22the+button%22+-hate",
         "sort=-impact",
         "type=message&category=bug",
+        "tag!=nothing",
     ],
 )
 def test_lists_what_the_api_lists(reader: Make, call: Call, send: Callable[..., str], query: str) -> None:
@@ -72,6 +73,23 @@ def test_lists_what_the_api_lists(reader: Make, call: Call, send: Callable[..., 
     page = reader("viewer").get(f"/inbox?{query}")
 
     assert listed(page.text) == [row["id"] for row in call("GET", f"{PATH}?{query}").json["data"]]
+
+
+def test_what_is_for_everybody(reader: Make, call: Call) -> None:
+    """The list without what is marked as not for everybody; another such filter is kept as it is."""
+    for text, tags in (("In the open", ["team:web"]), ("Kept close", ["visibility:private"])):
+        call("POST", "/gateway/v1/feedback", json={"text": text, "tags": tags})
+    ann = reader("viewer")
+    (choice,) = re.findall(
+        r'<select name="tag!".*?<option value="(visibility:[^"]+)"', ann.get("/inbox").text
+    )
+    page = ann.get("/inbox", query_string={"tag!": choice}).text
+    other = ann.get("/inbox?tag!=team:web").text
+
+    assert "In the open" in page and "Kept close" not in page
+    assert f'<option value="{choice}" selected>' in page
+    assert "Kept close" in other and "In the open" not in other
+    assert '<input type="hidden" name="tag!" value="team:web">' in other
 
 
 @pytest.mark.parametrize("query", [query for _, query in VIEWS])
