@@ -45,8 +45,8 @@ def parse(query: str, others: Collection[str] = (), *, now: int | None = None) -
     """The filter that a query string says, with or without a question mark before it.
 
     Its names are the fields of models.queries.feedback_query.Filter, with `tag` for tags and `tag!` for those
-    that none may have. Times are ISO 8601, or how long ago (`7d`, `12h`, `30m`, `2w`) from `now` (milliseconds
-    UTC). Raises Refused: 400, every bad parameter named.
+    that none may have. Times are ISO 8601, or how long ago (`7d`, `12h`, `30m`, `2w`) from `now`, which is in
+    milliseconds UTC. Raises Refused: 400, every bad parameter named.
     """
     faults: list[Fault] = []
     asked = read(query, others, faults, now=now)

@@ -166,9 +166,10 @@ def _place_end(
     end = End(telling.at, row["incident_key"], row["id"], write.dedupe_key, write.event["id"])
     family.ends.append(end)
     after = family.holders()
-    gone = {firing for firing in after.values() if row_with(firing.record) is None}
-    if gone:  # their records were deleted
-        family.firings = [firing for firing in family.firings if firing not in gone]
+    holder = after.get(end.key)
+    known = row_with(holder.record) if holder else joined
+    if holder is not None and known is None:  # it was deleted
+        family.firings.remove(holder)
         return _place_end(family, write, telling, joined, reach, now)
     changed = [one for one in family.ends if one is not end and before.get(one.key) != after.get(one.key)]
     _take_away(changed, now)
@@ -178,7 +179,8 @@ def _place_end(
         else:
             _apart(write, telling, one, reach)
     family.changed({one.key: after[one.key].record if one.key in after else row["id"] for one in changed})
-    known = row_with(after[end.key].record) if end.key in after else joined
+    if changed and known is not None:
+        known = row_with(known["id"])  # as it is without what was taken away
     family.changed({end.key: known["id"] if known else row["id"]})
     return Place(known)
 

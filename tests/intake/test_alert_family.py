@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.contract.record import Record
 from models import Event, Feedback
 from models.intake.alert_family import MOST, End, Family, Firing
+from tests.adapters.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
 from tests.conftest import Tenant
 from tests.intake.test_incidents import HOUR, START, clear, deliver, delivery, told
 
@@ -70,6 +72,41 @@ def test_whatever_came_first(tenant: Tenant, case: str) -> None:
         for row in Feedback.select().dicts():
             count = 2 if row["triggers"] and row["resolved_at"] else 1
             assert Event.select().where(Event.feedback == row["id"]).count() == count
+    assert all(one == seen[0] for one in seen)
+
+
+ALERTS = {"alertmanager": "resolved", "grafana": "resolved_with_another_start"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("told_starts", [True, False])
+@pytest.mark.parametrize("source", ALERTS)
+def test_real_alerts(tenant: Tenant, source: str, told_starts: bool) -> None:
+    """Two firings of the same labels and their ends, as the senders write them, in each order."""
+    adapter = DIALECTS[source]
+
+    def sent(name: str, starts: str, ends: str) -> list[Record]:
+        case = json.loads((FIXTURES / source / f"{name}.json").read_text())
+        for alert in case["request"]["json"]["alerts"][:1]:
+            alert |= {"startsAt": starts, "endsAt": ends}
+        inbound = inbound_of(case["request"])
+        return list(door_of(adapter, inbound).read(inbound)[:1])
+
+    deliveries = []
+    for day in ("2026-05-07", "2026-05-08"):
+        begun, over = f"{day}T08:00:00Z", f"{day}T09:30:00Z"
+        deliveries += sent("firing", begun, "0001-01-01T00:00:00Z")
+        deliveries += sent(ALERTS[source], begun if told_starts else over, over)
+    seen = []
+    for order in permutations(deliveries):
+        clear()
+        for record in order:
+            deliver(tenant, record, adapter)
+        seen.append(told())
+
+    assert [(row["status"], row["resolved_at"] - row["first_seen_at"]) for row in seen[0]] == [
+        ("resolved", 3 * HOUR // 2)
+    ] * 2
     assert all(one == seen[0] for one in seen)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.intake.story_state import MOST_ENDS, RANKS, StoryState, moment_of, state_of
+from models.intake.telling import Told
 
 Said = tuple[str, bool]  # a state key, and whether it is what happened
 
@@ -76,3 +77,18 @@ def test_many_ends() -> None:
     assert (state.resolved_at, len(state.ends), state.ends[-1]) == (0, MOST_ENDS, 1998)
     state.add(key(1993, "triggered"), itself=True)
     assert state.resolved_at == 1994
+
+
+OLD = ["2:0000000000000003:1:k", '{"k":[],"f":{},"n":{},"t":0,"w":"","s":true,"r":null}']
+
+
+@pytest.mark.parametrize("content_key", OLD)
+def test_records_of_older_versions(content_key: str) -> None:
+    """They kept the newest state only, and when it was resolved."""
+    row = {"content_key": content_key, "state_key": key(7, "resolved"), "resolved_at": 5, "tags": []}
+    state = Told.of({**row, "subject": {}, "source": "monitor", "triggers": 1}).state
+    state.add(key(9, "resolved"), itself=True)
+    assert state.resolved_at == 5
+    state.add(key(8, "triggered"), itself=True)
+
+    assert state.resolved_at == 9
