@@ -13,6 +13,7 @@ from typing import Any
 from adapters.common import signatures
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line, sentence
+from adapters.common.reactions import OPTION, is_vote
 from adapters.common.schemas import Payload
 from adapters.common.severities import severity_of_labels, stated
 from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
@@ -26,7 +27,6 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.common.votes import OPTION, is_vote
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
 from adapters.contract.description import Proof, signature
 from adapters.contract.record import Author, Record, State

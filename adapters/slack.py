@@ -16,6 +16,7 @@ from slack_sdk.signature import Clock, SignatureVerifier
 
 from adapters.common.hook_options import words
 from adapters.common.plain_text import first_line, slack_typed
+from adapters.common.reactions import OPTION, is_vote
 from adapters.common.signatures import Refusal, is_fresh, refuse_retryable
 from adapters.common.slack_words import answer, is_typed, words_of
 from adapters.common.tags import PRIVATE, marked, tags
@@ -29,7 +30,6 @@ from adapters.common.untrusted_json import (
     present,
     text_of,
 )
-from adapters.common.votes import OPTION, is_vote
 from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
 from adapters.contract.description import Shape, Shown, signature, text
 from adapters.contract.record import Author, Record, Saved

@@ -90,7 +90,7 @@ class Family:
         return dumps({"firings": firings, "ends": ends[-MOST:]})
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a delivery of an alert belongs: the record, None for a new one, and what was said of it before.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.common.hook_options import read_options
-from adapters.common.votes import VOTES
+from adapters.common.reactions import VOTES
 from tests.adapters.test_adapters import CASES, DIALECTS, FIXTURES, door_of, inbound_of
 
 
