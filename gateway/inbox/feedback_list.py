@@ -38,6 +38,7 @@ VIEWS = (
     ("Alerts open", "type=alert&status=open"),
     ("Questions", "category=question&status=open"),
     ("Praise", "category=praise"),
+    ("For everybody", urlencode({"tag!": ",".join(SECRET)})),
 )
 
 
@@ -102,7 +103,6 @@ def choices() -> dict[str, Any]:
         "categories": CATEGORIES,
         "sentiments": SENTIMENTS,
         "statuses": STATUSES,
-        "secret": ",".join(SECRET),
         "base": base_url(),
     }
 
