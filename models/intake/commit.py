@@ -147,7 +147,8 @@ def _current() -> Writer:
             if _writer is not None and _owner == os.getpid():
                 _writer.stop()
             alone = partial(_commit, lock_wait=LOCK_WAIT_ALONE)
-            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows, alone), os.getpid()
+            handoff = database.obj.handoff
+            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows, alone, handoff), os.getpid()
         return _writer
 
 
