@@ -26,7 +26,7 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import Proof, signature
 from adapters.contract.record import Author, Record, State
 
@@ -370,20 +370,11 @@ def advise(secret: str, options: Mapping[str, Any]) -> str:
     return WITH_SIGNING_TOKEN if secret.startswith(SIGNING) else ADVICE
 
 
-ADAPTER = Adapter(
-    name="gitlab",
-    title="GitLab",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/gitlab/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/gitlab",),
+ADAPTER = signatures.hook_adapter(
+    "gitlab",
+    "GitLab",
+    read,
+    shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
     signed=Signed(
         verify=verify,
         proofs=(

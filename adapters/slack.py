@@ -16,7 +16,7 @@ from slack_sdk.signature import Clock, SignatureVerifier
 
 from adapters.common.hook_options import words
 from adapters.common.plain_text import first_line, slack_typed
-from adapters.common.signatures import Refusal, is_fresh, refuse_retryable
+from adapters.common.signatures import hook_adapter, is_fresh, refuse_retryable
 from adapters.common.slack_words import answer, is_typed, words_of
 from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.untrusted_json import (
@@ -29,7 +29,7 @@ from adapters.common.untrusted_json import (
     present,
     text_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Shape, Shown, signature, text
 from adapters.contract.record import Author, Record, Saved
 
@@ -392,24 +392,17 @@ def _author(sent: dict[str, Any]) -> Author:
     )
 
 
-ADAPTER = Adapter(
-    name="slack",
-    title="Slack",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/slack/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take an event, a shortcut, a modal or a command of Slack.",
-                answers={200: (Challenge, Words, None)},
-                example={"type": "url_verification", "challenge": "3eZbrw1aB"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "slack",
+    "Slack",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take an event, a shortcut, a modal or a command of Slack.",
+        answers={200: (Challenge, Words, None)},
+        example={"type": "url_verification", "challenge": "3eZbrw1aB"},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/slack",),
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
