@@ -230,12 +230,14 @@ def _named(value: Any) -> Author:
         return Author()
     name, _, rest = value.partition("<")
     address = rest.rstrip("> ")
-    return Author(name=name.strip() or None, email=address if "@" in address else None)
+    return Author.of(name=name.strip(), email=address if "@" in address else "")
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_scalar(user, "id"), first_text(user, "displayName"), first_text(user, "uniqueName")
-    return Author(named[0] or None, named[1] or None, named[2] if "@" in named[2] else None)
+    address = first_text(user, "uniqueName")
+    return Author.of(
+        first_scalar(user, "id"), first_text(user, "displayName"), address if "@" in address else ""
+    )
 
 
 EVENTS: dict[str, Callable[[dict[str, Any]], list[Record]]] = {

@@ -179,8 +179,7 @@ def _visibility(repository: Mapping[str, Any]) -> str:
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname")
-    return Author(named[0] or None, named[1] or None)
+    return Author.of(first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname"))
 
 
 ADAPTER = hook_adapter(

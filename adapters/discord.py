@@ -198,7 +198,7 @@ def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: st
 
 
 def _author(user: dict[str, Any]) -> Author:
-    return Author(text_of(user, "id") or None, name_of(user) or None)
+    return Author.of(text_of(user, "id"), name_of(user))
 
 
 ADAPTER = hook_adapter(

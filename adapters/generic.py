@@ -171,7 +171,7 @@ def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -
         **_severity(found.get("severity"), mapping.get("severity_words")),
         language=_language(text("language").lower()),
         subject={name: value for name, value in subject.items() if value not in (None, "")},
-        author=Author(*(text(f"author.{name}") or None for name in ("id", "name", "email"))),
+        author=Author.of(*(text(f"author.{name}") for name in ("id", "name", "email"))),
         tags=tuple(dict.fromkeys(_tags(found.get("tags")))),
         external_id=text("external_id") or None,
         occurred_at=_moment(found.get("occurred_at")),

@@ -350,7 +350,7 @@ def _author(sent: Json, author_id: str = "") -> Author:
     if author_id not in ("", scalar_of(user, "id")):
         return Author(author_id)
     name, email = scalar_of(user, "username") or scalar_of(user, "name"), scalar_of(user, "email")
-    return Author(scalar_of(user, "id") or None, name or None, email if email not in ("", HIDDEN) else None)
+    return Author.of(scalar_of(user, "id"), name, email if email != HIDDEN else "")
 
 
 def _time(sent: Json, *names: str) -> int | None:

@@ -149,8 +149,7 @@ def _rated(record: Record, rating: dict[str, Any]) -> Record:
 
 
 def _author(sent: dict[str, Any]) -> Author:
-    found = first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email")
-    return Author(*(value or None for value in found))
+    return Author.of(first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email"))
 
 
 ADAPTER = hook_adapter(

@@ -179,12 +179,11 @@ def _texts(node: Any) -> list[str]:
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = (
+    return Author.of(
         first_scalar(user, "accountId", "key", "name"),
         first_text(user, "displayName"),
         first_text(user, "emailAddress"),
     )
-    return Author(*(value or None for value in named))
 
 
 ADAPTER = hook_adapter(

@@ -135,8 +135,7 @@ def _severity(issue: Mapping[str, Any]) -> int | None:
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_scalar(user, "id"), first_text(user, "name"), first_text(user, "email")
-    return Author(*(value or None for value in named))
+    return Author.of(first_scalar(user, "id"), first_text(user, "name"), first_text(user, "email"))
 
 
 ADAPTER = hook_adapter(

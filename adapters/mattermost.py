@@ -142,7 +142,7 @@ def _moment(sent: dict[str, Any]) -> int | None:
 
 
 def _author(sent: dict[str, Any]) -> Author:
-    return Author(first_scalar(sent, "user_id") or None, first_text(sent, "user_name") or None)
+    return Author.of(first_scalar(sent, "user_id"), first_text(sent, "user_name"))
 
 
 ADAPTER = hook_adapter(

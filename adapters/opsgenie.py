@@ -88,7 +88,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "details": {name: value for name, value in details.items() if isinstance(value, str)},
                 }
             ),
-            author=Author(first_scalar(alert, "userId") or None, user or None, user if "@" in user else None),
+            author=Author.of(first_scalar(alert, "userId"), user, user if "@" in user else ""),
             tags=tags_of(
                 [
                     *(("tag", tag) for tag in list_of(alert, "tags")),

@@ -109,7 +109,7 @@ def read(inbound: Inbound) -> list[Record]:
                 *(("team", first_text(team, "summary")) for team in objects_of(incident, "teams")),
                 ("incident_type", first_text(object_of(incident, "incident_type"), "name")),
             ],
-            author=Author(id=first_text(agent, "id") or None, name=first_text(agent, "summary") or None),
+            author=Author.of(first_text(agent, "id"), first_text(agent, "summary")),
             occurred_at=first_text(event, "occurred_at"),
             # An event's id is the same in every subscription, the header in every attempt of one.
             dedupe_key=delivery or _joined(first_text(event, "id"), kind),
@@ -142,9 +142,7 @@ def _read_old(message: Any) -> list[Record]:
                 ("service", first_text(object_of(incident, "service"), "summary", "name")),
                 *(("team", first_text(team, "summary", "name")) for team in objects_of(incident, "teams")),
             ],
-            author=Author(
-                id=first_text(agent, "id") or None, name=first_text(agent, "summary", "name") or None
-            ),
+            author=Author.of(first_text(agent, "id"), first_text(agent, "summary", "name")),
             occurred_at=first_text(message, "created_on"),
             dedupe_key=_joined(first_scalar(message, "id"), kind),
         )

@@ -306,7 +306,7 @@ def _actor(inbound: Inbound) -> Author:
     actor = object_of(body_of(inbound), "actor")
     if actor.get("type") != "user":
         return Author()
-    return Author(first_scalar(actor, "id") or None, first_text(actor, "name") or None)
+    return Author.of(first_scalar(actor, "id"), first_text(actor, "name"))
 
 
 def _pairs(tags: list[Any]) -> list[tuple[str, str]]:

@@ -155,7 +155,7 @@ def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             type="chat",
             kind="command",
             subject=present({name: text_of(sent, name) for name in ("team_id", "channel_id", "command")}),
-            author=Author(text_of(sent, "user_id") or None, text_of(sent, "user_name") or None),
+            author=Author.of(text_of(sent, "user_id"), text_of(sent, "user_name")),
             tags=tags(**{name: sent.get(name) for name in ("command", "channel_name", "team_domain")}),
             occurred_at=inbound.received_at,
             dedupe_key=needed_text(sent, "trigger_id"),
@@ -386,9 +386,9 @@ def _thread(message: dict[str, Any]) -> str:
 
 def _author(sent: dict[str, Any]) -> Author:
     """Who wrote a message (`user` is an id there), or a user as such."""
-    return Author(
-        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id") or None,
-        text_of(sent, "name") or text_of(sent, "username") or None,
+    return Author.of(
+        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id"),
+        text_of(sent, "name") or text_of(sent, "username"),
     )
 
 

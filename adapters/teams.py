@@ -77,7 +77,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "message_id": number,
                 }
             ),
-            author=Author(first_text(user, "aadObjectId", "id") or None, first_text(user, "name") or None),
+            author=Author.of(first_text(user, "aadObjectId", "id"), first_text(user, "name")),
             tags=tags(
                 team=first_text(object_of(place, "team"), "name"),
                 channel=first_text(object_of(place, "channel"), "name"),

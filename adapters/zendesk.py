@@ -94,7 +94,7 @@ def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
                 "organization_id": first_scalar(ticket, "organization_id"),
             }
         ),
-        author=Author(id=first_scalar(ticket, "requester_id") or None),
+        author=Author.of(id=first_scalar(ticket, "requester_id")),
         tags=tags_of(
             [
                 ("type", first_text(ticket, "type").lower()),
@@ -120,7 +120,7 @@ def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
             ticket,
             title=cut_line(f"Re: {ticket.title}") if ticket.title else "",
             text=words,
-            author=Author(first_scalar(author, "id") or None, first_text(author, "name") or None),
+            author=Author.of(first_scalar(author, "id"), first_text(author, "name")),
             tags=tuple(dict.fromkeys((*ticket.tags, *internal))),
             external_id=first_scalar(comment, "id") or ticket.external_id,
             state="note",

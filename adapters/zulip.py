@@ -69,10 +69,10 @@ def read(inbound: Inbound) -> list[Record]:
                     "topic": topic,
                 }
             ),
-            author=Author(
-                first_scalar(message, "sender_id") or None,
-                first_text(message, "sender_full_name") or None,
-                first_text(message, "sender_email") or None,
+            author=Author.of(
+                first_scalar(message, "sender_id"),
+                first_text(message, "sender_full_name"),
+                first_text(message, "sender_email"),
             ),
             tags=(*tags(channel=channel, topic=topic), *(("visibility:private",) if direct else ())),
             occurred_at=moment_or_seconds(message.get("timestamp")),

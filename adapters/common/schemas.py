@@ -183,6 +183,17 @@ def length(*, least: int = 0, most: int | None = None) -> Callable[[str], None]:
     return check
 
 
+def at_most(number: int) -> Callable[[list[Any]], None]:
+    """A check of how many elements an array has."""
+
+    @means(maxItems=number)
+    def check(value: list[Any]) -> None:
+        if len(value) > number:
+            raise ValidationError(f"Array must contain at most {number} element(s)")
+
+    return check
+
+
 @means(pattern=f"[^{SPACE}]")
 def not_blank(value: str) -> None:
     """A check that a text has something other than white space."""

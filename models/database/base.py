@@ -64,6 +64,14 @@ def first(query: Any) -> dict[str, Any] | None:
     return found
 
 
+def only(found: Any, wanted: Mapping[Any, Any]) -> Any:
+    """A query for only those rows whose columns have these values, where None stands for any."""
+    for column, value in wanted.items():
+        if value is not None:
+            found = found.where(column == value)
+    return found
+
+
 def values(table: type[Table], row: Mapping[str, Any]) -> list[Any]:
     """A row that has every column, as its INSERT takes it."""
     pick, texts, _ = _columns(table)
