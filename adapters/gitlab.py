@@ -27,7 +27,7 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import Proof, signature
 from adapters.contract.record import Author, Record, State
 
@@ -351,7 +351,7 @@ def _author(sent: Json, author_id: str = "") -> Author:
     if author_id not in ("", scalar_of(user, "id")):
         return Author(author_id)
     name, email = scalar_of(user, "username") or scalar_of(user, "name"), scalar_of(user, "email")
-    return Author(scalar_of(user, "id") or None, name or None, email if email not in ("", HIDDEN) else None)
+    return Author.of(scalar_of(user, "id"), name, email if email != HIDDEN else "")
 
 
 def _time(sent: Json, *names: str) -> int | None:
@@ -371,20 +371,11 @@ def advise(secret: str, options: Mapping[str, Any]) -> str:
     return WITH_SIGNING_TOKEN if secret.startswith(SIGNING) else ADVICE
 
 
-ADAPTER = Adapter(
-    name="gitlab",
-    title="GitLab",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/gitlab/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/gitlab",),
+ADAPTER = signatures.hook_adapter(
+    "gitlab",
+    "GitLab",
+    read,
+    shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
     signed=Signed(
         verify=verify,
         options=OPTION,

@@ -17,7 +17,7 @@ from slack_sdk.signature import Clock, SignatureVerifier
 from adapters.common.hook_options import words
 from adapters.common.plain_text import first_line, slack_typed
 from adapters.common.reactions import OPTION, is_vote
-from adapters.common.signatures import Refusal, is_fresh, refuse_retryable
+from adapters.common.signatures import hook_adapter, is_fresh, refuse_retryable
 from adapters.common.slack_words import answer, is_typed, words_of
 from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.untrusted_json import (
@@ -30,7 +30,7 @@ from adapters.common.untrusted_json import (
     present,
     text_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Shape, Shown, signature, text
 from adapters.contract.record import Author, Record, Saved
 
@@ -154,7 +154,7 @@ def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             type="chat",
             kind="command",
             subject=present({name: text_of(sent, name) for name in ("team_id", "channel_id", "command")}),
-            author=Author(text_of(sent, "user_id") or None, text_of(sent, "user_name") or None),
+            author=Author.of(text_of(sent, "user_id"), text_of(sent, "user_name")),
             tags=tags(**{name: sent.get(name) for name in ("command", "channel_name", "team_domain")}),
             occurred_at=inbound.received_at,
             dedupe_key=needed_text(sent, "trigger_id"),
@@ -383,30 +383,23 @@ def _thread(message: dict[str, Any]) -> str:
 
 def _author(sent: dict[str, Any]) -> Author:
     """Who wrote a message (`user` is an id there), or a user as such."""
-    return Author(
-        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id") or None,
-        text_of(sent, "name") or text_of(sent, "username") or None,
+    return Author.of(
+        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id"),
+        text_of(sent, "name") or text_of(sent, "username"),
     )
 
 
-ADAPTER = Adapter(
-    name="slack",
-    title="Slack",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/slack/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take an event, a shortcut, a modal or a command of Slack.",
-                answers={200: (Challenge, Words, None)},
-                example={"type": "url_verification", "challenge": "3eZbrw1aB"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "slack",
+    "Slack",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take an event, a shortcut, a modal or a command of Slack.",
+        answers={200: (Challenge, Words, None)},
+        example={"type": "url_verification", "challenge": "3eZbrw1aB"},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/slack",),
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),

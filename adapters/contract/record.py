@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Category = Literal["bug", "feature", "question", "praise", "other"]
 Sentiment = Literal["positive", "neutral", "negative"]
@@ -29,6 +29,11 @@ class Author:
     id: str | None = None
     name: str | None = None
     email: str | None = None
+
+    @classmethod
+    def of(cls, id: str = "", name: str = "", email: str = "") -> Self:
+        """Whom these texts name, each empty where nothing was said."""
+        return cls(id or None, name or None, email or None)
 
 
 @dataclass(slots=True)  # not frozen, which would take three times as long to make
