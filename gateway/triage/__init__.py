@@ -86,11 +86,13 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
     category, confidence, by_category, declared = decide_category(record, text, scores)
     sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
     words = Words.of(text.tokens, scores.hints)
+    heard = impact.hear(words)
+    praised = category == "praise" and sentiment == "positive"
     reasons = (
-        impact.severity(record, category, words, scores.severe),
-        impact.mood(sentiment, score, words),
-        impact.reach(reports, words),
-        impact.area(record, words, DEFAULT_AREAS if rules is None else rules),
+        impact.severity(record, category, words, scores.severe, heard),
+        impact.mood(sentiment, score, words, record.type),
+        impact.reach(reports, words, record.type, praised=praised),
+        impact.area(record, words, DEFAULT_AREAS if rules is None else rules, heard, praised=praised),
     )
     return Labels(
         category=category,
