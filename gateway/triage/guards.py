@@ -13,9 +13,10 @@ from gateway.triage.phrase_tables import DENIES, split, table
 from gateway.triage.spoken import OVER, Said
 
 # Stand behind what they deny: "crasht niet", "ne plante jamais".
-DENIES_BEFORE = frozenset("niet nooit nicht nie pas plus jamais never".split())
+DENIES_BEFORE = frozenset({"niet", "nooit", "nicht", "nie", "pas", "plus", "jamais", "never"})
 # After these a negation is of another clause: "I do not understand why my notes are gone".
-BEGINS_CLAUSE = frozenset("why how that believe waarom hoe dat warum wieso wie dass pourquoi comment que".split())
+_CLAUSES = "why how that believe waarom hoe dat warum wieso wie dass pourquoi comment que"
+BEGINS_CLAUSE = frozenset(_CLAUSES.split())
 NEAR_BEFORE, NEAR_AFTER = 4, 2  # words that are asked whether they take back what they stand beside
 _GUARDS = table("guards")
 PREVENTED = frozenset(word for language in LANGUAGES for word in split(_GUARDS["prevented"][language]))
@@ -27,15 +28,17 @@ def meant(tokens: Sequence[str], first: int, last: int, denies: bool, said: Sequ
 
     `denies` says that a negation among them is their own ("cannot pay"), `said` are the phrases in the text.
     """
-    before, after = _before(tokens, first, NEAR_BEFORE), _after(tokens, last, NEAR_AFTER)
-    if not PREVENTED.isdisjoint(before) or not PREVENTED.isdisjoint(after):
+    before, after = _before(tokens, first), _after(tokens, last)
+    if not (PREVENTED.isdisjoint(before) and PREVENTED.isdisjoint(after)):
         return False
-    if BEGINS_CLAUSE.isdisjoint(before[-1:]) and any(map(_denies, before[-2:])):
+    if not DENIES.isdisjoint(before[-2:]) and BEGINS_CLAUSE.isdisjoint(before[-1:]):
         return False
     within = tokens[first : last + 1]
-    if not denies and (any(map(_denies, within)) or not DENIES_BEFORE.isdisjoint(after[:1])):
+    if not (denies or (DENIES.isdisjoint(within) and DENIES_BEFORE.isdisjoint(after[:1]))):
         return False
-    return not (about_else(tokens, first, last) or _over(tokens, first, said))
+    if not HOMOGRAPHS.keys().isdisjoint(within) and about_else(tokens, first, last):
+        return False
+    return not (said and _over(tokens, first, said))
 
 
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:
@@ -49,34 +52,26 @@ def _over(tokens: Sequence[str], first: int, said: Sequence[Said]) -> bool:
     for one in said:
         if one.meaning is OVER and (one.first > first or _same_sentence(tokens, one.last, first)):
             asked = "?" in tokens[one.last + 1 : one.last + 2]
-            if not asked and not any(map(_denies, _before(tokens, one.first, 2))):
+            if not asked and DENIES.isdisjoint(_before(tokens, one.first)[-2:]):
                 return True
     return False
 
 
 def _same_sentence(tokens: Sequence[str], end: int, start: int) -> bool:
-    return all(_is_word(word) for word in tokens[end:start])
+    return all(word[0].isalnum() for word in tokens[end:start])
 
 
-def _denies(word: str) -> bool:
-    return word in DENIES or word.endswith("n't")
-
-
-def _is_word(token: str) -> bool:
-    return token[0].isalnum()
-
-
-def _before(tokens: Sequence[str], first: int, most: int) -> Sequence[str]:
-    """At most so many words before a place, back to the last stop."""
-    start = first
-    while start > max(0, first - most) and _is_word(tokens[start - 1]):
+def _before(tokens: Sequence[str], first: int) -> Sequence[str]:
+    """The few words before a place, back to the last stop."""
+    start, least = first, max(0, first - NEAR_BEFORE)
+    while start > least and tokens[start - 1][0].isalnum():
         start -= 1
     return tokens[start:first]
 
 
-def _after(tokens: Sequence[str], last: int, most: int) -> Sequence[str]:
-    """At most so many words behind a place, up to the next stop."""
-    end = last + 1
-    while end < min(len(tokens), last + 1 + most) and _is_word(tokens[end]):
+def _after(tokens: Sequence[str], last: int) -> Sequence[str]:
+    """The few words behind a place, up to the next stop."""
+    end, most = last + 1, min(len(tokens), last + 1 + NEAR_AFTER)
+    while end < most and tokens[end][0].isalnum():
         end += 1
     return tokens[last + 1 : end]

@@ -24,11 +24,11 @@ from gateway.triage.phrases import Phrases, Words, bits_of, whole_words
 from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
 from gateway.triage.spoken import Said, said_in
 from gateway.triage.tokenizer import read
+from models.intake.telling import MACHINES, OVER
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85
 MINOR_ODDS = 0.15
-MACHINES = ("alert", "ci")  # types of records that no person words
 
 
 _BASE: dict[Category, tuple[int, str]] = {
@@ -50,7 +50,7 @@ _PLAIN = {category: Reason("severity", points, why) for category, (points, why) 
 _CALM: dict[Sentiment, Reason] = {name: Reason("sentiment", 0, name) for name in SENTIMENTS}
 _ONCE = Reason("reach", 0, "reported once")
 _NO_AREA = Reason("area", 0, "no area that weighs more")
-_OVER = Reason("severity", 0, "it is resolved")
+_OVER = Reason("severity", 0, OVER)
 _TONELESS = Reason("sentiment", 0, "the tone of an alert does not count")
 # Made before any word is met, for words give hints on the patterns that there are.
 _SEVERE_BITS = reduce(or_, (pattern.bit for _, _, pattern in SEVERE))
@@ -117,10 +117,11 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
     if heard.harm:
         _, best, harm, found = heard.harm
         meaning = f'{harm}: "{found}"'
-    if bits_of(words) & _SEVERE_BITS:
+    bits = bits_of(words)
+    if bits & _SEVERE_BITS:
         for points, told, phrases in SEVERE:
             counted = points if category == "bug" else _LESS[category].get(points, 0)
-            if counted <= best or not bits_of(words) & phrases.bit:
+            if counted <= best or not bits & phrases.bit:
                 continue
             found, unmeant = _meant(phrases, words, points == _DENYING, heard.said)
             denied = denied or unmeant

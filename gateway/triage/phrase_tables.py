@@ -27,7 +27,9 @@ from gateway.triage.tokenizer import without_accents
 TABLES = Path(__file__).parent / "words"
 GAP = 4  # words that `..` stands for
 SETS = "sets"
+_SHORT = "do does did can could will wo would is are was were has have had should ca"
 DENIES = NEGATIONS - {"ne", "hardly", "nauwelijks", "kaum", "ni"} | {"zero"}
+DENIES |= {f"{word}n't" for word in _SHORT.split()}
 RARE = 0.0005  # how common a word is taken to be that is not among the common ones; the commonest is 1
 
 
@@ -66,10 +68,15 @@ class Phrase(NamedTuple):
     second: int
     denies: bool
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many words before its key, and behind it, its second may stand."""
+        one, other = sorted((self.key, self.second))
+        far = sum(slot.gap + 1 for slot in self.slots[one + 1 : other + 1])
+        return (far, 0) if self.second < self.key else (0, far)
+
     def around(self, tokens: Sequence[str], place: int) -> tuple[int, int] | None:
         """The first and last place of the phrase in a text whose word at `place` is its key."""
-        if len(self.slots) == 1:
-            return place, place
         first = last = place
         ends = {place}
         for slot in self.slots[self.key + 1 :]:
@@ -166,7 +173,7 @@ def _slots(words: Iterable[str]) -> Iterator[Slot]:
 
 
 def _denies(slot: Slot) -> bool:
-    return any(word in DENIES or word.endswith("n't") for word in slot.words)
+    return not DENIES.isdisjoint(slot.words)
 
 
 @cache

@@ -46,11 +46,11 @@ class Words(str):
         made = cls(" ".join(tokens))
         made.tokens = tokens
         made._places, made.patterns = hints
-        bits = 0
-        for _, these in made._places:
-            bits |= these
-        made.bits = bits | -1 << made.patterns
-        made.keys = [place for place, these in made._places if these >= KEYED] if bits & KEYED else []
+        made.bits, made.keys = -1 << made.patterns, []
+        for place, bits in made._places:
+            made.bits |= bits
+            if bits >= KEYED:
+                made.keys.append(place)
         return made
 
     def starts(self, bit: int) -> Iterator[int]:

@@ -6,13 +6,11 @@ against the few words around it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage import phrases as patterns
+from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.phrase_tables import Meaning, Phrase, phrases, phrases_of, table
 from gateway.triage.phrases import KEYED, Words
 
@@ -33,36 +31,66 @@ _ALL = [phrase for area in DEFAULT_AREAS for phrase in phrases_of(area.name)]
 _ALL += phrases(OVER, table("guards")["settled"])
 
 
-def _masks(second: bool) -> tuple[dict[str, int], dict[str, int]]:
-    """The phrases by the words, and by the stems, of their keys or seconds: a bit each."""
-    words: dict[str, int] = {}
-    stems: dict[str, int] = {}
-    for number, phrase in enumerate(_ALL):
-        slot = phrase.slots[phrase.second if second else phrase.key]
-        for word, known in (*((word, words) for word in slot.words), *((stem, stems) for stem in slot.stems)):
-            known[word] = known.get(word, 0) | 1 << number
-    return words, stems
+class Key(NamedTuple):
+    """The phrases that a word is the key of: those of one word, those by their second, and others.
+
+    A second stands at most `before` words before the key, or `after` behind it.
+    """
+
+    alone: tuple[Phrase, ...]
+    seconds: Mapping[str, tuple[Phrase, ...]]
+    others: tuple[Phrase, ...]
+    before: int
+    after: int
 
 
-class _Bits(dict[str, int]):
-    """The phrases that a word is the key, or the second, of: a bit each, filled as words are met."""
+class _Keys(dict[str, Key | None]):
+    """The key that a word is, None for most; filled as words are met."""
 
-    def __init__(self, *, second: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._words, self._stems = _masks(second)
+        self._known: dict[str, list[Phrase]] = {}
+        for phrase in _ALL:
+            slot = phrase.slots[phrase.key]
+            for name in (*slot.words, *(f"{stem}*" for stem in slot.stems)):
+                self._known.setdefault(name, []).append(phrase)
+        self._made: dict[tuple[str, ...], Key] = {}
 
-    def __missing__(self, word: str) -> int:
-        bits = self._words.get(word, 0)
-        for size in range(1, len(word) + 1):
-            bits |= self._stems.get(word[:size], 0)
+    def __missing__(self, word: str) -> Key | None:
+        stems = (f"{word[:size]}*" for size in range(1, len(word) + 1))
+        names = tuple(name for name in (word, *stems) if name in self._known)
+        found = self._key(names) if names else None
         if len(self) >= CACHED_WORDS:
             self.clear()
-        self[word] = bits
-        return bits
+        self[word] = found
+        return found
+
+    def _key(self, names: tuple[str, ...]) -> Key:
+        """One key for all words that are known by the same names."""
+        if names not in self._made:
+            some = [phrase for name in names for phrase in self._known[name]]
+            seconds: dict[str, tuple[Phrase, ...]] = {}
+            for phrase in some:
+                for word in phrase.slots[phrase.second].words:
+                    seconds[word] = (*seconds.get(word, ()), phrase)
+            stemmed = tuple(phrase for phrase in some if phrase.slots[phrase.second].stems)
+            reaches = [phrase.reach for phrase in some]
+            alone = tuple(phrase for phrase in some if len(phrase.slots) == 1)
+            apart = {
+                word: tuple(phrase for phrase in these if phrase not in alone and phrase not in stemmed)
+                for word, these in seconds.items()
+            }
+            self._made[names] = Key(
+                alone,
+                {word: these for word, these in apart.items() if these},
+                tuple(phrase for phrase in stemmed if phrase not in alone),
+                max(before for before, _ in reaches),
+                max(after for _, after in reaches),
+            )
+        return self._made[names]
 
 
-_KEYS, _SECONDS = _Bits(second=False), _Bits(second=True)
-_ALONE = sum(1 << number for number, phrase in enumerate(_ALL) if len(phrase.slots) == 1)
+_KEYS = _Keys()
 
 
 def hints(word: str) -> tuple[int, int]:
@@ -73,24 +101,26 @@ def hints(word: str) -> tuple[int, int]:
 
 def said_in(words: str) -> list[Said]:
     """The phrases in a text."""
-    if not isinstance(words, Words):
-        tokens: Sequence[str] = words.split()
-        places = [place for place, word in enumerate(tokens) if _KEYS[word]]
-    elif words.keys:
+    if isinstance(words, Words):
         tokens, places = words.tokens, words.keys
     else:
-        return []
-    known = [_KEYS[tokens[place]] for place in places]
-    there = _ALONE
-    if any(key & ~_ALONE for key in known):
-        there = reduce(or_, map(_SECONDS.__getitem__, tokens), there)
+        tokens, places = words.split(), list(range(len(words.split())))
     found = []
-    for place, live in zip(places, known, strict=True):
-        live &= there
-        while live:
-            bit = live & -live
-            live ^= bit
-            phrase = _ALL[bit.bit_length() - 1]
+    for place in places:
+        key = _KEYS[tokens[place]]
+        if key is None:
+            continue
+        alone, seconds, others, before, after = key
+        for phrase in alone:
+            found.append(Said(phrase.meaning, phrase.denies, place, place))
+        if seconds:
+            near = tokens[place - before if place > before else 0 : place + after + 1]
+            if not seconds.keys().isdisjoint(near):
+                others = (
+                    *others,
+                    *(phrase for word in dict.fromkeys(near) for phrase in seconds.get(word, ())),
+                )
+        for phrase in others:
             around = phrase.around(tokens, place)
             if around is not None:
                 found.append(Said(phrase.meaning, phrase.denies, *around))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.intake.telling import FIELDS, RANKS, STATUS, Telling, Told
+from models.intake.telling import FIELDS, MACHINES, OVER, RANKS, STATUS, Telling, Told, severity_of
 from models.tables.search_words import words_of
 
 AUTHOR = ("author_id", "author_name", "author_email")
@@ -142,8 +142,10 @@ def _content(
         told.reach = next(
             ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "reach"), None
         )
-    if told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
+    own_severity = severity_of(row)
+    if own_severity and told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
         severity = row
+        told.severity = own_severity
     if words is row or severity is row:
         changed["impact_reasons"] = _reasons(words, severity)
     if told.takes("story", key):
@@ -192,6 +194,19 @@ def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict
         dict(told.get("severity", reason)) if reason["part"] == "severity" else dict(reason)
         for reason in words["impact_reasons"]
     ]
+
+
+def left(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that follow from what is left of an alert: one that is over has no severity."""
+    told = Told.of(row).severity
+    if row["type"] not in MACHINES or told is None or row["state_key"] is None:
+        return {}
+    points, why = (0, OVER) if state_of(row["state_key"]) == "resolved" else told
+    reasons = [
+        {**reason, "points": points, "why": why} if reason["part"] == "severity" else reason
+        for reason in row["impact_reasons"]
+    ]
+    return {"impact_reasons": reasons} if reasons != row["impact_reasons"] else {}
 
 
 def happened(row: Mapping[str, Any], telling: Telling) -> int:

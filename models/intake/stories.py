@@ -53,6 +53,7 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
         return Stored("unchanged", known)
     if remembered:
         changed |= incident_merge.settled({**known, **changed}, remembered)
+    changed |= incident_merge.left({**known, **changed})
     kind = incident_merge.event_type(known, changed, telling)
     changed = unless_overruled(known, changed)
     if telling.restates and all(changed[name] == known[name] for name in changed.keys() - _KEPT_COUNT):
@@ -91,6 +92,7 @@ def _begin(write: Write, telling: Telling, remembered: str | None, reach: Reach,
     if remembered:
         began |= incident_merge.settled(began, remembered)
         began["last_seen_at"] = max(began["last_seen_at"], incident_merge.moment_of(remembered))
+    began |= incident_merge.left(began)
     began["votes"] = sum(votes.cast(workspace_id, source, name) for name in {write.dedupe_key, key} - {None})
     began |= reached(began, reach)
     return create(Write(began, write.event), reach, now)

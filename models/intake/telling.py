@@ -18,6 +18,8 @@ STATUS = {
     "resolved": "resolved",
     "retracted": "ignored",
 }
+MACHINES = ("alert", "ci")  # types of records that no person words
+OVER = "it is resolved"  # why an alert that is over has no severity
 FIELDS = ("type", "title", "kind", "external_id", "occurred_at")
 
 
@@ -71,7 +73,7 @@ class Told:
     `counts` are the occurrences by source; `best` is how many of the tags are of the delivery that tells
     them best, the others are a sorted union; `floor` is the key of the newest whole telling, and `stated`
     whether anything but notes and quiet ends has told it. `reach` is what the words alone give the impact's
-    part of that name: points and why.
+    part of that name: points and why; `severity` is that part as long as the story is not over.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Told:
     floor: str = ""
     stated: bool = False
     reach: tuple[int, str] | None = None
+    severity: tuple[int, str] | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Told:
@@ -91,16 +94,18 @@ class Told:
             key = f"{text[:1]}11{text[1:]}"
             keys = {**dict.fromkeys(names, key), "author": f"11{key}", "severity": f"1{key}"} if text else {}
             stated = row["state_key"] is not None
-            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]), "", stated)
+            tags = len(row["tags"])
+            return cls(keys, {row["source"]: row["triggers"]}, tags, "", stated, None, severity_of(row))
         told = orjson.loads(text)
         keys = {name: told["k"][at] for name, at in told["f"].items()}
-        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"])
+        severity = told.get("v") or severity_of(row)  # older versions kept none
+        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"], severity)
 
     def column(self) -> str:
         known = {key: number for number, key in enumerate(sorted(set(self.keys.values())))}
         fields = {name: known[key] for name, key in self.keys.items()}
         told = {"k": list(known), "f": fields, "n": self.counts, "t": self.best, "w": self.floor}
-        told |= {"s": self.stated, "r": self.reach}
+        told |= {"s": self.stated, "r": self.reach, "v": self.severity}
         return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
 
     def takes(self, name: str, key: str) -> bool:
@@ -109,3 +114,9 @@ class Told:
         if better:
             self.keys[name] = key
         return better
+
+
+def severity_of(row: Mapping[str, Any]) -> tuple[int, str] | None:
+    """The severity among the reasons of a row's impact; None for one that is over."""
+    told = ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "severity")
+    return next((severity for severity in told if severity[1] != OVER), None)
