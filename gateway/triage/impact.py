@@ -62,8 +62,8 @@ _DENYING = 3  # points of words that are made of negations: "does not work"
 class Heard(NamedTuple):
     """What the tables' phrases say in one text.
 
-    `harm` is the gravest that is meant, as its area, points, why and words; `denied` says that one is named and
-    not meant; `named` gives the words by the areas that they name.
+    `harm` is the gravest that is meant, as its area, points, why and words; `denied` says that one is
+    named and not meant; `named` gives the words by the areas that they name.
     """
 
     said: Sequence[Said]

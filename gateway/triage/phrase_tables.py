@@ -105,7 +105,7 @@ class Phrase(NamedTuple):
 
 
 def _stop(tokens: Sequence[str], place: int, step: int) -> int:
-    """The next place from `place` on, one way or the other, whose token is no word, as far as a gap reaches."""
+    """The next place from `place` on whose token is no word, one way or the other, as far as a gap reaches."""
     for _ in range(GAP + 1):
         if not (0 <= place < len(tokens) and tokens[place][0].isalnum()):
             return place

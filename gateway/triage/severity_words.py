@@ -1,6 +1,7 @@
 """Words that say how bad it is and how many are hit, whatever the area: five languages.
 
-What an area's own words say is in its table (gateway.triage.phrase_tables). The patterns are matched on a text's tokens joined by blanks: lower case, accents dropped.
+What an area's own words say is in its table (gateway.triage.phrase_tables). The patterns are matched on a
+text's tokens joined by blanks: lower case, accents dropped.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _SEVERE = (
         r"geht(?: \w+)? nicht|funktioniert(?: \w+)? nicht|kaputt|fehlermeldung\w*|fehler|"
         r"lasst sich(?: \w+){0,2} nicht|reagiert nicht|schlagt fehl|schlagt(?: \w+){0,2} fehl|fehlgeschlagen|"
         r"kann(?: \w+){0,3} nicht|nicht mehr|passiert nichts|"
-        r"ne (?:marche|fonctionne|s'ouvre|charge|repond)(?:nt)? (?:pas|plus)|erreur|casse|impossible de|echoue|"
+        r"ne (?:marche|fonctionne|s'ouvre|charge|repond)(?:nt)? (?:pas|plus)|erreur|casse|"
+        r"impossible de|echoue|"
         r"(?:n'arrive|peux|peut|arrive) (?:pas|plus)|"
         r"no (?:funciona|puedo|carga|abre|deja|responde|guarda)|roto|falla|imposible",
     ),

@@ -130,7 +130,7 @@ def test_phrases_of_every_area_are_heard() -> None:
 
 
 def test_what_harms_more_has_more_impact() -> None:
-    """Of sixty pairs of which the first is clearly more important for a product team, 55 are in that order."""
+    """Of sixty pairs, the first of each clearly more important, 55 are in that order."""
     pairs = rows("impact_pairs.csv")
     wrong = [
         (row["more"], row["less"])
