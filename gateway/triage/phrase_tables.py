@@ -7,7 +7,7 @@ such words back. A phrase is words apart by blanks, as people write them:
     pay*                a word that begins so
     pay/buy             either word
     niet meer? in       the word before ? or none
-    charged .. twice    at most four words between
+    charged .. twice    at most five words between
     {cannot}            any phrase of that set in sets.toml
 """
 
@@ -25,7 +25,7 @@ from gateway.triage.features import LANGUAGES, NEGATIONS
 from gateway.triage.tokenizer import without_accents
 
 TABLES = Path(__file__).parent / "words"
-GAP = 4  # words that `..` stands for
+GAP = 5  # words that `..` stands for
 SETS = "sets"
 _SHORT = "do does did can could will wo would is are was were has have had should ca"
 DENIES = NEGATIONS - {"ne", "hardly", "nauwelijks", "kaum", "ni"} | {"zero"}
