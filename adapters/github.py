@@ -31,7 +31,7 @@ from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
-HIGH, MEDIUM, INFO = 4, 3, 1
+HIGH, MEDIUM = 4, 3
 # In labels such as "low priority", from where the blanks begin: tried at each, they take the time squared.
 AFTER = re.compile(r"(?<![\s_-])[\s_-]++(?:severity|priority)\Z")
 # The state an action leads to; the thing itself came with the first, the others restate it or take it back.
@@ -193,7 +193,6 @@ def read_comment(sent: Json, action: str) -> list[Record]:
             title=cut_line(f"Re: {thread.title or scalar_of(thread.subject, 'number')}"),
             text=plain(scalar_of(comment, "body"), _site(comment)),
             kind=f"{name}_comment",
-            severity=INFO,
             subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
             author=_author(object_of(comment, "user")),
             tags=thread.tags,

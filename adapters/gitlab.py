@@ -36,7 +36,7 @@ WORDS = {"failed": "failed", "success": "succeeded"}
 ACTIONS: dict[str, State] = {"open": "triggered", "reopen": "triggered", "close": "resolved"}  # of issues
 ISSUE_NOTES = ("Issue", "WorkItem")
 RAN = ("running", "success", "failed")  # states of a build that has touched its environment
-HIGH, MEDIUM, INFO = 4, 3, 1
+HIGH, MEDIUM = 4, 3
 HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
@@ -223,7 +223,8 @@ def read_note(inbound: Inbound, sent: Json) -> list[Record]:
             issue,
             title=cut_line(f"Re: {issue.title or scalar_of(issue.subject, 'number')}"),
             text=_words(sent, scalar_of(note, "note")),
-            severity=INFO,
+            severity=None,
+            severity_word=None,
             kind="note",
             subject={**issue.subject, **present({"url": scalar_of(note, "url")})},
             external_id=note_id,

@@ -13,7 +13,7 @@ from adapters.common import signatures
 from adapters.common.hook_options import flag
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line, one_line
-from adapters.common.sentry_event import INFO, author_of, event_tags, sender_of
+from adapters.common.sentry_event import author_of, event_tags, sender_of
 from adapters.common.sentry_words import evidence_of, failures_of, message_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds, stamp
@@ -187,7 +187,6 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
             title=first_line(words),
             text=words,
             kind="comment.created",
-            severity=INFO,
             subject={"issue_id": issue_id, "comment_id": comment_id},
             author=_actor(inbound),
             tags=event_tags([("project", first_scalar(data, "project_slug"))]),
@@ -271,7 +270,9 @@ def _message(record: Record, feedback: Json) -> list[Record]:
     about = {name: first_scalar(feedback, name) for name in ("associated_event_id", "source", "replay_id")}
     subject = {**record.subject, "culprit": None, "page": first_url(feedback, "url"), **about}
     author = sender_of(feedback, record.author)
-    message = replace(record, text=words, subject=present(subject), author=author, severity=INFO)
+    # Level and title are the event's: how bad it is, the person's own words say.
+    message = replace(record, title=first_line(words), text=words, severity=None, severity_word=None)
+    message = replace(message, subject=present(subject), author=author)
     # Each feedback is an issue of its own, of which issue.created and an alert rule may both tell.
     key = f"feedback:{record.external_id}:{_digest(words)}" if record.incident_key else record.dedupe_key
     return [replace(message, type="message", dedupe_key=key, incident_key=None, state=None, occurrence=None)]

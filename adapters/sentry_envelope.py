@@ -19,7 +19,7 @@ from adapters.common.envelopes import MOST_ITEMS, Item, envelope_of, header_of, 
 from adapters.common.large_envelopes import reduced
 from adapters.common.plain_text import first_line, one_line
 from adapters.common.schemas import Payload, Text, length
-from adapters.common.sentry_event import INFO, author_of, event_tags, sender_of
+from adapters.common.sentry_event import author_of, event_tags, sender_of
 from adapters.common.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds
@@ -274,7 +274,6 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
         title=first_line(words),
         text=words,
         kind="feedback",
-        severity=INFO,  # whatever the event's level
         subject=present(subject),
         author=sender_of(feedback, author_of(object_of(sent, "user"))),
         tags=_tags(sent, source=first_scalar(feedback, "source")),
@@ -290,7 +289,6 @@ def _report(inbound: Inbound, sent: Json) -> Record:
         title=first_line(words),
         text=words,
         kind="user_report",
-        severity=INFO,
         subject=present({"associated_event_id": event_id}),
         author=Author(name=sent.get("name") or None, email=sent.get("email") or None),
         occurred_at=inbound.received_at,

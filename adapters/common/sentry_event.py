@@ -9,7 +9,6 @@ from adapters.common.tags import tags_of
 from adapters.common.untrusted_json import first_scalar
 from adapters.contract.record import Author
 
-INFO = 1  # the severity of words, whatever the level of the event they came with
 MOST_TAGS, TAG_LENGTH = 100, 200
 
 

@@ -115,8 +115,7 @@ def read(raw: str) -> Text:
     script = "latin"
     if not text.isascii():
         script = _script(text)
-        # Accents are dropped: many people type without them, and one spelling halves the vocabulary.
-        text = _MARKS.sub("", decomposed(text)).replace("’", "'")
+        text = without_accents(text)
     lines = text.count("\n") + 1
     markdown = len(_MARKDOWN.findall(text)) if lines > 1 else 0
     has_code = has_trace = False
@@ -144,6 +143,11 @@ def read(raw: str) -> Text:
         short = f"{text[:BUDGET].rpartition(' ')[0]}\n{text[-BUDGET_TAIL:].partition(' ')[2]}"
     tokens, first = _first_and_rest(short)
     return Text(tokens, first, text, length, lines, markdown, shouting, has_code, has_trace, script)
+
+
+def without_accents(text: str) -> str:
+    """A text with plain letters: many people type so, and one spelling halves the vocabulary."""
+    return _MARKS.sub("", decomposed(text)).replace("’", "'")
 
 
 def _first_and_rest(text: str) -> tuple[list[str], int]:

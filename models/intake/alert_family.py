@@ -115,7 +115,7 @@ def place(write: Write, telling: Telling, joined: dict[str, Any] | None, reach: 
     if telling.means == "resolved":
         found = _place_end(family, write, telling, joined, reach, now)
     else:
-        found = _place_firing(family, write, telling, joined, now)
+        found = _place_firing(family, write, telling, joined, reach, now)
     dedupe.remember_answer(*name, family.remember())
     return found
 
@@ -127,7 +127,7 @@ def arrived(write: Write, found: Place, record: str) -> None:
 
 
 def _place_firing(
-    family: Family, write: Write, telling: Telling, joined: dict[str, Any] | None, now: int
+    family: Family, write: Write, telling: Telling, joined: dict[str, Any] | None, reach: Reach, now: int
 ) -> Place:
     row = write.row
     key = row["incident_key"]
@@ -144,10 +144,10 @@ def _place_firing(
     family.firings[-1] = firing._replace(record=known["id"] if known else row["id"])
     changed = [end for end in family.ends if before.get(end.key) != after.get(end.key)]
     mine = next((end for end in changed if after.get(end.key) == firing), None)
-    _take_away([end for end in changed if joined is None or end is not waited], now)
+    _take_away([end for end in changed if joined is None or end is not waited], reach, now)
     for end in changed:
         if end is not mine:
-            _give(write, end, after[end.key].record, now)
+            _give(write, end, after[end.key].record, reach, now)
     family.changed({end.key: after[end.key].record for end in changed if end is not mine})
     if mine is not None:
         family.changed({mine.key: family.firings[-1].record})
@@ -172,10 +172,10 @@ def _place_end(
         family.firings.remove(holder)
         return _place_end(family, write, telling, joined, reach, now)
     changed = [one for one in family.ends if one is not end and before.get(one.key) != after.get(one.key)]
-    _take_away(changed, now)
+    _take_away(changed, reach, now)
     for one in changed:
         if one.key in after:
-            _give(write, one, after[one.key].record, now)
+            _give(write, one, after[one.key].record, reach, now)
         else:
             _apart(write, telling, one, reach)
     family.changed({one.key: after[one.key].record if one.key in after else row["id"] for one in changed})
@@ -185,7 +185,7 @@ def _place_end(
     return Place(known)
 
 
-def _take_away(ends: Iterable[End], now: int) -> None:
+def _take_away(ends: Iterable[End], reach: Reach, now: int) -> None:
     """Lets records be as if they had not been told of these ends."""
     for end in ends:
         row = row_with(end.record)
@@ -204,18 +204,24 @@ def _take_away(ends: Iterable[End], now: int) -> None:
             changed["resolved_at"] = state.resolved_at
             if row["status"] == STATUS["resolved"] and state.newest:
                 changed["status"] = STATUS[state_of(state.newest)]
-        Feedback.update({**changed, "updated_at": now}).where(Feedback.id == end.record).execute()
+        changed |= incident_merge.left({**row, **changed}, told)
+        _keep(row, changed, reach, now)
 
 
-def _give(write: Write, end: End, record: str, now: int) -> None:
+def _give(write: Write, end: End, record: str, reach: Reach, now: int) -> None:
     """Tells a record that is there of an end."""
     known = row_with(record)
     if known is None:
         return
     telling = Telling("resolved", end.at, end.delivery or "", quiet=True)
-    changed = incident_merge.merged(known, write.row, telling, counted=False)
-    Feedback.update({**changed, "updated_at": now}).where(Feedback.id == record).execute()
+    _keep(known, incident_merge.merged(known, write.row, telling, counted=False), reach, now)
     _move(write, end, record)
+
+
+def _keep(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach, now: int) -> None:
+    if "impact_reasons" in changed:
+        changed |= reached({**known, **changed}, reach)
+    Feedback.update({**changed, "updated_at": now}).where(Feedback.id == known["id"]).execute()
 
 
 def _apart(write: Write, told: Telling, end: End, reach: Reach) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.intake.story_state import StoryState, moment_of, state_of
-from models.intake.telling import FIELDS, STATUS, Telling, Told
+from models.intake.telling import FIELDS, MACHINES, OVER, STATUS, Telling, Told, severity_of
 from models.tables.search_words import words_of
 
 AUTHOR = ("author_id", "author_name", "author_email")
@@ -48,7 +48,7 @@ def begun(
     began |= _settled(began, telling, told, remembered)
     if remembered is not None:
         began["last_seen_at"] = max(began["last_seen_at"], moment_of(remembered.newest))
-    return {**began, "content_key": told.column()}
+    return {**began, **left(began, told), "content_key": told.column()}
 
 
 def merged(
@@ -77,7 +77,7 @@ def merged(
         changed["last_seen_at"] = max(changed["last_seen_at"], moment_of(remembered.newest))
     changed |= _settled(known, telling, told, remembered)
     if telling.quiet:
-        return {**changed, "content_key": told.column()}
+        return {**changed, **left({**known, **changed}, told), "content_key": told.column()}
     if counted:
         source = row["source"]
         told.counts[source] = told.counts.get(source, 0) + 1
@@ -85,7 +85,7 @@ def merged(
         most = max(told.counts.values())
         changed |= {"triggers": most, "occurrences": max(1, most)}
     changed |= _content(known, row, telling, told)
-    return {**changed, "content_key": told.column()}
+    return {**changed, **left({**known, **changed}, told), "content_key": told.column()}
 
 
 def _settled(
@@ -157,8 +157,10 @@ def _content(
         told.reach = next(
             ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "reach"), None
         )
-    if told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
+    own_severity = severity_of(row)
+    if own_severity and told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
         severity = row
+        told.severity = own_severity
     if words is row or severity is row:
         changed["impact_reasons"] = _reasons(words, severity)
     if told.takes("story", key):
@@ -207,6 +209,19 @@ def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict
         dict(told.get("severity", reason)) if reason["part"] == "severity" else dict(reason)
         for reason in words["impact_reasons"]
     ]
+
+
+def left(row: Mapping[str, Any], told: Told) -> dict[str, Any]:
+    """The columns that follow from what is left of an alert: one that is over has no severity."""
+    if row["type"] not in MACHINES or told.severity is None:
+        return {}
+    over = row["state_key"] and state_of(row["state_key"]) == "resolved"
+    points, why = (0, OVER) if over else told.severity
+    reasons = [
+        {**reason, "points": points, "why": why} if reason["part"] == "severity" else reason
+        for reason in row["impact_reasons"]
+    ]
+    return {"impact_reasons": reasons} if reasons != row["impact_reasons"] else {}
 
 
 def happened(row: Mapping[str, Any], telling: Telling) -> int:

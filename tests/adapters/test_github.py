@@ -257,11 +257,17 @@ def sample(name: str) -> list[Record]:
         ("issues_labeled", (None, "triggered", "MDU6SXNzdWU0NDQ1MDAwNDE=", "issue:444500041", 1557933618000)),
         (
             "issue_comment_created",
-            (1, "note", "MDU6SXNzdWU0NDQ1MDAwNDE=", "issue_comment:492700400:created", 1557933621000),
+            (None, "note", "MDU6SXNzdWU0NDQ1MDAwNDE=", "issue_comment:492700400:created", 1557933621000),
         ),
         (
             "discussion_comment_created",
-            (1, "note", "MDEwOkRpc2N1c3Npb24zMjk5NjE0", "discussion_comment:550062:created", 1617135690000),
+            (
+                None,
+                "note",
+                "MDEwOkRpc2N1c3Npb24zMjk5NjE0",
+                "discussion_comment:550062:created",
+                1617135690000,
+            ),
         ),
         (
             "discussion_answered",

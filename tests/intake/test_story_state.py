@@ -85,7 +85,8 @@ OLD = ["2:0000000000000003:1:k", '{"k":[],"f":{},"n":{},"t":0,"w":"","s":true,"r
 @pytest.mark.parametrize("content_key", OLD)
 def test_records_of_older_versions(content_key: str) -> None:
     """They kept the newest state only, and when it was resolved."""
-    row = {"content_key": content_key, "state_key": key(7, "resolved"), "resolved_at": 5, "tags": []}
+    known = {"content_key": content_key, "state_key": key(7, "resolved"), "resolved_at": 5}
+    row = {**known, "tags": [], "impact_reasons": []}
     state = Told.of({**row, "subject": {}, "source": "monitor", "triggers": 1}).state
     state.add(key(9, "resolved"), itself=True)
     assert state.resolved_at == 5
