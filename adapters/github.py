@@ -184,10 +184,13 @@ def _stands(thread: Json, name: str) -> State | None:
 def read_comment(sent: Json, action: str) -> list[Record]:
     """A comment under an issue or a discussion; one under a pull request is none."""
     name = "issue" if "issue" in sent else "discussion"
-    if action != "created" or object_of(sent, name).get("pull_request"):
+    if action not in ("created", "edited", "deleted") or object_of(sent, name).get("pull_request"):
         return []
-    thread, comment = _thread(sent, name), needed_object(sent, "comment")
-    comment_id = needed_scalar(sent, "comment", "id")
+    comment, comment_id = needed_object(sent, "comment"), needed_scalar(sent, "comment", "id")
+    key = f"{name}_comment:{comment_id}:created"
+    if action == "deleted":  # the thread stays
+        return [Record(text="", dedupe_key=key, retracts=True)]
+    thread, edited = _thread(sent, name), action == "edited"
     return [
         Record(
             title=cut_line(f"Re: {thread.title or scalar_of(thread.subject, 'number')}"),
@@ -199,7 +202,9 @@ def read_comment(sent: Json, action: str) -> list[Record]:
             tags=thread.tags,
             external_id=comment_id,
             occurred_at=moment_of(scalar_of(comment, "created_at")),
-            dedupe_key=f"{name}_comment:{comment_id}:created",
+            dedupe_key=key,
+            replaceable=edited,
+            revised_at=moment_of(scalar_of(comment, "updated_at")) if edited else None,
             incident_key=thread.incident_key,
             state="note",
             stands=_stands(object_of(sent, name), name),

@@ -212,7 +212,7 @@ def read_note(sent: Json) -> list[Record]:
     if (
         scalar_of(note, "noteable_type") not in ISSUE_NOTES
         or note.get("system") is True
-        or action != "create"
+        or action not in ("create", "update")
     ):
         return []
     name = "issue" if "issue" in sent else "work_item"
@@ -228,6 +228,8 @@ def read_note(sent: Json) -> list[Record]:
             external_id=note_id,
             occurred_at=_time(note, "created_at"),
             dedupe_key=f"note:{note_id}:create",
+            replaceable=action == "update",
+            revised_at=_time(note, "updated_at") if action == "update" else None,
             state="note",
             stands=_stands(object_of(sent, name)),
         )

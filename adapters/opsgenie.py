@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.common.plain_text import one_line
-from adapters.common.severities import severity_of
+from adapters.common.markup import plain
+from adapters.common.plain_text import one_line, without_status
+from adapters.common.severities import stated
 from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_or_seconds
@@ -26,6 +27,8 @@ from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, to
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record, State
 
+# What tells the alert anew, as it stands, and says nothing of its state.
+RESTATED = ("updatepriority", "updatemessage", "updatedescription")
 # Any other action, such as AssignOwnership or Escalate, is ignored.
 ACTIONS: dict[str, State] = {
     "create": "triggered",
@@ -36,9 +39,7 @@ ACTIONS: dict[str, State] = {
     "close": "resolved",
     "delete": "resolved",
     "addnote": "note",
-    "updatepriority": "note",
-    "updatemessage": "note",
-    "updatedescription": "note",
+    **dict.fromkeys(RESTATED, "triggered"),
 }
 SECONDS = (
     (10**11, 1),
@@ -65,21 +66,20 @@ def read(inbound: Inbound) -> list[Record]:
     if state is None:
         return []
     alert = needed_object(sent, "alert")
-    key, title = first_scalar(alert, "alertId"), first_text(alert, "message")
+    key, title = first_scalar(alert, "alertId"), without_status(first_text(alert, "message"))
     if not key:
         raise invalid(Fault("alert.alertId", "Required"))
-    words = first_text(alert, "note") if state == "note" else ""
+    words = plain(first_text(alert, "note")) if state == "note" else ""
+    restates = action.lower() in RESTATED
     priority, details = first_text(alert, "priority"), object_of(alert, "details")
-    if action.lower() == "updatepriority":
-        words = f"Priority: {priority or 'none'}"
     updated, user = first_scalar(alert, "updatedAt"), first_text(alert, "username")
     return [
         Record(
             title=one_line(title or f"Alert {key}"),
-            text=words or first_text(alert, "description") or title or f"Alert {key}",
+            text=words or plain(first_text(alert, "description")) or title or f"Alert {key}",
             type="alert",
             kind=action,
-            severity=severity_of(priority),
+            **stated(priority),
             subject=present(
                 {
                     "alert_id": key,
@@ -100,10 +100,12 @@ def read(inbound: Inbound) -> list[Record]:
             ),
             external_id=key,
             occurred_at=_moment(
-                alert.get("createdAt" if state == "triggered" and not updated else "updatedAt")
+                alert.get("createdAt" if restates or action.lower() == "create" else "updatedAt")
             )
             or _moment(alert.get("createdAt")),
             dedupe_key=f"{key}:{action}:{updated or first_scalar(alert, 'createdAt')}",
+            replaceable=restates,
+            counts=action.lower() == "create",
             incident_key=key,
             state=state,
             joins=first_text(alert, "alias") or None,

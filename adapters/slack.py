@@ -414,7 +414,7 @@ ADAPTER = Adapter(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
         new_secret=None,  # Slack makes it
-        options={"bots": words},
+        options={"bots": words, "votes": words},
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "

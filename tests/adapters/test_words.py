@@ -153,6 +153,19 @@ BODIES = [
     ("gitlab", "issue_with_markup", ("object_attributes", "description")),
     ("sentry", "comment_with_markup", ("data", "comment")),
     ("generic", "only_text", None),
+    ("jira", "created", ("issue", "fields", "description")),
+    ("jira", "comment", ("comment", "body")),
+    ("linear", "created", ("data", "description")),
+    ("zendesk", "created", ("detail", "description")),
+    ("zendesk", "comment", ("event", "comment", "body")),
+    ("intercom", "created", ("data", "item", "source", "body")),
+    ("azure_devops", "item_created", ("resource", "fields", "Microsoft.VSTS.TCM.ReproSteps")),
+    ("bitbucket", "issue_created", ("issue", "content", "raw")),
+    ("bitbucket", "issue_comment", ("comment", "content", "raw")),
+    ("opsgenie", "created", ("alert", "description")),
+    ("opsgenie", "note", ("alert", "note")),
+    ("statuspage", "investigating", ("incident", "incident_updates", 0, "body")),
+    ("teams", "message", ("text",)),
 ]
 HTML = "<!-- a\nform --><p>Shown <a href='https://a.example'>here</a></p><script>run()</script>"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 
 from adapters.contract.record import Record
 from models import Event, Feedback
-from tests.adapters.test_adapters import DIALECTS
+from tests.adapters.test_adapters import CASES, DIALECTS
 from tests.adapters.test_marks import read
 from tests.conftest import Tenant
 from tests.intake.test_incidents import HOUR, MONITOR, PAGER, START, clear, deliver, delivery
@@ -27,7 +28,7 @@ def tell(tenant: Tenant, *names: str) -> list[dict[str, Any]]:
     return list(Feedback.select().order_by(Feedback.id).dicts())
 
 
-ENDS = [
+GITHUB_ENDS: list[tuple[tuple[str, ...], str | None]] = [
     (("discussion_created", "discussion_answered"), "resolved"),
     (("discussion_created", "discussion_answered", "discussion_unanswered"), "open"),
     (("discussion_created", "discussion_closed"), "resolved"),
@@ -44,10 +45,47 @@ ENDS = [
 ]
 
 
+def of(source: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{source}/{name}" for name in names)
+
+
+ENDS = [
+    (of("jira", "comment_when_done"), "resolved"),
+    (of("jira", "created", "comment_when_done"), "resolved"),
+    (of("jira", "created", "comment", "comment_edited", "comment_deleted"), "open"),
+    (of("jira", "created", "done", "reopened", "comment_deleted"), "open"),
+    (of("jira", "created", "comment", "deleted"), "ignored"),
+    (of("jira", "created", "edited_without_changelog"), "resolved"),
+    (of("jira", "server_comment", "server_comment_alone", "created"), "open"),
+    (of("linear", "comment_when_done"), "resolved"),
+    (of("linear", "created", "comment", "comment_removed"), "open"),
+    (of("linear", "created", "trashed"), "ignored"),
+    (of("linear", "created", "trashed", "restored"), "open"),
+    (of("zendesk", "comment_when_solved"), "resolved"),
+    (of("zendesk", "created", "comment", "solved"), "resolved"),
+    (of("zendesk", "created", "deleted", "undeleted"), "open"),
+    (of("intercom", "replied_when_closed"), "resolved"),
+    (of("intercom", "created", "closed_with_words"), "resolved"),
+    (of("azure_devops", "item_comment_when_closed"), "resolved"),
+    (of("azure_devops", "item_created", "item_resolved_with_words"), "resolved"),
+    (of("azure_devops", "item_created", "item_deleted", "item_restored"), "open"),
+    (of("bitbucket", "issue_comment_when_closed"), "resolved"),
+    (of("bitbucket", "issue_created", "issue_resolved_with_words"), "resolved"),
+    (of("github", "issue_opened", "issue_comment", "comment_edited", "comment_deleted"), "open"),
+    (of("github", "issue_comment_when_closed", "comment_deleted"), "resolved"),
+    (of("gitlab", "issue_opened", "note_edited"), None),
+    (of("slack", "message", "reply_in_thread"), None),
+    (of("statuspage", "investigating", "updates_with_offsets"), "resolved"),
+    (of("sns", "alarm_by_event_bridge", "alarm_over"), "resolved"),
+    (of("opsgenie", "created", "acknowledged", "priority"), "acknowledged"),
+    *((of("github", *names), status) for names, status in GITHUB_ENDS),
+]
+
+
 @pytest.mark.parametrize(("names", "status"), ENDS, ids=str)
 def test_the_state_of_a_thread(tenant: Tenant, names: tuple[str, ...], status: str | None) -> None:
     """A thread is in the state that its newest delivery says, in whatever order they arrive."""
-    ends = [tell(tenant, *(f"github/{name}" for name in order)) for order in permutations(names)]
+    ends = [tell(tenant, *order) for order in permutations(names)]
     states = {tuple(sorted((row["incident_key"], row["status"]) for row in end)) for end in ends}
 
     assert len(states) == 1
@@ -82,14 +120,22 @@ def test_marks_are_filtered(tenant: Tenant, client: FlaskClient) -> None:
     assert [one["subject"]["number"] for one in found.get_json()["data"]] == ["60"]
 
 
-@pytest.mark.parametrize("source", ["github/run_succeeded_on_second_attempt", "gitlab/pipeline_succeeded"])
+@pytest.mark.parametrize(
+    ("failed", "good"),
+    [
+        ("github/run_failed", "github/run_succeeded_on_second_attempt"),
+        ("gitlab/pipeline_failed", "gitlab/pipeline_succeeded"),
+        ("azure_devops/build_failed", "azure_devops/build_succeeded"),
+        ("bitbucket/build_failed", "bitbucket/build_succeeded"),
+        ("statuspage/component_down", "statuspage/component_up"),
+        ("sns/alarm", "sns/alarm_new"),
+    ],
+)
 @pytest.mark.parametrize("failed_later", [True, False])
-def test_a_success_is_no_record(tenant: Tenant, source: str, failed_later: bool) -> None:
+def test_a_success_is_no_record(tenant: Tenant, failed: str, good: str, failed_later: bool) -> None:
     """A branch that was never broken makes none; a failure that arrives after its mending is mended."""
-    failed = {"github": "github/run_failed", "gitlab": "gitlab/pipeline_failed"}[source.partition("/")[0]]
-
-    assert tell(tenant, source) == []
-    (row,) = tell(tenant, source, failed) if failed_later else tell(tenant, failed, source)
+    assert tell(tenant, good) == []
+    (row,) = tell(tenant, good, failed) if failed_later else tell(tenant, failed, good)
     assert row["status"] == "resolved"
 
 
@@ -235,6 +281,55 @@ def test_a_vote_taken_back_weighs_no_more(tenant: Tenant) -> None:
         impacts.append(Feedback.get().impact)
 
     assert impacts == [impacts[0], impacts[0] + 1, impacts[0]]
+
+
+def test_a_note_taken_back_takes_no_story() -> None:
+    """What takes a whole story back bears the key of what began it, and never that of a remark within it."""
+    tried = 0
+    for path in CASES:
+        case = json.loads(path.read_text())
+        for record in case.get("records", ()):
+            if record.get("retracts") and "incident_key" in record:
+                name = path.parent.name
+                others = [
+                    one
+                    for other in CASES
+                    if other.parent.name == name
+                    for one in json.loads(other.read_text()).get("records", ())
+                    if one.get("dedupe_key") == record["dedupe_key"] and not one.get("retracts")
+                ]
+                assert all(one.get("state") != "note" for one in others), path
+                tried += 1
+    assert tried > 5
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        of("jira", "created", "started", "done", "reopened"),
+        of("linear", "created", "done", "reopened"),
+        of("zendesk", "created", "pending", "opened", "solved", "reopened"),
+        of("azure_devops", "item_created", "item_resolved", "item_deleted", "item_restored"),
+        of("bitbucket", "issue_created", "issue_resolved"),
+        of("intercom", "created", "snoozed", "closed"),
+        of("newrelic", "created", "activated", "acknowledged"),
+        of("statuspage", "investigating", "investigating_further", "identified"),
+        of("uptime_kuma", "down", "down_reminder"),
+        of("opsgenie", "created", "acknowledged", "priority"),
+    ],
+    ids=lambda names: names[0].partition("/")[0],
+)
+def test_what_is_told_again_occurs_once(tenant: Tenant, names: tuple[str, ...]) -> None:
+    """Occurrences count what happened, and neither reminders nor moves of an issue."""
+    assert [row["occurrences"] for row in tell(tenant, *names)] == [1]
+
+
+def test_a_changed_priority_is_the_severity(tenant: Tenant) -> None:
+    """What an alert is changed to counts, and neither its state nor its occurrences do change."""
+    (row,) = tell(tenant, "opsgenie/created", "opsgenie/acknowledged", "opsgenie/priority")
+    severity = next(reason for reason in row["impact_reasons"] if reason["part"] == "severity")
+
+    assert (severity["points"], row["status"], row["occurrences"]) == (5, "acknowledged", 1)
 
 
 def test_signs_that_are_votes() -> None:
