@@ -100,7 +100,7 @@ def _conversation(sent: dict[str, Any], item: dict[str, Any], key: str) -> Recor
     links = object_of(item, "links")
     delivery_id = first_scalar(sent, "id")
     return Record(
-        title=first_line(subject or words) or f"Conversation {key}",
+        title=first_line(subject or words or f"Conversation {key}"),
         text=words or subject or f"Conversation {key}",
         subject=present(
             {
