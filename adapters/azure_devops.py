@@ -123,6 +123,7 @@ def _ci(
     if not key or not story:
         raise invalid(Fault("resource.id" if not key else "resource.definition", "Required"))
     broken, project = word in BROKEN, _project(sent)
+    owner = _project_id(sent) or first_scalar(object_of(sent, "resource", "project"), "id") or project
     name, said = pipeline or story, first_text(object_of(sent, "detailedMessage"), "text")
     where = f" on {branch}" if branch else ""
     return [
@@ -149,8 +150,9 @@ def _ci(
             tags=tags_of([("project", project), ("pipeline", pipeline), ("branch", branch)]),
             external_id=key,
             occurred_at=moment_of(at or first_text(sent, "createdDate")),
-            dedupe_key=f"run:{project}:{key}:{word}",
-            incident_key=f"{project}:{story}:{branch}",
+            # Projects of two organisations may bear one name.
+            dedupe_key=f"run:{owner}:{key}:{word}",
+            incident_key=f"{owner}:{story}:{branch}",
             state="triggered" if broken else "resolved",
             quiet=not broken,  # a branch that was never broken is no story
         )

@@ -17,6 +17,7 @@ from adapters.common.severities import severity_of_labels
 from adapters.common.tags import marked, tags
 from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
+    first_url,
     json_in,
     needed_object,
     needed_scalar,
@@ -106,7 +107,7 @@ def read_run(sent: Json, action: str) -> list[Record]:
             severity=(HIGH if main and conclusion != "action_required" else MEDIUM) if broken else None,
             subject=present(
                 {
-                    "url": scalar_of(run, "html_url"),
+                    "url": first_url(run, "html_url"),
                     "environment": "ci",
                     "repository": repo,
                     "workflow": name,
@@ -197,7 +198,7 @@ def read_comment(sent: Json, action: str) -> list[Record]:
             text=plain(scalar_of(comment, "body"), _site(comment)),
             kind=f"{name}_comment",
             severity=INFO,
-            subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
+            subject={**thread.subject, **present({"url": first_url(comment, "html_url")})},
             author=_author(object_of(comment, "user")),
             tags=thread.tags,
             external_id=comment_id,
@@ -235,11 +236,12 @@ def _thread(sent: Json, name: str) -> Record:
         severity=severity_of_labels(map(_bare, labels)),
         subject=present(
             {
-                "url": scalar_of(thread, "html_url"),
+                "url": first_url(thread, "html_url"),
                 "repository": scalar_of(sent, "repository", "full_name"),
                 "number": scalar_of(thread, "number"),
                 "state_reason": scalar_of(thread, "state_reason"),
-                "answer_url": scalar_of(sent, "answer", "html_url") or scalar_of(thread, "answer_html_url"),
+                "answer_url": first_url(object_of(sent, "answer"), "html_url")
+                or first_url(thread, "answer_html_url"),
             }
         ),
         author=_author(object_of(thread, "user")),
