@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.common.hook_options import read_options
 from adapters.contract.record import Record
 from models import Event, Feedback
 from tests.adapters.test_adapters import CASES, DIALECTS
@@ -344,6 +345,9 @@ def test_signs_that_are_votes() -> None:
     }
 
     assert found == {"+1": 1, "+1::skin-tone-4": 1, "-1": 0, "eyes": 0}
+    signed = DIALECTS["slack"].signed
+    assert signed is not None
+    assert read_options(signed.options, {"votes": "eyes, ship"}) == {"votes": ["eyes", "ship"]}
 
 
 def test_an_edit_that_says_nothing_new(tenant: Tenant) -> None:
