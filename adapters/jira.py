@@ -140,7 +140,12 @@ def _secrecy(sent: dict[str, Any]) -> str:
 
 def _thread(sent: dict[str, Any], issue: dict[str, Any]) -> Record:
     """An issue as it stands. Its numbers are those of one site, whose address is in `self`."""
-    number, name, fields = first_scalar(issue, "id"), first_text(issue, "key"), object_of(issue, "fields")
+    # Automation rules that send a request of their own may name the key only.
+    number, name, fields = (
+        first_scalar(issue, "id", "key"),
+        first_text(issue, "key"),
+        object_of(issue, "fields"),
+    )
     if not number:
         raise invalid(Fault("issue.id", "Required"))
     site = _site(first_text(issue, "self"))

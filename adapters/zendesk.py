@@ -43,8 +43,8 @@ RESOLVED = ("merged",)
 ADVICE = """\
 In Zendesk's Admin Center, Apps and integrations > Webhooks, create a webhook of Zendesk events:
 
-Events: Ticket created, Comment added, Status changed, Subject changed, Description changed, Priority changed,
-  Ticket merged, Ticket soft deleted
+Events: Ticket created, Comment added, Attachment linked to comment, Comment made private, Status changed,
+  Subject changed, Description changed, Priority changed, Ticket merged, Ticket soft deleted, Ticket undeleted
 Endpoint URL: {url}
 Request method: POST, format: JSON
 
@@ -72,6 +72,12 @@ def read(inbound: Inbound) -> list[Record]:
         return [replace(record, dedupe_key=itself, replaceable=True, state=state)]
     if what == "comment_added":
         return _comment(replace(record, stands=_stands(ticket)), object_of(event, "comment"))
+    if what == "attachment_linked_to_comment":  # a comment's own event does not tell of its files
+        comment = object_of(event, "comment")
+        return _comment(replace(record, stands=_stands(ticket)), {"attachments": [comment.get("attachment")]})
+    if what == "comment_made_private":
+        note = replace(record, text="A comment was made private", state="note", stands=_stands(ticket))
+        return marked([note], "" if "visibility" in record.subject else PRIVATE)
     if what == "undeleted":
         return [replace(record, state=_stands(ticket) or "triggered", counts=False)]
     if what == "status_changed":
