@@ -67,7 +67,7 @@ def read(inbound: Inbound) -> list[Record]:
     action = Event.check(sent)["action"]
     if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
-    records, server = EVENTS[event](sent, action), _server(sent)
+    records, server = EVENTS[event](sent, action), _server(inbound, sent)
     if server:
         records = [_of_server(record, server) for record in records]
     return marked(records, _visibility(object_of(sent, "repository")))
@@ -259,13 +259,15 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return signatures.hex_header("x-forgejo-signature", "x-gitea-signature")(inbound, hook)
 
 
-def _server(sent: Json) -> str:
+def _server(inbound: Inbound, sent: Json) -> str:
     """The host of a server of Gitea or Forgejo; "" at GitHub, where every thread has a node_id.
+
+    Their runs of workflows have a header only that tells them from GitHub's.
 
     Wire facts: go-gitea/gitea, services/webhook/deliver.go and modules/structs/issue.go.
     """
     thread = object_of(sent, "issue") or object_of(sent, "discussion")
-    if not thread or scalar_of(thread, "node_id"):
+    if scalar_of(thread, "node_id") or not (thread or "x-gitea-event" in inbound.headers):
         return ""
     address = scalar_of(thread, "html_url") or scalar_of(sent, "repository", "html_url")
     found = re.match(r"https?://([^/\s]+)", address)
