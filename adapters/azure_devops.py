@@ -172,9 +172,7 @@ def read_item(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     record = replace(record, dedupe_key=itself, state="triggered")
     if event == "workitem.created":
         return [record]
-    later = replace(
-        record, occurred_at=moment_of(text_of(fields, "System.ChangedDate")) or record.occurred_at
-    )
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     if event == "workitem.deleted":
         return [replace(later, state="note", retracts=True)]
     # Of one revision both a comment and a change may be told, and each in a delivery of its own.
@@ -191,14 +189,15 @@ def read_item(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             dedupe_key=f"{itself}:comment:{number}",
             state="note",
             stands=stands,
+            revised_at=None,
+            whole=False,
         )
         said = [note]
     if event == "workitem.restored" or "System.State" in changed:
         key, state = f"{itself}:{number}", stands or "triggered"
         told = [replace(later, dedupe_key=key, state=state, counts=False)]
     elif any(name in changed for name in WORDS):
-        known = replace(later, state="resolved") if stands == "resolved" else record
-        told = [replace(known, replaceable=True)]
+        told = [replace(record, state=stands or "triggered", replaceable=True)]
     else:
         told = []
     both = [*((one, resource.get("fields")) for one in told), *((one, revision) for one in said)]
@@ -242,6 +241,8 @@ def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any]
         external_id=number,
         occurred_at=moment_of(text_of(fields, "System.CreatedDate") or first_text(sent, "createdDate")),
         incident_key=f"{_project_id(sent) or project}:item:{number}",
+        revised_at=moment_of(text_of(fields, "System.ChangedDate")),
+        whole=bool(links and title),
     )
 
 

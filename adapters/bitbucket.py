@@ -141,6 +141,8 @@ def _issue(inbound: Inbound, sent: dict[str, Any], event: str) -> list[Record]:
         dedupe_key=story,
         incident_key=story,
         state="triggered",
+        revised_at=moment_of(first_text(issue, "updated_on")),
+        whole="content" in issue,
     )
     if event == "issue:created":
         return [record]
@@ -150,13 +152,13 @@ def _issue(inbound: Inbound, sent: dict[str, Any], event: str) -> list[Record]:
         return _comment(commented, needed_object(sent, "comment"))
     said = _comment(commented, object_of(sent, "comment"))  # what a change was explained with
     updated = first_text(issue, "updated_on")
-    later = replace(record, occurred_at=moment_of(updated) or record.occurred_at)
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     changes = object_of(sent, "changes")
     if "status" in changes or "state" in changes:
         key = f"{story}:{word}:{stamp(updated)}"
         told = replace(later, dedupe_key=key, state=state, counts=False)
     else:
-        told = replace(replace(later, state="resolved") if closed else record, replaceable=True)
+        told = replace(record, state=state, replaceable=True)
     return with_parts(inbound, [(told, issue), *((one, sent["comment"]) for one in said)])
 
 
@@ -179,6 +181,8 @@ def _comment(issue: Record, comment: dict[str, Any]) -> list[Record]:
             occurred_at=moment_of(first_text(comment, "created_on")),
             dedupe_key=f"{issue.incident_key}:comment:{number}",
             state="note",
+            revised_at=None,
+            whole=False,
         )
     ]
 

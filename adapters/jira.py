@@ -69,14 +69,21 @@ def read(inbound: Inbound) -> list[Record]:
 
 def _issue(sent: dict[str, Any], kind: str) -> list[Record]:
     record = _thread(sent, needed_object(sent, "issue"))
-    record = replace(record, kind=kind, dedupe_key=f"issue:{record.incident_key}")
+    fields = object_of(sent, "issue", "fields")
+    record = replace(
+        record,
+        kind=kind,
+        dedupe_key=f"issue:{record.incident_key}",
+        revised_at=_sent_at(sent) or moment_of(first_text(fields, "updated")),
+        whole="description" in fields,  # what is empty is null there
+    )
     return marked(_told(sent, record, kind), _secrecy(sent))
 
 
 def _told(sent: dict[str, Any], record: Record, kind: str) -> list[Record]:
     if kind == "issue_created":
         return [replace(record, state="triggered")]
-    later = replace(record, occurred_at=_sent_at(sent) or record.occurred_at)
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     if kind == "issue_deleted":
         return [replace(later, state="note", retracts=True)]
     changed = {first_text(item, "field") for item in objects_of(sent, "changelog", "items")}
@@ -86,8 +93,7 @@ def _told(sent: dict[str, Any], record: Record, kind: str) -> list[Record]:
         return [replace(later, dedupe_key=key, state="resolved" if closed else "triggered", counts=False)]
     # What is known of the issue in newer words; without a changelog they may be any.
     if changed & WORDS or not ("changelog" in sent or "comment" in sent):
-        known = replace(later, state="resolved") if closed else replace(record, state="triggered")
-        return [replace(known, replaceable=True)]
+        return [replace(record, state="resolved" if closed else "triggered", replaceable=True)]
     return []
 
 

@@ -84,10 +84,12 @@ def _issue(sent: dict[str, Any], issue: dict[str, Any], action: str) -> list[Rec
         dedupe_key=f"issue:{key}",
         incident_key=key,
         state="triggered",
+        revised_at=moment_of(first_text(issue, "updatedAt")),
+        whole=bool(title),
     )
     if action == "create":
         return [record]
-    later = replace(record, occurred_at=moment_of(first_text(issue, "updatedAt")) or record.occurred_at)
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     if action == "remove":
         return [replace(later, state="note", retracts=True)]
     changed, closed = object_of(sent, "updatedFrom"), first_text(state, "type") in CLOSED
@@ -97,8 +99,7 @@ def _issue(sent: dict[str, Any], issue: dict[str, Any], action: str) -> list[Rec
         moved = f"issue:{key}:{first_text(state, 'id', 'name')}:{stamp(first_text(issue, 'updatedAt'))}"
         return [replace(later, dedupe_key=moved, state="resolved" if closed else "triggered", counts=False)]
     if WORDS & set(changed):
-        known = replace(later, state="resolved") if closed else record
-        return [replace(known, replaceable=True)]
+        return [replace(record, state="resolved" if closed else "triggered", replaceable=True)]
     return []
 
 

@@ -63,13 +63,16 @@ def read(inbound: Inbound) -> list[Record]:
     what, event, ticket = kind.removeprefix(EVENT), object_of(sent, "event"), needed_object(sent, "detail")
     (record,) = marked([_ticket(sent, ticket, what)], PRIVATE if ticket.get("is_public") is False else "")
     itself = f"ticket:{record.incident_key}"
+    began = moment_of(first_text(ticket, "created_at")) or record.occurred_at
+    known = replace(
+        record, dedupe_key=itself, occurred_at=began, revised_at=record.occurred_at, whole="subject" in ticket
+    )
     if what == "created":
-        return [replace(record, dedupe_key=itself, state="triggered")]
+        return [replace(known, state="triggered")]
     if what in GONE:
         return [replace(record, dedupe_key=itself, state="note", retracts=True)]
     if what in RESTATED:
-        state = _stands(ticket) or "triggered"
-        return [replace(record, dedupe_key=itself, replaceable=True, state=state)]
+        return [replace(known, replaceable=True, state=_stands(ticket) or "triggered")]
     if what == "comment_added":
         return _comment(replace(record, stands=_stands(ticket)), object_of(event, "comment"))
     if what == "attachment_linked_to_comment":  # a comment's own event does not tell of its files
@@ -82,7 +85,7 @@ def read(inbound: Inbound) -> list[Record]:
         return [replace(record, state=_stands(ticket) or "triggered", counts=False)]
     if what == "status_changed":
         now = STATUSES.get(first_text(event, "current").lower()) or _stands(ticket)
-        return [replace(record, state=now, counts=False)] if now else []
+        return [replace(record, state=now, counts=False, whole=known.whole)] if now else []
     return [replace(record, state="resolved")] if what in RESOLVED else []
 
 

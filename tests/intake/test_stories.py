@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.adapters.test_adapters import CASES, DIALECTS
 from tests.adapters.test_marks import read
 from tests.conftest import Tenant
 from tests.intake.test_incidents import HOUR, MONITOR, PAGER, START, clear, deliver, delivery
+
+FIRST = 1_778_000_000_000  # after everything in these fixtures
 
 pytestmark = pytest.mark.both(long=True)
 
@@ -118,6 +121,45 @@ def test_labels_taken_off(tenant: Tenant) -> None:
     assert ("severity: high" in labelled["tags"], "severity: high" in row["tags"]) == (True, False)
     assert labelled["impact"] > row["impact"]
     assert row["subject"] == labelled["subject"]
+
+
+# An issue, a move of it, and an edit that empties one part of it, as every tracker sends all of an issue.
+EMPTIED: dict[str, tuple[str, str, str, Any]] = {
+    "jira": ("created", "started", "edited", lambda sent: sent["issue"]["fields"].update(labels=[])),
+    "linear": ("created", "reopened", "edited", lambda sent: sent["data"].update(labels=[])),
+    "zendesk": ("created", "pending", "subject_changed", lambda sent: sent["detail"].update(tags=[])),
+    "azure_devops": (
+        "item_created",
+        "item_resolved",
+        "item_edited",
+        lambda sent: sent["resource"]["revision"]["fields"].update(
+            {"System.Tags": "", "System.ChangedDate": "2026-05-05T07:00:00Z"}
+        ),
+    ),
+    "bitbucket": (
+        "issue_created",
+        "issue_resolved",
+        "issue_edited",
+        lambda sent: sent["issue"].update(kind="", updated_on="2026-05-05T07:00:00+00:00"),
+    ),
+}
+
+
+@pytest.mark.parametrize("edited_last", [True, False])
+def test_what_an_issue_is_emptied_of(tenant: Tenant, edited_last: bool) -> None:
+    """What an edit leaves out is gone, and its words count, whether the issue was moved before or not."""
+    for source, (created, moved, edited, empty) in EMPTIED.items():
+        (row,) = tell(tenant, f"{source}/{created}")
+        gone = [tag for tag in row["tags"] if tag.startswith(("label:", "tag:", "kind:"))]
+        (edit,) = read(f"{source}/{edited}", empty)
+        later = replace(edit, revised_at=FIRST if edit.revised_at is None else max(edit.revised_at, FIRST))
+        move = read(f"{source}/{moved}")
+        for record in (*move, later) if edited_last else (later, *move):
+            deliver(tenant, record, DIALECTS[source])
+        row = Feedback.select().where(Feedback.id == row["id"]).dicts().get()
+
+        assert gone and not set(gone) & set(row["tags"]), source
+        assert row["title"] == edit.title, source
 
 
 def test_confidentiality_that_is_lifted(tenant: Tenant) -> None:
