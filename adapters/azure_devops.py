@@ -242,7 +242,7 @@ def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any]
         occurred_at=moment_of(text_of(fields, "System.CreatedDate") or first_text(sent, "createdDate")),
         incident_key=f"{_project_id(sent) or project}:item:{number}",
         revised_at=moment_of(text_of(fields, "System.ChangedDate")),
-        whole=bool(links and title),
+        whole=bool(title),
     )
 
 

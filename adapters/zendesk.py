@@ -61,31 +61,33 @@ def read(inbound: Inbound) -> list[Record]:
     if not kind.startswith(EVENT):
         return []
     what, event, ticket = kind.removeprefix(EVENT), object_of(sent, "event"), needed_object(sent, "detail")
-    (record,) = marked([_ticket(sent, ticket, what)], PRIVATE if ticket.get("is_public") is False else "")
-    itself = f"ticket:{record.incident_key}"
-    began = moment_of(first_text(ticket, "created_at")) or record.occurred_at
+    (note,) = marked([_ticket(sent, ticket, what)], PRIVATE if ticket.get("is_public") is False else "")
+    note = replace(note, stands=_stands(ticket))
+    if what == "comment_added":
+        return _comment(note, object_of(event, "comment"))
+    if what == "attachment_linked_to_comment":  # a comment's own event does not tell of its files
+        return _comment(note, {"attachments": [object_of(event, "comment").get("attachment")]})
+    if what == "comment_made_private":
+        note = replace(note, text="A comment was made private", state="note")
+        return marked([note], "" if "visibility" in note.subject else PRIVATE)
+    record = replace(note, stands=None, whole="subject" in ticket)
     known = replace(
-        record, dedupe_key=itself, occurred_at=began, revised_at=record.occurred_at, whole="subject" in ticket
+        record,
+        dedupe_key=f"ticket:{record.incident_key}",
+        occurred_at=moment_of(first_text(ticket, "created_at")) or record.occurred_at,
+        revised_at=record.occurred_at,
     )
     if what == "created":
         return [replace(known, state="triggered")]
     if what in GONE:
-        return [replace(record, dedupe_key=itself, state="note", retracts=True)]
+        return [replace(known, occurred_at=record.occurred_at, state="note", retracts=True)]
     if what in RESTATED:
         return [replace(known, replaceable=True, state=_stands(ticket) or "triggered")]
-    if what == "comment_added":
-        return _comment(replace(record, stands=_stands(ticket)), object_of(event, "comment"))
-    if what == "attachment_linked_to_comment":  # a comment's own event does not tell of its files
-        comment = object_of(event, "comment")
-        return _comment(replace(record, stands=_stands(ticket)), {"attachments": [comment.get("attachment")]})
-    if what == "comment_made_private":
-        note = replace(record, text="A comment was made private", state="note", stands=_stands(ticket))
-        return marked([note], "" if "visibility" in record.subject else PRIVATE)
     if what == "undeleted":
         return [replace(record, state=_stands(ticket) or "triggered", counts=False)]
     if what == "status_changed":
         now = STATUSES.get(first_text(event, "current").lower()) or _stands(ticket)
-        return [replace(record, state=now, counts=False, whole=known.whole)] if now else []
+        return [replace(record, state=now, counts=False)] if now else []
     return [replace(record, state="resolved")] if what in RESOLVED else []
 
 
