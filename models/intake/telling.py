@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-# At the same moment the later word in this list wins.
-RANKS = {"note": 0, "triggered": 1, "acknowledged": 2, "suppressed": 3, "resolved": 4, "retracted": 5}
+from models.intake.story_state import RANKS, StoryState
+
 STATUS = {
     "note": "open",
     "triggered": "open",
@@ -52,6 +52,11 @@ class Telling:
         return self.stands or self.state
 
     @property
+    def is_state(self) -> bool:
+        """Whether it is a change of state that happened, and not how somebody found the story."""
+        return not self.restates and self.stands is None
+
+    @property
     def state_key(self) -> str:
         return f"{self.at:016d}:{RANKS[self.means]}:{self.key}"
 
@@ -71,7 +76,7 @@ class Told:
     `counts` are the occurrences by source; `best` is how many of the tags are of the delivery that tells
     them best, the others are a sorted union; `floor` is the key of the newest whole telling, and `stated`
     whether anything but notes and quiet ends has told it. `reach` is what the words alone give the impact's
-    part of that name: points and why.
+    part of that name: points and why. `state` is the story's.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
@@ -80,6 +85,7 @@ class Told:
     floor: str = ""
     stated: bool = False
     reach: tuple[int, str] | None = None
+    state: StoryState = field(default_factory=StoryState)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Told:
@@ -91,16 +97,18 @@ class Told:
             key = f"{text[:1]}11{text[1:]}"
             keys = {**dict.fromkeys(names, key), "author": f"11{key}", "severity": f"1{key}"} if text else {}
             stated = row["state_key"] is not None
-            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]), "", stated)
+            state = StoryState.of(row["state_key"], row["resolved_at"], None)
+            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]), "", stated, None, state)
         told = orjson.loads(text)
+        state = StoryState.of(row["state_key"], row["resolved_at"], told.get("e"))
         keys = {name: told["k"][at] for name, at in told["f"].items()}
-        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"])
+        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"], state)
 
     def column(self) -> str:
         known = {key: number for number, key in enumerate(sorted(set(self.keys.values())))}
         fields = {name: known[key] for name, key in self.keys.items()}
         told = {"k": list(known), "f": fields, "n": self.counts, "t": self.best, "w": self.floor}
-        told |= {"s": self.stated, "r": self.reach}
+        told |= {"s": self.stated, "r": self.reach, "e": self.state.kept}
         return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
 
     def takes(self, name: str, key: str) -> bool:
