@@ -19,6 +19,7 @@ from adapters.common.severities import severity_of_labels, stated
 from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
 from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
+    first_url,
     list_of,
     needed_object,
     needed_scalar,
@@ -92,7 +93,7 @@ def read_pipeline(inbound: Inbound, sent: Json) -> list[Record]:
         kind="pipeline",
         subject=present(
             {
-                "url": scalar_of(pipeline, "url") or _page(project, "pipelines", pipeline_id),
+                "url": first_url(pipeline, "url") or _page(project, "pipelines", pipeline_id),
                 "environment": next(filter(None, deployed), ""),
                 "pipeline_id": pipeline_id,
                 "merge_request": merge_request,
@@ -213,7 +214,7 @@ def read_note(inbound: Inbound, sent: Json) -> list[Record]:
     if (
         scalar_of(note, "noteable_type") not in ISSUE_NOTES
         or note.get("system") is True
-        or action != "create"
+        or action not in ("create", "update")
     ):
         return []
     name = "issue" if "issue" in sent else "work_item"
@@ -226,10 +227,12 @@ def read_note(inbound: Inbound, sent: Json) -> list[Record]:
             severity=None,
             severity_word=None,
             kind="note",
-            subject={**issue.subject, **present({"url": scalar_of(note, "url")})},
+            subject={**issue.subject, **present({"url": first_url(note, "url")})},
             external_id=note_id,
             occurred_at=_time(note, "created_at"),
             dedupe_key=f"note:{note_id}:create",
+            replaceable=action == "update",
+            revised_at=_time(note, "updated_at") if action == "update" else None,
             state="note",
             stands=_stands(object_of(sent, name)),
         )
@@ -292,7 +295,7 @@ def _issue(sent: Json, name: str) -> Record:
         kind="issue",
         **_severity(issue, labels),
         subject=present(
-            {"url": scalar_of(issue, "url"), "project": _path(project), "number": scalar_of(issue, "iid")}
+            {"url": first_url(issue, "url"), "project": _path(project), "number": scalar_of(issue, "iid")}
         ),
         author=_author(sent, scalar_of(issue, "author_id")),
         tags=tuple(dict.fromkeys(filter(None, labels))),
@@ -307,7 +310,7 @@ def _words(sent: Json, markdown: str) -> str:
 
     Source: docs.gitlab.com, "Webhook events": images' addresses are made absolute, other files' are not.
     """
-    page = scalar_of(sent, "project", "web_url")
+    page = first_url(object_of(sent, "project"), "web_url")
     if page:
         markdown = UPLOAD.sub(lambda _: page, markdown)
     return plain(markdown, page)
@@ -343,7 +346,8 @@ def _path(project: Json) -> str:
 
 
 def _page(project: Json, what: str, number: str) -> str:
-    return f"{scalar_of(project, 'web_url')}/-/{what}/{number}" if scalar_of(project, "web_url") else ""
+    page = first_url(project, "web_url")
+    return f"{page}/-/{what}/{number}" if page else ""
 
 
 def _author(sent: Json, author_id: str = "") -> Author:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.common.plain_text import one_line
-from adapters.common.severities import severity_of
+from adapters.common.severities import stated
 from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of, moment_or_seconds
@@ -35,6 +35,9 @@ STATES: dict[str, State] = {
     **dict.fromkeys(("closed", "resolved"), "resolved"),
 }
 
+# `timestamp` and the names with underscores are those of notification channels, which came before workflows.
+TIMES = ("updatedAt", "closedAt", "createdAt", "timestamp")
+
 ADVICE = """\
 In New Relic, Alerts > Destinations, add a webhook:
 
@@ -46,25 +49,25 @@ Then let a workflow notify it when an issue is activated, acknowledged and close
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    key = needed(first_scalar(sent, "id", "issueId", "issue_id"), "id")
-    word = needed(first_text(sent, "state", "status"), "state").lower()
-    titles = _words(sent, "title", "issueTitle")
+    key = needed(first_scalar(sent, "id", "issueId", "issue_id", "incident_id"), "id")
+    word = needed(first_text(sent, "state", "status", "current_state"), "state").lower()
+    titles = _words(sent, "title", "issueTitle", "details", "condition_name")
     title = titles[0] if titles else f"Issue {key}"
     priority = first_text(sent, "priority", "severity")
     said = [*titles[1:], *_words(sent, "alertConditionDescription", "conditionDescription", "description")]
     entities, owner = _words(sent, "impactedEntities"), first_text(sent, "owner")
     state = STATES.get(word, "note")
-    at = _moment(sent, "updatedAt") or _moment(sent, "closedAt") or _moment(sent, "createdAt")
+    at = next(filter(None, (_moment(sent, name) for name in TIMES)), None)
     return [
         Record(
             title=one_line(title),
             text="\n".join(dict.fromkeys([title, *said])),
             type="alert",
             kind=word,
-            severity=severity_of(priority),
+            **stated(priority),
             subject=present(
                 {
-                    "url": first_url(sent, "issueUrl", "issuePageUrl", "issue_url"),
+                    "url": first_url(sent, "issueUrl", "issuePageUrl", "issue_url", "incident_url"),
                     "issue_id": key,
                     "priority": priority,
                     "entities": entities[:50],
@@ -76,8 +79,14 @@ def read(inbound: Inbound) -> list[Record]:
             author=Author(name=owner or None) if state == "acknowledged" else Author(),
             tags=tags_of(
                 [
-                    *(("policy", name) for name in _words(sent, "alertPolicyNames", "policyName")),
-                    *(("condition", name) for name in _words(sent, "alertConditionNames", "conditionName")),
+                    *(
+                        ("policy", name)
+                        for name in _words(sent, "alertPolicyNames", "policyName", "policy_name")
+                    ),
+                    *(
+                        ("condition", name)
+                        for name in _words(sent, "alertConditionNames", "conditionName", "condition_name")
+                    ),
                     ("workflow", first_text(sent, "workflowName")),
                 ],
                 most=100,
@@ -87,6 +96,7 @@ def read(inbound: Inbound) -> list[Record]:
             dedupe_key=f"{key}:{word}:{at}" if at else None,
             incident_key=key,
             state=state,
+            occurrence=key,  # created, and then activated
         )
     ]
 

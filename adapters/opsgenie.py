@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.common.plain_text import one_line
-from adapters.common.severities import severity_of
+from adapters.common.markup import plain
+from adapters.common.plain_text import one_line, without_status
+from adapters.common.severities import stated
 from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_or_seconds
@@ -27,6 +28,8 @@ from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record, State
 
+# What tells the alert anew, as it stands, and says nothing of its state.
+RESTATED = ("updatepriority", "updatemessage", "updatedescription")
 # Any other action, such as AssignOwnership or Escalate, is ignored.
 ACTIONS: dict[str, State] = {
     "create": "triggered",
@@ -37,9 +40,7 @@ ACTIONS: dict[str, State] = {
     "close": "resolved",
     "delete": "resolved",
     "addnote": "note",
-    "updatepriority": "note",
-    "updatemessage": "note",
-    "updatedescription": "note",
+    **dict.fromkeys(RESTATED, "triggered"),
 }
 SECONDS = (
     (10**11, 1),
@@ -64,19 +65,19 @@ def read(inbound: Inbound) -> list[Record]:
     if state is None:
         return []
     alert = needed_object(sent, "alert")
-    key, title = needed(first_scalar(alert, "alertId"), "alert.alertId"), first_text(alert, "message")
-    words = first_text(alert, "note") if state == "note" else ""
+    key = needed(first_scalar(alert, "alertId"), "alert.alertId")
+    title = without_status(first_text(alert, "message"))
+    words = plain(first_text(alert, "note")) if state == "note" else ""
+    restates = action.lower() in RESTATED
     priority, details = first_text(alert, "priority"), object_of(alert, "details")
-    if action.lower() == "updatepriority":
-        words = f"Priority: {priority or 'none'}"
     updated, user = first_scalar(alert, "updatedAt"), first_text(alert, "username")
     return [
         Record(
             title=one_line(title or f"Alert {key}"),
-            text=words or first_text(alert, "description") or title or f"Alert {key}",
+            text=words or plain(first_text(alert, "description")) or title or f"Alert {key}",
             type="alert",
             kind=action,
-            severity=severity_of(priority),
+            **stated(priority),
             subject=present(
                 {
                     "alert_id": key,
@@ -97,10 +98,12 @@ def read(inbound: Inbound) -> list[Record]:
             ),
             external_id=key,
             occurred_at=_moment(
-                alert.get("createdAt" if state == "triggered" and not updated else "updatedAt")
+                alert.get("createdAt" if restates or action.lower() == "create" else "updatedAt")
             )
             or _moment(alert.get("createdAt")),
             dedupe_key=f"{key}:{action}:{updated or first_scalar(alert, 'createdAt')}",
+            replaceable=restates,
+            counts=action.lower() == "create",
             incident_key=key,
             state=state,
             joins=first_text(alert, "alias") or None,

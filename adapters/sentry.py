@@ -14,7 +14,7 @@ from adapters.common.hook_options import flag
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line, one_line
 from adapters.common.sentry_event import author_of, event_tags, sender_of
-from adapters.common.sentry_words import evidence_of, failures_of, message_of
+from adapters.common.sentry_words import evidence_of, failures_of, message_of, template_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds, stamp
 from adapters.common.untrusted_json import (
@@ -176,23 +176,25 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
 
 def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
     """A remark in the history of its issue."""
-    if action != "created":
+    if action not in ("created", "updated"):
         return []
     comment_id, issue_id = _needed(data, "comment_id"), _needed(data, "issue_id")
     words = plain(first_text(data, "comment"))
     if not words:
         return []
+    # Its time may stay that of the beginning when it is changed.
+    said = [stamp(first_scalar(data, "timestamp")), *([_digest(words)] if action == "updated" else [])]
     return [
         Record(
             title=first_line(words),
             text=words,
-            kind="comment.created",
+            kind=f"comment.{action}",
             subject={"issue_id": issue_id, "comment_id": comment_id},
             author=_actor(inbound),
             tags=event_tags([("project", first_scalar(data, "project_slug"))]),
             external_id=comment_id,
             occurred_at=_moment(data, "timestamp"),
-            dedupe_key=f"comment:{comment_id}:{action}:{stamp(first_scalar(data, 'timestamp'))}",
+            dedupe_key=":".join(["comment", comment_id, action, *said]),
             incident_key=f"issue:{issue_id}",
             state="note",
         )
@@ -227,7 +229,8 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
     words = "\n".join(said)
     culprit = first_text(event, "culprit") or first_text(outer, "culprit")
     named = first_text(event, "title") or first_text(object_of(event, "occurrence"), "issueTitle")
-    named = named or next(iter(said), culprit)
+    # A template is no name where its values are there.
+    named = (named if named != template_of(event) else "") or next(iter(said), culprit)
     title = named or f"Sentry issue {issue_id}"
     subject = {
         "url": first_url(event, "web_url") or first_url(outer, "url"),

@@ -10,29 +10,34 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Iterator
 
 from marshmallow import fields
 
+from adapters.common.markup import plain
 from adapters.common.plain_text import first_line
 from adapters.common.signatures import hmac_base64, hook_adapter, same
-from adapters.common.tags import tags
+from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
+    linked,
     needed,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Hook, Inbound, Refused, Reply, Signed
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Proof, Shape, Shown, text
 from adapters.contract.record import Author, Record, Saved
 
 THANKS = "Thanks, your feedback is recorded."
 USAGE = "Mention me with your feedback, in your own words."
 MENTION = re.compile(r"<at[^<>]{0,200}>([^<>]{0,200})</at>")
+FIRST = re.compile(rf"((?:<(?:p|div|span)[^<>]{{0,200}}>\s*+){{0,5}}){MENTION.pattern}")
+ADDRESS = re.compile(r"https?://[^\s()<>]+")
 ROOT = re.compile(r";messageid=(\d{1,20})")
 
 ADVICE = """\
@@ -57,12 +62,17 @@ def read(inbound: Inbound) -> list[Record]:
     if kind != "message":
         return []
     said = _words(sent)
+    if not said and any(
+        first_text(one, "contentType") != "text/html" for one in objects_of(sent, "attachments")
+    ):
+        raise invalid(Fault("text", "Expected words in the text or addresses in the attachments"))
     if not said:
         return []
     user, place = object_of(sent, "from"), object_of(sent, "channelData")
     thread, number = first_text(object_of(sent, "conversation"), "id"), first_scalar(sent, "id")
     root = ROOT.search(thread)
-    return [
+    direct = first_text(object_of(sent, "conversation"), "conversationType") in ("personal", "groupChat")
+    record = [
         Record(
             text=said,
             title=first_line(said),
@@ -91,6 +101,7 @@ def read(inbound: Inbound) -> list[Record]:
             state=("note" if root and root[1] != number else "triggered") if thread else None,
         )
     ]
+    return marked(record, PRIVATE if direct else "")
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -122,9 +133,24 @@ def _words(sent: dict[str, object]) -> str:
     """The message without the mention that it begins with; names of people stay."""
     hook = next((first_text(object_of(e, "mentioned"), "name") for e in objects_of(sent, "entities")), "")
     raw = first_text(sent, "text")
-    first = MENTION.match(raw)
-    rest = raw[first.end() :] if first and (not hook or first[1] == hook) else raw
-    return html.unescape(MENTION.sub(r"@\1", rest)).replace("\xa0", " ").strip()
+    first = FIRST.match(raw)
+    rest = first[1] + raw[first.end() :] if first and (not hook or first[2] == hook) else raw
+    said = _plain(MENTION.sub(r"@\1", rest))
+    return "\n".join(filter(None, (said, *_beside(sent, said))))
+
+
+def _plain(text: str) -> str:
+    return (plain(text) if "<" in text else html.unescape(text)).replace("\xa0", " ").strip()
+
+
+def _beside(sent: dict[str, object], said: str) -> Iterator[str]:
+    """The files of a message, and what its HTML links to and its text does not say."""
+    for attachment in objects_of(sent, "attachments"):
+        if first_text(attachment, "contentType") != "text/html":
+            yield linked(attachment, "name", "contentUrl")
+            continue
+        addresses = ADDRESS.findall(_plain(first_text(attachment, "content")))
+        yield from (address for address in dict.fromkeys(addresses) if address not in said)
 
 
 def _language(locale: str) -> str | None:

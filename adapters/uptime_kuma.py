@@ -12,7 +12,7 @@ from adapters.common.forms import sent_of
 from adapters.common.plain_text import one_line
 from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
-from adapters.common.times import moment_of
+from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
@@ -60,9 +60,10 @@ def read(inbound: Inbound) -> list[Record]:
     record = _record(inbound, name or f"Monitor {number}", first_text(beat, "msg") or said, monitor, number)
     time = first_text(beat, "time")
     record.kind, record.state, record.occurred_at = word, state, moment_of(time)
+    record.counts = beat.get("important") is not False  # else it says again what it has said
     # A server's numbers begin at 1, so they are those of this hook.
     record.incident_key = f"{inbound.params.get('hook_id', '')}:{number}"
-    record.dedupe_key = f"{record.incident_key}:{time}:{status}" if time else None
+    record.dedupe_key = f"{record.incident_key}:{stamp(time)}:{status}" if time else None
     return [record]
 
 

@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from adapters.common.plain_text import first_line
 from adapters.common.signatures import hook_adapter, same, shows_secret
-from adapters.common.tags import tags
+from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
     body_of,
@@ -26,6 +26,7 @@ from adapters.contract import Hook, Inbound, Refused, Reply, Signed
 from adapters.contract.description import SECRET, Shape, Shown
 from adapters.contract.record import Author, Record, Saved
 
+CHANNEL = re.compile(r"#\*\*([^*|]{1,200})\*\*")
 MENTION = re.compile(r"@_?\*\*([^*|]{1,120})(?:\|\d{1,20})?\*\*")
 
 ADVICE = """\
@@ -52,10 +53,11 @@ def read(inbound: Inbound) -> list[Record]:
     said = MENTION.sub(lambda found: "" if found[1] == bot else f"@{found[1]}", words).strip()
     if not said:
         return []
+    said = CHANNEL.sub(lambda found: "#" + found[1].replace(">", " > "), said)
     channel, topic = first_text(message, "display_recipient"), first_text(message, "subject")
     direct, number = first_text(message, "type") in ("private", "direct"), first_scalar(message, "id")
     realm = first_text(message, "sender_realm_str")
-    return [
+    record = [
         Record(
             text=said,
             title=first_line(said),
@@ -74,13 +76,14 @@ def read(inbound: Inbound) -> list[Record]:
                 first_text(message, "sender_full_name"),
                 first_text(message, "sender_email"),
             ),
-            tags=(*tags(channel=channel, topic=topic), *(("visibility:private",) if direct else ())),
+            tags=tags(channel=channel, topic=topic),
             occurred_at=moment_or_seconds(message.get("timestamp")),
             external_id=number or None,
             # A server's numbers begin at 1, and its name for itself may be empty.
             dedupe_key=f"{inbound.params.get('hook_id', '')}:{realm}:{number}" if number else None,
         )
     ]
+    return marked(record, PRIVATE if direct else "")
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:

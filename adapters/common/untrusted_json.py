@@ -88,6 +88,12 @@ def first_url(sent: Mapping[str, Any], *names: str) -> str:
     return next((text for text in texts if re.match(r"https?://\S", text)), "")
 
 
+def linked(sent: Mapping[str, Any], name: str, *addresses: str) -> str:
+    """What is called so with the first of these that is its address, "words (address)"; "" without either."""
+    words, address = first_text(sent, name), first_url(sent, *addresses)
+    return f"{words} ({address})" if words and address else words or address
+
+
 def needed_text(sent: Any, *path: str) -> str:
     """The text at a path that cannot be done without.
 
