@@ -15,7 +15,7 @@ from typing import Any
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
@@ -23,12 +23,13 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     first_url,
+    needed,
     needed_object,
     object_of,
     present,
     text_of,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record
 
@@ -51,9 +52,7 @@ Resource details to send: All"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    event = first_text(sent, "eventType")
-    if not event:
-        raise invalid(Fault("eventType", "Required"))
+    event = needed(first_text(sent, "eventType"), "eventType")
     return EVENTS[event](sent) if event in EVENTS else []
 
 
@@ -115,8 +114,8 @@ def _ci(
     word, key = result.lower(), first_scalar(run, "id")
     if word not in (*BROKEN, "succeeded"):
         return []
-    if not key or not story:
-        raise invalid(Fault("resource.id" if not key else "resource.definition", "Required"))
+    needed(key, "resource.id")
+    needed(story, "resource.definition")
     broken, project = word in BROKEN, _project(sent)
     name, said = pipeline or story, first_text(object_of(sent, "detailedMessage"), "text")
     where = f" on {branch}" if branch else ""
@@ -156,9 +155,7 @@ def read_item(sent: dict[str, Any]) -> list[Record]:
     event, resource = first_text(sent, "eventType"), needed_object(sent, "resource")
     revision = object_of(resource, "revision") or resource
     fields = object_of(revision, "fields")
-    number = first_scalar(resource, "workItemId") or first_scalar(revision, "id")
-    if not number:
-        raise invalid(Fault("resource.id", "Required"))
+    number = needed(first_scalar(resource, "workItemId") or first_scalar(revision, "id"), "resource.id")
     record = _item(sent, resource, fields, number)
     itself = f"item:{record.incident_key}"
     record = replace(record, dedupe_key=itself, state="triggered")
@@ -233,12 +230,14 @@ def _named(value: Any) -> Author:
         return Author()
     name, _, rest = value.partition("<")
     address = rest.rstrip("> ")
-    return Author(name=name.strip() or None, email=address if "@" in address else None)
+    return Author.of(name=name.strip(), email=address if "@" in address else "")
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_scalar(user, "id"), first_text(user, "displayName"), first_text(user, "uniqueName")
-    return Author(named[0] or None, named[1] or None, named[2] if "@" in named[2] else None)
+    address = first_text(user, "uniqueName")
+    return Author.of(
+        first_scalar(user, "id"), first_text(user, "displayName"), address if "@" in address else ""
+    )
 
 
 EVENTS: dict[str, Callable[[dict[str, Any]], list[Record]]] = {
@@ -249,25 +248,16 @@ EVENTS: dict[str, Callable[[dict[str, Any]], list[Record]]] = {
     ),
 }
 
-ADAPTER = Adapter(
-    name="azure_devops",
-    title="Azure DevOps",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/azure_devops/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a service hook of Azure DevOps.",
-                {
-                    "eventType": "workitem.created",
-                    "resource": {"id": 5, "fields": {"System.Title": "Basket answers slowly"}},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "azure_devops",
+    "Azure DevOps",
+    read,
+    shape=delivery(
+        "Take a service hook of Azure DevOps.",
+        {
+            "eventType": "workitem.created",
+            "resource": {"id": 5, "fields": {"System.Title": "Basket answers slowly"}},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/azure_devops",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

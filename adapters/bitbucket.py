@@ -15,7 +15,7 @@ from typing import Any
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.signatures import delivery, hex_header, hook_adapter
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
@@ -23,11 +23,12 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     first_url,
+    needed,
     needed_object,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -50,9 +51,7 @@ Triggers: Build status created and updated; Issue created, updated and comment c
 
 
 def read(inbound: Inbound) -> list[Record]:
-    event = inbound.headers.get("x-event-key", "")
-    if not event:
-        raise invalid(Fault("X-Event-Key", "Required"))
+    event = needed(inbound.headers.get("x-event-key", ""), "X-Event-Key")
     if event not in (*STATUSES, *ISSUES):
         return []
     sent = body_of(inbound)
@@ -65,9 +64,8 @@ def _status(sent: dict[str, Any], event: str) -> list[Record]:
     state = BUILDS.get(first_text(status, "state").upper())
     if state is None:
         return []
-    repo, key = first_text(repository, "full_name"), first_text(status, "key")
-    if not repo or not key:
-        raise invalid(Fault("repository.full_name" if not repo else "commit_status.key", "Required"))
+    repo = needed(first_text(repository, "full_name"), "repository.full_name")
+    key = needed(first_text(status, "key"), "commit_status.key")
     name, branch = first_text(status, "name") or key, first_text(status, "refname")
     commit = object_of(status, "commit")
     sha, message = first_text(commit, "hash"), first_text(commit, "message")
@@ -110,9 +108,7 @@ def _status(sent: dict[str, Any], event: str) -> list[Record]:
 
 def _issue(sent: dict[str, Any], event: str) -> list[Record]:
     issue, repository = needed_object(sent, "issue"), needed_object(sent, "repository")
-    number, title = first_scalar(issue, "id"), first_text(issue, "title")
-    if not number:
-        raise invalid(Fault("issue.id", "Required"))
+    number, title = needed(first_scalar(issue, "id"), "issue.id"), first_text(issue, "title")
     story, repo = f"{_repo_key(repository)}:issue:{number}", first_text(repository, "full_name")
     word, kind = first_text(issue, "state").lower(), first_text(issue, "kind")
     closed = word in CLOSED
@@ -183,26 +179,14 @@ def _visibility(repository: Mapping[str, Any]) -> str:
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname")
-    return Author(named[0] or None, named[1] or None)
+    return Author.of(first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname"))
 
 
-ADAPTER = Adapter(
-    name="bitbucket",
-    title="Bitbucket",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/bitbucket/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Bitbucket Cloud.", {"repository": {"full_name": "shop/basket"}}
-            ),
-        ),
-    ),
-    refuse=refuse,
-    owns=("/hooks/bitbucket",),
+ADAPTER = hook_adapter(
+    "bitbucket",
+    "Bitbucket",
+    read,
+    shape=delivery("Take a webhook of Bitbucket Cloud.", {"repository": {"full_name": "shop/basket"}}),
     signed=Signed(
         verify=hex_header("x-hub-signature", prefix="sha256="),
         advice=ADVICE,

@@ -18,6 +18,7 @@ from adapters.common.tags import marked, tags
 from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
     json_in,
+    needed,
     needed_object,
     needed_scalar,
     object_of,
@@ -25,7 +26,7 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -57,9 +58,8 @@ class Event(Payload):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    event = inbound.headers.get("x-github-event") or inbound.headers.get("x-gitea-event", "")
-    if not event:
-        raise invalid(Fault("X-GitHub-Event", "Required"))
+    headers = inbound.headers
+    event = needed(headers.get("x-github-event") or headers.get("x-gitea-event", ""), "X-GitHub-Event")
     if event not in EVENTS:
         return []
     sent = _json(inbound)
@@ -311,22 +311,11 @@ def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-ADAPTER = Adapter(
-    name="github",
-    title="GitHub",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/github/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery(
-                "Take a webhook of GitHub.", {"zen": "Design for failure.", "hook_id": 1}
-            ),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/github",),
+ADAPTER = signatures.hook_adapter(
+    "github",
+    "GitHub",
+    read,
+    shape=signatures.delivery("Take a webhook of GitHub.", {"zen": "Design for failure.", "hook_id": 1}),
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Hub-Signature-256"),),

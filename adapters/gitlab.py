@@ -13,6 +13,7 @@ from typing import Any
 from adapters.common import signatures
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line, sentence
+from adapters.common.reactions import OPTION, is_vote
 from adapters.common.schemas import Payload
 from adapters.common.severities import severity_of_labels, stated
 from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
@@ -26,7 +27,7 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import Proof, signature
 from adapters.contract.record import Author, Record, State
 
@@ -36,7 +37,6 @@ ACTIONS: dict[str, State] = {"open": "triggered", "reopen": "triggered", "close"
 ISSUE_NOTES = ("Issue", "WorkItem")
 RAN = ("running", "success", "failed")  # states of a build that has touched its environment
 HIGH, MEDIUM = 4, 3
-VOTES = ("thumbsup", "+1", "heart", "tada", "rocket", "100")  # what counts as a vote for an issue
 HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
@@ -67,10 +67,10 @@ def read(inbound: Inbound) -> list[Record]:
     if "object_kind" not in sent and scalar_of(sent, "event_name"):
         return []  # a system hook
     kind = needed_scalar(sent, "object_kind")
-    return marked(KINDS[kind](sent), _visibility(sent)) if kind in KINDS else []
+    return marked(KINDS[kind](inbound, sent), _visibility(sent)) if kind in KINDS else []
 
 
-def read_pipeline(sent: Json) -> list[Record]:
+def read_pipeline(inbound: Inbound, sent: Json) -> list[Record]:
     pipeline, project = needed_object(sent, "object_attributes"), needed_object(sent, "project")
     status, ref = scalar_of(pipeline, "status"), scalar_of(pipeline, "ref")
     if status not in STATES:
@@ -108,7 +108,7 @@ def read_pipeline(sent: Json) -> list[Record]:
     return [_run(sent, record, status, path, ref, scalar_of(pipeline, "sha"))]
 
 
-def read_job(sent: Json) -> list[Record]:
+def read_job(inbound: Inbound, sent: Json) -> list[Record]:
     status, ref = scalar_of(sent, "build_status"), scalar_of(sent, "ref")
     if status not in STATES or (status == "failed" and sent.get("build_allow_failure") is True):
         return []
@@ -159,7 +159,7 @@ def _run(sent: Json, record: Record, status: str, path: str, ref: str, sha: str)
     )
 
 
-def read_issue(sent: Json) -> list[Record]:
+def read_issue(inbound: Inbound, sent: Json) -> list[Record]:
     """An issue's life, all of which every delivery tells.
 
     The key `issue:<id>` is the issue itself: it came with `open`, and updates find it.
@@ -184,10 +184,11 @@ def _stands(issue: Json) -> State | None:
     return "resolved" if state == "closed" else "triggered" if state in ("opened", "reopened") else None
 
 
-def read_emoji(sent: Json) -> list[Record]:
+def read_emoji(inbound: Inbound, sent: Json) -> list[Record]:
     """A thumb on an issue, or one taken back: a vote. Source: GitLab's "Webhook events", emoji."""
     emoji = needed_object(sent, "object_attributes")
-    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or scalar_of(emoji, "name") not in VOTES:
+    voted = is_vote(scalar_of(emoji, "name"), inbound.options)
+    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or not voted:
         return []
     taken_back = "revoke" in (scalar_of(emoji, "action"), scalar_of(sent, "event_type"))
     own, voter = needed_scalar(sent, "object_attributes", "id"), _author(sent)
@@ -205,7 +206,7 @@ def read_emoji(sent: Json) -> list[Record]:
     ]
 
 
-def read_note(sent: Json) -> list[Record]:
+def read_note(inbound: Inbound, sent: Json) -> list[Record]:
     """A comment on an issue; those on merge requests, commits and snippets, and GitLab's own, are none."""
     note = needed_object(sent, "object_attributes")
     action = scalar_of(note, "action") or "create"  # older GitLab names none, and tells of new ones only
@@ -235,7 +236,7 @@ def read_note(sent: Json) -> list[Record]:
     ]
 
 
-KINDS: dict[str, Callable[[Json], list[Record]]] = {
+KINDS: dict[str, Callable[[Inbound, Json], list[Record]]] = {
     "pipeline": read_pipeline,
     "build": read_job,
     "issue": read_issue,
@@ -351,7 +352,7 @@ def _author(sent: Json, author_id: str = "") -> Author:
     if author_id not in ("", scalar_of(user, "id")):
         return Author(author_id)
     name, email = scalar_of(user, "username") or scalar_of(user, "name"), scalar_of(user, "email")
-    return Author(scalar_of(user, "id") or None, name or None, email if email not in ("", HIDDEN) else None)
+    return Author.of(scalar_of(user, "id"), name, email if email != HIDDEN else "")
 
 
 def _time(sent: Json, *names: str) -> int | None:
@@ -371,22 +372,14 @@ def advise(secret: str, options: Mapping[str, Any]) -> str:
     return WITH_SIGNING_TOKEN if secret.startswith(SIGNING) else ADVICE
 
 
-ADAPTER = Adapter(
-    name="gitlab",
-    title="GitLab",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/gitlab/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/gitlab",),
+ADAPTER = signatures.hook_adapter(
+    "gitlab",
+    "GitLab",
+    read,
+    shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
     signed=Signed(
         verify=verify,
+        options=OPTION,
         proofs=(
             signature("webhook-signature", "webhook-id", "webhook-timestamp"),
             Proof("header", "X-Gitlab-Token"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.signatures import delivery, hex_header, hook_adapter
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
@@ -20,12 +20,13 @@ from adapters.common.untrusted_json import (
     first_text,
     first_url,
     int_of,
+    needed,
     needed_object,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import SENTIMENTS, Author, Record, State
 
@@ -59,15 +60,11 @@ feedback-gateway hook rotate {hook_id} --secret THE_CLIENT_SECRET"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    topic = first_text(sent, "topic")
-    if not topic:
-        raise invalid(Fault("topic", "Required"))
+    topic = needed(first_text(sent, "topic"), "topic")
     if topic not in TOPICS and topic != "conversation.deleted":
         return []
     item = needed_object(sent, "data", "item")
-    key = first_scalar(item, "id", "conversation_id")
-    if not key:
-        raise invalid(Fault("data.item.id", "Required"))
+    key = needed(first_scalar(item, "id", "conversation_id"), "data.item.id")
     record = _conversation(sent, item, key)
     itself = f"conversation:{record.incident_key}"
     if topic == "conversation.deleted":
@@ -152,33 +149,23 @@ def _rated(record: Record, rating: dict[str, Any]) -> Record:
 
 
 def _author(sent: dict[str, Any]) -> Author:
-    found = first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email")
-    return Author(*(value or None for value in found))
+    return Author.of(first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email"))
 
 
-ADAPTER = Adapter(
-    name="intercom",
-    title="Intercom",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/intercom/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a notification of Intercom.",
-                {
-                    "type": "notification_event",
-                    "topic": "conversation.user.created",
-                    "id": "notif_1",
-                    "app_id": "a1",
-                    "data": {"item": {"type": "conversation", "id": "7", "source": {"body": "It is slow"}}},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "intercom",
+    "Intercom",
+    read,
+    shape=delivery(
+        "Take a notification of Intercom.",
+        {
+            "type": "notification_event",
+            "topic": "conversation.user.created",
+            "id": "notif_1",
+            "app_id": "a1",
+            "data": {"item": {"type": "conversation", "id": "7", "source": {"body": "It is slow"}}},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/intercom",),
     signed=Signed(
         verify=hex_header("x-hub-signature", prefix="sha1=", digest="sha1"),
         advice=ADVICE,

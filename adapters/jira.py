@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from adapters.common.plain_text import cut_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.signatures import delivery, hex_header, hook_adapter
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of, moment_or_seconds
 from adapters.common.untrusted_json import (
@@ -21,12 +21,13 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     list_of,
+    needed,
     needed_object,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record
 
@@ -50,9 +51,7 @@ Events: Issue created, updated, deleted; Comment created, updated, deleted"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    event = first_text(sent, "webhookEvent")
-    if not event:
-        raise invalid(Fault("webhookEvent", "Required"))
+    event = needed(first_text(sent, "webhookEvent"), "webhookEvent")
     kind = event.removeprefix("jira:")
     if kind in ("issue_created", "issue_updated", "issue_deleted"):
         return _issue(sent, kind)
@@ -82,9 +81,7 @@ def _issue(sent: dict[str, Any], kind: str) -> list[Record]:
 
 def _comment(sent: dict[str, Any], kind: str) -> list[Record]:
     issue, comment = _thread(sent, needed_object(sent, "issue")), needed_object(sent, "comment")
-    number = first_scalar(comment, "id")
-    if not number:
-        raise invalid(Fault("comment.id", "Required"))
+    number = needed(first_scalar(comment, "id"), "comment.id")
     words = _plain(comment.get("body"))
     restricted = object_of(comment, "visibility") or comment.get("jsdPublic") is False
     record = Record(
@@ -107,9 +104,8 @@ def _comment(sent: dict[str, Any], kind: str) -> list[Record]:
 
 def _thread(sent: dict[str, Any], issue: dict[str, Any]) -> Record:
     """An issue as it stands. Its numbers are those of one site, whose address is in `self`."""
-    number, name, fields = first_scalar(issue, "id"), first_text(issue, "key"), object_of(issue, "fields")
-    if not number:
-        raise invalid(Fault("issue.id", "Required"))
+    number = needed(first_scalar(issue, "id"), "issue.id")
+    name, fields = first_text(issue, "key"), object_of(issue, "fields")
     site = _site(first_text(issue, "self"))
     title, kind = first_text(fields, "summary"), first_text(object_of(fields, "issuetype"), "name")
     priority, security = (first_text(object_of(fields, part), "name") for part in ("priority", "security"))
@@ -183,40 +179,30 @@ def _texts(node: Any) -> list[str]:
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = (
+    return Author.of(
         first_scalar(user, "accountId", "key", "name"),
         first_text(user, "displayName"),
         first_text(user, "emailAddress"),
     )
-    return Author(*(value or None for value in named))
 
 
-ADAPTER = Adapter(
-    name="jira",
-    title="Jira",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/jira/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Jira.",
-                {
-                    "timestamp": 1778140800000,
-                    "webhookEvent": "jira:issue_created",
-                    "issue": {
-                        "id": "10002",
-                        "key": "SHOP-7",
-                        "self": "https://shop.atlassian.net/rest/api/2/10002",
-                        "fields": {"summary": "Basket answers slowly"},
-                    },
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "jira",
+    "Jira",
+    read,
+    shape=delivery(
+        "Take a webhook of Jira.",
+        {
+            "timestamp": 1778140800000,
+            "webhookEvent": "jira:issue_created",
+            "issue": {
+                "id": "10002",
+                "key": "SHOP-7",
+                "self": "https://shop.atlassian.net/rest/api/2/10002",
+                "fields": {"summary": "Basket answers slowly"},
+            },
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/jira",),
     signed=Signed(
         verify=hex_header("x-hub-signature", prefix="sha256="),
         advice=ADVICE,

@@ -13,7 +13,7 @@ from typing import Any
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.signatures import delivery, hex_header, hook_adapter
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
@@ -21,12 +21,13 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     first_url,
+    needed,
     needed_object,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record
 
@@ -47,14 +48,12 @@ feedback-gateway hook rotate {hook_id} --secret THE_SIGNING_SECRET"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    kind, action = first_text(sent, "type"), first_text(sent, "action")
-    if not kind or not action:
-        raise invalid(Fault("type" if not kind else "action", "Required"))
+    kind = needed(first_text(sent, "type"), "type")
+    action = needed(first_text(sent, "action"), "action")
     if kind not in ("Issue", "Comment") or action not in ("create", "update", "remove"):
         return []
     data = needed_object(sent, "data")
-    if not first_scalar(data, "id"):
-        raise invalid(Fault("data.id", "Required"))
+    needed(first_scalar(data, "id"), "data.id")
     return (_issue if kind == "Issue" else _comment)(sent, data, action)
 
 
@@ -136,31 +135,21 @@ def _severity(issue: Mapping[str, Any]) -> int | None:
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_scalar(user, "id"), first_text(user, "name"), first_text(user, "email")
-    return Author(*(value or None for value in named))
+    return Author.of(first_scalar(user, "id"), first_text(user, "name"), first_text(user, "email"))
 
 
-ADAPTER = Adapter(
-    name="linear",
-    title="Linear",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/linear/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Linear.",
-                {
-                    "type": "Issue",
-                    "action": "create",
-                    "data": {"id": "0b1c", "identifier": "SHOP-7", "title": "Basket answers slowly"},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "linear",
+    "Linear",
+    read,
+    shape=delivery(
+        "Take a webhook of Linear.",
+        {
+            "type": "Issue",
+            "action": "create",
+            "data": {"id": "0b1c", "identifier": "SHOP-7", "title": "Basket answers slowly"},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/linear",),
     signed=Signed(
         verify=hex_header("linear-signature"), advice=ADVICE, proofs=(signature("Linear-Signature"),)
     ),

@@ -12,11 +12,11 @@ from marshmallow import fields
 
 from adapters.common.forms import sent_of
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, refuse_retryable, same
+from adapters.common.signatures import hook_adapter, refuse_retryable, same
 from adapters.common.tags import tags
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import first_scalar, first_text, object_of, present
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Proof, Shape, Shown, text
 from adapters.contract.record import Author, Record, Saved
 
@@ -142,27 +142,20 @@ def _moment(sent: dict[str, Any]) -> int | None:
 
 
 def _author(sent: dict[str, Any]) -> Author:
-    return Author(first_scalar(sent, "user_id") or None, first_text(sent, "user_name") or None)
+    return Author.of(first_scalar(sent, "user_id"), first_text(sent, "user_name"))
 
 
-ADAPTER = Adapter(
-    name="mattermost",
-    title="Mattermost",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/mattermost/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take a command or an outgoing webhook of Mattermost.",
-                answers={200: Words},
-                example={"command": "/feedback", "text": "It is slow", "token": "t", "user_id": "u1"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "mattermost",
+    "Mattermost",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take a command or an outgoing webhook of Mattermost.",
+        answers={200: Words},
+        example={"command": "/feedback", "text": "It is slow", "token": "t", "user_id": "u1"},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/mattermost",),
     signed=Signed(
         verify=verify, advice=ADVICE, proofs=(Proof("header", "Authorization", "`Token` and the token."),)
     ),

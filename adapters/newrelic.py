@@ -11,11 +11,19 @@ from typing import Any
 
 from adapters.common.plain_text import one_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of, moment_or_seconds
-from adapters.common.untrusted_json import body_of, first_scalar, first_text, first_url, list_of, present
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    list_of,
+    needed,
+    present,
+)
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record, State
 
@@ -38,9 +46,8 @@ Then let a workflow notify it when an issue is activated, acknowledged and close
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    key, word = first_scalar(sent, "id", "issueId", "issue_id"), first_text(sent, "state", "status").lower()
-    if not key or not word:
-        raise invalid(Fault("id" if not key else "state", "Required"))
+    key = needed(first_scalar(sent, "id", "issueId", "issue_id"), "id")
+    word = needed(first_text(sent, "state", "status"), "state").lower()
     titles = _words(sent, "title", "issueTitle")
     title = titles[0] if titles else f"Issue {key}"
     priority = first_text(sent, "priority", "severity")
@@ -101,27 +108,18 @@ def _moment(sent: dict[str, Any], name: str) -> int | None:
     return moment_of(word)
 
 
-ADAPTER = Adapter(
-    name="newrelic",
-    title="New Relic",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/newrelic/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a notification of New Relic.",
-                {
-                    "id": "0ea2",
-                    "title": ["Basket answers slowly"],
-                    "state": "ACTIVATED",
-                    "priority": "CRITICAL",
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "newrelic",
+    "New Relic",
+    read,
+    shape=delivery(
+        "Take a notification of New Relic.",
+        {
+            "id": "0ea2",
+            "title": ["Basket answers slowly"],
+            "state": "ACTIVATED",
+            "priority": "CRITICAL",
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/newrelic",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

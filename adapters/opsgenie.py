@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.common.plain_text import one_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
@@ -18,11 +18,12 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     list_of,
+    needed,
     needed_object,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record, State
 
@@ -58,16 +59,12 @@ Add alert description and details to the payload. Alert actions: Create, Acknowl
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    action = first_text(sent, "action")
-    if not action:
-        raise invalid(Fault("action", "Required"))
+    action = needed(first_text(sent, "action"), "action")
     state = ACTIONS.get(action.lower())
     if state is None:
         return []
     alert = needed_object(sent, "alert")
-    key, title = first_scalar(alert, "alertId"), first_text(alert, "message")
-    if not key:
-        raise invalid(Fault("alert.alertId", "Required"))
+    key, title = needed(first_scalar(alert, "alertId"), "alert.alertId"), first_text(alert, "message")
     words = first_text(alert, "note") if state == "note" else ""
     priority, details = first_text(alert, "priority"), object_of(alert, "details")
     if action.lower() == "updatepriority":
@@ -91,7 +88,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "details": {name: value for name, value in details.items() if isinstance(value, str)},
                 }
             ),
-            author=Author(first_scalar(alert, "userId") or None, user or None, user if "@" in user else None),
+            author=Author.of(first_scalar(alert, "userId"), user, user if "@" in user else ""),
             tags=tags_of(
                 [
                     *(("tag", tag) for tag in list_of(alert, "tags")),
@@ -118,22 +115,13 @@ def _moment(value: Any) -> int | None:
     return moment_or_seconds(value / next((parts for bound, parts in SECONDS if value < bound), 10**9))
 
 
-ADAPTER = Adapter(
-    name="opsgenie",
-    title="Opsgenie",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/opsgenie/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Opsgenie.",
-                {"action": "Create", "alert": {"alertId": "a1", "message": "Basket answers slowly"}},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "opsgenie",
+    "Opsgenie",
+    read,
+    shape=delivery(
+        "Take a webhook of Opsgenie.",
+        {"action": "Create", "alert": {"alertId": "a1", "message": "Basket answers slowly"}},
     ),
-    refuse=refuse,
-    owns=("/hooks/opsgenie",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

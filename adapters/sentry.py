@@ -23,10 +23,11 @@ from adapters.common.untrusted_json import (
     first_text,
     first_url,
     list_of,
+    needed,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -306,7 +307,7 @@ def _actor(inbound: Inbound) -> Author:
     actor = object_of(body_of(inbound), "actor")
     if actor.get("type") != "user":
         return Author()
-    return Author(first_scalar(actor, "id") or None, first_text(actor, "name") or None)
+    return Author.of(first_scalar(actor, "id"), first_text(actor, "name"))
 
 
 def _pairs(tags: list[Any]) -> list[tuple[str, str]]:
@@ -340,9 +341,7 @@ def _part(sent: Json, name: str) -> Json:
 
 def _needed(sent: Json, name: str) -> str:
     """A word without which a delivery cannot be understood. Raises Refused."""
-    if not first_scalar(sent, name):
-        raise invalid(Fault(name, "Required"))
-    return first_scalar(sent, name)
+    return needed(first_scalar(sent, name), name)
 
 
 ADVICE = """\
@@ -352,20 +351,11 @@ In Sentry: Settings > Custom Integrations > the internal integration whose Clien
 Then add the integration as an action to your alert rules.
 The legacy WebHooks plugin does not sign: for it make a hook with --unsigned and paste that hook's URL."""
 
-ADAPTER = Adapter(
-    name="sentry",
-    title="Sentry",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/sentry/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery("Take a webhook of Sentry.", {"action": "created", "data": {}}),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/sentry",),
+ADAPTER = signatures.hook_adapter(
+    "sentry",
+    "Sentry",
+    read,
+    shape=signatures.delivery("Take a webhook of Sentry.", {"action": "created", "data": {}}),
     signed=Signed(
         verify=verify,
         advice=ADVICE,

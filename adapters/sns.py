@@ -19,24 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from adapters.common import sns_messages
 from adapters.common.plain_text import first_line, one_line
-from adapters.common.signatures import Refusal, delivery, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.signatures import refuse as refuse_plainly
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import body_of, first_scalar, first_text, object_of, objects_of, present
-from adapters.contract import (
-    Adapter,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Problem,
-    Refused,
-    Reply,
-    Signed,
-    invalid,
-    tolerant,
-)
+from adapters.contract import Fault, Hook, Inbound, Problem, Refused, Reply, Signed, invalid
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
@@ -172,27 +160,20 @@ def _signed_with(certificate: str, sent: dict[str, Any]) -> bool:
     return True
 
 
-ADAPTER = Adapter(
-    name="sns",
-    title="Amazon SNS",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/sns/<hook_id>",
-            tolerant(read),
-            sns_messages.reply,
-            shape=delivery(
-                "Take a message of Amazon SNS.",
-                {
-                    "Type": "Notification",
-                    "MessageId": "22b80b92",
-                    "TopicArn": "arn:aws:sns:eu-north-1:123456789012:shop",
-                    "Message": "Basket answers slowly",
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "sns",
+    "Amazon SNS",
+    read,
+    reply=sns_messages.reply,
+    shape=delivery(
+        "Take a message of Amazon SNS.",
+        {
+            "Type": "Notification",
+            "MessageId": "22b80b92",
+            "TopicArn": "arn:aws:sns:eu-north-1:123456789012:shop",
+            "Message": "Basket answers slowly",
+        },
     ),
     refuse=refuse,
-    owns=("/hooks/sns",),
     signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
 )

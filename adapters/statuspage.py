@@ -11,7 +11,7 @@ from typing import Any
 from adapters.common.markup import plain
 from adapters.common.plain_text import one_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, secret_or_address
+from adapters.common.signatures import delivery, hook_adapter, secret_or_address
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
@@ -19,11 +19,12 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     first_url,
+    needed,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Inbound, Signed, invalid
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
@@ -60,9 +61,8 @@ def read(inbound: Inbound) -> list[Record]:
 
 
 def _incident(page: dict[str, Any], incident: dict[str, Any]) -> Record:
-    key, title = first_scalar(incident, "id"), first_text(incident, "name")
-    if not key or not title:
-        raise invalid(Fault("incident.id" if not key else "incident.name", "Required"))
+    key = needed(first_scalar(incident, "id"), "incident.id")
+    title = needed(first_text(incident, "name"), "incident.name")
     updates = objects_of(incident, "incident_updates")
     # The newest comes first at Statuspage; others are not that sure.
     newest = max(updates, key=lambda update: first_text(update, "created_at"), default={})
@@ -132,25 +132,16 @@ def _component(page: dict[str, Any], update: dict[str, Any], component: dict[str
     ]
 
 
-ADAPTER = Adapter(
-    name="statuspage",
-    title="Statuspage",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/statuspage/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of a status page.",
-                {
-                    "page": {"id": "p1"},
-                    "incident": {"id": "i1", "name": "Basket answers slowly", "status": "investigating"},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "statuspage",
+    "Statuspage",
+    read,
+    shape=delivery(
+        "Take a webhook of a status page.",
+        {
+            "page": {"id": "p1"},
+            "incident": {"id": "i1", "name": "Basket answers slowly", "status": "investigating"},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/statuspage",),
     signed=Signed(verify=secret_or_address, advice=ADVICE, proofs=SECRET, may_be_unsigned=True),
 )

@@ -14,11 +14,19 @@ import re
 from marshmallow import fields
 
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, hmac_base64, refuse, same
+from adapters.common.signatures import hmac_base64, hook_adapter, same
 from adapters.common.tags import tags
 from adapters.common.times import moment_of
-from adapters.common.untrusted_json import body_of, first_scalar, first_text, object_of, objects_of, present
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    needed,
+    object_of,
+    objects_of,
+    present,
+)
+from adapters.contract import Hook, Inbound, Refused, Reply, Signed
 from adapters.contract.description import Proof, Shape, Shown, text
 from adapters.contract.record import Author, Record, Saved
 
@@ -45,9 +53,7 @@ class Said(Shown):
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    kind = first_text(sent, "type")
-    if not kind:
-        raise invalid(Fault("type", "Required"))
+    kind = needed(first_text(sent, "type"), "type")
     if kind != "message":
         return []
     said = _words(sent)
@@ -71,7 +77,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "message_id": number,
                 }
             ),
-            author=Author(first_text(user, "aadObjectId", "id") or None, first_text(user, "name") or None),
+            author=Author.of(first_text(user, "aadObjectId", "id"), first_text(user, "name")),
             tags=tags(
                 team=first_text(object_of(place, "team"), "name"),
                 channel=first_text(object_of(place, "channel"), "name"),
@@ -125,24 +131,16 @@ def _language(locale: str) -> str | None:
     return locale[:2].lower() if re.match(r"[A-Za-z]{2}(?:-|\Z)", locale) else None
 
 
-ADAPTER = Adapter(
-    name="teams",
-    title="Microsoft Teams",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/teams/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take a message to an outgoing webhook of Microsoft Teams.",
-                answers={200: Said},
-                example={"type": "message", "id": "1", "text": "<at>Feedback</at> It is slow"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "teams",
+    "Microsoft Teams",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take a message to an outgoing webhook of Microsoft Teams.",
+        answers={200: Said},
+        example={"type": "message", "id": "1", "text": "<at>Feedback</at> It is slow"},
     ),
-    refuse=refuse,
-    owns=("/hooks/teams",),
     signed=Signed(
         verify=verify,
         advice=ADVICE,

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
 from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hmac_base64, refuse, same
+from adapters.common.signatures import delivery, hmac_base64, hook_adapter, same
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
@@ -20,11 +20,12 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     list_of,
+    needed,
     needed_object,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Hook, Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -53,9 +54,7 @@ feedback-gateway hook rotate {hook_id} --secret THE_SIGNING_SECRET"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    kind = first_text(sent, "type")
-    if not kind:
-        raise invalid(Fault("type", "Required"))
+    kind = needed(first_text(sent, "type"), "type")
     if not kind.startswith(EVENT):
         return []
     what, event, ticket = kind.removeprefix(EVENT), object_of(sent, "event"), needed_object(sent, "detail")
@@ -78,9 +77,7 @@ def read(inbound: Inbound) -> list[Record]:
 
 def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
     """The ticket of an event as it stands; its keys are those of the event."""
-    number = first_scalar(ticket, "id")
-    if not number:
-        raise invalid(Fault("detail.id", "Required"))
+    number = needed(first_scalar(ticket, "id"), "detail.id")
     title, words = first_text(ticket, "subject"), plain(first_text(ticket, "description"))
     delivery_id = first_scalar(sent, "id")
     return Record(
@@ -97,7 +94,7 @@ def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
                 "organization_id": first_scalar(ticket, "organization_id"),
             }
         ),
-        author=Author(id=first_scalar(ticket, "requester_id") or None),
+        author=Author.of(id=first_scalar(ticket, "requester_id")),
         tags=tags_of(
             [
                 ("type", first_text(ticket, "type").lower()),
@@ -123,7 +120,7 @@ def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
             ticket,
             title=cut_line(f"Re: {ticket.title}") if ticket.title else "",
             text=words,
-            author=Author(first_scalar(author, "id") or None, first_text(author, "name") or None),
+            author=Author.of(first_scalar(author, "id"), first_text(author, "name")),
             tags=tuple(dict.fromkeys((*ticket.tags, *internal))),
             external_id=first_scalar(comment, "id") or ticket.external_id,
             state="note",
@@ -139,30 +136,21 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return bool(time) and any(same(given, hmac_base64(secret.encode(), signed)) for secret in hook.secrets)
 
 
-ADAPTER = Adapter(
-    name="zendesk",
-    title="Zendesk",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/zendesk/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take an event of a Zendesk ticket.",
-                {
-                    "type": "zen:event-type:ticket.created",
-                    "account_id": 1,
-                    "id": "01HN",
-                    "time": "2026-05-07T08:00:00Z",
-                    "detail": {"id": "35", "subject": "Basket answers slowly", "status": "NEW"},
-                    "event": {},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "zendesk",
+    "Zendesk",
+    read,
+    shape=delivery(
+        "Take an event of a Zendesk ticket.",
+        {
+            "type": "zen:event-type:ticket.created",
+            "account_id": 1,
+            "id": "01HN",
+            "time": "2026-05-07T08:00:00Z",
+            "detail": {"id": "35", "subject": "Basket answers slowly", "status": "NEW"},
+            "event": {},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/zendesk",),
     signed=Signed(
         verify=verify,
         advice=ADVICE,

@@ -11,7 +11,7 @@ import re
 from marshmallow import fields
 
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, refuse, same, shows_secret
+from adapters.common.signatures import hook_adapter, same, shows_secret
 from adapters.common.tags import tags
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
@@ -22,7 +22,7 @@ from adapters.common.untrusted_json import (
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Hook, Inbound, Refused, Reply, Signed, tolerant
+from adapters.contract import Hook, Inbound, Refused, Reply, Signed
 from adapters.contract.description import SECRET, Shape, Shown
 from adapters.contract.record import Author, Record, Saved
 
@@ -69,10 +69,10 @@ def read(inbound: Inbound) -> list[Record]:
                     "topic": topic,
                 }
             ),
-            author=Author(
-                first_scalar(message, "sender_id") or None,
-                first_text(message, "sender_full_name") or None,
-                first_text(message, "sender_email") or None,
+            author=Author.of(
+                first_scalar(message, "sender_id"),
+                first_text(message, "sender_full_name"),
+                first_text(message, "sender_email"),
             ),
             tags=(*tags(channel=channel, topic=topic), *(("visibility:private",) if direct else ())),
             occurred_at=moment_or_seconds(message.get("timestamp")),
@@ -99,27 +99,19 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return any(same(given, secret) for secret in hook.secrets)
 
 
-ADAPTER = Adapter(
-    name="zulip",
-    title="Zulip",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/zulip/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take a message to a bot of Zulip.",
-                answers={200: Silent},
-                example={
-                    "token": "in-the-body",
-                    "data": "It is slow",
-                    "message": {"id": 1, "content": "It is slow"},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "zulip",
+    "Zulip",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take a message to a bot of Zulip.",
+        answers={200: Silent},
+        example={
+            "token": "in-the-body",
+            "data": "It is slow",
+            "message": {"id": 1, "content": "It is slow"},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/zulip",),
     signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
 )

@@ -101,9 +101,13 @@ def needed_text(sent: Any, *path: str) -> str:
 
 def needed_scalar(sent: Any, *path: str) -> str:
     """The text or whole number at a path that a key is made of. Raises Refused (400), as `needed_text`."""
-    found = scalar_of(sent, *path)
+    return needed(scalar_of(sent, *path), ".".join(path))
+
+
+def needed(found: str, name: str) -> str:
+    """What was found under a name that cannot be done without. Raises Refused (400) when it is empty."""
     if not found:
-        raise invalid(Fault(".".join(path), "Required"))
+        raise invalid(Fault(name, "Required"))
     return found
 
 

@@ -30,7 +30,7 @@ SETS = "sets"
 _SHORT = "do does did can could will wo would is are was were has have had should ca"
 DENIES = NEGATIONS - {"ne", "hardly", "nauwelijks", "kaum", "ni"} | {"zero"}
 DENIES |= {f"{word}n't" for word in _SHORT.split()}
-RARE = 0.0002  # how common a word is taken to be that is not among the common ones; the commonest is 1
+RARE = 0.0005  # how common a word is taken to be that is not among the common ones; the commonest is 1
 
 
 class Slot(NamedTuple):
@@ -105,7 +105,7 @@ class Phrase(NamedTuple):
 
 
 def _stop(tokens: Sequence[str], place: int, step: int) -> int:
-    """The next place from `place` on, one way or the other, that no word is at, as far as a gap reaches."""
+    """The next place from `place` on whose token is no word, either way, as far as a gap reaches."""
     for _ in range(GAP + 1):
         if not (0 <= place < len(tokens) and tokens[place][0].isalnum()):
             return place

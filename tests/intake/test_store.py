@@ -219,7 +219,7 @@ def test_busy_database(
     def busy(*args: object, **options: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("models.intake.commit.insert_all", busy)
+    monkeypatch.setattr("models.intake.beginnings.insert_all", busy)
     response = call("POST", path, json=body)
 
     assert response.status_code == 503
