@@ -16,6 +16,7 @@ from gateway.triage import impact
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explanation
 from gateway.triage.explain import explain as explain_text
+from gateway.triage.harm import hear
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
 from gateway.triage.tokenizer import Text, read
@@ -87,7 +88,7 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
     category, confidence, by_category, declared = decide_category(record, text, scores)
     sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
     words = Words.of(text.tokens, scores.hints)
-    heard = impact.hear(words)
+    heard = hear(words)
     praised = category == "praise" and sentiment == "positive"
     reasons = (
         impact.severity(record, category, words, scores.severe, heard),

@@ -14,15 +14,16 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, reduce
 from operator import or_
-from typing import Any, NamedTuple
+from typing import Any
 
 from adapters.contract.record import SENTIMENTS, Category, Reason, Record, RecordType, Sentiment
 from gateway.core.area_rules import Area
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.guards import about_else, meant
-from gateway.triage.phrases import Phrases, Words, bits_of, whole_words
+from gateway.triage.harm import Heard, hear, tokens_of
+from gateway.triage.phrases import Phrases, bits_of, whole_words
 from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
-from gateway.triage.spoken import Said, said_in
+from gateway.triage.spoken import Said
 from gateway.triage.tokenizer import read
 from models.intake.telling import MACHINES, OVER
 
@@ -57,40 +58,6 @@ _SEVERE_BITS = reduce(or_, (pattern.bit for _, _, pattern in SEVERE))
 _MANY_BITS = EVERYONE.bit | MANY.bit
 _BY_WORDS = {rule.name: rule.points - 1 for rule in DEFAULT_AREAS}
 _DENYING = 3  # points of words that are made of negations: "does not work"
-
-
-class Heard(NamedTuple):
-    """What the tables' phrases say in one text.
-
-    `harm` is the gravest that is meant, as its area, points, why and words; `denied` says that one is
-    named and not meant; `named` gives the words by the areas that they name.
-    """
-
-    said: Sequence[Said]
-    harm: tuple[str, int, str, str] | None
-    denied: bool
-    named: dict[str, str]
-
-
-_NOTHING = Heard((), None, False, {})
-
-
-def hear(words: str) -> Heard:
-    """What the tables' phrases say in a text."""
-    said = said_in(words)
-    if not said:
-        return _NOTHING
-    tokens, harm, denied, named = _tokens(words), None, False, {}
-    for one in said:
-        area, points, why = one.meaning
-        if points and (harm is None or points > harm[1]):
-            if meant(tokens, one.first, one.last, one.denies, said):
-                harm = area, points, why, " ".join(tokens[one.first : one.last + 1])
-            else:
-                denied = True
-        elif area and not points and area not in named and not about_else(tokens, one.first, one.last):
-            named[area] = " ".join(tokens[one.first : one.last + 1])
-    return Heard(said, harm, denied, named)
 
 
 def severity(
@@ -144,14 +111,10 @@ def _meant(phrases: Phrases, words: str, denies: bool, said: Sequence[Said]) -> 
     for match in phrases.matches(words):
         found = match[0].strip()
         first = (" " + words).count(" ", 0, match.start())
-        if meant(_tokens(words), first, first + found.count(" "), denies, said):
+        if meant(tokens_of(words), first, first + found.count(" "), denies, said):
             return found, unmeant
         unmeant = True
     return "", unmeant
-
-
-def _tokens(words: str) -> Sequence[str]:
-    return words.tokens if isinstance(words, Words) else words.split()
 
 
 def _with_word(reason: Reason, word: str) -> Reason:
@@ -242,7 +205,7 @@ def area(
 
 
 def _about_else(found: str, words: str) -> bool:
-    tokens = [*_tokens(words), *found.split()]
+    tokens = [*tokens_of(words), *found.split()]
     return about_else(tokens, len(tokens) - found.count(" ") - 1, len(tokens) - 1)
 
 

@@ -30,7 +30,7 @@ SETS = "sets"
 _SHORT = "do does did can could will wo would is are was were has have had should ca"
 DENIES = NEGATIONS - {"ne", "hardly", "nauwelijks", "kaum", "ni"} | {"zero"}
 DENIES |= {f"{word}n't" for word in _SHORT.split()}
-RARE = 0.0005  # how common a word is taken to be that is not among the common ones; the commonest is 1
+RARE = 0.0002  # how common a word is taken to be that is not among the common ones; the commonest is 1
 
 
 class Slot(NamedTuple):

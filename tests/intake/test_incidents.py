@@ -292,3 +292,26 @@ def test_memory_is_forgotten(app: Flask) -> None:
     auth.forget()
 
     assert not auth._hooks
+
+
+def test_a_resolved_alert_shows_what_is_left(app: Flask, tenant: Tenant) -> None:
+    """Its severity goes with the end, also one that is told before its beginning, and comes back with it."""
+
+    def severity() -> tuple[int, str]:
+        told = story(tenant)["impact_reasons"]
+        assert story(tenant)["impact"] == sum(one["points"] for one in told)
+        return next((one["points"], one["why"]) for one in told if one["part"] == "severity")
+
+    said, over = (3, "the sender says severity 3 of 5"), (0, "it is resolved")
+    for order in (
+        ((1, "triggered", said), (5, "resolved", over), (6, "triggered", said)),
+        (
+            (5, "resolved", over),
+            (1, "triggered", over),
+            (6, "acknowledged", said),
+        ),
+    ):
+        for at, state, left in order:
+            deliver(tenant, delivery(state, at, f"{state}{at}"))
+            assert severity() == left, (at, state)
+        clear()
