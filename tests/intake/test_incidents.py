@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -111,6 +112,7 @@ def test_any_order_and_doubles(tenant: Tenant, order: list[Record], upto: int) -
     assert arrived == story(tenant)
 
 
+@cache
 def stories(name: str) -> list[list[Record]]:
     """The stories that a source's fixtures tell: what tells, edits, votes for and takes back each of them."""
     adapter, told = DIALECTS[name], dict[str, dict[tuple[str, bool, str], Record]]()

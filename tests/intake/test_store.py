@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from flask import Flask
 from peewee import OperationalError
 
 from gateway.intake.store import TITLE_LENGTH, shorten
