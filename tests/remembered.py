@@ -29,21 +29,20 @@ from models.migrations import migrate
 SYNCED = Sqlite._connect
 
 
-def migrated(directory: Path) -> Path:
-    """Makes a database with today's schema there, and the key of its secrets. Unbinds what was bound."""
-    config = Config(database_url=f"sqlite:///{directory}/gateway.db")
+def migrated(path: Path) -> Path:
+    """A new database file with today's schema, and its secrets' key beside it. Unbinds what was bound."""
+    config = Config(database_url=f"sqlite:///{path}")
     connect(config.database_url)
     migrate()
     encryption_key.connect(config)
     close()  # the last connection: everything is in the file itself
-    return directory
+    return path
 
 
 def copied(pattern: Path, directory: Path) -> str:
-    """The URL of a copy of what `migrated` made."""
-    for path in pattern.iterdir():
-        shutil.copy(path, directory)
-    return f"sqlite:///{directory}/gateway.db"
+    """The URL of a copy, with its key, of what `migrated` made."""
+    shutil.copy(Config(database_url=f"sqlite:///{pattern}").secret_path, directory)
+    return f"sqlite:///{shutil.copy(pattern, directory)}"
 
 
 @contextmanager
