@@ -1,6 +1,6 @@
 """The straight line of one POST, from the sender's bytes to the sender's answer.
 
-Whatever a step refuses leaves through `adapter.refuse`, in the sender's own dialect (gateway.app).
+Whatever a step refuses leaves through `adapter.refuse`, in the sender's own dialect (gateway.routes).
 """
 
 from __future__ import annotations

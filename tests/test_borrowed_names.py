@@ -245,8 +245,11 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
     },
     "Authlib": {
-        "gateway/access/oidc.py": (
+        "gateway/inbox/oidc.py": (
             "authlib.common.errors.AuthlibBaseError.error",
+            "authlib.integrations.flask_client.FlaskOAuth2App(framework, client_kwargs)",
+            "authlib.integrations.flask_client.FlaskOAuth2App.parse_id_token(token, nonce, claims_options)",
+            "authlib.integrations.requests_client.OAuth2Session().hooks",
             "authlib.integrations.requests_client.OAuth2Session().max_redirects",
         ),
     },

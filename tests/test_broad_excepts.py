@@ -21,7 +21,7 @@ KNOWN = {
     ("gateway/api/health.py", "readyz"): "told as not ready, and logged unless the database is away",
     ("gateway/triage/active_model.py", "look"): "logged; the model in use stays",
     ("gateway/background/lease.py", "run_once"): "logged; the work is tried again",
-    ("gateway/access/oidc.py", "run"): "raised where the step is waited for",
+    ("gateway/inbox/oidc.py", "run"): "raised where the step is waited for",
     ("gateway/core/storage.py", "open_database"): "the start or the command ends with it",
     ("gateway/server/gevent_worker.py", "_answer"): "raised, once the answer is closed",
     ("gateway/rate_limits/redis_counter.py", "spend"): "told as away, by its name",

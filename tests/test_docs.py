@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import adapters
+from adapters.contract import Problem
 from gateway import __version__
 from gateway.cli import main
 from gateway.core.config import Config
@@ -132,6 +133,23 @@ def test_fields_are_documented() -> None:
                 assert [key for key in asked if f"`{key}`" not in page] == [], (route.path, page[:20])
             path = re.sub(r"<(\w+)>", "", route.path).rstrip("/").partition("//")[0]
             assert path in page or adapter.signed, f"{name}: {route.path}"  # an address that is printed
+
+
+def test_options_are_documented() -> None:
+    """The page of a signed source names each option of its hooks, and no other."""
+    for name, adapter in adapters.load().items():
+        page = (ROOT / f"docs/dialects/{name}.md").read_text()
+        options = set(adapter.signed.options) if adapter.signed else set()
+        assert set(re.findall(r"--option '?(\w+)", page)) <= options, name
+        assert [one for one in options if not re.search(rf"(`|--|\b){one}\b(`|=| )", page)] == [], name
+
+
+def test_limited_senders_are_documented() -> None:
+    """The page of a dialect that answers 503 in the place of 429 says so."""
+    for name, adapter in adapters.load().items():
+        status = adapter.refuse(Problem(429, "rate_limited", "", headers={"Retry-After": "1"})).status
+        page = (ROOT / f"docs/dialects/{name}.md").read_text()
+        assert status == 429 or ("503" in page and "429" in page), name
 
 
 def test_index_leads_to_every_page() -> None:

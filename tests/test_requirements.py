@@ -26,7 +26,7 @@ EXTRAS = {
     "models/database/postgres.py": "postgres",
     "models/database/postgres_connections.py": "postgres",
     "gateway/rate_limits/redis_counter.py": "redis",
-    "gateway/access/oidc.py": "oidc",
+    "gateway/inbox/oidc.py": "oidc",
 }
 # Compared with where it happens to be installed.
 COMPARED = {("benchmarks/similar.py", "datasketch"), ("tests/clients/bolt_app.py", "slack_bolt")}

@@ -1,1 +1,1 @@
-"""Who may do what: callers, API keys, hooks, users, sign-in by OpenID Connect, the audit log."""
+"""Who may do what: callers, API keys, hooks, users and whose accounts they are, the audit log."""

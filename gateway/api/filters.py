@@ -30,7 +30,7 @@ _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}  # 
 _BARE_OFFSET = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)$")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Asked:
     """A query string, read: the filter in it, and its other parameters."""
 

@@ -1,7 +1,4 @@
-"""Between Flask and the rest: which route a request takes, and a Reply becomes a response.
-
-With gateway.app, gateway.http.request and the inbox what knows the web framework.
-"""
+"""What answers are made of: a Reply becomes a response, an exception a Problem in somebody's dialect."""
 
 from __future__ import annotations
 

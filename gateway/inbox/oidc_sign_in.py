@@ -9,11 +9,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from adapters.contract import Problem, Refused
-from gateway.access import audit_log, oidc, oidc_accounts, users
+from gateway.access import audit_log, oidc_accounts, users
 from gateway.core import log
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.http.request import request_id
+from gateway.inbox import oidc
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import local, page
 from gateway.inbox.session import as_inbound, cookie_name, keep_cookie, seen_url, settings

@@ -30,6 +30,7 @@ COPY_EVERY = 50
 LOG_PAGES = 16_000  # in the log when a commit copies it all the same, 64 MB: it takes 50 ms, and all wait
 # To which the log is cut once more than that is copied back: it grows for as long as somebody reads.
 LOG_BYTES = 64_000_000
+MERGE_PAGES = 64  # of the index of words that are merged at once
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
 
 
@@ -173,8 +174,22 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
                     run("PRAGMA wal_checkpoint(PASSIVE)")
                 with self.alone():  # and a few pages, with which it is all there
                     run("PRAGMA wal_checkpoint(PASSIVE)")
+                self._merge_words()
             finally:
                 self.close()
+
+    def _merge_words(self: Any) -> None:
+        """Merges parts of the index of words, a few pages at a time: an insert that does it holds all up.
+
+        One change is the statement's own (FTS5's manual, "The 'merge' Command").
+        """
+        merge = f"INSERT INTO search (search, rank) VALUES ('merge', {MERGE_PAGES})"
+        changes = MERGE_PAGES
+        while changes > 1:
+            with self.alone():
+                before = self.connection().total_changes
+                self.execute_sql(merge)
+                changes = self.connection().total_changes - before
 
     def _keep_in_memory(self) -> None:
         """Has this connection keep in memory what would undo a statement: a few pages for so many rows.

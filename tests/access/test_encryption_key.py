@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 import adapters
-from gateway.access import hooks, oidc
+from gateway.access import hooks
 from gateway.api.health import SHOWN
 from gateway.app import create_app
 from gateway.background.scheduler import queue_of
@@ -22,6 +22,7 @@ from gateway.cli import main
 from gateway.core import encryption
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.inbox import oidc
 from gateway.intake import auth
 from gateway.server.gunicorn_app import Server
 from models import HookRow
@@ -41,7 +42,7 @@ USES = re.compile(rf"\b{encryption.__name__.rpartition('.')[2]}\.(encrypt|decryp
 PLACES = {
     "gateway/intake/auth.py": "test_deliveries",
     "gateway/access/hooks.py": "test_a_new_secret_mends_a_hook",
-    "gateway/access/oidc.py": "test_tickets",
+    "gateway/inbox/oidc.py": "test_tickets",
     "gateway/background/scheduler.py": "test_wake_up_calls",
     "gateway/access/encryption_key.py": "test_the_start_is_refused",
 }

@@ -62,13 +62,14 @@ def test_patience() -> None:
     signals: list[Any] = []
 
     def request() -> list[bool]:
-        signals.append(signal())
-        return [signals[0].wait(0.001), signals[0].wait()]
+        waited = signal()
+        told = [waited.wait(0.001)]
+        signals.append(waited)
+        return [*told, waited.wait()]
 
     waiting = gevent.spawn(request)
     while not signals:
-        gevent.idle()
-    gevent.sleep(0.01)
+        gevent.sleep(0.001)
     signals[0].set()
     assert waiting.get(timeout=10) == [False, True]
 

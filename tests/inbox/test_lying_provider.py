@@ -18,8 +18,9 @@ from flask import Flask, Response
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from gateway.access import oidc, users
+from gateway.access import users
 from gateway.core import log
+from gateway.inbox import oidc
 from models.tables.audit import Audit
 from models.tables.user import Invite, Session, User
 from tests.conftest import Tenant, until
@@ -224,6 +225,39 @@ def test_ravings(stranger: Reader, tenant: Tenant, provider: Provider, which: st
     if page == DISCOVERY:
         stranger.client.delete_cookie("feedback-session", domain="localhost")
         assert stranger.get("/sign-in/elsewhere").status_code in (303, 503)
+
+
+# What Authlib would take for options of its own, if it were told all that a provider says about itself.
+MEDDLING = {
+    "client_id": "x",
+    "client_secret": "x",
+    "verify": False,
+    "max_redirects": 30,
+    "proxies": {"http": "http://127.0.0.1:9"},
+    "default_timeout": None,
+    "hooks": {},
+    "jwks": {"keys": []},
+    "_loaded_at": 1,
+}
+
+
+def test_what_a_provider_may_not_say(stranger: Reader, tenant: Tenant, provider: Provider) -> None:
+    """Nothing that it says about itself changes how it is asked."""
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    provider.metadata = MEDDLING
+
+    assert sign_in(stranger).status_code == 303
+
+
+def test_nothing_is_refreshed(stranger: Reader, tenant: Tenant, provider: Provider, noted: list[str]) -> None:
+    """An access token that is over from the beginning is not changed for another one."""
+    users.create_user(tenant.workspace_id, EMAIL, "Noor", "admin")
+    provider.thin = True
+    path = leave(stranger)
+    provider.edits[TOKEN] = lambda said: {**said, "expires_in": -1, "refresh_token": "x"}
+
+    assert stranger.get(path).status_code == 401
+    assert (noted, provider.asked.count(TOKEN)) == (["the code was not taken: token_invalid"], 1)
 
 
 @pytest.mark.long

@@ -14,11 +14,12 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from gateway.access import oidc, users
+from gateway.access import users
 from gateway.app import create_app
 from gateway.core import log
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
+from gateway.inbox import oidc
 from models.database.base import close
 from models.intake import commit
 from models.tables.audit import Audit

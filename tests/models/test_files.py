@@ -156,6 +156,30 @@ def test_no_commit_copies_the_log(
     assert Feedback.select().count() == 40
 
 
+def test_no_insert_merges_the_index_of_words(
+    call: Call, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of it pile up until a thread merges them, since who inserts keeps all others waiting."""
+    monkeypatch.setattr(sqlite, "COPY_EVERY", 10_000)
+    batch = [{"text": "The parcel is lost"}] * 100
+    for _ in range(11):
+        assert call("POST", f"{PATH}/batch", json=batch).json["accepted"] == 100
+    inserted = parts_of_index()
+    monkeypatch.setattr(sqlite, "COPY_EVERY", 1)
+    assert call("POST", PATH, json={"text": "It is gone"}).status_code == 201
+    database.obj._copier.join()
+    found = database.execute_sql("SELECT COUNT(*) FROM search WHERE search MATCH 'parcel'").fetchone()[0]
+
+    assert (inserted, parts_of_index()) == (4, 1)
+    assert found == 1100 // 256 * 256
+
+
+def parts_of_index() -> int:
+    """How many parts the index of words has (FTS5's source: a page's number begins with its part's)."""
+    query = "SELECT COUNT(DISTINCT id >> 37) FROM search_data WHERE id >> 37 > 0"
+    return int(database.execute_sql(query).fetchone()[0])
+
+
 @pytest.mark.parametrize("number", sorted(SHORT))
 def test_a_machine_without_files_memory_or_disk(number: int) -> None:
     """Whatever a request needed and could not have for now is 503, as the database would be."""

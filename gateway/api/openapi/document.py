@@ -229,7 +229,7 @@ class _Description:
         return name
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Told:
     """What is known of an operation beside its shape.
 

@@ -36,7 +36,7 @@ DOMAIN_WEIGHTS = {"senti4sd": 2.0, "se_jira": 1.3}  # the smaller ones would be 
 EXPERT_WEIGHTS = {"se_pr": 0.3, "se_javalib": 0.1, "tweeteval": 0.3, "potts": 0.3}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pools:
     """Rows by question; `label` is the answer. `held` are unseen rows to fit the temperatures on."""
 

@@ -44,7 +44,7 @@ HEADS = {
 ISSUE = Head(3.0, balanced=False)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Trained:
     """The fitted pipeline, before it is written as arrays."""
 

@@ -1,8 +1,8 @@
-"""Who is it, says a provider that the operator trusts? OpenID Connect's code flow with PKCE, through Authlib.
+"""Who is it, says a provider that the operator trusts? OpenID Connect's code flow with PKCE, by Authlib.
 
 The provider is asked while somebody signs in and at no other time, a few at once, and nothing it said is
 remembered: its addresses and keys are read anew, so that it may change them. What the browser carries in
-between is sealed with the gateway's own key.
+between is sealed with the gateway's own key: a session of Flask's, where Authlib would keep it, can be read.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from gateway.core.ids import now_ms
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+AT_A_TIME = 4  # people in a process who are asked about: a provider that hangs must not hold every thread
 TICKET_MS = 10 * 60_000  # how long signing in at the provider may take
 TIMEOUT = (3.05, 5.0)  # seconds to connect, and to wait for each answer
 PATIENCE = 20.0  # seconds that one step of a sign-in is waited for
@@ -41,7 +42,7 @@ ALGORITHMS = [f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 3
 ]
 SCOPE = "openid email profile"
 
-_at_a_time = threading.BoundedSemaphore(4)  # a provider that hangs must not hold every thread
+_at_a_time = threading.BoundedSemaphore(AT_A_TIME)
 
 
 class Away(Exception):
@@ -100,18 +101,11 @@ def _in_time(step: Callable[Given, Result]) -> Callable[Given, Result]:
 @_in_time
 def begin(config: Config, back: str, *, then: str, link: str) -> tuple[str, str]:
     """Where to send the browser, and the sealed ticket it keeps; `back` is where it returns. Raises Away."""
-    state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
-    ticket = Ticket(state, nonce, verifier, now_ms() + TICKET_MS, then, link)
-    with _session(config) as session:
-        session.redirect_uri = back
-        address = _address(config, _metadata(config, session), "authorization_endpoint")
-        try:
-            url, _ = session.create_authorization_url(
-                address, state=state, nonce=nonce, code_verifier=verifier
-            )
-        except ValueError:  # Authlib of a query that it cannot add to
-            raise Away("no authorization_endpoint") from None
-    return url, encryption.encrypt(json.dumps(asdict(ticket)))
+    state, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
+    with _provider(config) as provider:
+        made = provider.create_authorization_url(back, state=state, nonce=nonce)
+    ticket = Ticket(state, nonce, made["code_verifier"], now_ms() + TICKET_MS, then, link)
+    return made["url"], encryption.encrypt(json.dumps(asdict(ticket)))
 
 
 def opened(sealed: str) -> Ticket:
@@ -134,24 +128,29 @@ def finish(config: Config, back: str, ticket: Ticket, answer: Mapping[str, str])
         raise NotProven("an answer of another issuer")  # RFC 9207
     if "error" in answer or not answer.get("code"):
         raise Denied(answer.get("error", "no code")[:100])
-    with _session(config) as session:
-        metadata = _metadata(config, session)
-        if metadata.get("authorization_response_iss_parameter_supported") is True and "iss" not in answer:
+    wanted = {
+        "iss": {"essential": True, "values": [config.oidc_issuer]},
+        "aud": {"essential": True, "values": [config.oidc_client_id]},
+    }
+    with _provider(config) as provider:
+        if provider.server_metadata["names_itself"] and "iss" not in answer:
             raise NotProven("an answer of no issuer")
-        token = _token(config, session, metadata, answer["code"], ticket.verifier, back)
-        keys = _got(session, _address(config, metadata, "jwks_uri"))
-        claims = _proven(config, token, keys, ticket.nonce)
+        token = provider.fetch_access_token(back, code=answer["code"], code_verifier=ticket.verifier)
+        token.pop("refresh_token", None)  # one that is over stays over
+        claims = provider.parse_id_token(token, ticket.nonce, wanted, leeway=LEEWAY) or {}
         told = claims  # one and the same says the address and whether it is verified
-        if "email" not in claims and metadata.get("userinfo_endpoint"):
-            # Providers that go by the letter tell the address only here.
-            more = _got(session, _address(config, metadata, "userinfo_endpoint"), withhold_token=False)
-            if more.get("sub") != claims["sub"]:
-                raise NotProven("the particulars of somebody else")
-            told, claims = more, {**more, **claims}
+        if "email" not in claims and "userinfo_endpoint" in provider.server_metadata:
+            told = provider.userinfo(token=token)  # who goes by the letter tells the address only here
+    subject = claims.get("sub", "")  # OpenID Connect Core, 2: so many characters, and of ASCII
+    if not (0 < len(subject) <= 255 and subject.isascii() and subject.isprintable()):
+        raise NotProven("the ID token: no subject")
+    if told.get("sub") != subject:
+        raise NotProven("the particulars of somebody else")
+    claims = {**told, **claims}
     email, name = told.get("email"), claims.get("name") or claims.get("preferred_username")
     return Vouched(
         config.oidc_issuer,
-        claims["sub"],
+        subject,
         email if isinstance(email, str) else "",
         told.get("email_verified") is True,
         name if isinstance(name, str) else "",
@@ -159,31 +158,49 @@ def finish(config: Config, back: str, ticket: Ticket, answer: Mapping[str, str])
 
 
 @contextmanager
-def _session(config: Config) -> Iterator[Any]:
-    """A client of the provider; whatever goes wrong on the way there is Away."""
+def _provider(config: Config) -> Iterator[Any]:
+    """Authlib's client of the provider, which has just said what it is (OpenID Connect Discovery).
+
+    Whatever goes wrong with it in the block is Away, but for a code and a token that prove nothing.
+    """
     from authlib.common.errors import AuthlibBaseError  # not every installation has it
+    from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
     from authlib.integrations.requests_client import OAuth2Session
+    from joserfc.errors import JoseError
     from requests import RequestException
     from urllib3.exceptions import HTTPError
 
     if not _at_a_time.acquire(blocking=False):
         raise Away("others are waiting for it already")
+    until = time.monotonic() + PATIENCE
+    options = {
+        "scope": SCOPE,
+        "code_challenge_method": "S256",
+        "default_timeout": TIMEOUT,
+        "max_redirects": 0,  # none of these addresses moves, and secrets do not follow
+        "hooks": {"response": [lambda answer, **_options: _read(answer, until)]},
+    }
     try:
-        with OAuth2Session(
-            config.oidc_client_id,
-            config.oidc_client_secret,
-            scope=SCOPE,
-            code_challenge_method="S256",
-            default_timeout=TIMEOUT,
-        ) as session:
-            session.max_redirects = 0  # none of these addresses moves, and secrets do not follow
-            until = time.monotonic() + PATIENCE
-            session.hooks["response"].append(lambda answer, **_options: _read(answer, until))
-            yield session
+        with OAuth2Session(**options) as session:
+            address = f"{config.oidc_issuer.rstrip('/')}/.well-known/openid-configuration"
+            answer = session.get(address, withhold_token=True)
+            answer.raise_for_status()
+        yield FlaskOAuth2App(
+            FlaskIntegration("provider"),
+            client_id=config.oidc_client_id,
+            client_secret=config.oidc_client_secret,
+            client_kwargs=options,
+            **_checked(config, answer.json()),
+        )
     except (RequestException, HTTPError) as error:
         raise Away(type(error).__name__) from None
     except AuthlibBaseError as error:
         raise NotProven(f"the code was not taken: {error.error}"[:200]) from None
+    except JoseError as error:
+        raise NotProven(f"the ID token: {type(error).__name__}: {error}"[:200]) from None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        # Authlib reads what the provider wrote as if it could be nothing else.
+        raise Away(f"nonsense: {type(error).__name__}") from None
     finally:
         _at_a_time.release()
 
@@ -202,81 +219,28 @@ def _read(answer: Any, until: float) -> None:
         broken.pop_all()
     answer.raw.release_conn()
     answer.raw = io.BytesIO(data)
+    if answer.status_code < 300 and not isinstance(answer.json(), dict):
+        raise Away("no JSON object")
 
 
-def _token(
-    config: Config, session: Any, metadata: Mapping[str, Any], code: str, verifier: str, back: str
-) -> Mapping[str, Any]:
-    """What the provider gives for a code."""
-    supported = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-    basic = isinstance(supported, list) and "client_secret_basic" in supported
-    session.token_endpoint_auth_method = "client_secret_basic" if basic else "client_secret_post"
-    address = _address(config, metadata, "token_endpoint")
-    try:
-        token = session.fetch_token(address, code=code, code_verifier=verifier, redirect_uri=back)
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        # Authlib reads what the provider wrote as if it could be nothing else.
-        raise Away(f"no token: {type(error).__name__}") from None
-    if not isinstance(token, dict) or not isinstance(token.get("token_type", ""), str):
-        raise Away("no token")
-    return token
-
-
-def _metadata(config: Config, session: Any) -> dict[str, Any]:
-    """What the provider says about itself (OpenID Connect Discovery)."""
-    found = _got(session, f"{config.oidc_issuer.rstrip('/')}/.well-known/openid-configuration")
+def _checked(config: Config, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is used of what the provider says about itself; the rest could change how Authlib asks it."""
     if found.get("issuer") != config.oidc_issuer:
         raise Away(f"it calls itself {str(found.get('issuer'))[:200]}")
-    return found
-
-
-def _got(session: Any, address: str, *, withhold_token: bool = True) -> dict[str, Any]:
-    answer = session.get(address, withhold_token=withhold_token)
-    answer.raise_for_status()
-    try:
-        found = answer.json()
-    except RecursionError:
-        found = None
-    if not isinstance(found, dict):
-        raise Away("no JSON object")
-    return found
-
-
-def _address(config: Config, metadata: Mapping[str, Any], name: str) -> str:
-    """An address of the provider's, as safe to reach as its own."""
-    address = metadata.get(name)
-    try:
-        parts = urlsplit(address) if isinstance(address, str) else None
-    except ValueError:
-        parts = None
-    if (
-        parts is None
-        or not parts.netloc
-        or parts.scheme not in ("https", urlsplit(config.oidc_issuer).scheme)
-    ):
-        raise Away(f"no {name}")
-    return str(address)
-
-
-def _proven(config: Config, token: Mapping[str, Any], keys: Any, nonce: str) -> dict[str, Any]:
-    """The claims of an ID token that was made by this provider, for us, now, for this very sign-in."""
-    from authlib.oidc.core import CodeIDToken
-    from joserfc import jwt
-    from joserfc.errors import JoseError
-    from joserfc.jwk import KeySet
-
-    wanted = {
-        "iss": {"essential": True, "values": [config.oidc_issuer]},
-        "aud": {"essential": True, "values": [config.oidc_client_id]},
+    supported = found.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    basic = isinstance(supported, list) and "client_secret_basic" in supported
+    told: dict[str, Any] = {
+        "token_endpoint_auth_method": "client_secret_basic" if basic else "client_secret_post",
+        "id_token_signing_alg_values_supported": ALGORITHMS,
+        "names_itself": found.get("authorization_response_iss_parameter_supported") is True,
     }
-    told = {"nonce": nonce, "client_id": config.oidc_client_id, "access_token": token.get("access_token")}
-    try:
-        read = jwt.decode(token["id_token"], KeySet.import_key_set(keys), algorithms=ALGORITHMS)
-        claims = CodeIDToken(read.claims, read.header, wanted, told)
-        claims.validate(leeway=LEEWAY)
-    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise NotProven(f"the ID token: {type(error).__name__}: {error}"[:200]) from None
-    subject: str = claims["sub"]  # OpenID Connect Core, 2: so many characters, and of ASCII
-    if not (0 < len(subject) <= 255 and subject.isascii() and subject.isprintable()):
-        raise NotProven("the ID token: no subject")
-    return dict(claims)
+    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
+        address = found.get(name)
+        if name == "userinfo_endpoint" and not address:
+            continue
+        parts = urlsplit(address if isinstance(address, str) else "")
+        # As safe to reach as its own.
+        if not parts.netloc or parts.scheme not in ("https", urlsplit(config.oidc_issuer).scheme):
+            raise Away(f"no {name}")
+        told[name] = address
+    return told

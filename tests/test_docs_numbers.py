@@ -1,0 +1,188 @@
+"""The numbers in the documents' sentences are those of the code; docs/security.md has a test of its own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gateway.access import users
+from gateway.api import feedback_bulk, feedback_detail
+from gateway.api.admin import request_schemas
+from gateway.app import BESIDES
+from gateway.background import clustering, keywords, minhash, scheduler, themes
+from gateway.core import cooperative, pacing
+from gateway.core.config import Config
+from gateway.core.rate import RETRY_AFTER
+from gateway.inbox import oidc, overview, sign_in
+from gateway.intake import auth, batch, repeat_reports
+from gateway.rate_limits import redis_counter
+from gateway.server import admission, companion, connection, gevent_worker, gunicorn_app, streamed_body
+from gateway.triage import features, tokenizer
+from models.database import group_commit, postgres_connections
+from models.intake import commit
+from models.tables import job, similarity, trained_model
+from tests.conftest import LONG_SECONDS, ROOT, Server
+from tests.server.test_serve import connection as opened
+from tests.server.test_serve import response_of
+
+WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 10: "ten"}
+WORDS |= {12: "twelve", 20: "twenty"}
+MINUTE, DAY = 60_000, 86_400_000
+
+
+def word(number: float) -> str:
+    """A number as prose has it."""
+    return WORDS[int(number)]
+
+
+# By page, sentences with the code's numbers put in.
+SENTENCES: dict[str, tuple[str, ...]] = {
+    "CONTRIBUTING.md": (f"a long one, {'an hour' if LONG_SECONDS == 3_600 else LONG_SECONDS}",),
+    "docs/acting.md": (
+        f"the {feedback_detail.RAW} newest deliveries",
+        f"1 to {feedback_bulk.MOST:,}",
+        f"looked at {feedback_bulk.TOGETHER} at a time",
+        f"as some {pacing.HELD * 1000:.0f} ms allow",
+        f"more than {feedback_bulk.FEW} ids",
+    ),
+    "docs/admin.md": (f"0 to {request_schemas.LONGEST_OVERLAP}) is how long",),
+    "docs/architecture.md": (
+        f"until they have {group_commit.AT_MOST} rows (`AT_MOST`",
+        f"More than {group_commit.WAITING:,} do not wait",
+        f"who has waited for {word(group_commit.PATIENCE)} seconds",
+        f"nine tenths of the open connections or {cooperative.GATHERED} have gathered",
+        f"nobody has come for {cooperative.GATHER * 1000:.0f} ms",
+        f"A delivery of up to {streamed_body.MAX_AHEAD // 1024} kB",
+        f"holds up intake for some {pacing.HELD * 1000:.0f} ms",
+        f"keys and hooks with their project's rules, for {word(auth.REMEMBERED)} seconds",
+        f"for each {batch.PART} items",
+        f"from {', '.join(map(str, repeat_reports.STEPS[:2]))} and {repeat_reports.STEPS[2]} people",
+    ),
+    "docs/connections.md": (
+        f"{gunicorn_app.CONNECTIONS:,} at most",
+        f"{gunicorn_app.KEEPALIVE_SECONDS} s, or room is needed",
+        f"within {connection.ARRIVE:g} s",
+        f"lingering: {connection.LINGER:g} s",
+        f"within {streamed_body.BODY_SECONDS:g} s; else 408",
+        f"others wait up to {gevent_worker.STREAM_PATIENCE:g} s, then 503",
+        f"longer than {'a second' if admission.CROWDED == 1 else admission.CROWDED}",
+        f"waited {word(gevent_worker.PATIENCE)} seconds",
+        f"nothing is read for {connection.STALLED:g} s",
+        f"as far as {companion.DRAIN_SECONDS} s allow",
+        f"`Retry-After: {RETRY_AFTER['Retry-After']}`",
+    ),
+    "docs/inbox.md": (
+        f"ends after {users.SESSION_MS // DAY} days, after {users.IDLE_MS * 24 // DAY} hours without a page",
+        f"{word(sign_in.TRIES.quota).capitalize()} wrong passwords",
+        f"at least {users.SHORTEST_PASSWORD} characters",
+        f"waits {word(oidc.TIMEOUT[1])} seconds for an answer",
+        f"at most {word(oidc.AT_A_TIME)} people at once",
+        f"of the newest {overview.NEWEST:,} records",
+    ),
+    "docs/limits.md": (
+        f"the {auth.KNOWN:,} it met last of each",
+        f"waits a {'quarter' if redis_counter.TIMEOUT == 0.25 else ''} of a second at most",
+    ),
+    "docs/scale.md": (
+        f"tries every {'half second' if postgres_connections.AWAY_SECONDS == 0.5 else ''}",
+        f"one of intake waits {commit.LOCK_WAIT:g} second",
+    ),
+    "docs/themes.md": (
+        f"ends {word(job.LEASE / MINUTE)} minutes after",
+        f"similarity of {minhash.ALIKE}",
+        f"first {keywords.LONGEST:,} characters",
+        f"they have {word(minhash.LEAST_WORDS)} telling words",
+        f"{word(minhash.BANDS)} keys (MinHash bands)",
+        f"the newest {similarity.PER_KEY} are looked at",
+        f"of the last {themes.SPAN // DAY} days, at most the newest {clustering.MOST:,}",
+        f"{word(themes.SOONEST / MINUTE)} minutes after the last time",
+        f"before {word(themes.REST)} times as long",
+    ),
+    "docs/triage.md": (
+        f"head ({tokenizer.HEAD_CHARS:,} characters) and tail ({tokenizer.TAIL_CHARS})",
+        f"{word(len(features.SIGNALS))} signals",
+        f"{word(trained_model.KEPT).capitalize()} models are kept",
+    ),
+}
+
+
+def flat(name: str) -> str:
+    return " ".join((ROOT / name).read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"), [(page, one) for page, all_ in SENTENCES.items() for one in all_]
+)
+def test_sentence(page: str, sentence: str) -> None:
+    assert sentence in flat(page)
+
+
+def test_time_limits_of_tests() -> None:
+    """CONTRIBUTING.md and setup.cfg agree on when a test is taken for hanging."""
+    limit = re.search(r"^timeout = (\d+)$", (ROOT / "setup.cfg").read_text(), re.M)
+    assert limit and f"takes {limit[1]} seconds is taken for hanging" in flat("CONTRIBUTING.md")
+
+
+def test_connections_to_a_server() -> None:
+    """docs/scale.md counts as the code does, and what hosts may open as its own sentence says."""
+    page, usual = flat("docs/scale.md"), Config()
+
+    def of_hosts(threads: int) -> int:
+        return 100 * (usual.workers * (threads + BESIDES) + scheduler.CONNECTIONS)
+
+    assert (
+        f"`GATEWAY_THREADS` and {word(BESIDES)}, the background worker {word(scheduler.CONNECTIONS)}" in page
+    )
+    assert f"workers x (threads + {BESIDES}) + {scheduler.CONNECTIONS} per host" in page
+    each = f"{usual.workers} x {usual.threads + BESIDES} + {scheduler.CONNECTIONS}"
+    assert f"{usual.workers} workers and {usual.threads} threads may open 100 x ({each})" in page
+    assert f"= {of_hosts(usual.threads):,} connections" in page
+    assert f"`GATEWAY_THREADS=8` ({of_hosts(8):,})" in page
+
+
+def _line(size: int) -> bytes:
+    """A request whose first line has so many bytes."""
+    return b"GET /healthz?%s HTTP/1.1\r\nHost: g\r\n\r\n" % (b"a" * (size - 22))
+
+
+def _header(size: int) -> bytes:
+    return b"GET /healthz HTTP/1.1\r\nHost: g\r\nX: %s\r\n\r\n" % (b"a" * (size - 5))
+
+
+def _headers(count: int) -> bytes:
+    return b"GET /healthz HTTP/1.1\r\nHost: g\r\n%s\r\n" % (b"X: y\r\n" * (count - 1))
+
+
+def _head(size: int) -> bytes:
+    beginning = b"GET /healthz HTTP/1.1\r\nHost: g\r\n" + (b"X: %s\r\n" % (b"a" * 4_000)) * 3
+    return b"%sX: %s\r\n\r\n" % (beginning, b"a" * (size - len(beginning) - 7))
+
+
+def _trailers(size: int) -> bytes:
+    beginning = b"POST /gateway/v1/feedback HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return b"%s2\r\n{}\r\n0\r\nX: %s\r\n\r\n" % (beginning, b"a" * (size - 5))
+
+
+BOUNDS = re.search(
+    r"([\d,]+) bytes for the request line, ([\d,]+) for a header with its line end, ([\d,]+) headers, "
+    r"([\d,]+) bytes for a head, ([\d,]+) for trailers",
+    flat("docs/connections.md"),
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "made", "refused"),
+    [(1, _line, 414), (2, _header, 431), (3, _headers, 431), (4, _head, 431), (5, _trailers, 431)],
+)
+def test_bounds_of_heads(server: Server, number: int, made: object, refused: int) -> None:
+    """What is as large as docs/connections.md says is answered, and one more gets the status of its table."""
+    assert BOUNDS is not None and callable(made)
+    most = int(BOUNDS[number].replace(",", ""))
+    statuses = []
+    for size in (most, most + 1):
+        with opened(server) as (sock, stream):
+            sock.sendall(made(size))
+            statuses.append(response_of(stream)[0])
+
+    assert statuses == [401 if made is _trailers else 200, refused]
