@@ -97,7 +97,7 @@ def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(name="pattern", scope="session")
 def _pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An embedded database with today's schema, for copies."""
-    return remembered.migrated(tmp_path_factory.mktemp("pattern"))
+    return remembered.migrated(tmp_path_factory.mktemp("pattern") / "gateway.db")
 
 
 @pytest.fixture(name="kind", scope="session")

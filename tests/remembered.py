@@ -1,4 +1,4 @@
-"""What every test would else make anew, made once in a process: migrated files and compiled routes and pages.
+"""What every test would else make anew, made once in a process: databases, sorted routes and compiled pages.
 
 Most tests build an application of their own on a database of their own, which is quick only because
 of this.
@@ -29,21 +29,20 @@ from models.migrations import migrate
 SYNCED = Sqlite._connect
 
 
-def migrated(directory: Path) -> Path:
-    """Puts a new database file with today's schema and the key of its secrets there. Unbinds what was bound."""
-    config = Config(database_url=f"sqlite:///{directory}/gateway.db")
+def migrated(path: Path) -> Path:
+    """A new database file with today's schema, and its secrets' key beside it. Unbinds what was bound."""
+    config = Config(database_url=f"sqlite:///{path}")
     connect(config.database_url)
     migrate()
     encryption_key.connect(config)
     close()  # the last connection: everything is in the file itself
-    return directory
+    return path
 
 
 def copied(pattern: Path, directory: Path) -> str:
-    """The URL of a copy of what `migrated` made."""
-    for path in pattern.iterdir():
-        shutil.copy(path, directory)
-    return f"sqlite:///{directory}/gateway.db"
+    """The URL of a copy, with its key, of what `migrated` made."""
+    shutil.copy(Config(database_url=f"sqlite:///{pattern}").secret_path, directory)
+    return f"sqlite:///{shutil.copy(pattern, directory)}"
 
 
 @contextmanager
@@ -62,7 +61,7 @@ def unsynced() -> Iterator[None]:
 
 @contextmanager
 def compiling_once(directory: Path) -> Iterator[None]:
-    """Applications share their sorted routes and the code of pages, kept in `directory`, until the block ends."""
+    """Applications share sorted routes and the code of pages, kept in `directory`, until the block ends."""
     with MonkeyPatch.context() as patch:
         patch.setattr(Gateway, "url_map_class", _SharedMap)
         cache = FileSystemBytecodeCache(str(directory))
@@ -71,7 +70,7 @@ def compiling_once(directory: Path) -> Iterator[None]:
 
 
 class _SharedMap(Map):
-    """Routes that are compiled and sorted when they are first asked for, once for all maps that have the same."""
+    """Routes that are compiled and sorted when they are first asked for, once for all maps that have them."""
 
     lock_class = RLock  # type: ignore[assignment]  # `update` calls that of the base class
     _known: ClassVar[dict[Any, Map]] = {}

@@ -103,7 +103,9 @@ CONFIG = SchemathesisConfig.from_dict(
 )
 SCHEMA = schemathesis.openapi.from_dict(closed(), config=CONFIG)
 SCHEMA.location = "/openapi.json"
-OPERATIONS = {operation.label: operation for operation in (found.ok() for found in SCHEMA.get_all_operations())}
+OPERATIONS = {
+    operation.label: operation for operation in (found.ok() for found in SCHEMA.get_all_operations())
+}
 
 
 @schemathesis.serializer("application/x-sentry-envelope", "application/x-ndjson")
@@ -132,7 +134,7 @@ def ask(case: schemathesis.Case, gateway: Gateway, scope: str) -> None:
 def ask_all(name: str, gateway: Gateway, scope: str, **options: Any) -> None:
     """Asks an operation for everything that schemathesis can think of; `options` are hypothesis's.
 
-    Its own `parametrize` thinks of everything for every operation before the first test runs, in each process.
+    Its own `parametrize` thinks of everything for all operations before the first test, in each process.
     """
 
     @settings(deadline=None, suppress_health_check=list(HealthCheck), **options)
@@ -140,7 +142,11 @@ def ask_all(name: str, gateway: Gateway, scope: str, **options: Any) -> None:
         ask(case, gateway, scope)
 
     build_operation_test(
-        config=SCHEMA.config, operation=OPERATIONS[name], test_func=test, given_kwargs={}, feedback=FeedbackSources()
+        config=SCHEMA.config,
+        operation=OPERATIONS[name],
+        test_func=test,
+        given_kwargs={},
+        feedback=FeedbackSources(),
     )()
 
 

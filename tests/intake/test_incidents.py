@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -129,6 +130,7 @@ def test_any_order_and_doubles(tenant: Tenant, life: list[Record], data: st.Data
     assert arrived == told()
 
 
+@cache
 def stories(name: str) -> list[list[Record]]:
     """The stories that a source's fixtures tell: what tells, edits, votes for and takes back each of them."""
     adapter, told = DIALECTS[name], dict[str, dict[tuple[str, bool, str], Record]]()
