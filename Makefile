@@ -3,6 +3,8 @@
 .PHONY: help serve test test-long test-newest lint lock bench screenshots
 PYTHON ?= python3
 BIN := .venv/bin
+# Each worker and each server of the tests imports everything: what is compiled is kept, whatever the shell says.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 # Also for what builds: until 25.3 pip takes the first name for that, and the second one ever since.
 LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PIP := $(LOCKED) $(BIN)/pip --disable-pip-version-check -q
@@ -36,10 +38,10 @@ serve: .venv/base ## Install, prepare the embedded database (prints a key, once)
 	@exec $(BIN)/feedback-gateway serve
 
 test: .venv/test ## Run the tests
-	$(BIN)/pytest -n $(JOBS)
+	$(PYTEST) -n $(JOBS)
 
 test-long: .venv/test ## Run the tests that take minutes
-	$(BIN)/pytest -n $(JOBS) -m long
+	$(PYTEST) -n $(JOBS) -m long
 
 test-newest: ## Try the newest releases that setup.cfg allows, without the lock
 	$(PYTHON) -m venv .venv-newest

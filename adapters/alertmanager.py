@@ -10,9 +10,9 @@ from typing import Any
 
 from adapters.common.alerts import alert_record, option_words, read_alerts, shared_by
 from adapters.common.hook_options import words
-from adapters.common.signatures import Refusal, accepted, delivery, refuse_retryable, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, refuse_retryable, shows_secret
 from adapters.common.untrusted_json import body_of, first_url, object_of
-from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record
 
@@ -50,22 +50,14 @@ def read(inbound: Inbound) -> list[Record]:
     return read_alerts(inbound, sent, ignored, read_alert)
 
 
-ADAPTER = Adapter(
-    name="alertmanager",
-    title="Alertmanager",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/alertmanager/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Alertmanager.",
-                {"alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "alertmanager",
+    "Alertmanager",
+    read,
+    shape=delivery(
+        "Take a webhook of Alertmanager.",
+        {"alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/alertmanager",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, options={"ignore_alertnames": words}),
 )

@@ -12,36 +12,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from adapters.common.json_spans import with_parts
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
-from adapters.common.tags import tags_of
+from adapters.common.severities import severity_of, stated
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
+from adapters.common.tags import PRIVATE, marked, tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
     first_url,
+    needed,
     needed_object,
     object_of,
     present,
     text_of,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
-from adapters.contract.record import Author, Record
+from adapters.contract.record import Author, Record, State
 
 BROKEN = ("failed", "partiallysucceeded")  # any other result but success, such as canceled, is ignored
 HIGH, MEDIUM = 4, 3
 MAIN = ("main", "master", "trunk")
 DONE = ("done", "closed", "completed", "resolved", "removed")  # states of work items, in the usual processes
 KINDS = {"bug": "bug", "issue": "bug", "feature": "feature", "user story": "feature"}
-WORDS = ("System.Title", "System.Description", "Microsoft.VSTS.TCM.ReproSteps", "System.Tags")
+WORDS = (
+    *("System.Title", "System.Description", "Microsoft.VSTS.TCM.ReproSteps", "System.Tags"),
+    *("Microsoft.VSTS.Common.Severity", "Microsoft.VSTS.Common.Priority"),
+)
 
 ADVICE = """\
 In Azure DevOps, Project settings > Service hooks, create a Web Hooks subscription for each of these events:
-Build completed, Run state changed, Work item created, updated, commented on and deleted.
+Build completed, Run state changed, Work item created, updated, commented on,
+deleted and restored.
 
 URL: {url}
 Basic authentication username: hook
@@ -51,13 +57,11 @@ Resource details to send: All"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    event = first_text(sent, "eventType")
-    if not event:
-        raise invalid(Fault("eventType", "Required"))
-    return EVENTS[event](sent) if event in EVENTS else []
+    event = needed(first_text(sent, "eventType"), "eventType")
+    return marked(EVENTS[event](inbound, sent), _visibility(sent)) if event in EVENTS else []
 
 
-def read_build(sent: dict[str, Any]) -> list[Record]:
+def read_build(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     build = needed_object(sent, "resource")
     definition = object_of(build, "definition")
     branch = first_text(build, "sourceBranch").removeprefix("refs/heads/")
@@ -76,7 +80,7 @@ def read_build(sent: dict[str, Any]) -> list[Record]:
     )
 
 
-def read_run(sent: dict[str, Any]) -> list[Record]:
+def read_run(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     """A run of a pipeline that is over; its branch is that of its own repository."""
     resource = needed_object(sent, "resource")
     run, pipeline = object_of(resource, "run"), object_of(resource, "pipeline")
@@ -115,9 +119,10 @@ def _ci(
     word, key = result.lower(), first_scalar(run, "id")
     if word not in (*BROKEN, "succeeded"):
         return []
-    if not key or not story:
-        raise invalid(Fault("resource.id" if not key else "resource.definition", "Required"))
+    needed(key, "resource.id")
+    needed(story, "resource.definition")
     broken, project = word in BROKEN, _project(sent)
+    owner = _project_id(sent) or first_scalar(object_of(sent, "resource", "project"), "id") or project
     name, said = pipeline or story, first_text(object_of(sent, "detailedMessage"), "text")
     where = f" on {branch}" if branch else ""
     return [
@@ -144,43 +149,62 @@ def _ci(
             tags=tags_of([("project", project), ("pipeline", pipeline), ("branch", branch)]),
             external_id=key,
             occurred_at=moment_of(at or first_text(sent, "createdDate")),
-            dedupe_key=f"run:{project}:{key}:{word}",
-            incident_key=f"{project}:{story}:{branch}",
+            # Projects of two organisations may bear one name.
+            dedupe_key=f"run:{owner}:{key}:{word}",
+            incident_key=f"{owner}:{story}:{branch}",
             state="triggered" if broken else "resolved",
+            quiet=not broken,  # a branch that was never broken is no story
         )
     ]
 
 
-def read_item(sent: dict[str, Any]) -> list[Record]:
+def read_item(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
     """A work item: created, changed, commented on, deleted."""
     event, resource = first_text(sent, "eventType"), needed_object(sent, "resource")
     revision = object_of(resource, "revision") or resource
     fields = object_of(revision, "fields")
-    number = first_scalar(resource, "workItemId") or first_scalar(revision, "id")
-    if not number:
-        raise invalid(Fault("resource.id", "Required"))
+    number = needed(first_scalar(resource, "workItemId") or first_scalar(revision, "id"), "resource.id")
     record = _item(sent, resource, fields, number)
     itself = f"item:{record.incident_key}"
     record = replace(record, dedupe_key=itself, state="triggered")
     if event == "workitem.created":
         return [record]
-    later = replace(
-        record, occurred_at=moment_of(text_of(fields, "System.ChangedDate")) or record.occurred_at
-    )
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     if event == "workitem.deleted":
         return [replace(later, state="note", retracts=True)]
-    if event == "workitem.commented":
-        words = plain(text_of(fields, "System.History"))
-        key = f"{itself}:{first_scalar(revision, 'rev') or first_scalar(sent, 'id')}"
-        said = replace(later, title=cut_line(f"Re: {record.title}"), text=words, dedupe_key=key, state="note")
-        return [replace(said, author=_named(fields.get("System.ChangedBy")))] if words else []
-    changed, closed = object_of(resource, "fields"), text_of(fields, "System.State").lower() in DONE
-    if "System.State" in changed:
-        key = f"{itself}:{first_scalar(revision, 'rev') or first_scalar(sent, 'id')}"
-        return [replace(later, dedupe_key=key, state="resolved" if closed else "triggered")]
-    if any(name in changed for name in WORDS):
-        return [replace(replace(later, state="resolved") if closed else record, replaceable=True)]
-    return []
+    # Of one revision both a comment and a change may be told, and each in a delivery of its own.
+    number, stands = first_scalar(revision, "rev") or first_scalar(sent, "id"), _stands(fields)
+    changed = object_of(resource, "fields") if event == "workitem.updated" else {}
+    said = []
+    words = plain(text_of(fields, "System.History"))
+    if words and (event == "workitem.commented" or "System.History" in changed):
+        note = replace(
+            later,
+            title=cut_line(f"Re: {record.title}"),
+            text=words,
+            author=_named(fields.get("System.ChangedBy")),
+            dedupe_key=f"{itself}:comment:{number}",
+            state="note",
+            stands=stands,
+            revised_at=None,
+            whole=False,
+        )
+        said = [note]
+    if event == "workitem.restored" or "System.State" in changed:
+        key, state = f"{itself}:{number}", stands or "triggered"
+        told = [replace(later, dedupe_key=key, state=state, counts=False)]
+    elif any(name in changed for name in WORDS):
+        told = [replace(record, state=stands or "triggered", replaceable=True)]
+    else:
+        told = []
+    both = [*((one, resource.get("fields")) for one in told), *((one, revision) for one in said)]
+    return with_parts(inbound, both)
+
+
+def _stands(fields: Mapping[str, Any]) -> State | None:
+    """The state that a work item is in, None when it does not say."""
+    word = text_of(fields, "System.State").lower()
+    return None if not word else "resolved" if word in DONE else "triggered"
 
 
 def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any], number: str) -> Record:
@@ -189,7 +213,9 @@ def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any]
     words = text_of(fields, "System.Description") or text_of(fields, "Microsoft.VSTS.TCM.ReproSteps")
     priority = first_scalar(fields, "Microsoft.VSTS.Common.Priority")
     worst = first_text(fields, "Microsoft.VSTS.Common.Severity")  # "2 - High"
-    severity = severity_of(worst.partition("-")[2] or worst)
+    severity = stated(worst)
+    if severity["severity"] is None and priority:
+        severity = {**severity, "severity": severity_of(f"p{priority}")}
     links = object_of(resource, "_links", "html") or object_of(resource, "revision", "_links", "html")
     known: Any = category
     return Record(
@@ -197,7 +223,7 @@ def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any]
         text=plain(words) or title or f"Work item {number}",
         kind=first_text(sent, "eventType"),
         category=known,
-        severity=severity_of(f"p{priority}") if severity is None and priority else severity,
+        **severity,
         subject=present(
             {"url": first_url(links, "href"), "project": project, "number": number, "priority": priority}
         ),
@@ -212,7 +238,16 @@ def _item(sent: dict[str, Any], resource: dict[str, Any], fields: dict[str, Any]
         external_id=number,
         occurred_at=moment_of(text_of(fields, "System.CreatedDate") or first_text(sent, "createdDate")),
         incident_key=f"{_project_id(sent) or project}:item:{number}",
+        revised_at=moment_of(text_of(fields, "System.ChangedDate")),
+        whole=bool(title),
     )
+
+
+def _visibility(sent: Mapping[str, Any]) -> str:
+    """Who may see a project, where a build says so, and when that is not everybody."""
+    resource = object_of(sent, "resource")
+    projects = object_of(resource, "project"), object_of(resource, "definition", "project")
+    return PRIVATE if any(first_text(one, "visibility").lower() == "private" for one in projects) else ""
 
 
 def _project_id(sent: Mapping[str, Any]) -> str:
@@ -233,41 +268,35 @@ def _named(value: Any) -> Author:
         return Author()
     name, _, rest = value.partition("<")
     address = rest.rstrip("> ")
-    return Author(name=name.strip() or None, email=address if "@" in address else None)
+    return Author.of(name=name.strip(), email=address if "@" in address else "")
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_scalar(user, "id"), first_text(user, "displayName"), first_text(user, "uniqueName")
-    return Author(named[0] or None, named[1] or None, named[2] if "@" in named[2] else None)
+    address = first_text(user, "uniqueName")
+    return Author.of(
+        first_scalar(user, "id"), first_text(user, "displayName"), address if "@" in address else ""
+    )
 
 
-EVENTS: dict[str, Callable[[dict[str, Any]], list[Record]]] = {
+EVENTS: dict[str, Callable[[Inbound, dict[str, Any]], list[Record]]] = {
     "build.complete": read_build,
     "ms.vss-pipelines.run-state-changed-event": read_run,
     **dict.fromkeys(
-        ("workitem.created", "workitem.updated", "workitem.commented", "workitem.deleted"), read_item
+        tuple(f"workitem.{what}" for what in ("created", "updated", "commented", "deleted", "restored")),
+        read_item,
     ),
 }
 
-ADAPTER = Adapter(
-    name="azure_devops",
-    title="Azure DevOps",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/azure_devops/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a service hook of Azure DevOps.",
-                {
-                    "eventType": "workitem.created",
-                    "resource": {"id": 5, "fields": {"System.Title": "Basket answers slowly"}},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "azure_devops",
+    "Azure DevOps",
+    read,
+    shape=delivery(
+        "Take a service hook of Azure DevOps.",
+        {
+            "eventType": "workitem.created",
+            "resource": {"id": 5, "fields": {"System.Title": "Basket answers slowly"}},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/azure_devops",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

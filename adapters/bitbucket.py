@@ -12,22 +12,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from adapters.common.json_spans import with_parts
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
-from adapters.common.tags import tags_of
-from adapters.common.times import moment_of
+from adapters.common.severities import stated
+from adapters.common.signatures import delivery, hex_header, hook_adapter
+from adapters.common.tags import PRIVATE, marked, tags_of
+from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
     first_url,
+    needed,
     needed_object,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -50,13 +52,12 @@ Triggers: Build status created and updated; Issue created, updated and comment c
 
 
 def read(inbound: Inbound) -> list[Record]:
-    event = inbound.headers.get("x-event-key", "")
-    if not event:
-        raise invalid(Fault("X-Event-Key", "Required"))
+    event = needed(inbound.headers.get("x-event-key", ""), "X-Event-Key")
     if event not in (*STATUSES, *ISSUES):
         return []
     sent = body_of(inbound)
-    return _status(sent, event) if event in STATUSES else _issue(sent, event)
+    records = _status(sent, event) if event in STATUSES else _issue(inbound, sent, event)
+    return marked(records, _visibility(object_of(sent, "repository")))
 
 
 def _status(sent: dict[str, Any], event: str) -> list[Record]:
@@ -65,9 +66,8 @@ def _status(sent: dict[str, Any], event: str) -> list[Record]:
     state = BUILDS.get(first_text(status, "state").upper())
     if state is None:
         return []
-    repo, key = first_text(repository, "full_name"), first_text(status, "key")
-    if not repo or not key:
-        raise invalid(Fault("repository.full_name" if not repo else "commit_status.key", "Required"))
+    repo = needed(first_text(repository, "full_name"), "repository.full_name")
+    key = needed(first_text(status, "key"), "commit_status.key")
     name, branch = first_text(status, "name") or key, first_text(status, "refname")
     commit = object_of(status, "commit")
     sha, message = first_text(commit, "hash"), first_text(commit, "message")
@@ -98,21 +98,20 @@ def _status(sent: dict[str, Any], event: str) -> list[Record]:
                 }
             ),
             author=_author(object_of(commit, "author", "user") or object_of(sent, "actor")),
-            tags=tags_of([("repo", repo), ("branch", branch), ("visibility", _visibility(repository))]),
+            tags=tags_of([("repo", repo), ("branch", branch)]),
             external_id=first_scalar(status, "uuid") or key,
             occurred_at=moment_of(updated or first_text(status, "created_on")),
-            dedupe_key=f"status:{repo}:{sha}:{key}:{first_text(status, 'state')}:{updated}",
+            dedupe_key=f"status:{repo}:{sha}:{key}:{first_text(status, 'state')}:{stamp(updated)}",
             incident_key=f"{_repo_key(repository)}:{pipeline}:{branch}",
             state=state,
+            quiet=not broken,  # a branch that was never broken is no story
         )
     ]
 
 
-def _issue(sent: dict[str, Any], event: str) -> list[Record]:
+def _issue(inbound: Inbound, sent: dict[str, Any], event: str) -> list[Record]:
     issue, repository = needed_object(sent, "issue"), needed_object(sent, "repository")
-    number, title = first_scalar(issue, "id"), first_text(issue, "title")
-    if not number:
-        raise invalid(Fault("issue.id", "Required"))
+    number, title = needed(first_scalar(issue, "id"), "issue.id"), first_text(issue, "title")
     story, repo = f"{_repo_key(repository)}:issue:{number}", first_text(repository, "full_name")
     word, kind = first_text(issue, "state").lower(), first_text(issue, "kind")
     closed = word in CLOSED
@@ -121,7 +120,7 @@ def _issue(sent: dict[str, Any], event: str) -> list[Record]:
         text=plain(first_text(object_of(issue, "content"), "raw")) or title or f"Issue {number}",
         kind=event,
         category=CATEGORIES.get(kind),
-        severity=severity_of(first_text(issue, "priority")),
+        **stated(first_text(issue, "priority")),
         subject=present(
             {
                 "url": first_url(object_of(issue, "links", "html"), "href"),
@@ -132,24 +131,31 @@ def _issue(sent: dict[str, Any], event: str) -> list[Record]:
             }
         ),
         author=_author(object_of(issue, "reporter")),
-        tags=tags_of([("repo", repo), ("kind", kind), ("visibility", _visibility(repository))]),
+        tags=tags_of([("repo", repo), ("kind", kind)]),
         external_id=number,
         occurred_at=moment_of(first_text(issue, "created_on")),
         dedupe_key=story,
         incident_key=story,
         state="triggered",
+        revised_at=moment_of(first_text(issue, "updated_on")),
+        whole="content" in issue,
     )
     if event == "issue:created":
         return [record]
+    state: State = "resolved" if closed else "triggered"
+    commented = replace(record, stands=state if word else None)
     if event == "issue:comment_created":
-        return _comment(record, needed_object(sent, "comment"))
+        return _comment(commented, needed_object(sent, "comment"))
+    said = _comment(commented, object_of(sent, "comment"))  # what a change was explained with
     updated = first_text(issue, "updated_on")
-    later = replace(record, occurred_at=moment_of(updated) or record.occurred_at)
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     changes = object_of(sent, "changes")
     if "status" in changes or "state" in changes:
-        state: State = "resolved" if closed else "triggered"
-        return [replace(later, dedupe_key=f"{story}:{word}:{updated}", state=state)]
-    return [replace(replace(later, state="resolved") if closed else record, replaceable=True)]
+        key = f"{story}:{word}:{stamp(updated)}"
+        told = replace(later, dedupe_key=key, state=state, counts=False)
+    else:
+        told = replace(record, state=state, replaceable=True)
+    return with_parts(inbound, [(told, issue), *((one, sent["comment"]) for one in said)])
 
 
 def _comment(issue: Record, comment: dict[str, Any]) -> list[Record]:
@@ -164,12 +170,15 @@ def _comment(issue: Record, comment: dict[str, Any]) -> list[Record]:
             text=words,
             category=None,
             severity=None,
+            severity_word=None,
             subject={**issue.subject, **present({"url": url})},
             author=_author(object_of(comment, "user")),
             external_id=number,
             occurred_at=moment_of(first_text(comment, "created_on")),
             dedupe_key=f"{issue.incident_key}:comment:{number}",
             state="note",
+            revised_at=None,
+            whole=False,
         )
     ]
 
@@ -179,30 +188,18 @@ def _repo_key(repository: Mapping[str, Any]) -> str:
 
 
 def _visibility(repository: Mapping[str, Any]) -> str:
-    return "private" if repository.get("is_private") is True else ""
+    return PRIVATE if repository.get("is_private") is True else ""
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname")
-    return Author(named[0] or None, named[1] or None)
+    return Author.of(first_text(user, "account_id", "uuid"), first_text(user, "display_name", "nickname"))
 
 
-ADAPTER = Adapter(
-    name="bitbucket",
-    title="Bitbucket",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/bitbucket/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Bitbucket Cloud.", {"repository": {"full_name": "shop/basket"}}
-            ),
-        ),
-    ),
-    refuse=refuse,
-    owns=("/hooks/bitbucket",),
+ADAPTER = hook_adapter(
+    "bitbucket",
+    "Bitbucket",
+    read,
+    shape=delivery("Take a webhook of Bitbucket Cloud.", {"repository": {"full_name": "shop/basket"}}),
     signed=Signed(
         verify=hex_header("x-hub-signature", prefix="sha256="),
         advice=ADVICE,

@@ -14,7 +14,7 @@ from typing import Any
 
 from adapters.common.plain_text import one_line
 from adapters.common.severities import severity_of, unknown_word
-from adapters.common.signatures import Refusal, accepted, delivery, refuse_retryable, same, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, refuse_retryable, same, shows_secret
 from adapters.common.times import believable, moment_of
 from adapters.common.untrusted_json import (
     body_of,
@@ -25,7 +25,7 @@ from adapters.common.untrusted_json import (
     looks_like_json,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Signed, invalid
 from adapters.contract.description import SECRET, Proof
 from adapters.contract.record import Author, Record, State
 
@@ -284,22 +284,14 @@ def _moment(text: str) -> int | None:
     return believable(int(text) * 1000) if re.fullmatch(r"\d{9,10}", text, re.ASCII) else moment_of(text)
 
 
-ADAPTER = Adapter(
-    name="datadog",
-    title="Datadog",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/datadog/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Datadog.",
-                {"id": "8001", "title": "[Triggered] Basket queue is full", "alert_transition": "Triggered"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "datadog",
+    "Datadog",
+    read,
+    shape=delivery(
+        "Take a webhook of Datadog.",
+        {"id": "8001", "title": "[Triggered] Basket queue is full", "alert_transition": "Triggered"},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/datadog",),
     signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, Proof("header", "X-Gateway-Secret"))),
 )

@@ -17,11 +17,11 @@ from marshmallow import fields
 from adapters.common.discord_words import given_in, name_of, names_in, words_of
 from adapters.common.hook_options import flag
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, is_fresh, refuse
+from adapters.common.signatures import hook_adapter, is_fresh
 from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import int_of, needed_text, object_of, present, text_of
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Shape, Shown, signature, whole
 from adapters.contract.record import Author, Record, Saved
 
@@ -198,27 +198,19 @@ def _record(sent: dict[str, Any], words: str, title: str, kind: str, **named: st
 
 
 def _author(user: dict[str, Any]) -> Author:
-    return Author(text_of(user, "id") or None, name_of(user) or None)
+    return Author.of(text_of(user, "id"), name_of(user))
 
 
-ADAPTER = Adapter(
-    name="discord",
-    title="Discord",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/discord/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take an interaction or an event of Discord.",
-                answers={200: (Response, None), 204: None},
-                example={"type": 1, "application_id": "100", "id": "1", "token": "t", "version": 1},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "discord",
+    "Discord",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take an interaction or an event of Discord.",
+        answers={200: (Response, None), 204: None},
+        example={"type": 1, "application_id": "100", "id": "1", "token": "t", "version": 1},
     ),
-    refuse=refuse,
-    owns=("/hooks/discord",),
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Signature-Ed25519", "X-Signature-Timestamp"),),

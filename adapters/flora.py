@@ -27,7 +27,7 @@ from adapters.contract import (
     Reply,
     invalid,
 )
-from adapters.contract.description import Shape, Shown, listed, text, whole
+from adapters.contract.description import FieldFault, Shape, Shown, listed, text, whole
 from adapters.contract.record import Category, Record, Saved
 
 CATEGORY: dict[str, Category] = {
@@ -135,11 +135,6 @@ class PageMeta(Shown):
 class Projects(Shown):
     projects = listed(Project)
     meta = fields.Nested(PageMeta)
-
-
-class FieldFault(Shown):
-    field = text()
-    message = text()
 
 
 class ErrorTold(Shown):

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from adapters.common.schemas import Flag, Object, Payload, Text, length, not_blank, one_of
 from adapters.contract import Adapter, Answer, Ask, Code, Door, Inbound, Lookup, Problem, Reply, bearer
-from adapters.contract.description import BEARER, Proof, Shape, Shown, listed, text, time, whole
+from adapters.contract.description import BEARER, FieldFault, Proof, Shape, Shown, listed, text, time, whole
 from adapters.contract.record import Author, Category, Record, Saved, Sentiment
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question")  # the only ones Fluister's clients know
@@ -59,11 +59,6 @@ class WidgetQuery(Payload):
 
 class Widget(Shown):
     email_followup_enabled = fields.Boolean()
-
-
-class FieldFault(Shown):
-    field = text()
-    message = text()
 
 
 class ErrorTold(Shown):

@@ -17,8 +17,8 @@ from adapters.common.plain_text import cut_line
 from adapters.common.schemas import type_name
 from adapters.common.severities import severity_of, unknown_word
 from adapters.common.times import believable, moment_of
-from adapters.common.untrusted_json import first_text
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.common.untrusted_json import first_text, needed
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import SECRET
 from adapters.contract.record import CATEGORIES, PART_HEADER, SENTIMENTS, TYPES, Author, Record, State
 
@@ -154,9 +154,7 @@ def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -
     def text(name: str, glue: str = " ") -> str:
         return _text(found.get(name), glue).strip()
 
-    words = plain(text("text", "\n"))
-    if not words:
-        raise invalid(Fault(f"{where}text", "Required"))
+    words = needed(plain(text("text", "\n")), f"{where}text")
     kind, url = text("type").lower(), text("url")
     category, sentiment = text("category").lower(), text("sentiment").lower()
     subject = {name.partition(".")[2]: value for name, value in found.items() if SUBJECT.fullmatch(name)}
@@ -173,7 +171,7 @@ def _record(search: Search, sent: Any, mapping: Mapping[str, Any], where: str) -
         **_severity(found.get("severity"), mapping.get("severity_words")),
         language=_language(text("language").lower()),
         subject={name: value for name, value in subject.items() if value not in (None, "")},
-        author=Author(*(text(f"author.{name}") or None for name in ("id", "name", "email"))),
+        author=Author.of(*(text(f"author.{name}") for name in ("id", "name", "email"))),
         tags=tuple(dict.fromkeys(_tags(found.get("tags")))),
         external_id=text("external_id") or None,
         occurred_at=_moment(found.get("occurred_at")),
@@ -277,22 +275,14 @@ def _moment(value: Any) -> int | None:
     return believable(round(number * next((factor for bound, factor in UNITS if number < bound), 1e-6)))
 
 
-ADAPTER = Adapter(
-    name="generic",
-    title="Generic JSON",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/generic/<hook_id>",
-            tolerant(read),
-            sns_messages.reply,
-            shape=signatures.delivery(
-                "Take any JSON or form, as the hook's map reads it.", {"text": "The map is blank"}
-            ),
-        ),
+ADAPTER = signatures.hook_adapter(
+    "generic",
+    "Generic JSON",
+    read,
+    reply=sns_messages.reply,
+    shape=signatures.delivery(
+        "Take any JSON or form, as the hook's map reads it.", {"text": "The map is blank"}
     ),
-    refuse=signatures.refuse,
-    owns=("/hooks/generic",),
     costly=True,
     signed=Signed(
         verify=verify,

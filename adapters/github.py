@@ -17,7 +17,9 @@ from adapters.common.severities import severity_of_labels
 from adapters.common.tags import marked, tags
 from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
+    first_url,
     json_in,
+    needed,
     needed_object,
     needed_scalar,
     object_of,
@@ -25,12 +27,12 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
 BROKEN = ("failure", "timed_out", "startup_failure", "action_required")  # any other but success is ignored
-HIGH, MEDIUM, INFO = 4, 3, 1
+HIGH, MEDIUM = 4, 3
 # In labels such as "low priority", from where the blanks begin: tried at each, they take the time squared.
 AFTER = re.compile(r"(?<![\s_-])[\s_-]++(?:severity|priority)\Z")
 # The state an action leads to; the thing itself came with the first, the others restate it or take it back.
@@ -57,16 +59,15 @@ class Event(Payload):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    event = inbound.headers.get("x-github-event") or inbound.headers.get("x-gitea-event", "")
-    if not event:
-        raise invalid(Fault("X-GitHub-Event", "Required"))
+    headers = inbound.headers
+    event = needed(headers.get("x-github-event") or headers.get("x-gitea-event", ""), "X-GitHub-Event")
     if event not in EVENTS:
         return []
     sent = _json(inbound)
     action = Event.check(sent)["action"]
     if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
-    records, server = EVENTS[event](sent, action), _server(sent)
+    records, server = EVENTS[event](sent, action), _server(inbound, sent)
     if server:
         records = [_of_server(record, server) for record in records]
     return marked(records, _visibility(object_of(sent, "repository")))
@@ -106,7 +107,7 @@ def read_run(sent: Json, action: str) -> list[Record]:
             severity=(HIGH if main and conclusion != "action_required" else MEDIUM) if broken else None,
             subject=present(
                 {
-                    "url": scalar_of(run, "html_url"),
+                    "url": first_url(run, "html_url"),
                     "environment": "ci",
                     "repository": repo,
                     "workflow": name,
@@ -184,22 +185,26 @@ def _stands(thread: Json, name: str) -> State | None:
 def read_comment(sent: Json, action: str) -> list[Record]:
     """A comment under an issue or a discussion; one under a pull request is none."""
     name = "issue" if "issue" in sent else "discussion"
-    if action != "created" or object_of(sent, name).get("pull_request"):
+    if action not in ("created", "edited", "deleted") or object_of(sent, name).get("pull_request"):
         return []
-    thread, comment = _thread(sent, name), needed_object(sent, "comment")
-    comment_id = needed_scalar(sent, "comment", "id")
+    comment, comment_id = needed_object(sent, "comment"), needed_scalar(sent, "comment", "id")
+    key = f"{name}_comment:{comment_id}:created"
+    if action == "deleted":  # the thread stays
+        return [Record(text="", dedupe_key=key, retracts=True)]
+    thread, edited = _thread(sent, name), action == "edited"
     return [
         Record(
             title=cut_line(f"Re: {thread.title or scalar_of(thread.subject, 'number')}"),
             text=plain(scalar_of(comment, "body"), _site(comment)),
             kind=f"{name}_comment",
-            severity=INFO,
-            subject={**thread.subject, **present({"url": scalar_of(comment, "html_url")})},
+            subject={**thread.subject, **present({"url": first_url(comment, "html_url")})},
             author=_author(object_of(comment, "user")),
             tags=thread.tags,
             external_id=comment_id,
             occurred_at=moment_of(scalar_of(comment, "created_at")),
-            dedupe_key=f"{name}_comment:{comment_id}:created",
+            dedupe_key=key,
+            replaceable=edited,
+            revised_at=moment_of(scalar_of(comment, "updated_at")) if edited else None,
             incident_key=thread.incident_key,
             state="note",
             stands=_stands(object_of(sent, name), name),
@@ -230,11 +235,12 @@ def _thread(sent: Json, name: str) -> Record:
         severity=severity_of_labels(map(_bare, labels)),
         subject=present(
             {
-                "url": scalar_of(thread, "html_url"),
+                "url": first_url(thread, "html_url"),
                 "repository": scalar_of(sent, "repository", "full_name"),
                 "number": scalar_of(thread, "number"),
                 "state_reason": scalar_of(thread, "state_reason"),
-                "answer_url": scalar_of(sent, "answer", "html_url") or scalar_of(thread, "answer_html_url"),
+                "answer_url": first_url(object_of(sent, "answer"), "html_url")
+                or first_url(thread, "answer_html_url"),
             }
         ),
         author=_author(object_of(thread, "user")),
@@ -252,13 +258,15 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return signatures.hex_header("x-forgejo-signature", "x-gitea-signature")(inbound, hook)
 
 
-def _server(sent: Json) -> str:
+def _server(inbound: Inbound, sent: Json) -> str:
     """The host of a server of Gitea or Forgejo; "" at GitHub, where every thread has a node_id.
+
+    Their runs of workflows have a header only that tells them from GitHub's.
 
     Wire facts: go-gitea/gitea, services/webhook/deliver.go and modules/structs/issue.go.
     """
     thread = object_of(sent, "issue") or object_of(sent, "discussion")
-    if not thread or scalar_of(thread, "node_id"):
+    if scalar_of(thread, "node_id") or not (thread or "x-gitea-event" in inbound.headers):
         return ""
     address = scalar_of(thread, "html_url") or scalar_of(sent, "repository", "html_url")
     found = re.match(r"https?://([^/\s]+)", address)
@@ -312,22 +320,11 @@ def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-ADAPTER = Adapter(
-    name="github",
-    title="GitHub",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/github/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery(
-                "Take a webhook of GitHub.", {"zen": "Design for failure.", "hook_id": 1}
-            ),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/github",),
+ADAPTER = signatures.hook_adapter(
+    "github",
+    "GitHub",
+    read,
+    shape=signatures.delivery("Take a webhook of GitHub.", {"zen": "Design for failure.", "hook_id": 1}),
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Hub-Signature-256"),),

@@ -13,11 +13,13 @@ from typing import Any
 from adapters.common import signatures
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line, sentence
+from adapters.common.reactions import OPTION, is_vote
 from adapters.common.schemas import Payload
 from adapters.common.severities import severity_of_labels, stated
 from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
 from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
+    first_url,
     list_of,
     needed_object,
     needed_scalar,
@@ -26,7 +28,7 @@ from adapters.common.untrusted_json import (
     present,
     scalar_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import Proof, signature
 from adapters.contract.record import Author, Record, State
 
@@ -35,8 +37,7 @@ WORDS = {"failed": "failed", "success": "succeeded"}
 ACTIONS: dict[str, State] = {"open": "triggered", "reopen": "triggered", "close": "resolved"}  # of issues
 ISSUE_NOTES = ("Issue", "WorkItem")
 RAN = ("running", "success", "failed")  # states of a build that has touched its environment
-HIGH, MEDIUM, INFO = 4, 3, 1
-VOTES = ("thumbsup", "+1", "heart", "tada", "rocket", "100")  # what counts as a vote for an issue
+HIGH, MEDIUM = 4, 3
 HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
@@ -67,10 +68,10 @@ def read(inbound: Inbound) -> list[Record]:
     if "object_kind" not in sent and scalar_of(sent, "event_name"):
         return []  # a system hook
     kind = needed_scalar(sent, "object_kind")
-    return marked(KINDS[kind](sent), _visibility(sent)) if kind in KINDS else []
+    return marked(KINDS[kind](inbound, sent), _visibility(sent)) if kind in KINDS else []
 
 
-def read_pipeline(sent: Json) -> list[Record]:
+def read_pipeline(inbound: Inbound, sent: Json) -> list[Record]:
     pipeline, project = needed_object(sent, "object_attributes"), needed_object(sent, "project")
     status, ref = scalar_of(pipeline, "status"), scalar_of(pipeline, "ref")
     if status not in STATES:
@@ -92,7 +93,7 @@ def read_pipeline(sent: Json) -> list[Record]:
         kind="pipeline",
         subject=present(
             {
-                "url": scalar_of(pipeline, "url") or _page(project, "pipelines", pipeline_id),
+                "url": first_url(pipeline, "url") or _page(project, "pipelines", pipeline_id),
                 "environment": next(filter(None, deployed), ""),
                 "pipeline_id": pipeline_id,
                 "merge_request": merge_request,
@@ -108,7 +109,7 @@ def read_pipeline(sent: Json) -> list[Record]:
     return [_run(sent, record, status, path, ref, scalar_of(pipeline, "sha"))]
 
 
-def read_job(sent: Json) -> list[Record]:
+def read_job(inbound: Inbound, sent: Json) -> list[Record]:
     status, ref = scalar_of(sent, "build_status"), scalar_of(sent, "ref")
     if status not in STATES or (status == "failed" and sent.get("build_allow_failure") is True):
         return []
@@ -159,7 +160,7 @@ def _run(sent: Json, record: Record, status: str, path: str, ref: str, sha: str)
     )
 
 
-def read_issue(sent: Json) -> list[Record]:
+def read_issue(inbound: Inbound, sent: Json) -> list[Record]:
     """An issue's life, all of which every delivery tells.
 
     The key `issue:<id>` is the issue itself: it came with `open`, and updates find it.
@@ -184,10 +185,11 @@ def _stands(issue: Json) -> State | None:
     return "resolved" if state == "closed" else "triggered" if state in ("opened", "reopened") else None
 
 
-def read_emoji(sent: Json) -> list[Record]:
+def read_emoji(inbound: Inbound, sent: Json) -> list[Record]:
     """A thumb on an issue, or one taken back: a vote. Source: GitLab's "Webhook events", emoji."""
     emoji = needed_object(sent, "object_attributes")
-    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or scalar_of(emoji, "name") not in VOTES:
+    voted = is_vote(scalar_of(emoji, "name"), inbound.options)
+    if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or not voted:
         return []
     taken_back = "revoke" in (scalar_of(emoji, "action"), scalar_of(sent, "event_type"))
     own, voter = needed_scalar(sent, "object_attributes", "id"), _author(sent)
@@ -205,14 +207,14 @@ def read_emoji(sent: Json) -> list[Record]:
     ]
 
 
-def read_note(sent: Json) -> list[Record]:
+def read_note(inbound: Inbound, sent: Json) -> list[Record]:
     """A comment on an issue; those on merge requests, commits and snippets, and GitLab's own, are none."""
     note = needed_object(sent, "object_attributes")
     action = scalar_of(note, "action") or "create"  # older GitLab names none, and tells of new ones only
     if (
         scalar_of(note, "noteable_type") not in ISSUE_NOTES
         or note.get("system") is True
-        or action != "create"
+        or action not in ("create", "update")
     ):
         return []
     name = "issue" if "issue" in sent else "work_item"
@@ -222,19 +224,22 @@ def read_note(sent: Json) -> list[Record]:
             issue,
             title=cut_line(f"Re: {issue.title or scalar_of(issue.subject, 'number')}"),
             text=_words(sent, scalar_of(note, "note")),
-            severity=INFO,
+            severity=None,
+            severity_word=None,
             kind="note",
-            subject={**issue.subject, **present({"url": scalar_of(note, "url")})},
+            subject={**issue.subject, **present({"url": first_url(note, "url")})},
             external_id=note_id,
             occurred_at=_time(note, "created_at"),
             dedupe_key=f"note:{note_id}:create",
+            replaceable=action == "update",
+            revised_at=_time(note, "updated_at") if action == "update" else None,
             state="note",
             stands=_stands(object_of(sent, name)),
         )
     ]
 
 
-KINDS: dict[str, Callable[[Json], list[Record]]] = {
+KINDS: dict[str, Callable[[Inbound, Json], list[Record]]] = {
     "pipeline": read_pipeline,
     "build": read_job,
     "issue": read_issue,
@@ -290,7 +295,7 @@ def _issue(sent: Json, name: str) -> Record:
         kind="issue",
         **_severity(issue, labels),
         subject=present(
-            {"url": scalar_of(issue, "url"), "project": _path(project), "number": scalar_of(issue, "iid")}
+            {"url": first_url(issue, "url"), "project": _path(project), "number": scalar_of(issue, "iid")}
         ),
         author=_author(sent, scalar_of(issue, "author_id")),
         tags=tuple(dict.fromkeys(filter(None, labels))),
@@ -305,7 +310,7 @@ def _words(sent: Json, markdown: str) -> str:
 
     Source: docs.gitlab.com, "Webhook events": images' addresses are made absolute, other files' are not.
     """
-    page = scalar_of(sent, "project", "web_url")
+    page = first_url(object_of(sent, "project"), "web_url")
     if page:
         markdown = UPLOAD.sub(lambda _: page, markdown)
     return plain(markdown, page)
@@ -341,7 +346,8 @@ def _path(project: Json) -> str:
 
 
 def _page(project: Json, what: str, number: str) -> str:
-    return f"{scalar_of(project, 'web_url')}/-/{what}/{number}" if scalar_of(project, "web_url") else ""
+    page = first_url(project, "web_url")
+    return f"{page}/-/{what}/{number}" if page else ""
 
 
 def _author(sent: Json, author_id: str = "") -> Author:
@@ -350,7 +356,7 @@ def _author(sent: Json, author_id: str = "") -> Author:
     if author_id not in ("", scalar_of(user, "id")):
         return Author(author_id)
     name, email = scalar_of(user, "username") or scalar_of(user, "name"), scalar_of(user, "email")
-    return Author(scalar_of(user, "id") or None, name or None, email if email not in ("", HIDDEN) else None)
+    return Author.of(scalar_of(user, "id"), name, email if email != HIDDEN else "")
 
 
 def _time(sent: Json, *names: str) -> int | None:
@@ -370,22 +376,14 @@ def advise(secret: str, options: Mapping[str, Any]) -> str:
     return WITH_SIGNING_TOKEN if secret.startswith(SIGNING) else ADVICE
 
 
-ADAPTER = Adapter(
-    name="gitlab",
-    title="GitLab",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/gitlab/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/gitlab",),
+ADAPTER = signatures.hook_adapter(
+    "gitlab",
+    "GitLab",
+    read,
+    shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
     signed=Signed(
         verify=verify,
+        options=OPTION,
         proofs=(
             signature("webhook-signature", "webhook-id", "webhook-timestamp"),
             Proof("header", "X-Gitlab-Token"),

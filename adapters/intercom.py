@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from adapters.common.json_spans import with_parts
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
-from adapters.common.tags import tags_of
+from adapters.common.signatures import delivery, hex_header, hook_adapter
+from adapters.common.tags import PRIVATE, marked, tags_of
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
     body_of,
@@ -20,12 +21,14 @@ from adapters.common.untrusted_json import (
     first_text,
     first_url,
     int_of,
+    linked,
+    needed,
     needed_object,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import SENTIMENTS, Author, Record, State
 
@@ -43,6 +46,7 @@ TOPICS: dict[str, State] = {
     "conversation.admin.closed": "resolved",
 }
 SPOKEN = ("conversation.user.replied", "conversation.admin.replied", "conversation.admin.noted")
+STATES: dict[str, State] = {"open": "triggered", "closed": "resolved", "snoozed": "suppressed"}
 RATINGS = {1: "terrible", 2: "bad", 3: "OK", 4: "good", 5: "amazing"}
 
 ADVICE = """\
@@ -59,15 +63,11 @@ feedback-gateway hook rotate {hook_id} --secret THE_CLIENT_SECRET"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    topic = first_text(sent, "topic")
-    if not topic:
-        raise invalid(Fault("topic", "Required"))
+    topic = needed(first_text(sent, "topic"), "topic")
     if topic not in TOPICS and topic != "conversation.deleted":
         return []
     item = needed_object(sent, "data", "item")
-    key = first_scalar(item, "id", "conversation_id")
-    if not key:
-        raise invalid(Fault("data.item.id", "Required"))
+    key = needed(first_scalar(item, "id", "conversation_id"), "data.item.id")
     record = _conversation(sent, item, key)
     itself = f"conversation:{record.incident_key}"
     if topic == "conversation.deleted":
@@ -78,21 +78,26 @@ def read(inbound: Inbound) -> list[Record]:
     if topic == "conversation.rating.added":
         return [_rated(record, object_of(item, "conversation_rating"))]
     part: dict[str, Any] = next(reversed(objects_of(item, "conversation_parts", "conversation_parts")), {})
+    said = _said(replace(record, stands=STATES.get(first_text(item, "state"))), part)
     if topic in SPOKEN:
-        return _said(record, part)
+        return said
     author = _author(object_of(part, "author"))
-    return [replace(record, author=author if author != Author() else record.author)]
+    turned = replace(record, counts=False, author=author if author != Author() else record.author)
+    # The words that a conversation is closed with are a note of their own.
+    own = f"{record.dedupe_key}:said" if record.dedupe_key else None
+    words = ((replace(one, dedupe_key=own, state="note", stands=None), part) for one in said)
+    return with_parts(inbound, [(turned, item.get("source")), *words])
 
 
 def _conversation(sent: dict[str, Any], item: dict[str, Any], key: str) -> Record:
     """The conversation that an event is about, in its first words."""
     source = object_of(item, "source") or object_of(item, "conversation_message")
     app = first_scalar(sent, "app_id")
-    words, subject = plain(first_text(source, "body")), plain(first_text(source, "subject"))
+    words, subject = _words(source), plain(first_text(source, "subject"))
     links = object_of(item, "links")
     delivery_id = first_scalar(sent, "id")
     return Record(
-        title=first_line(subject or words) or f"Conversation {key}",
+        title=first_line(subject or words or f"Conversation {key}"),
         text=words or subject or f"Conversation {key}",
         subject=present(
             {
@@ -117,22 +122,25 @@ def _conversation(sent: dict[str, Any], item: dict[str, Any], key: str) -> Recor
     )
 
 
+def _words(part: dict[str, Any]) -> str:
+    """What somebody wrote, and the files beside it."""
+    files = (linked(file, "name", "url") for file in objects_of(part, "attachments"))
+    return "\n".join(filter(None, (plain(first_text(part, "body")), *files)))
+
+
 def _said(record: Record, part: dict[str, Any]) -> list[Record]:
-    """What was written last; nothing for a part without words, such as an assignment."""
-    words = plain(first_text(part, "body"))
+    """What was written last; nothing for a part without words and files, such as an assignment."""
+    words = _words(part)
     if not words:
         return []
-    private = ("visibility:private",) if first_text(part, "part_type") == "note" else ()
-    return [
-        replace(
-            record,
-            title=first_line(f"Re: {record.title}"),
-            text=words,
-            author=_author(object_of(part, "author")),
-            tags=(*record.tags, *private),
-            external_id=first_scalar(part, "id") or record.external_id,
-        )
-    ]
+    note = replace(
+        record,
+        title=first_line(f"Re: {record.title}"),
+        text=words,
+        author=_author(object_of(part, "author")),
+        external_id=first_scalar(part, "id") or record.external_id,
+    )
+    return marked([note], PRIVATE if first_text(part, "part_type").startswith("note") else "")
 
 
 def _rated(record: Record, rating: dict[str, Any]) -> Record:
@@ -152,33 +160,23 @@ def _rated(record: Record, rating: dict[str, Any]) -> Record:
 
 
 def _author(sent: dict[str, Any]) -> Author:
-    found = first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email")
-    return Author(*(value or None for value in found))
+    return Author.of(first_scalar(sent, "id"), first_text(sent, "name"), first_text(sent, "email"))
 
 
-ADAPTER = Adapter(
-    name="intercom",
-    title="Intercom",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/intercom/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a notification of Intercom.",
-                {
-                    "type": "notification_event",
-                    "topic": "conversation.user.created",
-                    "id": "notif_1",
-                    "app_id": "a1",
-                    "data": {"item": {"type": "conversation", "id": "7", "source": {"body": "It is slow"}}},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "intercom",
+    "Intercom",
+    read,
+    shape=delivery(
+        "Take a notification of Intercom.",
+        {
+            "type": "notification_event",
+            "topic": "conversation.user.created",
+            "id": "notif_1",
+            "app_id": "a1",
+            "data": {"item": {"type": "conversation", "id": "7", "source": {"body": "It is slow"}}},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/intercom",),
     signed=Signed(
         verify=hex_header("x-hub-signature", prefix="sha1=", digest="sha1"),
         advice=ADVICE,

@@ -12,23 +12,24 @@ from typing import Any
 
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hex_header, refuse
+from adapters.common.severities import stated
+from adapters.common.signatures import delivery, hex_header, hook_adapter
 from adapters.common.tags import tags_of
-from adapters.common.times import moment_of
+from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
     first_url,
+    needed,
     needed_object,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import signature
-from adapters.contract.record import Author, Record
+from adapters.contract.record import Author, Record, State
 
 PRIORITIES = {1: 5, 2: 4, 3: 3, 4: 2}  # urgent, high, medium, low; 0 is none
 CLOSED = ("completed", "canceled", "duplicate")  # types of states
@@ -47,14 +48,12 @@ feedback-gateway hook rotate {hook_id} --secret THE_SIGNING_SECRET"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    kind, action = first_text(sent, "type"), first_text(sent, "action")
-    if not kind or not action:
-        raise invalid(Fault("type" if not kind else "action", "Required"))
+    kind = needed(first_text(sent, "type"), "type")
+    action = needed(first_text(sent, "action"), "action")
     if kind not in ("Issue", "Comment") or action not in ("create", "update", "remove"):
         return []
     data = needed_object(sent, "data")
-    if not first_scalar(data, "id"):
-        raise invalid(Fault("data.id", "Required"))
+    needed(first_scalar(data, "id"), "data.id")
     return (_issue if kind == "Issue" else _comment)(sent, data, action)
 
 
@@ -65,7 +64,7 @@ def _issue(sent: dict[str, Any], issue: dict[str, Any], action: str) -> list[Rec
         title=cut_line(title or number or "Issue"),
         text=plain(first_text(issue, "description")) or title or number or "Issue",
         kind=f"issue.{action}",
-        severity=_severity(issue),
+        **_severity(issue),
         subject=present(
             {
                 "url": first_url(sent, "url") or first_url(issue, "url"),
@@ -84,19 +83,22 @@ def _issue(sent: dict[str, Any], issue: dict[str, Any], action: str) -> list[Rec
         dedupe_key=f"issue:{key}",
         incident_key=key,
         state="triggered",
+        revised_at=moment_of(first_text(issue, "updatedAt")),
+        whole=bool(title),
     )
     if action == "create":
         return [record]
-    later = replace(record, occurred_at=moment_of(first_text(issue, "updatedAt")) or record.occurred_at)
+    later = replace(record, occurred_at=record.revised_at or record.occurred_at)
     if action == "remove":
         return [replace(later, state="note", retracts=True)]
     changed, closed = object_of(sent, "updatedFrom"), first_text(state, "type") in CLOSED
-    if "stateId" in changed:
-        moved = f"issue:{key}:{first_text(state, 'id', 'name')}:{first_text(issue, 'updatedAt')}"
-        return [replace(later, dedupe_key=moved, state="resolved" if closed else "triggered")]
+    if "trashed" in changed and issue.get("trashed") is True:
+        return [replace(later, state="note", retracts=True)]
+    if {"stateId", "trashed"} & set(changed):
+        moved = f"issue:{key}:{first_text(state, 'id', 'name')}:{stamp(first_text(issue, 'updatedAt'))}"
+        return [replace(later, dedupe_key=moved, state="resolved" if closed else "triggered", counts=False)]
     if WORDS & set(changed):
-        known = replace(later, state="resolved") if closed else record
-        return [replace(known, replaceable=True)]
+        return [replace(record, state="resolved" if closed else "triggered", replaceable=True)]
     return []
 
 
@@ -122,45 +124,43 @@ def _comment(sent: dict[str, Any], comment: dict[str, Any], action: str) -> list
         dedupe_key=f"comment:{first_scalar(comment, 'id')}",
         incident_key=about,
         state="note",
+        stands=_stands(object_of(issue, "state")),
     )
-    if action == "remove":
-        return [replace(record, retracts=True)]
-    return [replace(record, replaceable=action == "update")] if words else []
+    if action == "remove":  # the issue stays
+        return [replace(record, incident_key=None, state=None, retracts=True)]
+    edited = moment_of(first_text(comment, "editedAt", "updatedAt")) if action == "update" else None
+    return [replace(record, replaceable=action == "update", revised_at=edited)] if words else []
 
 
-def _severity(issue: Mapping[str, Any]) -> int | None:
+def _stands(state: Mapping[str, Any]) -> State | None:
+    """The state that an issue is in, None when a comment does not say."""
+    word = first_text(state, "type")
+    return None if not word else "resolved" if word in CLOSED else "triggered"
+
+
+def _severity(issue: Mapping[str, Any]) -> dict[str, Any]:
     number = issue.get("priority")
     if isinstance(number, int | float):
-        return PRIORITIES.get(int(number))
-    return severity_of(first_text(issue, "priorityLabel"))
+        return {"severity": PRIORITIES.get(int(number))}
+    return stated(first_text(issue, "priorityLabel"))
 
 
 def _author(user: Mapping[str, Any]) -> Author:
-    named = first_scalar(user, "id"), first_text(user, "name"), first_text(user, "email")
-    return Author(*(value or None for value in named))
+    return Author.of(first_scalar(user, "id"), first_text(user, "name"), first_text(user, "email"))
 
 
-ADAPTER = Adapter(
-    name="linear",
-    title="Linear",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/linear/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Linear.",
-                {
-                    "type": "Issue",
-                    "action": "create",
-                    "data": {"id": "0b1c", "identifier": "SHOP-7", "title": "Basket answers slowly"},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "linear",
+    "Linear",
+    read,
+    shape=delivery(
+        "Take a webhook of Linear.",
+        {
+            "type": "Issue",
+            "action": "create",
+            "data": {"id": "0b1c", "identifier": "SHOP-7", "title": "Basket answers slowly"},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/linear",),
     signed=Signed(
         verify=hex_header("linear-signature"), advice=ADVICE, proofs=(signature("Linear-Signature"),)
     ),

@@ -6,20 +6,23 @@ token stands in the body; commands show it as `Authorization: Token ...` too.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import fields
 
 from adapters.common.forms import sent_of
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, refuse_retryable, same
-from adapters.common.tags import tags
+from adapters.common.signatures import hook_adapter, refuse_retryable, same
+from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import first_scalar, first_text, object_of, present
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Proof, Shape, Shown, text
 from adapters.contract.record import Author, Record, Saved
 
+# How a direct message's channel is called: by the ids of both users. Source: mattermost, model/channel.go.
+DIRECT = re.compile(r"[a-z0-9]{26}__[a-z0-9]{26}")
 THANKS = "Thanks, your feedback is recorded."
 USAGE = "Usage: {command} followed by your feedback, in your own words."
 
@@ -49,11 +52,14 @@ def read(inbound: Inbound) -> list[Record]:
         raise invalid(Fault("command", "Required, or post_id"))
     words, trigger = first_text(sent, "text"), first_text(sent, "trigger_word")
     said = words.removeprefix(trigger).strip() if trigger else words
+    files = list(filter(None, first_text(sent, "file_ids").split(",")))
+    if not said and files:
+        raise invalid(Fault("text", "Expected words beside the files, of which only the ids are sent"))
     if not said:
         return []
     team, post = first_scalar(sent, "team_id"), first_scalar(sent, "post_id")
-    command = first_text(sent, "command")
-    return [
+    command, channel = first_text(sent, "command"), first_text(sent, "channel_name")
+    record = [
         Record(
             text=said,
             title=first_line(said),
@@ -65,11 +71,12 @@ def read(inbound: Inbound) -> list[Record]:
                     "channel_id": first_scalar(sent, "channel_id"),
                     "post_id": post,
                     "command": command,
+                    "file_ids": files[:20],
                 }
             ),
             author=_author(sent),
             tags=tags(
-                channel=first_text(sent, "channel_name"),
+                channel=channel,
                 team=first_text(sent, "team_domain"),
                 command=command,
                 trigger=trigger,
@@ -79,6 +86,7 @@ def read(inbound: Inbound) -> list[Record]:
             dedupe_key=f"{team}:{post}" if post else first_text(sent, "trigger_id") or None,
         )
     ]
+    return marked(record, PRIVATE if DIRECT.fullmatch(channel) else "")
 
 
 def _dialog(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
@@ -142,27 +150,20 @@ def _moment(sent: dict[str, Any]) -> int | None:
 
 
 def _author(sent: dict[str, Any]) -> Author:
-    return Author(first_scalar(sent, "user_id") or None, first_text(sent, "user_name") or None)
+    return Author.of(first_scalar(sent, "user_id"), first_text(sent, "user_name"))
 
 
-ADAPTER = Adapter(
-    name="mattermost",
-    title="Mattermost",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/mattermost/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take a command or an outgoing webhook of Mattermost.",
-                answers={200: Words},
-                example={"command": "/feedback", "text": "It is slow", "token": "t", "user_id": "u1"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "mattermost",
+    "Mattermost",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take a command or an outgoing webhook of Mattermost.",
+        answers={200: Words},
+        example={"command": "/feedback", "text": "It is slow", "token": "t", "user_id": "u1"},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/mattermost",),
     signed=Signed(
         verify=verify, advice=ADVICE, proofs=(Proof("header", "Authorization", "`Token` and the token."),)
     ),

@@ -21,7 +21,7 @@ from adapters.common.schemas import (
 )
 from adapters.common.times import milliseconds
 from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
-from adapters.contract.description import FeedbackRecord, Shape, Shown, listed, text, whole
+from adapters.contract.description import FeedbackRecord, FieldFault, Shape, Shown, listed, text, whole
 from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, Saved
 
 TITLES = {
@@ -123,11 +123,6 @@ class Document(Payload):
     occurred_at = Text(iso_time, allow_none=True)
 
 
-class FaultShown(Shown):
-    field = text()
-    message = text()
-
-
 class ProblemDetails(Shown):
     """RFC 9457."""
 
@@ -137,7 +132,7 @@ class ProblemDetails(Shown):
     status = whole()
     detail = text()
     instance = text()
-    errors = listed(FaultShown)
+    errors = listed(FieldFault)
 
 
 class ItemResult(Shown):

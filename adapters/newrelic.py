@@ -10,12 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.common.plain_text import one_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.severities import stated
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of, moment_or_seconds
-from adapters.common.untrusted_json import body_of, first_scalar, first_text, first_url, list_of, present
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    first_url,
+    list_of,
+    needed,
+    present,
+)
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record, State
 
@@ -26,6 +34,9 @@ STATES: dict[str, State] = {
     "deactivated": "suppressed",
     **dict.fromkeys(("closed", "resolved"), "resolved"),
 }
+
+# `timestamp` and the names with underscores are those of notification channels, which came before workflows.
+TIMES = ("updatedAt", "closedAt", "createdAt", "timestamp")
 
 ADVICE = """\
 In New Relic, Alerts > Destinations, add a webhook:
@@ -38,26 +49,25 @@ Then let a workflow notify it when an issue is activated, acknowledged and close
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    key, word = first_scalar(sent, "id", "issueId", "issue_id"), first_text(sent, "state", "status").lower()
-    if not key or not word:
-        raise invalid(Fault("id" if not key else "state", "Required"))
-    titles = _words(sent, "title", "issueTitle")
+    key = needed(first_scalar(sent, "id", "issueId", "issue_id", "incident_id"), "id")
+    word = needed(first_text(sent, "state", "status", "current_state"), "state").lower()
+    titles = _words(sent, "title", "issueTitle", "details", "condition_name")
     title = titles[0] if titles else f"Issue {key}"
     priority = first_text(sent, "priority", "severity")
     said = [*titles[1:], *_words(sent, "alertConditionDescription", "conditionDescription", "description")]
     entities, owner = _words(sent, "impactedEntities"), first_text(sent, "owner")
     state = STATES.get(word, "note")
-    at = _moment(sent, "updatedAt") or _moment(sent, "closedAt") or _moment(sent, "createdAt")
+    at = next(filter(None, (_moment(sent, name) for name in TIMES)), None)
     return [
         Record(
             title=one_line(title),
             text="\n".join(dict.fromkeys([title, *said])),
             type="alert",
             kind=word,
-            severity=severity_of(priority),
+            **stated(priority),
             subject=present(
                 {
-                    "url": first_url(sent, "issueUrl", "issuePageUrl", "issue_url"),
+                    "url": first_url(sent, "issueUrl", "issuePageUrl", "issue_url", "incident_url"),
                     "issue_id": key,
                     "priority": priority,
                     "entities": entities[:50],
@@ -69,8 +79,14 @@ def read(inbound: Inbound) -> list[Record]:
             author=Author(name=owner or None) if state == "acknowledged" else Author(),
             tags=tags_of(
                 [
-                    *(("policy", name) for name in _words(sent, "alertPolicyNames", "policyName")),
-                    *(("condition", name) for name in _words(sent, "alertConditionNames", "conditionName")),
+                    *(
+                        ("policy", name)
+                        for name in _words(sent, "alertPolicyNames", "policyName", "policy_name")
+                    ),
+                    *(
+                        ("condition", name)
+                        for name in _words(sent, "alertConditionNames", "conditionName", "condition_name")
+                    ),
                     ("workflow", first_text(sent, "workflowName")),
                 ],
                 most=100,
@@ -80,6 +96,7 @@ def read(inbound: Inbound) -> list[Record]:
             dedupe_key=f"{key}:{word}:{at}" if at else None,
             incident_key=key,
             state=state,
+            occurrence=key,  # created, and then activated
         )
     ]
 
@@ -101,27 +118,18 @@ def _moment(sent: dict[str, Any], name: str) -> int | None:
     return moment_of(word)
 
 
-ADAPTER = Adapter(
-    name="newrelic",
-    title="New Relic",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/newrelic/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a notification of New Relic.",
-                {
-                    "id": "0ea2",
-                    "title": ["Basket answers slowly"],
-                    "state": "ACTIVATED",
-                    "priority": "CRITICAL",
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "newrelic",
+    "New Relic",
+    read,
+    shape=delivery(
+        "Take a notification of New Relic.",
+        {
+            "id": "0ea2",
+            "title": ["Basket answers slowly"],
+            "state": "ACTIVATED",
+            "priority": "CRITICAL",
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/newrelic",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

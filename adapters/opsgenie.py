@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.common.plain_text import one_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.markup import plain
+from adapters.common.plain_text import one_line, without_status
+from adapters.common.severities import stated
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
@@ -18,14 +19,17 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     list_of,
+    needed,
     needed_object,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Inbound, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Author, Record, State
 
+# What tells the alert anew, as it stands, and says nothing of its state.
+RESTATED = ("updatepriority", "updatemessage", "updatedescription")
 # Any other action, such as AssignOwnership or Escalate, is ignored.
 ACTIONS: dict[str, State] = {
     "create": "triggered",
@@ -36,9 +40,7 @@ ACTIONS: dict[str, State] = {
     "close": "resolved",
     "delete": "resolved",
     "addnote": "note",
-    "updatepriority": "note",
-    "updatemessage": "note",
-    "updatedescription": "note",
+    **dict.fromkeys(RESTATED, "triggered"),
 }
 SECONDS = (
     (10**11, 1),
@@ -58,28 +60,24 @@ Add alert description and details to the payload. Alert actions: Create, Acknowl
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    action = first_text(sent, "action")
-    if not action:
-        raise invalid(Fault("action", "Required"))
+    action = needed(first_text(sent, "action"), "action")
     state = ACTIONS.get(action.lower())
     if state is None:
         return []
     alert = needed_object(sent, "alert")
-    key, title = first_scalar(alert, "alertId"), first_text(alert, "message")
-    if not key:
-        raise invalid(Fault("alert.alertId", "Required"))
-    words = first_text(alert, "note") if state == "note" else ""
+    key = needed(first_scalar(alert, "alertId"), "alert.alertId")
+    title = without_status(first_text(alert, "message"))
+    words = plain(first_text(alert, "note")) if state == "note" else ""
+    restates = action.lower() in RESTATED
     priority, details = first_text(alert, "priority"), object_of(alert, "details")
-    if action.lower() == "updatepriority":
-        words = f"Priority: {priority or 'none'}"
     updated, user = first_scalar(alert, "updatedAt"), first_text(alert, "username")
     return [
         Record(
             title=one_line(title or f"Alert {key}"),
-            text=words or first_text(alert, "description") or title or f"Alert {key}",
+            text=words or plain(first_text(alert, "description")) or title or f"Alert {key}",
             type="alert",
             kind=action,
-            severity=severity_of(priority),
+            **stated(priority),
             subject=present(
                 {
                     "alert_id": key,
@@ -91,7 +89,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "details": {name: value for name, value in details.items() if isinstance(value, str)},
                 }
             ),
-            author=Author(first_scalar(alert, "userId") or None, user or None, user if "@" in user else None),
+            author=Author.of(first_scalar(alert, "userId"), user, user if "@" in user else ""),
             tags=tags_of(
                 [
                     *(("tag", tag) for tag in list_of(alert, "tags")),
@@ -100,10 +98,12 @@ def read(inbound: Inbound) -> list[Record]:
             ),
             external_id=key,
             occurred_at=_moment(
-                alert.get("createdAt" if state == "triggered" and not updated else "updatedAt")
+                alert.get("createdAt" if restates or action.lower() == "create" else "updatedAt")
             )
             or _moment(alert.get("createdAt")),
             dedupe_key=f"{key}:{action}:{updated or first_scalar(alert, 'createdAt')}",
+            replaceable=restates,
+            counts=action.lower() == "create",
             incident_key=key,
             state=state,
             joins=first_text(alert, "alias") or None,
@@ -118,22 +118,13 @@ def _moment(value: Any) -> int | None:
     return moment_or_seconds(value / next((parts for bound, parts in SECONDS if value < bound), 10**9))
 
 
-ADAPTER = Adapter(
-    name="opsgenie",
-    title="Opsgenie",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/opsgenie/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of Opsgenie.",
-                {"action": "Create", "alert": {"alertId": "a1", "message": "Basket answers slowly"}},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "opsgenie",
+    "Opsgenie",
+    read,
+    shape=delivery(
+        "Take a webhook of Opsgenie.",
+        {"action": "Create", "alert": {"alertId": "a1", "message": "Basket answers slowly"}},
     ),
-    refuse=refuse,
-    owns=("/hooks/opsgenie",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

@@ -13,7 +13,7 @@ from adapters.common.markup import plain
 from adapters.common.plain_text import one_line, without_status
 from adapters.common.schemas import type_name
 from adapters.common.severities import severity_of, stated
-from adapters.common.signatures import Refusal, accepted, delivery, hmac_hex, refuse, same, shows_secret
+from adapters.common.signatures import accepted, delivery, hmac_hex, hook_adapter, same, shows_secret
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
@@ -21,11 +21,12 @@ from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     first_url,
+    needed,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import SECRET, signature
 from adapters.contract.record import Author, Record, State
 
@@ -78,9 +79,7 @@ def read(inbound: Inbound) -> list[Record]:
     if not isinstance(event, dict):
         wrong = f"Expected object, received {type_name(event)}" if "event" in sent else "Required"
         raise invalid(Fault("event", wrong))
-    kind = first_text(event, "event_type")
-    if not kind:
-        raise invalid(Fault("event.event_type", "Required"))
+    kind = needed(first_text(event, "event_type"), "event.event_type")
     if kind not in STATES:
         return []
 
@@ -110,7 +109,7 @@ def read(inbound: Inbound) -> list[Record]:
                 *(("team", first_text(team, "summary")) for team in objects_of(incident, "teams")),
                 ("incident_type", first_text(object_of(incident, "incident_type"), "name")),
             ],
-            author=Author(id=first_text(agent, "id") or None, name=first_text(agent, "summary") or None),
+            author=Author.of(first_text(agent, "id"), first_text(agent, "summary")),
             occurred_at=first_text(event, "occurred_at"),
             # An event's id is the same in every subscription, the header in every attempt of one.
             dedupe_key=delivery or _joined(first_text(event, "id"), kind),
@@ -122,9 +121,7 @@ def _read_old(message: Any) -> list[Record]:
     """One of messages[]: version 2 has `event` and `incident`, version 1 `type` and `data.incident`."""
     if not isinstance(message, dict):
         raise invalid(Fault("messages", "Expected array of objects"))
-    kind = first_text(message, "event", "type")
-    if not kind:
-        raise invalid(Fault("messages.event", "Required"))
+    kind = needed(first_text(message, "event", "type"), "messages.event")
     if kind not in OLD_STATES:
         return []
     incident = object_of(message, "incident") or object_of(object_of(message, "data"), "incident")
@@ -145,9 +142,7 @@ def _read_old(message: Any) -> list[Record]:
                 ("service", first_text(object_of(incident, "service"), "summary", "name")),
                 *(("team", first_text(team, "summary", "name")) for team in objects_of(incident, "teams")),
             ],
-            author=Author(
-                id=first_text(agent, "id") or None, name=first_text(agent, "summary", "name") or None
-            ),
+            author=Author.of(first_text(agent, "id"), first_text(agent, "summary", "name")),
             occurred_at=first_text(message, "created_on"),
             dedupe_key=_joined(first_scalar(message, "id"), kind),
         )
@@ -170,9 +165,8 @@ def _record(
 
     Raises Refused (400) for an incident without an id.
     """
-    key, number = first_scalar(incident, "id"), first_scalar(incident, "number", "incident_number")
-    if not key:
-        raise invalid(Fault("incident.id", "Required"))
+    key = needed(first_scalar(incident, "id"), "incident.id")
+    number = first_scalar(incident, "number", "incident_number")
     title = without_status(title) or f"Incident {number or key}"
     subject = {
         "url": first_url(incident, "html_url"),
@@ -231,30 +225,22 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return any(same(entry, expected) for entry in given for expected in signed)
 
 
-ADAPTER = Adapter(
-    name="pagerduty",
-    title="PagerDuty",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/pagerduty/<hook_id>",
-            tolerant(read),
-            accepted(202),
-            shape=delivery(
-                "Take a version 3 webhook of PagerDuty.",
-                {
-                    "event": {
-                        "id": "01EVU",
-                        "event_type": "incident.triggered",
-                        "occurred_at": "2026-05-07T08:00:00Z",
-                        "data": {"id": "PINC1", "type": "incident", "title": "Basket answers slowly"},
-                    }
-                },
-                202,
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "pagerduty",
+    "PagerDuty",
+    read,
+    reply=accepted(202),
+    shape=delivery(
+        "Take a version 3 webhook of PagerDuty.",
+        {
+            "event": {
+                "id": "01EVU",
+                "event_type": "incident.triggered",
+                "occurred_at": "2026-05-07T08:00:00Z",
+                "data": {"id": "PINC1", "type": "incident", "title": "Basket answers slowly"},
+            }
+        },
+        202,
     ),
-    refuse=refuse,
-    owns=("/hooks/pagerduty",),
     signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, signature("X-PagerDuty-Signature"))),
 )

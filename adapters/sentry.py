@@ -13,8 +13,8 @@ from adapters.common import signatures
 from adapters.common.hook_options import flag
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line, one_line
-from adapters.common.sentry_event import INFO, author_of, event_tags, sender_of
-from adapters.common.sentry_words import evidence_of, failures_of, message_of
+from adapters.common.sentry_event import author_of, event_tags, sender_of
+from adapters.common.sentry_words import evidence_of, failures_of, message_of, template_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds, stamp
 from adapters.common.untrusted_json import (
@@ -23,10 +23,11 @@ from adapters.common.untrusted_json import (
     first_text,
     first_url,
     list_of,
+    needed,
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -175,24 +176,25 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
 
 def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
     """A remark in the history of its issue."""
-    if action != "created":
+    if action not in ("created", "updated"):
         return []
     comment_id, issue_id = _needed(data, "comment_id"), _needed(data, "issue_id")
     words = plain(first_text(data, "comment"))
     if not words:
         return []
+    # Its time may stay that of the beginning when it is changed.
+    said = [stamp(first_scalar(data, "timestamp")), *([_digest(words)] if action == "updated" else [])]
     return [
         Record(
             title=first_line(words),
             text=words,
-            kind="comment.created",
-            severity=INFO,
+            kind=f"comment.{action}",
             subject={"issue_id": issue_id, "comment_id": comment_id},
             author=_actor(inbound),
             tags=event_tags([("project", first_scalar(data, "project_slug"))]),
             external_id=comment_id,
             occurred_at=_moment(data, "timestamp"),
-            dedupe_key=f"comment:{comment_id}:{action}:{stamp(first_scalar(data, 'timestamp'))}",
+            dedupe_key=":".join(["comment", comment_id, action, *said]),
             incident_key=f"issue:{issue_id}",
             state="note",
         )
@@ -227,7 +229,8 @@ def _event(event: Json, key: str | None, kind: str, outer: Json, rule: str) -> l
     words = "\n".join(said)
     culprit = first_text(event, "culprit") or first_text(outer, "culprit")
     named = first_text(event, "title") or first_text(object_of(event, "occurrence"), "issueTitle")
-    named = named or next(iter(said), culprit)
+    # A template is no name where its values are there.
+    named = (named if named != template_of(event) else "") or next(iter(said), culprit)
     title = named or f"Sentry issue {issue_id}"
     subject = {
         "url": first_url(event, "web_url") or first_url(outer, "url"),
@@ -270,7 +273,9 @@ def _message(record: Record, feedback: Json) -> list[Record]:
     about = {name: first_scalar(feedback, name) for name in ("associated_event_id", "source", "replay_id")}
     subject = {**record.subject, "culprit": None, "page": first_url(feedback, "url"), **about}
     author = sender_of(feedback, record.author)
-    message = replace(record, text=words, subject=present(subject), author=author, severity=INFO)
+    # Level and title are the event's: how bad it is, the person's own words say.
+    message = replace(record, title=first_line(words), text=words, severity=None, severity_word=None)
+    message = replace(message, subject=present(subject), author=author)
     # Each feedback is an issue of its own, of which issue.created and an alert rule may both tell.
     key = f"feedback:{record.external_id}:{_digest(words)}" if record.incident_key else record.dedupe_key
     return [replace(message, type="message", dedupe_key=key, incident_key=None, state=None, occurrence=None)]
@@ -305,7 +310,7 @@ def _actor(inbound: Inbound) -> Author:
     actor = object_of(body_of(inbound), "actor")
     if actor.get("type") != "user":
         return Author()
-    return Author(first_scalar(actor, "id") or None, first_text(actor, "name") or None)
+    return Author.of(first_scalar(actor, "id"), first_text(actor, "name"))
 
 
 def _pairs(tags: list[Any]) -> list[tuple[str, str]]:
@@ -339,9 +344,7 @@ def _part(sent: Json, name: str) -> Json:
 
 def _needed(sent: Json, name: str) -> str:
     """A word without which a delivery cannot be understood. Raises Refused."""
-    if not first_scalar(sent, name):
-        raise invalid(Fault(name, "Required"))
-    return first_scalar(sent, name)
+    return needed(first_scalar(sent, name), name)
 
 
 ADVICE = """\
@@ -351,20 +354,11 @@ In Sentry: Settings > Custom Integrations > the internal integration whose Clien
 Then add the integration as an action to your alert rules.
 The legacy WebHooks plugin does not sign: for it make a hook with --unsigned and paste that hook's URL."""
 
-ADAPTER = Adapter(
-    name="sentry",
-    title="Sentry",
-    error=signatures.Refusal,
-    doors=(
-        Door(
-            "/hooks/sentry/<hook_id>",
-            tolerant(read),
-            signatures.accepted(),
-            shape=signatures.delivery("Take a webhook of Sentry.", {"action": "created", "data": {}}),
-        ),
-    ),
-    refuse=signatures.refuse,
-    owns=("/hooks/sentry",),
+ADAPTER = signatures.hook_adapter(
+    "sentry",
+    "Sentry",
+    read,
+    shape=signatures.delivery("Take a webhook of Sentry.", {"action": "created", "data": {}}),
     signed=Signed(
         verify=verify,
         advice=ADVICE,

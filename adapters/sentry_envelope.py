@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from marshmallow import fields
 
 from adapters.common import sentry_dialog, sentry_store, signatures
-from adapters.common.envelopes import MOST_ITEMS, Item, header_of, items_of, object_in
+from adapters.common.envelopes import MOST_ITEMS, Item, envelope_of, header_of, items_of, object_in
 from adapters.common.large_envelopes import reduced
 from adapters.common.plain_text import first_line, one_line
 from adapters.common.schemas import Payload, Text, length
-from adapters.common.sentry_event import INFO, author_of, event_tags, sender_of
+from adapters.common.sentry_event import author_of, event_tags, sender_of
 from adapters.common.sentry_words import failures_of, frame_of, message_of, policy_of, template_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds
@@ -38,7 +38,7 @@ from adapters.contract import (
     tolerant,
 )
 from adapters.contract.description import Proof, Shape, Shown, text, time
-from adapters.contract.record import Author, Record, Saved
+from adapters.contract.record import PART_HEADER, Author, Record, Saved
 
 ID_LENGTH = 64
 DEFAULT = "{{ default }}"  # in a fingerprint: what the event would be grouped by without one
@@ -98,30 +98,36 @@ class Error(Shown):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    made: list[tuple[Record, slice | None]] = []
+    """The records of the items that can be read; the others are held as an envelope of their own."""
+    made: list[tuple[Record, slice]] = []
+    bad: list[tuple[Record, slice]] = []
     attachments: list[dict[str, Any]] = []
+    after = inbound.body.find(b"\n") + 1 or len(inbound.body)  # what was looked at
     try:
         header = header_of(inbound)
     except Refused as refused:  # its items say what it says
         header = {}
-        made.append((_unreadable(refused), None))
+        bad.append((_unreadable(refused), slice(0)))
     try:
         for item in items_of(inbound, READERS):
+            after = item.place.stop
             if item.header.get("type") == "attachment":
                 attachments += [_attachment(item)] if len(attachments) < MOST_ITEMS else []
             else:
-                made += [(record, item.place) for record in _read_item(inbound, header, item)]
+                for record in _read_item(inbound, header, item):
+                    (bad if record.unreadable else made).append((record, item.place))
     except Refused as refused:
-        made.append((_unreadable(refused), None))
-    readable = [(record, place) for record, place in made if not record.unreadable]
-    kept = [record for record, _ in made if record.unreadable][:1]  # the whole body is held with each
-    inbound.parts = [*(place for _, place in readable), *(None for _ in kept)]
-    records = [record for record, _ in readable]
+        bad.append((_unreadable(refused), slice(after, None)))
+    records = [record for record, _ in made]
     first = next((number for number, record in enumerate(records) if record.kind == "feedback"), None)
     if first is not None and attachments:  # with the first one only: what is kept grows with the envelope
         subject = {**records[first].subject, "attachments": attachments}
         records[first] = replace(records[first], subject=subject)
-    return [*_told_apart(records), *kept]
+    kept = [record for record, _ in bad[:1]]
+    if made and bad:
+        kept = [replace(kept[0], held=envelope_of(inbound, (place for _, place in bad)))]
+    inbound.parts = [*(place for _, place in made), *(None for _ in kept)]
+    return [*_told_apart(inbound, records), *kept]
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -268,7 +274,6 @@ def _feedback(inbound: Inbound, header: Json, sent: Json) -> Record:
         title=first_line(words),
         text=words,
         kind="feedback",
-        severity=INFO,  # whatever the event's level
         subject=present(subject),
         author=sender_of(feedback, author_of(object_of(sent, "user"))),
         tags=_tags(sent, source=first_scalar(feedback, "source")),
@@ -284,7 +289,6 @@ def _report(inbound: Inbound, sent: Json) -> Record:
         title=first_line(words),
         text=words,
         kind="user_report",
-        severity=INFO,
         subject=present({"associated_event_id": event_id}),
         author=Author(name=sent.get("name") or None, email=sent.get("email") or None),
         occurred_at=inbound.received_at,
@@ -332,14 +336,19 @@ READERS: dict[str, Callable[[Inbound, Json, Json], Record]] = {
 }
 
 
-def _told_apart(records: list[Record]) -> list[Record]:
-    """Records that share the envelope's id get keys of their own, the same ones at every reading."""
+def _told_apart(inbound: Inbound, records: list[Record]) -> list[Record]:
+    """Records that share the envelope's id get keys of their own, the same ones at every reading.
+
+    What was held of an envelope is not what was read of it.
+    """
     counted = Counter[str]()
+    part = ":held" if PART_HEADER in inbound.headers else ""
     for index, record in enumerate(records):
-        if key := record.dedupe_key:
+        if record.dedupe_key and record.kind != "user_report":
+            key = f"{record.dedupe_key}{part}"
             counted[key] += 1
-            if counted[key] > 1 and record.kind != "user_report":
-                records[index] = replace(record, dedupe_key=f"{key}:{counted[key]}")
+            again = f":{counted[key]}" if counted[key] > 1 else ""
+            records[index] = replace(record, dedupe_key=f"{key}{again}")
     return records
 
 

@@ -16,7 +16,8 @@ from slack_sdk.signature import Clock, SignatureVerifier
 
 from adapters.common.hook_options import words
 from adapters.common.plain_text import first_line, slack_typed
-from adapters.common.signatures import Refusal, is_fresh, refuse_retryable
+from adapters.common.reactions import OPTION, is_vote
+from adapters.common.signatures import hook_adapter, is_fresh, refuse_retryable
 from adapters.common.slack_words import answer, is_typed, words_of
 from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.untrusted_json import (
@@ -29,7 +30,7 @@ from adapters.common.untrusted_json import (
     present,
     text_of,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Shape, Shown, signature, text
 from adapters.contract.record import Author, Record, Saved
 
@@ -43,8 +44,6 @@ UNSAID = (  # what is answered and holds no feedback
     *("workflow_step_edit", "workflow_step_execute", "function_executed"),
 )
 MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
-# What counts as a vote, unless the hook's option `votes` names others; skin tones do not matter.
-VOTES = "+1,thumbsup,heavy_plus_sign,heart,100,fire,tada,clap,raised_hands,point_up,heart_eyes,star"
 # How Slack names what not everybody of a workspace can read, as `channel_type` and as a channel's name.
 # Source: Slack's pages on message events, slash commands and message shortcuts.
 PRIVATE_TYPES = ("group", "im", "mpim", "app_home")
@@ -155,7 +154,7 @@ def _command(inbound: Inbound, sent: dict[str, Any]) -> list[Record]:
             type="chat",
             kind="command",
             subject=present({name: text_of(sent, name) for name in ("team_id", "channel_id", "command")}),
-            author=Author(text_of(sent, "user_id") or None, text_of(sent, "user_name") or None),
+            author=Author.of(text_of(sent, "user_id"), text_of(sent, "user_name")),
             tags=tags(**{name: sent.get(name) for name in ("command", "channel_name", "team_domain")}),
             occurred_at=inbound.received_at,
             dedupe_key=needed_text(sent, "trigger_id"),
@@ -274,9 +273,7 @@ def _taken_back(sent: dict[str, Any], event: dict[str, Any], message: dict[str, 
 
 def _reaction(sent: dict[str, Any], event: dict[str, Any], options: Mapping[str, Any]) -> list[Record]:
     """A vote for the message it was put on, or one taken back; our own bot's does not count."""
-    listed = options.get("votes", VOTES)
-    votes = listed.split(",") if isinstance(listed, str) else listed if isinstance(listed, list) else []
-    if text_of(event, "reaction").partition("::")[0] not in [vote.strip() for vote in map(str, votes)]:
+    if not is_vote(text_of(event, "reaction"), options):
         return []
     if text_of(event, "item", "type") != "message" or not _heard({"user": event.get("user")}, sent, None):
         return []
@@ -386,35 +383,28 @@ def _thread(message: dict[str, Any]) -> str:
 
 def _author(sent: dict[str, Any]) -> Author:
     """Who wrote a message (`user` is an id there), or a user as such."""
-    return Author(
-        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id") or None,
-        text_of(sent, "name") or text_of(sent, "username") or None,
+    return Author.of(
+        text_of(sent, "user") or text_of(sent, "bot_id") or text_of(sent, "id"),
+        text_of(sent, "name") or text_of(sent, "username"),
     )
 
 
-ADAPTER = Adapter(
-    name="slack",
-    title="Slack",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/slack/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take an event, a shortcut, a modal or a command of Slack.",
-                answers={200: (Challenge, Words, None)},
-                example={"type": "url_verification", "challenge": "3eZbrw1aB"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "slack",
+    "Slack",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take an event, a shortcut, a modal or a command of Slack.",
+        answers={200: (Challenge, Words, None)},
+        example={"type": "url_verification", "challenge": "3eZbrw1aB"},
     ),
     refuse=refuse_retryable,
-    owns=("/hooks/slack",),
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
         new_secret=None,  # Slack makes it
-        options={"bots": words},
+        options={"bots": words, **OPTION},
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "

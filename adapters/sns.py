@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -18,29 +19,27 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from adapters.common import sns_messages
-from adapters.common.plain_text import first_line, one_line
-from adapters.common.signatures import Refusal, delivery, shows_secret
+from adapters.common.plain_text import first_line, one_line, without_status
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.signatures import refuse as refuse_plainly
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
-from adapters.common.untrusted_json import body_of, first_scalar, first_text, object_of, objects_of, present
-from adapters.contract import (
-    Adapter,
-    Door,
-    Fault,
-    Hook,
-    Inbound,
-    Problem,
-    Refused,
-    Reply,
-    Signed,
-    invalid,
-    tolerant,
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    list_of,
+    object_of,
+    objects_of,
+    present,
 )
+from adapters.contract import Fault, Hook, Inbound, Problem, Refused, Reply, Signed, invalid
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
 STATES: dict[str, State] = {"ALARM": "triggered", "OK": "resolved", "INSUFFICIENT_DATA": "note"}
+# What may name other JSON: budgets, events, tools of one's own.
+NAMED = ("title", "subject", "detail-type", "summary", "message", "default")
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 # What is signed, name and value on a line each, in this order; what is absent is left out.
 SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -68,14 +67,17 @@ def read(inbound: Inbound) -> list[Record]:
     if kind != "Notification":
         return []
     content = sns_messages.content_of(inbound, sent)
-    if isinstance(content, dict) and first_text(content, "AlarmName") and "NewStateValue" in content:
-        return [_alarm(sent, content)]
+    if isinstance(content, dict):
+        content = _of_event_bridge(content) or content
+        if first_text(content, "AlarmName") and "NewStateValue" in content:
+            return [_alarm(sent, content)]
     said = content if isinstance(content, str) else first_text(sent, "Message")
     if not said:
         return []
+    named = first_text(content, *NAMED) if isinstance(content, dict) else ""
     return [
         Record(
-            title=one_line(first_text(sent, "Subject")) or first_line(said),
+            title=one_line(without_status(first_text(sent, "Subject"))) or first_line(named or said),
             text=said,
             type="alert",
             kind="notification",
@@ -88,6 +90,25 @@ def read(inbound: Inbound) -> list[Record]:
     ]
 
 
+def _of_event_bridge(event: dict[str, Any]) -> dict[str, Any]:
+    """An alarm that comes by way of EventBridge, as CloudWatch itself tells it; empty for anything else."""
+    if first_text(event, "detail-type") != "CloudWatch Alarm State Change":
+        return {}
+    detail = object_of(event, "detail")
+    state, arns = object_of(detail, "state"), list_of(event, "resources")
+    return {
+        "AlarmName": detail.get("alarmName"),
+        "AlarmDescription": object_of(detail, "configuration").get("description"),
+        "AlarmArn": next(iter(arns), None),
+        "AWSAccountId": event.get("account"),
+        "Region": event.get("region"),
+        "NewStateValue": state.get("value"),
+        "NewStateReason": state.get("reason"),
+        "OldStateValue": object_of(detail, "previousState").get("value"),
+        "StateChangeTime": state.get("timestamp") or event.get("time"),
+    }
+
+
 def _alarm(sent: dict[str, Any], alarm: dict[str, Any]) -> Record:
     name, trigger = first_text(alarm, "AlarmName"), object_of(alarm, "Trigger")
     word, account = first_text(alarm, "NewStateValue").upper(), first_scalar(alarm, "AWSAccountId")
@@ -95,7 +116,7 @@ def _alarm(sent: dict[str, Any], alarm: dict[str, Any]) -> Record:
     said = first_text(alarm, "AlarmDescription"), first_text(alarm, "NewStateReason")
     where = arn.split(":")[3] if arn.count(":") > 4 else ""
     url = (
-        f"https://console.aws.amazon.com/cloudwatch/home?region={where}#alarmsV2:" if where.isascii() else ""
+        f"https://console.aws.amazon.com/cloudwatch/home?region={where}#alarmsV2:alarm/{quote(name, safe='')}"
     )
     return Record(
         title=one_line(name),
@@ -104,7 +125,7 @@ def _alarm(sent: dict[str, Any], alarm: dict[str, Any]) -> Record:
         kind=word,
         subject=present(
             {
-                "url": url if where.replace("-", "").isalnum() else "",
+                "url": url if where.isascii() and where.replace("-", "").isalnum() else "",
                 "alarm": name,
                 "account": account,
                 "region": region,
@@ -129,6 +150,8 @@ def _alarm(sent: dict[str, Any], alarm: dict[str, Any]) -> Record:
         dedupe_key=first_text(sent, "MessageId") or None,
         incident_key=arn or f"{account}:{region}:{name}",
         state=STATES.get(word, "note"),
+        # A new alarm turns OK when its first values come, and was never open.
+        quiet=word == "OK" and first_text(alarm, "OldStateValue") == "INSUFFICIENT_DATA",
     )
 
 
@@ -172,27 +195,20 @@ def _signed_with(certificate: str, sent: dict[str, Any]) -> bool:
     return True
 
 
-ADAPTER = Adapter(
-    name="sns",
-    title="Amazon SNS",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/sns/<hook_id>",
-            tolerant(read),
-            sns_messages.reply,
-            shape=delivery(
-                "Take a message of Amazon SNS.",
-                {
-                    "Type": "Notification",
-                    "MessageId": "22b80b92",
-                    "TopicArn": "arn:aws:sns:eu-north-1:123456789012:shop",
-                    "Message": "Basket answers slowly",
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "sns",
+    "Amazon SNS",
+    read,
+    reply=sns_messages.reply,
+    shape=delivery(
+        "Take a message of Amazon SNS.",
+        {
+            "Type": "Notification",
+            "MessageId": "22b80b92",
+            "TopicArn": "arn:aws:sns:eu-north-1:123456789012:shop",
+            "Message": "Basket answers slowly",
+        },
     ),
     refuse=refuse,
-    owns=("/hooks/sns",),
     signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
 )

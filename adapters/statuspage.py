@@ -10,20 +10,21 @@ from typing import Any
 
 from adapters.common.markup import plain
 from adapters.common.plain_text import one_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, secret_or_address
+from adapters.common.severities import stated
+from adapters.common.signatures import delivery, hook_adapter, secret_or_address
 from adapters.common.tags import tags_of
-from adapters.common.times import moment_of
+from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
     first_url,
+    needed,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Inbound, Signed, invalid
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
@@ -60,12 +61,11 @@ def read(inbound: Inbound) -> list[Record]:
 
 
 def _incident(page: dict[str, Any], incident: dict[str, Any]) -> Record:
-    key, title = first_scalar(incident, "id"), first_text(incident, "name")
-    if not key or not title:
-        raise invalid(Fault("incident.id" if not key else "incident.name", "Required"))
+    key = needed(first_scalar(incident, "id"), "incident.id")
+    title = needed(first_text(incident, "name"), "incident.name")
     updates = objects_of(incident, "incident_updates")
     # The newest comes first at Statuspage; others are not that sure.
-    newest = max(updates, key=lambda update: first_text(update, "created_at"), default={})
+    newest = max(updates, key=lambda update: moment_of(first_text(update, "created_at")) or 0, default={})
     status, impact = (
         first_text(newest, "status") or first_text(incident, "status"),
         first_text(incident, "impact"),
@@ -76,7 +76,7 @@ def _incident(page: dict[str, Any], incident: dict[str, Any]) -> Record:
         text=plain(first_text(newest, "body")) or title,
         type="alert",
         kind=f"incident.{word}" if word else "incident",
-        severity=severity_of(impact),
+        **stated(impact),
         subject=present(
             {
                 "url": first_url(incident, "shortlink", "url"),
@@ -91,9 +91,10 @@ def _incident(page: dict[str, Any], incident: dict[str, Any]) -> Record:
         occurred_at=moment_of(
             first_text(newest, "created_at") or first_text(incident, "updated_at", "created_at")
         ),
-        dedupe_key=f"{key}:{first_scalar(newest, 'id') or first_text(incident, 'updated_at')}:{word}",
+        dedupe_key=f"{key}:{first_scalar(newest, 'id') or stamp(first_text(incident, 'updated_at'))}:{word}",
         incident_key=f"{first_scalar(page, 'id')}:{key}",
         state=STATUSES.get(word, "note"),
+        occurrence=key,  # of which several updates may tell
     )
 
 
@@ -125,32 +126,24 @@ def _component(page: dict[str, Any], update: dict[str, Any], component: dict[str
             tags=tags_of([("component", name)]),
             external_id=key,
             occurred_at=moment_of(at),
-            dedupe_key=f"component:{key}:{first_scalar(update, 'id') or at}:{word}",
+            dedupe_key=f"component:{key}:{first_scalar(update, 'id') or stamp(at)}:{word}",
             incident_key=f"{first_scalar(page, 'id')}:component:{key}",
             state="resolved" if word == "operational" else "triggered",
+            quiet=word == "operational",  # a component that was never down is no story
         )
     ]
 
 
-ADAPTER = Adapter(
-    name="statuspage",
-    title="Statuspage",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/statuspage/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a webhook of a status page.",
-                {
-                    "page": {"id": "p1"},
-                    "incident": {"id": "i1", "name": "Basket answers slowly", "status": "investigating"},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "statuspage",
+    "Statuspage",
+    read,
+    shape=delivery(
+        "Take a webhook of a status page.",
+        {
+            "page": {"id": "p1"},
+            "incident": {"id": "i1", "name": "Basket answers slowly", "status": "investigating"},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/statuspage",),
     signed=Signed(verify=secret_or_address, advice=ADVICE, proofs=SECRET, may_be_unsigned=True),
 )

@@ -10,21 +10,34 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Iterator
 
 from marshmallow import fields
 
+from adapters.common.markup import plain
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, hmac_base64, refuse, same
-from adapters.common.tags import tags
+from adapters.common.signatures import hmac_base64, hook_adapter, same
+from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_of
-from adapters.common.untrusted_json import body_of, first_scalar, first_text, object_of, objects_of, present
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Refused, Reply, Signed, invalid, tolerant
+from adapters.common.untrusted_json import (
+    body_of,
+    first_scalar,
+    first_text,
+    linked,
+    needed,
+    object_of,
+    objects_of,
+    present,
+)
+from adapters.contract import Fault, Hook, Inbound, Refused, Reply, Signed, invalid
 from adapters.contract.description import Proof, Shape, Shown, text
 from adapters.contract.record import Author, Record, Saved
 
 THANKS = "Thanks, your feedback is recorded."
 USAGE = "Mention me with your feedback, in your own words."
 MENTION = re.compile(r"<at[^<>]{0,200}>([^<>]{0,200})</at>")
+FIRST = re.compile(rf"((?:<(?:p|div|span)[^<>]{{0,200}}>\s*+){{0,5}}){MENTION.pattern}")
+ADDRESS = re.compile(r"https?://[^\s()<>]+")
 ROOT = re.compile(r";messageid=(\d{1,20})")
 
 ADVICE = """\
@@ -45,18 +58,21 @@ class Said(Shown):
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    kind = first_text(sent, "type")
-    if not kind:
-        raise invalid(Fault("type", "Required"))
+    kind = needed(first_text(sent, "type"), "type")
     if kind != "message":
         return []
     said = _words(sent)
+    if not said and any(
+        first_text(one, "contentType") != "text/html" for one in objects_of(sent, "attachments")
+    ):
+        raise invalid(Fault("text", "Expected words in the text or addresses in the attachments"))
     if not said:
         return []
     user, place = object_of(sent, "from"), object_of(sent, "channelData")
     thread, number = first_text(object_of(sent, "conversation"), "id"), first_scalar(sent, "id")
     root = ROOT.search(thread)
-    return [
+    direct = first_text(object_of(sent, "conversation"), "conversationType") in ("personal", "groupChat")
+    record = [
         Record(
             text=said,
             title=first_line(said),
@@ -71,7 +87,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "message_id": number,
                 }
             ),
-            author=Author(first_text(user, "aadObjectId", "id") or None, first_text(user, "name") or None),
+            author=Author.of(first_text(user, "aadObjectId", "id"), first_text(user, "name")),
             tags=tags(
                 team=first_text(object_of(place, "team"), "name"),
                 channel=first_text(object_of(place, "channel"), "name"),
@@ -85,6 +101,7 @@ def read(inbound: Inbound) -> list[Record]:
             state=("note" if root and root[1] != number else "triggered") if thread else None,
         )
     ]
+    return marked(record, PRIVATE if direct else "")
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -116,33 +133,40 @@ def _words(sent: dict[str, object]) -> str:
     """The message without the mention that it begins with; names of people stay."""
     hook = next((first_text(object_of(e, "mentioned"), "name") for e in objects_of(sent, "entities")), "")
     raw = first_text(sent, "text")
-    first = MENTION.match(raw)
-    rest = raw[first.end() :] if first and (not hook or first[1] == hook) else raw
-    return html.unescape(MENTION.sub(r"@\1", rest)).replace("\xa0", " ").strip()
+    first = FIRST.match(raw)
+    rest = first[1] + raw[first.end() :] if first and (not hook or first[2] == hook) else raw
+    said = _plain(MENTION.sub(r"@\1", rest))
+    return "\n".join(filter(None, (said, *_beside(sent, said))))
+
+
+def _plain(text: str) -> str:
+    return (plain(text) if "<" in text else html.unescape(text)).replace("\xa0", " ").strip()
+
+
+def _beside(sent: dict[str, object], said: str) -> Iterator[str]:
+    """The files of a message, and what its HTML links to and its text does not say."""
+    for attachment in objects_of(sent, "attachments"):
+        if first_text(attachment, "contentType") != "text/html":
+            yield linked(attachment, "name", "contentUrl")
+            continue
+        addresses = ADDRESS.findall(_plain(first_text(attachment, "content")))
+        yield from (address for address in dict.fromkeys(addresses) if address not in said)
 
 
 def _language(locale: str) -> str | None:
     return locale[:2].lower() if re.match(r"[A-Za-z]{2}(?:-|\Z)", locale) else None
 
 
-ADAPTER = Adapter(
-    name="teams",
-    title="Microsoft Teams",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/teams/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take a message to an outgoing webhook of Microsoft Teams.",
-                answers={200: Said},
-                example={"type": "message", "id": "1", "text": "<at>Feedback</at> It is slow"},
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "teams",
+    "Microsoft Teams",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take a message to an outgoing webhook of Microsoft Teams.",
+        answers={200: Said},
+        example={"type": "message", "id": "1", "text": "<at>Feedback</at> It is slow"},
     ),
-    refuse=refuse,
-    owns=("/hooks/teams",),
     signed=Signed(
         verify=verify,
         advice=ADVICE,

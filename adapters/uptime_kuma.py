@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from adapters.common.forms import sent_of
 from adapters.common.plain_text import one_line
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, shows_secret
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
 from adapters.common.tags import tags_of
-from adapters.common.times import moment_of
+from adapters.common.times import moment_of, stamp
 from adapters.common.untrusted_json import (
     first_scalar,
     first_text,
     first_url,
     int_of,
+    needed,
     object_of,
     objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Inbound, Signed, invalid, tolerant
+from adapters.contract import Fault, Inbound, Signed, invalid
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
@@ -50,8 +51,7 @@ def read(inbound: Inbound) -> list[Record]:
     number, name = first_scalar(monitor, "id") or first_scalar(beat, "monitorID"), first_text(monitor, "name")
     status = int_of(beat, "status")
     if status is None:
-        if not said:
-            raise invalid(Fault("msg", "Required"))
+        needed(said, "msg")
         # A test, or that a certificate or a domain will end: it belongs to no heartbeat.
         return [_record(inbound, name or one_line(said), said, monitor, number)]
     if status not in STATUSES or not number:
@@ -60,9 +60,10 @@ def read(inbound: Inbound) -> list[Record]:
     record = _record(inbound, name or f"Monitor {number}", first_text(beat, "msg") or said, monitor, number)
     time = first_text(beat, "time")
     record.kind, record.state, record.occurred_at = word, state, moment_of(time)
+    record.counts = beat.get("important") is not False  # else it says again what it has said
     # A server's numbers begin at 1, so they are those of this hook.
     record.incident_key = f"{inbound.params.get('hook_id', '')}:{number}"
-    record.dedupe_key = f"{record.incident_key}:{time}:{status}" if time else None
+    record.dedupe_key = f"{record.incident_key}:{stamp(time)}:{status}" if time else None
     return [record]
 
 
@@ -90,31 +91,22 @@ def _record(inbound: Inbound, title: str, words: str, monitor: dict[str, object]
     )
 
 
-ADAPTER = Adapter(
-    name="uptime_kuma",
-    title="Uptime Kuma",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/uptime_kuma/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take a notification of Uptime Kuma.",
-                {
-                    "heartbeat": {
-                        "monitorID": 1,
-                        "status": 0,
-                        "time": "2026-05-07 08:00:00.000",
-                        "msg": "timeout",
-                    },
-                    "monitor": {"id": 1, "name": "Basket"},
-                    "msg": "[Basket] [Down] timeout",
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "uptime_kuma",
+    "Uptime Kuma",
+    read,
+    shape=delivery(
+        "Take a notification of Uptime Kuma.",
+        {
+            "heartbeat": {
+                "monitorID": 1,
+                "status": 0,
+                "time": "2026-05-07 08:00:00.000",
+                "msg": "timeout",
+            },
+            "monitor": {"id": 1, "name": "Basket"},
+            "msg": "[Basket] [Down] timeout",
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/uptime_kuma",),
     signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
 )

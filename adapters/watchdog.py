@@ -13,11 +13,11 @@ from typing import Any
 
 from adapters.common.hook_options import wrong
 from adapters.common.plain_text import one_line
-from adapters.common.signatures import Refusal, accepted, delivery, refuse, secret_or_address
+from adapters.common.signatures import delivery, hook_adapter, secret_or_address
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import first_text, object_of, objects_of
-from adapters.contract import Adapter, Door, Inbound, Refused, Signed, tolerant
+from adapters.contract import Inbound, Refused, Signed
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
@@ -88,20 +88,11 @@ def story(hook_id: str, words: str, at: int, state: State, key: str) -> Record:
     )
 
 
-ADAPTER = Adapter(
-    name="watchdog",
-    title="Dead man's switch",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/watchdog/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery("Take a sign of life, whatever it is.", {"status": "firing", "alerts": []}),
-        ),
-    ),
-    refuse=refuse,
-    owns=("/hooks/watchdog",),
+ADAPTER = hook_adapter(
+    "watchdog",
+    "Dead man's switch",
+    read,
+    shape=delivery("Take a sign of life, whatever it is.", {"status": "firing", "alerts": []}),
     signed=Signed(
         verify=secret_or_address,
         advice=ADVICE,

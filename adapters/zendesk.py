@@ -11,20 +11,23 @@ from typing import Any
 
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
-from adapters.common.severities import severity_of
-from adapters.common.signatures import Refusal, accepted, delivery, hmac_base64, refuse, same
-from adapters.common.tags import tags_of
+from adapters.common.severities import stated
+from adapters.common.signatures import delivery, hmac_base64, hook_adapter, same
+from adapters.common.tags import PRIVATE, marked, tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
     first_text,
+    linked,
     list_of,
+    needed,
     needed_object,
     object_of,
+    objects_of,
     present,
 )
-from adapters.contract import Adapter, Door, Fault, Hook, Inbound, Signed, invalid, tolerant
+from adapters.contract import Hook, Inbound, Signed
 from adapters.contract.description import signature
 from adapters.contract.record import Author, Record, State
 
@@ -41,8 +44,8 @@ RESOLVED = ("merged",)
 ADVICE = """\
 In Zendesk's Admin Center, Apps and integrations > Webhooks, create a webhook of Zendesk events:
 
-Events: Ticket created, Comment added, Status changed, Subject changed, Description changed, Priority changed,
-  Ticket merged, Ticket soft deleted
+Events: Ticket created, Comment added, Attachment linked to comment, Comment made private, Status changed,
+  Subject changed, Description changed, Priority changed, Ticket merged, Ticket soft deleted, Ticket undeleted
 Endpoint URL: {url}
 Request method: POST, format: JSON
 
@@ -53,41 +56,50 @@ feedback-gateway hook rotate {hook_id} --secret THE_SIGNING_SECRET"""
 
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
-    kind = first_text(sent, "type")
-    if not kind:
-        raise invalid(Fault("type", "Required"))
+    kind = needed(first_text(sent, "type"), "type")
     if not kind.startswith(EVENT):
         return []
     what, event, ticket = kind.removeprefix(EVENT), object_of(sent, "event"), needed_object(sent, "detail")
-    record = _ticket(sent, ticket, what)
-    itself = f"ticket:{record.incident_key}"
-    if what == "created":
-        return [replace(record, dedupe_key=itself, state="triggered")]
-    if what in GONE:
-        return [replace(record, dedupe_key=itself, state="note", retracts=True)]
-    if what in RESTATED:
-        state = STATUSES.get(first_text(ticket, "status").lower(), "triggered")
-        return [replace(record, dedupe_key=itself, replaceable=True, state=state)]
+    (note,) = marked([_ticket(sent, ticket, what)], PRIVATE if ticket.get("is_public") is False else "")
+    note = replace(note, stands=_stands(ticket))
     if what == "comment_added":
-        return _comment(record, object_of(event, "comment"))
+        return _comment(note, object_of(event, "comment"))
+    if what == "attachment_linked_to_comment":  # a comment's own event does not tell of its files
+        return _comment(note, {"attachments": [object_of(event, "comment").get("attachment")]})
+    if what == "comment_made_private":
+        note = replace(note, text="A comment was made private", state="note")
+        return marked([note], "" if "visibility" in note.subject else PRIVATE)
+    record = replace(note, stands=None, whole="subject" in ticket)
+    known = replace(
+        record,
+        dedupe_key=f"ticket:{record.incident_key}",
+        occurred_at=moment_of(first_text(ticket, "created_at")) or record.occurred_at,
+        revised_at=record.occurred_at,
+    )
+    if what == "created":
+        return [replace(known, state="triggered")]
+    if what in GONE:
+        return [replace(known, occurred_at=record.occurred_at, state="note", retracts=True)]
+    if what in RESTATED:
+        return [replace(known, replaceable=True, state=_stands(ticket) or "triggered")]
+    if what == "undeleted":
+        return [replace(record, state=_stands(ticket) or "triggered", counts=False)]
     if what == "status_changed":
-        now = STATUSES.get(first_text(event, "current").lower())
-        return [replace(record, state=now)] if now else []
+        now = STATUSES.get(first_text(event, "current").lower()) or _stands(ticket)
+        return [replace(record, state=now, counts=False)] if now else []
     return [replace(record, state="resolved")] if what in RESOLVED else []
 
 
 def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
     """The ticket of an event as it stands; its keys are those of the event."""
-    number = first_scalar(ticket, "id")
-    if not number:
-        raise invalid(Fault("detail.id", "Required"))
+    number = needed(first_scalar(ticket, "id"), "detail.id")
     title, words = first_text(ticket, "subject"), plain(first_text(ticket, "description"))
     delivery_id = first_scalar(sent, "id")
     return Record(
         title=cut_line(title),
         text=words or title or f"Ticket {number}",
         kind=f"ticket.{what}",
-        severity=severity_of(first_text(ticket, "priority")),
+        **stated(first_text(ticket, "priority")),
         subject=present(
             {
                 "account_id": first_scalar(sent, "account_id"),
@@ -97,12 +109,11 @@ def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
                 "organization_id": first_scalar(ticket, "organization_id"),
             }
         ),
-        author=Author(id=first_scalar(ticket, "requester_id") or None),
+        author=Author.of(id=first_scalar(ticket, "requester_id")),
         tags=tags_of(
             [
                 ("type", first_text(ticket, "type").lower()),
                 *(("tag", tag) for tag in list_of(ticket, "tags")),
-                ("visibility", "private" if ticket.get("is_public") is False else ""),
             ],
             most=100,
         ),
@@ -113,22 +124,28 @@ def _ticket(sent: dict[str, Any], ticket: dict[str, Any], what: str) -> Record:
     )
 
 
+def _stands(ticket: dict[str, Any]) -> State | None:
+    """The state that a ticket is in, None when it does not say."""
+    return STATUSES.get(first_text(ticket, "status").lower())
+
+
 def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
-    words, author = plain(first_text(comment, "body")), object_of(comment, "author")
-    if not words:
+    """A comment with its files; nothing for one that has neither words nor files."""
+    files = (linked(file, "filename", "content_url") for file in objects_of(comment, "attachments"))
+    words, author = plain(first_text(comment, "body", "html_body")), object_of(comment, "author")
+    said = "\n".join(filter(None, (words, *files)))
+    if not said:
         return []
-    internal = ("visibility:private",) if comment.get("is_public") is False else ()
-    return [
-        replace(
-            ticket,
-            title=cut_line(f"Re: {ticket.title}") if ticket.title else "",
-            text=words,
-            author=Author(first_scalar(author, "id") or None, first_text(author, "name") or None),
-            tags=tuple(dict.fromkeys((*ticket.tags, *internal))),
-            external_id=first_scalar(comment, "id") or ticket.external_id,
-            state="note",
-        )
-    ]
+    note = replace(
+        ticket,
+        title=cut_line(f"Re: {ticket.title}") if ticket.title else "",
+        text=said,
+        author=Author.of(first_scalar(author, "id"), first_text(author, "name")),
+        external_id=first_scalar(comment, "id") or ticket.external_id,
+        state="note",
+    )
+    internal = comment.get("is_public") is False and "visibility" not in ticket.subject
+    return marked([note], PRIVATE if internal else "")
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -139,30 +156,21 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return bool(time) and any(same(given, hmac_base64(secret.encode(), signed)) for secret in hook.secrets)
 
 
-ADAPTER = Adapter(
-    name="zendesk",
-    title="Zendesk",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/zendesk/<hook_id>",
-            tolerant(read),
-            accepted(),
-            shape=delivery(
-                "Take an event of a Zendesk ticket.",
-                {
-                    "type": "zen:event-type:ticket.created",
-                    "account_id": 1,
-                    "id": "01HN",
-                    "time": "2026-05-07T08:00:00Z",
-                    "detail": {"id": "35", "subject": "Basket answers slowly", "status": "NEW"},
-                    "event": {},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "zendesk",
+    "Zendesk",
+    read,
+    shape=delivery(
+        "Take an event of a Zendesk ticket.",
+        {
+            "type": "zen:event-type:ticket.created",
+            "account_id": 1,
+            "id": "01HN",
+            "time": "2026-05-07T08:00:00Z",
+            "detail": {"id": "35", "subject": "Basket answers slowly", "status": "NEW"},
+            "event": {},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/zendesk",),
     signed=Signed(
         verify=verify,
         advice=ADVICE,

@@ -11,8 +11,8 @@ import re
 from marshmallow import fields
 
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import Refusal, refuse, same, shows_secret
-from adapters.common.tags import tags
+from adapters.common.signatures import hook_adapter, same, shows_secret
+from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
     body_of,
@@ -22,10 +22,11 @@ from adapters.common.untrusted_json import (
     object_of,
     present,
 )
-from adapters.contract import Adapter, Door, Hook, Inbound, Refused, Reply, Signed, tolerant
+from adapters.contract import Hook, Inbound, Refused, Reply, Signed
 from adapters.contract.description import SECRET, Shape, Shown
 from adapters.contract.record import Author, Record, Saved
 
+CHANNEL = re.compile(r"#\*\*([^*|]{1,200})\*\*")
 MENTION = re.compile(r"@_?\*\*([^*|]{1,120})(?:\|\d{1,20})?\*\*")
 
 ADVICE = """\
@@ -52,10 +53,11 @@ def read(inbound: Inbound) -> list[Record]:
     said = MENTION.sub(lambda found: "" if found[1] == bot else f"@{found[1]}", words).strip()
     if not said:
         return []
+    said = CHANNEL.sub(lambda found: "#" + found[1].replace(">", " > "), said)
     channel, topic = first_text(message, "display_recipient"), first_text(message, "subject")
     direct, number = first_text(message, "type") in ("private", "direct"), first_scalar(message, "id")
     realm = first_text(message, "sender_realm_str")
-    return [
+    record = [
         Record(
             text=said,
             title=first_line(said),
@@ -69,18 +71,19 @@ def read(inbound: Inbound) -> list[Record]:
                     "topic": topic,
                 }
             ),
-            author=Author(
-                first_scalar(message, "sender_id") or None,
-                first_text(message, "sender_full_name") or None,
-                first_text(message, "sender_email") or None,
+            author=Author.of(
+                first_scalar(message, "sender_id"),
+                first_text(message, "sender_full_name"),
+                first_text(message, "sender_email"),
             ),
-            tags=(*tags(channel=channel, topic=topic), *(("visibility:private",) if direct else ())),
+            tags=tags(channel=channel, topic=topic),
             occurred_at=moment_or_seconds(message.get("timestamp")),
             external_id=number or None,
             # A server's numbers begin at 1, and its name for itself may be empty.
             dedupe_key=f"{inbound.params.get('hook_id', '')}:{realm}:{number}" if number else None,
         )
     ]
+    return marked(record, PRIVATE if direct else "")
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -99,27 +102,19 @@ def verify(inbound: Inbound, hook: Hook) -> bool:
     return any(same(given, secret) for secret in hook.secrets)
 
 
-ADAPTER = Adapter(
-    name="zulip",
-    title="Zulip",
-    error=Refusal,
-    doors=(
-        Door(
-            "/hooks/zulip/<hook_id>",
-            tolerant(read),
-            reply,
-            shape=Shape(
-                summary="Take a message to a bot of Zulip.",
-                answers={200: Silent},
-                example={
-                    "token": "in-the-body",
-                    "data": "It is slow",
-                    "message": {"id": 1, "content": "It is slow"},
-                },
-            ),
-        ),
+ADAPTER = hook_adapter(
+    "zulip",
+    "Zulip",
+    read,
+    reply=reply,
+    shape=Shape(
+        summary="Take a message to a bot of Zulip.",
+        answers={200: Silent},
+        example={
+            "token": "in-the-body",
+            "data": "It is slow",
+            "message": {"id": 1, "content": "It is slow"},
+        },
     ),
-    refuse=refuse,
-    owns=("/hooks/zulip",),
     signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
 )

@@ -10,7 +10,7 @@ from gateway.access import encryption_key, hooks
 from gateway.api.openapi import docs_page
 from gateway.core import concurrency, log, metrics
 from gateway.core.config import Config
-from gateway.core.cooperative import ASIDE
+from gateway.core.cooperative import ASIDE, HANDOFF
 from gateway.http.flask_app import Gateway
 from gateway.intake import auth, limits
 from gateway.rate_limits import auth_failures
@@ -26,7 +26,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Config.from_env()
     log.configure(config.log_level)
     metrics.connect()
-    connect(config.database_url, config.threads + BESIDES)
+    connect(config.database_url, config.threads + BESIDES, handoff=HANDOFF)
     encryption_key.connect(config)
     hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)

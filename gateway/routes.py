@@ -68,6 +68,8 @@ class Routes:
             self._route(native, "GET", path, page, mounted=False)
         for path, methods in self.methods.items():
             self._preflight(path, sorted(methods | {"OPTIONS"}))
+            if "<hook_id>" in path:
+                self._probe(path)
         self.app.register_error_handler(Exception, self._failed)
 
     def _route(
@@ -133,6 +135,24 @@ class Routes:
             view,
             methods=["OPTIONS"],
             strict_slashes=path in health.CHECKS,  # as their routes
+            provide_automatic_options=False,
+        )
+
+    def _probe(self, path: str) -> None:
+        """Says that there is a door, whoever asks: Intercom takes no address that does not answer HEAD.
+
+        It says nothing of whether there is such a hook. Source: developers.intercom.com, "Set up Webhooks".
+        """
+
+        def view(**params: str) -> Response:
+            return self._answer(request.environ, Reply(200), time.perf_counter(), {})
+
+        self.app.add_url_rule(
+            path,
+            f"HEAD {path}",
+            view,
+            methods=["HEAD"],
+            strict_slashes=False,
             provide_automatic_options=False,
         )
 

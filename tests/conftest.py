@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -89,9 +88,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Applications of this process share what compiles alike."""
-    with remembered.compiling_once(tmp_path_factory.mktemp("compiled")):
+def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Applications of this process share what compiles alike, and wait for no disk."""
+    with remembered.compiling_once(tmp_path_factory.mktemp("compiled")), remembered.unsynced():
         yield
 
 
@@ -118,15 +117,10 @@ def _cluster() -> Iterator[postgres.Cluster]:
 def _database_url(kind: str, pattern: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of the test's own with today's schema and no row."""
     if kind == "sqlite":
-        yield _copied(pattern, tmp_path)
+        yield remembered.copied(pattern, tmp_path)
         return
     with request.getfixturevalue("cluster").database() as url:
         yield url
-
-
-def _copied(pattern: Path, directory: Path) -> str:
-    """The URL of a copy."""
-    return f"sqlite:///{shutil.copyfile(pattern, directory / 'gateway.db')}"
 
 
 @pytest.fixture(name="config")
@@ -153,7 +147,7 @@ def _module_config(
     """The settings of one gateway for all tests of a module."""
     directory = tmp_path_factory.mktemp("gateway")
     if kind == "sqlite":
-        yield config_of(_copied(pattern, directory), directory)
+        yield config_of(remembered.copied(pattern, directory), directory)
         return
     with request.getfixturevalue("cluster").database() as url:
         yield config_of(url, directory)
@@ -165,6 +159,7 @@ def _app(config: Config) -> Iterator[Flask]:
     yield app
     commit.stop()
     close()
+    vars(app).clear()  # its parts point at each other: else the collector has to find out that they may go
 
 
 @pytest.fixture(name="client")

@@ -192,7 +192,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "flask.Flask.create_url_adapter(request)",
             "flask.Flask.ensure_sync(func)",
         ),
-        "tests/remembered.py": ("flask.Flask.jinja_options",),
+        "tests/remembered.py": ("flask.Flask.jinja_options", "flask.Flask.url_map_class"),
     },
     "Werkzeug": {
         "gateway/http/responses.py": (
@@ -209,8 +209,13 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "werkzeug.wsgi.get_input_stream(environ)",
         ),
         "tests/remembered.py": (
-            "werkzeug.routing.Rule._compile_builder(append_unknown)",
-            "werkzeug.routing.Rule()._trace",
+            "werkzeug.routing.Map.add(rulefactory)",
+            "werkzeug.routing.Map.lock_class",
+            "werkzeug.routing.Map.update",
+            "werkzeug.routing.Map()._matcher",
+            "werkzeug.routing.Map()._remap",
+            "werkzeug.routing.Map()._remap_lock",
+            "werkzeug.routing.Map()._rules_by_endpoint",
         ),
     },
     "prometheus-client": {
@@ -248,6 +253,13 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "authlib.integrations.requests_client.OAuth2Session().max_redirects",
         ),
     },
+    "schemathesis": {
+        "tests/api/test_schemathesis.py": (
+            "schemathesis.generation.feedback.FeedbackSources",
+            "schemathesis.pytest._test_builder.build_operation_test(config, operation, test_func)",
+            "schemathesis.pytest._test_builder.build_operation_test(given_kwargs, feedback)",
+        ),
+    },
     "redis": {
         "tests/rate_limits/test_redis_counter.py": ("redis.Redis().connection_pool",),
     },
@@ -265,7 +277,6 @@ MADE: Mapping[str, Callable[[Any], Any]] = {
     "peewee.Model": lambda kind: type("Row", (kind,), {})(),
     "peewee.PostgresqlDatabase": lambda kind: kind(None),
     "peewee.SqliteDatabase": lambda kind: kind(None),
-    "werkzeug.routing.Rule": lambda kind: kind("/"),
 }
 FOLDERS = ("adapters", "gateway", "models", "tests", "benchmarks")
 ROWS = [
@@ -408,7 +419,8 @@ def named(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
 def private(tree: ast.Module, ours: set[str]) -> Iterator[str]:
     """The private names of others that a module uses: imported, of an object, or of a class it is made of."""
     pythons, modules = set(), set()
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.ImportFrom | ast.Import):
             for alias in node.names:
                 source = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
@@ -419,7 +431,7 @@ def private(tree: ast.Module, ours: set[str]) -> Iterator[str]:
                     modules.add(alias.asname or alias.name)
                 elif alias.name.startswith("_"):
                     yield alias.name
-    for node in ast.walk(tree):
+    for node in nodes:
         # The _replace of named tuples is documented.
         if isinstance(node, ast.Attribute) and re.match(r"_(?!_|replace$)", node.attr):
             owner = ast.unparse(node.value)

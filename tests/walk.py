@@ -46,6 +46,7 @@ VALUES = {
     "max_impact": "9",
     "confidence_below": "0.5",
     "tag": "a",
+    "tag!": "b",
     "author": "ann",
     "page": "/checkout",
     "trace_id": "t",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,12 @@ class Item:
 def header_of(inbound: Inbound) -> dict[str, Any]:
     """The header of the envelope that is the body. Raises Refused."""
     return object_in(inbound, inbound.body.partition(b"\n")[0], "envelope header")
+
+
+def envelope_of(inbound: Inbound, places: Iterable[slice]) -> bytes:
+    """The envelope that has only what stands at these places, under the same header."""
+    header = inbound.body.partition(b"\n")[0]
+    return b"\n".join((header, *filter(None, (inbound.body[place] for place in places))))
 
 
 def items_of(inbound: Inbound, read: Collection[str]) -> Iterator[Item]:

@@ -183,6 +183,17 @@ def length(*, least: int = 0, most: int | None = None) -> Callable[[str], None]:
     return check
 
 
+def at_most(number: int) -> Callable[[list[Any]], None]:
+    """A check of how many elements an array has."""
+
+    @means(maxItems=number)
+    def check(value: list[Any]) -> None:
+        if len(value) > number:
+            raise ValidationError(f"Array must contain at most {number} element(s)")
+
+    return check
+
+
 @means(pattern=f"[^{SPACE}]")
 def not_blank(value: str) -> None:
     """A check that a text has something other than white space."""
@@ -206,6 +217,9 @@ def _instance(schema: type[Payload]) -> Payload:
     return schema()
 
 
+# Why there is a second way to check an object: without it a POST of a text with author and tags to
+# /gateway/v1/feedback costs 9 % more CPU (6 % in process, 618 calls of functions instead of 450), a plain one
+# there 5 %, and one to /v1/feedback with its three texts 1 to 4 %. A server with one worker, 32 connections.
 Check = Callable[[Any], Any]
 
 

@@ -9,14 +9,14 @@ from adapters.common.tags import tags_of
 from adapters.common.untrusted_json import first_scalar
 from adapters.contract.record import Author
 
-INFO = 1  # the severity of words, whatever the level of the event they came with
 MOST_TAGS, TAG_LENGTH = 100, 200
 
 
 def author_of(user: Mapping[str, Any]) -> Author:
     """The user that an event names."""
-    named = first_scalar(user, "id"), first_scalar(user, "username", "name"), first_scalar(user, "email")
-    return Author(*(value or None for value in named))
+    return Author.of(
+        first_scalar(user, "id"), first_scalar(user, "username", "name"), first_scalar(user, "email")
+    )
 
 
 def sender_of(feedback: Mapping[str, Any], user: Author) -> Author:

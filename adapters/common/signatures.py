@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract import Hook, Inbound, Problem, Reply, bearer
+from adapters.contract import Adapter, Door, Hook, Inbound, Problem, Reply, Signed, bearer, tolerant
 from adapters.contract.description import Shape, Shown, Taken, text
-from adapters.contract.record import Saved
+from adapters.contract.record import Record, Saved
 
 WINDOW = 300_000  # milliseconds between a signed time and ours, either way
 
@@ -101,3 +101,25 @@ def accepted(status: int = 200) -> Callable[[Inbound, list[Saved]], Reply]:
         return Reply(status, {"status": "ok"})
 
     return reply
+
+
+ACCEPTED = accepted()
+
+
+def hook_adapter(
+    name: str,
+    title: str,
+    read: Callable[[Inbound], list[Record]],
+    *,
+    shape: Shape,
+    signed: Signed,
+    reply: Callable[[Inbound, list[Saved]], Reply] = ACCEPTED,
+    refuse: Callable[[Problem], Reply] = refuse,
+    costly: bool = False,
+) -> Adapter:
+    """The adapter of a sender with one address, /hooks/<name>/<hook_id>, that is never told 400."""
+    path = f"/hooks/{name}"
+    door = Door(f"{path}/<hook_id>", tolerant(read), reply, shape=shape)
+    return Adapter(
+        name, (door,), refuse, owns=(path,), signed=signed, title=title, error=Refusal, costly=costly
+    )

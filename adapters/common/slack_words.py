@@ -78,6 +78,9 @@ def _text(message: dict[str, Any]) -> str:
 
 def _beside(said: str, more: str) -> Iterator[str]:
     """A text, and of what stands beside it what it does not say already: Slack writes most of it twice."""
+    if not said:
+        yield more
+        return
     known = set(_said_in(said))
     rest = "\n".join(line for line in more.splitlines() if not known.issuperset(_said_in(line)))
     if known and rest and _in_a_row(said) in _in_a_row(more):

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.contract.record import Record
 
 CONFIDENTIAL, PRIVATE, INTERNAL = "confidential", "private", "internal"
+SECRET = tuple(f"visibility:{word}" for word in (CONFIDENTIAL, PRIVATE, INTERNAL))  # the tags that say so
 
 
 def tags(**values: Any) -> tuple[str, ...]:

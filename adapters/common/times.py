@@ -55,3 +55,10 @@ def stamp(text: str) -> str:
     """A time as it stands in a key: the same for an instant however it is written, else the text itself."""
     moment = moment_of(text)
     return text if moment is None else str(moment)
+
+
+def day_of(digits: str) -> str:
+    """The day, such as 2026-05-04, of milliseconds since the epoch as digits; "" for anything else."""
+    if not re.fullmatch(r"\d{1,14}", digits, re.ASCII):
+        return ""
+    return datetime.fromtimestamp(int(digits) / 1000, UTC).date().isoformat()

@@ -88,6 +88,12 @@ def first_url(sent: Mapping[str, Any], *names: str) -> str:
     return next((text for text in texts if re.match(r"https?://\S", text)), "")
 
 
+def linked(sent: Mapping[str, Any], name: str, *addresses: str) -> str:
+    """What is called so with the first of these that is its address, "words (address)"; "" without either."""
+    words, address = first_text(sent, name), first_url(sent, *addresses)
+    return f"{words} ({address})" if words and address else words or address
+
+
 def needed_text(sent: Any, *path: str) -> str:
     """The text at a path that cannot be done without.
 
@@ -101,9 +107,13 @@ def needed_text(sent: Any, *path: str) -> str:
 
 def needed_scalar(sent: Any, *path: str) -> str:
     """The text or whole number at a path that a key is made of. Raises Refused (400), as `needed_text`."""
-    found = scalar_of(sent, *path)
+    return needed(scalar_of(sent, *path), ".".join(path))
+
+
+def needed(found: str, name: str) -> str:
+    """What was found under a name that cannot be done without. Raises Refused (400) when it is empty."""
     if not found:
-        raise invalid(Fault(".".join(path), "Required"))
+        raise invalid(Fault(name, "Required"))
     return found
 
 

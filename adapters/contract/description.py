@@ -99,6 +99,11 @@ def listed(schema: Kind, **options: Any) -> fields.List[Any]:
     return fields.List(fields.Nested(schema), **options)
 
 
+class FieldFault(Shown):
+    field = text()
+    message = text()
+
+
 class AuthorShown(Shown):
     id = text(allow_none=True)
     name = text(allow_none=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Category = Literal["bug", "feature", "question", "praise", "other"]
 Sentiment = Literal["positive", "neutral", "negative"]
@@ -30,6 +30,11 @@ class Author:
     name: str | None = None
     email: str | None = None
 
+    @classmethod
+    def of(cls, id: str = "", name: str = "", email: str = "") -> Self:
+        """Whom these texts name, each empty where nothing was said."""
+        return cls(id or None, name or None, email or None)
+
 
 @dataclass(slots=True)  # not frozen, which would take three times as long to make
 class Record:
@@ -49,8 +54,8 @@ class Record:
     said if not when it happened, and `stands` the state that a note finds its story in. A `whole` one
     says all that there is, so that what it leaves out is gone; of others what they leave out stays.
     `joins` is the incident_key that another source may know the same story by. `family` is shared by
-    the stories of one alert: an end whose own story is unknown ends the newest open one of them. With
-    `quiet` an end makes no record where nothing had begun. Of several notifications of the same
+    the stories of one alert: an end whose own story is unknown ends the newest open one that had begun by
+    then. With `quiet` an end makes no record where nothing had begun. Of several notifications of the same
     `occurrence` one counts, and none of those that have `counts` false.
 
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
@@ -93,7 +98,7 @@ class Record:
     counts: bool = True
     voter: str | None = None
     unreadable: str | None = None
-    held: str | None = None
+    held: str | bytes | None = None
     workspace_ref: str | None = None
     project_ref: str | None = None
 

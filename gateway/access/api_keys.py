@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.access import audit_log
 from gateway.core.ids import new_id, now_ms
-from models.database.base import first, locked, rows
+from models.database.base import first, locked, only, rows
 from models.tables.workspace import ApiKey
 
 SCOPES = ("ingest", "read", "triage", "admin")
@@ -91,10 +91,7 @@ def list_keys(
 ) -> list[dict[str, Any]]:
     """Keys without their text, oldest first, starting after the id `after`; None means all of them."""
     found = ApiKey.select().where(ApiKey.id > after)
-    if workspace_id is not None:
-        found = found.where(ApiKey.workspace == workspace_id)
-    if project_id is not None:
-        found = found.where(ApiKey.project == project_id)
+    found = only(found, {ApiKey.workspace: workspace_id, ApiKey.project: project_id})
     return [shown(row) for row in rows(found.order_by(ApiKey.id).limit(limit))]
 
 
@@ -103,10 +100,7 @@ def find(
 ) -> dict[str, Any] | None:
     """A key of this workspace (and, when given, of this project), to be changed; None when there is none."""
     found = ApiKey.select().where(ApiKey.id == key_id)
-    if workspace_id is not None:
-        found = found.where(ApiKey.workspace == workspace_id)
-    if project_id is not None:
-        found = found.where(ApiKey.project == project_id)
+    found = only(found, {ApiKey.workspace: workspace_id, ApiKey.project: project_id})
     return first(locked(found))
 
 

@@ -13,7 +13,7 @@ from adapters.contract import Adapter, Fault, Reader, Signed
 from gateway.access import audit_log
 from gateway.core import encryption
 from gateway.core.ids import now_ms
-from models.database.base import dumps, rows
+from models.database.base import dumps, only, rows
 from models.tables.hook import HookRow, find_hook
 
 LONGEST_OPTIONS = 32_768  # characters of a hook's options as JSON: each delivery is read by them
@@ -145,10 +145,7 @@ def delete_hook(hook_id: str, *, by: str = audit_log.COMMAND_LINE) -> None:
 def list_hooks(workspace_id: str | None = None, project_id: str | None = None) -> list[dict[str, Any]]:
     """The hooks that are not deleted, without their secrets; None means all of them."""
     found = HookRow.select().where(HookRow.deleted_at.is_null())
-    if workspace_id is not None:
-        found = found.where(HookRow.workspace == workspace_id)
-    if project_id is not None:
-        found = found.where(HookRow.project == project_id)
+    found = only(found, {HookRow.workspace: workspace_id, HookRow.project: project_id})
     names, adapters = ("name", "unsigned", "rate_limit", "created_at"), load()
     return [
         {

@@ -13,6 +13,7 @@ from adapters.common.schemas import (
     Strict,
     Text,
     TextList,
+    at_most,
     every,
     length,
     meaning_of,
@@ -46,12 +47,7 @@ def _impact(value: float) -> None:
 
 
 _tag = every(not_blank, length(most=LONGEST_TAG))
-
-
-@means(maxItems=MOST_TAGS)
-def _few(value: list[str]) -> None:
-    if len(value) > MOST_TAGS:
-        raise ValidationError(f"Array must contain at most {MOST_TAGS} element(s)")
+_few = at_most(MOST_TAGS)
 
 
 class TagEdit(Strict):

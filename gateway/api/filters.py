@@ -16,6 +16,9 @@ from models.queries.feedback_query import ANY_OF, Filter
 from models.tables.feedback import STATUSES
 from models.tables.search_words import read_query
 
+# The names of a filter's fields where they are others than those of models.queries.feedback_query.Filter.
+SHORT = {"tags": "tag", "without_tags": "tag!"}
+_LONG = {short: name for name, short in SHORT.items()}
 WORDS: Mapping[str, Collection[str]] = {
     "type": TYPES,
     "category": CATEGORIES,
@@ -41,9 +44,9 @@ class Asked:
 def parse(query: str, others: Collection[str] = (), *, now: int | None = None) -> Filter:
     """The filter that a query string says, with or without a question mark before it.
 
-    Its names are the fields of models.queries.feedback_query.Filter, with `tag` for tags. Times are ISO 8601,
-    or how long ago (`7d`, `12h`, `30m`, `2w`) from `now` (milliseconds UTC). Raises Refused: 400, every
-    bad parameter named.
+    Its names are the fields of models.queries.feedback_query.Filter, with `tag` for tags and `tag!` for those
+    that none may have. Times are ISO 8601, or how long ago (`7d`, `12h`, `30m`, `2w`) from `now`, which is in
+    milliseconds UTC. Raises Refused: 400, every bad parameter named.
     """
     faults: list[Fault] = []
     asked = read(query, others, faults, now=now)
@@ -65,7 +68,7 @@ def read(query: str, others: Collection[str], faults: list[Fault], *, now: int |
             if name in others:
                 rest[name] = _single(values)
             else:
-                found["tags" if name == "tag" else name] = _field(name, values, now)
+                found[_LONG.get(name, name)] = _field(name, values, now)
         except ValueError as error:
             faults.append(Fault(name.replace("\0", "\ufffd"), str(error)))
     chosen = Filter(**{name: value for name, value in found.items() if value is not None})
@@ -78,7 +81,7 @@ def read(query: str, others: Collection[str], faults: list[Fault], *, now: int |
 
 def _field(name: str, values: list[str], now: int) -> Any:
     """The value of a filter's field. Raises ValueError, whose text is for whoever sent it."""
-    if name == "tag" or name in ANY_OF or name == "author":
+    if name in ANY_OF or name in ("author", "tag", "tag!"):
         every = [_several(value) for value in values]
         if sum(map(len, every)) > MOST:  # however often the field is given
             raise ValueError(_TOO_MANY)
@@ -140,4 +143,4 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     "q": lambda text, now: read_query(_text(text)),
     **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
 }
-NAMES = tuple("tag" if item.name == "tags" else item.name for item in fields(Filter))
+NAMES = tuple(SHORT.get(item.name, item.name) for item in fields(Filter))

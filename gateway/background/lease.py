@@ -18,6 +18,7 @@ from peewee import OperationalError
 from gateway.core import log
 from gateway.core.ids import now_ms
 from gateway.core.pacing import transact
+from models.database.handoff import here
 from models.database.sqlite import reason
 from models.tables import job
 
@@ -25,15 +26,7 @@ HEARTBEAT = 20.0  # seconds between two extensions
 LEASE = job.LEASE
 AWAY = os.EX_TEMPFAIL  # status of a command that could not use the database
 
-
-def here(act: Callable[[], Any]) -> Any:
-    """Does something in the caller's own thread."""
-    return act()
-
-
-carry_out: Callable[[Callable[[], Any]], Any] = (
-    here  # how transactions are done (gateway.background.scheduler.writers)
-)
+CarryOut = Callable[[Callable[[], Any]], Any]
 
 
 class Stopping(Exception):
@@ -42,11 +35,12 @@ class Stopping(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do one kind of work for now."""
+    """The right to do one kind of work for now. `carry_out` does a transaction, here or in another thread."""
 
     name: str
     owner: str
     stopping: Callable[[], bool]
+    carry_out: CarryOut = here
 
     def transact(self, work: Callable[[], Any]) -> Any:
         """Does `work` in a write transaction in which the work is still ours, and for another while.
@@ -61,7 +55,7 @@ class Lease:
             job.keep(self.name, self.owner, now_ms() + LEASE)
             return work()
 
-        return carry_out(partial(transact, kept))
+        return self.carry_out(partial(transact, kept))
 
     def extend(self) -> None:
         """Says that the work goes on. Raises as `transact` does."""
@@ -98,7 +92,7 @@ class Work:
     act: Callable[[Lease], int]
 
 
-def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
+def run_once(work: Work, stopping: Callable[[], bool] = lambda: False, carry_out: CarryOut = here) -> bool:
     """Does one kind of work if it is due and nobody else does it; whether it was ours to do.
 
     A failure is logged, and the work is tried again a minute later.
@@ -113,7 +107,7 @@ def run_once(work: Work, stopping: Callable[[], bool] = lambda: False) -> bool:
         return False
     pause = 0
     try:
-        pause = work.act(Lease(work.name, owner, stopping))
+        pause = work.act(Lease(work.name, owner, stopping, carry_out))
         _note(logging.DEBUG, "background work done", work.name, started)
     except Stopping:
         _note(logging.INFO, "background work interrupted", work.name, started)

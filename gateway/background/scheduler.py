@@ -28,13 +28,14 @@ from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
 from gateway.access import encryption_key
-from gateway.background import analyze, dedupe_expiry, lease, retention, retraining, silence, similar, themes
-from gateway.background.lease import Work, run_once
+from gateway.background import analyze, dedupe_expiry, retention, retraining, silence, similar, themes
+from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.rate_limits import redis_counter
 from models.database.base import close, rest
+from models.database.handoff import here
 from models.database.sqlite import reason
 from models.tables import job
 
@@ -77,7 +78,7 @@ def queue_of(config: Config) -> Huey:
 class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
     """Huey's, which also ends when the process that started it is gone."""
 
-    def __init__(self, huey: Huey, parent: int | None) -> None:
+    def __init__(self, huey: Huey, parent: int | None, carry_out: CarryOut = here) -> None:
         super().__init__(
             huey,
             workers=THREADS,
@@ -86,14 +87,14 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
             graceful_signal="TERM",
         )
         self._stop_flag_timeout = 0.5
-        self._parent = parent
+        self._parent, self._carry_out = parent, carry_out
         self._next_look = 0.0
         self._wake = {work.name: self._registered(work) for work in WORKS}
 
     def _registered(self, work: Work) -> Any:
         @self.huey.periodic_task(crontab(), name=work.name, expires=STALE)  # type: ignore[untyped-decorator]
         def wake() -> None:
-            run_once(work, self.stop_flag.is_set)
+            run_once(work, self.stop_flag.is_set, self._carry_out)
 
         return wake
 
@@ -159,19 +160,19 @@ def run(config: Config, parent: int | None = None) -> None:
     storage.open_database(config, CONNECTIONS)
     encryption_key.connect(config)
     encryption_key.check()
-    with writers():
+    with writers() as carry_out:
         os.nice(NICENESS)
         try:
             queue = queue_of(config)
             hear_queue()
-            _Consumer(queue, parent).run()
+            _Consumer(queue, parent, carry_out).run()
         finally:
             close()
 
 
 @contextmanager
-def writers() -> Iterator[None]:
-    """Has threads as quick as the caller is now do transactions until the block ends, and not its others.
+def writers() -> Iterator[CarryOut]:
+    """What does transactions in threads as quick as the caller is now, until the block ends.
 
     Who has to wait for the processor with the database's lock in its hand has everybody else wait, too. On
     Linux each thread has a niceness of its own and hands it on to those it starts.
@@ -179,11 +180,7 @@ def writers() -> Iterator[None]:
     started = threading.Barrier(THREADS)
     with ThreadPoolExecutor(THREADS, "writer") as pool:
         list(pool.map(lambda _: started.wait(), range(THREADS)))
-        lease.carry_out = lambda act: pool.submit(act).result()
-        try:
-            yield
-        finally:
-            lease.carry_out = lease.here
+        yield lambda act: pool.submit(act).result()
 
 
 @click.command()

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from models.database.group_commit import Signal
+from models.database.handoff import Handoff, Signal
 
 ASIDE = 4  # threads for what would hold up everybody
 GATHERED = 32  # requests with which a step is done together, at most
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-connections = 0  # of this worker
+_connections: Callable[[], int] = int  # how many this worker has
 _gevent: Any = None  # the library, while the greenlets of one thread are requests
 _loop: Any = None  # of that thread
 _threads: Any = None
@@ -36,12 +36,13 @@ _due = False  # whether it will be done without a timer
 _put_off = False  # whether what is last has waited for others already
 
 
-def begin() -> None:
-    """Has the greenlets of this thread be requests from now on."""
-    global _gevent, _loop, _threads, _timer
+def begin(connections: Callable[[], int]) -> None:
+    """Has the greenlets of this thread be requests from now on, of so many connections."""
+    global _connections, _gevent, _loop, _threads, _timer
     import gevent.event
     import gevent.threadpool  # 50 ms and 6 MB: not for the command line
 
+    _connections = connections
     _gevent, _loop, _threads = gevent, gevent.get_hub().loop, gevent.threadpool.ThreadPool(ASIDE)
     _timer = _loop.timer(GATHER, GATHER)
 
@@ -108,7 +109,7 @@ def together(act: Callable[[], None], *, last: bool = False) -> None:
     (_last if last else _wanted).add(act)
     _for_last += last
     _gathered += 1
-    if _gathered < min(GATHERED, connections * NEARLY):
+    if _gathered < min(GATHERED, _connections() * NEARLY):
         _timer.again(_waited, update=True)
     elif not _due:
         _due = True
@@ -147,6 +148,9 @@ def signal() -> Signal:
     """What the caller can wait for, and any thread can say."""
     made: Signal = _gevent.event.Event() if shares_thread() else Signal()
     return made
+
+
+HANDOFF = Handoff(signal, partial(together, last=True), bring)
 
 
 class Together(Generic[Item, Result]):

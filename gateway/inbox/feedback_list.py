@@ -10,6 +10,7 @@ from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 
 import adapters
+from adapters.common.tags import SECRET
 from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.core.ids import new_id
@@ -37,6 +38,7 @@ VIEWS = (
     ("Alerts open", "type=alert&status=open"),
     ("Questions", "category=question&status=open"),
     ("Praise", "category=praise"),
+    ("For everybody", urlencode({"tag!": ",".join(SECRET)})),
 )
 
 

@@ -23,12 +23,16 @@ FORMS = (
     '%(why)s, said to hit more than one: "%(words)s"',
     '%(why)s, %(what)s: "%(words)s"',
     "%(area)s: page %(page)s",
+    '%(what)s: "%(words)s"',
 )
 PHRASES = (
     *("a bug", "a wish", "a question", "praise", "no defect"),
     *("positive", "neutral", "negative", "reported once", "no area that weighs more"),
     *("an outage, a loss or a leak", "it crashes or loses work", "something does not work"),
-    "a matter of looks or wording",
+    *("a matter of looks or wording", "it is resolved", "the tone of an alert does not count"),
+    *("somebody cannot get in", "somebody cannot buy", "somebody cannot pay, or waits for money"),
+    *("money is taken wrongly", "data is lost", "data of others is open, or an account is not safe"),
+    "everything is down, or nobody can work",
 )
 INNER = ("why", "what")  # blanks that hold a reason
 _PARTS = {form: re.split(r"%\((\w+)\)s", form) for form in FORMS}  # texts, and names of blanks between them

@@ -233,7 +233,9 @@ def _held(
     kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
     body = inbound.body
     if record.held is not None:
-        kept, body = {**kept, PART_HEADER: "true"}, record.held.encode("utf-8", "replace")
+        part = record.held
+        body = part if isinstance(part, bytes) else part.encode("utf-8", "replace")
+        kept[PART_HEADER] = "true"
     return {
         "id": new_id("qr"),
         "workspace_id": caller.workspace_id,

@@ -38,9 +38,6 @@ from gateway.server.connection import Connection, TooSlow
 from gateway.server.early_errors import door_at, refusal, status_of
 from gateway.server.streamed_body import CHUNK
 from gateway.triage import active_model
-from models.database.base import database
-from models.database.group_commit import Writer
-from models.database.sqlite import Sqlite
 from models.intake import commit
 
 # Seconds.
@@ -88,17 +85,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.threads = Admission(self.cfg.threads, PATIENCE, most)
         self.streams = Admission(max(1, self.cfg.threads // 2), STREAM_PATIENCE, most)
         self.pool = ThreadPool(self.cfg.threads)
-        cooperative.begin()
-        Writer.signal = staticmethod(cooperative.signal)
-        Writer.call = staticmethod(partial(cooperative.together, last=True))
-        if isinstance(database.obj, Sqlite):  # a server's statements are waited for
-            database.obj.bring = cooperative.bring
+        self.connections = Pool(self.worker_connections)
+        cooperative.begin(lambda: len(self.connections))
         self.leaving = threading.Event()
         active_model.watch(self.leaving)
 
     def run(self) -> None:
         """Serves until told to stop; then answers whoever has come, and ends connections that are idle."""
-        self.connections = pool = Pool(self.worker_connections)
+        pool = self.connections
         bound = [(one, partial(self.handle, _Bound(one.getsockname()))) for one in self.sockets]
         servers = [_Server(one, handle, spawn=pool) for one, handle in bound]
         for server in servers:
@@ -152,12 +146,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection, in a greenlet of its own."""
-        cooperative.connections += 1
         self._make_room()
-        try:
-            super().handle(listener, Connection(client, self), addr)
-        finally:
-            cooperative.connections -= 1
+        super().handle(listener, Connection(client, self), addr)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Connection, addr: Any) -> bool:
         """Has a request answered. Raises StopIteration when the connection ends with its answer."""

@@ -16,10 +16,12 @@ from gateway.triage import clauses, impact
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explanation
 from gateway.triage.explain import explain as explain_text
+from gateway.triage.harm import hear
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
 from gateway.triage.tokenizer import Text, read
 from gateway.triage.verdict import decide_category, decide_language, decide_sentiment
+from models.intake.telling import MACHINES
 
 __all__ = [
     "DEFAULT_AREAS",
@@ -86,11 +88,13 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
     category, confidence, by_category, declared = decide_category(record, text, scores)
     sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
     words = Words.of(text.tokens, scores.hints)
+    heard = hear(words)
+    praised = category == "praise" and sentiment == "positive"
     reasons = (
-        impact.severity(record, category, words, scores.severe),
-        impact.mood(sentiment, score, words),
-        impact.reach(reports, words),
-        impact.area(record, words, DEFAULT_AREAS if rules is None else rules),
+        impact.severity(record, category, words, scores.severe, heard),
+        impact.mood(sentiment, score, words, record.type),
+        impact.reach(reports, words, record.type, praised=praised),
+        impact.area(record, words, DEFAULT_AREAS if rules is None else rules, heard, praised=praised),
     )
     return Labels(
         category=category,
@@ -121,9 +125,16 @@ def explain(record: Record) -> Explanation:
 
 
 def words_of(record: Record) -> str:
-    """Title and text as one text, the title as its first line unless the text begins with it."""
+    """Title and text as one text, the title as its first line unless the text begins with it.
+
+    The title of a remark is that of what it is about, and that of a command begins with the command.
+    """
     title = record.title.strip()
-    if not title or record.text.lstrip().startswith(title):
+    if not title or (record.state == "note" and record.type not in MACHINES and record.text):
+        return record.text
+    if title[0] == "/":
+        title = title.partition(" ")[2]
+    if record.text.lstrip().startswith(title):
         return record.text
     return f"{title}\n{record.text}"
 

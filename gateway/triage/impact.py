@@ -1,6 +1,6 @@
 """How much a piece of feedback matters, 0 to 14, as a sum of four parts that each say why.
 
-    severity   0..5   how bad it is for whoever meets it: declared by the sender, else from category and words
+    severity   0..5   how bad it is for whoever meets it: declared by the sender, else from words and category
     sentiment  0..3   how negative it is
     reach      0..3   how many reported it, or say they are hit
     area       0..3   where it is: rules on page, url, product, tags and words
@@ -16,12 +16,16 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
-from adapters.contract.record import SENTIMENTS, Category, Reason, Record, Sentiment
+from adapters.contract.record import SENTIMENTS, Category, Reason, Record, RecordType, Sentiment
 from gateway.core.area_rules import Area
 from gateway.triage.areas import DEFAULT_AREAS
-from gateway.triage.phrases import bits_of, whole_words
+from gateway.triage.guards import about_else, meant
+from gateway.triage.harm import Heard, hear, tokens_of
+from gateway.triage.phrases import Phrases, bits_of, whole_words
 from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
+from gateway.triage.spoken import Said
 from gateway.triage.tokenizer import read
+from models.intake.telling import MACHINES, OVER
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85
@@ -35,43 +39,82 @@ _BASE: dict[Category, tuple[int, str]] = {
     "praise": (0, "praise"),
     "other": (0, "no defect"),
 }
+# What words of a crash (4) and of something that does not work (3) count where the text is no bug's.
+_LESS: dict[Category, dict[int, int]] = {
+    "feature": {4: 2},
+    "question": {4: 3, 3: 2},
+    "praise": {4: 2},
+    "other": {4: 3, 3: 2},
+}
 # Most texts get the same reasons, made once.
 _PLAIN = {category: Reason("severity", points, why) for category, (points, why) in _BASE.items()}
 _CALM: dict[Sentiment, Reason] = {name: Reason("sentiment", 0, name) for name in SENTIMENTS}
 _ONCE = Reason("reach", 0, "reported once")
 _NO_AREA = Reason("area", 0, "no area that weighs more")
+_OVER = Reason("severity", 0, OVER)
+_TONELESS = Reason("sentiment", 0, "the tone of an alert does not count")
 # Made before any word is met, for words give hints on the patterns that there are.
 _SEVERE_BITS = reduce(or_, (pattern.bit for _, _, pattern in SEVERE))
 _MANY_BITS = EVERYONE.bit | MANY.bit
-_AREA_BITS = reduce(or_, (whole_words(rule.words).bit for rule in DEFAULT_AREAS if rule.words))
+_BY_WORDS = {rule.name: rule.points - 1 for rule in DEFAULT_AREAS}
+_DENYING = 3  # points of words that are made of negations: "does not work"
 
 
-def severity(record: Record, category: Category, words: str, severe: float = 0.5) -> Reason:
+def severity(
+    record: Record, category: Category, words: str, severe: float = 0.5, heard: Heard | None = None
+) -> Reason:
     """0..5, as `_severity` says, with a word of the sender's that is on no scale."""
-    reason = _severity(record, category, words, severe)
+    reason = _severity(record, category, words, severe, heard or hear(words))
     return reason if record.severity_word is None else _with_word(reason, record.severity_word)
 
 
-def _severity(record: Record, category: Category, words: str, severe: float) -> Reason:
-    """0..5: what the sender declared, else by category and, of bugs, by the words.
+def _severity(record: Record, category: Category, words: str, severe: float, heard: Heard) -> Reason:
+    """0..5: what the sender declared, else the words, whatever the category, else the category.
 
-    `severe` is the model's probability that a bug is severe; it decides where no words do.
+    `severe` is the model's probability that a bug is severe; it decides where no words do. An alert that is
+    over has none.
     """
+    if record.type in MACHINES and record.state == "resolved":
+        return _OVER
     if record.severity is not None:
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
-    if category in ("bug", "other") and bits_of(words) & _SEVERE_BITS:
-        for points, meaning, pattern in SEVERE:
-            found = pattern.said(words)
-            if found and (category == "bug" or points > 3):
-                points = points if category == "bug" else 2
-                return Reason("severity", points, f'{why}, {meaning}: "{found}"')
-    if category == "bug" and severe >= SEVERE_ODDS:
-        return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
-    if category == "bug" and severe <= MINOR_ODDS:
-        return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
+    best, meaning, denied = 0, "", heard.denied
+    if heard.harm:
+        _, best, harm, found = heard.harm
+        meaning = f'{harm}: "{found}"'
+    bits = bits_of(words)
+    if bits & _SEVERE_BITS:
+        for points, told, phrases in SEVERE:
+            counted = points if category == "bug" else _LESS[category].get(points, 0)
+            if counted <= best or not bits & phrases.bit:
+                continue
+            found, unmeant = _meant(phrases, words, points == _DENYING, heard.said)
+            denied = denied or unmeant
+            if found:
+                best, meaning = counted, f'{told}: "{found}"'
+                break
+    if meaning and (category == "bug" or best > base):
+        return Reason("severity", best, meaning if category == "other" else f"{why}, {meaning}")
+    if category == "bug" and not denied:  # the model does not see what is denied
+        if severe >= SEVERE_ODDS:
+            return Reason("severity", base + 1, f"{why} that reads like severe ones ({severe:.2f})")
+        if severe <= MINOR_ODDS:
+            return Reason("severity", base - 1, f"{why} that reads like minor ones ({severe:.2f})")
     return _PLAIN[category]
+
+
+def _meant(phrases: Phrases, words: str, denies: bool, said: Sequence[Said]) -> tuple[str, bool]:
+    """The first words that match and mean it, and whether others match."""
+    unmeant = False
+    for match in phrases.matches(words):
+        found = match[0].strip()
+        first = (" " + words).count(" ", 0, match.start())
+        if meant(tokens_of(words), first, first + found.count(" "), denies, said):
+            return found, unmeant
+        unmeant = True
+    return "", unmeant
 
 
 def _with_word(reason: Reason, word: str) -> Reason:
@@ -80,11 +123,16 @@ def _with_word(reason: Reason, word: str) -> Reason:
     return Reason(reason.part, reason.points, why)
 
 
-def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
-    """0..3: nothing for positive, 1 for neutral leaning down, 2 for negative, 3 for strongly negative."""
+def mood(sentiment: Sentiment, score: float, words: str, kind: RecordType = "message") -> Reason:
+    """0..3: nothing for positive, 1 for neutral leaning down, 2 for negative, 3 for strongly negative.
+
+    Of a `kind` that no person words nothing.
+    """
+    if kind in MACHINES:
+        return _TONELESS
     if sentiment == "negative":
         found = STRONG.said(words)
-        if found:
+        if found and not _about_else(found, words):
             return Reason("sentiment", 3, f'negative, in strong words: "{found}"')
         return Reason("sentiment", 2, f"negative ({score:+.2f})")
     if sentiment == "neutral" and score <= -0.4:
@@ -92,12 +140,18 @@ def mood(sentiment: Sentiment, score: float, words: str) -> Reason:
     return _CALM[sentiment]
 
 
-def reach(reports: int, words: str) -> Reason:
-    """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many."""
-    if reports <= 1 and not bits_of(words) & _MANY_BITS:
+def reach(reports: int, words: str, kind: RecordType = "message", *, praised: bool = False) -> Reason:
+    """0..3: by the number of reports (2, 5 and 20 are the steps), or because the words speak of many.
+
+    That everybody likes it hits nobody, and an alert's words are a program's.
+    """
+    said = bits_of(words) & _MANY_BITS and not praised and kind not in MACHINES
+    if reports <= 1 and not said:
         return _ONCE
     points = (reports >= 2) + (reports >= 5) + (reports >= 20)
     why = f"reported {reports} times" if reports > 1 else "reported once"
+    if not said:
+        return Reason("reach", points, why)
     everyone, many = EVERYONE.said(words), MANY.said(words)
     if everyone and points < 3:
         return Reason("reach", max(points, 2), f'{why}, said to hit all: "{everyone}"')
@@ -106,13 +160,30 @@ def reach(reports: int, words: str) -> Reason:
     return Reason("reach", points, why)
 
 
-def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> Reason:
-    """0..3: the hottest area of `rules` that page, url, product, tags or words point at."""
-    best = _NO_AREA
+def area(
+    record: Record,
+    words: str,
+    rules: Sequence[Area] = DEFAULT_AREAS,
+    heard: Heard | None = None,
+    *,
+    praised: bool = False,
+) -> Reason:
+    """0..3: the hottest area of `rules` that page, url, product, tags or words point at.
+
+    Words that tell of an area's harm come before those that name an area. Where somebody praises it, and
+    where a program words it, the words of our own areas do not count.
+    """
+    best, named = _NO_AREA, dict[str, str]()
     pages, names = list(_pages(record.subject)), _names(record)
     if rules is DEFAULT_AREAS:
         pages = list(filter(_hot, pages))
-        if not (names or pages or bits_of(words) & _AREA_BITS):
+        if record.type not in MACHINES:
+            heard = heard or hear(words)
+            if heard.harm:
+                where, _, _, found = heard.harm
+                best = Reason("area", _BY_WORDS[where], f'{where}: "{found}"')
+            named = {} if praised else heard.named
+        if not (names or pages or named):
             return best
     for rule in rules:
         if rule.points <= best.points:
@@ -124,10 +195,18 @@ def area(record: Record, words: str, rules: Sequence[Area] = DEFAULT_AREAS) -> R
         elif name is not None:
             best = Reason("area", rule.points, f"{rule.name}: {name}")
         elif rule.points - 1 > best.points:
-            found = whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
+            if rules is DEFAULT_AREAS:
+                found = named.get(rule.name, "")
+            else:
+                found = whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
             if found:
                 best = Reason("area", rule.points - 1, f'{rule.name}: "{found}"')
     return best
+
+
+def _about_else(found: str, words: str) -> bool:
+    tokens = [*tokens_of(words), *found.split()]
+    return about_else(tokens, len(tokens) - found.count(" ") - 1, len(tokens) - 1)
 
 
 def _said(phrases: Iterable[str], words: str) -> str:

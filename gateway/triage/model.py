@@ -35,8 +35,9 @@ from gateway.triage import features
 from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_length
 from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.phrases import Hints, hints
+from gateway.triage.phrases import Hints
 from gateway.triage.sparse import Sparse
+from gateway.triage.spoken import hints
 from gateway.triage.subwords import Subwords
 from gateway.triage.tokenizer import LONG_CHARS, Text
 from gateway.triage.vocabulary import ROOM, Found, Numbers

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 LETTERS = 12
 HINTED = 24  # patterns that words give hints on, the first ones
+KEYED = 1 << HINTED  # the bit of words that gateway.triage.spoken knows phrases by
 _lock = Lock()
 _made: list[Phrases] = []
 _begun: dict[str, int] = {}  # the bits of the patterns whose matches begin so
@@ -33,27 +34,30 @@ class Hints(NamedTuple):
 class Words(str):
     """Words joined by blanks that know where a search for a pattern is worth it."""
 
-    __slots__ = ("_places", "_tokens", "bits", "patterns")
+    __slots__ = ("_places", "bits", "keys", "patterns", "tokens")
     bits: int
+    keys: list[int]
     patterns: int
+    tokens: Sequence[str]
     _places: list[tuple[int, int]]
-    _tokens: Sequence[str]
 
     @classmethod
     def of(cls, tokens: Sequence[str], hints: Hints) -> Words:
         made = cls(" ".join(tokens))
-        made._tokens = tokens
+        made.tokens = tokens
         made._places, made.patterns = hints
-        made.bits = -1 << made.patterns
-        for _, bits in made._places:
+        made.bits, made.keys = -1 << made.patterns, []
+        for place, bits in made._places:
             made.bits |= bits
+            if bits >= KEYED:
+                made.keys.append(place)
         return made
 
     def starts(self, bit: int) -> Iterator[int]:
         """How many letters stand before each of the words that a pattern can begin with."""
         for place, bits in self._places:
             if bits & bit:
-                yield sum(map(len, self._tokens[:place])) + place
+                yield sum(map(len, self.tokens[:place])) + place
 
 
 def bits_of(words: str) -> int:
@@ -81,14 +85,16 @@ class Phrases:
 
     def said(self, words: str) -> str:
         """The first words that match; empty when none do."""
-        found = None
-        if not isinstance(words, Words) or self._number >= words.patterns:
-            found = self._pattern.search(" " + words)
-        elif words.bits & self.bit:
-            spaced = " " + words
-            matches = map(self._pattern.match, repeat(spaced), words.starts(self.bit))
-            found = next(filter(None, matches), None)
+        found = next(self.matches(words), None)
         return found[0].strip() if found else ""
+
+    def matches(self, words: str) -> Iterator[re.Match[str]]:
+        """Whatever matches in `words`, in its order; a match begins with the blank before its first word."""
+        if not isinstance(words, Words) or self._number >= words.patterns:
+            return self._pattern.finditer(" " + words)
+        if words.bits & self.bit:
+            return filter(None, map(self._pattern.match, repeat(" " + words), words.starts(self.bit)))
+        return iter(())
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
-"""Words that say how bad it is and how many are hit: English, Dutch, some German, French and Spanish.
+"""Words that say how bad it is and how many are hit, whatever the area: five languages.
 
-The patterns are matched on a text's tokens joined by blanks: lower case, accents dropped.
+What an area's own words say is in its table (gateway.triage.phrase_tables). The patterns are matched on a
+text's tokens joined by blanks: lower case, accents dropped.
 """
 
 from __future__ import annotations
@@ -12,10 +13,7 @@ _SEVERE = (
     (
         5,
         "an outage, a loss or a leak",
-        r"outage|(?:completely|totally|whole \w+ is|is|are) down|data ?loss|lost (?:all|everything)|"
-        r"data ?breach|datalek|security hole|ligt (?:eruit|plat)|plat ligt|alles (?:is )?(?:weg|kwijt)|"
-        r"dataverlies|storing|unreachable|onbereikbaar|hacked|gehackt|charged twice|dubbel afgeschreven|"
-        r"ausfall|datenverlust",
+        r"(?:completely|totally|is|are) down|charged twice|unreachable|onbereikbaar",
     ),
     (
         4,
@@ -23,8 +21,10 @@ _SEVERE = (
         r"crash\w*|freez\w+|frozen|hangs?|segfault|panic|out of memory|corrupt\w*|vastgelopen|"
         r"loopt vast|vastloopt|blijft hangen|sluit (?:zichzelf |zich |vanzelf )?af|shuts down|"
         r"closes (?:by )?itself|verdwenen|vanished|(?:is|are) gone|lost my|(?:is|zijn|"
-        r"ben) (?:\w+ )?kwijt|absturz|sturzt|plante|se cierra|wit scherm|white screen|zwart scherm|"
-        r"black screen",
+        r"ben) (?:\w+ )?kwijt|wit scherm|white screen|zwart scherm|black screen|"
+        r"absturz\w*|sturzt(?: \w+){0,3} ab|abgesturzt|hangt sich auf|friert(?: \w+){0,3} ein|eingefroren|"
+        r"plante|plantee?s?|se ferme|ecran (?:blanc|noir)|"
+        r"se cierra|se cierre|se cuelga|se bloquea|se congela|pantalla (?:blanca|negra)",
     ),
     (
         3,
@@ -35,15 +35,21 @@ _SEVERE = (
         r"impossible to|timeouts?|timed out|xxtrace|stuck|werk(?:t|en|te)(?: \w+){0,2} niet|"
         r"lukt(?: \w+)? niet|kan(?: \w+){0,3} niet|doet(?: \w+){0,2} niets?|niet meer|reageert niet|"
         r"laadt niet|mislukt\w*|foutmelding\w*|kapot\w*|stuk|gebeurt (?:er )?(?:niks|niets)|"
-        r"komt niet aan|geht(?: \w+)? nicht|funktioniert(?: \w+)? nicht|kaputt|fehlermeldung\w*|"
-        r"ne (?:marche|fonctionne) (?:pas|plus)|no (?:funciona|puedo|carga|abre)|erreur|fehler|roto|"
-        r"casse",
+        r"komt niet aan|"
+        r"geht(?: \w+)? nicht|funktioniert(?: \w+)? nicht|kaputt|fehlermeldung\w*|fehler|"
+        r"lasst sich(?: \w+){0,2} nicht|reagiert nicht|schlagt fehl|schlagt(?: \w+){0,2} fehl|fehlgeschlagen|"
+        r"kann(?: \w+){0,3} nicht|nicht mehr|passiert nichts|"
+        r"ne (?:marche|fonctionne|s'ouvre|charge|repond)(?:nt)? (?:pas|plus)|erreur|casse|"
+        r"impossible de|echoue|"
+        r"(?:n'arrive|peux|peut|arrive) (?:pas|plus)|"
+        r"no (?:funciona|puedo|carga|abre|deja|responde|guarda)|roto|falla|imposible",
     ),
     (
         1,
         "a matter of looks or wording",
         r"typos?|typfout\w*|spelling\w*|spelfout\w*|colou?rs?|kleur\w*|misaligned|alignment|uitlijning|"
-        r"cosmetic|icons?|icoon\w*|tippfehler|faute de frappe",
+        r"cosmetic|icons?|icoon\w*|tippfehler|faute de frappe|ugly|lelijk\w*|hasslich\w*|laid|fonts?|"
+        r"lettertype\w*|schriftart\w*|couleurs?|farben?|mal aligne|falta de ortografia|color|colores",
     ),
 )
 

@@ -141,8 +141,7 @@ def read(raw: str) -> Text:
     script = "latin"
     if not text.isascii():
         script = _script(text)
-        # Accents are dropped: many people type without them, and one spelling halves the vocabulary.
-        text = _MARKS.sub("", decomposed(text)).replace("’", "'")
+        text = without_accents(text)
     lines = text.count("\n") + 1
     markdown = len(_MARKDOWN.findall(text)) if lines > 1 else 0
     has_code = has_trace = False
@@ -182,6 +181,11 @@ def _plain(text: str) -> str:
     if _COMMENT.search(text):
         text = _COMMENT.sub(" ", text)
     return _LINES.sub("\n", _TAG.sub("", _BLOCK.sub("\n", text)))
+
+
+def without_accents(text: str) -> str:
+    """A text with plain letters: many people type so, and one spelling halves the vocabulary."""
+    return _MARKS.sub("", decomposed(text)).replace("’", "'")
 
 
 def _first_and_rest(text: str) -> tuple[list[str], int]:

@@ -12,6 +12,7 @@ from adapters.contract.record import CATEGORIES, Category, Record, Sentiment
 from gateway.triage.model import Scores
 from gateway.triage.ratings import rating
 from gateway.triage.tokenizer import Text
+from models.intake.telling import MACHINES
 
 # What senders call their kinds of feedback, in our words; a weight on the model's odds, not a verdict.
 KINDS: dict[str, Category] = {
@@ -51,7 +52,7 @@ def decide_category(
     kind = record.kind and KINDS.get(record.kind.strip().lower().replace("-", "_").replace(" ", "_"))
     if kind:
         odds[kind] *= KIND_ODDS
-    if record.type in ("alert", "ci"):
+    if record.type in MACHINES:
         odds["bug"] *= ALERT_ODDS
     stars = rating(record)
     if stars is not None and abs(stars) >= CLEAR:
@@ -64,6 +65,8 @@ def decide_category(
     if knowledge <= NO_WORDS and not kind and text.script == "latin":
         by_category = _wordless(text)
     best = max(by_category, key=by_category.__getitem__)
+    if record.type in MACHINES and record.state != "note":
+        best = "bug"  # what watches over a program tells of what is wrong
     return cast(Category, best), by_category[best], by_category, False
 
 

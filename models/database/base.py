@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 from peewee import Database, DatabaseProxy, Model, TextField
 
+from models.database.handoff import THREADS, Handoff
 from models.database.private_files import make_file
 from models.database.sqlite import Sqlite
 
@@ -60,6 +61,14 @@ def rows(query: Any) -> list[dict[str, Any]]:
 def first(query: Any) -> dict[str, Any] | None:
     """A query's first row as a dictionary, or None."""
     found: dict[str, Any] | None = query.dicts().first()
+    return found
+
+
+def only(found: Any, wanted: Mapping[Any, Any]) -> Any:
+    """A query for only those rows whose columns have these values, where None stands for any."""
+    for column, value in wanted.items():
+        if value is not None:
+            found = found.where(column == value)
     return found
 
 
@@ -158,14 +167,18 @@ def named(url: str) -> str:
     return f"{scheme}://{user.partition(':')[0]}{at}{server or ','.join(hosts)}{slash}{name}"
 
 
-def connect(url: str, connections: int = CONNECTIONS, *, present: bool = False) -> Database:
+def connect(
+    url: str, connections: int = CONNECTIONS, *, present: bool = False, handoff: Handoff = THREADS
+) -> Database:
     """Binds every table to the database at `url`, as `opened` gives it, and raises as that does."""
-    bound = opened(url, connections, present=present)
+    bound = opened(url, connections, present=present, handoff=handoff)
     database.initialize(bound)
     return bound
 
 
-def opened(url: str, connections: int = CONNECTIONS, *, present: bool = False) -> Database:
+def opened(
+    url: str, connections: int = CONNECTIONS, *, present: bool = False, handoff: Handoff = THREADS
+) -> Database:
     """The database at `url`, an empty file made where there is none; no table is bound to it.
 
     Connections open per thread on first use, to a server at most `connections` at a time. Raises
@@ -179,10 +192,10 @@ def opened(url: str, connections: int = CONNECTIONS, *, present: bool = False) -
             raise NoDatabase(f"no database at {path.absolute()}, which {what}")
         if not path.exists():  # else untouched: to close a file gives up the locks that SQLite has on it
             make_file(path)
-        return Sqlite(path)
+        return Sqlite(path, handoff)
     from models.database.postgres import Postgres  # its driver comes with an extra
 
-    return Postgres(url, connections)
+    return Postgres(url, connections, handoff)
 
 
 def close() -> None:

@@ -1,7 +1,7 @@
 """Group commit: one thread a process stores what many requests wait for, in one transaction.
 
-How those who wait are told, and how the thread hears of them, is up to who runs the requests: a worker
-answers many of them in one thread and rings once for all (gateway.core.cooperative).
+How those who wait are told, and how the thread hears of them, is up to who runs the requests
+(models.database.handoff).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from peewee import OperationalError
 
+from models.database.handoff import THREADS, Handoff, Signal
 from models.database.sqlite import reason
 
 logger = logging.getLogger("gateway")
@@ -39,23 +40,6 @@ class Busy(OperationalError):
 
 class Locked(OperationalError):
     """Somebody else keeps a row locked that this needs; nothing of it was stored."""
-
-
-class Signal:
-    """Something that one thread waits for and another one says, once."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def wait(self, seconds: float = math.inf) -> bool:
-        """Whether it was said in time."""
-        return self._lock.acquire(timeout=-1 if seconds == math.inf else seconds)
-
-    def set(self) -> None:
-        self._lock.release()
 
 
 class _Ticket:
@@ -93,10 +77,6 @@ class Writer:
     When nobody has come for a while the database may `rest`.
     """
 
-    # How those who wait are told, and who rings when somebody waits; others may be put here.
-    signal: Callable[[], Signal] = Signal
-    call: Callable[[Callable[[], None]], None] = staticmethod(lambda ring: ring())
-
     def __init__(
         self,
         database: Any,
@@ -104,8 +84,9 @@ class Writer:
         probe: Any = None,
         rows: Callable[[Any], int] = lambda work: 1,
         commit_alone: Commit | None = None,
+        handoff: Handoff = THREADS,
     ) -> None:
-        self.database = database
+        self.database, self._handoff = database, handoff
         self.down = False  # whether the last transaction failed
         self._reason = ""  # of that
         self.failed_at = -math.inf  # monotonic seconds, when one of requests did, unless one succeeded since
@@ -128,9 +109,9 @@ class Writer:
             raise self._failed()
         if len(self._waiting) >= WAITING:
             raise Busy("too many requests wait for the database")
-        ticket = _Ticket(work, Writer.signal())
+        ticket = _Ticket(work, self._handoff.signal())
         self._waiting.append(ticket)
-        Writer.call(self.ring)
+        self._handoff.call(self.ring)
         if not ticket.done.wait(PATIENCE):
             if ticket.take():
                 raise Busy("the database did not take it in time")

@@ -21,6 +21,8 @@ from peewee import (
 from playhouse.pool import MaxConnectionsExceeded, _PooledPostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
+from models.database.handoff import THREADS, Handoff
+
 CONNECT_SECONDS = 3  # how long a connection may take, unless the URL says otherwise
 POOL_SECONDS = 10  # how long a thread waits for a connection when all are taken
 AWAY_SECONDS = 0.5  # after a connection could not be made, how long nobody else tries to make one
@@ -66,8 +68,9 @@ class _Server(PostgresqlDatabase):
 class Connections(_PooledPostgresqlDatabase, _Server):  # type: ignore[misc]  # peewee has no types
     """A pool of connections. A query that finds its own lost is asked again on another one."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, handoff: Handoff = THREADS) -> None:
         """Opens nothing yet. `connections` is how many this process may have at a time."""
+        self.handoff = handoff
         given = conninfo_to_dict(url)
         defaults: dict[str, Any] = {
             "connect_timeout": CONNECT_SECONDS,

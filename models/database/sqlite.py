@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from peewee import DataError, OperationalError, SqliteDatabase
 
 from models.database.copy_streams import SqliteStreams
+from models.database.handoff import THREADS, Handoff
 from models.database.planner_statistics import SqlitePlanner
 from models.database.query_dialects import SqliteFinding
 from models.database.schema_version import HISTORY, refuse_newer
@@ -64,15 +65,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
 class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, handoff: Handoff = THREADS) -> None:
         """Opens nothing yet. What SQLite makes beside the file is open to whom the file is."""
+        self.handoff = handoff
         self._log = path.with_name(path.name + "-wal")
         self._copied = (0, 0)  # the log's size and time (ns) when all of it was copied into the file
         self._write_lock = WriteLock(path.with_name(path.name + ".lock"))
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
-            check_same_thread=False,  # see `bring`; never used by two threads at a time
+            check_same_thread=False,  # see `transact`; never used by two threads at a time
             # FULL: a commit is on the disk before the sender hears of it (WAL's default would not be).
             pragmas={
                 "journal_mode": "wal",
@@ -90,10 +92,6 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
     _copier: threading.Thread | None = None
     _done: Any = None  # how many changes of the schema, and the number of the last one
     _in_memory: Any = None  # the connection of who writes
-
-    # Where a transaction's statements are executed. They wait for nothing, unlike its begin and its commit,
-    # and a thread that gives up the interpreter's lock for each of them waits for it as often.
-    bring: Callable[[Callable[[], Any]], Any] = staticmethod(lambda act: act())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -149,7 +147,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
         self._keep_in_memory()
         try:
             with self.writing():
-                result: Result = self.bring(partial(self._lent, dict(self._state.__dict__), work))
+                result: Result = self.handoff.bring(partial(self._lent, dict(self._state.__dict__), work))
         except OperationalError as error:
             if _code(first_of(error)) == sqlite3.SQLITE_ERROR:
                 raise DataError(*error.args) from error

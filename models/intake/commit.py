@@ -12,22 +12,21 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from models.database.base import AT_ONCE, database, insert_all, serialise
+from models.database.base import AT_ONCE, database, serialise
 from models.database.group_commit import Busy, Writer
-from models.intake.bulk import store_all
-from models.intake.delivery_rules import CONTENT, reported, store
+from models.intake.beginnings import begin, store_all
+from models.intake.delivery_rules import CONTENT, store
 from models.intake.telling import Telling
 from models.intake.write_request import Claim, Request, Taken
 from models.intake.writes import Reach, Stored, Write
 from models.tables import dedupe, delivery, outcome
 from models.tables.delivery import Parted
-from models.tables.event import Event, exists
-from models.tables.feedback import Feedback
+from models.tables.event import exists
 from models.tables.outcome import Entry, ledger
 
 _PROBE_EVERY = 1.0  # seconds
@@ -147,7 +146,8 @@ def _current() -> Writer:
             if _writer is not None and _owner == os.getpid():
                 _writer.stop()
             alone = partial(_commit, lock_wait=LOCK_WAIT_ALONE)
-            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows, alone), os.getpid()
+            handoff = database.obj.handoff
+            _writer, _owner = Writer(database.obj, _commit, _PROBE, _rows, alone, handoff), os.getpid()
         return _writer
 
 
@@ -214,13 +214,9 @@ def _stored(requests: list[Request], results: list[Any]) -> bool:
 def _apply(requests: list[Request]) -> list[Any]:
     """The results of requests within the open transaction: the simple ones together, then the others."""
     serialise(name for request in requests for write in request.writes for name in write.shared)
-    together = set(_together(requests))
-    chosen = [requests[number] for number in sorted(together)]
-    rows = [pair for request in chosen for pair in request.rows]
-    insert_all(Feedback, [row for row, _ in rows])
-    insert_all(Event, [event for _, event in rows])
+    begun = begin(requests)
     results = [
-        request.created if number in together else _alone(request) for number, request in enumerate(requests)
+        request.created if number in begun else _alone(request) for number, request in enumerate(requests)
     ]
     for request, result in zip(requests, results, strict=True):
         if request.parted is not None and not isinstance(result, Taken):
@@ -228,33 +224,6 @@ def _apply(requests: list[Request]) -> list[Any]:
             parts = [(write.part, write.event["id"] if stored.told else None) for write, stored in told]
             delivery.keep(request.parted, parts)
     return results
-
-
-def _together(requests: list[Request]) -> Iterator[int]:
-    """Which requests only begin records that nothing here or in the database has to do with."""
-    candidates = [number for number, request in enumerate(requests) if request.created]
-    if not candidates:
-        return
-    writes = (write for number in candidates for write in requests[number].writes)
-    known = reported(writes, requests[candidates[0]].reach)
-    seen: set[Any] = set()
-    apart: list[int] = []
-    for number in candidates:
-        request = requests[number]
-        named: list[Any] = [write.words for write in request.writes if write.words]
-        named += [key.name for key in request.keys]
-        marks = set(named)
-        if len(marks) == len(named) and not marks & known and not marks & seen:
-            apart.append(number)
-        seen |= marks
-    keys = [key for number in apart for key in requests[number].keys]
-    free = dedupe.take_all(keys, requests[0].now) if keys else set()
-    for number in apart:
-        mine = [key for key in requests[number].keys if key.name in free]
-        if len(mine) == len(requests[number].keys):
-            yield number
-        else:
-            dedupe.give_back(mine)
 
 
 def _alone(request: Request) -> list[Stored] | Taken:
@@ -266,7 +235,7 @@ def _alone(request: Request) -> list[Stored] | Taken:
         except Taken as taken:
             return taken
     if len(request.writes) > AT_ONCE:
-        stored = store_all(request.writes, request.reach, request.now)
+        stored = store_all(request)
     else:
         stored = [store(write, request.reach, request.now) for write in request.writes]
     if claim is not None:

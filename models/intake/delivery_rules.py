@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from models.database.base import AT_ONCE, database, insert
-from models.intake import votes
+from models.intake import incident_merge, votes
 from models.intake.stories import delivery_key, tell, telling_of
 from models.intake.writes import (
     Reach,
@@ -40,21 +40,7 @@ CONTENT = (
     "external_id",
     "occurred_at",
 )
-LABELS = (
-    "language",
-    "category",
-    "category_origin",
-    "category_confidence",
-    "sentiment",
-    "sentiment_origin",
-    "sentiment_score",
-    "impact",
-    "impact_origin",
-    "impact_reasons",
-    "model_version",
-    "fingerprint",
-    "words",
-)
+LABELS = (*incident_merge.LABELS, "impact", "impact_origin", "impact_reasons", "words")
 # One look into the index for each: how often the same was said costs nothing here. LIMIT: a server that has
 # not analysed its tables yet would read all of the last week instead.
 _KNOWN = (

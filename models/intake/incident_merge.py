@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.intake.telling import FIELDS, RANKS, STATUS, Telling, Told
+from models.intake.story_state import StoryState, moment_of, state_of
+from models.intake.telling import FIELDS, MACHINES, OVER, STATUS, Telling, Told, severity_of
 from models.tables.search_words import words_of
 
 AUTHOR = ("author_id", "author_name", "author_email")
@@ -28,8 +29,10 @@ LABELS = (
 )
 
 
-def begun(row: Mapping[str, Any], telling: Telling, counted: bool) -> dict[str, Any]:
-    """The columns of a record that begins with this delivery."""
+def begun(
+    row: Mapping[str, Any], telling: Telling, counted: bool, remembered: StoryState | None = None
+) -> dict[str, Any]:
+    """The columns of a record that begins with this delivery; `remembered` is what was said before."""
     told = Told(stated=telling.means != "note")
     if counted:
         told.counts[row["source"]] = 1
@@ -41,15 +44,24 @@ def begun(row: Mapping[str, Any], telling: Telling, counted: bool) -> dict[str, 
         "first_seen_at": happened(row, telling),
         "last_seen_at": telling.at,
         "state_key": None,
-        "content_key": told.column(),
     }
-    return began if telling.means == "note" else {**began, **settled(began, telling.state_key)}
+    began |= _settled(began, telling, told, remembered)
+    if remembered is not None:
+        began["last_seen_at"] = max(began["last_seen_at"], moment_of(remembered.newest))
+    return {**began, **left(began, told), "content_key": told.column()}
 
 
 def merged(
-    known: Mapping[str, Any], row: Mapping[str, Any], telling: Telling, counted: bool
+    known: Mapping[str, Any],
+    row: Mapping[str, Any],
+    telling: Telling,
+    counted: bool,
+    remembered: StoryState | None = None,
 ) -> dict[str, Any]:
-    """The columns that this delivery changes in a known record; `counted` when it is an occurrence more."""
+    """The columns that this delivery changes in a known record; `counted` when it is an occurrence more.
+
+    `remembered` is what was said of the story before it was known to be that of this record.
+    """
     told, changed = Told.of(known), dict[str, Any]()
     stateful, at = telling.means != "note", telling.at
     if telling.quiet:
@@ -61,11 +73,11 @@ def merged(
         told.stated = True
         changed["first_seen_at"] = happened(row, telling)
         changed["last_seen_at"] = max(at, moment_of(known["state_key"]) if known["state_key"] else 0)
-    if stateful:
-        kept = telling.restates or telling.stands is not None
-        changed |= settled(known, telling.state_key, keep_status=kept)
+    if remembered is not None:
+        changed["last_seen_at"] = max(changed["last_seen_at"], moment_of(remembered.newest))
+    changed |= _settled(known, telling, told, remembered)
     if telling.quiet:
-        return changed
+        return {**changed, **left({**known, **changed}, told), "content_key": told.column()}
     if counted:
         source = row["source"]
         told.counts[source] = told.counts.get(source, 0) + 1
@@ -73,32 +85,35 @@ def merged(
         most = max(told.counts.values())
         changed |= {"triggers": most, "occurrences": max(1, most)}
     changed |= _content(known, row, telling, told)
-    return {**changed, "content_key": told.column()}
+    return {**changed, **left({**known, **changed}, told), "content_key": told.column()}
 
 
-def settled(known: Mapping[str, Any], state_key: str, *, keep_status: bool = False) -> dict[str, Any]:
-    """The columns that a state changes, as its key tells it; none when a newer state is known.
+def _settled(
+    known: Mapping[str, Any], telling: Telling, told: Told, remembered: StoryState | None
+) -> dict[str, Any]:
+    """The columns that a delivery's state changes; `told` is brought up to date.
 
-    With `keep_status` the status stays that people may have set, while the state is the same.
+    What people have set stays while the state is the same and the delivery only says how it found the story.
     """
-    if known["state_key"] is not None and state_key <= known["state_key"]:
-        return {}
-    at, state = int(state_key[:16]), state_of(state_key)
-    changed = {
-        "state_key": state_key,
-        "status": STATUS[state],
-        "resolved_at": at if state == "resolved" else None,
-        "retracted_at": at if state == "retracted" else None,
-    }
-    if keep_status and known["state_key"] is not None and state_of(known["state_key"]) == state:
-        del changed["status"]
-        changed["resolved_at"] = known["resolved_at"]
+    state = told.state
+    newest, resolved_at = state.newest, state.resolved_at
+    if telling.means != "note":
+        state.add(telling.state_key, itself=telling.is_state)
+    if remembered is not None:
+        state.join(remembered)
+    by_people = known["resolved_at"] != resolved_at
+    if state.newest == newest:
+        return {} if by_people or state.resolved_at == resolved_at else {"resolved_at": state.resolved_at}
+    now, changed = state_of(state.newest), dict[str, Any](state_key=state.newest)
+    same = bool(newest) and state_of(newest) == now
+    if telling.is_state or not same:
+        changed["status"] = STATUS[now]
+    if not (same and by_people):
+        changed["resolved_at"] = state.resolved_at
+    elif telling.is_state and known["status"] != STATUS[now]:
+        changed["resolved_at"] = moment_of(state.newest) if now == "resolved" else None
+    changed["retracted_at"] = moment_of(state.newest) if now == "retracted" else None
     return changed
-
-
-def state_of(state_key: str) -> str:
-    """The state that a key tells."""
-    return list(RANKS)[int(state_key[17])]
 
 
 def event_type(known: Mapping[str, Any], changed: Mapping[str, Any], telling: Telling) -> str:
@@ -142,8 +157,10 @@ def _content(
         told.reach = next(
             ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "reach"), None
         )
-    if told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
+    own_severity = severity_of(row)
+    if own_severity and told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
         severity = row
+        told.severity = own_severity
     if words is row or severity is row:
         changed["impact_reasons"] = _reasons(words, severity)
     if told.takes("story", key):
@@ -194,11 +211,19 @@ def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict
     ]
 
 
+def left(row: Mapping[str, Any], told: Told) -> dict[str, Any]:
+    """The columns that follow from what is left of an alert: one that is over has no severity."""
+    if row["type"] not in MACHINES or told.severity is None:
+        return {}
+    over = row["state_key"] and state_of(row["state_key"]) == "resolved"
+    points, why = (0, OVER) if over else told.severity
+    reasons = [
+        {**reason, "points": points, "why": why} if reason["part"] == "severity" else reason
+        for reason in row["impact_reasons"]
+    ]
+    return {"impact_reasons": reasons} if reasons != row["impact_reasons"] else {}
+
+
 def happened(row: Mapping[str, Any], telling: Telling) -> int:
     """When what is told took place, in milliseconds."""
     return int(row["occurred_at"] if row["occurred_at"] is not None else telling.at)
-
-
-def moment_of(state_key: str) -> int:
-    """When a state was told, in milliseconds."""
-    return int(state_key[:16])

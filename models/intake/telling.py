@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-# At the same moment the later word in this list wins.
-RANKS = {"note": 0, "triggered": 1, "acknowledged": 2, "suppressed": 3, "resolved": 4, "retracted": 5}
+from models.intake.story_state import RANKS, StoryState
+
 STATUS = {
     "note": "open",
     "triggered": "open",
@@ -18,6 +18,8 @@ STATUS = {
     "resolved": "resolved",
     "retracted": "ignored",
 }
+MACHINES = ("alert", "ci")  # types of records that no person words
+OVER = "it is resolved"  # why an alert that is over has no severity
 FIELDS = ("type", "title", "kind", "external_id", "occurred_at")
 
 
@@ -52,6 +54,11 @@ class Telling:
         return self.stands or self.state
 
     @property
+    def is_state(self) -> bool:
+        """Whether it is a change of state that happened, and not how somebody found the story."""
+        return not self.restates and self.stands is None
+
+    @property
     def state_key(self) -> str:
         return f"{self.at:016d}:{RANKS[self.means]}:{self.key}"
 
@@ -71,7 +78,8 @@ class Told:
     `counts` are the occurrences by source; `best` is how many of the tags are of the delivery that tells
     them best, the others are a sorted union; `floor` is the key of the newest whole telling, and `stated`
     whether anything but notes and quiet ends has told it. `reach` is what the words alone give the impact's
-    part of that name: points and why.
+    part of that name: points and why; `severity` is that part as long as the story is not over. `state` is
+    the story's.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
@@ -80,6 +88,8 @@ class Told:
     floor: str = ""
     stated: bool = False
     reach: tuple[int, str] | None = None
+    severity: tuple[int, str] | None = None
+    state: StoryState = field(default_factory=StoryState)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Told:
@@ -91,16 +101,20 @@ class Told:
             key = f"{text[:1]}11{text[1:]}"
             keys = {**dict.fromkeys(names, key), "author": f"11{key}", "severity": f"1{key}"} if text else {}
             stated = row["state_key"] is not None
-            return cls(keys, {row["source"]: row["triggers"]}, len(row["tags"]), "", stated)
+            state, tags = StoryState.of(row["state_key"], row["resolved_at"], None), len(row["tags"])
+            sums = {row["source"]: row["triggers"]}
+            return cls(keys, sums, tags, "", stated, None, severity_of(row), state)
         told = orjson.loads(text)
+        state = StoryState.of(row["state_key"], row["resolved_at"], told.get("e"))
         keys = {name: told["k"][at] for name, at in told["f"].items()}
-        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"])
+        severity = told.get("v") or severity_of(row)  # older versions kept none
+        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"], severity, state)
 
     def column(self) -> str:
         known = {key: number for number, key in enumerate(sorted(set(self.keys.values())))}
         fields = {name: known[key] for name, key in self.keys.items()}
         told = {"k": list(known), "f": fields, "n": self.counts, "t": self.best, "w": self.floor}
-        told |= {"s": self.stated, "r": self.reach}
+        told |= {"s": self.stated, "r": self.reach, "e": self.state.kept, "v": self.severity}
         return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
 
     def takes(self, name: str, key: str) -> bool:
@@ -109,3 +123,9 @@ class Told:
         if better:
             self.keys[name] = key
         return better
+
+
+def severity_of(row: Mapping[str, Any]) -> tuple[int, str] | None:
+    """The severity among the reasons of a row's impact; None for one that is over."""
+    told = ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "severity")
+    return next((severity for severity in told if severity[1] != OVER), None)

@@ -43,6 +43,7 @@ class Request:
     `now` milliseconds UTC. `rows` is what it inserts if it begins new records only. One stored in
     parts is `counted` with its last part, whose `before` are the outcomes of all its items so far.
     `parted` is the delivery whose parts the writes' payloads are, when they are no more than that.
+    `marks` are the words and the names of keys by which requests have to do with each other.
     """
 
     writes: Sequence[Write]
@@ -54,12 +55,16 @@ class Request:
     counted: bool = True
     before: Collection[str] = ()
     parted: Parted | None = None
-    created: list[Stored] = field(default_factory=list)
-    rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list)
-    keys: list[Key] = field(default_factory=list)
+    created: list[Stored] = field(default_factory=list, init=False)
+    rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list, init=False)
+    keys: list[Key] = field(default_factory=list, init=False)
+    marks: list[Any] = field(default_factory=list, init=False)
 
     def prepare(self) -> None:
         """Does beforehand, in the request's own thread, what a request that only begins records needs."""
+        self.marks = [mark for write in self.writes for mark in write.marks]
+        if self.claim is not None:
+            self.marks.append((self.claim.workspace_id, self.claim.scope, self.claim.key))
         if not all(write.begins for write in self.writes):
             return
         self.created = [Stored("created", write.row) for write in self.writes]

@@ -68,6 +68,15 @@ class Write:
         return (self.row["workspace_id"], fingerprint) if fingerprint else None
 
     @property
+    def marks(self) -> Iterator[tuple[str, ...]]:
+        """By what it has to do with other writes: its words, the names of keys."""
+        if self.words:
+            yield self.words
+        for key in (self.dedupe_key, self.votes_for):
+            if key is not None:
+                yield self.row["workspace_id"], self.row["source"], key
+
+    @property
     def shared(self) -> Iterator[tuple[str, ...]]:
         """What decides by being there before, and is no unique key: its words, the stories it may tell."""
         if self.words:

@@ -22,9 +22,9 @@ from models.tables.theme import count_members, members
 class Filter:
     """Which records of a workspace are meant; without anything, all of them.
 
-    A field with several values is any of them. `tags` are groups: one tag of each. `author` is an
-    id or an email address, `page` how subject.page begins, `theme` the id of one. Times are
-    milliseconds UTC and bound received_at: `since` is within, `until` is not.
+    A field with several values is any of them. `tags` are groups: one tag of each; of `without_tags`
+    there is none. `author` is an id or an email address, `page` how subject.page begins, `theme` the id
+    of one. Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
     """
 
     source: tuple[str, ...] = ()
@@ -38,6 +38,7 @@ class Filter:
     max_impact: int | None = None
     confidence_below: float | None = None
     tags: tuple[tuple[str, ...], ...] = ()
+    without_tags: tuple[str, ...] = ()
     author: tuple[str, ...] = ()
     page: str | None = None
     trace_id: str | None = None
@@ -104,6 +105,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
     if chosen.page is not None:
         found.append(SQL(*database.obj.begins(_member("page"), chosen.page)))
     found += [_tagged(group) for group in chosen.tags]
+    if chosen.without_tags:
+        found.append(~_tagged(chosen.without_tags))
     if chosen.q is not None:
         found += full_text.matches(chosen.q)
     return found

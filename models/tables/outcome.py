@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, IntegerField, TextField, fn
 
-from models.database.base import Table, database, rows
+from models.database.base import Table, database, only, rows
 
 MINUTE = 60_000  # milliseconds
 
@@ -121,10 +121,7 @@ def totals(
     found = found.where(Outcome.minute >= _whole(since))
     if until is not None:
         found = found.where(Outcome.minute < _whole(until))
-    if key_id is not None:
-        found = found.where(Outcome.key_id == key_id)
-    if source is not None:
-        found = found.where(Outcome.source == source)
+    found = only(found, {Outcome.key_id: key_id, Outcome.source: source})
     return rows(found.group_by(*columns).order_by(*columns))
 
 

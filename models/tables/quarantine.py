@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import BigIntegerField, BlobField, TextField, fn
 
-from models.database.base import JSONText, Table, first, rows
+from models.database.base import JSONText, Table, first, only, rows
 from models.tables.feedback import iso
 
 
@@ -57,12 +57,8 @@ def _held(
     replayed: bool = False,
 ) -> Any:
     found = found.order_by(Quarantine.id.desc())
-    if workspace_id is not None:
-        found = found.where(Quarantine.workspace_id == workspace_id)
-    if project_id is not None:
-        found = found.where(Quarantine.project_id == project_id)
-    if source is not None:
-        found = found.where(Quarantine.source == source)
+    wanted = {Quarantine.workspace_id: workspace_id, Quarantine.project_id: project_id}
+    found = only(found, {**wanted, Quarantine.source: source})
     if before is not None:
         found = found.where(Quarantine.id < before)
     if not replayed:

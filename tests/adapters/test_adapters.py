@@ -64,7 +64,8 @@ def as_json(reply: Reply) -> Any:
 
 def shown(record: Record) -> Any:
     """A record without what it leaves at its default, the way fixtures write it."""
-    return json.loads(json.dumps({k: v for k, v in asdict(record).items() if k == "text" or v != EMPTY[k]}))
+    told = {k: v for k, v in asdict(record).items() if k == "text" or v != EMPTY[k]}
+    return json.loads(json.dumps(told, default=bytes.decode))
 
 
 def name_of(value: Any) -> str:

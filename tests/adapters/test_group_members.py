@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from adapters.common.envelopes import MOST_ITEMS
 from models import Delivery, Event, Feedback, Quarantine
 from models.database.base import database
 from models.tables.delivery import whole
@@ -39,13 +40,13 @@ def envelope(body: bytes) -> bytes:
     return b"\n".join([*lines[:6], b'{"contexts": {"feedback": {"message": 7}}}', *lines[7:]])
 
 
-# What makes the second member of a delivery unreadable, by dialect, and whether only that is held.
-SPOILT: dict[str, tuple[Callable[[bytes], bytes], bool]] = {
-    "alertmanager": (alerts, True),
-    "grafana": (alerts, True),
-    "pagerduty": (messages, True),
-    "generic": (items, True),
-    "sentry_envelope": (envelope, False),
+# What makes the second member of a delivery unreadable, by dialect.
+SPOILT: dict[str, Callable[[bytes], bytes]] = {
+    "alertmanager": alerts,
+    "grafana": alerts,
+    "pagerduty": messages,
+    "generic": items,
+    "sentry_envelope": envelope,
 }
 
 
@@ -60,8 +61,7 @@ def test_every_dialect_is_here() -> None:
 def test_siblings_are_stored(call: Call, tenant: Tenant, name: str) -> None:
     """Of three members two become records; the third is held, and its replay makes no second ones."""
     body_of, options = MADE[name]
-    spoil, apart = SPOILT[name]
-    body = spoil(body_of(3))
+    body = SPOILT[name](body_of(3))
     sender(call, tenant, name, options)(body)
     (held,) = Quarantine.select()
     (delivery,) = Delivery.select()
@@ -69,7 +69,7 @@ def test_siblings_are_stored(call: Call, tenant: Tenant, name: str) -> None:
     assert Feedback.select().count() == 2
     assert whole(delivery.id) == body
     assert all(bytes(event.payload) for event in Event.select())
-    assert (len(bytes(held.payload)) < len(body)) is apart
+    assert len(bytes(held.payload)) < len(body)
 
     assert call("POST", f"/gateway/v1/quarantine/{held.id}/replay").json["replayed"] is False
     assert Feedback.select().count() == 2
@@ -89,3 +89,18 @@ def test_held_items_by_a_better_map(call: Call, tenant: Tenant) -> None:
     assert call("POST", f"/gateway/v1/quarantine/{Quarantine.get().id}/replay").status_code == 200
 
     assert sorted(row.text for row in Feedback.select()) == ["One", "Two"]
+
+
+@both(long=True)
+def test_the_rest_of_an_envelope(call: Call, tenant: Tenant) -> None:
+    """Of an envelope of too many items the first are stored, and a replay stores the rest."""
+    body_of, options = MADE["sentry_envelope"]
+    shared = b'{"event_id": "%032x"}\n' % 7  # by which all of them are known
+    body = shared + body_of(MOST_ITEMS + 2).partition(b"\n")[2]
+    sender(call, tenant, "sentry_envelope", options)(body)
+    held = f"/gateway/v1/quarantine/{Quarantine.get().id}"
+    stored = Feedback.select().count()
+
+    assert stored == MOST_ITEMS
+    assert call("POST", f"{held}/replay").json["replayed"] is True
+    assert Feedback.select().count() == MOST_ITEMS + 2

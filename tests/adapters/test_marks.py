@@ -25,6 +25,16 @@ SECRET = {
     "slack/command_in_a_direct_message": "private",
     "discord/slash_in_direct_message": "private",
     "discord/message_command_in_direct_message": "private",
+    "jira/described_in_adf": "confidential",
+    "jira/comment_restricted": "private",
+    "zendesk/internal_comment": "private",
+    "intercom/admin_noted": "private",
+    "bitbucket/issue_created": "private",
+    "bitbucket/build_failed": "private",
+    "azure_devops/build_failed_in_a_private_project": "private",
+    "mattermost/direct_message": "private",
+    "teams/message_in_a_group_chat": "private",
+    "zulip/direct": "private",
 }
 OPEN = (
     "gitlab/issue_no_longer_confidential",
@@ -32,6 +42,13 @@ OPEN = (
     "slack/message",
     "slack/command",
     "discord/slash",
+    "jira/created",
+    "zendesk/created",
+    "intercom/created",
+    "azure_devops/build_failed",
+    "mattermost/message",
+    "teams/message",
+    "zulip/mention",
 )
 TAKEN = [path for path in CASES if "records" in json.loads(path.read_text())]
 CALLER = Caller("hk_1", "ws_1", None, "prj_1", frozenset({"ingest"}), None, None)
@@ -144,6 +161,16 @@ REWRITTEN = {
     "sentry/metric_alert_critical": lambda sent, text: sent["data"]["metric_alert"].update(
         date_detected=text
     ),
+    "linear/done": lambda sent, text: sent["data"].update(updatedAt=text),
+    "linear/restored": lambda sent, text: sent["data"].update(updatedAt=text),
+    "bitbucket/build_failed": lambda sent, text: sent["commit_status"].update(updated_on=text),
+    "bitbucket/issue_resolved": lambda sent, text: sent["issue"].update(updated_on=text),
+    "uptime_kuma/down": lambda sent, text: sent["heartbeat"].update(time=text),
+    "statuspage/investigating": lambda sent, text: sent["incident"].update(
+        incident_updates=[], updated_at=text
+    ),
+    "statuspage/component_down": lambda sent, text: sent["component_update"].update(id="", created_at=text),
+    "newrelic/activated": lambda sent, text: sent.update(updatedAt=text),
     "sentry/comment_created": lambda sent, text: sent["data"].update(timestamp=text),
 }
 

@@ -270,7 +270,7 @@ def test_samples() -> None:
     assert told("metric_alert_warning.json") == [
         ("alert", "metric alert", 3, "metric_alert:789", "triggered", None, "metric_alert:789:warning:")
     ]
-    assert told("comment_created.json")[0][:5] == ("message", "adding a comment", 1, "issue:100", "note")
+    assert told("comment_created.json")[0][:5] == ("message", "adding a comment", None, "issue:100", "note")
     assert told("error_created.json", errors=True)[0][3:6] == (
         "issue:1170820242",
         "triggered",

@@ -169,6 +169,44 @@ def test_only_so_many_items() -> None:
     assert len({record.dedupe_key for record in records[:-1]}) == MOST_ITEMS
 
 
+FINE = b'{"message":"Deck 4 is full"}'
+EVENT = b'{"type":"event"}'
+CUT = b'{"type":"event","length":900}'
+LONG = b'{"type":"event","length":4}'
+
+
+@pytest.mark.parametrize(
+    ("parts", "held"),
+    [
+        ([EVENT, b"\xff[", EVENT, FINE], [EVENT, b"\xff["]),
+        ([EVENT, b"[]", EVENT, FINE, EVENT, b"7"], [EVENT, b"[]", EVENT, b"7"]),
+        ([EVENT, FINE, b"no header", b"{}"], [b"", b"no header", b"{}"]),
+        (
+            [EVENT, FINE, b'{"type":"event","length":900}', b"{}"],
+            [b"", b'{"type":"event","length":900}', b"{}"],
+        ),
+        (
+            [EVENT, FINE, b'{"type":"event","length":4}', b"[\n7]", EVENT, FINE],
+            [b'{"type":"event","length":4}', b"[\n7]"],
+        ),
+        ([EVENT, b"7", EVENT, b"[]"], None),
+    ],
+)
+def test_only_what_is_bad_is_held(parts: list[bytes], held: list[bytes] | None) -> None:
+    """Byte for byte, under the envelope's header; all of it when nothing can be read."""
+    *_, kept = records_of(*parts)
+
+    assert kept.unreadable
+    assert kept.held == (b"\n".join([b'{"event_id":"ab"}', *held]) if held else None)
+
+
+def test_a_bad_header_is_held_alone() -> None:
+    *records, kept = records_of(EVENT, FINE, header=b"no header")
+
+    assert [record.text for record in records] == ["Deck 4 is full"]
+    assert kept.held == b"no header"
+
+
 def test_one_envelope_is_held_once() -> None:
     """However many of its items are unreadable."""
     assert len(records_of(*[b'{"type":"event"}', b"[]"] * 20)) == 1
@@ -290,7 +328,7 @@ def test_hostile_payloads(sent: dict[str, Any]) -> None:
     records = door.read(inbound)
 
     key_in(inbound)
-    json.dumps([asdict(record) for record in records], allow_nan=False)
+    json.dumps([asdict(record) for record in records], allow_nan=False, default=bytes.decode)
     for record in records:
         assert record.unreadable or (record.text and record.title and "\n" not in record.title)
         assert len(record.title) <= 200
@@ -330,7 +368,7 @@ def recorded(name: str) -> Inbound:
             "envelope_node_captureFeedback.json",
             "feedback",
             "Pay button does nothing",
-            1,
+            None,
             1_795_234_751_690,
             "feedback:9f15290065a54197bbe8e44e0301fb62",
         ),
@@ -338,7 +376,7 @@ def recorded(name: str) -> Inbound:
             "envelope_python_capture_event_type_feedback.json",
             "feedback",
             "hello",
-            1,
+            None,
             1_795_234_748_117,
             "feedback:ae935c4cd25a48729ffa579430d04d03",
         ),

@@ -120,6 +120,41 @@ def sentry_event(word: str) -> Any:
     return "sentry/event_alert", (("data", "event", "level"), word)
 
 
+def jira(word: str) -> Any:
+    return "jira/created", (("issue", "fields", "priority"), {"name": word})
+
+
+def linear(word: str) -> Any:
+    return "linear/created", (("data",), {"id": "1", "title": "Slow", "priorityLabel": word})
+
+
+def zendesk(word: str) -> Any:
+    return "zendesk/created", (("detail", "priority"), word)
+
+
+def opsgenie(word: str) -> Any:
+    return "opsgenie/created", (("alert", "priority"), word)
+
+
+def statuspage(word: str) -> Any:
+    return "statuspage/investigating", (("incident", "impact"), word)
+
+
+def azure_devops(word: str) -> Any:
+    return "azure_devops/item_created", (
+        ("resource", "fields"),
+        {"System.Title": "Slow", "Microsoft.VSTS.Common.Severity": word},
+    )
+
+
+def bitbucket(word: str) -> Any:
+    return "bitbucket/issue_created", (("issue", "priority"), word)
+
+
+def newrelic(word: str) -> Any:
+    return "newrelic/activated", (("priority",), word)
+
+
 SENDERS = [
     alertmanager,
     by_priority,
@@ -130,6 +165,14 @@ SENDERS = [
     gitlab,
     sentry,
     sentry_event,
+    jira,
+    linear,
+    zendesk,
+    opsgenie,
+    statuspage,
+    azure_devops,
+    bitbucket,
+    newrelic,
 ]
 FALLS_BACK = (pagerduty, datadog)  # to an urgency, to the type of the alert
 

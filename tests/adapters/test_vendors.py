@@ -180,6 +180,16 @@ def test_secrets_of_ones_own(tenant: Tenant) -> None:
         hooks.create_hook(DIALECTS["teams"], tenant.workspace_id, None, secret="no base64!")
 
 
+def test_an_address_is_tried_with_head(call: Call, tenant: Tenant) -> None:
+    """Intercom tries an address before it takes it; any hook's says that it is there, and nothing more."""
+    made = hooks.create_hook(DIALECTS["intercom"], tenant.workspace_id, None, public_url="http://x")
+    for path in (made["path"], "/hooks/jira/hk_unknown"):
+        answer = call("HEAD", path, headers={"Authorization": ""})
+        assert (answer.status_code, answer.data) == (200, b"")
+    assert call("GET", made["path"]).status_code == 405
+    assert Quarantine.select().count() == 0
+
+
 def test_sns_is_asked_for_its_password(call: Call, tenant: Tenant) -> None:
     """SNS shows the password in its address only when it is asked for basic authentication."""
     made = hooks.create_hook(DIALECTS["sns"], tenant.workspace_id, None, public_url="http://x")

@@ -55,6 +55,19 @@ def test_no_sentence_has_a_hole(name: str) -> None:
                     assert record.kind == "reaction" or not HOLE.search(record.title), (path, record.title)
 
 
+@pytest.mark.parametrize("name", HOOKS)
+def test_addresses_lead_to_pages(name: str) -> None:
+    """Whatever stands where a delivery has an address, a record's address is one of HTTP or there is none."""
+    for case in (json.loads(path.read_text()) for path in CASES if path.parent.name == name):
+        request = case["request"]
+        for path in paths_of(request["json"]) if "json" in request else ():
+            if str(at(request["json"], path)).startswith("http") and isinstance(path[-1], str):
+                for other in ("javascript:alert(1)", "x", 7):
+                    for record in read(name, request, put(request["json"], path, other)):
+                        address = record.subject.get("url", "http:")
+                        assert isinstance(address, str) and address.startswith("http"), path
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
@@ -153,6 +166,19 @@ BODIES = [
     ("gitlab", "issue_with_markup", ("object_attributes", "description")),
     ("sentry", "comment_with_markup", ("data", "comment")),
     ("generic", "only_text", None),
+    ("jira", "created", ("issue", "fields", "description")),
+    ("jira", "comment", ("comment", "body")),
+    ("linear", "created", ("data", "description")),
+    ("zendesk", "created", ("detail", "description")),
+    ("zendesk", "comment", ("event", "comment", "body")),
+    ("intercom", "created", ("data", "item", "source", "body")),
+    ("azure_devops", "item_created", ("resource", "fields", "Microsoft.VSTS.TCM.ReproSteps")),
+    ("bitbucket", "issue_created", ("issue", "content", "raw")),
+    ("bitbucket", "issue_comment", ("comment", "content", "raw")),
+    ("opsgenie", "created", ("alert", "description")),
+    ("opsgenie", "note", ("alert", "note")),
+    ("statuspage", "investigating", ("incident", "incident_updates", 0, "body")),
+    ("teams", "message", ("text",)),
 ]
 HTML = "<!-- a\nform --><p>Shown <a href='https://a.example'>here</a></p><script>run()</script>"
 

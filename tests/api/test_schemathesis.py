@@ -16,6 +16,8 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 import adapters
@@ -101,6 +103,9 @@ CONFIG = SchemathesisConfig.from_dict(
 )
 SCHEMA = schemathesis.openapi.from_dict(closed(), config=CONFIG)
 SCHEMA.location = "/openapi.json"
+OPERATIONS = {
+    operation.label: operation for operation in (found.ok() for found in SCHEMA.get_all_operations())
+}
 
 
 @schemathesis.serializer("application/x-sentry-envelope", "application/x-ndjson")
@@ -126,17 +131,34 @@ def ask(case: schemathesis.Case, gateway: Gateway, scope: str) -> None:
     )
 
 
-@SCHEMA.parametrize()
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_with_a_key_for_all(case: schemathesis.Case, gateway: Gateway) -> None:
+def ask_all(name: str, gateway: Gateway, scope: str, **options: Any) -> None:
+    """Asks an operation for everything that schemathesis can think of; `options` are hypothesis's.
+
+    Its own `parametrize` thinks of everything for all operations before the first test, in each process.
+    """
+
+    @settings(deadline=None, suppress_health_check=list(HealthCheck), **options)
+    def test(case: schemathesis.Case) -> None:
+        ask(case, gateway, scope)
+
+    build_operation_test(
+        config=SCHEMA.config,
+        operation=OPERATIONS[name],
+        test_func=test,
+        given_kwargs={},
+        feedback=FeedbackSources(),
+    )()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_with_a_key_for_all(name: str, gateway: Gateway) -> None:
     """Whatever is asked with a key that may do everything, the answer is as described."""
-    ask(case, gateway, "admin")
+    ask_all(name, gateway, "admin", max_examples=1, derandomize=True)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("scope", SCOPES)
-@SCHEMA.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_with_each_scope(case: schemathesis.Case, gateway: Gateway, scope: str) -> None:
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_with_each_scope(name: str, gateway: Gateway, scope: str) -> None:
     """The same with a key of each scope, and more of it."""
-    ask(case, gateway, scope)
+    ask_all(name, gateway, scope, max_examples=25)

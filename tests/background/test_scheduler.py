@@ -130,10 +130,10 @@ def test_who_writes_is_not_put_back(app: Flask) -> None:
         return 60_000
 
     def work() -> None:  # in a thread of its own, since nobody can take it back
-        with writers():
+        with writers() as carry_out:
             found["before"] = niceness()
             os.nice(NICENESS)
-            run_once(Work("w", act))
+            run_once(Work("w", act), carry_out=carry_out)
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -38,6 +38,7 @@ def test_list_and_search(run: Any) -> None:
     listed = json.loads(run("list", "category=bug,feature", "--json").stdout)
     assert [record["category"] for record in listed["data"]] == ["feature", "bug"]
     assert listed["more"] is False
+    assert json.loads(run("list", "tag!=none&category=bug", "--json").stdout)["data"] == listed["data"][1:]
     shown = run("list", "--limit", "2").stdout
     assert "Lovely" in shown and "Dark [2J mode [red]" in shown and "\x1b[2J" not in shown
     assert "2 records (there are more)" in shown

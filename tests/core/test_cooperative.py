@@ -19,12 +19,13 @@ from gateway.core.cooperative import Together, aside, bring, signal, together
 
 
 @pytest.fixture(name="shared", autouse=True)
-def _shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The greenlets of this thread are requests; they wait for each other until told."""
-    monkeypatch.setattr(cooperative, "connections", 1_000)
+def _shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The greenlets of this thread are requests, of so many connections; they wait for each other until
+    told."""
+    connections = [1_000]
     monkeypatch.setattr(cooperative, "GATHER", 60.0)
-    cooperative.begin()
-    yield
+    cooperative.begin(lambda: connections[0])
+    yield connections
     cooperative.end()
 
 
@@ -132,7 +133,7 @@ def test_the_end_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         gevent.sleep(0)
     second.start()
     second.join()
-    cooperative.begin()
+    cooperative.begin(int)
     assert seen == [threading.current_thread(), second]
 
 
@@ -162,14 +163,14 @@ def test_what_many_ask_is_asked_once() -> None:
     assert halved([10]) == [5]  # who shares no thread waits for nobody
 
 
-def test_what_many_want_is_done_once() -> None:
+def test_what_many_want_is_done_once(shared: list[int]) -> None:
     """When most have come; elsewhere right here."""
     done: list[str] = []
 
     def store() -> None:
         done.append("stored")
 
-    cooperative.connections = 3
+    shared[0] = 3
     gevent.joinall([gevent.spawn(together, store) for _ in range(2)])
     gevent.idle()
     assert done == []
@@ -180,7 +181,7 @@ def test_what_many_want_is_done_once() -> None:
     assert done == ["stored", "stored"]
 
 
-def test_what_is_last_waits_for_those_who_were_helped() -> None:
+def test_what_is_last_waits_for_those_who_were_helped(shared: list[int]) -> None:
     """One transaction then stores them all."""
     waiting: list[int] = []
     stored: list[list[int]] = []
@@ -196,7 +197,7 @@ def test_what_is_last_waits_for_those_who_were_helped() -> None:
         waiting.append(number)
         together(store, last=True)
 
-    cooperative.connections = 3
+    shared[0] = 3
     gevent.joinall([gevent.spawn(request, number, labels=number > 0) for number in range(3)])
     gevent.idle()
     assert stored == [[0, 1, 2]]
@@ -213,14 +214,14 @@ def test_what_is_last_is_put_off_once() -> None:
     assert done == ["other 0", "other 1", "last"]
 
 
-def test_nobody_is_forgotten_when_others_leave() -> None:
+def test_nobody_is_forgotten_when_others_leave(shared: list[int]) -> None:
     """Who comes the moment a wait is over, when fewer are waited for than have come already."""
     done: list[int] = []
-    cooperative.connections = 4
+    shared[0] = 4
     gevent.joinall([gevent.spawn(together, partial(done.append, n)) for n in range(2)])
     third = gevent.spawn(together, partial(done.append, 2))
     cooperative._waited()
-    cooperative.connections = 1
+    shared[0] = 1
     third.join()
     gevent.idle()
     assert sorted(done) == [0, 1, 2]
@@ -228,5 +229,5 @@ def test_nobody_is_forgotten_when_others_leave() -> None:
 
 def test_nobody_waits_long_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cooperative, "GATHER", 0.001)
-    cooperative.begin()
+    cooperative.begin(lambda: 1_000)
     assert gevent.spawn(Together(lambda items: items), [1]).get(timeout=10) == [1]

@@ -57,6 +57,7 @@ def undo_form(page: str) -> dict[str, str]:
         "q=%22the+button%22+-hate",
         "sort=-impact",
         "type=message&category=bug",
+        "tag!=nothing",
     ],
 )
 def test_lists_what_the_api_lists(reader: Make, call: Call, send: Callable[..., str], query: str) -> None:
@@ -72,6 +73,17 @@ def test_lists_what_the_api_lists(reader: Make, call: Call, send: Callable[..., 
     page = reader("viewer").get(f"/inbox?{query}")
 
     assert listed(page.text) == [row["id"] for row in call("GET", f"{PATH}?{query}").json["data"]]
+
+
+def test_what_is_for_everybody(reader: Make, call: Call) -> None:
+    """A view leaves out what is marked as not for everybody; the filter stays when another is added."""
+    for text, tags in (("In the open", ["team:web"]), ("Kept close", ["visibility:private"])):
+        call("POST", PATH, json={"text": text, "tags": tags})
+    page = reader("viewer").get(f"/inbox?{dict(VIEWS)['For everybody']}").text
+
+    assert "In the open" in page and "Kept close" not in page
+    assert re.search(r'aria-current="page">For everybody', page)
+    assert '<input type="hidden" name="tag!" value="visibility:confidential,' in page
 
 
 @pytest.mark.parametrize("query", [query for _, query in VIEWS])

@@ -106,7 +106,7 @@ def test_failed_write_leaves_the_key(call: Call, monkeypatch: pytest.MonkeyPatch
     """A write that fails half way takes the key and the record back with it."""
     path, body = FLORA
     with monkeypatch.context() as patch:
-        patch.setattr("models.intake.commit.insert_all", lambda *args: 1 / 0)
+        patch.setattr("models.intake.beginnings.insert_all", lambda *args: 1 / 0)
         failed = call("POST", path, json=body, headers={"Idempotency-Key": "k"})
     assert (failed.status_code, count(), Event.select().count()) == (500, 0, 0)
 

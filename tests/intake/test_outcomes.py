@@ -56,7 +56,7 @@ def test_each_outcome(call: Call, client: FlaskClient, new_key: Any, monkeypatch
         def locked(*args: Any) -> None:
             raise OperationalError("database is locked")
 
-        patch.setattr("models.intake.commit.insert_all", locked)
+        patch.setattr("models.intake.beginnings.insert_all", locked)
         call("POST", NATIVE, json={"text": "a locked database"})
         patch.setattr("gateway.ingest.label", lambda items: 1 / 0)
         call("POST", NATIVE, json={"text": "a broken model"})
@@ -171,7 +171,7 @@ def test_a_small_row_is_not_enough(call: Call, monkeypatch: pytest.MonkeyPatch) 
         def full(*_: object) -> None:
             raise OperationalError("database or disk is full")
 
-        patch.setattr("models.intake.commit.insert_all", full)
+        patch.setattr("models.intake.beginnings.insert_all", full)
         assert call("POST", "/gateway/v1/feedback", json={"text": "No room"}).status_code == 503
     until(lambda: not commit._current().down)
     assert call("GET", "/readyz").status_code == 503

@@ -10,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from flask import Flask
 from peewee import OperationalError
 
 from gateway.intake.store import TITLE_LENGTH, shorten
 from models import TABLES, Dedupe, Event, Feedback
-from models.database.base import database, writing
+from models.database.base import close, database, writing
+from models.database.sqlite import Sqlite
 from models.tables.dedupe import forget_expired, take, taken
 from models.tables.feedback import HIDDEN
+from tests import remembered
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both
@@ -45,8 +46,11 @@ def only(call: Call) -> Any:
     return record
 
 
-def test_durable_settings(app: Flask, kind: str) -> None:
+@pytest.mark.usefixtures("app")
+def test_durable_settings(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database syncs every commit and checks its references."""
+    monkeypatch.setattr(Sqlite, "_connect", remembered.SYNCED)
+    close()
     asked, expected = {
         "sqlite": ("PRAGMA {}", {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}),
         "postgres": ("SHOW {}", {"synchronous_commit": "on", "lock_timeout": "5s"}),
@@ -219,7 +223,7 @@ def test_busy_database(
     def busy(*args: object, **options: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("models.intake.commit.insert_all", busy)
+    monkeypatch.setattr("models.intake.beginnings.insert_all", busy)
     response = call("POST", path, json=body)
 
     assert response.status_code == 503

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.common.hook_options import read_options
 from adapters.contract.record import Record
 from models import Event, Feedback
-from tests.adapters.test_adapters import DIALECTS
+from tests.adapters.test_adapters import CASES, DIALECTS
 from tests.adapters.test_marks import read
 from tests.conftest import Tenant
 from tests.intake.test_incidents import HOUR, MONITOR, PAGER, START, clear, deliver, delivery
+
+FIRST = 1_778_000_000_000  # after everything in these fixtures
 
 pytestmark = pytest.mark.both(long=True)
 
@@ -27,7 +32,7 @@ def tell(tenant: Tenant, *names: str) -> list[dict[str, Any]]:
     return list(Feedback.select().order_by(Feedback.id).dicts())
 
 
-ENDS = [
+ENDS: list[tuple[tuple[str, ...], str | None]] = [
     (("discussion_created", "discussion_answered"), "resolved"),
     (("discussion_created", "discussion_answered", "discussion_unanswered"), "open"),
     (("discussion_created", "discussion_closed"), "resolved"),
@@ -44,15 +49,68 @@ ENDS = [
 ]
 
 
+# The same of other trackers and of alerts, by source.
+OTHER_ENDS: dict[str, list[tuple[tuple[str, ...], str]]] = {
+    "jira": [
+        (("comment_when_done",), "resolved"),
+        (("created", "comment_when_done"), "resolved"),
+        (("created", "comment_edited", "comment_deleted"), "open"),
+        (("done", "reopened", "comment_deleted"), "open"),
+        (("created", "comment", "deleted"), "ignored"),
+        (("created", "edited_without_changelog"), "resolved"),
+        (("server_comment", "server_comment_alone", "created"), "open"),
+    ],
+    "linear": [
+        (("comment_when_done",), "resolved"),
+        (("created", "comment", "comment_removed"), "open"),
+        (("created", "trashed"), "ignored"),
+        (("created", "trashed", "restored"), "open"),
+    ],
+    "zendesk": [
+        (("comment_when_solved",), "resolved"),
+        (("created", "comment", "solved"), "resolved"),
+        (("created", "deleted", "undeleted"), "open"),
+    ],
+    "intercom": [(("replied_when_closed",), "resolved"), (("created", "closed_with_words"), "resolved")],
+    "azure_devops": [
+        (("item_comment_when_closed",), "resolved"),
+        (("item_created", "item_resolved_with_words"), "resolved"),
+        (("item_created", "item_deleted", "item_restored"), "open"),
+    ],
+    "bitbucket": [
+        (("issue_comment_when_closed",), "resolved"),
+        (("issue_created", "issue_resolved_with_words"), "resolved"),
+    ],
+    "github": [
+        (("issue_opened", "comment_edited", "comment_deleted"), "open"),
+        (("issue_comment_when_closed", "comment_deleted"), "resolved"),
+    ],
+    "statuspage": [(("investigating", "updates_with_offsets"), "resolved")],
+    "sns": [(("alarm_by_event_bridge", "alarm_over"), "resolved")],
+    "opsgenie": [(("created", "acknowledged", "priority"), "acknowledged")],
+}
+
+
 @pytest.mark.parametrize(("names", "status"), ENDS, ids=str)
 def test_the_state_of_a_thread(tenant: Tenant, names: tuple[str, ...], status: str | None) -> None:
     """A thread is in the state that its newest delivery says, in whatever order they arrive."""
-    ends = [tell(tenant, *(f"github/{name}" for name in order)) for order in permutations(names)]
+    check_end(tenant, "github", names, status)
+
+
+def test_the_states_of_other_threads(tenant: Tenant) -> None:
+    """So it is at every source: remarks are no beginning, and taking one back takes nothing else."""
+    for source, ends in OTHER_ENDS.items():
+        for names, status in ends:
+            check_end(tenant, source, names, status)
+
+
+def check_end(tenant: Tenant, source: str, names: tuple[str, ...], status: str | None) -> None:
+    ends = [tell(tenant, *(f"{source}/{name}" for name in order)) for order in permutations(names)]
     states = {tuple(sorted((row["incident_key"], row["status"]) for row in end)) for end in ends}
 
-    assert len(states) == 1
+    assert len(states) == 1, (source, names)
     if status is not None:
-        assert [row["status"] for row in ends[0]] == [status]
+        assert [row["status"] for row in ends[0]] == [status], (source, names)
 
 
 def test_labels_taken_off(tenant: Tenant) -> None:
@@ -63,6 +121,45 @@ def test_labels_taken_off(tenant: Tenant) -> None:
     assert ("severity: high" in labelled["tags"], "severity: high" in row["tags"]) == (True, False)
     assert labelled["impact"] > row["impact"]
     assert row["subject"] == labelled["subject"]
+
+
+# An issue, a move of it, and an edit that empties one part of it, as every tracker sends all of an issue.
+EMPTIED: dict[str, tuple[str, str, str, Any]] = {
+    "jira": ("created", "started", "edited", lambda sent: sent["issue"]["fields"].update(labels=[])),
+    "linear": ("created", "reopened", "edited", lambda sent: sent["data"].update(labels=[])),
+    "zendesk": ("created", "pending", "subject_changed", lambda sent: sent["detail"].update(tags=[])),
+    "azure_devops": (
+        "item_created",
+        "item_resolved",
+        "item_edited",
+        lambda sent: sent["resource"]["revision"]["fields"].update(
+            {"System.Tags": "", "System.ChangedDate": "2026-05-05T07:00:00Z"}
+        ),
+    ),
+    "bitbucket": (
+        "issue_created",
+        "issue_resolved",
+        "issue_edited",
+        lambda sent: sent["issue"].update(kind="", updated_on="2026-05-05T07:00:00+00:00"),
+    ),
+}
+
+
+@pytest.mark.parametrize("edited_last", [True, False])
+def test_what_an_issue_is_emptied_of(tenant: Tenant, edited_last: bool) -> None:
+    """What an edit leaves out is gone, and its words count, whether the issue was moved before or not."""
+    for source, (created, moved, edited, empty) in EMPTIED.items():
+        (row,) = tell(tenant, f"{source}/{created}")
+        gone = [tag for tag in row["tags"] if tag.startswith(("label:", "tag:", "kind:"))]
+        (edit,) = read(f"{source}/{edited}", empty)
+        later = replace(edit, revised_at=FIRST if edit.revised_at is None else max(edit.revised_at, FIRST))
+        move = read(f"{source}/{moved}")
+        for record in (*move, later) if edited_last else (later, *move):
+            deliver(tenant, record, DIALECTS[source])
+        row = Feedback.select().where(Feedback.id == row["id"]).dicts().get()
+
+        assert gone and not set(gone) & set(row["tags"]), source
+        assert row["title"] == edit.title, source
 
 
 def test_confidentiality_that_is_lifted(tenant: Tenant) -> None:
@@ -82,15 +179,22 @@ def test_marks_are_filtered(tenant: Tenant, client: FlaskClient) -> None:
     assert [one["subject"]["number"] for one in found.get_json()["data"]] == ["60"]
 
 
-@pytest.mark.parametrize("source", ["github/run_succeeded_on_second_attempt", "gitlab/pipeline_succeeded"])
-@pytest.mark.parametrize("failed_later", [True, False])
-def test_a_success_is_no_record(tenant: Tenant, source: str, failed_later: bool) -> None:
-    """A branch that was never broken makes none; a failure that arrives after its mending is mended."""
-    failed = {"github": "github/run_failed", "gitlab": "gitlab/pipeline_failed"}[source.partition("/")[0]]
+ENDED = [
+    ("github/run_failed", "github/run_succeeded_on_second_attempt"),
+    ("gitlab/pipeline_failed", "gitlab/pipeline_succeeded"),
+    ("azure_devops/build_failed", "azure_devops/build_succeeded"),
+    ("bitbucket/build_failed", "bitbucket/build_succeeded"),
+    ("statuspage/component_down", "statuspage/component_up"),
+    ("sns/alarm", "sns/alarm_new"),
+]
 
-    assert tell(tenant, source) == []
-    (row,) = tell(tenant, source, failed) if failed_later else tell(tenant, failed, source)
-    assert row["status"] == "resolved"
+
+def test_a_success_is_no_record(tenant: Tenant) -> None:
+    """A branch that was never broken makes none; a failure that arrives after its mending is mended."""
+    for failed, good in ENDED:
+        assert tell(tenant, good) == []
+        for order in permutations((failed, good)):
+            assert [row["status"] for row in tell(tenant, *order)] == ["resolved"], order
 
 
 def test_a_fork_does_not_mend_what_it_is_forked_from(tenant: Tenant) -> None:
@@ -237,6 +341,55 @@ def test_a_vote_taken_back_weighs_no_more(tenant: Tenant) -> None:
     assert impacts == [impacts[0], impacts[0] + 1, impacts[0]]
 
 
+def test_a_note_taken_back_takes_no_story() -> None:
+    """What takes a whole story back bears the key of what began it, and never that of a remark within it."""
+    tried = 0
+    for path in CASES:
+        case = json.loads(path.read_text())
+        for record in case.get("records", ()):
+            if record.get("retracts") and "incident_key" in record:
+                name = path.parent.name
+                others = [
+                    one
+                    for other in CASES
+                    if other.parent.name == name
+                    for one in json.loads(other.read_text()).get("records", ())
+                    if one.get("dedupe_key") == record["dedupe_key"] and not one.get("retracts")
+                ]
+                assert all(one.get("state") != "note" for one in others), path
+                tried += 1
+    assert tried > 5
+
+
+ONCE = {
+    "jira": ("created", "started", "done", "reopened"),
+    "linear": ("created", "done", "reopened"),
+    "zendesk": ("created", "pending", "opened", "solved", "reopened"),
+    "azure_devops": ("item_created", "item_resolved", "item_deleted", "item_restored"),
+    "bitbucket": ("issue_created", "issue_resolved"),
+    "intercom": ("created", "snoozed", "closed"),
+    "newrelic": ("created", "activated", "acknowledged"),
+    "statuspage": ("investigating", "investigating_further", "identified"),
+    "uptime_kuma": ("down", "down_reminder"),
+    "opsgenie": ("created", "acknowledged", "priority"),
+}
+
+
+def test_what_is_told_again_occurs_once(tenant: Tenant) -> None:
+    """Occurrences count what happened, and neither reminders nor moves of an issue."""
+    for source, names in ONCE.items():
+        rows = tell(tenant, *(f"{source}/{name}" for name in names))
+        assert [row["occurrences"] for row in rows] == [1], source
+
+
+def test_a_changed_priority_is_the_severity(tenant: Tenant) -> None:
+    """What an alert is changed to counts, and neither its state nor its occurrences do change."""
+    (row,) = tell(tenant, "opsgenie/created", "opsgenie/acknowledged", "opsgenie/priority")
+    severity = next(reason for reason in row["impact_reasons"] if reason["part"] == "severity")
+
+    assert (severity["points"], row["status"], row["occurrences"]) == (5, "acknowledged", 1)
+
+
 def test_signs_that_are_votes() -> None:
     """Approval is a vote; other signs are none, unless the hook names them; a skin tone changes nothing."""
 
@@ -249,6 +402,9 @@ def test_signs_that_are_votes() -> None:
     }
 
     assert found == {"+1": 1, "+1::skin-tone-4": 1, "-1": 0, "eyes": 0}
+    signed = DIALECTS["slack"].signed
+    assert signed is not None
+    assert read_options(signed.options, {"votes": "eyes, ship"}) == {"votes": ["eyes", "ship"]}
 
 
 def test_an_edit_that_says_nothing_new(tenant: Tenant) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from peewee import OperationalError
 from models.database import group_commit
 from models.database.base import database
 from models.database.group_commit import Busy, Locked, Writer
+from models.database.handoff import Handoff
 from models.database.sqlite import Sqlite
 
 
@@ -204,12 +206,12 @@ def test_stopping_stores_what_waits(app: Flask, store: Store) -> None:
 
 @pytest.mark.parametrize("rung", [True, False])
 def test_who_is_called_late_is_forgotten_by_nobody(
-    group: Writer, store: Store, monkeypatch: pytest.MonkeyPatch, rung: bool
+    app: Flask, store: Store, monkeypatch: pytest.MonkeyPatch, rung: bool
 ) -> None:
     """Rung once for several, or stopped, the writer takes all, in as many transactions as it needs."""
     monkeypatch.setattr(group_commit, "AT_MOST", 2)
     rings: list[Callable[[], None]] = []
-    monkeypatch.setattr(Writer, "call", staticmethod(rings.append))
+    group = Writer(database.obj, store.commit, handoff=Handoff(call=rings.append))
     with ThreadPoolExecutor(5) as pool:
         futures = [pool.submit(group.submit, n) for n in range(5)]
         while len(rings) < 5:
@@ -221,13 +223,12 @@ def test_who_is_called_late_is_forgotten_by_nobody(
             group.stop()
 
         assert [future.result() for future in futures] == [f"{n} stored" for n in range(5)]
+    group.stop()
     assert [len(batch) for batch in store.batches] == [2, 2, 1]
 
 
-def test_statements_may_be_executed_elsewhere(app: Flask) -> None:
+def test_statements_may_be_executed_elsewhere(tmp_path: Path) -> None:
     """A transaction's work runs in another thread, on the writer's connection, and is committed or undone."""
-    connection = database.obj
-    assert isinstance(connection, Sqlite), "a server's statements are waited for, and stay where they are"
     threads: list[threading.Thread] = []
 
     def insert(fails: bool) -> None:
@@ -235,9 +236,9 @@ def test_statements_may_be_executed_elsewhere(app: Flask) -> None:
         connection.execute_sql(f"INSERT INTO moved VALUES ({len(threads)})")
         assert not fails
 
-    connection.execute_sql("CREATE TABLE moved (n INTEGER)")
     with ThreadPoolExecutor(1) as pool:
-        connection.bring = lambda act: pool.submit(act).result()
+        connection = Sqlite(tmp_path / "moved.db", Handoff(bring=lambda act: pool.submit(act).result()))
+        connection.execute_sql("CREATE TABLE moved (n INTEGER)")
         connection.transact(partial(insert, False), lambda _: True, 0)
         with pytest.raises(AssertionError):
             connection.transact(partial(insert, True), lambda _: True, 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapters.common.schemas import Payload, Text
-from adapters.common.signatures import accepted, refuse, shows_secret
-from adapters.contract import Adapter, Door, Inbound, Signed, tolerant
+from adapters.common.signatures import delivery, hook_adapter, shows_secret
+from adapters.contract import Inbound, Signed
 from adapters.contract.record import Record
 
 
@@ -18,10 +18,10 @@ def read(inbound: Inbound) -> list[Record]:
     return [Record(text=sent["idea"], external_id=sent["id"], dedupe_key=sent["id"])]
 
 
-ADAPTER = Adapter(
-    name="roadmap",
-    doors=(Door("/hooks/roadmap/<hook_id>", tolerant(read), accepted()),),
-    refuse=refuse,
+ADAPTER = hook_adapter(
+    "roadmap",
+    "Roadmap",
+    read,
+    shape=delivery("Take a vote.", {"idea": "Sort by date", "id": "1"}),
     signed=Signed(verify=shows_secret, advice="Paste {url} and {secret}."),
-    owns=("/hooks/roadmap",),
 )

@@ -24,6 +24,7 @@ from tests.server.test_serve import PATH, connection, request_head, response_of
 
 FEW = 8  # connections of a worker
 HASTY = {"gateway.server.connection.ARRIVE": 1.0, "gateway.server.streamed_body.BODY_GRACE": 1.0}
+IMPATIENT = {"gateway.server.gevent_worker.SETTLED": 0.1, "gateway.server.gevent_worker.TICK": 0.05}
 DOORS = {
     "/api/v1/feedback": "flora",
     "/v2/feedback": "orq",
@@ -254,11 +255,7 @@ def test_disconnects_leak_nothing(hasty: Server) -> None:
 
 def test_idle_connections_make_room(tmp_path: Path) -> None:
     """When all places are taken, the connection that is idle longest gives up its place."""
-    few = {
-        "worker_connections": 20,
-        "gateway.server.gevent_worker.SETTLED": 0.1,
-        "gateway.server.gevent_worker.TICK": 0.05,
-    }
+    few = {"worker_connections": 20} | IMPATIENT
     with (
         running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="4") as server,
         opened(server, *[b""] * 60),
@@ -299,7 +296,7 @@ def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path, idle: int) -> 
 
     Also those for which there is no place yet, and when clients who ask nothing have all places.
     """
-    few = {"gateway.server.gunicorn_app.CONNECTIONS": FEW}
+    few = {"gateway.server.gunicorn_app.CONNECTIONS": FEW} | IMPATIENT
     with running(tmp_path, few, GATEWAY_WORKERS="1", GATEWAY_THREADS="1") as server, ExitStack() as stack:
         body = b'{"text":"a"}'
         request = request_head(server, f"Content-Length: {len(body)}") + body

@@ -24,7 +24,6 @@ from gateway.core import cooperative
 from gateway.server import connection
 from gateway.server.admission import Admission
 from gateway.server.gevent_worker import Worker, _Server
-from models.database.group_commit import Writer
 
 DOOR = b"POST /v1/feedback HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
 PAGE = b"GET /page HTTP/1.1\r\nHost: g\r\n\r\n"
@@ -86,11 +85,8 @@ class Served:
 
 @pytest.fixture(name="served")
 def _served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    for name in ("signal", "call"):
-        monkeypatch.setattr(Writer, name, Writer.__dict__[name])
     monkeypatch.setattr("gateway.server.early_errors.outcomes.count", lambda *told: None)
     monkeypatch.setattr("gateway.server.gevent_worker.active_model.watch", lambda leaving: None)
-    monkeypatch.setattr("gateway.server.gevent_worker.database", SimpleNamespace(obj=None))
     monkeypatch.setattr(connection, "LINGER", 0.2)
     cfg = Config()
     cfg.set("keepalive", 75)

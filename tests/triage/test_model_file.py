@@ -112,7 +112,7 @@ def test_there_is_room_for_what_is_looked_up_together() -> None:
 
 def test_threads_get_the_answers_one_thread_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     """More distinct words than there is room for, from eight threads at once."""
-    words = [f"{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}{chr(97 + n // 676)}nd" for n in range(2000)]
+    words = [f"{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}{chr(97 + n // 676)}nd" for n in range(700)]
     texts = [read(f"{word} crasht met fout en {word}er") for word in words]
     alone = list(map(Model.load().score, texts))
     model = small_model(monkeypatch, 300)

@@ -38,7 +38,7 @@ def test_no_match_is_missed() -> None:
             plain = phrases.said(str(words))
             found += bool(plain)
             assert phrases.said(words) == plain
-    assert found > 1000
+    assert found > 500
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from adapters.common.schemas import (
     Strict,
     Text,
     TextList,
+    at_most,
     every,
     length,
     means,
@@ -110,10 +111,7 @@ def _page(value: str) -> None:
         raise ValidationError("Must begin with /")
 
 
-@means(maxItems=MOST_RULES)
-def _few(value: list[Any]) -> None:
-    if len(value) > MOST_RULES:
-        raise ValidationError(f"Array must contain at most {MOST_RULES} element(s)")
+_few = at_most(MOST_RULES)
 
 
 class Rule(Strict):

@@ -30,12 +30,15 @@ class Listed(FeedbackRecord):
     sometimes = FIELDS
 
 
-class Event(Shown):
+class EventTold(Shown):
     id = text()
     feedback_id = text()
     type = text()
     at = time()
     detail = fields.Dict()
+
+
+class Event(EventTold):
     payload = text(allow_none=True)
     envelope = text(allow_none=True)
 
@@ -46,14 +49,6 @@ class Delivery(Shown):
     content_type = text()
     payload = text(allow_none=True)
     envelope = text(allow_none=True)
-
-
-class EventTold(Shown):
-    id = text()
-    feedback_id = text()
-    type = text()
-    at = time()
-    detail = fields.Dict()
 
 
 class Similar(Shown):

@@ -55,6 +55,8 @@ def _filter(name: str) -> fields.Field[Any]:
         return whole(minimum=0, maximum=14)
     if name == "confidence_below":
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
+    if name == "tag!":
+        return some_of(about="Records that have none of these tags.")
     if name in feedback_query.ANY_OF or name in ("author", "tag"):
         return some_of()
     return Text(metadata={"minLength": 1, "maxLength": filters.LONGEST})

@@ -1,0 +1,189 @@
+"""The words that areas are known by, and what they say of harm: tables beside this module, read as phrases.
+
+A table is a TOML file of `words/`: one for each area, with lists of phrases by language. `[names]` names the
+area; any other section tells of a harm, with its `points` of severity and `why`. guards.toml says what takes
+such words back. A phrase is words apart by blanks, as people write them:
+
+    pay*                a word that begins so
+    pay/buy             either word
+    niet meer? in       the word before ? or none
+    charged .. twice    at most five words between
+    {cannot}            any phrase of that set in sets.toml
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.triage.features import LANGUAGES, NEGATIONS
+from gateway.triage.tokenizer import without_accents
+
+TABLES = Path(__file__).parent / "words"
+GAP = 5  # words that `..` stands for
+SETS = "sets"
+_SHORT = "do does did can could will wo would is are was were has have had should ca"
+DENIES = NEGATIONS - {"ne", "hardly", "nauwelijks", "kaum", "ni"} | {"zero"}
+DENIES |= {f"{word}n't" for word in _SHORT.split()}
+RARE = 0.0002  # how common a word is taken to be that is not among the common ones; the commonest is 1
+
+
+class Slot(NamedTuple):
+    """The words that may stand at one place of a phrase, and how many others may stand before it."""
+
+    words: frozenset[str]
+    stems: tuple[str, ...]
+    gap: int = 0
+
+    def takes(self, word: str) -> bool:
+        return word in self.words or word.startswith(self.stems)
+
+
+class Meaning(NamedTuple):
+    """What phrases tell of: an area, and of a harm its points of severity and why, else 0 and nothing.
+
+    Without an area they take back what others tell.
+    """
+
+    area: str
+    points: int = 0
+    why: str = ""
+
+
+class Phrase(NamedTuple):
+    """A phrase of a table.
+
+    `key` is the place of its rarest word and `second` that of the next rarest, the same where there is none:
+    by these it is looked up. `denies` says that it has a negation of its own.
+    """
+
+    meaning: Meaning
+    slots: tuple[Slot, ...]
+    key: int
+    second: int
+    denies: bool
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many words before its key, and behind it, its second may stand."""
+        one, other = sorted((self.key, self.second))
+        far = sum(slot.gap + 1 for slot in self.slots[one + 1 : other + 1])
+        return (far, 0) if self.second < self.key else (0, far)
+
+    def around(self, tokens: Sequence[str], place: int) -> tuple[int, int] | None:
+        """The first and last place of the phrase in a text whose word at `place` is its key."""
+        first = last = place
+        ends = {place}
+        for slot in self.slots[self.key + 1 :]:
+            ends = {
+                at
+                for end in ends
+                for at in range(end + 1, min(end + 2 + slot.gap, _stop(tokens, end + 1, 1)))
+                if slot.takes(tokens[at])
+            }
+            if not ends:
+                return None
+            last = min(ends)
+        starts = {place}
+        for number in range(self.key, 0, -1):
+            slot, gap = self.slots[number - 1], self.slots[number].gap
+            starts = {
+                at
+                for start in starts
+                for at in range(start - 1, max(start - 2 - gap, _stop(tokens, start - 1, -1)), -1)
+                if slot.takes(tokens[at])
+            }
+            if not starts:
+                return None
+            first = max(starts)
+        return first, last
+
+
+def _stop(tokens: Sequence[str], place: int, step: int) -> int:
+    """The next place from `place` on whose token is no word, either way, as far as a gap reaches."""
+    for _ in range(GAP + 1):
+        if not (0 <= place < len(tokens) and tokens[place][0].isalnum()):
+            return place
+        place += step
+    return place
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """A table by the name of its file, without accents, as texts are read."""
+    return tomllib.loads(without_accents((TABLES / f"{name}.toml").read_text(encoding="utf-8")).lower())
+
+
+def phrases_of(area: str) -> Iterator[Phrase]:
+    """The phrases of an area's table."""
+    for name, section in table(area.replace(" ", "_")).items():
+        meaning = Meaning(area) if name == "names" else Meaning(area, section["points"], section["why"])
+        yield from phrases(meaning, section)
+
+
+def phrases(meaning: Meaning, section: dict[str, Any]) -> Iterator[Phrase]:
+    """The phrases of a section, in all languages."""
+    for text in dict.fromkeys(itertools.chain(*(split(section[language]) for language in LANGUAGES))):
+        for words in _written(text.split()):
+            slots = tuple(_slots(words))
+            key, *others = sorted(range(len(slots)), key=lambda number: _commonness(slots[number]))
+            yield Phrase(meaning, slots, key, others[0] if others else key, any(map(_denies, slots)))
+
+
+def split(listed: str) -> list[str]:
+    """The phrases of a list, which commas part."""
+    return [" ".join(phrase.split()) for phrase in listed.split(",") if phrase.strip()]
+
+
+def _written(words: list[str]) -> Iterator[list[str]]:
+    """A phrase with its sets' phrases of several words written out; single words stay together."""
+    options: list[list[list[str]]] = []
+    for word in words:
+        together: list[str] = []
+        apart: list[list[str]] = []
+        for part in word.split("/"):
+            named = re.fullmatch(r"\{(\w+)\}", part)
+            for choice in split(table(SETS)[named[1]]) if named else [part]:
+                if choice.endswith("?"):
+                    apart += [[choice[:-1]], []]
+                elif " " in choice:
+                    apart.append(choice.split())
+                else:
+                    together.append(choice)
+        options.append(([["/".join(together)]] if together else []) + apart)
+    for chosen in itertools.product(*options):
+        yield list(itertools.chain(*chosen))
+
+
+def _slots(words: Iterable[str]) -> Iterator[Slot]:
+    gap = 0
+    for word in words:
+        if word == "..":
+            gap = GAP
+            continue
+        parts = word.split("/")
+        stems = tuple(part[:-1] for part in parts if part.endswith("*"))
+        yield Slot(frozenset(part for part in parts if not part.endswith("*")), stems, gap)
+        gap = 0
+
+
+def _denies(slot: Slot) -> bool:
+    return not DENIES.isdisjoint(slot.words)
+
+
+@cache
+def _common() -> dict[str, float]:
+    """How common the commonest words are, the first 1."""
+    words = (TABLES / "common.txt").read_text(encoding="utf-8").split()
+    return {word: 1 / rank for rank, word in enumerate(words, 1)}
+
+
+def _commonness(slot: Slot) -> float:
+    common = _common()
+    stemmed = (common[word] for word in common if word.startswith(slot.stems)) if slot.stems else ()
+    return sum(common.get(word, RARE) for word in slot.words) + sum(stemmed) + RARE * len(slot.stems)
