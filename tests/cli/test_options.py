@@ -341,6 +341,8 @@ FILTERS = {
 # What proves a delivery, and what is tried elsewhere: tests/adapters, tests/background/test_silence.py.
 PROOFS = {
     ("watchdog", "silence"),
+    ("gitlab", "votes"),
+    ("slack", "votes"),
     ("generic", "signature_header"),
     ("generic", "signature_prefix"),
     ("grafana", "signature_header"),
@@ -567,6 +569,7 @@ BAD_OPTIONS = [
     *(("discord", f"ignore_bots={value}", "Must be true or false") for value in ("yes", "0")),
     ("github", "bots=all", "Must be true or false"),
     *(("slack", f"bots={value}", "Must") for value in ("", "true", "[1]", "B1,,B2", '{"B1": 1}')),
+    *((source, "votes=[1]", "Must") for source in ("gitlab", "slack")),
     *(("alertmanager", f"ignore_alertnames={value}", "Must") for value in ("", "7")),
     *(("grafana", f"{name}={value}", "Must be the name of a header")
       for name in ("signature_header", "timestamp_header") for value in ("", "X Y", "[]", "x:")),

@@ -321,8 +321,8 @@ def test_a_full_disk(
     class Small(Sqlite):
         """A database whose disk is full after so many pages."""
 
-        def __init__(self, path: Path) -> None:
-            super().__init__(path)
+        def __init__(self, path: Path, *args: Any) -> None:
+            super().__init__(path, *args)
             if path.name == "small.db":
                 self.pragma("max_page_count", 110, permanent=True)
 

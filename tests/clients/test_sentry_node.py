@@ -79,7 +79,7 @@ class TestFeedback:
         assert (record["source"], record["type"], record["kind"]) == ("sentry", "message", "feedback")
         assert (record["title"], record["text"]) == (words.partition("\n")[0], words)
         assert record["author"] == {"id": "u-31", "name": "Noor", "email": "noor@example.nl"}
-        assert severity_of(record) == 1
+        assert severity_of(record) == 2  # by its words: an empty week
         assert {"area:planner", "source:menu", "platform:node"} <= set(record["tags"])
         expected = {
             "url": feedback["url"],

@@ -128,7 +128,7 @@ class TestFeedback:
         assert record["title"] == words.partition("\n")[0]
         assert record["text"] == words
         assert record["author"] == {"id": "u-31", "name": "Noor", "email": "noor@example.nl"}
-        assert severity_of(record) == 1
+        assert severity_of(record) == 2  # by its words: an empty week
         assert record["tags"] == ["area:planner", "source:menu", "platform:python", "sdk:sentry.python"]
         assert record["subject"] == {
             "url": feedback["url"],
