@@ -39,10 +39,10 @@ _TAG = re.compile(
     r"[^<>]{0,400}>",
     re.I,
 )
-_LINES = re.compile(r"\s*\n\s*")
+_LINES = re.compile(r"\n\s*")
 # Headings of a report whose lines were joined: by marks, or in the words of the usual forms.
 _HEADING = re.compile(
-    r"[ \t]+(?=#{2,6} \S|\*\*[^*\n]{3,60}\*\*(?: |:)|"
+    r"[ \t](?=#{2,6} \S|\*\*[^*\n]{3,60}\*\*(?: |:)|"
     r"(?:Describe the bug|To Reproduce|Steps to reproduce|Expected behaviou?r|Actual behaviou?r|"
     r"(?:Expected|Actual) result|Screenshots|Additional context|Describe (?:the solution|alternatives))\b)"
 )
