@@ -18,6 +18,7 @@ DENIES_BEFORE = frozenset({"niet", "nooit", "nicht", "nie", "pas", "plus", "jama
 _CLAUSES = "why how that believe waarom hoe dat warum wieso wie dass pourquoi comment que"
 BEGINS_CLAUSE = frozenset(_CLAUSES.split())
 NEAR_BEFORE, NEAR_AFTER = 4, 2  # words that are asked whether they take back what they stand beside
+ENDS = ".!?"  # how tokens begin that end a sentence
 _GUARDS = table("guards")
 PREVENTED = frozenset(word for language in LANGUAGES for word in split(_GUARDS["prevented"][language]))
 HOMOGRAPHS = {word: frozenset(split(beside)) for word, beside in _GUARDS["homographs"].items()}
@@ -42,9 +43,15 @@ def meant(tokens: Sequence[str], first: int, last: int, denies: bool, said: Sequ
 
 
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:
-    """Whether what stands beside a word in the text gives it another meaning."""
+    """Whether what stands in the same sentence gives a word another meaning."""
     beside = [HOMOGRAPHS[word] for word in tokens[first : last + 1] if word in HOMOGRAPHS]
-    return bool(beside) and not frozenset().union(*beside).isdisjoint(tokens)
+    return bool(beside) and not frozenset().union(*beside).isdisjoint(_sentence(tokens, first, last))
+
+
+def _sentence(tokens: Sequence[str], first: int, last: int) -> Sequence[str]:
+    start = next((at + 1 for at in range(first - 1, -1, -1) if tokens[at][0] in ENDS), 0)
+    end = next((at for at in range(last + 1, len(tokens)) if tokens[at][0] in ENDS), len(tokens))
+    return tokens[start:end]
 
 
 def _over(tokens: Sequence[str], first: int, said: Sequence[Said]) -> bool:

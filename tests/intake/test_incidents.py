@@ -64,6 +64,7 @@ def story(tenant: Tenant) -> dict[str, Any]:
 def told() -> list[dict[str, Any]]:
     """All records, without what the hour and chance make of them."""
     found = [{n: v for n, v in row.items() if n not in VOLATILE} for row in Feedback.select().dicts()]
+    assert all(row["impact"] == sum(reason["points"] for reason in row["impact_reasons"]) for row in found)
     return sorted(found, key=lambda row: str(row["incident_key"]))
 
 

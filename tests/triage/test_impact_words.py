@@ -208,6 +208,20 @@ def test_every_area_has_words_in_every_language() -> None:
         assert phrase.meaning in {one.meaning for one in said_in(" ".join(said))}, said
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "All my notes are gone. Is this a known bug?",
+        "Your site is down. And this costs us a lot of money",
+        "Alle Fotos sind weg. Es kommt ein Fehler",
+        "All my notes are gone and I no longer trust this app",
+    ],
+)
+def test_what_else_is_said_takes_nothing_back(text: str) -> None:
+    """A word of another sentence gives no other meaning to the words of harm, nor does anger."""
+    assert triage.label(Record(text=text)).impact >= 7
+
+
 def test_hints_miss_no_phrase() -> None:
     """What the words' hints lead to is what a search of all words finds."""
     for row in (*rows("area_phrases.csv"), *rows("impact_guards.csv")):
