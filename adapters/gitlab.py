@@ -47,7 +47,7 @@ STEPS = """\
 In the project or group: Settings, Webhooks, Add new webhook.
 URL: {url}
 %s
-Trigger: Pipeline events, Issues events, Comments; Job events where pipelines are too coarse."""
+Trigger: Pipeline, Issues, Comments and Emoji events (votes); Job events where pipelines are too coarse."""
 ADVICE = (
     STEPS
     % """\
