@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-_LAGGING = 200  # parts of one size at which FTS5 merges them all the same; it has room for 2,000
+_LAGGING = 400  # parts of one size at which FTS5 merges them all the same; it has room for 2,000
 
 
 def up(migrator: Any, db: Any) -> None:
