@@ -1,13 +1,14 @@
 """Praise, talk or a question whose clauses are read apart, too: what can be acted on wins.
 
 "Lovely app, but the export is empty" is a bug to whoever mends it, though most of its words praise. Only
-texts that read as praise, question or talk are read a second time: most are not, and cost nothing more.
+short texts that read as praise, question or talk are read a second time, all of a batch together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from gateway.triage.model import Model, Scores
 from gateway.triage.tokenizer import Text
@@ -37,12 +38,12 @@ TURNS = frozenset(_TURNS.split())
 
 def score(model: Model, text: Text) -> Scores:
     """The scores of one text, its clauses read apart where that may tell more."""
-    return _acted_on(model, text, model.score(text))
+    return _acted_on(model, [text], [model.score(text)])[0]
 
 
 def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
     """The scores of many texts, as `score` gives them one by one."""
-    return [_acted_on(model, *one) for one in zip(texts, model.score_all(texts), strict=True)]
+    return _acted_on(model, texts, model.score_all(texts))
 
 
 def clauses(tokens: Sequence[str]) -> list[list[str]]:
@@ -64,23 +65,36 @@ def clauses(tokens: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _acted_on(model: Model, text: Text, scores: Scores) -> Scores:
+def _acted_on(model: Model, texts: Sequence[Text], scores: list[Scores]) -> list[Scores]:
+    """The scores with what can be acted on; the clauses of all texts are read together, which costs less."""
+    parts = {at: some for at, one in enumerate(scores) if (some := _apart(model, texts[at], one))}
+    told = iter(model.score_all([part for some in parts.values() for part in some]) if parts else ())
+    for at, some in parts.items():
+        scores[at] = _with_clauses(scores[at], list(islice(told, len(some))))
+    return scores
+
+
+def _apart(model: Model, text: Text, scores: Scores) -> list[Text]:
+    """The clauses that are worth reading apart, as texts; none for most texts."""
     whole = max(scores.category, key=scores.category.__getitem__)
-    least = LEAST.get(whole)
-    if least is None or len(text.tokens) > MOST_WORDS or text.script != "latin":
-        return scores
+    if whole not in LEAST or len(text.tokens) > MOST_WORDS or text.script != "latin":
+        return []
     if whole == "bug" and max(scores.sentiment, key=scores.sentiment.__getitem__) != "positive":
-        return scores
+        return []
     if model.reads_as_issue(text, scores.domain["issue"]):  # its expert reads all of it
-        return scores
+        return []
     parts = clauses(text.tokens)
     if not 1 < len(parts) <= MOST_CLAUSES:
-        return scores
-    told = model.score_all([replace(text, tokens=part, first=len(part), lines=1) for part in parts])
+        return []
+    return [replace(text, tokens=part, first=len(part), lines=1) for part in parts]
+
+
+def _with_clauses(scores: Scores, told: Sequence[Scores]) -> Scores:
+    whole = max(scores.category, key=scores.category.__getitem__)
     sure = {(name, place): one.category[name] for place, one in enumerate(told) for name in ACTED_ON}
     name, place = max(sure, key=sure.__getitem__)
     annoyed = max(scores.sentiment, key=scores.sentiment.__getitem__) == "negative"
-    if sure[name, place] < least[name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0):
+    if sure[name, place] < LEAST[whole][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0):
         return scores
     clause = told[place]
     category = _mixed(scores.category, clause.category) if whole != "bug" else scores.category
