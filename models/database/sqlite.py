@@ -31,6 +31,7 @@ COPY_EVERY = 50
 LOG_PAGES = 16_000  # in the log when a commit copies it all the same, 64 MB: it takes 50 ms, and all wait
 # To which the log is cut once more than that is copied back: it grows for as long as somebody reads.
 LOG_BYTES = 64_000_000
+MERGE_REST = 0.002  # seconds between two merges, in which whoever waits for the lock gets it
 MERGE_PAGES = 64  # of the index of words that are merged at once
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
 
@@ -188,6 +189,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
                 before = self.connection().total_changes
                 self.execute_sql(merge)
                 changes = self.connection().total_changes - before
+            time.sleep(MERGE_REST)
 
     def _keep_in_memory(self) -> None:
         """Has this connection keep in memory what would undo a statement: a few pages for so many rows.
