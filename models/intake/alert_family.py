@@ -102,16 +102,27 @@ class Place:
     moved: End | None = None
 
 
-def place(write: Write, telling: Telling, joined: dict[str, Any] | None, reach: Reach, now: int) -> Place:
+def place(
+    write: Write,
+    telling: Telling,
+    own: dict[str, Any] | None,
+    joined: dict[str, Any] | None,
+    reach: Reach,
+    now: int,
+) -> Place:
     """Finds the record of a firing or an end, and moves the ends that belong elsewhere since it is known.
 
-    `joined` is the record by which another source knows the story.
+    `own` is the record that the story's key led to so far, which decides once its firing is too old to be
+    remembered, and `joined` that by which another source knows the story.
     """
     row = write.row
     name = (row["workspace_id"], f"family:{row['source']}", telling.family or "")
     dedupe.take(*name, now=now)
     used = dedupe.taken(*name)
     family = Family.of(used["answer"] if used else None)
+    remembered = {one.key for one in family.firings} | {one.key for one in family.ends}
+    if own is not None and len(family.firings) >= MOST and row["incident_key"] not in remembered:
+        return Place(own)
     if telling.means == "resolved":
         found = _place_end(family, write, telling, joined, reach, now)
     else:

@@ -128,11 +128,11 @@ def _story(write: Write, telling: Telling, reach: Reach, now: int) -> Place:
     row = write.row
     workspace_id, scope, key = row["workspace_id"], f"incident:{row['source']}", row["incident_key"]
     of_alert = telling.family is not None and telling.means in ("triggered", "resolved")
-    remembered = None
+    remembered = told = None
     if not dedupe.take(workspace_id, scope, key, now=now):
         used = dedupe.taken(workspace_id, scope, key)
-        told = None if of_alert else row_of(used)
-        if told is not None:
+        told = row_of(used)
+        if told is not None and not of_alert:
             return Place(told)
         if used and used["answer"]:  # without one its record was deleted: the story begins anew
             remembered = _remembered(used["answer"])
@@ -143,7 +143,7 @@ def _story(write: Write, telling: Telling, reach: Reach, now: int) -> Place:
         known = first(locked(named.order_by(Feedback.id)))
     found = Place(known, remembered)
     if of_alert:
-        found = alert_family.place(write, telling, known, reach, now)
+        found = alert_family.place(write, telling, told, known, reach, now)
     if found.known is not None:
         dedupe.point(workspace_id, scope, key, found.known["id"])
     return found

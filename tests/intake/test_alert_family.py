@@ -76,6 +76,16 @@ def test_whatever_came_first(tenant: Tenant, case: str) -> None:
     assert all(one == seen[0] for one in seen)
 
 
+def test_a_firing_that_is_not_remembered(tenant: Tenant) -> None:
+    """Beyond the newest firings an end that names its own is still that one's, and a reminder is no other."""
+    for start in range(1, MOST + 3):
+        deliver(tenant, fire(start))
+    deliver(tenant, delivery("triggered", 1, "reminder", story="f:1", family="f", text="Disk is full"))
+    deliver(tenant, end(MOST + 5, 1))
+
+    assert ends() == {start: MOST + 5 if start == 1 else None for start in range(1, MOST + 3)}
+
+
 ALERTS = {"alertmanager": "resolved", "grafana": "resolved_with_another_start"}
 
 
