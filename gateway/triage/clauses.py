@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from gateway.triage.model import Model, Scores
+from gateway.triage.model import TOGETHER, Model, Scores
 from gateway.triage.tokenizer import Text
 
 MOST_WORDS, MOST_CLAUSES = 60, 6
@@ -38,12 +38,16 @@ TURNS = frozenset(_TURNS.split())
 
 def score(model: Model, text: Text) -> Scores:
     """The scores of one text, its clauses read apart where that may tell more."""
-    return _acted_on(model, [text], [model.score(text)])[0]
+    return score_all(model, [text])[0]
 
 
 def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
     """The scores of many texts, as `score` gives them one by one."""
-    return _acted_on(model, texts, model.score_all(texts))
+    scores = model.score_all(texts)
+    parts = ((at, some) for at, one in enumerate(scores) if (some := _apart(model, texts[at], one)))
+    while these := list(islice(parts, TOGETHER)):
+        _with_clauses(model, scores, these)
+    return scores
 
 
 def clauses(tokens: Sequence[str]) -> list[list[str]]:
@@ -65,21 +69,12 @@ def clauses(tokens: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _acted_on(model: Model, texts: Sequence[Text], scores: list[Scores]) -> list[Scores]:
-    """The scores with what can be acted on; the clauses of all texts are read together, which costs less."""
-    parts = {at: some for at, one in enumerate(scores) if (some := _apart(model, texts[at], one))}
-    told = iter(model.score_all([part for some in parts.values() for part in some]) if parts else ())
-    for at, some in parts.items():
-        scores[at] = _with_clauses(scores[at], list(islice(told, len(some))))
-    return scores
-
-
 def _apart(model: Model, text: Text, scores: Scores) -> list[Text]:
     """The clauses that are worth reading apart, as texts; none for most texts."""
-    whole = max(scores.category, key=scores.category.__getitem__)
+    whole = likeliest(scores.category)
     if whole not in LEAST or len(text.tokens) > MOST_WORDS or text.script != "latin":
         return []
-    if whole == "bug" and max(scores.sentiment, key=scores.sentiment.__getitem__) != "positive":
+    if whole == "bug" and likeliest(scores.sentiment) != "positive":
         return []
     if model.reads_as_issue(text, scores.domain["issue"]):  # its expert reads all of it
         return []
@@ -89,18 +84,44 @@ def _apart(model: Model, text: Text, scores: Scores) -> list[Text]:
     return [replace(text, tokens=part, first=len(part), lines=1) for part in parts]
 
 
-def _with_clauses(scores: Scores, told: Sequence[Scores]) -> Scores:
-    whole = max(scores.category, key=scores.category.__getitem__)
-    sure = {(name, place): one.category[name] for place, one in enumerate(told) for name in ACTED_ON}
-    name, place = max(sure, key=sure.__getitem__)
-    annoyed = max(scores.sentiment, key=scores.sentiment.__getitem__) == "negative"
-    if sure[name, place] < LEAST[whole][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0):
-        return scores
-    clause = told[place]
-    category = _mixed(scores.category, clause.category) if whole != "bug" else scores.category
+def _with_clauses(model: Model, scores: list[Scores], parts: Sequence[tuple[int, list[Text]]]) -> None:
+    """Puts into the scores what can be acted on; the clauses of many texts are read together."""
+    outputs = model.outputs([part for _, some in parts for part in some])
+    chances = iter(model.chances(outputs, "category", ACTED_ON))
+    chosen: list[tuple[int, str, int]] = []
+    first = 0
+    for at, some in parts:
+        told = [dict(zip(ACTED_ON, next(chances), strict=True)) for _ in some]
+        name, place = max(
+            ((name, place) for place in range(len(some)) for name in ACTED_ON),
+            key=lambda one: told[one[1]][one[0]],
+        )
+        if told[place][name] >= _least(scores[at], name):
+            chosen.append((at, name, first + place))
+        first += len(some)
+    if chosen:
+        read = model.scores(outputs, [place for _, _, place in chosen])
+        for (at, name, _), clause in zip(chosen, read, strict=True):
+            scores[at] = _mixed_scores(scores[at], name, clause)
+
+
+def _least(scores: Scores, name: str) -> float:
+    """How sure a clause has to be of what can be acted on, by what the whole text reads as."""
+    annoyed = likeliest(scores.sentiment) == "negative"
+    return LEAST[likeliest(scores.category)][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0)
+
+
+def _mixed_scores(scores: Scores, name: str, clause: Scores) -> Scores:
+    """The scores of a text one of whose clauses can be acted on as `name`."""
+    bug = likeliest(scores.category) == "bug"
+    category = scores.category if bug else _mixed(scores.category, clause.category)
     sentiment = _mixed(scores.sentiment, clause.sentiment) if name == "bug" else scores.sentiment
     return replace(scores, category=category, sentiment=sentiment)
 
 
 def _mixed(whole: dict[str, float], clause: dict[str, float]) -> dict[str, float]:
     return {name: (1 - SHARE) * chance + SHARE * clause[name] for name, chance in whole.items()}
+
+
+def likeliest(chances: dict[str, float]) -> str:
+    return max(chances, key=chances.__getitem__)

@@ -24,9 +24,8 @@ import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import mul
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_lengt
 from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.phrases import Hints
+from gateway.triage.sentiment_experts import LEAST_SHARE, SentimentExperts, Shares
 from gateway.triage.sparse import Sparse
 from gateway.triage.spoken import hints
 from gateway.triage.subwords import Subwords
@@ -45,13 +45,6 @@ from gateway.triage.vocabulary import ROOM, Found, Numbers
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
 TOGETHER = 64  # texts whose words are summed in one go
-# How much likelier a sentiment is among texts of a category, chosen on public reviews that carry both labels.
-LEANING = {
-    "negative": {"bug": 2.0, "feature": 1.0, "question": 1.0, "praise": 0.5, "other": 1.0},
-    "neutral": {"bug": 1.0, "feature": 1.4, "question": 2.0, "praise": 1.0, "other": 1.0},
-    "positive": {"bug": 0.5, "feature": 1.0, "question": 0.7, "praise": 2.0, "other": 1.0},
-}
-LEAST_SHARE = 0.03  # of a domain, below which its expert is not asked
 BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile)
 
 
@@ -80,6 +73,16 @@ class Scores:
     hints: Hints
 
 
+class Outputs(NamedTuple):
+    """What the heads say of some texts: their languages, how sure these are, and all probabilities."""
+
+    texts: Sequence[Text]
+    spoken: list[str]
+    sure: list[float]
+    shares: Shares
+    found: Found
+
+
 class Model:
     """One loaded model; reading it from many threads is safe."""
 
@@ -105,12 +108,8 @@ class Model:
         self._head_of = np.repeat(np.arange(len(sizes)), sizes)
         self._coldness = np.repeat([1 / self.temperature[name] for name in self.heads], sizes)
         self._severe = self.heads["severity"][0] + self.classes["severity"].index("severe")
-        self._moods = self._places("sentiment")
-        self._experts = [
-            (name, self._places(head))
-            for name in self.classes["domain"]
-            if (head := f"sentiment_{name}") in self.heads
-        ]
+        self._issue = self.classes["domain"].index("issue")
+        self._sentiments = SentimentExperts(self.classes, self.heads)
         values = (arrays["lexicon_values"].astype(np.float32) / 127).tolist()
         self.lexicon = Lexicon(dict(zip(arrays["lexicon_keys"].tolist(), values, strict=True)))
         lexicon, languages = self.lexicon, self.classes["language"]
@@ -154,50 +153,65 @@ class Model:
         return self.score_all([text])[0]
 
     def score_all(self, texts: Sequence[Text]) -> list[Scores]:
-        """The probabilities of many texts, their words summed together."""
-        scores: list[Scores] = []
-        for start in range(0, len(texts), TOGETHER):
-            some = texts[start : start + TOGETHER]
-            words, found = self._sparse.parts([text.tokens for text in some])
-            scores += self._scores(some, self.bias + words, found)
-        return scores
+        """The probabilities of many texts, the words of TOGETHER at a time summed together."""
+        some = (texts[start : start + TOGETHER] for start in range(0, len(texts), TOGETHER))
+        return [scores for these in some for scores in self.scores(self.outputs(these))]
 
-    def _scores(self, texts: Sequence[Text], words: Floats, found: Found) -> list[Scores]:
-        """The probabilities of texts from the outputs of their words, one row each."""
+    def outputs(self, texts: Sequence[Text]) -> Outputs:
+        """What the heads say of texts whose words are summed together, before any expert is asked."""
+        words, found = self._sparse.parts([text.tokens for text in texts])
+        words += self.bias
         likeliest, sure = self._spoken(words)
         spoken = [self.classes["language"][number] for number in likeliest.tolist()]
         signals = [
             features.signals(text, self.lexicon.telling_in(language), places)
             for text, language, places in zip(texts, spoken, found.telling(likeliest), strict=True)
         ]
-        hinted = found.hints()
         shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
-        domains = [self._chances("domain", row) for row in shares]
-        asked = [n for n, text in enumerate(texts) if self.reads_as_issue(text, domains[n]["issue"])]
-        reports = self.issue.chances([texts[n] for n in asked]) if asked else []
-        experts = dict(zip(asked, reports, strict=True))
-        return [
-            self._scored(*parts, experts.get(n))
-            for n, parts in enumerate(zip(spoken, sure, shares, domains, hinted, strict=True))
-        ]
+        return Outputs(texts, spoken, sure, shares, found)
 
-    def _scored(
-        self,
-        spoken: str,
-        sure: float,
-        shares: list[float],
-        domain: dict[str, float],
-        hinted: Hints,
-        expert: dict[str, float] | None,
-    ) -> Scores:
-        category = self._chances("category", shares)
-        if expert is not None:
-            issue = domain["issue"]
-            share = 1.0 if issue > 0.5 else issue
-            category = {name: (1 - share) * p + share * expert.get(name, 0.0) for name, p in category.items()}
-        sentiment = self._mixed_sentiment(domain, category, shares)
-        severe = shares[self._severe]
-        return Scores(spoken, sure, category, sentiment, domain, severe, hinted)
+    def chances(self, outputs: Outputs, head: str, names: Sequence[str]) -> list[list[float]]:
+        """The probabilities of some classes of a head, one row a text; far cheaper than all scores."""
+        places = [self.heads[head][0] + self.classes[head].index(name) for name in names]
+        rows: list[list[float]] = outputs.shares.take(places, axis=1).tolist()
+        return rows
+
+    def scores(self, outputs: Outputs, only: Sequence[int] | None = None) -> list[Scores]:
+        """Every probability for all of these texts, or for `only` some of them."""
+        numbers = range(len(outputs.texts)) if only is None else only
+        shares = outputs.shares if only is None else outputs.shares.take(only, axis=0)
+        category, domain = self._of("category", shares), self._of("domain", shares)
+        issue = domain[:, self._issue].tolist()
+        texts = [outputs.texts[n] for n in numbers]
+        asked = [n for n, text in enumerate(texts) if self.reads_as_issue(text, issue[n])]
+        if asked:
+            category = category.copy()
+            reports = self.issue.chances([texts[n] for n in asked])
+            for n, report in zip(asked, reports, strict=True):
+                share = 1.0 if issue[n] > 0.5 else issue[n]
+                told = [report.get(name, 0.0) for name in self.classes["category"]]
+                category[n] = (1 - share) * category[n] + share * np.array(told)
+        sentiment = self._sentiments.mixed(domain, category, shares)
+        hints = outputs.found.hints()
+        return [
+            Scores(
+                outputs.spoken[n],
+                outputs.sure[n],
+                dict(zip(self.classes["category"], of_category, strict=True)),
+                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
+                dict(zip(self.classes["domain"], of_domain, strict=True)),
+                severe,
+                hints[n],
+            )
+            for n, of_category, of_sentiment, of_domain, severe in zip(
+                numbers,
+                category.tolist(),
+                sentiment.tolist(),
+                domain.tolist(),
+                shares[:, self._severe].tolist(),
+                strict=True,
+            )
+        ]
 
     def _spoken(self, words: Floats) -> tuple[Numbers, list[float]]:
         """Which language each text is in, told by its words alone, and how likely it is."""
@@ -224,46 +238,16 @@ class Model:
         for name, value, row in zip(features.SIGNALS, signals, self._signals, strict=True):
             yield f"({name.replace('_', ' ')})", row * np.float32(value)
 
-    def _softmaxes(self, outputs: Floats) -> list[list[float]]:
+    def _softmaxes(self, outputs: Floats) -> Shares:
         """The probabilities of every head, in the order of the outputs, one row each."""
         powers = np.exp(outputs * self._coldness)
         sums = np.add.reduceat(powers, self._starts, axis=1)
-        shares: list[list[float]] = (powers / sums.take(self._head_of, axis=1)).tolist()
+        shares: Shares = powers / sums.take(self._head_of, axis=1)
         return shares
 
-    def _places(self, head: str) -> list[int]:
-        """Where the sentiments are among the outputs of a head."""
-        return [self.heads[head][0] + self.classes[head].index(mood) for mood in self.classes["sentiment"]]
-
-    def _chances(self, head: str, shares: list[float]) -> dict[str, float]:
+    def _of(self, head: str, shares: Shares) -> Shares:
         start, end = self.heads[head]
-        return dict(zip(self.classes[head], shares[start:end], strict=True))
-
-    def _mixed_sentiment(
-        self, domain: dict[str, float], category: dict[str, float], shares: list[float]
-    ) -> dict[str, float]:
-        """The experts' sentiments, weighted by how likely the text is of their kind."""
-        moods = self.classes["sentiment"]
-        mixed = [0.0] * len(moods)
-        left = 1.0
-        for name, head in self._experts:
-            if (share := domain[name]) > LEAST_SHARE:
-                left -= share
-                mixed = [chance + share * shares[place] for chance, place in zip(mixed, head, strict=True)]
-        general = {mood: shares[place] for mood, place in zip(moods, self._moods, strict=True)}
-        if left > 0.5:  # of technical talk its experts know better
-            general = leaning(general, category)
-        return {mood: chance + left * general[mood] for mood, chance in zip(moods, mixed, strict=True)}
-
-
-def leaning(sentiment: dict[str, float], category: dict[str, float]) -> dict[str, float]:
-    """Sentiment with the odds that come with a category: what is told as a fact may still be a complaint."""
-    odds = {
-        mood: chance * sum(map(mul, category.values(), map(LEANING[mood].__getitem__, category)))
-        for mood, chance in sentiment.items()
-    }
-    total = sum(odds.values())
-    return {mood: value / total for mood, value in odds.items()}
+        return shares[:, start:end]
 
 
 def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.triage.features import SIGNALS
 from gateway.triage.lexicon import Lexicon
-from gateway.triage.model import LEAST_SHARE, Model, Scores, leaning
+from gateway.triage.model import Model, Scores
+from gateway.triage.sentiment_experts import LEAST_SHARE, leaning, odds
 from gateway.triage.tokenizer import read
 from gateway.triage.training.model_file import export
 from gateway.triage.training.pipeline import Features, IssueFeatures, Linear, Sample
@@ -106,16 +107,11 @@ def test_serving_answers_as_the_trained_pipeline(trained: Trained, model: Model,
     category = (1 - share)[:, None] * heads["category"]
     for column, name in enumerate(trained.issue.classes_):
         category[:, list(trained.heads["category"].classes_).index(name)] += share * issue[:, column]
-    chances_by_name = [
-        dict(zip(map(str, trained.heads["category"].classes_), row, strict=True)) for row in category.tolist()
-    ]
     moods = [str(name) for name in trained.heads["sentiment"].classes_]
-    general = [
-        list(leaning(dict(zip(moods, row, strict=True)), by_name).values())
-        for row, by_name in zip(heads["sentiment"].tolist(), chances_by_name, strict=True)
-    ]
+    by_category = odds(moods, [str(name) for name in trained.heads["category"].classes_])
+    general = leaning(heads["sentiment"], category, by_category)
     left = (1 - sum(experts.values()))[:, None]
-    mood += left * np.where(left > 0.5, np.array(general), heads["sentiment"])
+    mood += left * np.where(left > 0.5, general, heads["sentiment"])
 
     assert _equal(category, trained.heads["category"].classes_, [s.category for s in served])
     assert _equal(mood, trained.heads["sentiment"].classes_, [s.sentiment for s in served])
