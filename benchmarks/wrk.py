@@ -19,8 +19,10 @@ BODIES = 12_000  # more than a gateway takes in that time; a bare view gets some
 SCRIPT = """
 local requests, sent = {{}}, 0
 function init(args)
+  local headers, own = {{{headers}}}, io.lines("{own}")
   for body in io.lines("{bodies}") do
-    requests[#requests + 1] = wrk.format("POST", "{path}", {{{headers}}}, body)
+    if "{name}" ~= "" then headers["{name}"] = own() end
+    requests[#requests + 1] = wrk.format("POST", "{path}", headers, body)
   end
 end
 function request()
@@ -51,18 +53,25 @@ def drive(
     *,
     connections: int,
     seconds: int = SECONDS,
+    each: tuple[str, Sequence[str]] | None = None,
 ) -> Run:
     """Posts `bodies` for so long over kept connections, each waiting for its answer; a body is one line.
+
+    `each` is the name of a header whose value is another one for each body.
 
     The run's latencies are so many POINTS of their distribution. Raises RuntimeError for a request
     that failed and for an answer that is none of the 2xx and 3xx.
     """
     told = {**headers, "Host": f"{host}:{port}"}
     with tempfile.TemporaryDirectory() as directory:
-        lines, script = Path(directory, "bodies"), Path(directory, "post.lua")
+        lines, own, script = (Path(directory, name) for name in ("bodies", "own", "post.lua"))
         lines.write_bytes(b"\n".join(bodies) + b"\n")
+        name, values = each or ("", ())
+        own.write_text("".join(f"{value}\n" for value in values))
         listed = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in told.items())
-        script.write_text(SCRIPT.format(bodies=lines, path=path, headers=listed, points=POINTS))
+        script.write_text(
+            SCRIPT.format(bodies=lines, own=own, name=name, path=path, headers=listed, points=POINTS)
+        )
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
         before = cpu_seconds(pid)
         done = subprocess.run([*command, f"http://{host}:{port}"], capture_output=True, text=True, check=True)
