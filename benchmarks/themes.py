@@ -17,17 +17,26 @@ import time
 from threadpoolctl import threadpool_limits
 
 from gateway.background.clustering import Said, group
-from gateway.background.keywords import words
-from tests.alike import blocks, themes
+from gateway.background.keywords import topical, words
+from tests.alike import blocks, themes, two_languages
 
 
 def labelled() -> tuple[list[Said], list[int]]:
     texts, labels = [], []
     for number, (name, some) in enumerate(themes().items()):
         for at, text in enumerate(some):
-            texts.append(Said(f"{number}-{at}", f"{number}-{at}", words(text)))
+            texts.append(Said(f"{number}-{at}", f"{number}-{at}", topical(words(text))))
             labels.append(number if name != "none" else 1000 + at)
     return texts, labels
+
+
+def bilingual() -> tuple[list[Said], list[int]]:
+    found = [
+        (Said(f"{number}-{at}", f"{number}-{at}", topical(words(text))), number)
+        for number, (_, some) in enumerate(two_languages())
+        for at, text in enumerate(some)
+    ]
+    return [said for said, _ in found], [number for _, number in found]
 
 
 def made(count: int) -> tuple[list[Said], list[int]]:
@@ -44,7 +53,7 @@ def made(count: int) -> tuple[list[Said], list[int]]:
         label = 1000 + number
         if number % 2:
             label = dice.choices(range(len(topics)), weights)[0]
-            kept = [word for word in words(dice.choice(topics[label])) if dice.random() > 1 / 6]
+            kept = [word for word in topical(words(dice.choice(topics[label]))) if dice.random() > 1 / 6]
             said = kept + said[: dice.randint(0, 3)]
         texts.append(Said(str(number), str(dice.randrange(5000)), said))
         labels.append(label)
@@ -77,6 +86,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     counts = parser.parse_args().texts
     judge("labelled by hand", *labelled())
+    judge("two languages", *bilingual())
     for count in counts:
         judge(f"{count:,} made", *made(count))
 

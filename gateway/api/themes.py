@@ -68,7 +68,7 @@ def _themes(run_id: str, since: int, until: int, limit: int) -> list[dict[str, A
         categories.setdefault(theme_id, {})[category] = number
     return [
         {
-            "id": theme_id,
+            "id": told[theme_id]["lasting_id"],
             "label": told[theme_id]["label"],
             "terms": told[theme_id]["terms"],
             "count": count,

@@ -30,7 +30,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from gateway.background.keywords import words_of
+from gateway.background.keywords import topical, words_of
 from gateway.background.lease import AWAY
 from gateway.core.config import Config
 from models.database.base import close, connect
@@ -182,7 +182,7 @@ def _terms(texts: Sequence[Said], known: Counter[str], total: int) -> list[str]:
 def read(workspace_id: str, project_id: str | None, since: str) -> Iterator[Said]:
     """The newest texts of people with ids from `since` on that have two telling words or more."""
     for row in spoken(workspace_id, project_id, since, MOST):
-        said = words_of(row["title"], row["text"])[:LONGEST]
+        said = topical(words_of(row["title"], row["text"]))[:LONGEST]
         if len(set(said)) > 1:
             yield Said(row["id"], row["who"], said)
 

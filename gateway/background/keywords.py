@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from models.tables.text_folding import folded
@@ -20,9 +21,18 @@ def _plain(text: str) -> str:
     return folded(text.replace("’", "'"))
 
 
+def _listed(name: str) -> frozenset[str]:
+    """The words of a list beside this module, as words of texts are read."""
+    return frozenset(
+        _plain(Path(__file__).with_name(name).read_text(encoding="utf-8")).replace("'", "").split()
+    )
+
+
 # Words that any text may have, in five languages, and those people greet and sign with.
-_LIST = Path(__file__).with_name("stopwords.txt").read_text(encoding="utf-8")
-_STOP = frozenset(_plain(_LIST).replace("'", "").split())
+_STOP = _listed("stopwords.txt")
+# And those that say how often, when or what happened, but not what a text is about. Words that are compared
+# letter by letter keep them: what says the same in other numbers says nearly the same.
+_ABOUT_NOTHING = _listed("topic_stopwords.txt")
 
 
 def words_of(title: str, text: str) -> list[str]:
@@ -30,6 +40,11 @@ def words_of(title: str, text: str) -> list[str]:
     head = title.rstrip("…")
     said = text if text.startswith(head) else f"{title}\n{text}"
     return words(said)
+
+
+def topical(words: Iterable[str]) -> list[str]:
+    """Those of the telling words that say what a text is about."""
+    return [word for word in words if word not in _ABOUT_NOTHING]
 
 
 def words(text: str) -> list[str]:

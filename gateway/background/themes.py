@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -93,7 +94,13 @@ def _compute(lease: Lease, workspace_id: str, scopes: Sequence[str | None], newe
     groups = groups_of(lease, workspace_id, scopes[-1], id_at("fb", since))
     for run in runs:
         found = [(new_id("th"), one) for one in groups]
-        themes = (_row(theme_id, run.id, one["terms"]) for theme_id, one in found)
+        before = theme.newest_run(workspace_id, run.project_id)
+        was = dict(theme.memberships(before["id"])) if before else {}
+        lasting = lasting_ids(was, before["newest"] if before else "", groups)
+        themes = (
+            _row(theme_id, lasting.get(at, theme_id), run.id, one["terms"])
+            for at, (theme_id, one) in enumerate(found)
+        )
         members = ((theme_id, *member) for theme_id, one in found for member in one["members"])
         pace.each(themes, partial(_kept, run, theme.begin))
         pace.each(members, partial(_kept, run, theme.join))
@@ -107,8 +114,37 @@ def _kept(run: ThemeRun, write: Callable[[Any], None], what: Any) -> None:
     write(what)
 
 
-def _row(theme_id: str, run_id: str, terms: list[str]) -> dict[str, Any]:
-    return {"id": theme_id, "run": run_id, "label": ", ".join(terms), "terms": terms}
+def _row(theme_id: str, lasting_id: str, run_id: str, terms: list[str]) -> dict[str, Any]:
+    return {
+        "id": theme_id,
+        "lasting_id": lasting_id,
+        "run": run_id,
+        "label": ", ".join(terms),
+        "terms": terms,
+    }
+
+
+def lasting_ids(was: Mapping[str, str], newest: str, groups: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """The ids of those groups, by number, that go on from a theme of the computation before.
+
+    `was` tells the theme that records were in then, of records up to the id `newest`. Those go on that share
+    most records, and half of those of the smaller one at least; of a group only records that were known
+    then count. Each theme goes on in one group.
+    """
+    sizes = Counter(was.values())
+    shared: Counter[tuple[int, str]] = Counter()
+    known: Counter[int] = Counter()
+    for number, one in enumerate(groups):
+        for feedback_id, _ in one["members"]:
+            known[number] += feedback_id <= newest
+            if feedback_id in was:
+                shared[number, was[feedback_id]] += 1
+    found: dict[int, str] = {}
+    for (number, lasting_id), both in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
+        free = number not in found and lasting_id not in found.values()
+        if free and 2 * both >= min(sizes[lasting_id], known[number]):
+            found[number] = lasting_id
+    return found
 
 
 def groups_of(

@@ -7,7 +7,7 @@ within minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField, fn
@@ -40,9 +40,13 @@ class ThemeRun(Table):
 
 
 class Theme(Table):
-    """A theme of one computation; `terms` are the words that tell it from others."""
+    """A theme of one computation; `terms` are the words that tell it from others.
+
+    `lasting_id` is that of the theme before that it goes on from, which is how others know it.
+    """
 
     id = TextField(primary_key=True)
+    lasting_id = TextField(index=True)
     run = ForeignKeyField(ThemeRun, on_delete="CASCADE")
     label = TextField()
     terms = JSONText()
@@ -94,11 +98,15 @@ def counts(run_id: str, before: int, since: int, until: int) -> list[tuple[str, 
 
 
 def told(theme_ids: Sequence[str], since: int, until: int) -> dict[str, dict[str, Any]]:
-    """By id, what themes' records of that time say: {label, terms, sentiment, impact, first, last}."""
+    """By id of the row, what themes' records of that time say.
+
+    {lasting_id, label, terms, sentiment, impact, first, last}.
+    """
     mine = (ThemeMember.theme == Theme.id) & (ThemeMember.at >= since) & (ThemeMember.at < until)
     found = (
         Theme.select(
             Theme.id,
+            Theme.lasting_id,
             Theme.label,
             Theme.terms,
             fn.AVG(Feedback.sentiment_score).alias("sentiment"),
@@ -109,7 +117,7 @@ def told(theme_ids: Sequence[str], since: int, until: int) -> dict[str, dict[str
         .join(ThemeMember, on=mine)
         .join(Feedback)
         .where(Theme.id.in_(list(theme_ids)))
-        .group_by(Theme.id, Theme.label, Theme.terms)
+        .group_by(Theme.id, Theme.lasting_id, Theme.label, Theme.terms)
     )
     return {row["id"]: row for row in rows(found)}
 
@@ -132,15 +140,27 @@ def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str
     return rows(found.order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit))
 
 
-def members(theme_id: str) -> Any:
+def members(lasting_id: str) -> Any:
     """The ids of a theme's records, as a part of another query."""
-    return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme == theme_id)
+    return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme.in_(_shown(lasting_id)))
 
 
-def count_members(theme_id: str, at_most: int) -> int:
+def count_members(lasting_id: str, at_most: int) -> int:
     """How many records a theme has, counted so far only."""
-    some = ThemeMember.select(SQL("1")).where(ThemeMember.theme == theme_id).limit(at_most)
+    some = ThemeMember.select(SQL("1")).where(ThemeMember.theme.in_(_shown(lasting_id))).limit(at_most)
     return int(some.count())
+
+
+def _shown(lasting_id: str) -> Any:
+    """The rows of a theme in computations that are finished."""
+    finished = ThemeRun.computed_at.is_null(False)
+    return Theme.select(Theme.id).join(ThemeRun).where((Theme.lasting_id == lasting_id) & finished)
+
+
+def memberships(run_id: str) -> Iterator[tuple[str, str]]:
+    """The records of a run's themes, each with the lasting id of its theme."""
+    found = ThemeMember.select(ThemeMember.feedback, Theme.lasting_id).join(Theme).where(Theme.run == run_id)
+    return ((row["feedback"], row["lasting_id"]) for row in rows(found))
 
 
 def start(runs: Sequence[ThemeRun]) -> None:

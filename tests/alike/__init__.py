@@ -17,3 +17,11 @@ def themes() -> dict[str, list[str]]:
     lines = (Path(__file__).parent / "themes.txt").read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.startswith("#"))
     return {name: texts for name, *texts in (block.splitlines() for block in text.strip().split("\n\n"))}
+
+
+def two_languages() -> list[tuple[set[str], list[str]]]:
+    """Groups of texts, half of each in another language, with the words that a good name of a group has."""
+    lines = (Path(__file__).parent / "two_languages.txt").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    blocks = [block.splitlines() for block in text.strip().split("\n\n")]
+    return [(set(name.split()), texts) for name, *texts in blocks]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from gateway.access.projects import create_project
 from gateway.api import themes as api_themes
 from gateway.background import clustering, themes
 from gateway.background.clustering import Group, Said, group, read
-from gateway.background.keywords import words
+from gateway.background.keywords import topical, words
 from gateway.background.lease import Lease, run_once
 from gateway.core import pacing
 from gateway.core.ids import now_ms
@@ -25,6 +26,7 @@ from models import Feedback, Job, Theme, ThemeMember, ThemeRun
 from models.queries.personal_data import Person
 from models.tables import theme
 from tests.alike import themes as labelled
+from tests.alike import two_languages
 from tests.conftest import ROOT, Call, Tenant
 
 both = pytest.mark.both
@@ -37,7 +39,7 @@ def said() -> tuple[list[Said], list[int]]:
     texts, about = [], []
     for number, (name, some) in enumerate(BLOCKS.items()):
         for at, text in enumerate(some):
-            texts.append(Said(f"{number}-{at}", f"{number}-{at}", words(text)))
+            texts.append(Said(f"{number}-{at}", f"{number}-{at}", topical(words(text))))
             about.append(number if name != "none" else 1000 + at)
     return texts, about
 
@@ -51,6 +53,31 @@ def test_themes_come_out_right() -> None:
     found = [where.get(one.id, -1 - number) for number, one in enumerate(texts)]
 
     assert adjusted_rand_score(about, found) >= 0.9
+
+
+def test_two_languages() -> None:
+    """Three hundred texts in thirty groups and two languages: what belongs together is, and is named so.
+
+    A theme has a good name when one of its words is among those of the group that most of its texts are of.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    groups = two_languages()
+    texts = {
+        f"{number}-{at}": text for number, (_, some) in enumerate(groups) for at, text in enumerate(some)
+    }
+    found = group([Said(name, name, topical(words(text))) for name, text in texts.items()])
+    where = {name: number for number, one in enumerate(found) for name, _ in one.members}
+    given = [where.get(name, -1 - at) for at, name in enumerate(texts)]
+    about = [int(name.partition("-")[0]) for name in texts]
+    named = set()
+    for one in found:
+        most = Counter(int(name.partition("-")[0]) for name, _ in one.members).most_common(1)[0][0]
+        named |= {most} if not groups[most][0].isdisjoint(one.terms) else set()
+
+    assert len(texts) == 300 and len(groups) == 30
+    assert adjusted_rand_score(about, given) >= 0.55
+    assert len(named) >= 26
 
 
 def test_labels_say_what_it_is_about() -> None:
@@ -194,6 +221,43 @@ def test_replaced_as_a_whole(call: Call, compute: Any, monkeypatch: pytest.Monke
     assert len(call("GET", PATH).json["data"]) == 2
     assert ThemeRun.select().where(ThemeRun.project_id.is_null()).count() == 1
     assert Theme.select().count() == 4  # of the workspace, and of its project
+
+
+@both
+def test_ids_last(call: Call, tenant: Tenant, compute: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A theme that is computed anew keeps its id, as its project's does; one that is new has a new one."""
+    monkeypatch.setattr(themes, "KEPT", -1)
+    invoices = send(call, "invoices")[3:]
+    of_project = f"{PATH}?project={tenant.project_id}"
+    compute()
+    (before,), (mine,) = (call("GET", path).json["data"] for path in (PATH, of_project))
+    send(call, "search")
+    more = send(call, "invoices")
+    compute()
+    after = {item["id"]: item["terms"] for item in call("GET", PATH).json["data"]}
+    listed = call("GET", f"/gateway/v1/feedback?theme={before['id']}").json["data"]
+
+    assert before["terms"] == after[before["id"]] and len(after) == 2
+    assert {*invoices, *more} <= {item["id"] for item in listed}
+    assert mine["id"] in {item["id"] for item in call("GET", of_project).json["data"]}
+
+
+@given(st.data())
+def test_each_theme_goes_on_in_one_group(data: Any) -> None:
+    """Whatever the groups before and after, no id is given twice, and the same groups keep all of theirs."""
+    names = [f"fb_{number:02}" for number in range(24)]
+    was = {name: f"th_{data.draw(st.integers(0, 4))}" for name in data.draw(st.sets(st.sampled_from(names)))}
+    now: dict[int, list[tuple[str, float]]] = {}
+    for name in names:
+        now.setdefault(data.draw(st.integers(0, 4)), []).append((name, 1.0))
+    same: dict[str, list[tuple[str, float]]] = {}
+    for name, theme_id in was.items():
+        same.setdefault(theme_id, []).append((name, 1.0))
+    found = themes.lasting_ids(was, names[-1], [{"members": members} for members in now.values()])
+    kept = themes.lasting_ids(was, names[-1], [{"members": members} for members in same.values()])
+
+    assert len(set(found.values())) == len(found) and set(found.values()) <= set(was.values())
+    assert [kept[number] for number in range(len(same))] == list(same)
 
 
 @both
