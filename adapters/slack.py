@@ -403,6 +403,8 @@ ADAPTER = hook_adapter(
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
+        # The token of old apps, where to answer in the channel, and what a function may act with.
+        conceals=("token", "response_url", "bot_access_token"),
         new_secret=None,  # Slack makes it
         options={"bots": words, **OPTION},
         advice=(
