@@ -108,7 +108,9 @@ def _settled(
     same = bool(newest) and state_of(newest) == now
     if telling.is_state or not same:
         changed["status"] = STATUS[now]
-    if not (same and by_people):
+    if by_people and now == "resolved" and known["status"] == STATUS[now]:
+        pass  # since when somebody has said so, which stays should this end be found to be another story's
+    elif not (same and by_people):
         changed["resolved_at"] = state.resolved_at
     elif telling.is_state and known["status"] != STATUS[now]:
         changed["resolved_at"] = moment_of(state.newest) if now == "resolved" else None

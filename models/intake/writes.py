@@ -89,10 +89,14 @@ class Write:
 
 @dataclass(slots=True)
 class Stored:
-    """What became of one write: the row as it now stands (empty when nothing was there to change)."""
+    """What became of one write: the row as it now stands (empty when nothing was there to change).
+
+    `beside` is how many other records it made.
+    """
 
     outcome: str
     row: Mapping[str, Any]
+    beside: int = 0
 
     @property
     def told(self) -> bool:
@@ -114,10 +118,16 @@ class Reach:
 
 
 def create(write: Write, reach: Reach, now: int) -> Stored:
-    row = joined(write.row, reach, now) if write.row["fingerprint"] else write.row
-    insert(Feedback, row)
+    row = add(write.row, reach, now)
     insert(Event, {**write.event, "feedback": row["id"], "type": "received"})
     return Stored("created", row)
+
+
+def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
+    """Stores a new record with the reach that the same words from others give it."""
+    row = joined(row, reach, now) if row["fingerprint"] else row
+    insert(Feedback, row)
+    return row
 
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:
