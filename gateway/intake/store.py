@@ -184,6 +184,7 @@ def write_of(
         _telling(record, row) if record.incident_key or record.votes_for else None,
         _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
+        bounded(record.comment),
     )
 
 

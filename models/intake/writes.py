@@ -41,6 +41,7 @@ class Write:
 
     `dedupe_key`, `replaceable`, `retracts`, `votes_for` and `voter` are those of the contract's Record;
     `telling` is what it is to its story. With `held` the delivery goes to quarantine as this row instead.
+    `comment` is the key of the comment that it tells, or with `retracts` the end of (models.intake.comments).
     `part` is where the event's payload stands in a delivery that makes several records.
     """
 
@@ -54,6 +55,7 @@ class Write:
     telling: Telling | None = None
     held: Mapping[str, Any] | None = None
     part: slice | None = None
+    comment: str | None = None
 
     @property
     def begins(self) -> bool:
@@ -82,7 +84,12 @@ class Write:
         if self.words:
             yield ("words", *self.words)
         told = self.telling
-        keys = {self.row["incident_key"], self.votes_for, *((told.joins, told.family) if told else ())}
+        keys = {
+            self.row["incident_key"],
+            self.votes_for,
+            self.comment,
+            *((told.joins, told.family) if told else ()),
+        }
         for key in keys - {None}:
             yield ("story", self.row["workspace_id"], str(key))
 
