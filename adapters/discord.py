@@ -214,6 +214,7 @@ ADAPTER = hook_adapter(
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Signature-Ed25519", "X-Signature-Timestamp"),),
+        conceals=("token",),  # with which anybody may answer for the application
         new_secret=None,  # Discord makes the key pair
         unusable=lambda key: (
             "" if PUBLIC_KEY.fullmatch(key) else "Must be a public key: 64 hexadecimal digits"

@@ -290,6 +290,7 @@ ADAPTER = signatures.hook_adapter(
         may_be_unsigned=True,
         advice=ADVICE,
         advise=advise,
+        conceals=("UnsubscribeURL",),  # of Amazon SNS
         options={"map": _map, "signature_header": header, "signature_prefix": word},
     ),
 )

@@ -188,9 +188,9 @@ def read_comment(sent: Json, action: str) -> list[Record]:
     if action not in ("created", "edited", "deleted") or object_of(sent, name).get("pull_request"):
         return []
     comment, comment_id = needed_object(sent, "comment"), needed_scalar(sent, "comment", "id")
-    key = f"{name}_comment:{comment_id}:created"
-    if action == "deleted":  # the thread stays
-        return [Record(text="", dedupe_key=key, retracts=True)]
+    itself = f"{name}_comment:{comment_id}"
+    if action == "deleted":
+        return [Record(text="", comment=itself, retracts=True)]
     thread, edited = _thread(sent, name), action == "edited"
     return [
         Record(
@@ -202,7 +202,8 @@ def read_comment(sent: Json, action: str) -> list[Record]:
             tags=thread.tags,
             external_id=comment_id,
             occurred_at=moment_of(scalar_of(comment, "created_at")),
-            dedupe_key=key,
+            dedupe_key=f"{itself}:created",
+            comment=itself,
             replaceable=edited,
             revised_at=moment_of(scalar_of(comment, "updated_at")) if edited else None,
             incident_key=thread.incident_key,
@@ -284,6 +285,7 @@ def _of_server(record: Record, server: str) -> Record:
         dedupe_key=of_server(record.dedupe_key),
         incident_key=of_server(record.incident_key),
         votes_for=of_server(record.votes_for),
+        comment=of_server(record.comment),
     )
 
 

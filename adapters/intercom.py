@@ -47,6 +47,7 @@ TOPICS: dict[str, State] = {
 }
 SPOKEN = ("conversation.user.replied", "conversation.admin.replied", "conversation.admin.noted")
 STATES: dict[str, State] = {"open": "triggered", "closed": "resolved", "snoozed": "suppressed"}
+REDACTED = "conversation_part.redacted"
 RATINGS = {1: "terrible", 2: "bad", 3: "OK", 4: "good", 5: "amazing"}
 
 ADVICE = """\
@@ -54,7 +55,8 @@ In Intercom's Developer Hub open your app, Configure > Webhooks:
 
 Endpoint URL: {url}
 Topics: conversation.user.created, conversation.user.replied, conversation.admin.closed,
-  conversation.admin.opened, conversation.admin.snoozed, conversation.rating.added, conversation.deleted
+  conversation.admin.opened, conversation.admin.snoozed, conversation.rating.added, conversation.deleted,
+  conversation_part.redacted
 
 The secret of this hook must be the app's client secret (Basic information). Give it, unless you already have:
 
@@ -64,6 +66,8 @@ feedback-gateway hook rotate {hook_id} --secret THE_CLIENT_SECRET"""
 def read(inbound: Inbound) -> list[Record]:
     sent = body_of(inbound)
     topic = needed(first_text(sent, "topic"), "topic")
+    if topic == REDACTED:
+        return _redacted(sent)
     if topic not in TOPICS and topic != "conversation.deleted":
         return []
     item = needed_object(sent, "data", "item")
@@ -128,6 +132,24 @@ def _words(part: dict[str, Any]) -> str:
     return "\n".join(filter(None, (plain(first_text(part, "body")), *files)))
 
 
+def _key(record: Record, part: dict[str, Any]) -> str | None:
+    """What a part of a conversation is known by; None when it does not say."""
+    number = first_scalar(part, "id")
+    return f"{record.subject.get('app_id', '')}:part:{number}" if number else None
+
+
+def _redacted(sent: dict[str, Any]) -> list[Record]:
+    """The end of what was redacted: a part, or those of a conversation that are marked as such."""
+    item = needed_object(sent, "data", "item")
+    parts = [item] if first_text(item, "type") == "conversation_part" else []
+    parts += (
+        one for one in objects_of(item, "conversation_parts", "conversation_parts") if one.get("redacted")
+    )
+    record = Record(text="", subject={"app_id": first_scalar(sent, "app_id")})
+    keys = filter(None, (_key(record, part) for part in parts))
+    return [Record(text="", comment=key, retracts=True) for key in keys]
+
+
 def _said(record: Record, part: dict[str, Any]) -> list[Record]:
     """What was written last; nothing for a part without words and files, such as an assignment."""
     words = _words(part)
@@ -139,6 +161,7 @@ def _said(record: Record, part: dict[str, Any]) -> list[Record]:
         text=words,
         author=_author(object_of(part, "author")),
         external_id=first_scalar(part, "id") or record.external_id,
+        comment=_key(record, part),
     )
     return marked([note], PRIVATE if first_text(part, "part_type").startswith("note") else "")
 

@@ -128,9 +128,10 @@ def _comment(sent: dict[str, Any], kind: str) -> list[Record]:
         incident_key=thread.incident_key,
         state="note",
     )
-    if kind == "comment_deleted":  # the issue stays
-        return [replace(record, incident_key=None, state=None, retracts=True)]
-    record = replace(record, stands=_stands(object_of(issue, "fields")))
+    if kind == "comment_deleted":
+        return [Record(text="", comment=record.dedupe_key, retracts=True)]
+    stands = _stands(object_of(issue, "fields"))
+    record = replace(record, stands=stands, comment=record.dedupe_key)
     if kind == "comment_updated":
         record = replace(record, replaceable=True, revised_at=moment_of(first_text(comment, "updated")))
     return marked([record], PRIVATE if restricted else _secrecy(sent)) if words else []

@@ -126,10 +126,11 @@ def _comment(sent: dict[str, Any], comment: dict[str, Any], action: str) -> list
         state="note",
         stands=_stands(object_of(issue, "state")),
     )
-    if action == "remove":  # the issue stays
-        return [replace(record, incident_key=None, state=None, retracts=True)]
+    if action == "remove":
+        return [Record(text="", comment=record.dedupe_key, retracts=True)]
     edited = moment_of(first_text(comment, "editedAt", "updatedAt")) if action == "update" else None
-    return [replace(record, replaceable=action == "update", revised_at=edited)] if words else []
+    record = replace(record, replaceable=action == "update", revised_at=edited, comment=record.dedupe_key)
+    return [record] if words else []
 
 
 def _stands(state: Mapping[str, Any]) -> State | None:

@@ -165,6 +165,9 @@ ADAPTER = hook_adapter(
     ),
     refuse=refuse_retryable,
     signed=Signed(
-        verify=verify, advice=ADVICE, proofs=(Proof("header", "Authorization", "`Token` and the token."),)
+        verify=verify,
+        advice=ADVICE,
+        proofs=(Proof("header", "Authorization", "`Token` and the token."),),
+        conceals=("token", "response_url"),  # the latter is where anybody may answer in the channel
     ),
 )

@@ -176,9 +176,11 @@ def read_metric_alert(inbound: Inbound, action: str, data: Json) -> list[Record]
 
 def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
     """A remark in the history of its issue."""
-    if action not in ("created", "updated"):
+    if action not in ("created", "updated", "deleted"):
         return []
     comment_id, issue_id = _needed(data, "comment_id"), _needed(data, "issue_id")
+    if action == "deleted":
+        return [Record(text="", comment=f"comment:{comment_id}", retracts=True)]
     words = plain(first_text(data, "comment"))
     if not words:
         return []
@@ -197,6 +199,7 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
             dedupe_key=":".join(["comment", comment_id, action, *said]),
             incident_key=f"issue:{issue_id}",
             state="note",
+            comment=f"comment:{comment_id}",
         )
     ]
 

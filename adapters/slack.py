@@ -239,6 +239,7 @@ def _said(
         external_id=ts,
         dedupe_key=f"{team}:{channel}:{ts}",
         incident_key=f"{team}:{channel}:{thread or ts}",
+        comment=f"{team}:{channel}:{ts}" if thread else None,
         state="note" if thread else "triggered",  # a root begins the story, a reply only adds to it
         occurrence=None if thread else ts,  # Slack may tell of one message several times
         **more,
@@ -265,8 +266,8 @@ def _visibility(kind: str, channel: str, name: str = "") -> str:
 
 def _taken_back(sent: dict[str, Any], event: dict[str, Any], message: dict[str, Any]) -> list[Record]:
     key = f"{_team(sent, event)}:{needed_text(event, 'channel')}:{needed_text(message, 'ts')}"
-    if _thread(message):  # a reply: its root stays
-        return [Record(text="", dedupe_key=key, retracts=True)]
+    if _thread(message):
+        return [Record(text="", comment=key, retracts=True)]
     when = milliseconds(text_of(event, "event_ts"))
     return [Record(text="", dedupe_key=key, incident_key=key, revised_at=when, retracts=True)]
 
@@ -403,6 +404,8 @@ ADAPTER = hook_adapter(
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Slack-Signature", "X-Slack-Request-Timestamp"),),
+        # The token of old apps, where to answer in the channel, and what a function may act with.
+        conceals=("token", "response_url", "bot_access_token"),
         new_secret=None,  # Slack makes it
         options={"bots": words, **OPTION},
         advice=(

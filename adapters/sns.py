@@ -210,5 +210,6 @@ ADAPTER = hook_adapter(
         },
     ),
     refuse=refuse,
-    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
+    # Who has these may end or confirm the subscription; the address to confirm it by is in the log.
+    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET, conceals=("UnsubscribeURL", "Token")),
 )

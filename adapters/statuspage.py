@@ -145,5 +145,11 @@ ADAPTER = hook_adapter(
             "incident": {"id": "i1", "name": "Basket answers slowly", "status": "investigating"},
         },
     ),
-    signed=Signed(verify=secret_or_address, advice=ADVICE, proofs=SECRET, may_be_unsigned=True),
+    signed=Signed(
+        verify=secret_or_address,
+        advice=ADVICE,
+        proofs=SECRET,
+        conceals=("unsubscribe",),
+        may_be_unsigned=True,
+    ),
 )

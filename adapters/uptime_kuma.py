@@ -35,6 +35,12 @@ STATUSES: dict[int, tuple[str, State]] = {
     3: ("in maintenance", "suppressed"),
 }
 
+# What a monitor is made with to get in somewhere; old versions send it along. Source: uptime-kuma,
+# server/model/monitor.js, toJSON.
+CREDENTIALS = (
+    *("headers", "basic_auth_pass", "oauth_client_secret", "pushToken", "databaseConnectionString", "tlsKey"),
+    *("radiusPassword", "radiusSecret", "mqttPassword", "rabbitmqPassword"),
+)
 ADVICE = """\
 In Uptime Kuma, Settings > Notifications, set up a notification of the type Webhook:
 
@@ -108,5 +114,5 @@ ADAPTER = hook_adapter(
             "msg": "[Basket] [Down] timeout",
         },
     ),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, conceals=CREDENTIALS),
 )

@@ -17,7 +17,7 @@ from adapters.common.signatures import delivery, hook_adapter, secret_or_address
 from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import first_text, object_of, objects_of
-from adapters.contract import Inbound, Refused, Signed
+from adapters.contract import Inbound, Refused, Signed, called_shortly
 from adapters.contract.description import SECRET
 from adapters.contract.record import Record, State
 
@@ -80,7 +80,7 @@ def story(hook_id: str, words: str, at: int, state: State, key: str) -> Record:
         type="alert",
         kind="silence",
         severity=WORST if state == "triggered" else None,
-        tags=tags_of([("hook", hook_id)]),
+        tags=tags_of([("hook", called_shortly(hook_id))]),
         occurred_at=at,
         dedupe_key=f"{hook_id}:{key}",
         incident_key=hook_id,

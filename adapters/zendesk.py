@@ -44,8 +44,9 @@ RESOLVED = ("merged",)
 ADVICE = """\
 In Zendesk's Admin Center, Apps and integrations > Webhooks, create a webhook of Zendesk events:
 
-Events: Ticket created, Comment added, Attachment linked to comment, Comment made private, Status changed,
-  Subject changed, Description changed, Priority changed, Ticket merged, Ticket soft deleted, Ticket undeleted
+Events: Ticket created, Comment added, Attachment linked to comment, Comment made private, Comment redacted,
+  Status changed, Subject changed, Description changed, Priority changed, Ticket merged,
+  Ticket soft deleted, Ticket undeleted
 Endpoint URL: {url}
 Request method: POST, format: JSON
 
@@ -65,7 +66,10 @@ def read(inbound: Inbound) -> list[Record]:
     if what == "comment_added":
         return _comment(note, object_of(event, "comment"))
     if what == "attachment_linked_to_comment":  # a comment's own event does not tell of its files
-        return _comment(note, {"attachments": [object_of(event, "comment").get("attachment")]})
+        linked_to = object_of(event, "comment")
+        return _comment(note, {"id": linked_to.get("id"), "attachments": [linked_to.get("attachment")]})
+    if what == "comment_redacted":
+        return [Record(text="", comment=_key(note, needed_object(event, "comment")), retracts=True)]
     if what == "comment_made_private":
         note = replace(note, text="A comment was made private", state="note")
         return marked([note], "" if "visibility" in note.subject else PRIVATE)
@@ -129,6 +133,12 @@ def _stands(ticket: dict[str, Any]) -> State | None:
     return STATUSES.get(first_text(ticket, "status").lower())
 
 
+def _key(ticket: Record, comment: dict[str, Any]) -> str | None:
+    """What a comment is known by in all its events; None when it does not say."""
+    number = first_scalar(comment, "id")
+    return f"{ticket.subject.get('account_id', '')}:comment:{number}" if number else None
+
+
 def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
     """A comment with its files; nothing for one that has neither words nor files."""
     files = (linked(file, "filename", "content_url") for file in objects_of(comment, "attachments"))
@@ -143,6 +153,7 @@ def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
         author=Author.of(first_scalar(author, "id"), first_text(author, "name")),
         external_id=first_scalar(comment, "id") or ticket.external_id,
         state="note",
+        comment=_key(ticket, comment),
     )
     internal = comment.get("is_public") is False and "visibility" not in ticket.subject
     return marked([note], PRIVATE if internal else "")

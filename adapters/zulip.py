@@ -116,5 +116,5 @@ ADAPTER = hook_adapter(
             "message": {"id": 1, "content": "It is slow"},
         },
     ),
-    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET, conceals=("token",)),
 )

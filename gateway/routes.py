@@ -190,7 +190,7 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 
 
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
-    return endpoint.act(auth.identify(adapter, endpoint.scope, inbound), inbound)
+    return endpoint.answer(auth.identify(adapter, endpoint.scope, inbound), inbound)
 
 
 def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:

@@ -110,8 +110,8 @@ class Inbound:
     identified. `checked` is the body as each schema checked it, so that `read` and `reply` check it
     once. `parts` is what `read` made each of several records of: the place in the body, or bytes where
     that is no one place; each is kept with its record, and what is left of the body once. `caller` is
-    who sends, written by the step that identifies (gateway.intake.auth), and `outcome` what became of the
-    request, by the one that stores it, once that is counted.
+    who sends and `proofs` what shows it, written by the step that identifies (gateway.intake.auth), and
+    `outcome` what became of the request, by the one that stores it, once that is counted.
     With `lenient`, JSON that a template broke is mended where it can be: a person asked for that.
     """
 
@@ -130,6 +130,7 @@ class Inbound:
     checked: dict[type, Any] = field(default_factory=dict)
     parts: Sequence[slice | bytes | None] = ()
     caller: Identity | None = None
+    proofs: tuple[str, ...] = field(default=(), repr=False)
     outcome: str | None = None
     lenient: bool = False
 
@@ -303,6 +304,11 @@ class Hook:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+def called_shortly(hook_id: str) -> str:
+    """A hook's id for people to read: that of an unsigned one is its secret."""
+    return f"{hook_id[:9]}…"
+
+
 def hook_in_path(inbound: Inbound) -> str | None:
     """The hook id of `/hooks/<source>/<hook_id>`."""
     return inbound.params.get("hook_id")
@@ -318,7 +324,8 @@ class Signed:
     what to paste where at the vendor, with
     {url}, {secret}, {hook_id} and {dsn} filled in; `advise` says it instead for a hook whose secret or
     options make it differ. `made_as` is what admins call such a hook, when that is not the adapter's
-    name. `proofs` tells readers what `verify` looks at. `options` are those that a hook may be made
+    name. `proofs` tells readers what `verify` looks at. `conceals` names texts of the body that let their
+    reader act, and are starred before anything is read. `options` are those that a hook may be made
     with, each with what reads its value (adapters.common.hook_options). `unusable` says why a secret proves
     nothing here, "" of one that can.
     """
@@ -330,6 +337,7 @@ class Signed:
     may_be_unsigned: bool = False
     made_as: str = ""
     proofs: tuple[Proof, ...] = ()
+    conceals: tuple[str, ...] = ()
     options: Mapping[str, Reader] = field(default_factory=dict)
     unusable: Callable[[str], str] = lambda secret: ""
     advise: Callable[[str, Mapping[str, Any]], str] | None = None

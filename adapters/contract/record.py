@@ -58,6 +58,9 @@ class Record:
     then. With `quiet` an end makes no record where nothing had begun. Of several notifications of the same
     `occurrence` one counts, and none of those that have `counts` false.
 
+    `comment` names the comment in its story that a note is, in all its versions; with `retracts` its author
+    has deleted it, and its words go.
+
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
@@ -96,6 +99,7 @@ class Record:
     family: str | None = None
     occurrence: str | None = None
     counts: bool = True
+    comment: str | None = None
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters import watchdog
-from adapters.contract import Inbound
+from adapters.contract import Inbound, called_shortly
 from adapters.contract.record import State
 from gateway.access.caller import Caller
 from gateway.background.lease import Lease, Work
@@ -34,7 +34,7 @@ def _judge(hook: Mapping[str, Any], now: int) -> None:
     known = latest_of_story(hook["workspace"], watchdog.ADAPTER.name, hook["id"])
     is_open = known is not None and known["status"] in ("open", "acknowledged")
     allowed = watchdog.silence_of(hook["options"])
-    name = hook["name"] or hook["id"]
+    name = hook["name"] or called_shortly(hook["id"])
     if now - since >= allowed:
         if not is_open:
             words = f"Nothing was heard from {name} for {_told(allowed)}"

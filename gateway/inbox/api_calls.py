@@ -38,7 +38,7 @@ def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
     inbound = as_inbound(
         endpoint.method, endpoint.path, body=sent, query=asked, params=params, query_string=query
     )
-    return endpoint.act(who, inbound).body
+    return endpoint.answer(who, inbound).body
 
 
 def has(route: str) -> bool:

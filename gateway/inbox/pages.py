@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
 from gateway.access import users
+from gateway.access.hooks import cut_ids
 from gateway.core import log
 from gateway.core.client_address import networks
 from gateway.core.config import Config
@@ -119,7 +120,10 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
 
 def _made(template: str, status: int, **values: Any) -> Response:
     """A page. What is no character, as JSON's escapes can name, is shown as such an escape."""
-    return make_response(render_template(template, **values).encode("utf-8", "backslashreplace"), status)
+    html = render_template(template, **values)
+    if g.session and g.session["user_role"] != "admin":
+        html = cut_ids(html)
+    return make_response(html.encode("utf-8", "backslashreplace"), status)
 
 
 def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:

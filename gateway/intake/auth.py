@@ -13,6 +13,7 @@ from gateway.access.caller import Caller, rules_in
 from gateway.core import encryption, log
 from gateway.core.cooperative import aside
 from gateway.core.ids import now_ms
+from gateway.intake.redaction import redact
 from gateway.rate_limits import auth_failures
 from models.intake import commit
 from models.tables.hook import find_hook
@@ -55,6 +56,7 @@ _lock = threading.Lock()
 def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     """The caller: the holder of the key the request shows, or the hook whose sender signed it.
 
+    What proved that, and other secrets of the sender's, are taken out of the body.
     Raises Refused: 401 unauthorized (no key, or none that could be read), 401 invalid_key
     (malformed, unknown, expired or revoked; a signature that does not hold), 403 forbidden (the key
     lacks the scope), 429 rate_limited (too many 401 from this address, before anything is looked up;
@@ -64,10 +66,11 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     if adapter.signed is not None:
         caller = _by_signature(adapter, adapter.signed, inbound)
     elif isinstance(inbound.caller, Caller):  # before its body was read
-        return inbound.caller
+        caller = inbound.caller
     else:
         caller = _by_key(adapter, scope, inbound)
     inbound.caller = caller
+    redact(inbound, adapter.signed.conceals if adapter.signed else ())
     return caller
 
 
@@ -80,6 +83,7 @@ def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
         raise _failed(inbound, "invalid_key", "Invalid API key.")
     if scope not in caller.scopes and "admin" not in caller.scopes:
         raise Refused(Problem(403, "forbidden", f"This key lacks the scope {scope}."))
+    inbound.proofs = (key,)
     return caller
 
 
@@ -101,6 +105,7 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
             raise _unknowable()
         raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
     inbound.options.update(hook.options)
+    inbound.proofs = (*secrets, row["id"])
     return Caller.of_hook(row)
 
 

@@ -14,6 +14,7 @@ from gateway.access.caller import Caller
 from gateway.core.cooperative import aside
 from gateway.core.ids import is_ours, new_id, new_ulid
 from gateway.intake import idempotency, outcomes, repeat_reports
+from gateway.intake.redaction import redacted
 from models.database.base import dumps
 from models.intake import commit
 from models.tables.feedback import document, iso
@@ -183,6 +184,7 @@ def write_of(
         _telling(record, row) if record.incident_key or record.votes_for else None,
         _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
+        bounded(record.comment),
     )
 
 
@@ -231,6 +233,7 @@ def _held(
 ) -> dict[str, Any]:
     """A delivery as quarantine keeps it: everything a replay needs, nothing that proves who sent it."""
     kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
+    asked = {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY}
     body = inbound.body
     if record.held is not None:
         part = record.held
@@ -246,9 +249,9 @@ def _held(
         "request": {
             "method": inbound.method,
             "path": inbound.path,
-            "headers": kept,
+            "headers": redacted(kept, inbound.proofs),
             "params": dict(inbound.params),
-            "query": {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY},
+            "query": redacted(asked, inbound.proofs),
             "request_id": inbound.request_id,
         },
         "payload": body,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import DataError, OperationalError, SqliteDatabase
+from peewee import DatabaseError, DataError, OperationalError, SqliteDatabase
 
 from models.database.copy_streams import SqliteStreams
 from models.database.handoff import THREADS, Handoff
@@ -22,6 +23,7 @@ from models.database.sharded_counters import SqliteCounting
 from models.database.write_lock import WriteLock
 
 Result = TypeVar("Result")
+logger = logging.getLogger("gateway")
 
 BUSY_SECONDS = 2  # how long a statement waits for another process, should one not use the write lock
 QUIET_SECONDS = 0.5  # without a write by any process, after which the log is copied into the file
@@ -32,7 +34,10 @@ LOG_PAGES = 16_000  # in the log when a commit copies it all the same, 64 MB: it
 # To which the log is cut once more than that is copied back: it grows for as long as somebody reads.
 LOG_BYTES = 64_000_000
 MERGE_REST = 0.002  # seconds between two merges, in which whoever waits for the lock gets it
-MERGE_PAGES = 64  # of the index of words that are merged at once
+# Transactions after which it merges the index of words: what a merge costs grows with the parts that wait.
+MERGE_EVERY = 10
+MERGE_PAGES = 4  # of that index that are merged at once, fewer once that takes longer than MERGE_SECONDS
+MERGE_SECONDS = 0.003
 CHECKPOINT_SECONDS = 30  # how long the log waits to be emptied for those who read
 
 
@@ -91,6 +96,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
     _state: Any  # peewee's, for each thread its own
     _commits = 0  # since the log was copied
     _copier: threading.Thread | None = None
+    _damaged = False
     _done: Any = None  # how many changes of the schema, and the number of the last one
     _in_memory: Any = None  # the connection of who writes
 
@@ -154,41 +160,53 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
                 raise DataError(*error.args) from error
             raise
         self._commits += 1
-        if self._commits >= COPY_EVERY and (self._copier is None or not self._copier.is_alive()):
-            self._commits = 0
-            self._copier = threading.Thread(target=self._copy_log, name="copier", daemon=True)
+        copies = self._commits >= COPY_EVERY
+        if (copies or self._commits % MERGE_EVERY == 0) and (
+            self._copier is None or not self._copier.is_alive()
+        ):
+            if copies:
+                self._commits = 0
+            self._copier = threading.Thread(target=self._tidy, args=(copies,), name="copier", daemon=True)
             with suppress(RuntimeError):  # no thread can be started now
                 self._copier.start()
         return result
 
-    def _copy_log(self) -> None:
-        """Copies the log into the file while others write, so that the next one to write begins it anew.
+    def _tidy(self, copies: bool) -> None:
+        """Merges the index of words and, if it `copies`, the log into the file, while others write.
 
-        What fails is tried again the next time.
+        What fails is tried again the next time. A damaged index is said in the log, once.
         """
+        try:
+            if copies:
+                self._copy_log()
+            self._merge_words()
+        except DatabaseError as error:
+            if not isinstance(error, OperationalError) and not self._damaged:
+                self._damaged = True
+                logger.error("the index of words is damaged: %s", reason(error))
+        finally:
+            self.close()
+
+    def _copy_log(self) -> None:
+        """Copies the log into the file, so that the next one to write begins it anew."""
         run: Callable[..., Any] = self.execute_sql
-        with suppress(OperationalError):
-            try:
-                for _ in range(2):  # most of it, and most of what came meanwhile
-                    run("PRAGMA wal_checkpoint(PASSIVE)")
-                with self.alone():  # and a few pages, with which it is all there
-                    run("PRAGMA wal_checkpoint(PASSIVE)")
-                self._merge_words()
-            finally:
-                self.close()
+        for _ in range(2):  # most of it, and most of what came meanwhile
+            run("PRAGMA wal_checkpoint(PASSIVE)")
+        with self.alone():  # and a few pages, with which it is all there
+            run("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _merge_words(self: Any) -> None:
         """Merges parts of the index of words, a few pages at a time: an insert that does it holds all up.
 
         One change is the statement's own (FTS5's manual, "The 'merge' Command").
         """
-        merge = f"INSERT INTO search (search, rank) VALUES ('merge', {MERGE_PAGES})"
-        changes = MERGE_PAGES
+        pages, changes = MERGE_PAGES, 2
         while changes > 1:
             with self.alone():
-                before = self.connection().total_changes
-                self.execute_sql(merge)
+                began, before = time.monotonic(), self.connection().total_changes
+                self.execute_sql("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
                 changes = self.connection().total_changes - before
+            pages = max(1, pages // 2) if time.monotonic() - began > MERGE_SECONDS else MERGE_PAGES
             time.sleep(MERGE_REST)
 
     def _keep_in_memory(self) -> None:
@@ -245,7 +263,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
                     run(f"INSERT INTO {name} ({name}) VALUES ('optimize')")
                 run("VACUUM")
                 return self._checkpointed()
-            except OperationalError as error:
+            except DatabaseError as error:  # a damaged index, too
                 return [f"free space of the database file: {error}"]
 
     def _checkpointed(self) -> list[str]:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from models.database.base import database, dumps, insert
+from models.database.base import database, dumps
 from models.intake import incident_merge
 from models.intake.story_state import RANKS, StoryState, moment_of, state_of
 from models.intake.telling import STATUS, Telling, Told
-from models.intake.writes import Reach, Write, reached, row_with
+from models.intake.writes import Reach, Write, add, reached, row_with
 from models.tables import dedupe
+from models.tables.event import Event
 from models.tables.feedback import Feedback
 
 MOST = 8  # newest firings, and as many ends, that are remembered of an alert
@@ -94,12 +95,15 @@ class Family:
 class Place:
     """Where a delivery of an alert belongs: the record, None for a new one, and what was said of it before.
 
-    `moved` is the end that the record now has and another had.
+    `moved` is the end that the record now has and another had, which is `left` over if it had no more than
+    that. `apart` is how many records of ends it made.
     """
 
     known: dict[str, Any] | None
     remembered: StoryState | None = None
     moved: End | None = None
+    left: bool = False
+    apart: int = 0
 
 
 def place(
@@ -133,8 +137,12 @@ def place(
 
 def arrived(write: Write, found: Place, record: str) -> None:
     """Moves the end that a record was found to have, now that the record is there."""
-    if found.moved is not None and found.moved.record != record:
-        _move(write, found.moved, record)
+    if found.moved is None or found.moved.record == record:
+        return
+    _move(write, found.moved, record)
+    if found.left:  # what people noted there goes along
+        Event.update(feedback=record).where(Event.feedback == found.moved.record).execute()
+        Feedback.delete().where(Feedback.id == found.moved.record).execute()
 
 
 def _place_firing(
@@ -162,7 +170,8 @@ def _place_firing(
     family.changed({end.key: after[end.key].record for end in changed if end is not mine})
     if mine is not None:
         family.changed({mine.key: family.firings[-1].record})
-    return Place(row_with(known["id"]) if known else None, _state(mine), mine)
+    waits = mine is not None and not any(mine.record == one.record for one in family.firings)
+    return Place(row_with(known["id"]) if known else None, _state(mine), mine, left=waits)
 
 
 def _place_end(
@@ -178,22 +187,26 @@ def _place_end(
     family.ends.append(end)
     after = family.holders()
     holder = after.get(end.key)
-    known = row_with(holder.record) if holder else joined
-    if holder is not None and known is None:  # it was deleted
-        family.firings.remove(holder)
-        return _place_end(family, write, telling, joined, reach, now)
+    known = (row_with(holder.record) if holder else None) or joined
+    if holder is not None and (known is None or known["id"] != holder.record):  # it was deleted
+        again = holder._replace(record=known["id"] if known else row["id"])
+        family.firings = [again if firing == holder else firing for firing in family.firings]
     changed = [one for one in family.ends if one is not end and before.get(one.key) != after.get(one.key)]
     _take_away(changed, reach, now)
+    apart = [one for one in changed if one.key not in after]
+    gone = [one for one in apart if row_with(one.record) is None]  # they were deleted with their record
+    family.ends = [one for one in family.ends if one not in gone]
+    apart = [one for one in apart if one not in gone]
     for one in changed:
         if one.key in after:
             _give(write, one, after[one.key].record, reach, now)
-        else:
-            _apart(write, telling, one, reach)
+        elif one in apart:
+            _apart(write, telling, one, reach, now)
     family.changed({one.key: after[one.key].record if one.key in after else row["id"] for one in changed})
     if changed and known is not None:
         known = row_with(known["id"])  # as it is without what was taken away
     family.changed({end.key: known["id"] if known else row["id"]})
-    return Place(known)
+    return Place(known, apart=len(apart))
 
 
 def _take_away(ends: Iterable[End], reach: Reach, now: int) -> None:
@@ -235,8 +248,8 @@ def _keep(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach, now: 
     Feedback.update({**changed, "updated_at": now}).where(Feedback.id == known["id"]).execute()
 
 
-def _apart(write: Write, told: Telling, end: End, reach: Reach) -> str:
-    """The record of an end that turned out to be that of no firing that is known.
+def _apart(write: Write, told: Telling, end: End, reach: Reach, now: int) -> None:
+    """Makes the record of an end that turned out to be that of no firing that is known.
 
     Its words are those of the end that is told now, which says the same of the same alert; its own are in
     the delivery that its history has.
@@ -245,9 +258,8 @@ def _apart(write: Write, told: Telling, end: End, reach: Reach) -> str:
     row = {**write.row, **own}
     telling = replace(told, at=end.at, key=end.delivery or "")
     began = incident_merge.begun(row, telling, counted=False)
-    insert(Feedback, began | reached(began, reach))
+    add(began | reached(began, reach), reach, now)
     _move(write, end, row["id"])
-    return str(row["id"])
 
 
 def _move(write: Write, end: End, record: str) -> None:

@@ -255,7 +255,7 @@ def _counts(
         row = request.entry.ended(ended([*request.before, *outcomes]))
         if request.counted:
             sums[row] += 1
-        if created := outcomes.count("created"):
+        if created := outcomes.count("created") + sum(stored.beside for stored in result):
             records[row] += created
     return sums, records
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from models.database.base import AT_ONCE, database, insert
-from models.intake import incident_merge, votes
+from models.intake import comments, incident_merge, votes
 from models.intake.stories import delivery_key, tell, telling_of
 from models.intake.writes import (
     Reach,
@@ -51,6 +51,19 @@ _KNOWN = (
 
 def store(write: Write, reach: Reach, now: int) -> Stored:
     """Applies one write and says what became of it."""
+    if write.comment is None:
+        return _store(write, reach, now)
+    if write.retracts:
+        return comments.delete(write, now)
+    if comments.is_gone(write):
+        return Stored("ignored", {})
+    stored = _store(write, reach, now)
+    if stored.told:
+        comments.remember(write, stored.row["id"], now)
+    return stored
+
+
+def _store(write: Write, reach: Reach, now: int) -> Stored:
     row = write.row
     if write.held is not None:
         insert(Quarantine, write.held)

@@ -7,13 +7,14 @@ does not depend on the order in which they arrive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from models.intake.story_state import StoryState, moment_of, state_of
 from models.intake.telling import FIELDS, MACHINES, OVER, STATUS, Telling, Told, severity_of
 from models.tables.search_words import words_of
 
+DELETED = "Deleted by its author"
 AUTHOR = ("author_id", "author_name", "author_email")
 # What follows from the words; the severity among the reasons of an impact has a rule of its own.
 LABELS = (
@@ -108,7 +109,9 @@ def _settled(
     same = bool(newest) and state_of(newest) == now
     if telling.is_state or not same:
         changed["status"] = STATUS[now]
-    if not (same and by_people):
+    if by_people and now == "resolved" and known["status"] == STATUS[now]:
+        pass  # since when somebody has said so, which stays should this end be found to be another story's
+    elif not (same and by_people):
         changed["resolved_at"] = state.resolved_at
     elif telling.is_state and known["status"] != STATUS[now]:
         changed["resolved_at"] = moment_of(state.newest) if now == "resolved" else None
@@ -209,6 +212,19 @@ def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict
         dict(told.get("severity", reason)) if reason["part"] == "severity" else dict(reason)
         for reason in words["impact_reasons"]
     ]
+
+
+def without_words(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """The columns of a record whose words are those of deliveries with these keys, without the words."""
+    told = Told.of(row)
+    if told.keys.get("text", "").split(":", 3)[-1] not in keys:
+        return {}
+    # A title may be that of the thread.
+    said = ("text", "title") if row["title"].rstrip("…") in row["text"] else ("text",)
+    for name in said:
+        told.keys.pop(name, None)
+    changed = dict.fromkeys(said, DELETED)
+    return {**changed, "words": words_of({**row, **changed}), "content_key": told.column()}
 
 
 def left(row: Mapping[str, Any], told: Told) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
         changed |= reached(after, reach)
     stored = change(write, known, {**changed, "updated_at": now}, kind)
     alert_family.arrived(write, found, known["id"])
-    return Stored("retracted", stored.row) if write.retracts else stored
+    return Stored("retracted" if write.retracts else stored.outcome, stored.row, found.apart)
 
 
 def _noted(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach) -> Stored:

@@ -41,6 +41,7 @@ class Write:
 
     `dedupe_key`, `replaceable`, `retracts`, `votes_for` and `voter` are those of the contract's Record;
     `telling` is what it is to its story. With `held` the delivery goes to quarantine as this row instead.
+    `comment` is the key of the comment that it tells, or with `retracts` the end of (models.intake.comments).
     `part` is where the event's payload stands in a delivery that makes several records.
     """
 
@@ -54,6 +55,7 @@ class Write:
     telling: Telling | None = None
     held: Mapping[str, Any] | None = None
     part: slice | None = None
+    comment: str | None = None
 
     @property
     def begins(self) -> bool:
@@ -82,17 +84,26 @@ class Write:
         if self.words:
             yield ("words", *self.words)
         told = self.telling
-        keys = {self.row["incident_key"], self.votes_for, *((told.joins, told.family) if told else ())}
+        keys = {
+            self.row["incident_key"],
+            self.votes_for,
+            self.comment,
+            *((told.joins, told.family) if told else ()),
+        }
         for key in keys - {None}:
             yield ("story", self.row["workspace_id"], str(key))
 
 
 @dataclass(slots=True)
 class Stored:
-    """What became of one write: the row as it now stands (empty when nothing was there to change)."""
+    """What became of one write: the row as it now stands (empty when nothing was there to change).
+
+    `beside` is how many other records it made.
+    """
 
     outcome: str
     row: Mapping[str, Any]
+    beside: int = 0
 
     @property
     def told(self) -> bool:
@@ -114,10 +125,16 @@ class Reach:
 
 
 def create(write: Write, reach: Reach, now: int) -> Stored:
-    row = joined(write.row, reach, now) if write.row["fingerprint"] else write.row
-    insert(Feedback, row)
+    row = add(write.row, reach, now)
     insert(Event, {**write.event, "feedback": row["id"], "type": "received"})
     return Stored("created", row)
+
+
+def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
+    """Stores a new record with the reach that the same words from others give it."""
+    row = joined(row, reach, now) if row["fingerprint"] else row
+    insert(Feedback, row)
+    return row
 
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:

@@ -311,7 +311,7 @@ def test_sample_of_feedback() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["issue_assigned", "comment_deleted", "error_created", "installation_created", "installation_deleted"],
+    ["issue_assigned", "error_created", "installation_created", "installation_deleted"],
 )
 def test_samples_that_are_ignored(name: str) -> None:
     assert sample(ADAPTER, f"{name}.json") == []

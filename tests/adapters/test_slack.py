@@ -162,7 +162,7 @@ def test_deletion_takes_back_the_message() -> None:
     key = "T1:C1:1795249500.001900"
     assert event(gone) == [Record(text="", dedupe_key=key, incident_key=key, retracts=True)]
     reply = {**gone, "previous_message": message(thread_ts="1795249400.000100")}
-    assert event(reply) == [Record(text="", dedupe_key=key, retracts=True)]
+    assert event(reply) == [Record(text="", comment=key, retracts=True)]
     assert event({**gone, "previous_message": message(bot_id="B1")}) == []
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapters import flora
+from gateway.intake import redaction
 from gateway.server import early_errors
 from gateway.triage import impact, phrases
 from models.queries.email_addresses import Address
@@ -32,6 +33,7 @@ def made() -> dict[str, tuple[set[str], list[re.Pattern[Any]]]]:
     addresses = [Address("a-b@example.org"), Address("a\u0308\u0323@b\xfccher.example")]
     return {
         "adapters.flora:identifier": ({"fullmatch"}, [re.compile(f"ws_[^{flora.SPACE}]+")]),
+        "gateway.intake.redaction:_member": ({"search"}, [redaction._member(("token", "response_url"))]),
         "gateway.server.early_errors:_doors": ({"fullmatch"}, [early_errors._doors()]),
         "gateway.triage.impact:_beginning": ({"match"}, [impact._beginning(("/checkout", "/pay"))]),
         "gateway.triage.phrases:__init__": ({"search", "match"}, [one._pattern for one in phrases._made]),

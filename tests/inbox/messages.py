@@ -12,6 +12,7 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
 from gateway.inbox import feedback_list, reasons, settings
 from gateway.intake.outcomes import OUTCOMES
+from models.intake.comments import KIND
 from models.tables.feedback import STATUSES
 from tests.conftest import ROOT
 
@@ -30,6 +31,7 @@ WORDS = {
     *(name for name, _ in feedback_list.VIEWS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status"),
     *("predicted", "declared", "corrected", "received", "repeated", "relabelled", "note", "updated", "tags"),
+    KIND,
 }
 
 

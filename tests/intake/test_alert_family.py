@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.contract.record import Record
-from models import Event, Feedback
+from models import Event, Feedback, Outcome
+from models.intake import commit
 from models.intake.alert_family import MOST, End, Family, Firing
 from tests.adapters.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
 from tests.conftest import Tenant
-from tests.intake.test_incidents import HOUR, START, clear, deliver, delivery, told
+from tests.intake.test_incidents import HOUR, MONITOR, PAGER, START, clear, deliver, delivery, told
 
 pytestmark = pytest.mark.both(long=True)
 
@@ -29,6 +30,16 @@ def end(at: int, start: int | None = None) -> Record:
     start = at if start is None else start
     key = f"end{at}:{start}"
     return delivery("resolved", at, key, story=f"f:{start}", family="f", text="Disk is full")
+
+
+def page(start: int) -> Record:
+    """Another source tells of the same firing."""
+    more = {"joins": f"f:{start}", "text": "Disk is full"}
+    return delivery("triggered", start, f"page{start}", story=f"p:{start}", **more)
+
+
+def source_of(record: Record) -> Any:
+    return PAGER if record.joins else MONITOR
 
 
 def ends() -> dict[int, int | None]:
@@ -48,6 +59,9 @@ CASES: dict[str, tuple[list[Record], dict[int, int | None]]] = {
     "the second firing is lost": ([fire(1), end(2), end(4)], {1: 2, 4: 4}),
     "the first firing is lost": ([end(2), fire(3), end(4)], {2: 2, 3: 4}),
     "both ends of one are told": ([fire(1), end(2, 1), end(2)], {1: 2, 2: 2}),
+    "another source tells it": ([page(1), fire(1), end(2)], {1: 2}),
+    "another source tells the first": ([page(1), fire(1), end(2), fire(3)], {1: 2, 3: None}),
+    "another source tells the second": ([fire(1), page(3), fire(3), end(4)], {1: None, 3: 4}),
 }
 
 
@@ -65,13 +79,15 @@ def test_whatever_came_first(tenant: Tenant, case: str) -> None:
     for order in permutations(deliveries):
         clear()
         for record in order:
-            deliver(tenant, record)
+            deliver(tenant, record, source_of(record))
         seen.append(told())
 
         assert ends() == expected
         assert Event.select().count() == len(order)
         for row in Feedback.select().dicts():
             count = 2 if row["triggers"] and row["resolved_at"] else 1
+            starts = [START + HOUR * int(record.joins[2:]) for record in order if record.joins]
+            count += starts.count(row["first_seen_at"])
             assert Event.select().where(Event.feedback == row["id"]).count() == count
     assert all(one == seen[0] for one in seen)
 
@@ -156,6 +172,42 @@ def test_deleted_records_take_no_ends(tenant: Tenant) -> None:
     deliver(tenant, end(2))
 
     assert ends() == {2: 2}
+
+
+def test_what_people_resolved_stays(tenant: Tenant) -> None:
+    """An end that turns out to be another firing's does not take away when somebody resolved it."""
+    deliver(tenant, fire(1))
+    Feedback.update(status="resolved", resolved_at=START + 2 * HOUR).execute()
+    deliver(tenant, end(4))
+    assert [row.resolved_at for row in Feedback.select()] == [START + 2 * HOUR]
+    deliver(tenant, fire(3))
+
+    assert {(row.status, row.resolved_at) for row in Feedback.select()} == {
+        ("resolved", START + 2 * HOUR),
+        ("resolved", START + 4 * HOUR),
+    }
+
+
+def test_an_end_beside_is_a_record_as_others(tenant: Tenant) -> None:
+    """What turns out to be the end of no firing is counted, and has the reach of its words."""
+    deliver(tenant, fire(1))
+    deliver(tenant, end(2))
+    deliver(tenant, end(2, 1))
+    commit.flush()
+
+    assert Feedback.select().count() == 2
+    assert sum(row.records for row in Outcome.select()) == 2
+
+
+def test_deleted_records_stay_deleted(tenant: Tenant) -> None:
+    """The exact end of a firing whose record was deleted is told by itself, and what it had stays away."""
+    deliver(tenant, fire(1))
+    deliver(tenant, fire(3))
+    deliver(tenant, end(5))
+    Feedback.delete().where(Feedback.first_seen_at == START + 3 * HOUR).execute()
+    deliver(tenant, end(4, 3))
+
+    assert ends() == {1: 5, 4: 4}
 
 
 def test_what_people_set_stays(tenant: Tenant) -> None:

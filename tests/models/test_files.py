@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from gateway.core import metrics
+from gateway.core import log, metrics
 from gateway.core.config import Config
 from gateway.http.responses import SHORT, problem_of
 from models import Feedback, close, connect
@@ -161,6 +161,7 @@ def test_no_insert_merges_the_index_of_words(
 ) -> None:
     """Parts of it pile up until a thread merges them, since who inserts keeps all others waiting."""
     monkeypatch.setattr(sqlite, "COPY_EVERY", 10_000)
+    monkeypatch.setattr(sqlite, "MERGE_EVERY", 10_000)
     batch = [{"text": "The parcel is lost"}] * 100
     for _ in range(11):
         assert call("POST", f"{PATH}/batch", json=batch).json["accepted"] == 100
@@ -172,6 +173,51 @@ def test_no_insert_merges_the_index_of_words(
 
     assert (inserted, parts_of_index()) == (4, 1)
     assert found == 1100 // 256 * 256
+
+
+def test_parts_never_pile_up(call: Call, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each merge is of a few pages of a few parts, as what it does to each keeps all others waiting."""
+    batch, most, changes = [{"text": "The parcel is lost"}] * 256, 0, list[int]()
+    merging = database.obj.execute_sql
+
+    def noting(sql: str, params: Any = None) -> Any:
+        before = database.obj.connection().total_changes
+        done = merging(sql, params)
+        if "'merge'" in sql:
+            changes.append(database.obj.connection().total_changes - before)
+        return done
+
+    monkeypatch.setattr(database.obj, "execute_sql", noting)
+    monkeypatch.setattr(sqlite, "MERGE_EVERY", 5)
+    for _ in range(25):
+        assert call("POST", f"{PATH}/batch", json=batch).json["accepted"] == 256
+        if (copier := database.obj._copier) is not None:
+            copier.join()
+        most = max(most, parts_of_index())
+
+    assert len(changes) > 5
+    assert most <= 10
+    assert max(changes) < 50
+
+
+def test_a_damaged_index_of_words(
+    call: Call, config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What tidies says so once and ends, others go on, and whoever compacts is told what is left."""
+    monkeypatch.setattr(sqlite, "MERGE_EVERY", 10_000)
+    for _ in range(5):
+        assert call("POST", f"{PATH}/batch", json=[{"text": "The parcel is lost"}] * 256).status_code == 200
+    monkeypatch.setattr(sqlite, "MERGE_EVERY", 1)
+    monkeypatch.setattr(log.logger, "propagate", True)
+    database.execute_sql("UPDATE search_data SET block = x'0000' WHERE id > 10")
+    for _ in range(2):
+        assert call("POST", PATH, json={"text": "It is gone"}).status_code == 201
+        database.obj._copier.join()
+
+    assert [line.getMessage() for line in caplog.records].count(
+        "the index of words is damaged: database disk image is malformed"
+    ) == 1
+    assert "malformed" in database.obj.compact([])[0]
 
 
 def parts_of_index() -> int:

@@ -1,0 +1,120 @@
+"""Secrets that senders put into what they send: starred before anything of it is read or stored.
+
+Whoever may read a delivery may neither send in its sender's name nor do what only its sender was to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, unquote_to_bytes
+
+from adapters.contract import Inbound
+
+SHORTEST = 16  # characters of what is looked for in a body: what is shorter may be somebody's word
+_PLAIN = re.compile(r"[\w.~-]+", re.ASCII)  # what nobody writes in another way
+_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_PART_NAME = re.compile(rb'\bname="?([^";\r\n]{1,100})', re.IGNORECASE)
+
+
+def redact(inbound: Inbound, names: Collection[str]) -> None:
+    """Stars what proved the sender, wherever in the body it stands, and texts that are called by these names.
+
+    A body keeps its length, since some count their own bytes; JSON in a form need not.
+    """
+    text = known = inbound.text
+    for proof in inbound.proofs:
+        if len(proof) >= SHORTEST:
+            for spelled in _spellings(proof):
+                known = known.replace(spelled, b"*" * len(spelled))
+    told = inbound.headers.get("content-type", "")
+    if names:
+        known = _redacted(known, told, tuple(names))
+    if known == text:
+        return
+    if text is not inbound.body:  # in UTF-8 from here on, which needs no declaration
+        inbound.headers = {**inbound.headers, "content-type": told.partition(";")[0]}
+    inbound.checked.clear()
+    inbound.receive(known, inbound.received_at)
+
+
+def redacted(values: Mapping[str, str], proofs: Iterable[str]) -> dict[str, str]:
+    """Headers or a query in which what proved the sender is starred."""
+    known = dict(values)
+    for proof in proofs:
+        known = {name: value.replace(proof, "*" * len(proof)) for name, value in known.items()}
+    return known
+
+
+def _spellings(proof: str) -> tuple[bytes, ...]:
+    """How JSON and forms write a text; the longest first."""
+    spelled = {proof.encode("utf-8", "replace")}
+    if not _PLAIN.fullmatch(proof):
+        inner = {json.dumps(proof, ensure_ascii=pure)[1:-1] for pure in (True, False)} | {proof}
+        inner |= {text.replace("/", "\\/") for text in inner}
+        forms = {coded(text, safe="", errors="replace") for text in inner for coded in (quote, quote_plus)}
+        forms |= {re.sub("%..", lambda found: found[0].lower(), form) for form in forms}
+        spelled |= {text.encode("utf-8", "replace") for text in inner | forms}
+    return tuple(sorted(spelled, key=len, reverse=True))
+
+
+def _redacted(body: bytes, content_type: str, names: tuple[str, ...]) -> bytes:
+    """A body in UTF-8, JSON or a form, whose texts under these names are starred."""
+    if _is_json(body):
+        return _in_json(body, names)
+    if "multipart/form-data" in content_type.lower():
+        return b"\r\n--".join(_in_part(piece, names) for piece in body.split(b"\r\n--"))
+    return b"&".join(_in_field(pair, names) for pair in body.split(b"&"))
+
+
+def _is_json(text: bytes) -> bool:
+    return text.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b'"')
+
+
+def _in_json(text: bytes, names: tuple[str, ...]) -> bytes:
+    """JSON, also in a string of JSON or broken by a template, whose texts under these names are starred."""
+    kept, at = list[bytes](), 0
+    while found := _member(names).search(text, at):
+        begin, level = found.end(), len(found[1])
+        if level:  # within a string, whose own quotes are escaped
+            end = text.find(b'"', begin)
+            end = len(text) if end < 0 else max(begin, end - level)
+        else:
+            string = _STRING.match(text, begin)
+            end = string.end() if string else begin
+        kept += (text[at:begin], b"*" * (end - begin))
+        at = end
+    return b"".join((*kept, text[at:]))
+
+
+@lru_cache(maxsize=64)
+def _member(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """The beginning of a member with one of these names and a text; the group is what escapes its quotes."""
+    spelled = ("".join(rf"(?:{re.escape(c)}|\\{{1,7}}u00{ord(c):02x})" for c in name) for name in names)
+    space = r"(?:\s|\\{1,7}[nrt])*+"
+    return re.compile(rf'"(?:{"|".join(spelled)})(\\{{0,7}})"{space}:{space}\1"'.encode())
+
+
+def _in_part(piece: bytes, names: tuple[str, ...]) -> bytes:
+    """A part of a form of several."""
+    head, mark, content = piece.partition(b"\r\n\r\n")
+    found = _PART_NAME.search(head)
+    if found and found[1].decode("utf-8", "replace") in names:
+        return head + mark + b"*" * len(content)
+    return head + mark + (_in_json(content, names) if _is_json(content) else content)
+
+
+def _in_field(pair: bytes, names: tuple[str, ...]) -> bytes:
+    """A field of a form, "name=value"."""
+    name, mark, value = pair.partition(b"=")
+    if _plain(name).decode("utf-8", "replace") in names:
+        return name + mark + b"*" * len(value)
+    plain = _plain(value)
+    known = _in_json(plain, names) if _is_json(plain) else plain
+    return pair if known == plain else name + mark + quote_plus(known).encode()
+
+
+def _plain(coded: bytes) -> bytes:
+    return unquote_to_bytes(coded.replace(b"+", b" "))

@@ -1,0 +1,64 @@
+"""Comments that their authors delete: what they said goes, that there was one stays.
+
+Which events told a comment is kept beside the keys that are used: those of all its versions are found, and a
+comment that arrives after its end is not told.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from models.database.base import dumps, insert, rows
+from models.intake import incident_merge
+from models.intake.writes import Stored, Write, row_of
+from models.tables import dedupe
+from models.tables.event import Event
+from models.tables.feedback import Feedback
+
+GONE = "gone"
+KIND = "comment deleted"  # what the history calls it
+MOST = 50  # versions of a comment that are remembered, the newest
+
+
+def is_gone(write: Write) -> bool:
+    """Whether the comment was deleted already."""
+    return bool(_known(write)[1] == GONE)
+
+
+def remember(write: Write, record: str, now: int) -> None:
+    """Notes that an event of this record tells the comment."""
+    name, known = _name(write), _known(write)[1]
+    dedupe.take(*name, now=now)
+    dedupe.point(*name, record)
+    key = write.telling.key if write.telling else write.dedupe_key
+    dedupe.remember_answer(*name, dumps([*known, [write.event["id"], key]][-MOST:]))
+
+
+def delete(write: Write, now: int) -> Stored:
+    """Takes the words of a comment from its record, its history and what is kept of its deliveries."""
+    name, (used, known) = _name(write), _known(write)
+    dedupe.take(*name, now=now)
+    dedupe.remember_answer(*name, dumps(GONE))
+    row = row_of(used)
+    if row is None or known == GONE:
+        return Stored("ignored", {})
+    for event, _ in known:
+        told = (Event.feedback == row["id"]) & (Event.id == event)
+        for kept in rows(Event.select(Event.detail).where(told)):
+            Event.update(payload=None, detail={**kept["detail"], "deleted": True}).where(told).execute()
+    changed = incident_merge.without_words(row, {key for _, key in known}) | {"updated_at": now}
+    Feedback.update(changed).where(Feedback.id == row["id"]).execute()
+    # What tells of the end repeats the words.
+    insert(Event, {**write.event, "payload": None, "delivery_id": None, "feedback": row["id"], "type": KIND})
+    return Stored("updated", {**row, **changed})
+
+
+def _name(write: Write) -> tuple[str, str, str]:
+    return write.row["workspace_id"], f"comment:{write.row['source']}", write.comment or ""
+
+
+def _known(write: Write) -> tuple[dict[str, Any] | None, Any]:
+    """The row of the comment's key, and its events, or that it is gone."""
+    used = dedupe.taken(*_name(write))
+    return used, json.loads((used and used["answer"]) or "[]")
