@@ -24,7 +24,7 @@ from adapters.common.untrusted_json import (
     present,
 )
 from adapters.contract import Fault, Inbound, Signed, invalid
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Record, State
 
 # DOWN, UP, PENDING and MAINTENANCE.
@@ -108,5 +108,5 @@ ADAPTER = hook_adapter(
             "msg": "[Basket] [Down] timeout",
         },
     ),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, unproven=NOT_THE_SECRET),
 )

@@ -19,8 +19,8 @@ from models.tables.hook import HookRow, find_hook
 LONGEST_OPTIONS = 32_768  # characters of a hook's options as JSON: each delivery is read by them
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
 SHORTEST, LONGEST = 8, 4_000  # characters of a secret that an admin gives; a certificate has some 2,000
-UNSIGNED = """\
-Let the sender send to {url}
+UNSIGNED = """
+
 Whoever knows this address can send through it: keep it as a secret."""
 NO_MAP = """
 
@@ -187,7 +187,7 @@ def shown(
     signed = _signed(adapter)
     advice = signed.advise(secret or "", options) if signed.advise else signed.advice
     if secret is None and signed.may_be_unsigned:
-        advice = UNSIGNED
+        advice = signed.unsigned_advice + UNSIGNED
     if "map" in signed.options and "map" not in options:
         advice += NO_MAP
     made["advice"] = advice.format(**{"dsn": "", **made})
