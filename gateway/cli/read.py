@@ -185,7 +185,7 @@ def _asked(query: str, limit: int, sort: str) -> tuple[Filter, int, str]:
     """
     faults: list[Fault] = []
     asked = filters.read(query, BESIDE, faults)
-    values = {"limit": limit, "sort": sort}
+    values: dict[str, Any] = {"limit": limit, "sort": sort}
     for name, text in asked.rest.items():
         try:
             value = BESIDE[name].convert(text, None, None)

@@ -43,7 +43,10 @@ def test_list_and_search(run: Any) -> None:
     shown = run("list", "--limit", "2").stdout
     assert "Lovely" in shown and "Dark [2J mode [red]" in shown and "\x1b[2J" not in shown
     assert "2 records (there are more)" in shown
-    for words in (("list", "limit=1&sort=received_at"), ("list", "?sort=received_at&limit=3", "--limit", "1")):
+    for words in (
+        ("list", "limit=1&sort=received_at"),
+        ("list", "?sort=received_at&limit=3", "--limit", "1"),
+    ):
         listed = json.loads(run(*words, "--json").stdout)
         assert (len(listed["data"]), listed["more"]) == (1, True)
         assert listed["data"][0]["category"] == oldest
