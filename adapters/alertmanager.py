@@ -13,7 +13,7 @@ from adapters.common.hook_options import words
 from adapters.common.signatures import delivery, hook_adapter, refuse_retryable, shows_secret
 from adapters.common.untrusted_json import body_of, first_url, object_of
 from adapters.contract import Inbound, Signed
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Record
 
 IGNORED = ("Watchdog", "DeadMansSwitch")  # they fire for ever, to show that alerting works
@@ -59,5 +59,11 @@ ADAPTER = hook_adapter(
         {"alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]},
     ),
     refuse=refuse_retryable,
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, options={"ignore_alertnames": words}),
+    signed=Signed(
+        verify=shows_secret,
+        advice=ADVICE,
+        unproven=NOT_THE_SECRET,
+        proofs=SECRET,
+        options={"ignore_alertnames": words},
+    ),
 )

@@ -383,6 +383,7 @@ ADAPTER = signatures.hook_adapter(
     shape=signatures.delivery("Take a webhook of GitLab.", {"object_kind": "push"}),
     signed=Signed(
         verify=verify,
+        unproven="Neither the signature holds, nor is the token that of this hook.",
         options=OPTION,
         proofs=(
             signature("webhook-signature", "webhook-id", "webhook-timestamp"),

@@ -210,6 +210,7 @@ ADAPTER = Adapter(
         verify=verify,
         advice=ADVICE,
         advise=advise,
+        unproven="Neither the secret nor the signature holds.",
         proofs=(*SECRET, signature("X-Grafana-Alerting-Signature")),
         options={"signature_header": header, "timestamp_header": header, "ignore_alertnames": words},
     ),

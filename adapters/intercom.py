@@ -54,8 +54,9 @@ ADVICE = """\
 In Intercom's Developer Hub open your app, Configure > Webhooks:
 
 Endpoint URL: {url}
-Topics: conversation.user.created, conversation.user.replied, conversation.admin.closed,
-  conversation.admin.opened, conversation.admin.snoozed, conversation.rating.added, conversation.deleted,
+Topics: conversation.user.created, conversation.contact.attached, conversation.user.replied,
+  conversation.admin.replied, conversation.admin.noted, conversation.rating.added, conversation.admin.closed,
+  conversation.admin.opened, conversation.admin.snoozed, conversation.admin.unsnoozed, conversation.deleted,
   conversation_part.redacted
 
 The secret of this hook must be the app's client secret (Basic information). Give it, unless you already have:

@@ -13,7 +13,7 @@ from marshmallow import fields
 
 from adapters.common.forms import sent_of
 from adapters.common.plain_text import first_line
-from adapters.common.signatures import hook_adapter, refuse_retryable, same
+from adapters.common.signatures import hook_adapter, refuse_retryable, same, shows_secret
 from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import first_scalar, first_text, object_of, present
@@ -125,8 +125,10 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
-    """The token in the header, else the one in the body."""
+    """The token in the header, else the one in the body; dialogs have none, but what is in their address."""
     scheme, _, given = inbound.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        return shows_secret(inbound, hook)
     if scheme.lower() != "token":
         try:
             given = first_text(_sent(inbound), "token")
@@ -167,7 +169,11 @@ ADAPTER = hook_adapter(
     signed=Signed(
         verify=verify,
         advice=ADVICE,
-        proofs=(Proof("header", "Authorization", "`Token` and the token."),),
+        unproven="Neither the token nor the password is that of this hook.",
+        proofs=(
+            Proof("header", "Authorization", "`Token` and the token."),
+            Proof("basic", about="The token as the password; any user name."),
+        ),
         conceals=("token", "response_url"),  # the latter is where anybody may answer in the channel
     ),
 )

@@ -24,7 +24,7 @@ from adapters.common.untrusted_json import (
     present,
 )
 from adapters.contract import Inbound, Signed
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Author, Record, State
 
 STATES: dict[str, State] = {
@@ -131,5 +131,5 @@ ADAPTER = hook_adapter(
             "priority": "CRITICAL",
         },
     ),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, unproven=NOT_THE_SECRET),
 )

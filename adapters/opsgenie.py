@@ -22,10 +22,11 @@ from adapters.common.untrusted_json import (
     needed,
     needed_object,
     object_of,
+    objects_of,
     present,
 )
 from adapters.contract import Inbound, Signed
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Author, Record, State
 
 # What tells the alert anew, as it stands, and says nothing of its state.
@@ -55,7 +56,7 @@ In Opsgenie, Settings > Integrations, add a Webhook (outgoing) integration:
 Webhook URL: {url}
 Custom header: Authorization: Bearer {secret}
 Add alert description and details to the payload. Alert actions: Create, Acknowledge, UnAcknowledge, Close,
-  Delete, AddNote, Snooze, SnoozeEnded, UpdatePriority"""
+  Delete, AddNote, Snooze, SnoozeEnded, UpdatePriority, UpdateMessage, UpdateDescription"""
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -70,6 +71,7 @@ def read(inbound: Inbound) -> list[Record]:
     words = plain(first_text(alert, "note")) if state == "note" else ""
     restates = action.lower() in RESTATED
     priority, details = first_text(alert, "priority"), object_of(alert, "details")
+    teams = [one for one in objects_of(alert, "responders") if first_text(one, "type") == "team"]
     updated, user = first_scalar(alert, "updatedAt"), first_text(alert, "username")
     return [
         Record(
@@ -86,6 +88,7 @@ def read(inbound: Inbound) -> list[Record]:
                     "entity": first_text(alert, "entity"),
                     "priority": priority,
                     "source": first_text(alert, "source"),
+                    "teams": [team for team in list_of(alert, "teams") if isinstance(team, str)],
                     "details": {name: value for name, value in details.items() if isinstance(value, str)},
                 }
             ),
@@ -93,7 +96,7 @@ def read(inbound: Inbound) -> list[Record]:
             tags=tags_of(
                 [
                     *(("tag", tag) for tag in list_of(alert, "tags")),
-                    *(("team", team) for team in list_of(alert, "teams")),
+                    *(("team", first_text(one, "name")) for one in teams),
                 ]
             ),
             external_id=key,
@@ -126,5 +129,5 @@ ADAPTER = hook_adapter(
         "Take a webhook of Opsgenie.",
         {"action": "Create", "alert": {"alertId": "a1", "message": "Basket answers slowly"}},
     ),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET),
+    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, unproven=NOT_THE_SECRET),
 )

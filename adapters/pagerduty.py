@@ -242,5 +242,10 @@ ADAPTER = hook_adapter(
         },
         202,
     ),
-    signed=Signed(verify=verify, advice=ADVICE, proofs=(*SECRET, signature("X-PagerDuty-Signature"))),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        unproven="Neither the secret nor the signature holds.",
+        proofs=(*SECRET, signature("X-PagerDuty-Signature")),
+    ),
 )

@@ -191,7 +191,7 @@ def read_comment(inbound: Inbound, action: str, data: Json) -> list[Record]:
             title=first_line(words),
             text=words,
             kind=f"comment.{action}",
-            subject={"issue_id": issue_id, "comment_id": comment_id},
+            subject={"issue_id": issue_id},
             author=_actor(inbound),
             tags=event_tags([("project", first_scalar(data, "project_slug"))]),
             external_id=comment_id,
@@ -356,6 +356,10 @@ In Sentry: Settings > Custom Integrations > the internal integration whose Clien
   Alert Rule Action: on. Permissions: Issue & Event: Read. Webhooks: issue, comment.
 Then add the integration as an action to your alert rules.
 The legacy WebHooks plugin does not sign: for it make a hook with --unsigned and paste that hook's URL."""
+UNSIGNED = """\
+In Sentry: the project's Settings > Legacy Integrations > WebHooks, enable the plugin.
+  Callback URLs: {url}
+Then add it as an action to your alert rules: Send a notification via WebHooks."""
 
 ADAPTER = signatures.hook_adapter(
     "sentry",
@@ -366,7 +370,7 @@ ADAPTER = signatures.hook_adapter(
         verify=verify,
         advice=ADVICE,
         new_secret=None,
-        may_be_unsigned=True,
+        unsigned_advice=UNSIGNED,
         options={"errors": flag},
         proofs=(signature("Sentry-Hook-Signature"),),
     ),

@@ -527,6 +527,7 @@ ADAPTER = Adapter(
     signed=Signed(
         verify=verify,
         advice=ADVICE,
+        unproven="The key is not that of this project.",
         hook_id=key_in,
         new_secret=lambda: "",
         made_as="sentry-dsn",

@@ -9,6 +9,7 @@ address that confirms a subscription.
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -128,7 +129,7 @@ def _alarm(sent: dict[str, Any], alarm: dict[str, Any]) -> Record:
                 "url": url if where.isascii() and where.replace("-", "").isalnum() else "",
                 "alarm": name,
                 "account": account,
-                "region": region,
+                "region": where or region,
                 "metric": first_text(trigger, "MetricName"),
                 "namespace": first_text(trigger, "Namespace"),
                 "topic": first_text(sent, "TopicArn"),
@@ -164,10 +165,11 @@ def refuse(problem: Problem) -> Reply:
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
-    """The signature, when a secret is a certificate; else the secret itself."""
+    """The signature, by a secret that is a certificate; or a secret that is none, shown as it is."""
     certificates = [secret for secret in hook.secrets if CERTIFICATE in secret]
-    if not certificates:
-        return shows_secret(inbound, hook)
+    texts = tuple(secret for secret in hook.secrets if CERTIFICATE not in secret)
+    if shows_secret(inbound, replace(hook, secrets=texts)):
+        return True
     try:
         sent = body_of(inbound)
     except Refused:
@@ -210,6 +212,12 @@ ADAPTER = hook_adapter(
         },
     ),
     refuse=refuse,
-    # Who has these may end or confirm the subscription; the address to confirm it by is in the log.
-    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET, conceals=("UnsubscribeURL", "Token")),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        unproven="Neither a password or bearer shows the secret of this hook, nor does the signature hold.",
+        proofs=SECRET,
+        # Who has these may end or confirm the subscription; the address to confirm it by is in the log.
+        conceals=("UnsubscribeURL", "Token"),
+    ),
 )

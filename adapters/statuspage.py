@@ -25,7 +25,7 @@ from adapters.common.untrusted_json import (
     present,
 )
 from adapters.contract import Fault, Inbound, Signed, invalid
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Record, State
 
 STATUSES: dict[str, State] = {
@@ -48,6 +48,10 @@ URL: {url}
 
 Statuspage signs nothing. Either make the hook with --unsigned, whose address nobody can guess, or write its
 secret into the address: https://hook:{secret}@..."""
+UNSIGNED = """\
+On the status page choose Subscribe to updates, then the tab for webhooks:
+
+URL: {url}"""
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -95,6 +99,7 @@ def _incident(page: dict[str, Any], incident: dict[str, Any]) -> Record:
         incident_key=f"{first_scalar(page, 'id')}:{key}",
         state=STATUSES.get(word, "note"),
         occurrence=key,  # of which several updates may tell
+        whole=True,  # the newest update says how it is now
     )
 
 
@@ -148,8 +153,9 @@ ADAPTER = hook_adapter(
     signed=Signed(
         verify=secret_or_address,
         advice=ADVICE,
+        unsigned_advice=UNSIGNED,
+        unproven=NOT_THE_SECRET,
         proofs=SECRET,
         conceals=("unsubscribe",),
-        may_be_unsigned=True,
     ),
 )

@@ -24,7 +24,7 @@ from adapters.common.untrusted_json import (
     present,
 )
 from adapters.contract import Fault, Inbound, Signed, invalid
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Record, State
 
 # DOWN, UP, PENDING and MAINTENANCE.
@@ -114,5 +114,7 @@ ADAPTER = hook_adapter(
             "msg": "[Basket] [Down] timeout",
         },
     ),
-    signed=Signed(verify=shows_secret, advice=ADVICE, proofs=SECRET, conceals=CREDENTIALS),
+    signed=Signed(
+        verify=shows_secret, advice=ADVICE, proofs=SECRET, unproven=NOT_THE_SECRET, conceals=CREDENTIALS
+    ),
 )

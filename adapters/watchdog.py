@@ -18,7 +18,7 @@ from adapters.common.tags import tags_of
 from adapters.common.times import moment_of
 from adapters.common.untrusted_json import first_text, object_of, objects_of
 from adapters.contract import Inbound, Refused, Signed, called_shortly
-from adapters.contract.description import SECRET
+from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Record, State
 
 OPTION = "silence"  # of the hook: how long it may be silent, such as 15m
@@ -27,16 +27,21 @@ USUAL, SHORTEST, LONGEST = 15 * UNITS["m"], 2 * UNITS["m"], 31 * UNITS["d"]  # m
 LENGTH = re.compile(r"(\d{1,7}) ?([smhd])", re.ASCII)
 WORST = 5
 
-ADVICE = """\
-Let what must not fall silent send POST to {url} again and again, with the header
-Authorization: Bearer {secret}
+# What is repeated each minute is heard within the shortest silence.
+STEPS = """
 
 From Alertmanager, a route and a receiver for the alert that always fires:
 
-  route: {{ matchers: ["alertname = Watchdog"], receiver: watchdog, group_interval: 1m, repeat_interval: 5m }}
-  webhook_configs: [{{ url: "{url}", http_config: {{ authorization: {{ credentials: "{secret}" }} }} }}]
+  route:
+    {{ matchers: ["alertname = Watchdog"], receiver: watchdog, group_interval: 30s, repeat_interval: 1m }}
+  webhook_configs: [{{ url: "{url}"%s }}]
 
 When nothing came for 15 minutes, or what the option silence says (--option silence=1h), that is an alert."""
+ADVICE = """\
+Let what must not fall silent send POST to {url} again and again, with the header
+Authorization: Bearer {secret}"""
+ADVICE += STEPS % ', http_config: {{ authorization: {{ credentials: "{secret}" }} }}'
+UNSIGNED = "Let what must not fall silent send POST to {url} again and again." + STEPS % ""
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -97,7 +102,8 @@ ADAPTER = hook_adapter(
         verify=secret_or_address,
         advice=ADVICE,
         proofs=SECRET,
-        may_be_unsigned=True,
+        unsigned_advice=UNSIGNED,
+        unproven=NOT_THE_SECRET,
         options={OPTION: _silence},
     ),
 )

@@ -29,6 +29,9 @@ from adapters.contract.record import Author, Record, Saved
 CHANNEL = re.compile(r"#\*\*([^*|]{1,200})\*\*")
 MENTION = re.compile(r"@_?\*\*([^*|]{1,120})(?:\|\d{1,20})?\*\*")
 
+UPLOAD = re.compile(r"\]\((/user_uploads/[^\s()]{1,500})\)")
+HOST = re.compile(r"[\w.-]{1,200}\.[a-z]{2,20}", re.ASCII | re.IGNORECASE)
+
 ADVICE = """\
 In Zulip, Personal settings > Bots, add a bot of the type Outgoing webhook:
 
@@ -54,6 +57,10 @@ def read(inbound: Inbound) -> list[Record]:
     if not said:
         return []
     said = CHANNEL.sub(lambda found: "#" + found[1].replace(">", " > "), said)
+    # A file's address has no host; a bot's own address is one of its realm's host.
+    host = first_text(sent, "bot_email").rpartition("@")[2]
+    if HOST.fullmatch(host):
+        said = UPLOAD.sub(lambda found: f"](https://{host}{found[1]})", said)
     channel, topic = first_text(message, "display_recipient"), first_text(message, "subject")
     direct, number = first_text(message, "type") in ("private", "direct"), first_scalar(message, "id")
     realm = first_text(message, "sender_realm_str")
@@ -116,5 +123,11 @@ ADAPTER = hook_adapter(
             "message": {"id": 1, "content": "It is slow"},
         },
     ),
-    signed=Signed(verify=verify, advice=ADVICE, proofs=SECRET, conceals=("token",)),
+    signed=Signed(
+        verify=verify,
+        advice=ADVICE,
+        unproven="Neither the token nor the password is that of this hook.",
+        proofs=SECRET,
+        conceals=("token",),
+    ),
 )

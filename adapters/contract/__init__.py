@@ -323,10 +323,12 @@ class Signed:
     secret when the admin gives none; None means that the vendor's own must be given. `advice` says
     what to paste where at the vendor, with
     {url}, {secret}, {hook_id} and {dsn} filled in; `advise` says it instead for a hook whose secret or
-    options make it differ. `made_as` is what admins call such a hook, when that is not the adapter's
-    name. `proofs` tells readers what `verify` looks at. `conceals` names texts of the body that let their
-    reader act, and are starred before anything is read. `options` are those that a hook may be made
-    with, each with what reads its value (adapters.common.hook_options). `unusable` says why a secret proves
+    options make it differ, and `unsigned_advice` for one whose address is the proof; only a source that
+    has it takes such hooks. `unproven` says what failed where no proof holds. `made_as` is what admins call
+    such a hook, when that is not the adapter's name. `proofs` tells readers what `verify` looks at.
+    `conceals` names texts of the body that let their reader act, and are starred before anything is read.
+    `options` are those that a hook may be made with, each with what reads its value
+    (adapters.common.hook_options). `unusable` says why a secret proves
     nothing here, "" of one that can.
     """
 
@@ -334,13 +336,18 @@ class Signed:
     advice: str
     hook_id: Callable[[Inbound], str | None] = hook_in_path
     new_secret: Callable[[], str] | None = lambda: token_urlsafe(32)
-    may_be_unsigned: bool = False
+    unsigned_advice: str = ""
+    unproven: str = "The signature does not hold."
     made_as: str = ""
     proofs: tuple[Proof, ...] = ()
     conceals: tuple[str, ...] = ()
     options: Mapping[str, Reader] = field(default_factory=dict)
     unusable: Callable[[str], str] = lambda secret: ""
     advise: Callable[[str, Mapping[str, Any]], str] | None = None
+
+    @property
+    def may_be_unsigned(self) -> bool:
+        return bool(self.unsigned_advice)
 
 
 @dataclass(frozen=True, slots=True)

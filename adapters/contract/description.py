@@ -25,6 +25,7 @@ class Proof:
 
 
 BEARER = Proof(about="A key of the gateway, or the secret of a hook.")
+NOT_THE_SECRET = "Neither a bearer nor a password shows the secret of this hook."
 SECRET = (BEARER, Proof("basic", about="The secret of a hook as the password; any user name."))
 
 

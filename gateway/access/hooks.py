@@ -14,14 +14,14 @@ from adapters.contract import Adapter, Fault, Reader, Signed
 from gateway.access import audit_log
 from gateway.core import encryption
 from gateway.core.ids import now_ms
-from models.database.base import dumps, only, rows
+from models.database.base import dumps, first, only, rows
 from models.tables.hook import HookRow, find_hook
 
 LONGEST_OPTIONS = 32_768  # characters of a hook's options as JSON: each delivery is read by them
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old secret still works after a rotation
 SHORTEST, LONGEST = 8, 4_000  # characters of a secret that an admin gives; a certificate has some 2,000
-UNSIGNED = """\
-Let the sender send to {url}
+UNSIGNED = """
+
 Whoever knows this address can send through it: keep it as a secret."""
 NO_MAP = """
 
@@ -134,7 +134,7 @@ def change_hook(
     kept = {name: value for name, value in row["options"].items() if name not in options}
     HookRow.update(options={**kept, **given}).where(HookRow.id == hook_id).execute()
     audit_log.note(row["workspace"], by, "hook.changed", hook_id, options=", ".join(options))
-    return next(one for one in list_hooks(row["workspace"]) if one["hook_id"] == hook_id)
+    return _listed(_found(hook_id))
 
 
 def delete_hook(hook_id: str, *, by: str = audit_log.COMMAND_LINE) -> None:
@@ -144,23 +144,37 @@ def delete_hook(hook_id: str, *, by: str = audit_log.COMMAND_LINE) -> None:
     audit_log.note(row["workspace"], by, "hook.deleted", hook_id)
 
 
-def list_hooks(workspace_id: str | None = None, project_id: str | None = None) -> list[dict[str, Any]]:
-    """The hooks that are not deleted, without their secrets; None means all of them."""
+def list_hooks(
+    workspace_id: str | None = None,
+    project_id: str | None = None,
+    *,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """The hooks that are not deleted, oldest first after the hook `after`, without their secrets.
+
+    None means all of them; after one that is not there they begin anew.
+    """
     found = HookRow.select().where(HookRow.deleted_at.is_null())
     found = only(found, {HookRow.workspace: workspace_id, HookRow.project: project_id})
-    names, adapters = ("name", "unsigned", "rate_limit", "created_at"), load()
-    return [
-        {
-            "hook_id": row["id"],
-            "source": _word(adapters[row["source"]]),
-            "workspace_id": row["workspace"],
-            "project_id": row["project"],
-            "live_secrets": len(row["secrets"]),
-            **{name: row[name] for name in names},
-            "options": {name: value for name, value in row["options"].items() if name != HIDDEN},
-        }
-        for row in rows(found.order_by(HookRow.created_at, HookRow.id))
-    ]
+    known = only(HookRow.select(HookRow.created_at), {HookRow.id: after, HookRow.workspace: workspace_id})
+    if after and (last := first(known)):
+        at = HookRow.created_at
+        found = found.where((at > last["created_at"]) | ((at == last["created_at"]) & (HookRow.id > after)))
+    return [_listed(row) for row in rows(found.order_by(HookRow.created_at, HookRow.id).limit(limit))]
+
+
+def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A hook as it is listed."""
+    return {
+        "hook_id": row["id"],
+        "source": _word(load()[row["source"]]),
+        "workspace_id": row["workspace"],
+        "project_id": row["project"],
+        "live_secrets": len(row["secrets"]),
+        **{name: row[name] for name in ("name", "unsigned", "rate_limit", "created_at")},
+        "options": {name: value for name, value in row["options"].items() if name != HIDDEN},
+    }
 
 
 def shown(
@@ -189,7 +203,7 @@ def shown(
     signed = _signed(adapter)
     advice = signed.advise(secret or "", options) if signed.advise else signed.advice
     if secret is None and signed.may_be_unsigned:
-        advice = UNSIGNED
+        advice = signed.unsigned_advice + UNSIGNED
     if "map" in signed.options and "map" not in options:
         advice += NO_MAP
     made["advice"] = advice.format(**{"dsn": "", **made})

@@ -17,7 +17,7 @@ from models.queries import bounded_pages
 from models.tables import delivery, event, feedback
 
 MOST_SIMILAR = 50
-RAW = 20  # payloads beside a record, each of up to GATEWAY_MAX_BODY
+RAW = 20  # payloads beside a record, if they fit in memory together
 
 Row = Mapping[str, Any]
 
@@ -29,14 +29,29 @@ def _events(caller: Caller, row: Row) -> dict[str, Any]:
 
 
 def _raw(caller: Caller, row: Row) -> list[dict[str, Any]]:
-    """The newest deliveries as they came, the newest one first; of those that made more records its part."""
-    return list(map(_delivery, delivery.enveloped(event.deliveries(row["id"], limit=RAW))))
+    """The newest deliveries as they came, the newest one first; of those that made more records its part.
+
+    As many as fit in memory, one at least.
+    """
+    return list(map(_delivery, delivery.enveloped(_newest(row))))
 
 
 def _deliveries(caller: Caller, row: Row) -> list[dict[str, Any]]:
     """The same with all that came, also what is kept with other records."""
-    found = event.deliveries(row["id"], limit=RAW)
-    return [_delivery({**item, "payload": delivery.body_of(item)}) for item in found]
+    shown: list[dict[str, Any]] = []
+    sizes: list[int] = []
+    for item in _newest(row):
+        body = delivery.body_of(item)
+        sizes.append(len(body or b""))
+        if shown and bounded_pages.fit(sizes) < len(sizes):
+            break
+        shown.append(_delivery({**item, "payload": body}))
+    return shown
+
+
+def _newest(row: Row) -> list[dict[str, Any]]:
+    fitting = bounded_pages.fit(delivery.sizes(row["id"], limit=RAW, newest=True))
+    return event.deliveries(row["id"], limit=fitting)
 
 
 def _delivery(row: Row) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from adapters.contract import Refused
 from gateway.access import bootstrap
 from gateway.cli.command import command, name_option, workspace_of
+from gateway.cli.errors import Failure
 from gateway.core.ids import now_ms
 from models.database.base import writing
 from models.tables.workspace import Workspace, list_projects
@@ -24,8 +26,11 @@ def project() -> None:
 def project_create(name: str, workspace: str | None) -> tuple[Any, str]:
     """Create a project."""
     workspace_id = workspace_of(workspace)
-    with writing():
-        project_id = bootstrap.create_project(workspace_id, name, now_ms())
+    try:
+        with writing():
+            project_id = bootstrap.create_project(workspace_id, name, now_ms())
+    except Refused as refused:
+        raise Failure(refused.problem.message) from None
     made = {"project_id": project_id, "workspace_id": workspace_id, "name": name}
     return made, f"project {project_id} ({name})"
 

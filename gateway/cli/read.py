@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from adapters.contract import Refused
+from adapters.contract import Fault, Refused, invalid
 from gateway.api import filters
 from gateway.api.stats import read_by, stats
 from gateway.cli.command import command, open_database, place_of, printed
@@ -36,8 +37,10 @@ COLUMNS = ("received_at", "id", "source", "category", "sentiment", "impact", "st
 _filter = click.argument("query", metavar="[FILTER]", default="")
 _project = click.option("--project", "project_id", default=None, help="Only this project.")
 _workspace = click.option("--workspace", default=None, help="Workspace id [default: the first].")
-_limit = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-_sort = click.option("--sort", type=click.Choice(list(SORTS)), default=NEWEST, show_default=True)
+# What a filter may have beside, as in the API, and what such a value is.
+BESIDE: Mapping[str, Any] = {"limit": click.IntRange(1, 1000), "sort": click.Choice(list(SORTS))}
+_limit = click.option("--limit", type=BESIDE["limit"], default=20, show_default=True)
+_sort = click.option("--sort", type=BESIDE["sort"], default=NEWEST, show_default=True)
 
 
 @command(reads, "list")
@@ -165,7 +168,7 @@ def _arrived(workspace_id: str, project_id: str | None, chosen: Filter) -> Itera
 def _listed(
     query: str, sort: str, limit: int, project_id: str | None, workspace: str | None
 ) -> tuple[Any, str]:
-    chosen = _read(query)
+    chosen, limit, sort = _asked(query, limit, sort)
     workspace_id, project_id = place_of(workspace, project_id)
     rows, last = feedback_query.page(workspace_id, project_id, chosen, limit=limit, sort=sort)
     shown = [feedback.document(row) for row in rows]
@@ -173,6 +176,27 @@ def _listed(
     if _as_json():
         return {"data": shown, "more": last is not None}, f"{len(shown)} records{more}"
     return {}, _drawn(_table(COLUMNS, shown)) + f"{len(shown)} records{more}"
+
+
+def _asked(query: str, limit: int, sort: str) -> tuple[Filter, int, str]:
+    """The filter of a query string, and the limit and order, which it may have as in the API.
+
+    What an option says comes first. Raises Failure.
+    """
+    faults: list[Fault] = []
+    asked = filters.read(query, BESIDE, faults)
+    values: dict[str, Any] = {"limit": limit, "sort": sort}
+    for name, text in asked.rest.items():
+        try:
+            value = BESIDE[name].convert(text, None, None)
+        except click.BadParameter as error:
+            faults.append(Fault(name, error.message))
+            continue
+        if click.get_current_context().get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            values[name] = value
+    if faults:
+        raise Failure(invalid(*faults).problem.message)
+    return asked.chosen, values["limit"], values["sort"]
 
 
 def _read(query: str) -> Filter:

@@ -58,7 +58,7 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
 
     What proved that, and other secrets of the sender's, are taken out of the body.
     Raises Refused: 401 unauthorized (no key, or none that could be read), 401 invalid_key
-    (malformed, unknown, expired or revoked; a signature that does not hold), 403 forbidden (the key
+    (malformed, unknown, expired or revoked; a proof that does not hold), 403 forbidden (the key
     lacks the scope), 429 rate_limited (too many 401 from this address, before anything is looked up;
     keys that this process has seen valid still pass), 503 internal (whether a signature holds cannot be
     found out: a secret cannot be opened, or the check failed).
@@ -103,7 +103,7 @@ def _by_signature(adapter: Adapter, signed: Signed, inbound: Inbound) -> Caller:
             told = "GATEWAY_SECRET_KEY cannot open a secret of this hook"
             log.notice(told, inbound.request_id, hook=log.hook_name(row), source=hook.source)
             raise _unknowable()
-        raise _failed(inbound, "invalid_key", "The signature does not hold.", row["id"])
+        raise _failed(inbound, "invalid_key", signed.unproven, row["id"])
     inbound.options.update(hook.options)
     inbound.proofs = (*secrets, row["id"])
     return Caller.of_hook(row)

@@ -20,7 +20,7 @@ from gateway.triage.harm import hear
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
 from gateway.triage.tokenizer import Text, read
-from gateway.triage.verdict import decide_category, decide_language, decide_sentiment
+from gateway.triage.verdict import acted_on, decide_category, decide_language, decide_sentiment
 from models.intake.telling import MACHINES
 
 __all__ = [
@@ -89,6 +89,8 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
     sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
     words = Words.of(text.tokens, scores.hints)
     heard = hear(words)
+    if heard.harm and not declared:
+        category, confidence, by_category = acted_on(category, by_category)
     praised = category == "praise" and sentiment == "positive"
     reasons = (
         impact.severity(record, category, words, scores.severe, heard),

@@ -6,11 +6,35 @@ harm. All of it is read from the few words around, and from what the text says a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
+from gateway.triage.clauses import TURNS
 from gateway.triage.features import LANGUAGES
 from gateway.triage.phrase_tables import DENIES, split, table
 from gateway.triage.spoken import OVER, Said
+
+
+class Entries(NamedTuple):
+    """Entries of a table that are looked for as they are: single words, and several words in a row."""
+
+    words: frozenset[str]
+    rows: tuple[str, ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> Entries:
+        listed = list(entries)
+        rows = tuple(f" {entry} " for entry in listed if " " in entry)
+        return cls(frozenset(entry for entry in listed if " " not in entry), rows)
+
+    def among(self, tokens: Sequence[str]) -> bool:
+        """Whether one of them is among a text's words."""
+        if not self.words.isdisjoint(tokens):
+            return True
+        spaced = f" {' '.join(tokens)} " if self.rows else ""
+        return any(row in spaced for row in self.rows)
+
 
 # Stand behind what they deny: "crasht niet", "ne plante jamais".
 DENIES_BEFORE = frozenset({"niet", "nooit", "nicht", "nie", "pas", "plus", "jamais", "never"})
@@ -18,34 +42,66 @@ DENIES_BEFORE = frozenset({"niet", "nooit", "nicht", "nie", "pas", "plus", "jama
 _CLAUSES = "why how that believe waarom hoe dat warum wieso wie dass pourquoi comment que"
 BEGINS_CLAUSE = frozenset(_CLAUSES.split())
 NEAR_BEFORE, NEAR_AFTER = 4, 2  # words that are asked whether they take back what they stand beside
+NEAR_NAME = 6  # words before "gone" among which stands what is gone
 ENDS = ".!?"  # how tokens begin that end a sentence
 _GUARDS = table("guards")
-PREVENTED = frozenset(word for language in LANGUAGES for word in split(_GUARDS["prevented"][language]))
-HOMOGRAPHS = {word: frozenset(split(beside)) for word, beside in _GUARDS["homographs"].items()}
 
 
-def meant(tokens: Sequence[str], first: int, last: int, denies: bool, said: Sequence[Said]) -> bool:
+def _listed(section: str) -> Entries:
+    return Entries.of(entry for language in LANGUAGES for entry in split(_GUARDS[section][language]))
+
+
+PREVENTED, ASKED, WISHED, STILL, RETURNED, TROUBLES = map(
+    _listed, ("prevented", "asked", "wished", "still", "returned", "troubles")
+)
+ARTICLES, ANYTHING, PLACES = map(_listed, ("articles", "anything", "places"))
+VANISHED, NUISANCES, CAUSES = map(_listed, ("vanished", "nuisances", "causes"))
+HOMOGRAPHS = {word: Entries.of(split(beside)) for word, beside in _GUARDS["homographs"].items()}
+# Words that begin what is against the words before, beside those that clauses are parted by.
+TURNS_OF_TWO = frozenset({("par", "contre"), ("en", "revanche"), ("other", "hand")})
+# Areas whose harm stays when a site is up again, and areas that are mended with one another.
+LASTING = frozenset({"data loss", "security"})
+ALIKE = (frozenset({"payment", "checkout", "billing"}), frozenset({"login", "availability"}))
+
+
+def meant(
+    tokens: Sequence[str], first: int, last: int, denies: bool, said: Sequence[Said], area: str = ""
+) -> bool:
     """Whether the words from `first` to `last` mean what they name.
 
-    `denies` says that a negation among them is their own ("cannot pay"), `said` are the phrases in the text.
+    `denies` says that a negation among them is their own ("cannot pay"), `said` are the phrases in the text,
+    and `area` is where the harm is, if that is known.
     """
     before, after = _before(tokens, first), _after(tokens, last)
-    if not (PREVENTED.isdisjoint(before) and PREVENTED.isdisjoint(after)):
+    if PREVENTED.among(before) or PREVENTED.among(after):
         return False
     if not DENIES.isdisjoint(before[-2:]) and BEGINS_CLAUSE.isdisjoint(before[-1:]):
         return False
     within = tokens[first : last + 1]
     if not (denies or (DENIES.isdisjoint(within) and DENIES_BEFORE.isdisjoint(after[:1]))):
         return False
-    if not HOMOGRAPHS.keys().isdisjoint(within) and about_else(tokens, first, last):
+    if about_else(tokens, first, last) or ASKED.among(tokens[_clause(tokens, first, last)[0] : first]):
         return False
-    return not (said and _over(tokens, first, said))
+    return not any(one.meaning is OVER and _ends(tokens, one, first, last, said, area) for one in said)
 
 
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:
     """Whether what stands in the same sentence gives a word another meaning."""
-    beside = [HOMOGRAPHS[word] for word in tokens[first : last + 1] if word in HOMOGRAPHS]
-    return bool(beside) and not frozenset().union(*beside).isdisjoint(_sentence(tokens, first, last))
+    within = tokens[first : last + 1]
+    beside = [HOMOGRAPHS[word] for word in within if word in HOMOGRAPHS]
+    sentence = _sentence(tokens, first, last) if beside else ()
+    if any(entries.among(sentence) for entries in beside):
+        return True
+    return VANISHED.among(within) and _good_riddance(tokens, _clause(tokens, first, last)[0], last)
+
+
+def _good_riddance(tokens: Sequence[str], start: int, last: int) -> bool:
+    """Whether what is gone is a nuisance, which is not named as the cause: "because of a bug all is gone"."""
+    for place in range(max(start, last - NEAR_NAME), last + 1):
+        nuisance = tokens[place] in NUISANCES.words or tokens[place] in TROUBLES.words
+        if nuisance and CAUSES.words.isdisjoint(tokens[max(start, place - 3) : place]):
+            return True
+    return False
 
 
 def _sentence(tokens: Sequence[str], first: int, last: int) -> Sequence[str]:
@@ -54,24 +110,66 @@ def _sentence(tokens: Sequence[str], first: int, last: int) -> Sequence[str]:
     return tokens[start:end]
 
 
-def _over(tokens: Sequence[str], first: int, said: Sequence[Said]) -> bool:
-    """Whether the text says later, or in the same sentence, that it is over."""
-    for one in said:
-        if one.meaning is OVER and (one.first > first or _same_sentence(tokens, one.last, first)):
-            asked = "?" in tokens[one.last + 1 : one.last + 2]
-            if not asked and DENIES.isdisjoint(_before(tokens, one.first)[-2:]):
-                return True
-    return False
+def _ends(tokens: Sequence[str], over: Said, first: int, last: int, said: Sequence[Said], area: str) -> bool:
+    """Whether a phrase that something is over says so of the harm from `first` to `last`."""
+    start, end = _clause(tokens, over.first, over.last)
+    before = tokens[start : over.first]
+    if "?" in tokens[end : end + 1] or WISHED.among(before):
+        return False
+    phrase = tokens[over.first : over.last + 1]
+    if not (DENIES.isdisjoint(before[-2:]) and DENIES.isdisjoint(phrase)):
+        return False
+    if RETURNED.among(phrase) and TROUBLES.among(before):
+        return False
+    begins, ends = _clause(tokens, first, last)
+    if over.first <= first and (begins >= end or STILL.among(tokens[over.last + 1 : last + 3])):
+        return False
+    mended = {
+        one.meaning.area
+        for one in said
+        if (start <= one.first and one.last < over.first) or (over.last < one.first and one.last < end)
+    } - {""}
+    harmed = {one.meaning.area for one in said if begins <= one.first and one.last < ends} - {""} | {area}
+    if mended and harmed != {""}:
+        alike = mended.union(*(some for some in ALIKE if not some.isdisjoint(mended)))
+        return not alike.isdisjoint({area} if area in LASTING else harmed)
+    return _of_it(
+        tokens[start : over.last + 1], tokens[:start] if start > last else tokens[first : last + 1], area
+    )
 
 
-def _same_sentence(tokens: Sequence[str], end: int, start: int) -> bool:
-    return all(word[0].isalnum() for word in tokens[end:start])
+def _of_it(over: Sequence[str], harm: Sequence[str], area: str) -> bool:
+    """Whether what is over, by the words for it, can be the harm: only a thing by another name is not."""
+    named = [
+        name for article, name in pairwise(over) if article in ARTICLES.words and name not in ARTICLES.words
+    ]
+    if not named or ANYTHING.among(over) or TROUBLES.among(over):
+        return True
+    if not frozenset(named).isdisjoint(harm):
+        return True
+    return area not in LASTING and PLACES.among(named)
+
+
+def _clause(tokens: Sequence[str], first: int, last: int) -> tuple[int, int]:
+    """The places where the clause of some words begins and ends: at marks, and at words that turn."""
+    start, end = first, last + 1
+    while start > 0 and not _parts(tokens, start - 1):
+        start -= 1
+    while end < len(tokens) and not _parts(tokens, end):
+        end += 1
+    return start, end
+
+
+def _parts(tokens: Sequence[str], place: int) -> bool:
+    """Whether a place parts two clauses."""
+    word = tokens[place]
+    return not word[0].isalnum() or word in TURNS or (*tokens[place - 1 : place], word) in TURNS_OF_TWO
 
 
 def _before(tokens: Sequence[str], first: int) -> Sequence[str]:
-    """The few words before a place, back to the last stop."""
+    """The few words before a place, back to where their clause begins."""
     start, least = first, max(0, first - NEAR_BEFORE)
-    while start > least and tokens[start - 1][0].isalnum():
+    while start > least and not _parts(tokens, start - 1):
         start -= 1
     return tokens[start:first]
 

@@ -35,7 +35,7 @@ def hear(words: str) -> Heard:
     for one in said:
         area, points, why = one.meaning
         if points and (harm is None or points > harm[1]):
-            if meant(tokens, one.first, one.last, one.denies, said):
+            if meant(tokens, one.first, one.last, one.denies, said, area):
                 harm = area, points, why, " ".join(tokens[one.first : one.last + 1])
             else:
                 denied = True

@@ -70,6 +70,17 @@ def decide_category(
     return cast(Category, best), by_category[best], by_category, False
 
 
+def acted_on(category: Category, by_category: dict[str, float]) -> tuple[Category, float, dict[str, float]]:
+    """The category of a text that tells of a harm and means it, as `decide_category` gives it.
+
+    What can be acted on wins: praise and talk that tell of a harm are a bug.
+    """
+    if category not in ("praise", "other"):
+        return category, by_category[category], by_category
+    by_category = {**by_category, "bug": by_category[category], category: by_category["bug"]}
+    return "bug", by_category["bug"], by_category
+
+
 def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentiment, float, bool]:
     """The sentiment, its score -1..1, and whether it was declared."""
     chances = scores.sentiment

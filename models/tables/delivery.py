@@ -67,13 +67,18 @@ def keep(parted: Parted, parts: Iterable[tuple[slice | None, str | None]]) -> No
     insert(Delivery, {**row, "envelope": b"".join(envelope), "rest": b"".join(rest)})
 
 
-def sizes(feedback_id: str, *, limit: int, after: str | None = None) -> list[int]:
-    """Of a record's events, as models.tables.event.of gives them: the bytes of payload and envelope."""
+def sizes(feedback_id: str, *, limit: int, after: str | None = None, newest: bool = False) -> list[int]:
+    """Of a record's events the bytes of payload and envelope, in the order of models.tables.event.of.
+
+    Or of those that have a payload, the newest first, as models.tables.event.deliveries gives them.
+    """
     size = fn.COALESCE(fn.LENGTH(Event.payload), 0).alias("size")
     found = Event.select(Event.delivery_id, size).where(Event.feedback == feedback_id)
     if after is not None:
         found = found.where(Event.id > after)
-    events = rows(found.order_by(Event.id).limit(limit))
+    if newest:
+        found = found.where(Event.payload.is_null(False))
+    events = rows(found.order_by(Event.id.desc() if newest else Event.id).limit(limit))
     ids = sorted({event["delivery_id"] for event in events} - {None})
     sized = Delivery.select(Delivery.id, fn.LENGTH(Delivery.envelope).alias("size"))
     kept = rows(sized.where(Delivery.id.in_(ids))) if ids else []

@@ -100,9 +100,7 @@ def list_projects(
     `only` restricts to one project, `name` to those whose name contains it. `last_modified` is when
     the newest record arrived, or None.
     """
-    newest = Feedback.select(fn.MAX(Feedback.received_at)).where(
-        (Feedback.workspace_id == Project.workspace) & (Feedback.project_id == Project.id)
-    )
+    newest = _newest()
     where = (Project.workspace == workspace_id) & (Project.name.contains(name) if name else True)
     if only is not None:
         where &= Project.id == only
@@ -114,3 +112,26 @@ def list_projects(
     )
     total = Project.select().where(where).count()
     return rows(found.limit(limit) if limit is not None else found), total
+
+
+def projects_after(
+    workspace_id: str, after: str, limit: int, *, only: str | None = None
+) -> list[dict[str, Any]]:
+    """A page of a workspace's projects as in `list_projects`, the oldest first, after the id `after`."""
+    where = (Project.workspace == workspace_id) & (Project.id > after)
+    if only is not None:
+        where &= Project.id == only
+    found = Project.select(Project, _newest().alias("last_modified")).where(where)
+    return rows(found.order_by(Project.id).limit(limit))
+
+
+def count_projects(workspace_id: str) -> int:
+    found: int = Project.select().where(Project.workspace == workspace_id).count()
+    return found
+
+
+def _newest() -> Any:
+    """When the newest record of a project arrived."""
+    return Feedback.select(fn.MAX(Feedback.received_at)).where(
+        (Feedback.workspace_id == Project.workspace) & (Feedback.project_id == Project.id)
+    )

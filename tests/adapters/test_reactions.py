@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.common.hook_options import read_options
-from adapters.common.reactions import VOTES
+from adapters.common.hook_options import InvalidOption, read_options
+from adapters.common.reactions import OPTION, VOTES
 from tests.adapters.test_adapters import CASES, DIALECTS, FIXTURES, door_of, inbound_of
 
 
@@ -60,3 +60,12 @@ def test_the_same_reactions(sender: str, fixture: int) -> None:
     assert votes(sender, name, "eyes", votes="eyes, plum") and votes(sender, name, "plum", votes=["plum"])
     assert not votes(sender, name, "+1", votes="eyes")
     assert not votes(sender, name, "+1", votes=[])
+
+
+def test_the_option_takes_names_as_people_write_them() -> None:
+    read = OPTION["votes"]
+    assert read(100) == ["100"]  # what a command line reads as a number
+    assert read(":+1:, heart") == read(["+1", ":heart:"]) == ["+1", "heart"]
+    for bad in ("", ",", [1], {"a": 1}, True, None, ["+1", ""]):
+        with pytest.raises(InvalidOption, match="names of reactions"):
+            read(bad)

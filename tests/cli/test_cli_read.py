@@ -39,9 +39,17 @@ def test_list_and_search(run: Any) -> None:
     assert [record["category"] for record in listed["data"]] == ["feature", "bug"]
     assert listed["more"] is False
     assert json.loads(run("list", "tag!=none&category=bug", "--json").stdout)["data"] == listed["data"][1:]
+    oldest = json.loads(run("list", "--json").stdout)["data"][-1]["category"]
     shown = run("list", "--limit", "2").stdout
     assert "Lovely" in shown and "Dark [2J mode [red]" in shown and "\x1b[2J" not in shown
     assert "2 records (there are more)" in shown
+    for words in (
+        ("list", "limit=1&sort=received_at"),
+        ("list", "?sort=received_at&limit=3", "--limit", "1"),
+    ):
+        listed = json.loads(run(*words, "--json").stdout)
+        assert (len(listed["data"]), listed["more"]) == (1, True)
+        assert listed["data"][0]["category"] == oldest
     found = json.loads(run("search", "invoice", "--json").stdout)
     assert [record["text"] for record in found["data"]] == ["Invoices fail"]
     assert "1 records" in run("search", "--filter", "category=praise", "--", "-invoice").stdout
@@ -67,6 +75,8 @@ def test_bad_words(run: Any) -> None:
     """What is wrong is said in a line, with the exit code 1."""
     for words in (
         ("list", "colour=red"),
+        ("list", "limit=0"),
+        ("list", "limit=many&sort=colour"),
         ("search", '"'),
         ("show", "fb_x"),
         ("stats", "--by", "colour"),

@@ -27,10 +27,8 @@ from models.tables.hook import find_hook
 def list_hooks(caller: Caller, inbound: Inbound) -> Reply:
     """The workspace's hooks, oldest first, without their secrets."""
     limit, after = pagination.asked(inbound)
-    found = hooks.list_hooks(caller.workspace_id, caller.project_id)
-    ids = [row["hook_id"] for row in found]
-    start = ids.index(after) + 1 if after in ids else 0
-    shown = [{**row, "created_at": iso(row["created_at"])} for row in found[start : start + limit + 1]]
+    found = hooks.list_hooks(caller.workspace_id, caller.project_id, after=after, limit=limit + 1)
+    shown = [{**row, "created_at": iso(row["created_at"])} for row in found]
     return pagination.answer(shown, limit, "hook_id")
 
 

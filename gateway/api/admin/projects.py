@@ -15,7 +15,7 @@ from gateway.background import retention
 from models.database.base import dumps, first, serialise, writing
 from models.tables import job
 from models.tables.feedback import iso
-from models.tables.workspace import Project, Workspace, areas_of, list_projects
+from models.tables.workspace import Project, Workspace, areas_of, list_projects, projects_after
 
 MOST_AREAS = 20_000  # characters of all areas of a workspace as JSON: they cost who is read beside it, too
 RETENTION = ("retention_days", "payload_retention_days")
@@ -24,10 +24,9 @@ RETENTION = ("retention_days", "payload_retention_days")
 def list_all(caller: Caller, inbound: Inbound) -> Reply:
     """The workspace's projects, the oldest first."""
     limit, after = pagination.asked(inbound)
-    found = sorted(list_projects(caller.workspace_id, only=caller.project_id)[0], key=lambda row: row["id"])
+    found = projects_after(caller.workspace_id, after or "", limit + 1, only=caller.project_id)
     default = _default(caller)
-    shown = [_document(row, default) for row in found if row["id"] > (after or "")]
-    return pagination.answer(shown[: limit + 1], limit, "project_id")
+    return pagination.answer([_document(row, default) for row in found], limit, "project_id")
 
 
 def show_project(caller: Caller, inbound: Inbound) -> Reply:
