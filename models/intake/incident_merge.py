@@ -24,6 +24,7 @@ LABELS = (
     "sentiment",
     "sentiment_origin",
     "sentiment_score",
+    "sentiment_confidence",
     "model_version",
     "fingerprint",
 )

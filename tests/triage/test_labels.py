@@ -95,6 +95,7 @@ def test_what_the_sender_declares_wins() -> None:
         "declared",
         0.9,
     )
+    assert labels.sentiment_confidence == 1.0
     assert labels.language == "pt"
     assert labels.impact == 0
 
