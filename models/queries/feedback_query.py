@@ -244,8 +244,8 @@ def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
 
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
     """The index to read rows through: one of what is rare, else one in the order of the list."""
-    if sort == "-doubt" and len(chosen.status) == 1 and _seldom(workspace_id, "status", chosen.status):
-        return "feedback_status"  # what is left to look at among all that is done
+    if sort == "-doubt" and (few := _few(workspace_id, chosen)):
+        return few  # what is left to look at among all that is done
     if sort in INDEXES:
         return INDEXES[sort]
     if _unsure(chosen):
