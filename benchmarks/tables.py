@@ -64,6 +64,7 @@ def _part(embedded: bool, start: int, count: int, rows: int, pool: int, now: int
         # Alerts are rare, and so are records that the model was unsure of: what views look for.
         "type": "CASE WHEN n % 20000 = 7 THEN 'alert' ELSE feedback.type END",
         "category_confidence": "CASE WHEN n % 10000 = 5 THEN 0.4 ELSE 0.9 END",
+        "sentiment_confidence": "CASE WHEN n % 5 < 2 THEN 0.3 + n % 100 * 0.003 ELSE 0.9 END",
         "category": "CASE n / 3 % 5 WHEN 0 THEN 'bug' WHEN 1 THEN 'feature' WHEN 2 THEN 'question' "
         "WHEN 3 THEN 'praise' ELSE 'other' END",
         "sentiment": "CASE n / 11 % 3 WHEN 0 THEN 'negative' WHEN 1 THEN 'neutral' ELSE 'positive' END",

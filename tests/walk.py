@@ -45,6 +45,7 @@ VALUES = {
     "min_impact": "6",
     "max_impact": "9",
     "confidence_below": "0.5",
+    "any_confidence_below": "0.6",
     "tag": "a",
     "tag!": "b",
     "author": "ann",

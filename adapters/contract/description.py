@@ -135,6 +135,7 @@ class FeedbackRecord(Shown):
     sentiment = fields.String(metadata={"enum": ["positive", "neutral", "negative"]})
     sentiment_origin = fields.String(metadata={"enum": ["declared", "predicted", "corrected"]})
     sentiment_score = fields.Float(metadata={"minimum": -1, "maximum": 1})
+    sentiment_confidence = fields.Float(metadata={"minimum": 0, "maximum": 1}, allow_none=True)
     impact = whole(minimum=0, maximum=14)
     impact_origin = fields.String(metadata={"enum": ["declared", "predicted", "corrected"]})
     impact_reasons = fields.List(fields.Nested(ReasonShown))

@@ -122,7 +122,8 @@ class Labels:
 
     `*_origin` is "declared" when the sender said so, else "predicted". `category_confidence` is
     0..1 (1 when declared), `category_scores` the probability of each category. `sentiment_score`
-    is -1..1. `impact` is 0..14, the sum of the points of `impact_reasons`.
+    is -1..1, `sentiment_confidence` 0..1 (1 when declared, or when a rating says it).
+    `impact` is 0..14, the sum of the points of `impact_reasons`.
     """
 
     category: Category
@@ -132,6 +133,7 @@ class Labels:
     sentiment: Sentiment
     sentiment_origin: Literal["declared", "predicted"]
     sentiment_score: float
+    sentiment_confidence: float
     language: str | None
     impact: int
     impact_reasons: tuple[Reason, ...]

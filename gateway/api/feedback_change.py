@@ -182,6 +182,7 @@ def _planned(
         columns["category_confidence"] = 1.0
     if "sentiment" in new:
         columns["sentiment_score"] = SCORES[new["sentiment"]]
+        columns["sentiment_confidence"] = 1.0
     if "status" in new:
         columns["resolved_at"] = at if new["status"] == "resolved" else None
     events: list[tuple[str, dict[str, Any]]] = []

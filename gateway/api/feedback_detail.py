@@ -13,6 +13,7 @@ from gateway.access.caller import Caller
 from gateway.api import pagination, query_parameters
 from gateway.api.feedback_change import shown
 from gateway.background.similar import similar
+from gateway.intake.store import shorten
 from models.queries import bounded_pages
 from models.tables import delivery, event, feedback
 
@@ -95,7 +96,7 @@ def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
         raise invalid(*faults)
     more = {name: EXPANSIONS[name](caller, row) for name in wanted}
     if query.get("explain") == "1":
-        more["explanation"] = asdict(triage.explain(_record_of(row)))
+        more["explanation"] = asdict(triage.explain(_record_of(row), row["impact_reasons"]))
     return shown(row, **more)
 
 
@@ -127,7 +128,7 @@ def _record_of(row: Row) -> Record:
     declared = {name: row[name] for name in ("category", "sentiment") if row[f"{name}_origin"] == "declared"}
     return Record(
         text=row["text"],
-        title=row["title"],
+        title="" if row["title"] == shorten(row["text"]) else row["title"],  # then nobody gave one
         type=row["type"],
         kind=row["kind"],
         language=row["language"],

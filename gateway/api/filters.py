@@ -137,7 +137,7 @@ def _impact(text: str, now: int) -> int:
 _READ: Mapping[str, Callable[[str, int], Any]] = {
     "min_impact": _impact,
     "max_impact": _impact,
-    "confidence_below": lambda text, now: share_of(text),
+    **dict.fromkeys(("confidence_below", "any_confidence_below"), lambda text, now: share_of(text)),
     "since": _when,
     "until": _when,
     "q": lambda text, now: read_query(_text(text)),

@@ -31,7 +31,7 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command("triage")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--page", help="The page the texts are about, such as /login.")
-@click.option("--explain", is_flag=True, help="Show the words and signals that decided.")
+@click.option("--explain", is_flag=True, help="Show the words and signs that decided.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per text on one line.")
 def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: bool) -> None:
     """Labels each TEXT, or each line of standard input."""
@@ -47,7 +47,8 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
             continue
         record = Record(text=text, subject={"page": page} if page else {})
         labels = triage_package.label(record)
-        why = triage_package.explain(record) if explain else None
+        reasons = map(asdict, labels.impact_reasons)
+        why = triage_package.explain(record, reasons) if explain else None
         if as_json:
             explanation = {"explanation": asdict(why)} if why else {}
             _print(json.dumps(_shown(text, labels) | explanation, ensure_ascii=False))
@@ -232,6 +233,7 @@ def _shown(text: str, labels: Labels) -> dict[str, Any]:
         "category_confidence": labels.category_confidence,
         "sentiment": labels.sentiment,
         "sentiment_score": labels.sentiment_score,
+        "sentiment_confidence": labels.sentiment_confidence,
         "impact": labels.impact,
         "impact_reasons": [
             {"part": reason.part, "points": reason.points, "why": reason.why}
@@ -241,8 +243,10 @@ def _shown(text: str, labels: Labels) -> dict[str, Any]:
 
 
 def _because(why: triage_package.Explanation) -> str:
-    """The weights behind a category and a sentiment, one line each."""
+    """What decided, and the weights behind a category and a sentiment, one line each."""
     lines = ""
+    for name, quote in (("clause", why.clause), ("sentence", why.sentence)):
+        lines += f"\n    {name}: {quote.name}" if quote else ""
     for name, weights in (("category", why.category), ("sentiment", why.sentiment)):
         lines += f"\n    {name}: " + ", ".join(f"{part.name} {part.weight:+.2f}" for part in weights)
     return lines

@@ -17,7 +17,9 @@ from gateway.inbox.api_calls import ask
 from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
 from gateway.inbox.github_issue import issue_url, markdown
 from gateway.inbox.i18n import _
+from gateway.inbox.marked import marks_of
 from gateway.inbox.pages import go, local, page, show
+from gateway.inbox.reasons import as_written
 from gateway.inbox.session import base_url
 from models.queries.actor_names import called
 from models.tables.feedback import STATUSES
@@ -38,7 +40,8 @@ def record(feedback_id: str) -> ResponseReturnValue:
     project = projects.get(row["project_id"], {})
     return show(
         "record.html",
-        row=row,
+        row={**row, "impact_reasons": as_written(row["impact_reasons"], row["explanation"]["impact"])},
+        marks=marks_of(row),
         history=[_told(event, names) for event in events["data"]],
         more=events["next_cursor"] is not None,
         notes=[_told(event, names) for event in events["data"] if event["type"] == "note"],

@@ -34,7 +34,7 @@ MOST_NEW = 50  # that the bar counts; more are "50+"
 VIEWS = (
     ("All", ""),
     ("High impact", "min_impact=9&status=open"),
-    ("Unsure", "confidence_below=0.5&status=open"),
+    ("Unsure", "any_confidence_below=0.6&status=open&sort=-doubt"),
     ("Alerts open", "type=alert&status=open"),
     ("Questions", "category=question&status=open"),
     ("Praise", "category=praise"),

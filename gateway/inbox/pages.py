@@ -25,6 +25,7 @@ from gateway.http.request import request_id
 from gateway.http.responses import problem_of
 from gateway.inbox import csrf, i18n
 from gateway.inbox.i18n import _
+from gateway.inbox.marked import marked
 from gateway.inbox.reasons import reason
 from gateway.inbox.session import NotAllowed, Settings, forget, recognise, unproven_host
 from models.database.base import dumps, writing
@@ -247,7 +248,7 @@ def mount(app: Flask, config: Config) -> None:
     """Adds the inbox to the application."""
     app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
     templates = app.jinja_env
-    templates.filters.update(i18n.FILTERS, reason=reason)
+    templates.filters.update(i18n.FILTERS, reason=reason, marked=marked)
     templates.globals.update(
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )

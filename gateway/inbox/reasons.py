@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gateway.inbox.i18n import _
 
@@ -47,6 +49,19 @@ def reason(why: str) -> str:
         if blanks is not None:
             return _(form, **{name: reason(said) if name in INNER else said for name, said in blanks.items()})
     return why
+
+
+def as_written(
+    reasons: Iterable[Mapping[str, Any]], quotes: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Reasons that quote words as their text has them: they are kept without case and accents."""
+    written = {quote["part"]: quote["name"] for quote in quotes}
+    told = []
+    for reason in reasons:
+        before, quoted, _words = reason["why"].rpartition(': "')
+        name = written.get(reason["part"]) if quoted else None
+        told.append({**reason, "why": f'{before}: "{name}"' if name else reason["why"]})
+    return told
 
 
 def _blanks(parts: list[str], why: str) -> dict[str, str] | None:

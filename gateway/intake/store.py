@@ -129,6 +129,7 @@ def write_of(
         "sentiment": label.sentiment,
         "sentiment_origin": label.sentiment_origin,
         "sentiment_score": label.sentiment_score,
+        "sentiment_confidence": label.sentiment_confidence,
         "impact": label.impact,
         "impact_origin": "predicted",
         "overruled": None,

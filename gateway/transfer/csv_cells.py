@@ -19,6 +19,7 @@ AS_JSON = (
     "overruled",
     "category_confidence",
     "sentiment_score",
+    "sentiment_confidence",
     "impact",
     "occurrences",
     "votes",

@@ -6,17 +6,18 @@ arrays that are loaded once (`load`), read by any number of threads; docs/triage
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from adapters.contract.record import Labels, Record
 from gateway.core.area_rules import Area, Rules
 from gateway.triage import clauses, impact
 from gateway.triage.areas import DEFAULT_AREAS
-from gateway.triage.explain import Explanation
-from gateway.triage.explain import explain as explain_text
+from gateway.triage.explain import Explainer, Explanation
 from gateway.triage.harm import hear
+from gateway.triage.located import Located
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
 from gateway.triage.tokenizer import Text, read
@@ -86,7 +87,7 @@ def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
 
 def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
     category, confidence, by_category, declared = decide_category(record, text, scores)
-    sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
+    sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, scores)
     words = Words.of(text.tokens, scores.hints)
     heard = hear(words)
     if heard.harm and not declared:
@@ -106,6 +107,7 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
         sentiment=sentiment,
         sentiment_origin="declared" if sentiment_declared else "predicted",
         sentiment_score=score,
+        sentiment_confidence=sure,
         language=decide_language(record, text, scores),
         impact=impact.total(reasons),
         impact_reasons=reasons,
@@ -113,17 +115,15 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
     )
 
 
-def explain(record: Record) -> Explanation:
-    """The words and signals that speak for and against the predicted category and sentiment of `record`.
+def explain(record: Record, reasons: Iterable[Mapping[str, Any]] = ()) -> Explanation:
+    """The words and signs that speak for and against the predicted category and sentiment of `record`.
 
     What the sender declared needs no words: the explanation is of what the models alone would say.
+    `reasons` are those of the record's impact.
     """
-    model = _loaded()
-    text = read(words_of(record))
-    scores = clauses.score(model, text)
-    category = max(scores.category, key=scores.category.__getitem__)
-    sentiment = max(scores.sentiment, key=scores.sentiment.__getitem__)
-    return explain_text(model, text, scores, category, sentiment)
+    title, text = Located.of(record.title), Located.of(record.text, len(record.title) + 1)
+    words = cast(Located, words_of(replace(record, title=title, text=text)))
+    return Explainer(_loaded(), record.title, record.text, words).explain(reasons)
 
 
 def words_of(record: Record) -> str:
@@ -138,7 +138,7 @@ def words_of(record: Record) -> str:
         title = title.partition(" ")[2]
     if record.text.lstrip().startswith(title):
         return record.text
-    return f"{title}\n{record.text}"
+    return title + "\n" + record.text
 
 
 def _loaded() -> Model:

@@ -57,6 +57,7 @@ pourquoi quand quel quelle est ou como cual donde cuando por puedo
 ASKING = frozenset(_ASKING.split())
 Telling = tuple[str, float] | None
 TITLE, BODY = "t:", "b:"  # stand before the names of a report's first line, and of the rest
+SIGNAL = "signal."  # stands before the names of SIGNALS where parts of an explanation are named
 START = "^"  # stands before the first word: how a text begins tells a wish from a question
 
 

@@ -25,6 +25,7 @@ from gateway.triage.phrases import Phrases, bits_of, whole_words
 from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
 from gateway.triage.spoken import Said
 from gateway.triage.tokenizer import read
+from gateway.triage.wording import quoted
 from models.intake.telling import MACHINES, OVER
 
 MOST_SEVERITY = 5
@@ -83,7 +84,7 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
     best, meaning, denied = 0, "", heard.denied
     if heard.harm:
         _, best, harm, found = heard.harm
-        meaning = f'{harm}: "{found}"'
+        meaning = f"{harm}: {quoted(found)}"
     bits = bits_of(words)
     if bits & _SEVERE_BITS:
         for points, told, phrases in SEVERE:
@@ -93,7 +94,7 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
             found, unmeant = _meant(phrases, words, points == _DENYING, heard.said)
             denied = denied or unmeant
             if found:
-                best, meaning = counted, f'{told}: "{found}"'
+                best, meaning = counted, f"{told}: {quoted(found)}"
                 break
     if meaning and (category == "bug" or best > base):
         return Reason("severity", best, meaning if category == "other" else f"{why}, {meaning}")
@@ -133,7 +134,7 @@ def mood(sentiment: Sentiment, score: float, words: str, kind: RecordType = "mes
     if sentiment == "negative":
         found = STRONG.said(words)
         if found and not _about_else(found, words):
-            return Reason("sentiment", 3, f'negative, in strong words: "{found}"')
+            return Reason("sentiment", 3, f"negative, in strong words: {quoted(found)}")
         return Reason("sentiment", 2, f"negative ({score:+.2f})")
     if sentiment == "neutral" and score <= -0.4:
         return Reason("sentiment", 1, f"neutral, leaning to negative ({score:+.2f})")
@@ -154,9 +155,9 @@ def reach(reports: int, words: str, kind: RecordType = "message", *, praised: bo
         return Reason("reach", points, why)
     everyone, many = EVERYONE.said(words), MANY.said(words)
     if everyone and points < 3:
-        return Reason("reach", max(points, 2), f'{why}, said to hit all: "{everyone}"')
+        return Reason("reach", max(points, 2), f"{why}, said to hit all: {quoted(everyone)}")
     if many and points < 1:
-        return Reason("reach", 1, f'{why}, said to hit more than one: "{many}"')
+        return Reason("reach", 1, f"{why}, said to hit more than one: {quoted(many)}")
     return Reason("reach", points, why)
 
 
@@ -181,7 +182,7 @@ def area(
             heard = heard or hear(words)
             if heard.harm:
                 where, _, _, found = heard.harm
-                best = Reason("area", _BY_WORDS[where], f'{where}: "{found}"')
+                best = Reason("area", _BY_WORDS[where], f"{where}: {quoted(found)}")
             named = {} if praised else heard.named
         if not (names or pages or named):
             return best
@@ -200,7 +201,7 @@ def area(
             else:
                 found = whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
             if found:
-                best = Reason("area", rule.points - 1, f'{rule.name}: "{found}"')
+                best = Reason("area", rule.points - 1, f"{rule.name}: {quoted(found)}")
     return best
 
 

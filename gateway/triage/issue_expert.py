@@ -44,6 +44,6 @@ class IssueExpert:
             return self._known[part].find(texts)
 
     def parts(self, text: Text) -> Iterator[tuple[str, Floats]]:
-        """What each word of title and body adds to the outputs, sub-words not read."""
+        """What each word of title and body, named apart, adds to the outputs; sub-words are not read."""
         for names in (features.title_names(text), features.body_names(text)):
-            yield from unit_parts(self._table, self._index, {name: name[2:] for name in names})
+            yield from unit_parts(self._table, self._index, {name: name for name in names})

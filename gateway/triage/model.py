@@ -236,7 +236,7 @@ class Model:
             yield word, row[:-1] / length
         signals = features.signals(text, self.lexicon.telling_in(language))
         for name, value, row in zip(features.SIGNALS, signals, self._signals, strict=True):
-            yield f"({name.replace('_', ' ')})", row * np.float32(value)
+            yield features.SIGNAL + name, row * np.float32(value)
 
     def _softmaxes(self, outputs: Floats) -> Shares:
         """The probabilities of every head, in the order of the outputs, one row each."""

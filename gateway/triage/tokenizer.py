@@ -14,6 +14,7 @@ from itertools import pairwise, starmap
 from operator import is_
 from sys import intern
 
+from gateway.triage.located import Located, sub, subn
 from models.tables.text_folding import decomposed
 
 HEAD_CHARS = 3000
@@ -58,7 +59,9 @@ _HEX = re.compile(r"\b(?:0x[0-9a-f]+|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40})\b",
 _HEXISH = re.compile("[0-9][a-fx]|[a-f][0-9]")  # in every number that _HEX finds, and found faster
 _CAPITALS = bytes(range(65, 91))
 _LONG_RUN = re.compile(r"(\w)\1{2,}")
-_MARKS = re.compile("[\u0300-\u036f\u200b-\u200d\ufe0e\ufe0f]")
+MARKED = "\u0300-\u036f\u200b-\u200d\ufe0e\ufe0f"  # accents apart from their letters, and what has no width
+_MARKS = re.compile(f"[{MARKED}]")
+_APOSTROPHE = re.compile("’")
 _MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] |\d+\. |\*\*|> )", re.M)
 
 _LATIN = re.compile("[a-zA-Z\u00c0-\u024f]")
@@ -132,11 +135,11 @@ def read(raw: str) -> Text:
     if length > HEAD_CHARS + TAIL_CHARS:
         text = raw[:HEAD_CHARS] + "\n" + raw[-TAIL_CHARS:]
     if "&" in text:
-        text = _ENTITY.sub(_character, text)
+        text = sub(_ENTITY, _character, text)
     if ("</" in text or "<br" in text) and (text.lstrip()[:1] == "<" or text.count("\n") < 3):
         text = _plain(text)  # in a text with lines of its own a tag is more often quoted than meant
     if length > LEAST_REPORT and text.count("\n") < 2:
-        text = _HEADING.sub("\n", text)
+        text = sub(_HEADING, "\n", text)
     text = text.strip()
     script = "latin"
     if not text.isascii():
@@ -146,27 +149,27 @@ def read(raw: str) -> Text:
     markdown = len(_MARKDOWN.findall(text)) if lines > 1 else 0
     has_code = has_trace = False
     if "`" in text or "~~~" in text:
-        text, fenced = _FENCE.subn(" xxcode ", text)
-        text, inline = _INLINE.subn(" xxinline ", text)
+        text, fenced = subn(_FENCE, " xxcode ", text)
+        text, inline = subn(_INLINE, " xxinline ", text)
         has_code = fenced + inline > 0
     if "<" in text or "![" in text:
-        text = _IMAGE.sub(" xximg ", _COMMENT.sub(" ", text))
+        text = sub(_IMAGE, " xximg ", sub(_COMMENT, " ", text))
     if lines > 1:
-        text, traced = _TRACE.subn(" xxtrace ", text)
+        text, traced = subn(_TRACE, " xxtrace ", text)
         has_trace = traced > 0
     if "http" in text or "www." in text:
-        text = _URL.sub(" xxurl ", text)
+        text = sub(_URL, " xxurl ", text)
     if text.count("/") + text.count("\\") > 1:
-        text = _PATH.sub(" xxpath ", text)
+        text = sub(_PATH, " xxpath ", text)
     if "@" in text:
-        text = _USER.sub(" xxuser ", text)
+        text = sub(_USER, " xxuser ", text)
     shouting = _shouting(text) if length < LONG_CHARS else 0.0
     text = text.lower()
     if _has_digit(text) and _HEXISH.search(text):
-        text = _HEX.sub(" xxhex ", text)
+        text = sub(_HEX, " xxhex ", text)
     short = text
     if len(text) > BUDGET + BUDGET_TAIL:
-        short = f"{text[:BUDGET].rpartition(' ')[0]}\n{text[-BUDGET_TAIL:].partition(' ')[2]}"
+        short = text[:BUDGET].rpartition(" ")[0] + "\n" + text[-BUDGET_TAIL:].partition(" ")[2]
     tokens, first = _first_and_rest(short)
     return Text(tokens, first, text, length, lines, markdown, shouting, has_code, has_trace, script)
 
@@ -179,12 +182,14 @@ def _character(entity: re.Match[str]) -> str:
 def _plain(text: str) -> str:
     """Text without the tags of HTML: those of blocks end a line, those of words vanish."""
     if _COMMENT.search(text):
-        text = _COMMENT.sub(" ", text)
-    return _LINES.sub("\n", _TAG.sub("", _BLOCK.sub("\n", text)))
+        text = sub(_COMMENT, " ", text)
+    return sub(_LINES, "\n", sub(_TAG, "", sub(_BLOCK, "\n", text)))
 
 
 def without_accents(text: str) -> str:
     """A text with plain letters: many people type so, and one spelling halves the vocabulary."""
+    if isinstance(text, Located):
+        return sub(_APOSTROPHE, "'", sub(_MARKS, "", text.decomposed()))
     return _MARKS.sub("", decomposed(text)).replace("’", "'")
 
 
@@ -230,6 +235,8 @@ def _script(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     """The words and marks of normalised text."""
+    if isinstance(text, Located):
+        return _located(text)
     tokens: list[str] = []
     for found in map(_tokens.__getitem__, text.split()):
         if found.__class__ is str:  # as nearly all are, so this is the quickest way
@@ -239,6 +246,17 @@ def _words(text: str) -> list[str]:
     if any(starmap(is_, pairwise(tokens))):
         kept = [token for before, token in pairwise(tokens) if token is not before or token not in _ONCE]
         tokens[1:] = kept
+    return tokens
+
+
+def _located(text: Located) -> list[str]:
+    """The same, each of them with where it stands."""
+    tokens: list[str] = []
+    for run in text.split():
+        for found in (_ASCII_TOKEN if run.isascii() else _TOKEN).finditer(run):
+            for token in _token(str(found[0])).split():
+                if tokens[-1:] != [token] or token not in _ONCE:
+                    tokens.append(run[found.start() : found.end()].named(token))
     return tokens
 
 

@@ -40,6 +40,7 @@ ALERT_ODDS = 6.0
 RATING_ODDS = 20.0
 FEW_WORDS = 3
 NO_WORDS = 0.2
+NO_WORDS_SURE = 0.4  # how sure the labels of marks and faces alone are
 CLEAR = 0.25  # a score or rating nearer to zero is neutral
 SURE_LANGUAGE = 0.45
 
@@ -81,24 +82,26 @@ def acted_on(category: Category, by_category: dict[str, float]) -> tuple[Categor
     return "bug", by_category["bug"], by_category
 
 
-def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentiment, float, bool]:
-    """The sentiment, its score -1..1, and whether it was declared."""
+def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentiment, float, float, bool]:
+    """The sentiment, its score -1..1, its confidence 0..1, and whether it was declared."""
     chances = scores.sentiment
     if record.sentiment is not None:
         declared = record.sentiment_score
         if declared is None:
             declared = {"positive": 0.6, "neutral": 0.0, "negative": -0.6}[record.sentiment]
-        return record.sentiment, declared, True
+        return record.sentiment, declared, 1.0, True
     if record.sentiment_score is not None:
-        return _by_score(record.sentiment_score), record.sentiment_score, True
+        return _by_score(record.sentiment_score), record.sentiment_score, 1.0, True
     stars = rating(record)
     if stars is not None:
-        return _by_score(stars), round(stars, 4), False
+        return _by_score(stars), round(stars, 4), 1.0, False
     if not any(token[0].isalpha() for token in text.tokens):
-        return "neutral", 0.0, False
+        return "neutral", 0.0, NO_WORDS_SURE, False
     score = round(chances["positive"] - chances["negative"], 4)
     best = max(chances, key=chances.__getitem__)
-    return cast(Sentiment, best), score, False
+    knowledge = evidence(text)
+    sure = round(knowledge * chances[best] + (1 - knowledge) / len(chances), 4)
+    return cast(Sentiment, best), score, sure, False
 
 
 def _by_score(score: float) -> Sentiment:
@@ -138,4 +141,4 @@ def _wordless(text: Text) -> dict[str, float]:
         best = "question"
     elif "xxsmile" in text.tokens and "xxsad" not in text.tokens:
         best = "praise"
-    return {name: 0.4 if name == best else 0.15 for name in CATEGORIES}
+    return {name: NO_WORDS_SURE if name == best else 0.15 for name in CATEGORIES}

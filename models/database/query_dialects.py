@@ -12,6 +12,12 @@ FEW = 2000  # rows that are sorted; of more, enough are met soon in any order
 FIRST = 400  # characters of a value that a server has in its index
 PRIMARY = "sqlite_autoindex_feedback_1"  # what SQLite calls the index of the primary key of `feedback`
 
+# Impact times what the less sure label lacks to certainty, in thousandths: in the words of migration 0024.
+# t1 is peewee's name for the table.
+DOUBT = (
+    'CAST(ROUND("t1"."impact" * (1 - CASE WHEN "t1"."sentiment_confidence" < "t1"."category_confidence" '
+    'THEN "t1"."sentiment_confidence" ELSE "t1"."category_confidence" END) * 1000) AS INTEGER)'
+)
 AUTHORS = {"author_id": "feedback_author", "author_email": "feedback_email"}  # columns and their indexes
 
 
@@ -27,6 +33,7 @@ class SqliteFinding:
     """What models.queries.feedback_query and models.queries.full_text ask of the embedded database."""
 
     EMBEDDED = True
+    DOUBT = '"t1"."doubt"'  # a generated column
     FIND = "INSTR"  # the place of one text in another, 0 for none
 
     def member(self: Any, column: str, name: str) -> str:
@@ -92,6 +99,7 @@ class PostgresFinding:
     """What models.queries.feedback_query and models.queries.full_text ask of a server."""
 
     EMBEDDED = False
+    DOUBT = DOUBT
     FIND = "STRPOS"  # the place of one text in another, 0 for none
     # What the index feedback_search is of: a record's words and, as one of them, its workspace.
     DOCUMENT = "array_to_tsvector(array_remove(string_to_array(workspace_id || words, ' '), ''))"

@@ -25,6 +25,7 @@ LABELS = (
     "sentiment",
     "sentiment_origin",
     "sentiment_score",
+    "sentiment_confidence",
     "model_version",
     "fingerprint",
 )

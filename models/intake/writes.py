@@ -22,6 +22,7 @@ RULED_BY = {
     "category_confidence": ("category",),
     "sentiment_origin": ("sentiment",),
     "sentiment_score": ("sentiment",),
+    "sentiment_confidence": ("sentiment",),
     "impact_origin": ("impact",),
 }
 _COUNTED = 100  # newest records with the same words that are looked at, so that a flood costs no more

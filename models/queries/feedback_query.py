@@ -12,7 +12,7 @@ from peewee import SQL, Expression
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
 from models.queries import bounded_pages, full_text
-from models.queries.ordering import NEWEST, SORTS, Position, ordered
+from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
 from models.tables.theme import count_members, members
@@ -24,7 +24,8 @@ class Filter:
 
     A field with several values is any of them. `tags` are groups: one tag of each; of `without_tags`
     there is none. `author` is an id or an email address, `page` how subject.page begins, `theme` the id
-    of one. Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
+    of one. `any_confidence_below` is about category and sentiment.
+    Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
     """
 
     source: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Filter:
     min_impact: int | None = None
     max_impact: int | None = None
     confidence_below: float | None = None
+    any_confidence_below: float | None = None
     tags: tuple[tuple[str, ...], ...] = ()
     without_tags: tuple[str, ...] = ()
     author: tuple[str, ...] = ()
@@ -88,6 +90,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.impact <= chosen.max_impact)
     if chosen.confidence_below is not None:
         found.append(Feedback.category_confidence < chosen.confidence_below)
+    if (least := chosen.any_confidence_below) is not None:
+        found.append((Feedback.category_confidence < least) | (Feedback.sentiment_confidence < least))
     if _unsure(chosen):
         found.append(_IS_UNSURE)
     if chosen.type and _USUAL_TYPE not in chosen.type:
@@ -240,8 +244,10 @@ def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
 
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
     """The index to read rows through: one of what is rare, else one in the order of the list."""
-    if sort == "-impact":
-        return "feedback_impact"
+    if sort == "-doubt" and (few := _few(workspace_id, chosen)):
+        return few  # what is left to look at among all that is done
+    if sort in INDEXES:
+        return INDEXES[sort]
     if _unsure(chosen):
         return "feedback_unsure"
     if len(chosen.type) == 1 and chosen.type != (_USUAL_TYPE,):

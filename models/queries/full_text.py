@@ -17,7 +17,7 @@ from peewee import SQL, fn
 from models.database.base import database, rows
 from models.database.query_dialects import FEW, PRIMARY
 from models.queries import bounded_pages
-from models.queries.ordering import SORTS, Position, ordered
+from models.queries.ordering import INDEXES, SORTS, Position, ordered
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query, Term
 
@@ -55,7 +55,7 @@ def place_columns(sort: str) -> tuple[str, ...]:
     The embedded index keeps the order in which records were stored: by time, but for those that came
     at the same moment.
     """
-    return SORTS[sort][0] if sort == "-impact" or not database.obj.EMBEDDED else ("docid",)
+    return SORTS[sort][0] if sort in INDEXES or not database.obj.EMBEDDED else ("docid",)
 
 
 def docid(feedback_id: str) -> int:
@@ -84,8 +84,8 @@ def find(
         tests = [SQL(*database.obj.named(asked)), *tests]
         return by_index_of_server(some, tests, sort, after, limit)
     found = some.where(*tests)
-    if sort == "-impact":
-        return _by_impact(found, asked, after, limit)
+    if sort in INDEXES:
+        return _by_value(found, asked, sort, after, limit)
     falling = SORTS[sort][1]
     found = found.select_extend(SQL("docid")).order_by(SQL("docid DESC" if falling else "docid"))
     if after is not None:
@@ -131,12 +131,12 @@ def _as_stored(
     return page
 
 
-def _by_impact(found: Any, asked: str, after: Position | None, limit: int) -> list[dict[str, Any]]:
-    """Few matches are sorted, of many enough are met in the order of impact."""
+def _by_value(found: Any, asked: str, sort: str, after: Position | None, limit: int) -> list[dict[str, Any]]:
+    """Few matches are sorted, of many enough are met in the order of impact or doubt."""
     few = _if_few(found, asked)
     if few is None:
-        few = database.obj.through(found, "feedback_impact")
-    return rows(ordered(few, "-impact", after).limit(limit))
+        few = database.obj.through(found, INDEXES[sort])
+    return rows(ordered(few, sort, after).limit(limit))
 
 
 def if_few(some: Any, workspace_id: str, query: Query) -> Any | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from peewee import Tuple
+from peewee import SQL, Tuple
 
+from models.database.base import database
 from models.tables.feedback import Feedback
 
 # How a list is sorted: the columns that decide, and whether the largest comes first.
@@ -14,7 +15,10 @@ SORTS: dict[str, tuple[tuple[str, ...], bool]] = {
     "-received_at": (("received_at", "id"), True),
     "received_at": (("received_at", "id"), False),
     "-impact": (("impact", "received_at", "id"), True),
+    "-doubt": (("doubt", "received_at", "id"), True),
 }
+# The index that has the order of a sort that is not by time.
+INDEXES = {"-impact": "feedback_impact", "-doubt": "feedback_doubt"}
 NEWEST = "-received_at"
 Position = Sequence[Any]  # of a row in a list: its values of the columns that decide
 
@@ -22,7 +26,7 @@ Position = Sequence[Any]  # of a row in a list: its values of the columns that d
 def ordered(found: Any, sort: str, after: Position | None) -> Any:
     """A query of `feedback` in one of the orders, beginning after a position."""
     names, falling = SORTS[sort]
-    fields = [getattr(Feedback, name) for name in names]
+    fields = [SQL(database.obj.DOUBT) if name == "doubt" else getattr(Feedback, name) for name in names]
     if after is not None:
         here, there = Tuple(*fields), Tuple(*after)
         found = found.where(here < there if falling else here > there)

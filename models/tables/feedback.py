@@ -21,6 +21,7 @@ class Feedback(Table):
     `overruled` holds the labels that people replaced, as they were; `fingerprint` is the same for
     texts that say the same. `triggers`, `state_key` and `content_key` say how far a story has been
     told (models.intake.incident_merge). `words` is what is searched (models.tables.search_words).
+    `sentiment_confidence` is not known of records that were labelled before it was kept.
     """
 
     id = TextField(primary_key=True)
@@ -38,6 +39,7 @@ class Feedback(Table):
     sentiment = TextField()
     sentiment_origin = TextField()
     sentiment_score = DoubleField()
+    sentiment_confidence = DoubleField(null=True)
     impact = IntegerField()
     impact_origin = TextField()
     impact_reasons = JSONText()

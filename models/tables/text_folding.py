@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 PIECE = 256  # characters that are taken apart at once
 ACCENTS = 32  # of one letter that stay with it; Unicode's stream-safe texts have 30 at most (UAX 15)
@@ -23,15 +24,18 @@ def decomposed(text: str) -> str:
     Python sorts the accents of a letter by insertion, whose time grows with the square of their number.
     Accents beyond those of any real letter are therefore sorted by pieces.
     """
-    length = len(text)
-    if length <= PIECE:
+    if len(text) <= PIECE:
         return unicodedata.normalize("NFKD", text)
-    pieces, at = [], 0
+    return "".join(unicodedata.normalize("NFKD", text[piece]) for piece in pieces(text))
+
+
+def pieces(text: str) -> Iterator[slice]:
+    """The parts of a text that are taken apart by themselves: a letter and its accents stay together."""
+    at, length = 0, len(text)
     while at < length:
         end = min(at + PIECE, length)
         last = min(end + ACCENTS, length)
         while end < last and unicodedata.combining(text[end]):
             end += 1
-        pieces.append(unicodedata.normalize("NFKD", text[at:end]))
+        yield slice(at, end)
         at = end
-    return "".join(pieces)

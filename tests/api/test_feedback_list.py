@@ -20,7 +20,7 @@ from models import Feedback
 from models.database.base import database
 from models.database.query_dialects import _after
 from models.queries.feedback_query import Filter
-from models.queries.ordering import SORTS
+from models.queries.ordering import SORTS, ordered
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/feedback"
@@ -62,7 +62,10 @@ def _ids(call: Call) -> list[str]:
         found.append(call("POST", PATH, json=item).json["id"])
         Feedback.update(received_at=NOW + 1000 * number).where(Feedback.id == found[-1]).execute()
     Feedback.update(status="resolved", incident_key="story").where(Feedback.id == found[1]).execute()
+    Feedback.update(category_confidence=0.9, sentiment_confidence=0.95).execute()
     Feedback.update(category_confidence=0.25).where(Feedback.id == found[2]).execute()
+    Feedback.update(sentiment_confidence=0.5).where(Feedback.id == found[4]).execute()
+    Feedback.update(sentiment_confidence=None).where(Feedback.id == found[5]).execute()
     for number, impact in enumerate((4, 2, 3, 0, 8, 11)):
         Feedback.update(impact=impact).where(Feedback.id == found[number]).execute()
     return found
@@ -115,6 +118,16 @@ FOUND = {
     "incident_key=story": [1],
     "external_id=x-1": [4],
     "confidence_below=0.3": [2],
+    "confidence_below=0.6": [2],
+    "any_confidence_below=0.6": [4, 2],
+    "any_confidence_below=0.5": [2],
+    "any_confidence_below=0.92": [5, 4, 3, 2, 1, 0],
+    "any_confidence_below=0.6&status=open&sort=-doubt": [4, 2],
+    "sort=-doubt": [4, 2, 5, 0, 1, 3],
+    "sort=-doubt&category=bug": [4, 5, 0],
+    "q=-nothing&sort=-doubt": [4, 2, 5, 0, 1, 3],
+    "q=on&sort=-doubt": [5],
+    "author=u1,u2&sort=-doubt": [2, 3],
     "since=2026-05-28T20:26:43Z": [5, 4, 3],
     "since=2026-05-28T22:26:43%2B02:00": [5, 4, 3],
     "since=2026-05-28T22:26:43+02:00": [5, 4, 3],
@@ -169,6 +182,8 @@ def test_filters(call: Call, ids: list[str]) -> None:
         ("type=alert", "feedback_type"),
         ("confidence_below=0.5&status=open", "feedback_unsure"),
         ("confidence_below=0.6", "feedback_list"),
+        ("sort=-doubt", "feedback_doubt"),
+        ("any_confidence_below=0.6&status=open&sort=-doubt", "feedback_status"),
         ("min_impact=9&status=open", "feedback_status"),
         ("min_impact=9&category=bug", "feedback_impact"),
         ("source=slack&category=bug", "feedback_source"),
@@ -193,6 +208,25 @@ def test_what_is_rare_is_read_first(call: Call, ids: list[str], query: str, inde
     assert [sql for sql in asked if f"INDEXED BY {index}" in sql or not database.obj.EMBEDDED]
 
 
+@pytest.mark.both
+def test_an_index_has_the_order_of_doubt(ids: list[str], tenant: Tenant) -> None:
+    """Nothing is sorted: the order is said in the words of the index."""
+    asked = ordered(Feedback.select(Feedback.id), "-doubt", [5, NOW, ids[0]])
+    asked = database.obj.through(asked.where(Feedback.workspace_id == tenant.workspace_id), "feedback_doubt")
+    sql, values = asked.sql()
+    with database.obj.atomic() as transaction:
+        if not database.obj.EMBEDDED:  # of so few rows it would rather sort all
+            for way in ("seqscan", "bitmapscan", "sort"):
+                database.execute_sql(f"SET LOCAL enable_{way} = off")
+        explain = "EXPLAIN QUERY PLAN" if database.obj.EMBEDDED else "EXPLAIN"
+        plan = " ".join(str(row) for row in database.execute_sql(f"{explain} {sql}", values).fetchall())
+        transaction.rollback()
+
+    assert "feedback_doubt" in plan
+    assert "Sort" not in plan and "TEMP B-TREE" not in plan
+    assert "(doubt,received_at,id)<(?,?,?)" in plan or "Index Cond" in plan
+
+
 def test_other_tenants(call: Call, ids: list[str], other: Tenant) -> None:
     """No filter shows what is another workspace's."""
     for query in FOUND:
@@ -210,6 +244,7 @@ BAD = {
     "max_impact=-1": "max_impact",
     "min_impact=9&max_impact=3": "max_impact",
     "confidence_below=2": "confidence_below",
+    "any_confidence_below=2": "any_confidence_below",
     "since=yesterday": "since",
     "since=1d&until=2d": "until",
     "until=9999999d": "until",

@@ -40,7 +40,7 @@ def test_overrule(call: Call, record: Any) -> None:
     assert (changed["category"], changed["sentiment"], changed["impact"]) == (category, sentiment, 14)
     assert {changed[f"{name}_origin"] for name in ("category", "sentiment", "impact")} == {"corrected"}
     assert changed["overruled"] == {name: record[name] for name in ("category", "sentiment", "impact")}
-    assert changed["category_confidence"] == 1.0
+    assert (changed["category_confidence"], changed["sentiment_confidence"]) == (1.0, 1.0)
     assert call("GET", f"/gateway/v1/feedback/{record['id']}").json == changed
 
 
@@ -126,8 +126,13 @@ def test_labels_are_explained_on_request(call: Call, record: Any) -> None:
     explanation = explained.pop("explanation")
 
     assert explained == call("GET", f"{path}?explain=0").json == record
-    assert {"category", "sentiment"} <= set(explanation)
+    assert {"category", "sentiment", "clause", "sentence", "impact"} <= set(explanation)
     assert all(isinstance(part["weight"], float) for part in explanation["category"])
+    for part in explanation["category"]:
+        for span in part["spans"]:
+            assert (
+                record[span["field"]][span["start"] : span["end"]] in part["name"] or part["kind"] == "sign"
+            )
     assert [call("GET", f"{path}?{query}").status_code for query in ("explain=2", "why=1")] == [400, 400]
 
 

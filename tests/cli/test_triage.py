@@ -16,6 +16,7 @@ KEYS = [
     "category_confidence",
     "sentiment",
     "sentiment_score",
+    "sentiment_confidence",
     "impact",
     "impact_reasons",
 ]

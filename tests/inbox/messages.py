@@ -12,6 +12,7 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
 from gateway.inbox import feedback_list, reasons, settings
 from gateway.intake.outcomes import OUTCOMES
+from gateway.triage import wording
 from models.intake.comments import KIND
 from models.tables.feedback import STATUSES
 from tests.conftest import ROOT
@@ -26,6 +27,7 @@ WORDS = {
     *OUTCOMES,
     *reasons.FORMS,
     *reasons.PHRASES,
+    *wording.SIGNS,
     *users.ROLES,
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),

@@ -405,3 +405,41 @@ def test_filters_offer_every_source(reader: Make, send: Callable[..., str], tena
     assert '<option value="survey 2026">' in page
     assert page.count('<option value="native"') == 1
     assert top_pages.sources("ws_of_nobody") == []
+
+
+def test_words_that_decided_are_marked(reader: Make, send: Callable[..., str]) -> None:
+    """In title and text, as they are written and safe, with how sure each label is beside them."""
+    record_id = send("De app CRASHT <b>steeds</b> & is traag, café's vind ik niet", title="App <i>crasht</i>")
+    page = reader("viewer").get(f"/records/{record_id}").text
+    row = Feedback.get_by_id(record_id)
+
+    assert re.search('<mark title="[^"]*category[^"]*">CRASHT</mark>', page)
+    assert re.search('<h1>.*<mark title="[^"]+">crasht</mark>', page)
+    words = re.search(r'<div class="words" dir="auto">(.*?)</div>', page, re.DOTALL)
+    assert words and unescape(re.sub("</?mark[^>]*>", "", words[1])) == row.text
+    assert "<b>steeds" not in page and "<i>crasht" not in page
+    assert f"{round(row.sentiment_confidence * 100)}% sure of the sentiment" in page
+    Feedback.update(sentiment_confidence=None).execute()
+    assert "sure of the sentiment" not in reader("admin").get(f"/records/{record_id}").text
+
+
+def test_reasons_quote_what_was_written(reader: Make, send: Callable[..., str]) -> None:
+    record_id = send("Ik ben TWEE KEER afgeschreven voor één bestelling")
+    page = unescape(reader("viewer").get(f"/records/{record_id}").text)
+    kept = " ".join(reason["why"] for reason in Feedback.get_by_id(record_id).impact_reasons)
+
+    assert "twee keer afgeschreven" in kept
+    assert '"TWEE KEER afgeschreven' in page
+
+
+def test_the_unsure_come_by_what_is_at_stake(reader: Make, send: Callable[..., str]) -> None:
+    """The view has those whose category or sentiment is a guess, the weightiest doubt first."""
+    ids = [send(f"Report {n}") for n in range(4)]
+    for record_id, impact, category, sentiment in zip(
+        ids, (9, 2, 14, 14), (0.5, 0.3, 0.9, 0.99), (0.9, 0.3, 0.5, 0.99), strict=True
+    ):
+        changed = {"category_confidence": category, "sentiment_confidence": sentiment, "impact": impact}
+        Feedback.update(changed).where(Feedback.id == record_id).execute()
+    page = reader("viewer").get(f"/inbox?{dict(VIEWS)['Unsure']}")
+
+    assert listed(page.text) == [ids[2], ids[0], ids[1]]

@@ -1,14 +1,27 @@
-"""An explanation names the words that decided, and costs nothing when nobody asks."""
+"""An explanation names the words that decided as the text has them, and costs nothing when nobody asks."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import chain
 
+import pytest
 from click.testing import CliRunner
+from hypothesis import given
 
 from adapters.contract.record import Record
 from gateway import triage
 from gateway.cli.triage import triage as command
+from gateway.triage import clauses, features, wording
+from gateway.triage.explain import Quote, Span, Weight
+from gateway.triage.located import Located
+from gateway.triage.model import Model
+from gateway.triage.tokenizer import read
+from tests.triage.explained import records
+from tests.triage.test_located import TEXTS
+
+MANY = 300
 
 
 def test_the_words_that_decided_are_named() -> None:
@@ -29,14 +42,151 @@ def test_a_text_without_words_has_little_to_explain() -> None:
     assert triage.explain(Record(text="")).category is not None
 
 
+def quotes(record: Record, why: triage.Explanation) -> Iterator[Quote | Weight]:
+    yield from chain(why.category, why.sentiment, why.impact)
+    yield from filter(None, (why.clause, why.sentence))
+
+
+def inside(text: str, span: Span) -> bool:
+    """Whether a place begins or ends within a word, unless that has more letters than any real one."""
+    edges = (span.start, span.end) if span.end - span.start < wording.LONGEST else ()
+    return any(text[at - 1 : at].isalpha() and text[at : at + 1].isalpha() for at in edges)
+
+
+def check(record: Record) -> int:
+    """Fails unless all that is told of a record is its own words or a plain phrase; says how much is told."""
+    labels = triage.label(record)
+    reasons = [{"part": reason.part, "why": reason.why} for reason in labels.impact_reasons]
+    why = triage.explain(record, reasons)
+    count = 0
+    for quote in quotes(record, why):
+        count += 1
+        written = [getattr(record, span.field)[span.start : span.end] for span in quote.spans]
+        assert all(0 <= span.start < span.end <= len(getattr(record, span.field)) for span in quote.spans)
+        if getattr(quote, "kind", "words") == "sign":
+            assert quote.name in wording.SIGNS
+        else:
+            first = (" ".join(" ".join(written[:count]).split()) for count in range(1, len(written) + 1))
+            assert quote.name in first, quote
+            assert not any(inside(getattr(record, span.field), span) for span in quote.spans), quote
+    return count
+
+
+def test_what_is_told_is_said_by_the_text_or_in_plain_words() -> None:
+    """Of all kinds of records: no sign of the model's own, and each word where it is said to be."""
+    some = list(records())
+    told = [check(record) for record in some]
+    assert len(some) > MANY and sum(count > 3 for count in told) > MANY
+
+
+@given(TEXTS, TEXTS)
+def test_whatever_is_written(title: str, text: str) -> None:
+    check(Record(title=title, text=text))
+
+
+def test_words_are_told_whole() -> None:
+    """Also one that is cut where the first line is long."""
+    text = "word " * 39 + "disappointing results, every day"
+    quoted = {part.name for part in triage.explain(Record(text=text)).sentiment}
+    assert "disappointing" in quoted
+
+
+def test_all_signals_are_told_or_left_out() -> None:
+    """No phrase is of a signal that is none, and those left out are those that tell nothing."""
+    assert set(features.SIGNALS) - set(wording.SIGNALS) == {"balance", "last", "length", "lines"}
+    assert set(wording.SIGNALS) <= set(features.SIGNALS)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "written"),
+    [
+        ("Ik kan NIET betalen", "not_betalen", "NIET betalen"),
+        ("I cannot even pay here", "not_pay", "cannot even pay"),
+        ("L’écran n’est pas à jour", "ecran", None),
+        ("L’écran n’est pas à jour", "pas a", "pas à"),
+        ("Hoi, de kaart is leeg", "^ hoi", "Hoi"),
+        ("The export\nis empty", "export .", "export"),
+        ("My log-in fails", "log in", "log-in"),
+        ("the <b>pay</b> button", "pay button", "pay button"),
+        ("caf&eacute; closed", "cafe", "caf&eacute;"),
+        ("see https://example.test now", "xxurl", "a link"),
+        ("see https://example.test now", "see xxurl", "see"),
+        ("I wrote xxurl myself", "xxurl", "xxurl"),
+        ("costs 5,000 now", "0", "a number"),
+        ("costs 5,000 now", "costs 0", "costs 5,000"),
+        ("bad :(", "xxsad", "a sad face"),
+        ("bad :(", ":(", "a sad face"),
+        ("good 👍", "xxsmile 👍", "a smiling face"),
+        ("works?!", "!?", "exclamation marks"),
+        ("works", "signal.length", None),
+        ("works", "signal.questions", "question marks"),
+        ("works", "(meaning)", None),
+    ],
+)
+def test_how_features_are_told(text: str, name: str, written: str | None) -> None:
+    located = Located.of(text)
+    told = wording.Wording(text, read(located).tokens).tell(name)
+    assert (told and told.name) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("I get a blank page when I log in, how come?", "I get a blank page when I log in"),
+        ("Al mijn contacten zijn weg! Waar zijn die gebleven?", "Al mijn contacten zijn weg!"),
+        ("Das Thermostat zeigt 99 Grad. Ist es defekt?", "Das Thermostat zeigt 99 Grad"),
+    ],
+)
+def test_the_clause_that_decided_is_quoted(text: str, clause: str) -> None:
+    why = triage.explain(Record(text=text))
+    assert why.clause and why.clause.name == clause
+    (span,) = why.clause.spans
+    assert text[span.start : span.end] == why.clause.name
+    assert triage.label(Record(text=text)).category == "bug"
+    assert triage.explain(Record(text="The export is empty since Monday.")).clause is None
+
+
 def test_a_report_is_explained_by_the_expert_on_reports() -> None:
+    """And by the sentence of it that says most, in which heavy words are."""
     body = "### Steps\n1. Open a file\n2. Press save\n\n### Expected\nIt is saved\n\n### Actual\nTypeError\n"
-    why = triage.explain(Record(title="Saving throws TypeError", text=f"### Version\n1.2.3\n{body * 3}"))
-    assert why.category_by == "issue"
+    record = Record(title="Saving throws TypeError", text=f"### Version\n1.2.3\n{body * 3}")
+    why = triage.explain(record)
+    assert why.category_by == "issue" and why.sentence
+    assert "\n" not in "".join(getattr(record, s.field)[s.start : s.end] for s in why.sentence.spans)
+    positive = [part.name for part in why.category if part.weight > 0 and part.kind == "words"]
+    assert any(name in why.sentence.name for name in positive)
+
+
+def test_reasons_of_an_impact_quote_the_text_as_it_is() -> None:
+    record = Record(text="Hilfe: ich wurde ZWEIMAL belastet, das Geld ist weg")
+    reasons = [{"part": reason.part, "why": reason.why} for reason in triage.label(record).impact_reasons]
+    quoted = {quote.part: quote.name for quote in triage.explain(record, reasons).impact}
+    assert any(name in record.text and name != name.lower() for name in quoted.values()), (quoted, reasons)
+
+
+def test_reasons_quote_no_signs_of_the_model() -> None:
+    for text in (
+        "It stops\n  at a.B.c(D.java:1)\n",
+        "Werkt https://example.test niet",
+        "I was charged 2 times",
+    ):
+        whys = " ".join(reason.why for reason in triage.label(Record(text=text)).impact_reasons)
+        assert '"' in whys and "xx" not in whys and " 0 " not in whys, whys
+
+
+def test_what_is_explained_is_what_was_read() -> None:
+    """With the clause that told more come the same probabilities as without."""
+    model = Model.load()
+    for record in (*records(),)[:MANY]:
+        text = read(triage.words_of(record))
+        assert clauses.score_with_clause(model, text)[0] == clauses.score(model, text)
 
 
 def test_the_command_shows_them() -> None:
     shown = CliRunner().invoke(command, ["--explain", "--json", "the app crashes"])
     explanation = json.loads(shown.stdout)["explanation"]
-    assert explanation["category"][0].keys() == {"name", "weight"}
+    assert explanation["category"][0].keys() == {"name", "weight", "kind", "spans"}
+    assert explanation["category"][0]["spans"][0].keys() == {"field", "start", "end"}
     assert "category: " in CliRunner().invoke(command, ["--explain", "the app crashes"]).stdout
+    told = "I get a blank page when I log in, how come?"
+    assert "clause: I get a blank page" in CliRunner().invoke(command, ["--explain", told]).stdout

@@ -95,6 +95,7 @@ def test_what_the_sender_declares_wins() -> None:
         "declared",
         0.9,
     )
+    assert labels.sentiment_confidence == 1.0
     assert labels.language == "pt"
     assert labels.impact == 0
 
@@ -110,6 +111,7 @@ def test_a_declared_kind_tips_the_scales() -> None:
     "text", ["", "   ", "???", ":(", "😡😡", "https://example.org/a/b?c=1", "0 0 0", "\x00", "\ud800"]
 )
 def test_texts_without_words_get_low_confidence(text: str) -> None:
+    assert triage.label(Record(text=text)).sentiment_confidence < 0.6
     labels = triage.label(Record(text=text))
     assert labels.category_confidence < 0.5
     assert labels.language is None
@@ -205,3 +207,24 @@ def test_probabilities_sum_to_one() -> None:
     scores = triage.label(Record(text="please add a dark mode")).category_scores
     assert set(scores) == set(CATEGORIES)
     assert sum(scores.values()) == pytest.approx(1.0, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("record", "sure"),
+    [
+        (Record(text="fine", sentiment="positive"), 1.0),
+        (Record(text="fine", sentiment_score=-0.4), 1.0),
+        (Record(text="fine", type="rating", subject={"value": 2, "property": "stars"}), 1.0),
+        (Record(text="The export is empty and I hate it"), None),
+    ],
+)
+def test_how_sure_the_sentiment_is(record: Record, sure: float | None) -> None:
+    """1 where the sender says it, else what the model says, the less the fewer words there are."""
+    labels = triage.label(record)
+    assert 1 / 3 <= labels.sentiment_confidence <= 1
+    if sure is not None:
+        assert labels.sentiment_confidence == sure
+    few, many = (
+        triage.label(Record(text=text)).sentiment_confidence for text in ("terrible", "terrible " * 3)
+    )
+    assert few < many

@@ -57,13 +57,43 @@ class Similar(Shown):
     score = fields.Float(metadata={"minimum": 0, "maximum": 1})
 
 
+class SpanShown(Shown):
+    field = text("title", "text")
+    start = whole(minimum=0)
+    end = whole(minimum=0)
+
+
+class QuoteShown(Shown):
+    name = text()
+    spans = listed(SpanShown)
+
+
+class WeightShown(QuoteShown):
+    weight = fields.Float()
+    kind = text("words", "sign")
+
+
+class ImpactQuoteShown(QuoteShown):
+    part = text("severity", "sentiment", "reach", "area")
+
+
+class ExplanationShown(Shown):
+    category = listed(WeightShown)
+    category_by = text("general", "issue")
+    sentiment = listed(WeightShown)
+    sentiment_by = text()
+    clause = fields.Nested(QuoteShown, allow_none=True)
+    sentence = fields.Nested(QuoteShown, allow_none=True)
+    impact = listed(ImpactQuoteShown)
+
+
 class FeedbackExpanded(FeedbackRecord):
     sometimes = (*EXPANSIONS, "explanation")
     events = fields.Nested(page_of(EventTold))
     raw = listed(Delivery)
     deliveries = listed(Delivery)
     similar = listed(Similar)
-    explanation = fields.Dict()
+    explanation = fields.Nested(ExplanationShown)
 
 
 class Changed(Shown):

@@ -53,7 +53,7 @@ def _filter(name: str) -> fields.Field[Any]:
         )
     if name in ("min_impact", "max_impact"):
         return whole(minimum=0, maximum=14)
-    if name == "confidence_below":
+    if name in ("confidence_below", "any_confidence_below"):
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
     if name == "tag!":
         return some_of(about="Records that have none of these tags.")
