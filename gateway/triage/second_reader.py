@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.triage.model import SHIPPED, ModelError, Scores
+from gateway.triage.model import BROKEN, SHIPPED, ModelError, Scores
 from gateway.triage.tokenizer import without_markup
 
 FILE = "second_reader.npz"  # beside a model's own files
@@ -26,7 +26,6 @@ MOST = 600  # characters of a text that are read
 # What the second reader's logarithms count beside those of the models, by question.
 SHARES = {"category": 0.7, "sentiment": 0.5}
 LEAST = 1e-3  # so that no probability of zero decides alone
-BROKEN = (ValueError, KeyError, OSError, EOFError, TypeError)
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]  # texts to unit vectors, one row each

@@ -252,7 +252,7 @@ def test_all_is_searched_again(call: Call) -> None:
     read(reader)
     state = job.state(second_reading.NAME)
     assert state["before"] is None
-    words = {"text": TEXTS[3], "category_origin": "predicted", "category_confidence": 0.3}
+    words = {"title": TEXTS[3], "text": TEXTS[3], "category_origin": "predicted", "category_confidence": 0.3}
     old = "fb_00" + one[5:]  # long before any overlap
     row = Feedback.select().where(Feedback.id == one).dicts().get()
     Feedback.insert({**row, **words, "id": old}).execute()
