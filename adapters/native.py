@@ -171,7 +171,8 @@ def read_document(value: Any) -> Record:
     Its id is its `dedupe_key`. Raises Refused (400).
     """
     sent = Document.check(value)
-    by_sender = {name for name in ("category", "sentiment") if sent[f"{name}_origin"] != "predicted"}
+    triage = ("predicted", "second_reader")
+    by_sender = {name for name in ("category", "sentiment") if sent[f"{name}_origin"] not in triage}
     occurred_at = sent.get("occurred_at")
     return Record(
         text=sent["text"],

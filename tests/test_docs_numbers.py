@@ -10,7 +10,7 @@ from gateway.access import users
 from gateway.api import feedback_bulk, feedback_detail
 from gateway.api.admin import request_schemas
 from gateway.app import BESIDES
-from gateway.background import clustering, keywords, minhash, scheduler, themes
+from gateway.background import clustering, keywords, minhash, scheduler, second_reading, themes
 from gateway.core import cooperative, pacing
 from gateway.core.config import Config
 from gateway.core.rate import RETRY_AFTER
@@ -18,7 +18,7 @@ from gateway.inbox import oidc, overview, sign_in
 from gateway.intake import auth, batch, repeat_reports
 from gateway.rate_limits import redis_counter
 from gateway.server import admission, companion, connection, gevent_worker, gunicorn_app, streamed_body
-from gateway.triage import features, tokenizer
+from gateway.triage import features, second_reader, tokenizer
 from models.database import group_commit, postgres_connections
 from models.intake import commit
 from models.tables import job, similarity, trained_model
@@ -103,6 +103,13 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"head ({tokenizer.HEAD_CHARS:,} characters) and tail ({tokenizer.TAIL_CHARS})",
         f"{word(len(features.SIGNALS))} signals",
         f"{word(trained_model.KEPT).capitalize()} models are kept",
+        f"the first {second_reader.MOST} characters",
+        f"into {second_reader.DIMENSIONS} numbers",
+        f"{second_reader.SHARES['category']} to {1 - second_reader.SHARES['category']:.1f} for the category",
+        f"{second_reader.SHARES['sentiment']} each for the sentiment",
+        f"`GATEWAY_SECOND_READER_BELOW` ({Config().second_reader_below})",
+        f"for {second_reading.Limits(0.7).seconds:g} seconds a minute",
+        f"the process {word(second_reading.TRIES)} times is left out",
     ),
 }
 

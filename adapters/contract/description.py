@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from marshmallow import EXCLUDE, Schema, fields, missing
 
+from adapters.contract.record import ORIGINS
+
 Kind = type[Schema]
 
 
@@ -130,10 +132,10 @@ class FeedbackRecord(Shown):
     language = fields.String(allow_none=True)
     kind = fields.String(allow_none=True)
     category = fields.String(metadata={"enum": ["bug", "feature", "question", "praise", "other"]})
-    category_origin = fields.String(metadata={"enum": ["declared", "predicted", "corrected"]})
+    category_origin = fields.String(metadata={"enum": list(ORIGINS)})
     category_confidence = fields.Float(metadata={"minimum": 0, "maximum": 1})
     sentiment = fields.String(metadata={"enum": ["positive", "neutral", "negative"]})
-    sentiment_origin = fields.String(metadata={"enum": ["declared", "predicted", "corrected"]})
+    sentiment_origin = fields.String(metadata={"enum": list(ORIGINS)})
     sentiment_score = fields.Float(metadata={"minimum": -1, "maximum": 1})
     sentiment_confidence = fields.Float(metadata={"minimum": 0, "maximum": 1}, allow_none=True)
     impact = whole(minimum=0, maximum=14)

@@ -14,6 +14,7 @@ PART_HEADER = "gateway-part"  # of a delivery in quarantine that is only a part 
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
 SENTIMENTS: tuple[Sentiment, ...] = ("positive", "neutral", "negative")
+ORIGINS = ("declared", "predicted", "second_reader", "corrected")  # of a record's category and sentiment
 TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci", "chat")
 
 # What one delivery says of the story it belongs to. A note adds to the history and changes no state.
@@ -120,18 +121,19 @@ class Reason:
 class Labels:
     """What triage says of one record.
 
-    `*_origin` is "declared" when the sender said so, else "predicted". `category_confidence` is
-    0..1 (1 when declared), `category_scores` the probability of each category. `sentiment_score`
-    is -1..1, `sentiment_confidence` 0..1 (1 when declared, or when a rating says it).
-    `impact` is 0..14, the sum of the points of `impact_reasons`.
+    `*_origin` is "declared" when the sender said so, else "predicted", or "second_reader" when that was
+    asked, too (gateway.triage.second_reader). `category_confidence` is 0..1 (1 when declared),
+    `category_scores` the probability of each category. `sentiment_score` is -1..1, `sentiment_confidence`
+    0..1 (1 when declared, or when a rating says it). `impact` is 0..14, the sum of the points of
+    `impact_reasons`.
     """
 
     category: Category
-    category_origin: Literal["declared", "predicted"]
+    category_origin: Literal["declared", "predicted", "second_reader"]
     category_confidence: float
     category_scores: Mapping[str, float]
     sentiment: Sentiment
-    sentiment_origin: Literal["declared", "predicted"]
+    sentiment_origin: Literal["declared", "predicted", "second_reader"]
     sentiment_score: float
     sentiment_confidence: float
     language: str | None

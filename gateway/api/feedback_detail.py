@@ -7,13 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
-from adapters.contract.record import Record
 from gateway import triage
 from gateway.access.caller import Caller
 from gateway.api import pagination, query_parameters
 from gateway.api.feedback_change import shown
 from gateway.background.similar import similar
-from gateway.intake.store import shorten
+from gateway.triage.stored import record_of
 from models.queries import bounded_pages
 from models.tables import delivery, event, feedback
 
@@ -96,7 +95,7 @@ def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
         raise invalid(*faults)
     more = {name: EXPANSIONS[name](caller, row) for name in wanted}
     if query.get("explain") == "1":
-        more["explanation"] = asdict(triage.explain(_record_of(row), row["impact_reasons"]))
+        more["explanation"] = asdict(triage.explain(record_of(row), row["impact_reasons"]))
     return shown(row, **more)
 
 
@@ -121,18 +120,3 @@ def _without_payload(row: dict[str, Any]) -> dict[str, Any]:
     shown = event.document({**row, "payload": None})
     del shown["payload"], shown["envelope"]
     return shown
-
-
-def _record_of(row: Row) -> Record:
-    """A stored row as triage read it; what people set does not count as declared."""
-    declared = {name: row[name] for name in ("category", "sentiment") if row[f"{name}_origin"] == "declared"}
-    return Record(
-        text=row["text"],
-        title="" if row["title"] == shorten(row["text"]) else row["title"],  # then nobody gave one
-        type=row["type"],
-        kind=row["kind"],
-        language=row["language"],
-        subject=row["subject"],
-        tags=tuple(row["tags"]),
-        **declared,
-    )

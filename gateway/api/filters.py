@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from adapters.contract import Fault, invalid
-from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
+from adapters.contract.record import CATEGORIES, ORIGINS, SENTIMENTS, TYPES
 from gateway.api.query_parameters import moment_of, share_of, whole_of
 from gateway.core.ids import now_ms
 from models.queries.feedback_query import ANY_OF, Filter
@@ -23,6 +23,8 @@ WORDS: Mapping[str, Collection[str]] = {
     "type": TYPES,
     "category": CATEGORIES,
     "sentiment": SENTIMENTS,
+    "category_origin": ORIGINS,
+    "sentiment_origin": ORIGINS,
     "status": STATUSES,
 }
 LONGEST = 500  # characters of a value

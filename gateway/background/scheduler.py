@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -28,12 +28,22 @@ from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
 from gateway.access import encryption_key
-from gateway.background import analyze, dedupe_expiry, retention, retraining, silence, similar, themes
+from gateway.background import (
+    analyze,
+    dedupe_expiry,
+    retention,
+    retraining,
+    second_reading,
+    silence,
+    similar,
+    themes,
+)
 from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.rate_limits import redis_counter
+from gateway.triage import ModelError, active_model, second_reader
 from models.database.base import close, rest
 from models.database.handoff import here
 from models.database.sqlite import reason
@@ -59,6 +69,18 @@ WORKS: tuple[Work, ...] = (
 )
 
 
+def works_of(config: Config) -> tuple[Work, ...]:
+    """What is to be done with these settings. Raises BadSetting for a second reader that cannot be used."""
+    if config.second_reader == "off":
+        return WORKS
+    try:
+        active_model.connect(config.model_path)
+        reader = second_reader.load(config.model_path)
+    except ModelError as error:
+        raise BadSetting(f"GATEWAY_SECOND_READER: {error}") from None
+    return (*WORKS, second_reading.work(reader.read, second_reading.Limits(config.second_reader_below)))
+
+
 def queue_of(config: Config) -> Huey:
     """The queue of this host, or of all that share a Redis, with every kind of work woken once a minute.
 
@@ -78,7 +100,9 @@ def queue_of(config: Config) -> Huey:
 class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
     """Huey's, which also ends when the process that started it is gone."""
 
-    def __init__(self, huey: Huey, parent: int | None, carry_out: CarryOut = here) -> None:
+    def __init__(
+        self, huey: Huey, parent: int | None, carry_out: CarryOut = here, works: Sequence[Work] = WORKS
+    ) -> None:
         super().__init__(
             huey,
             workers=THREADS,
@@ -89,7 +113,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
         self._stop_flag_timeout = 0.5
         self._parent, self._carry_out = parent, carry_out
         self._next_look = 0.0
-        self._wake = {work.name: self._registered(work) for work in WORKS}
+        self._wake = {work.name: self._registered(work) for work in works}
 
     def _registered(self, work: Work) -> Any:
         @self.huey.periodic_task(crontab(), name=work.name, expires=STALE)  # type: ignore[untyped-decorator]
@@ -163,9 +187,9 @@ def run(config: Config, parent: int | None = None) -> None:
     with writers() as carry_out:
         os.nice(NICENESS)
         try:
-            queue = queue_of(config)
+            works, queue = works_of(config), queue_of(config)
             hear_queue()
-            _Consumer(queue, parent, carry_out).run()
+            _Consumer(queue, parent, carry_out, works).run()
         finally:
             close()
 

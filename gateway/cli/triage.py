@@ -18,6 +18,7 @@ import click
 from adapters.contract.record import Labels, Record
 from gateway import triage as triage_package
 from gateway.core.config import BadSetting, Config, learning_off
+from gateway.triage import second_reader
 from models.database.base import named
 from models.database.private_files import writing_out, writing_to
 
@@ -70,6 +71,7 @@ def triage(texts: tuple[str, ...], page: str | None, explain: bool, as_json: boo
 )
 @click.option("--workspace", help="Only the corrections of this workspace.")
 @click.option("--adjust", is_flag=True, help="Move the shipped model; --data only judges.")
+@click.option("--meaning", is_flag=True, help="Also fit the second reader; needs the extra [meaning].")
 @click.option("--rollback", is_flag=True, help="Put the model before the one in --out back.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def train(
@@ -78,6 +80,7 @@ def train(
     database_url: str | None,
     workspace: str | None,
     adjust: bool,
+    meaning: bool,
     rollback: bool,
     as_json: bool,
 ) -> None:
@@ -99,19 +102,25 @@ def train(
             )
         else:
             with _one_core():
-                _train(data, out)
+                _train(data, out, meaning)
     except triage_package.ModelError as error:
         raise click.ClickException(str(error)) from None
     except (OSError, KeyError, ValueError) as error:
         raise click.ClickException(f"cannot train: {_why(error)}") from None
 
 
-def _train(data: Path, out: Path) -> None:
+def _train(data: Path, out: Path, meaning: bool) -> None:
     from gateway.triage.training.model_file import digests, export
     from gateway.triage.training.train import train as fit
 
+    encode = second_reader.encoder() if meaning else None
     origins = digests(data)
     card = export(fit(data, _say), out, origins)
+    if encode is not None:
+        from gateway.triage.training import second_head
+
+        _say("second reader, some ten minutes")
+        second_head.fit(second_head.second_rows(data), encode).save(out)
     _print(json.dumps({"version": card["version"], "out": str(out), "features": card["features"]}))
 
 

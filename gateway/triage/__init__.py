@@ -20,6 +20,7 @@ from gateway.triage.harm import hear
 from gateway.triage.located import Located
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
+from gateway.triage.second_reader import Reading
 from gateway.triage.tokenizer import Text, read
 from gateway.triage.verdict import acted_on, decide_category, decide_language, decide_sentiment
 from models.intake.telling import MACHINES
@@ -64,14 +65,22 @@ def version() -> str:
     return _loaded().version
 
 
-def label(record: Record, rules: Rules = None, *, reports: int = 1) -> Labels:
+def label(record: Record, rules: Rules = None, *, reports: int = 1, second: Reading | None = None) -> Labels:
     """Category, sentiment and impact of `record`.
 
-    `rules` are the areas of its project, `reports` is how often the same was reported.
+    `rules` are the areas of its project, `reports` is how often the same was reported, `second` is what a
+    second reader says of its words.
     """
     model = _loaded()
     text = read(words_of(record))
-    return _labels(model, record, text, clauses.score(model, text), reports, rules)
+    scores = clauses.score(model, text)
+    if second is None:
+        return _labels(model, record, text, scores, reports, rules)
+    labels = _labels(model, record, text, second.averaged(scores), reports, rules)
+    for name in ("category_origin", "sentiment_origin"):
+        if getattr(labels, name) == "predicted":
+            setattr(labels, name, "second_reader")
+    return labels
 
 
 def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:

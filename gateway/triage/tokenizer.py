@@ -134,10 +134,7 @@ def read(raw: str) -> Text:
     text = raw
     if length > HEAD_CHARS + TAIL_CHARS:
         text = raw[:HEAD_CHARS] + "\n" + raw[-TAIL_CHARS:]
-    if "&" in text:
-        text = sub(_ENTITY, _character, text)
-    if ("</" in text or "<br" in text) and (text.lstrip()[:1] == "<" or text.count("\n") < 3):
-        text = _plain(text)  # in a text with lines of its own a tag is more often quoted than meant
+    text = without_markup(text)
     if length > LEAST_REPORT and text.count("\n") < 2:
         text = sub(_HEADING, "\n", text)
     text = text.strip()
@@ -172,6 +169,15 @@ def read(raw: str) -> Text:
         short = text[:BUDGET].rpartition(" ")[0] + "\n" + text[-BUDGET_TAIL:].partition(" ")[2]
     tokens, first = _first_and_rest(short)
     return Text(tokens, first, text, length, lines, markdown, shouting, has_code, has_trace, script)
+
+
+def without_markup(text: str) -> str:
+    """A text of HTML as the text it stands for."""
+    if "&" in text:
+        text = sub(_ENTITY, _character, text)
+    if ("</" in text or "<br" in text) and (text.lstrip()[:1] == "<" or text.count("\n") < 3):
+        text = _plain(text)  # in a text with lines of its own a tag is more often quoted than meant
+    return text
 
 
 def _character(entity: re.Match[str]) -> str:

@@ -32,6 +32,8 @@ class Filter:
     type: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
     sentiment: tuple[str, ...] = ()
+    category_origin: tuple[str, ...] = ()
+    sentiment_origin: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
@@ -53,9 +55,8 @@ class Filter:
 
 
 # Fields of a Filter whose column must have one of several values.
-ANY_OF = {name: name for name in ("source", "type", "category", "sentiment", "status", "language")} | {
-    "project": "project_id"
-}
+_ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentiment_origin")
+ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
 # The indexes of what few records have alike.
 _NAMED = {
     "trace_id": "feedback_trace",

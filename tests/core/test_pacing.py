@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from gateway.background import retention, retraining, scheduler, themes
+from gateway.background import retention, retraining, scheduler, second_reading, themes
 from gateway.background.lease import Lease, Work, run_once
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
@@ -25,6 +25,7 @@ from models import Dedupe, Event, Feedback, Job, Project, ThemeRun
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.personal_data import Person
+from tests.background.test_second_reading import Reader, reading
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/feedback"
@@ -241,6 +242,11 @@ def learning(bench: Bench) -> None:
     retraining.ask(bench.tenant.workspace_id, "key")
 
 
+def doubting(bench: Bench) -> None:
+    """Triage is not sure of any record."""
+    Feedback.update(category_origin="predicted", category_confidence=0.3).execute()
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -254,7 +260,9 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "expiry": nothing,
     "planner": nothing,
     "silence": nothing,
+    "second_reader": doubting,
 }
+SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 
 
 def worked(bench: Bench, work: Work) -> None:
@@ -309,7 +317,7 @@ def import_file(bench: Bench) -> None:
 
 
 OPERATIONS: dict[str, Callable[[Bench], None]] = {
-    **{f"work {work.name}": partial(worked, work=work) for work in scheduler.WORKS},
+    **{f"work {work.name}": partial(worked, work=work) for work in (*scheduler.WORKS, SECOND)},
     "change many": change_many,
     "delete many": delete_many,
     "delete by ids": delete_by_ids,

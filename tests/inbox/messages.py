@@ -32,7 +32,8 @@ WORDS = {
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status"),
-    *("predicted", "declared", "corrected", "received", "repeated", "relabelled", "note", "updated", "tags"),
+    *("predicted", "declared", "corrected", "second_reader", "second_reading"),
+    *("received", "repeated", "relabelled", "note", "updated", "tags"),
     KIND,
 }
 

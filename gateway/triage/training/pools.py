@@ -69,7 +69,7 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
     issues = sources.issue_rows(data)
     pool = {
         "category": category,
-        "sentiment": sentiment + copies + [_mood_row(row, mood) for row, mood in seeds],
+        "sentiment": sentiment + copies + [mood_row(row, mood) for row, mood in seeds],
         "language": _even(language, 9000),
         "severity": severity + translated(severity, translators, 0.15),
         "domain": _domains(sentiment, category + copies, issues),
@@ -89,7 +89,8 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
     return Pools(pool, held, issues)
 
 
-def _mood_row(row: Row, mood: str) -> Row:
+def mood_row(row: Row, mood: str) -> Row:
+    """One of the project's own sentences with its sentiment."""
     more = ENGLISH_MOOD_WEIGHT if row.language == "en" else MOOD_WEIGHT
     return replace(row, label=mood, weight=row.weight * more)
 

@@ -106,7 +106,7 @@ def weak_category_sets(data: Path) -> dict[str, list[Row]]:
     vscode = read(data / "cat_vscode_kong.csv")
     nlbse = [row for row in read(data / "cat_nlbse24.csv") if row.split == "train"]
     android = [row for row in read(data / "sent_android_apps.csv") if row.label == "positive"]
-    praise = [replace(row, label="praise") for row in _some(android, 2000)]
+    praise = [replace(row, label="praise") for row in some(android, 2000)]
     asked = [
         replace(row, label="question")
         for name in ("sent_senti4sd.csv", "sent_se_javalib.csv")
@@ -120,12 +120,12 @@ def weak_category_sets(data: Path) -> dict[str, list[Row]]:
     tweets = [row for row in read(data / "sent_umsab.csv") if row.split == "train" and row.label == "neutral"]
     severe = ("critical", "major", "blocker")
     titles = [row for row in read(data / "sev_bugzilla_titles.csv") if row.label in severe]
-    bugs = [replace(row, label="bug") for row in _some(titles, 1500)]
+    bugs = [replace(row, label="bug") for row in some(titles, 1500)]
     # Of other languages there are more tweets than anything else; many would make every sentence "other".
     tweets = [row for row in tweets if row.language == "en"] + [
-        row for name in ("de", "fr", "es") for row in _some([r for r in tweets if r.language == name], 150)
+        row for name in ("de", "fr", "es") for row in some([r for r in tweets if r.language == name], 150)
     ]
-    other = [replace(row, label="other") for row in (*_some(jira, 1000), *tweets)]
+    other = [replace(row, label="other") for row in (*some(jira, 1000), *tweets)]
     return {
         "vscode_titles": _named((_title_only(row) for row in vscode), "vscode_titles", 0.6),
         "nlbse_titles": _named((_title_only(row) for row in nlbse), "nlbse_titles", 0.8),
@@ -174,17 +174,17 @@ def sentiment_sets(data: Path) -> dict[str, list[Row]]:
     return sets
 
 
-def seed_rows(per_group: int) -> Iterator[tuple[Row, str]]:
+def seed_rows(per_group: int, wordings: int = WORDINGS) -> Iterator[tuple[Row, str]]:
     """The project's own sentences with their category, and their sentiment beside it."""
     for language, category, sentiment, text in sentences(per_group):
         weight = ENGLISH_PATTERN_WEIGHT if language == "en" else PATTERN_WEIGHT
         yield Row(text, category, language, "seeds", weight), sentiment
-    for language, category, sentiment, text in scenes(WORDINGS):
+    for language, category, sentiment, text in scenes(wordings):
         weight = ENGLISH_SCENE_WEIGHT if language == "en" else SCENE_WEIGHT
         yield Row(text, category, language, "seeds", weight), sentiment
 
 
-def _some(rows: list[Row], count: int) -> list[Row]:
+def some(rows: list[Row], count: int) -> list[Row]:
     """A fixed sample: the rows with the smallest fingerprints."""
     return sorted(rows, key=lambda row: (fingerprint(row.text), row.text))[:count]
 

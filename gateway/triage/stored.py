@@ -1,0 +1,84 @@
+"""A stored record as triage reads it, and its labels anew with those of a second reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.contract.record import Record
+from gateway import triage
+from gateway.core.area_rules import Rules
+from gateway.triage.second_reader import Reading
+from models.intake.telling import MACHINES
+
+LABELS = ("category", "sentiment")
+READ_AGAIN = ("predicted", "second_reader")  # origins of labels that nobody but triage gave
+_SAYS = re.compile(r"the sender says severity (\d)")
+_WORD = re.compile(r'; the sender says "(.*)", which is on no known scale$', re.S)
+
+Row = Mapping[str, Any]
+
+
+def record_of(row: Row) -> Record:
+    """A stored row as triage read it; what people set does not count as declared."""
+    declared = {name: row[name] for name in LABELS if row[f"{name}_origin"] == "declared"}
+    if "sentiment" in declared:
+        declared["sentiment_score"] = row["sentiment_score"]
+    why = next((str(one["why"]) for one in row["impact_reasons"] if one["part"] == "severity"), "")
+    severity, word = _SAYS.match(why), _WORD.search(why)
+    # A story of which nothing but remarks was told has no state.
+    remark = row["incident_key"] is not None and row["state_key"] is None and row["type"] not in MACHINES
+    return Record(
+        text=row["text"],
+        title=_given(row["title"], row["text"]),
+        type=row["type"],
+        kind=row["kind"],
+        language=row["language"],
+        subject=row["subject"],
+        tags=tuple(row["tags"]),
+        severity=int(severity[1]) if severity else None,
+        severity_word=word[1] if word else None,
+        state="note" if remark else None,
+        **declared,
+    )
+
+
+def _given(title: str, text: str) -> str:
+    """A title that somebody gave, "" for one that is how the text begins (gateway.intake.store.shorten)."""
+    return "" if text.lstrip().startswith(title.rstrip("…")) else title
+
+
+def relabelled(row: Row, rules: Rules, second: Reading) -> dict[str, Any]:
+    """The columns that a second reader's answer gives a row; what people or the sender said stays."""
+    labels = triage.label(record_of(row), rules, second=second)
+    given: dict[str, Any] = {"model_version": labels.model_version}
+    if row["category_origin"] in READ_AGAIN:
+        given |= {
+            "category": labels.category,
+            "category_origin": labels.category_origin,
+            "category_confidence": labels.category_confidence,
+        }
+    if row["sentiment_origin"] in READ_AGAIN:
+        given |= {
+            "sentiment": labels.sentiment,
+            "sentiment_origin": labels.sentiment_origin,
+            "sentiment_score": labels.sentiment_score,
+            "sentiment_confidence": labels.sentiment_confidence,
+        }
+    said = [{"part": one.part, "points": one.points, "why": one.why} for one in labels.impact_reasons]
+    given["impact_reasons"] = [_kept(row, one) for one in said]
+    if row["impact_origin"] != "corrected":
+        given["impact"] = sum(one["points"] for one in given["impact_reasons"])
+    return given
+
+
+def _kept(row: Row, reason: dict[str, Any]) -> dict[str, Any]:
+    """A reason, or that of the row where more than its words decided: people, or how many reported it."""
+    known = next((dict(one) for one in row["impact_reasons"] if one["part"] == reason["part"]), None)
+    if known is None:
+        return reason
+    if reason["part"] == "sentiment" and row["sentiment_origin"] == "corrected":
+        return known
+    counted = reason["part"] == "reach" and not str(known["why"]).startswith("reported once")
+    return known if counted and known["points"] >= reason["points"] else reason
