@@ -28,7 +28,16 @@ from huey.serializer import SignedSerializer
 from peewee import OperationalError, PeeweeException
 
 from gateway.access import encryption_key
-from gateway.background import analyze, dedupe_expiry, retention, retraining, silence, similar, themes
+from gateway.background import (
+    analyze,
+    dedupe_expiry,
+    project_learning,
+    retention,
+    retraining,
+    silence,
+    similar,
+    themes,
+)
 from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
 from gateway.core.config import BadSetting, Config
@@ -53,6 +62,7 @@ WORKS: tuple[Work, ...] = (
     themes.KEEP_FRESH,
     retention.KEEP,
     retraining.RETRAIN,
+    project_learning.LEARN,
     dedupe_expiry.FORGET,
     analyze.KEEP,
     silence.LOOK,

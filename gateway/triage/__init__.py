@@ -12,7 +12,7 @@ from typing import cast
 
 from adapters.contract.record import Labels, Record
 from gateway.core.area_rules import Area, Rules
-from gateway.triage import clauses, impact
+from gateway.triage import clauses, impact, project_head
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explanation
 from gateway.triage.explain import explain as explain_text
@@ -31,6 +31,7 @@ __all__ = [
     "Model",
     "ModelError",
     "explain",
+    "in_use",
     "label",
     "label_all",
     "load",
@@ -49,13 +50,19 @@ def load(path: Path | None = None) -> None:
     """
     global _model
     if _model is None or path is not None:
-        _model = Model.load(path or SHIPPED)
+        use(Model.load(path or SHIPPED))
 
 
 def use(model: Model) -> None:
     """Uses this model from now on; who is labelling a record goes on with the one before."""
     global _model
     _model = model
+    project_head.forget()
+
+
+def in_use() -> Model:
+    """The model in use."""
+    return _loaded()
 
 
 def version() -> str:
@@ -66,7 +73,7 @@ def version() -> str:
 def label(record: Record, rules: Rules = None, *, reports: int = 1) -> Labels:
     """Category, sentiment and impact of `record`.
 
-    `rules` are the areas of its project, `reports` is how often the same was reported.
+    `rules` are what is its project's own, `reports` is how often the same was reported.
     """
     model = _loaded()
     text = read(words_of(record))
@@ -85,16 +92,18 @@ def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
 
 
 def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
-    category, confidence, by_category, declared = decide_category(record, text, scores)
-    sentiment, score, sentiment_declared = decide_sentiment(record, text, scores)
+    told, version_of = project_head.moved(model, text, scores, rules)
+    category, confidence, by_category, declared = decide_category(record, text, told)
+    sentiment, score, sentiment_declared = decide_sentiment(record, text, told)
     words = Words.of(text.tokens, scores.hints)
     heard = hear(words)
+    areas = DEFAULT_AREAS if rules is None or rules.areas is None else rules.areas
     praised = category == "praise" and sentiment == "positive"
     reasons = (
         impact.severity(record, category, words, scores.severe, heard),
         impact.mood(sentiment, score, words, record.type),
         impact.reach(reports, words, record.type, praised=praised),
-        impact.area(record, words, DEFAULT_AREAS if rules is None else rules, heard, praised=praised),
+        impact.area(record, words, areas, heard, praised=praised),
     )
     return Labels(
         category=category,
@@ -107,7 +116,7 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
         language=decide_language(record, text, scores),
         impact=impact.total(reasons),
         impact_reasons=reasons,
-        model_version=model.version,
+        model_version=version_of,
     )
 
 
