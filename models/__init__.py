@@ -9,6 +9,7 @@ from models.tables.feedback import Feedback
 from models.tables.hook import HookRow
 from models.tables.job import Job
 from models.tables.outcome import Outcome
+from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
@@ -39,6 +40,8 @@ TABLES = (
     Theme,
     ThemeMember,
     LearntModel,
+    ProjectHead,
+    Unlearnt,
 )
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
     "LearntModel",
     "Outcome",
     "Project",
+    "ProjectHead",
     "Quarantine",
     "Signature",
     "SignatureKey",
@@ -64,6 +68,7 @@ __all__ = [
     "Theme",
     "ThemeMember",
     "ThemeRun",
+    "Unlearnt",
     "Workspace",
     "close",
     "connect",

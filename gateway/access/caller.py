@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self
 
-from gateway.core.area_rules import Rules, rules_of
-from models.tables.workspace import areas_of
+from gateway.core.area_rules import LearntHead, ProjectRules, Rules, areas_of
+from models.tables.project_head import head_of, rules_of_projects
 
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
@@ -66,7 +67,7 @@ class Caller:
         return cls(key_id, workspace_id, project_id, default_project_id, scopes, rules=rules)
 
     def rules_for(self, project_ref: str | None) -> Rules:
-        """The areas of the project that a record lands in which names this one
+        """The areas, and what people taught, of the project that a record lands in which names this one
         (gateway.intake.store.place)."""
         if not self.rules:
             return None
@@ -77,4 +78,11 @@ class Caller:
 
 def rules_in(workspace_id: str) -> dict[str, Rules]:
     """The rules of each project of a workspace; empty when none of them has any of its own."""
-    return {project_id: rules_of(kept) for project_id, kept in areas_of(workspace_id).items()}
+    return {row[0]: _rules_of(*row) for row in rules_of_projects(workspace_id)}
+
+
+@lru_cache(maxsize=128)
+def _rules_of(project_id: str, areas: str | None, version: str | None) -> ProjectRules:
+    """The same for all who ask, since every key that is remembered has those of its workspace."""
+    data = head_of(project_id, version) if version else None
+    return ProjectRules(areas_of(areas), LearntHead(version, data) if version and data else None)

@@ -6,8 +6,19 @@ What is missing here, tests/api/test_openapi.py names.
 from __future__ import annotations
 
 from adapters.contract.description import FeedbackRecord, Shape
-from gateway.api.admin import audit_log, authors, hooks, keys, model, projects, quarantine, request_schemas
+from gateway.api.admin import (
+    audit_log,
+    authors,
+    hooks,
+    keys,
+    learning,
+    model,
+    projects,
+    quarantine,
+    request_schemas,
+)
 from gateway.api.admin.authors import Erasure, Who
+from gateway.api.admin.learning import LessonChange
 from gateway.api.admin.model import Choice
 from gateway.api.endpoint import Endpoint
 from gateway.api.export import export_feedback
@@ -41,6 +52,7 @@ from gateway.api.schemas.answers import (
     Themes,
     page_of,
 )
+from gateway.api.schemas.learning import ProjectLearning
 from gateway.api.schemas.model import TriageModel
 from gateway.api.schemas.parameters import (
     ExportQuery,
@@ -246,6 +258,32 @@ ENDPOINTS = (
         ),
         "PATCH",
         "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/projects/<project_id>/learning",
+        learning.show_learning,
+        Shape(answers={200: ProjectLearning}),
+    ),
+    Endpoint(
+        "/gateway/v1/projects/<project_id>/learning",
+        learning.ask_learning,
+        Shape(answers={202: ProjectLearning}),
+        "POST",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/projects/<project_id>/learning",
+        learning.forget_learning,
+        Shape(answers={200: ProjectLearning}),
+        "DELETE",
+        "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/projects/<project_id>/lessons/<feedback_id>",
+        learning.change_lesson,
+        Shape(body=LessonChange, answers={200: ProjectLearning}, example={"learnt": False}),
+        "PATCH",
+        "triage",
     ),
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(

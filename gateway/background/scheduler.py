@@ -31,6 +31,7 @@ from gateway.access import encryption_key
 from gateway.background import (
     analyze,
     dedupe_expiry,
+    project_learning,
     retention,
     retraining,
     second_reading,
@@ -63,6 +64,7 @@ WORKS: tuple[Work, ...] = (
     themes.KEEP_FRESH,
     retention.KEEP,
     retraining.RETRAIN,
+    project_learning.LEARN,
     dedupe_expiry.FORGET,
     analyze.KEEP,
     silence.LOOK,

@@ -7,11 +7,16 @@ from typing import Any
 import click
 
 from adapters.contract import Refused
-from gateway.access import bootstrap
+from gateway.access import audit_log, bootstrap
+from gateway.background import project_learning
 from gateway.cli.command import command, name_option, workspace_of
-from gateway.cli.errors import Failure
+from gateway.cli.errors import Failure, NotHere
+from gateway.core.config import Config, learning_off
 from gateway.core.ids import now_ms
+from gateway.triage import active_model
 from models.database.base import writing
+from models.tables import workspace as tables
+from models.tables.feedback import iso
 from models.tables.workspace import Workspace, list_projects
 
 
@@ -50,3 +55,63 @@ def project_list(workspace: str | None) -> tuple[Any, str]:
         for row in list_projects(workspace_id)[0]
     ]
     return {"projects": shown}, "\n".join(f"{row['project_id']}  {row['name']}" for row in shown)
+
+
+@command(project, "learning")
+@click.argument("project_id")
+def project_learning_shown(project_id: str) -> tuple[Any, str]:
+    """Show what a project has learnt from its people, and when it learns next."""
+    return _learning(_workspace(project_id), project_id)
+
+
+@command(project, "learn")
+@click.argument("project_id")
+def project_learn(project_id: str) -> tuple[Any, str]:
+    """Learn what a project's people corrected, now and in this process."""
+    if why := learning_off():
+        raise click.ClickException(why)
+    from gateway.triage.training.learn_projects import learnt  # takes a second
+
+    workspace_id = _workspace(project_id)
+    active_model.connect(Config.from_env().model_path)
+    one = project_learning.begin(workspace_id, project_id, audit_log.COMMAND_LINE)
+    (row,) = learnt([(workspace_id, project_id)])
+    with writing():
+        project_learning.finish(one, row)
+    shown, line = _learning(workspace_id, project_id)
+    if shown["refusal"]:
+        raise click.ClickException(f"not learnt, all is as it was: {shown['refusal']}")
+    return shown, line
+
+
+@command(project, "unlearn")
+@click.argument("project_id")
+@click.option("--lesson", metavar="FEEDBACK_ID", help="Only what people said of this record.")
+def project_unlearn(project_id: str, lesson: str | None) -> tuple[Any, str]:
+    """Take back what a project has learnt: all of it, or one lesson."""
+    workspace_id = _workspace(project_id)
+    if lesson is None:
+        project_learning.forget(workspace_id, project_id, audit_log.COMMAND_LINE)
+    elif not project_learning.change_lesson(workspace_id, project_id, lesson, False, audit_log.COMMAND_LINE):
+        raise NotHere(f"nobody corrected {lesson} in this project")
+    return _learning(workspace_id, project_id)
+
+
+def _workspace(project_id: str) -> str:
+    found = tables.workspace_of(project_id)
+    if found is None:
+        raise NotHere(f"no project {project_id}")
+    return found
+
+
+def _learning(workspace_id: str, project_id: str) -> tuple[dict[str, Any], str]:
+    state = project_learning.state(workspace_id, project_id)
+    shown = {"project_id": project_id, **state}
+    shown |= {name: iso(state[name]) for name in project_learning.TIMES}
+    line = f"{project_id}: nothing is learnt"
+    if state["version"]:
+        line = f"{project_id}: {state['version']}, learnt from {state['learnt_corrections']} corrections"
+        line += f" on {shown['learnt_at']}"
+    if shown["next_at"]:
+        line += f"; next on {shown['next_at']} from {state['corrections']}"
+    return shown, line

@@ -1,10 +1,9 @@
-"""The parts of a product that weigh more: what a rule says, and how a project's own rules are kept."""
+"""What is a project's own in triage: the parts of its product that weigh more, and what people taught it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +23,33 @@ class Area:
     phrases: tuple[str, ...] = ()
 
 
-Rules = tuple[Area, ...] | None  # None: triage's own
+Areas = tuple[Area, ...] | None  # None: triage's own
 
 
-@lru_cache(maxsize=256)
-def rules_of(kept: str | None) -> Rules:
-    """A project's rules as its row keeps them; None when it has none of its own.
+@dataclass(frozen=True, slots=True)
+class LearntHead:
+    """What a project has learnt from people, as it is kept (gateway.triage.project_head).
 
-    The same for all who ask, since every key that is remembered has those of its workspace.
+    `version` is of this head alone, and the same whenever it is read again.
     """
+
+    version: str
+    data: bytes = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """What is a project's own in triage."""
+
+    areas: Areas = None
+    head: LearntHead | None = None
+
+
+Rules = ProjectRules | None  # None: nothing is
+
+
+def areas_of(kept: str | None) -> Areas:
+    """A project's areas as its row keeps them; None when it has none of its own."""
     if kept is None:
         return None
     return tuple(

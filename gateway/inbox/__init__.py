@@ -11,6 +11,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     feedback_detail,
     feedback_list,
     hooks,
+    learning,
     members,
     model,
     oidc_sign_in,

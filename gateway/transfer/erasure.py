@@ -18,7 +18,7 @@ from gateway.core.pacing import Pace
 from models.database.base import Table, dumps, first, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import delivery, event, feedback, quarantine, theme
+from models.tables import delivery, event, feedback, project_head, quarantine, theme
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
@@ -192,6 +192,7 @@ class _Erasure:
     def _record(self, row: Row, told: list[Row]) -> None:
         """Erases the person from one record within the open transaction, its history aside (`_event`)."""
         own = self.person.wrote(row)
+        project_head.mark_stale(row["workspace_id"], row["project_id"])  # it may have learnt from this text
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
         if own:  # what others share with them may tell of them, too
             for delivery_id in {item["delivery_id"] for item in told} - {None}:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from adapters.contract.record import Labels, Record
 from gateway.core.area_rules import Area, Rules
-from gateway.triage import clauses, impact
+from gateway.triage import clauses, impact, project_head
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explainer, Explanation
 from gateway.triage.harm import hear
@@ -33,6 +33,7 @@ __all__ = [
     "Model",
     "ModelError",
     "explain",
+    "in_use",
     "label",
     "label_all",
     "load",
@@ -51,13 +52,19 @@ def load(path: Path | None = None) -> None:
     """
     global _model
     if _model is None or path is not None:
-        _model = Model.load(path or SHIPPED)
+        use(Model.load(path or SHIPPED))
 
 
 def use(model: Model) -> None:
     """Uses this model from now on; who is labelling a record goes on with the one before."""
     global _model
     _model = model
+    project_head.forget()
+
+
+def in_use() -> Model:
+    """The model in use."""
+    return _loaded()
 
 
 def version() -> str:
@@ -68,7 +75,7 @@ def version() -> str:
 def label(record: Record, rules: Rules = None, *, reports: int = 1, second: Reading | None = None) -> Labels:
     """Category, sentiment and impact of `record`.
 
-    `rules` are the areas of its project, `reports` is how often the same was reported, `second` is what a
+    `rules` are what is its project's own, `reports` is how often the same was reported, `second` is what a
     second reader says of its words.
     """
     model = _loaded()
@@ -95,18 +102,20 @@ def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
 
 
 def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
-    category, confidence, by_category, declared = decide_category(record, text, scores)
-    sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, scores)
+    told, version_of = project_head.moved(model, text, scores, rules)
+    category, confidence, by_category, declared = decide_category(record, text, told)
+    sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, told)
     words = Words.of(text.tokens, scores.hints)
     heard = hear(words)
-    if heard.harm and not declared:
+    if heard.harm and told is scores and not declared:  # what people taught goes before what words say
         category, confidence, by_category = acted_on(category, by_category)
+    areas = DEFAULT_AREAS if rules is None or rules.areas is None else rules.areas
     praised = category == "praise" and sentiment == "positive"
     reasons = (
         impact.severity(record, category, words, scores.severe, heard),
         impact.mood(sentiment, score, words, record.type),
         impact.reach(reports, words, record.type, praised=praised),
-        impact.area(record, words, DEFAULT_AREAS if rules is None else rules, heard, praised=praised),
+        impact.area(record, words, areas, heard, praised=praised),
     )
     return Labels(
         category=category,
@@ -120,7 +129,7 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
         language=decide_language(record, text, scores),
         impact=impact.total(reasons),
         impact_reasons=reasons,
-        model_version=model.version,
+        model_version=version_of,
     )
 
 

@@ -226,6 +226,10 @@ class Model:
         """Whether the expert on issue reports is asked: never about one short line."""
         return share > LEAST_SHARE and (text.lines > 1 or text.raw_length > LONG_CHARS)
 
+    def rarity(self, word: str) -> tuple[float, bool]:
+        """How rare a word is, 1 for the rarest, and whether the models know it at all."""
+        return self._subwords.rarity(word)
+
     def parts(self, text: Text, language: str) -> Iterator[tuple[str, Floats]]:
         """What each word, pair, sub-words of a word and signal adds to the outputs, beside the bias."""
         names = {name: name for name in features.word_names(text.tokens)}

@@ -25,6 +25,13 @@ class Subwords:
         self._words, self._idf = words, idf
         self._unknown_idf = float(idf.max())
 
+    def rarity(self, word: str) -> tuple[float, bool]:
+        """The IDF of a word as a share of the highest, and whether it is known."""
+        place = int(self._words.find(np.array([features.key(word)], np.uint32))[0])
+        if place == NONE:
+            return 1.0, False
+        return float(self._idf[place]) / self._unknown_idf, True
+
     def row(self, word: str) -> Floats:
         """The part of a word's character n-grams in every output, and beside it its squared IDF."""
         row: Floats = self.rows([word], self._words.find(np.array([features.key(word)], np.uint32)))[0]

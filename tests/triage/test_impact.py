@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, Category, Reason, Record, Sentiment
 from gateway import triage
+from gateway.core.area_rules import ProjectRules
 from gateway.triage import impact
 
 TEXTS = st.one_of(
@@ -63,7 +64,9 @@ def test_more_reports_are_never_less(text: str, one: int, other: int) -> None:
 def test_a_hotter_area_is_never_less(text: str, one: int, other: int) -> None:
     cold, hot = sorted((one, other))
     record = Record(text=text, subject={"page": "/x/y"})
-    rules = [[triage.Area("x", points, prefixes=("/x",), words="app")] for points in (cold, hot)]
+    rules = [
+        ProjectRules((triage.Area("x", points, prefixes=("/x",), words="app"),)) for points in (cold, hot)
+    ]
     assert triage.label(record, rules=rules[0]).impact <= triage.label(record, rules=rules[1]).impact
 
 

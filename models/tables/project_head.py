@@ -1,0 +1,148 @@
+"""What each project has learnt from people: its head, and the lessons that were taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
+
+from models.database.base import JSONText, Table, database, first, rows
+from models.tables import job
+from models.tables.feedback import Feedback
+from models.tables.workspace import Project
+
+JOB = "project_heads"  # the background work that learns
+
+
+class ProjectHead(Table):
+    """A project's head (gateway.triage.project_head), and what came of the last learning.
+
+    `data` is null where nothing is learnt. `asked_by` wants a learning at once; `stale` says that the head
+    has learnt what it should forget. `basis` is what the last learning began with, `outcome` what came of it.
+    Times are milliseconds UTC.
+    """
+
+    project = ForeignKeyField(Project, primary_key=True, on_delete="CASCADE")
+    workspace_id = TextField(index=True)
+    asked_by = TextField(null=True)
+    stale = BooleanField(default=False)
+    tried_at = BigIntegerField(null=True)
+    outcome = JSONText(null=True)
+    basis = TextField(null=True)
+    version = TextField(null=True)
+    learnt_at = BigIntegerField(null=True)
+    corrections = IntegerField(default=0)
+    confirmations = IntegerField(default=0)
+    data = BlobField(null=True)  # the last column: who asks for the others does not read it
+
+
+class Unlearnt(Table):
+    """A lesson that was taken back: what people said of a record is not learnt while it stays what it was."""
+
+    feedback = ForeignKeyField(Feedback, primary_key=True, on_delete="CASCADE")
+    project_id = TextField(index=True)
+    category = TextField()
+    sentiment = TextField()
+    at = BigIntegerField()
+
+
+_TOLD = tuple(field for field in ProjectHead._meta.sorted_fields if field.name != "data")
+_NOTHING = {"version": None, "learnt_at": None, "corrections": 0, "confirmations": 0, "data": None}
+
+
+def shown(project_id: str) -> dict[str, Any] | None:
+    """What is known of a project's learning, without the head itself; None when there never was any."""
+    return first(ProjectHead.select(*_TOLD).where(ProjectHead.project == project_id))
+
+
+def every() -> list[dict[str, Any]]:
+    """What is known of every project's learning, without the heads themselves."""
+    return rows(ProjectHead.select(*_TOLD))
+
+
+def rules_of_projects(workspace_id: str) -> list[tuple[str, str | None, str | None]]:
+    """The id, areas and version of the head of each project of a workspace.
+
+    Empty when none of them has either. Plain SQL: whoever calls is asked for it every few seconds.
+    """
+    asked = (
+        "SELECT project.id, areas, version FROM project LEFT JOIN project_head ON project_id = project.id "
+        "WHERE project.workspace_id = ?"
+    )
+    some = f"{asked} AND (areas IS NOT NULL OR version IS NOT NULL) LIMIT 1"
+    if not database.execute_sql(some, (workspace_id,)).fetchone():
+        return []
+    return list(database.execute_sql(asked, (workspace_id,)).fetchall())
+
+
+def head_of(project_id: str, version: str) -> bytes | None:
+    """The head of a project in this version, which never changes; None when it is another one by now."""
+    asked = "SELECT data FROM project_head WHERE project_id = ? AND version = ?"
+    row = database.execute_sql(asked, (project_id, version)).fetchone()
+    return None if row is None or row[0] is None else bytes(row[0])
+
+
+def ask(workspace_id: str, project_id: str, by: str) -> None:
+    """Wants a learning at once, within the open transaction."""
+    _change(workspace_id, project_id, {"asked_by": by})
+    job.hurry(JOB)
+
+
+def mark_stale(workspace_id: str, project_id: str) -> None:
+    """Says of a head that it has learnt what it should forget, within the open transaction."""
+    mine = (ProjectHead.workspace_id == workspace_id) & (ProjectHead.project == project_id)
+    if ProjectHead.update(stale=True).where(mine & ProjectHead.version.is_null(False)).execute():
+        job.hurry(JOB)
+
+
+def store(
+    workspace_id: str,
+    project_id: str,
+    basis: str,
+    outcome: dict[str, Any],
+    data: bytes | None,
+    now: int,
+    *,
+    changed: bool,
+    drop: bool,
+) -> None:
+    """Writes down what came of a learning, within the open transaction; with `data` that head is used.
+
+    Without, the head before stays, unless it is stale or to `drop`. `changed` says that what it began with is
+    another by now: a stale head stays so, and is learnt again.
+    """
+    row = shown(project_id) or {"stale": False}
+    done: dict[str, Any] = {"asked_by": None, "tried_at": now, "outcome": outcome, "basis": basis}
+    if not changed:
+        done["stale"] = False
+    if data is not None:
+        done |= {"version": outcome["version"], "learnt_at": now, "data": data}
+        done |= {name: outcome[name] for name in ("corrections", "confirmations")}
+    elif drop or row["stale"]:
+        done |= _NOTHING
+    _change(workspace_id, project_id, done)
+
+
+def forget(project_id: str) -> None:
+    """Drops what a project has learnt, within the open transaction."""
+    forgotten = {**_NOTHING, "stale": False, "asked_by": None, "outcome": None, "basis": None}
+    ProjectHead.update(forgotten).where(ProjectHead.project == project_id).execute()
+
+
+def take_back(project_id: str, lessons: Iterable[dict[str, Any]], now: int) -> None:
+    """Has what people said of these records not learnt any more, within the open transaction."""
+    for row in lessons:
+        labels = {"category": row["category"], "sentiment": row["sentiment"], "at": now}
+        new = {"feedback": row["id"], "project_id": project_id, **labels}
+        Unlearnt.insert(new).on_conflict(conflict_target=[Unlearnt.feedback], update=labels).execute()
+
+
+def give_back(feedback_id: str) -> bool:
+    """Learns from a record again, within the open transaction; whether that was taken back."""
+    return bool(Unlearnt.delete().where(Unlearnt.feedback == feedback_id).execute())
+
+
+def _change(workspace_id: str, project_id: str, columns: dict[str, Any]) -> None:
+    new = {"project": project_id, "workspace_id": workspace_id, **columns}
+    ProjectHead.insert(new).on_conflict(conflict_target=[ProjectHead.project], update=columns).execute()
