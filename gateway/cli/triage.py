@@ -151,7 +151,7 @@ def _learn(
 
 @click.command("evaluate")
 @click.option(
-    "--data", multiple=True, type=DATA, help="Directory of labelled CSV files, or one such file; repeatable."
+    "--data", multiple=True, type=DATA, help="Labelled CSV file, directory of such, or of kinds of error."
 )
 @click.option(
     "--model", "directory", type=DIRECTORY, help="Directory of the model instead of the shipped one."

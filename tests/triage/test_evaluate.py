@@ -11,12 +11,14 @@ from click.testing import CliRunner, Result
 from gateway import triage
 from gateway.cli.triage import evaluate
 from gateway.triage.training import report
+from gateway.triage.training.error_kinds import tables
 from gateway.triage.training.heldout import held_out_sets
 from gateway.triage.training.model_file import digests
 from gateway.triage.training.report import NoMarkers
 from gateway.triage.training.scoring import reliability
 from tests.conftest import ROOT
 from tests.triage.small_data import write
+from tests.triage.test_kinds import KINDS
 
 PAGE = ROOT / "docs/triage.md"
 SCORES = triage.SHIPPED / "scores.json"
@@ -104,6 +106,26 @@ def test_any_labelled_file_can_be_judged(tmp_path: Path, shipped_again: str) -> 
     assert set(scores["category"]["own"]["f1"]) == {"bug", "feature", "rest"}
     assert scores["sentiment"]["own"]["accuracy"] == 1.0
     assert scores["version"] == shipped_again
+
+
+def test_kinds_of_error_are_a_table_of_their_own(tmp_path: Path) -> None:
+    """Right answers by kind and, of categories, by language; they count in no set."""
+    write(tmp_path / "own.csv", OWN)
+    (tmp_path / "kinds").mkdir()
+    lines = ["# Short ones.", "[en bug negative]", "the app crashes", "[nl praise positive]", "werkt niet"]
+    (tmp_path / "kinds/short.txt").write_text("\n".join(lines))
+    done = run("--data", tmp_path / "own.csv", "--data", tmp_path / "kinds", "--json")
+    assert done.exit_code == 0, done.stderr
+    scores = json.loads(done.stdout)
+    right = {"category": 0.5, "sentiment": 0.5, "languages": {"en": 1.0, "nl": 0.0}}
+    assert scores["kinds"] == {"short": {"rows": 2, **right}}
+    assert scores["category"]["own"]["rows"] == 3
+    assert "| short | 2 | 0.50 | 0.50 | 1.00 | 0.00 |" in report.measured(scores)
+    assert "kind of error short" in report.table(scores)
+
+
+def test_the_page_has_every_kind_of_error() -> None:
+    assert set(json.loads(SCORES.read_text())["kinds"]) == set(tables(KINDS))
 
 
 def test_files_with_two_labels_a_row_are_two_sets(tmp_path: Path) -> None:

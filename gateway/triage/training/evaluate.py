@@ -10,6 +10,7 @@ The result is plain JSON of names and numbers, no texts:
     category, sentiment            scores by set; `held_out` pools the sets: classes, confusion, calibration
     language, severity             the same of the pooled sets
     languages                      category and sentiment scores by the language of the texts
+    kinds                          shares of right answers by kind of error
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from gateway.triage import clauses
 from gateway.triage.features import LANGUAGES
 from gateway.triage.model import SHIPPED, Model
 from gateway.triage.tokenizer import read as read_text
-from gateway.triage.training import protocols, scoring
+from gateway.triage.training import error_kinds, protocols, scoring
 from gateway.triage.training.heldout import REST, TWEETS, HeldOut, held_out_sets
 from gateway.triage.training.model_file import digests
 from gateway.triage.training.rows import Row
@@ -75,12 +76,15 @@ class Pooled:
 def evaluate(data: Sequence[Path], directory: Path | None, say: Say, jobs: int = 0) -> dict[str, Any]:
     """All scores of the model in `directory` (the shipped one when None) on the held-out parts of `data`.
 
+    Directories of `data` with text files are tables of kinds of error, the others and files labelled sets.
     With `jobs`, so many processes also fit models of their own (see protocols): minutes of work. Raises
     ModelError, and FileNotFoundError or KeyError for data that cannot be used.
     """
     triage.load(directory or SHIPPED)
     model = Model.load(directory or SHIPPED)
     sets: list[HeldOut] = []
+    kinds = {kind: found for path in data for kind, found in error_kinds.scores(path).items()}
+    data = [path for path in data if not error_kinds.tables(path)]
     for path in data:
         found, remark = held_out_sets(path, model.card["data"])
         sets += found
@@ -90,6 +94,7 @@ def evaluate(data: Sequence[Path], directory: Path | None, say: Say, jobs: int =
         "version": model.version,
         "data": {name: digest for path in data if path.is_dir() for name, digest in digests(path).items()},
         **scores_of(sets, model, say),
+        **({"kinds": kinds} if kinds else {}),
     }
     if jobs:
         left_out, folds = protocols.refitted(data[0], say, jobs)

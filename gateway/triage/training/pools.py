@@ -15,7 +15,7 @@ from gateway.triage.training.translation import Translator
 
 SEEDS_PER_GROUP = 700
 # Own sentences count more where sentiment is learnt: most labelled moods are those of tweets and of code.
-MOOD_WEIGHT, ENGLISH_MOOD_WEIGHT = 1.5, 2.3
+MOOD_WEIGHT, ENGLISH_MOOD_WEIGHT, KIND_MOOD_WEIGHT = 1.5, 2.3, 2.5
 COPY_WEIGHT = 0.3  # of translated reviews: more would pull the English ones off their mark
 SEVERE = {"blocker": "severe", "critical": "severe", "major": "severe", "minor": "minor", "trivial": "minor"}
 # Where talk comes from that has its own idea of what is neutral: technical talk, and tweets.
@@ -92,6 +92,8 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
 def mood_row(row: Row, mood: str) -> Row:
     """One of the project's own sentences with its sentiment."""
     more = ENGLISH_MOOD_WEIGHT if row.language == "en" else MOOD_WEIGHT
+    if row.source != "seeds":
+        more = KIND_MOOD_WEIGHT
     return replace(row, label=mood, weight=row.weight * more)
 
 
@@ -130,7 +132,7 @@ def _domains(sentiment: list[Row], general: list[Row], issues: list[Row]) -> lis
     """Texts labelled with where they come from: one of DOMAINS, `issue`, or `general`."""
     rows = [domain_row(row) for row in sentiment if row.source in DOMAINS]
     others = [row for row in sentiment if row.source not in DOMAINS and row.source != "se_codereview"]
-    apart = (*DOMAINS, "seeds", "weak_praise", "weak_question", "weak_other", "weak_bug")
+    apart = (*DOMAINS, "seeds", "kinds", "composed", "weak_praise", "weak_question", "weak_other", "weak_bug")
     apart += ("vscode_titles", "nlbse_titles")
     plain = [row for row in general if row.source not in apart]
     dice = random.Random(7)

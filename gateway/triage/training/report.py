@@ -34,6 +34,9 @@ def table(result: Mapping[str, Any]) -> str:
     for name, scores in sets_of(result):
         exact = f"{scores['accuracy']:9.3f}" if "accuracy" in scores else " " * 9
         lines.append(f"{name:52} {scores.get('rows', ''):>6} {exact} {scores['macro_f1']:9.3f}")
+    for kind, scores in result.get("kinds", {}).items():
+        right = f"category {scores['category']:.2f} right, sentiment {scores['sentiment']:.2f} right"
+        lines.append(f"{'kind of error ' + kind:52} {scores['rows']:>6} {right}")
     for task in TASKS:
         held = result.get(task, {}).get("held_out")
         if held is None:
@@ -70,6 +73,7 @@ def measured(result: Mapping[str, Any]) -> str:
         head += f" Left out and folds: fitted again by the recipe of `{result['refitted']}`."
     parts = [head, _targets(result), _weak(result), _set_table(result)]
     parts += [
+        _kinds(result),
         _languages(result),
         *(_task(task, result) for task in TASKS if "held_out" in result.get(task, {})),
     ]
@@ -113,6 +117,18 @@ def _set_table(result: Mapping[str, Any]) -> str:
         cells = [scores.get("accuracy"), scores["macro_f1"], three]
         rows.append([name, str(scores.get("rows", "")), *("" if x is None else f"{x:.3f}" for x in cells)])
     return _rows("### Sets", ["set", "rows", "accuracy", "macro-F1", "as bug, feature, rest"], rows)
+
+
+def _kinds(result: Mapping[str, Any]) -> str:
+    rows = []
+    kinds: Mapping[str, Mapping[str, Any]] = result.get("kinds", {})
+    languages = list(dict.fromkeys(name for scores in kinds.values() for name in scores["languages"]))
+    for kind, scores in kinds.items():
+        shares = [scores["category"], scores["sentiment"], *map(scores["languages"].get, languages)]
+        cells = ("" if share is None else f"{share:.2f}" for share in shares)
+        rows.append([kind, str(scores["rows"]), *cells])
+    heads = ["kind", "rows", "category", "sentiment", *(f"category {name}" for name in languages)]
+    return _rows("### Kinds of error, share of right answers", heads, rows)
 
 
 def _languages(result: Mapping[str, Any]) -> str:

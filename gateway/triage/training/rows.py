@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
-from gateway.triage.training.seeds import scenes, sentences
+from gateway.triage.training.composed import composed
+from gateway.triage.training.seeds import kinds, scenes, sentences
 
 csv.field_size_limit(sys.maxsize)
 _SPACES = re.compile(r"\W+")
@@ -24,8 +25,16 @@ HOLD_OUT = 10
 # of real people; the other languages have little else.
 PATTERN_WEIGHT, ENGLISH_PATTERN_WEIGHT = 1.0, 0.4
 SCENE_WEIGHT, ENGLISH_SCENE_WEIGHT = 4.0, 1.3
+KIND_WEIGHT, ENGLISH_KIND_WEIGHT = 4.0, 2.0
+COMPOSED_WEIGHT, ENGLISH_COMPOSED_WEIGHT = 1.2, 0.7
 WORDINGS = 6  # of each scene
-_POLITE = re.compile(r"\W*(?:can|could|would|will) (?:you|we|it|this)|any chance|why not|how about", re.I)
+COMPOSED = 40  # of each pattern
+# How a wish may begin, too: such rows would teach that wishes are questions.
+_POLITE = re.compile(
+    r"\W*(?:(?:can|could|would|will|may|might|should) (?!i\b)"
+    r"|any (?:chance|plans?)|why (?:not|can't)|how about)",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +191,12 @@ def seed_rows(per_group: int, wordings: int = WORDINGS) -> Iterator[tuple[Row, s
     for language, category, sentiment, text in scenes(wordings):
         weight = ENGLISH_SCENE_WEIGHT if language == "en" else SCENE_WEIGHT
         yield Row(text, category, language, "seeds", weight), sentiment
+    for language, category, sentiment, text in kinds():
+        weight = ENGLISH_KIND_WEIGHT if language == "en" else KIND_WEIGHT
+        yield Row(text, category, language, "kinds", weight), sentiment
+    for language, category, sentiment, text in composed(COMPOSED):
+        weight = ENGLISH_COMPOSED_WEIGHT if language == "en" else COMPOSED_WEIGHT
+        yield Row(text, category, language, "composed", weight), sentiment
 
 
 def some(rows: list[Row], count: int) -> list[Row]:

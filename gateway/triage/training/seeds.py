@@ -1,7 +1,8 @@
-"""Sentences of the project's own writing, two files per language: patterns and scenes.
+"""Sentences of the project's own writing: patterns, scenes and kinds of error, a file each per language.
 
 A pattern (en.txt) is a frame whose slots take any of many words; a scene (en_scenes.txt) is a situation told
-in a few wordings. Patterns teach what the frames of a language mean, scenes what people talk about.
+in a few wordings; the kinds (en_kinds.txt) are sentences as people write them that are easily taken for
+another kind. Patterns teach what the frames of a language mean, scenes what people talk about.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _CLOSINGS = {
     "es": (" gracias", " Muchas gracias.", " Un saludo", " Saludos"),
 }
 _CIVIL = ("bug", "feature", "question")
+WORDINGS = 6  # drawn of each sentence of the kinds
 
 
 def sentences(per_group: int) -> Iterator[tuple[str, str, str, str]]:
@@ -47,7 +49,7 @@ def sentences(per_group: int) -> Iterator[tuple[str, str, str, str]]:
             for pattern in patterns:
                 repeats = max(1, per_group // len(patterns)) if "{" in pattern else 1
                 for _ in range(repeats):
-                    texts.setdefault(_styled(_filled(pattern, slots, dice), sentiment, dice))
+                    texts.setdefault(styled(filled(pattern, slots, dice), sentiment, dice))
             for text in texts:
                 yield path.stem, category, sentiment, text
 
@@ -60,20 +62,33 @@ def scenes(per_scene: int) -> Iterator[tuple[str, str, str, str]]:
         for (category, sentiment), patterns in groups.items():
             dice = random.Random(f"{language} {category} {sentiment}")
             for pattern in patterns:
-                told = {_filled(pattern, slots, dice) for _ in range(3 * per_scene)}
+                told = {filled(pattern, slots, dice) for _ in range(3 * per_scene)}
                 for text in sorted(told)[:per_scene]:
-                    text = _styled(text, sentiment, dice)
+                    text = styled(text, sentiment, dice)
                     if category in _CIVIL and len(text) > 15:
                         text = _civil(text, language, dice)
                     yield language, category, sentiment, text
 
 
-def _filled(pattern: str, slots: dict[str, list[str]], dice: random.Random) -> str:
+def kinds() -> Iterator[tuple[str, str, str, str]]:
+    """Yields (language, category, sentiment, text), each sentence of the kinds in all its wordings."""
+    for path in sorted(SEEDS.glob("??_kinds.txt")):
+        language = path.stem[:2]
+        _, groups = parse(path.read_text(encoding="utf-8"))
+        for (category, sentiment), patterns in groups.items():
+            dice = random.Random(f"{language} {category} {sentiment}")
+            for pattern in patterns:
+                for text in sorted({filled(pattern, {}, dice) for _ in range(WORDINGS)}):
+                    yield language, category, sentiment, styled(text, sentiment, dice)
+
+
+def filled(pattern: str, slots: dict[str, list[str]], dice: random.Random) -> str:
+    """`pattern` with one of its words in every slot and choice."""
     text = _CHOICE.sub(lambda choice: dice.choice(choice[1].split("|")), pattern)
     return " ".join(_SLOT.sub(lambda slot: dice.choice(slots[slot[1]]), text).split())
 
 
-def _styled(text: str, sentiment: str, dice: random.Random) -> str:
+def styled(text: str, sentiment: str, dice: random.Random) -> str:
     """`text` with a capital or without, with a mark at its end or without."""
     if dice.random() < 0.6:
         text = text[0].upper() + text[1:]
@@ -99,7 +114,7 @@ def parse(content: str) -> tuple[dict[str, list[str]], dict[tuple[str, str], lis
     for line in map(str.strip, content.splitlines()):
         if not line or line.startswith("#"):
             continue
-        if line.startswith("["):
+        if line.startswith("[") and line.endswith("]"):
             category, sentiment = line.strip("[]").split()
             group = groups.setdefault((category, sentiment), [])
         elif group is not None:
