@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway.triage.clauses import TURNS
 from gateway.triage.features import LANGUAGES
 from gateway.triage.phrase_tables import DENIES, split, table
-from gateway.triage.spoken import OVER, Said
+from gateway.triage.spoken import CACHED_WORDS, OVER, Said
 
 
 class Entries(NamedTuple):
@@ -21,19 +21,34 @@ class Entries(NamedTuple):
 
     words: frozenset[str]
     rows: tuple[str, ...]
+    begins: frozenset[str]  # the first words of the rows
 
     @classmethod
     def of(cls, entries: Iterable[str]) -> Entries:
         listed = list(entries)
         rows = tuple(f" {entry} " for entry in listed if " " in entry)
-        return cls(frozenset(entry for entry in listed if " " not in entry), rows)
+        words = frozenset(entry for entry in listed if " " not in entry)
+        return cls(words, rows, frozenset(row.split()[0] for row in rows))
 
     def among(self, tokens: Sequence[str]) -> bool:
         """Whether one of them is among a text's words."""
         if not self.words.isdisjoint(tokens):
             return True
-        spaced = f" {' '.join(tokens)} " if self.rows else ""
+        if self.begins.isdisjoint(tokens):
+            return False
+        spaced = f" {' '.join(tokens)} "
         return any(row in spaced for row in self.rows)
+
+
+class _Parting(dict[str, bool]):
+    """Whether a word parts two clauses by itself; filled as words are met."""
+
+    def __missing__(self, word: str) -> bool:
+        found = not word[0].isalnum() or word in TURNS
+        if len(self) >= CACHED_WORDS:
+            self.clear()
+        self[word] = found
+        return found
 
 
 # Stand behind what they deny: "crasht niet", "ne plante jamais".
@@ -59,6 +74,8 @@ VANISHED, NUISANCES, CAUSES = map(_listed, ("vanished", "nuisances", "causes"))
 HOMOGRAPHS = {word: Entries.of(split(beside)) for word, beside in _GUARDS["homographs"].items()}
 # Words that begin what is against the words before, beside those that clauses are parted by.
 TURNS_OF_TWO = frozenset({("par", "contre"), ("en", "revanche"), ("other", "hand")})
+_TURNS_BEHIND = frozenset(word for _, word in TURNS_OF_TWO)
+_PARTING = _Parting()
 # Areas whose harm stays when a site is up again, and areas that are mended with one another.
 LASTING = frozenset({"data loss", "security"})
 ALIKE = (frozenset({"payment", "checkout", "billing"}), frozenset({"login", "availability"}))
@@ -82,16 +99,17 @@ def meant(
         return False
     if about_else(tokens, first, last) or ASKED.among(tokens[_clause(tokens, first, last)[0] : first]):
         return False
-    return not any(one.meaning is OVER and _ends(tokens, one, first, last, said, area) for one in said)
+    over = [one for one in said if one.meaning is OVER]
+    return not any(_ends(tokens, one, first, last, said, area) for one in over)
 
 
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:
     """Whether what stands in the same sentence gives a word another meaning."""
     within = tokens[first : last + 1]
-    beside = [HOMOGRAPHS[word] for word in within if word in HOMOGRAPHS]
-    sentence = _sentence(tokens, first, last) if beside else ()
-    if any(entries.among(sentence) for entries in beside):
-        return True
+    if not HOMOGRAPHS.keys().isdisjoint(within):
+        sentence = _sentence(tokens, first, last)
+        if any(HOMOGRAPHS[word].among(sentence) for word in within if word in HOMOGRAPHS):
+            return True
     return VANISHED.among(within) and _good_riddance(tokens, _clause(tokens, first, last)[0], last)
 
 
@@ -163,7 +181,7 @@ def _clause(tokens: Sequence[str], first: int, last: int) -> tuple[int, int]:
 def _parts(tokens: Sequence[str], place: int) -> bool:
     """Whether a place parts two clauses."""
     word = tokens[place]
-    return not word[0].isalnum() or word in TURNS or (*tokens[place - 1 : place], word) in TURNS_OF_TWO
+    return _PARTING[word] or (word in _TURNS_BEHIND and (*tokens[place - 1 : place], word) in TURNS_OF_TWO)
 
 
 def _before(tokens: Sequence[str], first: int) -> Sequence[str]:

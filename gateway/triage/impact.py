@@ -176,16 +176,17 @@ def area(
     """
     best, named = _NO_AREA, dict[str, str]()
     pages, names = list(_pages(record.subject)), _names(record)
-    if rules is DEFAULT_AREAS:
-        pages = list(filter(_hot, pages))
+    ours = rules is DEFAULT_AREAS
+    if ours:
         if record.type not in MACHINES:
             heard = heard or hear(words)
             if heard.harm:
                 where, _, _, found = heard.harm
                 best = Reason("area", _BY_WORDS[where], f"{where}: {quoted(found)}")
             named = {} if praised else heard.named
-        if not (names or pages or named):
-            return best
+        if not names:  # as mostly; then few areas are left to be asked, if any
+            known = _of_pages(tuple(pages))
+            rules = [one for one in rules if one.name in named or one.name in known] if named or known else ()
     for rule in rules:
         if rule.points <= best.points:
             continue
@@ -196,7 +197,7 @@ def area(
         elif name is not None:
             best = Reason("area", rule.points, f"{rule.name}: {name}")
         elif rule.points - 1 > best.points:
-            if rules is DEFAULT_AREAS:
+            if ours:
                 found = named.get(rule.name, "")
             else:
                 found = whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
@@ -227,9 +228,11 @@ def total(reasons: Iterable[Reason]) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _hot(page: str) -> bool:
-    """Whether the default areas have a page."""
-    return any(page_in(page, rule.prefixes) for rule in DEFAULT_AREAS)
+def _of_pages(pages: tuple[str, ...]) -> frozenset[str]:
+    """The default areas that have one of some pages, by name."""
+    return frozenset(
+        rule.name for rule in DEFAULT_AREAS if any(page_in(page, rule.prefixes) for page in pages)
+    )
 
 
 @lru_cache(maxsize=4096)

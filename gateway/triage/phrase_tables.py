@@ -59,7 +59,8 @@ class Phrase(NamedTuple):
     """A phrase of a table.
 
     `key` is the place of its rarest word and `second` that of the next rarest, the same where there is none:
-    by these it is looked up. `denies` says that it has a negation of its own.
+    by these it is looked up. `denies` says that it has a negation of its own, `gaps` that other words may
+    stand between its own.
     """
 
     meaning: Meaning
@@ -67,6 +68,7 @@ class Phrase(NamedTuple):
     key: int
     second: int
     denies: bool
+    gaps: bool
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -77,6 +79,14 @@ class Phrase(NamedTuple):
 
     def around(self, tokens: Sequence[str], place: int) -> tuple[int, int] | None:
         """The first and last place of the phrase in a text whose word at `place` is its key."""
+        if not self.gaps:
+            first, last = place - self.key, place - self.key + len(self.slots) - 1
+            if first < 0 or last >= len(tokens):
+                return None
+            for slot, word in zip(self.slots, tokens[first : last + 1], strict=True):
+                if not slot.takes(word):
+                    return None
+            return first, last
         first = last = place
         ends = {place}
         for slot in self.slots[self.key + 1 :]:
@@ -132,7 +142,9 @@ def phrases(meaning: Meaning, section: dict[str, Any]) -> Iterator[Phrase]:
         for words in _written(text.split()):
             slots = tuple(_slots(words))
             key, *others = sorted(range(len(slots)), key=lambda number: _commonness(slots[number]))
-            yield Phrase(meaning, slots, key, others[0] if others else key, any(map(_denies, slots)))
+            second = others[0] if others else key
+            gaps = any(slot.gap for slot in slots)
+            yield Phrase(meaning, slots, key, second, any(map(_denies, slots)), gaps)
 
 
 def split(listed: str) -> list[str]:
