@@ -61,6 +61,9 @@ class Record:
     `comment` names the comment in its story that a note is, in all its versions; with `retracts` its author
     has deleted it, and its words go.
 
+    `server` is what keys begin with whose ids each server counts for itself (adapters.common.servers), and
+    `alias` the incident_key by which deliveries tell the story that do not name their server.
+
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
@@ -100,6 +103,8 @@ class Record:
     occurrence: str | None = None
     counts: bool = True
     comment: str | None = None
+    server: str | None = None
+    alias: str | None = None
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None

@@ -185,6 +185,8 @@ def write_of(
         _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
         bounded(record.comment),
+        record.server,
+        bounded(record.alias),
     )
 
 

@@ -42,6 +42,7 @@ class Write:
     `dedupe_key`, `replaceable`, `retracts`, `votes_for` and `voter` are those of the contract's Record;
     `telling` is what it is to its story. With `held` the delivery goes to quarantine as this row instead.
     `comment` is the key of the comment that it tells, or with `retracts` the end of (models.intake.comments).
+    `server` is what its keys begin with and `alias` the story's key without it (models.intake.servers).
     `part` is where the event's payload stands in a delivery that makes several records.
     """
 
@@ -56,11 +57,13 @@ class Write:
     held: Mapping[str, Any] | None = None
     part: slice | None = None
     comment: str | None = None
+    server: str | None = None
+    alias: str | None = None
 
     @property
     def begins(self) -> bool:
         """Whether it begins a record, unless its key was used before."""
-        plain = self.held is None and not self.retracts and self.votes_for is None
+        plain = self.held is None and not self.retracts and self.votes_for is None and self.server is None
         return plain and self.row["incident_key"] is None
 
     @property
@@ -88,6 +91,7 @@ class Write:
             self.row["incident_key"],
             self.votes_for,
             self.comment,
+            self.alias,
             *((told.joins, told.family) if told else ()),
         }
         for key in keys - {None}:
