@@ -13,7 +13,6 @@ from adapters.common.hook_options import flag
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line, sentence
 from adapters.common.schemas import Payload, Text
-from adapters.common.servers import of_server
 from adapters.common.severities import severity_of_labels
 from adapters.common.tags import marked, tags
 from adapters.common.times import moment_of, stamp
@@ -69,7 +68,8 @@ def read(inbound: Inbound) -> list[Record]:
     if scalar_of(sent, "sender", "type") == "Bot" and inbound.options.get("bots") is not True:
         return []
     records, server = EVENTS[event](sent, action), _server(inbound, sent)
-    records = [of_server(record, server) for record in records]
+    if server:
+        records = [_of_server(record, server) for record in records]
     return marked(records, _visibility(object_of(sent, "repository")))
 
 
@@ -272,6 +272,21 @@ def _server(inbound: Inbound, sent: Json) -> str:
     address = scalar_of(thread, "html_url") or scalar_of(sent, "repository", "html_url")
     found = re.match(r"https?://([^/\s]+)", address)
     return found[1].lower() if found else "elsewhere"
+
+
+def _of_server(record: Record, server: str) -> Record:
+    """A record with keys of its own server: ids of Gitea begin at 1 on each."""
+
+    def of_server(key: str | None) -> str | None:
+        return f"{server}:{key}" if key else None
+
+    return replace(
+        record,
+        dedupe_key=of_server(record.dedupe_key),
+        incident_key=of_server(record.incident_key),
+        votes_for=of_server(record.votes_for),
+        comment=of_server(record.comment),
+    )
 
 
 def _json(inbound: Inbound) -> Any:

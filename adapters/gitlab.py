@@ -16,7 +16,7 @@ from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
 from adapters.common.reactions import OPTION, is_vote
 from adapters.common.schemas import Payload
-from adapters.common.servers import host_of, of_server
+from adapters.common.servers import host_of
 from adapters.common.severities import severity_of_labels, stated
 from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked
 from adapters.common.times import stamp
@@ -65,14 +65,14 @@ def read(inbound: Inbound) -> list[Record]:
         return []  # a system hook
     kind = needed_scalar(sent, "object_kind")
     records = KINDS[kind](inbound, sent) if kind in KINDS else []
-    return marked([of_server(record, _server(sent)) for record in records], _visibility(sent))
+    return marked([replace(record, server=_server(sent)) for record in records], _visibility(sent))
 
 
-def _server(sent: Json) -> str:
-    """The host whose ids these are; "" at GitLab's own."""
+def _server(sent: Json) -> str | None:
+    """The host whose ids these are; None for GitLab's own."""
     addresses = (object_of(sent, name) for name in ("project", "repository", "object_attributes"))
     host = host_of(*(first_url(one, "web_url", "homepage", "url") for one in addresses))
-    return "" if host == "gitlab.com" else host
+    return None if host in ("", "gitlab.com") else host
 
 
 def read_issue(inbound: Inbound, sent: Json) -> list[Record]:

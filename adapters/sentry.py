@@ -15,7 +15,7 @@ from adapters.common.markup import plain
 from adapters.common.plain_text import first_line, one_line
 from adapters.common.sentry_event import author_of, event_tags, sender_of
 from adapters.common.sentry_words import evidence_of, failures_of, message_of, template_of
-from adapters.common.servers import ANY, host_of, of_server
+from adapters.common.servers import host_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds, stamp
 from adapters.common.untrusted_json import (
@@ -30,7 +30,7 @@ from adapters.common.untrusted_json import (
 )
 from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import signature
-from adapters.contract.record import Author, Record, State
+from adapters.contract.record import ANY_SERVER, Author, Record, State
 
 METRIC_SEVERITY = {"critical": 5, "open": 4, "warning": 3, "resolved": None}
 ACTIONS = {"archived": "ignored"}  # Sentry's pages say the one, its code the other
@@ -47,21 +47,13 @@ Json = Mapping[str, Any]
 
 
 def read(inbound: Inbound) -> list[Record]:
-    """The records of a delivery. What names no server, such as a comment, finds its story by the alias."""
-    return [_of_server(record) for record in _read(inbound)]
+    return [replace(record, server=_server(record)) for record in _read(inbound)]
 
 
-def _of_server(record: Record) -> Record:
-    host, story = host_of(str(record.subject.get("url", ""))), record.incident_key
-    if story is None:
-        return of_server(record, "" if _is_own(host) else host)
-    if not host:
-        return replace(record, incident_key=f"{ANY}:{story}", server=ANY)
-    return replace(of_server(record, "" if _is_own(host) else host), alias=f"{ANY}:{story}")
-
-
-def _is_own(host: str) -> bool:
-    return host == "sentry.io" or host.endswith(".sentry.io")
+def _server(record: Record) -> str | None:
+    """The host whose ids these are, by the record's address, which a comment has not."""
+    host = host_of(str(record.subject.get("url", "")))
+    return None if host == "sentry.io" or host.endswith(".sentry.io") else host or ANY_SERVER
 
 
 def _read(inbound: Inbound) -> list[Record]:

@@ -10,6 +10,7 @@ Category = Literal["bug", "feature", "question", "praise", "other"]
 Sentiment = Literal["positive", "neutral", "negative"]
 RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
 
+ANY_SERVER = "any"
 PART_HEADER = "gateway-part"  # of a delivery in quarantine that is only a part of what came (Record.held)
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
@@ -61,8 +62,8 @@ class Record:
     `comment` names the comment in its story that a note is, in all its versions; with `retracts` its author
     has deleted it, and its words go.
 
-    `server` is what keys begin with whose ids each server counts for itself (adapters.common.servers), and
-    `alias` the incident_key by which deliveries tell the story that do not name their server.
+    `server` is the host whose ids the keys are made of, where each counts for itself: stored keys begin with
+    it. With ANY_SERVER the delivery does not name it. None is the vendor's own.
 
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
@@ -104,7 +105,6 @@ class Record:
     counts: bool = True
     comment: str | None = None
     server: str | None = None
-    alias: str | None = None
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from adapters.contract import Adapter, Inbound, Problem, Refused
-from adapters.contract.record import PART_HEADER, Labels, Record, Saved
+from adapters.contract.record import ANY_SERVER, PART_HEADER, Labels, Record, Saved
 from gateway.access.caller import Caller
 from gateway.core.cooperative import aside
 from gateway.core.ids import is_ours, new_id, new_ulid
@@ -112,6 +113,7 @@ def write_of(
     making one is not free.
     """
     now = inbound.received_at
+    record = _of_server(record)
     occurred_at, subject = _bounded_time(record, now)
     row: dict[str, Any] = {
         "id": f"fb_{ulid}",
@@ -186,7 +188,23 @@ def write_of(
         part,
         bounded(record.comment),
         record.server,
-        bounded(record.alias),
+    )
+
+
+def _of_server(record: Record) -> Record:
+    """A record with keys of its own server."""
+    if record.server in (None, ANY_SERVER):
+        return record
+
+    def own(key: str | None) -> str | None:
+        return key and f"{record.server}:{key}"
+
+    return replace(
+        record,
+        dedupe_key=own(record.dedupe_key),
+        incident_key=own(record.incident_key),
+        votes_for=own(record.votes_for),
+        comment=own(record.comment),
     )
 
 

@@ -51,10 +51,10 @@ _KNOWN = (
 
 def store(write: Write, reach: Reach, now: int) -> Stored:
     """Applies one write and says what became of it."""
-    if write.server is not None or write.alias is not None:
+    if write.server is not None:
         servers.adopt(write)
     stored = _store(write, reach, now) if write.comment is None else _comment(write, reach, now)
-    if write.alias is not None and stored.told:
+    if write.server is not None and stored.told:
         servers.told(write, stored.row["id"], now)
     return stored
 

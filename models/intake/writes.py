@@ -42,7 +42,7 @@ class Write:
     `dedupe_key`, `replaceable`, `retracts`, `votes_for` and `voter` are those of the contract's Record;
     `telling` is what it is to its story. With `held` the delivery goes to quarantine as this row instead.
     `comment` is the key of the comment that it tells, or with `retracts` the end of (models.intake.comments).
-    `server` is what its keys begin with and `alias` the story's key without it (models.intake.servers).
+    `server` is what its keys begin with (models.intake.servers).
     `part` is where the event's payload stands in a delivery that makes several records.
     """
 
@@ -58,7 +58,6 @@ class Write:
     part: slice | None = None
     comment: str | None = None
     server: str | None = None
-    alias: str | None = None
 
     @property
     def begins(self) -> bool:
@@ -91,11 +90,17 @@ class Write:
             self.row["incident_key"],
             self.votes_for,
             self.comment,
-            self.alias,
             *((told.joins, told.family) if told else ()),
         }
+        if self.server is not None and self.row["incident_key"]:
+            keys.add(plain(self.row["incident_key"], self.server))
         for key in keys - {None}:
             yield ("story", self.row["workspace_id"], str(key))
+
+
+def plain(key: str, server: str) -> str:
+    """A key without its server."""
+    return key.removeprefix(f"{server}:")
 
 
 @dataclass(slots=True)
