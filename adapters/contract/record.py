@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 Category = Literal["bug", "feature", "question", "praise", "other"]
@@ -110,6 +110,20 @@ class Record:
     held: str | bytes | None = None
     workspace_ref: str | None = None
     project_ref: str | None = None
+
+    def of_its_server(self) -> Record:
+        """This record with the keys that are stored: its server's own."""
+        if self.server in (None, ANY_SERVER):
+            return self
+
+        def own(key: str | None) -> str | None:
+            return key and f"{self.server}:{key}"
+
+        keys = own(self.dedupe_key), own(self.incident_key), own(self.votes_for), own(self.comment)
+        dedupe_key, incident_key, votes_for, comment = keys
+        return replace(
+            self, dedupe_key=dedupe_key, incident_key=incident_key, votes_for=votes_for, comment=comment
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from adapters.contract import Adapter, Inbound, Problem, Refused
-from adapters.contract.record import ANY_SERVER, PART_HEADER, Labels, Record, Saved
+from adapters.contract.record import PART_HEADER, Labels, Record, Saved
 from gateway.access.caller import Caller
 from gateway.core.cooperative import aside
 from gateway.core.ids import is_ours, new_id, new_ulid
 from gateway.intake import idempotency, outcomes, repeat_reports
-from gateway.intake.redaction import redacted
+from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
 from models.tables.feedback import document, iso
@@ -26,8 +25,6 @@ TITLE_LENGTH = 120  # characters of the text that make a title when the sender g
 AHEAD = 300_000  # milliseconds that a sender's clock may be ahead of ours
 FIRST = 31_536_000_000  # milliseconds, 1971-01-01: what is before is a clock that was never set
 KEY_LENGTH = 300  # characters of a dedupe or incident key
-SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
-SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = commit.Reach(repeat_reports.STEPS, repeat_reports.WINDOW, repeat_reports.raised)
 
 
@@ -113,7 +110,7 @@ def write_of(
     making one is not free.
     """
     now = inbound.received_at
-    record = _of_server(record)
+    record = record.of_its_server()
     occurred_at, subject = _bounded_time(record, now)
     row: dict[str, Any] = {
         "id": f"fb_{ulid}",
@@ -191,23 +188,6 @@ def write_of(
     )
 
 
-def _of_server(record: Record) -> Record:
-    """A record with keys of its own server."""
-    if record.server in (None, ANY_SERVER):
-        return record
-
-    def own(key: str | None) -> str | None:
-        return key and f"{record.server}:{key}"
-
-    return replace(
-        record,
-        dedupe_key=own(record.dedupe_key),
-        incident_key=own(record.incident_key),
-        votes_for=own(record.votes_for),
-        comment=own(record.comment),
-    )
-
-
 def _bounded_time(record: Record, now: int) -> tuple[int | None, dict[str, Any]]:
     """When it happened, not after it came and not in the first year of the epoch, and the subject.
 
@@ -252,13 +232,11 @@ def _held(
     caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], record: Record
 ) -> dict[str, Any]:
     """A delivery as quarantine keeps it: everything a replay needs, nothing that proves who sent it."""
-    kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
-    asked = {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY}
-    body = inbound.body
+    request, body = request_of(inbound), inbound.body
     if record.held is not None:
         part = record.held
         body = part if isinstance(part, bytes) else part.encode("utf-8", "replace")
-        kept[PART_HEADER] = "true"
+        request["headers"][PART_HEADER] = "true"
     return {
         "id": new_id("qr"),
         "workspace_id": caller.workspace_id,
@@ -266,14 +244,7 @@ def _held(
         "source": adapter.name,
         "hook_id": caller.key_id,
         "reason": record.unreadable,
-        "request": {
-            "method": inbound.method,
-            "path": inbound.path,
-            "headers": redacted(kept, inbound.proofs),
-            "params": dict(inbound.params),
-            "query": redacted(asked, inbound.proofs),
-            "request_id": inbound.request_id,
-        },
+        "request": request,
         "payload": body,
         "received_at": inbound.received_at,
         "replayed_at": None,
