@@ -12,11 +12,11 @@ from typing import Any
 
 from adapters.common import signatures
 from adapters.common.gitlab_runs import author_of, path_of, read_job, read_pipeline, time_of
+from adapters.common.hosts import host_of
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
 from adapters.common.reactions import OPTION, is_vote
 from adapters.common.schemas import Payload
-from adapters.common.servers import host_of
 from adapters.common.severities import severity_of_labels, stated
 from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked
 from adapters.common.times import stamp

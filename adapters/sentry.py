@@ -11,11 +11,11 @@ from typing import Any
 
 from adapters.common import signatures
 from adapters.common.hook_options import flag
+from adapters.common.hosts import host_of
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line, one_line
 from adapters.common.sentry_event import author_of, event_tags, sender_of
 from adapters.common.sentry_words import evidence_of, failures_of, message_of, template_of
-from adapters.common.servers import host_of
 from adapters.common.severities import stated
 from adapters.common.times import moment_or_seconds, stamp
 from adapters.common.untrusted_json import (
