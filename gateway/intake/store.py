@@ -110,7 +110,8 @@ def write_of(
     making one is not free.
     """
     now = inbound.received_at
-    record = record.of_its_server()
+    if record.server is not None:
+        record = record.of_its_server()
     occurred_at, subject = _bounded_time(record, now)
     row: dict[str, Any] = {
         "id": f"fb_{ulid}",
@@ -183,7 +184,7 @@ def write_of(
         _telling(record, row) if record.incident_key or record.votes_for else None,
         _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
-        bounded(record.comment),
+        record.comment and bounded(record.comment),
         record.server,
     )
 
