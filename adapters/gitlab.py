@@ -11,16 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.common import signatures
+from adapters.common.gitlab_runs import author_of, path_of, read_job, read_pipeline, time_of
+from adapters.common.hosts import host_of
 from adapters.common.markup import plain
-from adapters.common.plain_text import cut_line, sentence
+from adapters.common.plain_text import cut_line
 from adapters.common.reactions import OPTION, is_vote
 from adapters.common.schemas import Payload
 from adapters.common.severities import severity_of_labels, stated
-from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked, tags
-from adapters.common.times import moment_of, stamp
+from adapters.common.tags import CONFIDENTIAL, INTERNAL, PRIVATE, marked
+from adapters.common.times import stamp
 from adapters.common.untrusted_json import (
     first_url,
-    list_of,
     needed_object,
     needed_scalar,
     object_of,
@@ -30,15 +31,10 @@ from adapters.common.untrusted_json import (
 )
 from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import Proof, signature
-from adapters.contract.record import Author, Record, State
+from adapters.contract.record import Record, State
 
-STATES: dict[str, State] = {"failed": "triggered", "success": "resolved"}  # of pipelines and jobs
-WORDS = {"failed": "failed", "success": "succeeded"}
 ACTIONS: dict[str, State] = {"open": "triggered", "reopen": "triggered", "close": "resolved"}  # of issues
 ISSUE_NOTES = ("Issue", "WorkItem")
-RAN = ("running", "success", "failed")  # states of a build that has touched its environment
-HIGH, MEDIUM = 4, 3
-HIDDEN = "[REDACTED]"  # stands where an email would
 # Where the address of an uploaded file begins, in Markdown and in HTML.
 UPLOAD = re.compile(r"""(?<=\]\(|="|=')(?=/uploads/[0-9a-f]{32}/)""")
 SIGNING = "whsec_"  # how a signing token begins
@@ -68,96 +64,15 @@ def read(inbound: Inbound) -> list[Record]:
     if "object_kind" not in sent and scalar_of(sent, "event_name"):
         return []  # a system hook
     kind = needed_scalar(sent, "object_kind")
-    return marked(KINDS[kind](inbound, sent), _visibility(sent)) if kind in KINDS else []
+    records = KINDS[kind](inbound, sent) if kind in KINDS else []
+    return marked([replace(record, server=_server(sent)) for record in records], _visibility(sent))
 
 
-def read_pipeline(inbound: Inbound, sent: Json) -> list[Record]:
-    pipeline, project = needed_object(sent, "object_attributes"), needed_object(sent, "project")
-    status, ref = scalar_of(pipeline, "status"), scalar_of(pipeline, "ref")
-    if status not in STATES:
-        return []
-    project_id = needed_scalar(sent, "project", "id")
-    pipeline_id = needed_scalar(sent, "object_attributes", "id")
-    path, finished = _path(project), scalar_of(pipeline, "finished_at")
-    builds = objects_of(sent, "builds")
-    failed = [b for b in builds if scalar_of(b, "status") == "failed" and b.get("allow_failure") is not True]
-    lines = [f"{_staged(b, 'name', 'stage')}: {scalar_of(b, 'failure_reason') or 'failed'}" for b in failed]
-    deployed = (
-        scalar_of(b, "environment", "name") for b in [*failed, *builds] if scalar_of(b, "status") in RAN
-    )
-    merge_request = scalar_of(sent, "merge_request", "iid")
-    where = "tag" if pipeline.get("tag") is True else "ref"  # a tag is not the branch of the same name
-    record = Record(
-        title=sentence(path, f"pipeline {WORDS[status]}", ref),
-        text="\n".join(lines if status == "failed" else ()),
-        kind="pipeline",
-        subject=present(
-            {
-                "url": first_url(pipeline, "url") or _page(project, "pipelines", pipeline_id),
-                "environment": next(filter(None, deployed), ""),
-                "pipeline_id": pipeline_id,
-                "merge_request": merge_request,
-            }
-        ),
-        tags=tags(source=scalar_of(pipeline, "source")),
-        external_id=pipeline_id,
-        occurred_at=_time(pipeline, "finished_at", "created_at"),
-        # With the time, since jobs that are retried let the same pipeline fail anew.
-        dedupe_key=f"pipeline:{project_id}:{pipeline_id}:{status}:{stamp(finished)}",
-        incident_key=f"{project_id}:mr:{merge_request}" if merge_request else f"{project_id}:{where}:{ref}",
-    )
-    return [_run(sent, record, status, path, ref, scalar_of(pipeline, "sha"))]
-
-
-def read_job(inbound: Inbound, sent: Json) -> list[Record]:
-    status, ref = scalar_of(sent, "build_status"), scalar_of(sent, "ref")
-    if status not in STATES or (status == "failed" and sent.get("build_allow_failure") is True):
-        return []
-    project = {"web_url": scalar_of(sent, "repository", "homepage"), **object_of(sent, "project")}
-    project_id = scalar_of(sent, "project_id") or needed_scalar(sent, "project", "id")
-    build_id, name = needed_scalar(sent, "build_id"), needed_scalar(sent, "build_name")
-    record = Record(
-        title=f"{_staged(sent, 'build_name', 'build_stage')} {WORDS[status]}",
-        text=scalar_of(sent, "build_failure_reason") if status == "failed" else "",
-        kind="job",
-        subject=present(
-            {
-                "url": _page(project, "jobs", build_id),
-                "environment": scalar_of(sent, "environment", "name"),
-                "job_id": build_id,
-                "pipeline_id": scalar_of(sent, "pipeline_id")
-                or scalar_of(sent, "commit", "id"),  # not a commit's
-            }
-        ),
-        tags=tuple(tag for tag in list_of(sent, "runner", "tags") if isinstance(tag, str) and tag),
-        external_id=build_id,
-        occurred_at=_time(sent, "build_finished_at_iso", "build_finished_at"),
-        dedupe_key=f"job:{build_id}:{status}",
-        incident_key=f"{project_id}:{'tagged ' if sent.get('tag') is True else ''}job:{ref}:{name}",
-    )
-    path = _path(project) or scalar_of(sent, "project_name")
-    return [_run(sent, record, status, path, ref, scalar_of(sent, "sha"))]
-
-
-def _run(sent: Json, record: Record, status: str, path: str, ref: str, sha: str) -> Record:
-    """What pipelines and jobs have in common."""
-    # In a merge request's pipeline `ref` is the source branch, which may be a fork's of the same name.
-    merge = object_of(sent, "merge_request")
-    foreign = scalar_of(merge, "source_project_id") != scalar_of(merge, "target_project_id")
-    tagged = True in (sent.get("tag"), object_of(sent, "object_attributes").get("tag"))
-    main = ref and not foreign and not tagged and ref == scalar_of(sent, "project", "default_branch")
-    return replace(
-        record,
-        title=cut_line(record.title),
-        text=f"{record.text}\n{scalar_of(sent, 'commit', 'message')}".strip(),
-        type="ci",
-        severity=(HIGH if main else MEDIUM) if status == "failed" else None,
-        subject={**record.subject, **present({"project": path, "ref": ref, "sha": sha})},
-        author=_author(sent),
-        tags=(*tags(project=path, ref=ref, sha=sha), *record.tags),
-        state=STATES[status],
-        quiet=status == "success",  # a branch that was never broken is no story
-    )
+def _server(sent: Json) -> str | None:
+    """The host whose ids these are; None for GitLab's own."""
+    addresses = (object_of(sent, name) for name in ("project", "repository", "object_attributes"))
+    host = host_of(*(first_url(one, "web_url", "homepage", "url") for one in addresses))
+    return None if host in ("", "gitlab.com") else host
 
 
 def read_issue(inbound: Inbound, sent: Json) -> list[Record]:
@@ -192,13 +107,13 @@ def read_emoji(inbound: Inbound, sent: Json) -> list[Record]:
     if scalar_of(emoji, "awardable_type") not in ISSUE_NOTES or not voted:
         return []
     taken_back = "revoke" in (scalar_of(emoji, "action"), scalar_of(sent, "event_type"))
-    own, voter = needed_scalar(sent, "object_attributes", "id"), _author(sent)
+    own, voter = needed_scalar(sent, "object_attributes", "id"), author_of(sent)
     return [
         Record(
             text=f":{scalar_of(emoji, 'name')}:",
             kind="emoji",
             author=voter,
-            occurred_at=_time(emoji, "updated_at", "created_at"),
+            occurred_at=time_of(emoji, "updated_at", "created_at"),
             dedupe_key=f"emoji:{own}:{'revoke' if taken_back else 'award'}",
             votes_for=f"issue:{needed_scalar(sent, 'object_attributes', 'awardable_id')}",
             voter=voter.id or scalar_of(emoji, "user_id") or None,
@@ -229,10 +144,10 @@ def read_note(inbound: Inbound, sent: Json) -> list[Record]:
             kind="note",
             subject={**issue.subject, **present({"url": first_url(note, "url")})},
             external_id=note_id,
-            occurred_at=_time(note, "created_at"),
+            occurred_at=time_of(note, "created_at"),
             dedupe_key=f"note:{note_id}:create",
             replaceable=action == "update",
-            revised_at=_time(note, "updated_at") if action == "update" else None,
+            revised_at=time_of(note, "updated_at") if action == "update" else None,
             state="note",
             stands=_stands(object_of(sent, name)),
         )
@@ -295,12 +210,12 @@ def _issue(sent: Json, name: str) -> Record:
         kind="issue",
         **_severity(issue, labels),
         subject=present(
-            {"url": first_url(issue, "url"), "project": _path(project), "number": scalar_of(issue, "iid")}
+            {"url": first_url(issue, "url"), "project": path_of(project), "number": scalar_of(issue, "iid")}
         ),
-        author=_author(sent, scalar_of(issue, "author_id")),
+        author=author_of(sent, scalar_of(issue, "author_id")),
         tags=tuple(dict.fromkeys(filter(None, labels))),
         external_id=scalar_of(issue, "id") or None,
-        occurred_at=_time(issue, "updated_at", "created_at"),
+        occurred_at=time_of(issue, "updated_at", "created_at"),
         incident_key=f"{project_id}:issue:{needed_scalar(sent, name, 'iid')}",
     )
 
@@ -314,12 +229,6 @@ def _words(sent: Json, markdown: str) -> str:
     if page:
         markdown = UPLOAD.sub(lambda _: page, markdown)
     return plain(markdown, page)
-
-
-def _staged(build: Json, name: str, stage: str) -> str:
-    """A job's name, and its stage where that is known."""
-    known = f" ({scalar_of(build, stage)})" if scalar_of(build, stage) else ""
-    return scalar_of(build, name) + known
 
 
 def _severity(issue: Json, labels: list[str]) -> dict[str, Any]:
@@ -339,30 +248,6 @@ def _visibility(sent: Json) -> str:
         return CONFIDENTIAL
     level = object_of(sent, "project").get("visibility_level")
     return {0: PRIVATE, 10: INTERNAL}.get(level, "") if type(level) is int else ""
-
-
-def _path(project: Json) -> str:
-    return scalar_of(project, "path_with_namespace") or scalar_of(project, "name")
-
-
-def _page(project: Json, what: str, number: str) -> str:
-    page = first_url(project, "web_url")
-    return f"{page}/-/{what}/{number}" if page else ""
-
-
-def _author(sent: Json, author_id: str = "") -> Author:
-    """Who acted; of a thing whose author is somebody else, that one's id, which is all that is told."""
-    user = object_of(sent, "user")
-    if author_id not in ("", scalar_of(user, "id")):
-        return Author(author_id)
-    name, email = scalar_of(user, "username") or scalar_of(user, "name"), scalar_of(user, "email")
-    return Author.of(scalar_of(user, "id"), name, email if email != HIDDEN else "")
-
-
-def _time(sent: Json, *names: str) -> int | None:
-    """The first of these times that is one, ISO 8601 or as Ruby writes it."""
-    moments = (moment_of(scalar_of(sent, name)) for name in names)
-    return next((moment for moment in moments if moment is not None), None)
 
 
 def unusable(secret: str) -> str:

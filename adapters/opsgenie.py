@@ -29,7 +29,7 @@ from adapters.contract import Inbound, Signed
 from adapters.contract.description import NOT_THE_SECRET, SECRET
 from adapters.contract.record import Author, Record, State
 
-# What tells the alert anew, as it stands, and says nothing of its state.
+# What tells the alert anew, all of it, and says nothing of its state.
 RESTATED = ("updatepriority", "updatemessage", "updatedescription")
 # Any other action, such as AssignOwnership or Escalate, is ignored.
 ACTIONS: dict[str, State] = {
@@ -41,7 +41,7 @@ ACTIONS: dict[str, State] = {
     "close": "resolved",
     "delete": "resolved",
     "addnote": "note",
-    **dict.fromkeys(RESTATED, "triggered"),
+    **dict.fromkeys(RESTATED, "note"),
 }
 SECONDS = (
     (10**11, 1),
@@ -68,8 +68,8 @@ def read(inbound: Inbound) -> list[Record]:
     alert = needed_object(sent, "alert")
     key = needed(first_scalar(alert, "alertId"), "alert.alertId")
     title = without_status(first_text(alert, "message"))
-    words = plain(first_text(alert, "note")) if state == "note" else ""
     restates = action.lower() in RESTATED
+    words = plain(first_text(alert, "note")) if state == "note" and not restates else ""
     priority, details = first_text(alert, "priority"), object_of(alert, "details")
     teams = [one for one in objects_of(alert, "responders") if first_text(one, "type") == "team"]
     updated, user = first_scalar(alert, "updatedAt"), first_text(alert, "username")
@@ -106,6 +106,8 @@ def read(inbound: Inbound) -> list[Record]:
             or _moment(alert.get("createdAt")),
             dedupe_key=f"{key}:{action}:{updated or first_scalar(alert, 'createdAt')}",
             replaceable=restates,
+            whole=restates,
+            revised_at=_moment(alert.get("updatedAt")) if restates else None,
             counts=action.lower() == "create",
             incident_key=key,
             state=state,

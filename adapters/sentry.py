@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.common import signatures
 from adapters.common.hook_options import flag
+from adapters.common.hosts import host_of
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line, one_line
 from adapters.common.sentry_event import author_of, event_tags, sender_of
@@ -29,7 +30,7 @@ from adapters.common.untrusted_json import (
 )
 from adapters.contract import Fault, Hook, Inbound, Signed, invalid
 from adapters.contract.description import signature
-from adapters.contract.record import Author, Record, State
+from adapters.contract.record import ANY_SERVER, Author, Record, State
 
 METRIC_SEVERITY = {"critical": 5, "open": 4, "warning": 3, "resolved": None}
 ACTIONS = {"archived": "ignored"}  # Sentry's pages say the one, its code the other
@@ -46,6 +47,16 @@ Json = Mapping[str, Any]
 
 
 def read(inbound: Inbound) -> list[Record]:
+    return [replace(record, server=_server(record)) for record in _read(inbound)]
+
+
+def _server(record: Record) -> str | None:
+    """The host whose ids these are, by the record's address, which a comment has not."""
+    host = host_of(str(record.subject.get("url", "")))
+    return None if host == "sentry.io" or host.endswith(".sentry.io") else host or ANY_SERVER
+
+
+def _read(inbound: Inbound) -> list[Record]:
     sent, resource = body_of(inbound), inbound.headers.get("sentry-hook-resource", "")
     if not resource and {"id", "project", "event"} <= sent.keys():
         return read_legacy(sent)

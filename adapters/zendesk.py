@@ -87,7 +87,9 @@ def read(inbound: Inbound) -> list[Record]:
     if what in RESTATED:
         return [replace(known, replaceable=True, state=_stands(ticket) or "triggered")]
     if what == "undeleted":
-        return [replace(record, state=_stands(ticket) or "triggered", counts=False)]
+        # Times are whole seconds: what is back was deleted before, if in the same one.
+        back = (record.occurred_at or 0) + 1 if record.occurred_at else None
+        return [replace(record, revised_at=back, state=_stands(ticket) or "triggered", counts=False)]
     if what == "status_changed":
         now = STATUSES.get(first_text(event, "current").lower()) or _stands(ticket)
         return [replace(record, state=now, counts=False)] if now else []

@@ -11,8 +11,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from marshmallow import fields
+
+from adapters.common.schemas import Payload, Text
+from adapters.common.sentry_records import report_of
 from adapters.common.untrusted_json import form_of
-from adapters.contract import Inbound, Reply
+from adapters.contract import Inbound, Refused, Reply
+from adapters.contract.description import Shown
+from adapters.contract.record import Record, Saved
 
 PATH = "/api/embed/error-page"
 LONGEST = {"name": 128, "email": 75}  # characters, as at Sentry
@@ -124,6 +130,18 @@ SCRIPT = """\
 """
 
 
+class Asked(Payload):
+    """The address of the form: the words that it shows may stand there too, by their option's name."""
+
+    dsn = Text(required=True)
+    eventId = Text()
+
+
+class Told(Shown):
+    sometimes = ("errors",)
+    errors = fields.Dict()
+
+
 def script(inbound: Inbound, saved: list[Any]) -> Reply:
     """The form, for whoever names a DSN of ours."""
     return Reply(200, SCRIPT.encode(), content_type="text/javascript; charset=utf-8")
@@ -139,6 +157,21 @@ def filled(inbound: Inbound) -> tuple[dict[str, str | None], dict[str, list[str]
     event_id = inbound.query.get("eventId", "")
     wrong = {} if report["comments"] else {"comments": ["This field is required."]}
     return {"event_id": event_id, **report}, wrong
+
+
+def read(inbound: Inbound) -> list[Record]:
+    """What somebody wrote into the form of showReportDialog; its words need no event that we know."""
+    sent, wrong = filled(inbound)
+    return [] if wrong else [report_of(inbound, sent)]
+
+
+def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
+    """Nothing, or which fields to mend: the form shows that and lets its writer try again."""
+    try:
+        wrong = filled(inbound)[1]
+    except Refused:
+        return Reply(200, {})  # kept in quarantine
+    return Reply(400, {"errors": wrong}) if wrong else Reply(200, {})
 
 
 def number_in(dsn: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 Category = Literal["bug", "feature", "question", "praise", "other"]
 Sentiment = Literal["positive", "neutral", "negative"]
 RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
 
+ANY_SERVER = "any"
 PART_HEADER = "gateway-part"  # of a delivery in quarantine that is only a part of what came (Record.held)
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
@@ -62,6 +63,9 @@ class Record:
     `comment` names the comment in its story that a note is, in all its versions; with `retracts` its author
     has deleted it, and its words go.
 
+    `server` is the host whose ids the keys are made of, where each counts for itself: stored keys begin with
+    it. With ANY_SERVER the delivery does not name it. None is the vendor's own.
+
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
@@ -101,11 +105,26 @@ class Record:
     occurrence: str | None = None
     counts: bool = True
     comment: str | None = None
+    server: str | None = None
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None
     workspace_ref: str | None = None
     project_ref: str | None = None
+
+    def of_its_server(self) -> Record:
+        """This record with the keys that are stored: its server's own."""
+        if self.server in (None, ANY_SERVER):
+            return self
+
+        def own(key: str | None) -> str | None:
+            return key and f"{self.server}:{key}"
+
+        keys = own(self.dedupe_key), own(self.incident_key), own(self.votes_for), own(self.comment)
+        dedupe_key, incident_key, votes_for, comment = keys
+        return replace(
+            self, dedupe_key=dedupe_key, incident_key=incident_key, votes_for=votes_for, comment=comment
+        )
 
 
 @dataclass(frozen=True, slots=True)

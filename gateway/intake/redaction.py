@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from adapters.contract import Inbound
 
+SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
+SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 SHORTEST = 16  # characters of what is looked for in a body: what is shorter may be somebody's word
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)  # what nobody writes in another way
+_CHARSET = re.compile(r";[ \t]{0,9}charset=[^;]{0,100}", re.IGNORECASE)
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _PART_NAME = re.compile(rb'\bname="?([^";\r\n]{1,100})', re.IGNORECASE)
 
@@ -35,17 +39,28 @@ def redact(inbound: Inbound, names: Collection[str]) -> None:
     if known == text:
         return
     if text is not inbound.body:  # in UTF-8 from here on, which needs no declaration
-        inbound.headers = {**inbound.headers, "content-type": told.partition(";")[0]}
+        inbound.headers = {**inbound.headers, "content-type": _CHARSET.sub("", told)}
     inbound.checked.clear()
     inbound.receive(known, inbound.received_at)
 
 
-def redacted(values: Mapping[str, str], proofs: Iterable[str]) -> dict[str, str]:
-    """Headers or a query in which what proved the sender is starred."""
-    known = dict(values)
-    for proof in proofs:
-        known = {name: value.replace(proof, "*" * len(proof)) for name, value in known.items()}
-    return known
+def request_of(inbound: Inbound) -> dict[str, Any]:
+    """All of a request but its body, without what proved its sender."""
+
+    def kept(values: Mapping[str, str], secret: Collection[str]) -> dict[str, str]:
+        known = {name: value for name, value in values.items() if name not in secret}
+        for proof in inbound.proofs:
+            known = {name: value.replace(proof, "*" * len(proof)) for name, value in known.items()}
+        return known
+
+    return {
+        "method": inbound.method,
+        "path": inbound.path,
+        "headers": kept(inbound.headers, SECRET_HEADERS),
+        "params": dict(inbound.params),
+        "query": kept(inbound.query, SECRET_QUERY),
+        "request_id": inbound.request_id,
+    }
 
 
 def _spellings(proof: str) -> tuple[bytes, ...]:

@@ -14,7 +14,7 @@ from gateway.access.caller import Caller
 from gateway.core.cooperative import aside
 from gateway.core.ids import is_ours, new_id, new_ulid
 from gateway.intake import idempotency, outcomes, repeat_reports
-from gateway.intake.redaction import redacted
+from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
 from models.tables.feedback import document, iso
@@ -25,8 +25,6 @@ TITLE_LENGTH = 120  # characters of the text that make a title when the sender g
 AHEAD = 300_000  # milliseconds that a sender's clock may be ahead of ours
 FIRST = 31_536_000_000  # milliseconds, 1971-01-01: what is before is a clock that was never set
 KEY_LENGTH = 300  # characters of a dedupe or incident key
-SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
-SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
 REACH = commit.Reach(repeat_reports.STEPS, repeat_reports.WINDOW, repeat_reports.raised)
 
 
@@ -112,6 +110,8 @@ def write_of(
     making one is not free.
     """
     now = inbound.received_at
+    if record.server is not None:
+        record = record.of_its_server()
     occurred_at, subject = _bounded_time(record, now)
     row: dict[str, Any] = {
         "id": f"fb_{ulid}",
@@ -185,7 +185,8 @@ def write_of(
         _telling(record, row) if record.incident_key or record.votes_for else None,
         _held(caller, adapter, inbound, row, record) if record.unreadable else None,
         part,
-        bounded(record.comment),
+        record.comment and bounded(record.comment),
+        record.server,
     )
 
 
@@ -233,13 +234,11 @@ def _held(
     caller: Caller, adapter: Adapter, inbound: Inbound, row: Mapping[str, Any], record: Record
 ) -> dict[str, Any]:
     """A delivery as quarantine keeps it: everything a replay needs, nothing that proves who sent it."""
-    kept = {name: value for name, value in inbound.headers.items() if name not in SECRET_HEADERS}
-    asked = {name: value for name, value in inbound.query.items() if name not in SECRET_QUERY}
-    body = inbound.body
+    request, body = request_of(inbound), inbound.body
     if record.held is not None:
         part = record.held
         body = part if isinstance(part, bytes) else part.encode("utf-8", "replace")
-        kept[PART_HEADER] = "true"
+        request["headers"][PART_HEADER] = "true"
     return {
         "id": new_id("qr"),
         "workspace_id": caller.workspace_id,
@@ -247,14 +246,7 @@ def _held(
         "source": adapter.name,
         "hook_id": caller.key_id,
         "reason": record.unreadable,
-        "request": {
-            "method": inbound.method,
-            "path": inbound.path,
-            "headers": redacted(kept, inbound.proofs),
-            "params": dict(inbound.params),
-            "query": redacted(asked, inbound.proofs),
-            "request_id": inbound.request_id,
-        },
+        "request": request,
         "payload": body,
         "received_at": inbound.received_at,
         "replayed_at": None,

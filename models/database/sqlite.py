@@ -160,10 +160,8 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
                 raise DataError(*error.args) from error
             raise
         self._commits += 1
-        copies = self._commits >= COPY_EVERY
-        if (copies or self._commits % MERGE_EVERY == 0) and (
-            self._copier is None or not self._copier.is_alive()
-        ):
+        copies, idle = self._commits >= COPY_EVERY, self._copier is None or not self._copier.is_alive()
+        if idle and (copies or self._commits % MERGE_EVERY == 0):
             if copies:
                 self._commits = 0
             self._copier = threading.Thread(target=self._tidy, args=(copies,), name="copier", daemon=True)

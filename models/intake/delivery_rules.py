@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from models.database.base import AT_ONCE, database, insert
-from models.intake import comments, incident_merge, votes
+from models.intake import comments, incident_merge, servers, votes
 from models.intake.stories import delivery_key, tell, telling_of
 from models.intake.writes import (
     Reach,
@@ -51,8 +51,16 @@ _KNOWN = (
 
 def store(write: Write, reach: Reach, now: int) -> Stored:
     """Applies one write and says what became of it."""
-    if write.comment is None:
-        return _store(write, reach, now)
+    if write.server is not None:
+        servers.adopt(write)
+    stored = _store(write, reach, now) if write.comment is None else _comment(write, reach, now)
+    if write.server is not None and stored.told:
+        servers.told(write, stored.row["id"], now)
+    return stored
+
+
+def _comment(write: Write, reach: Reach, now: int) -> Stored:
+    """A comment, unless its author has deleted it, or that he has."""
     if write.retracts:
         return comments.delete(write, now)
     if comments.is_gone(write):

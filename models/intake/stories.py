@@ -53,24 +53,21 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
     if write.dedupe_key is not None and telling.state != "note":
         dedupe.point(workspace_id, row["source"], delivery_key(write), known["id"])
     changed = incident_merge.merged(known, row, telling, _counted(write, telling, now), remembered)
-    if write.retracts and "state_key" not in changed:
-        return _noted(known, changed, reach)
     kind = incident_merge.event_type(known, changed, telling)
     changed = unless_overruled(known, changed)
-    if telling.restates and all(changed[name] == known[name] for name in changed.keys() - _KEPT_COUNT):
-        return _noted(known, changed, reach)
     after = {**known, **changed}
     if "impact_reasons" in changed or after["occurrences"] != known["occurrences"]:
         changed |= reached(after, reach)
+    same = telling.restates and all(changed[name] == known[name] for name in changed.keys() - _KEPT_COUNT)
+    if same or (write.retracts and "state_key" not in changed):
+        return _noted(known, changed)
     stored = change(write, known, {**changed, "updated_at": now}, kind)
     alert_family.arrived(write, found, known["id"])
     return Stored("retracted" if write.retracts else stored.outcome, stored.row, found.apart)
 
 
-def _noted(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach) -> Stored:
+def _noted(known: Mapping[str, Any], changed: Mapping[str, Any]) -> Stored:
     """A delivery that says nothing new, and no event, but what comes later is judged by it too."""
-    if "impact_reasons" in changed:
-        changed |= reached({**known, **changed}, reach)
     Feedback.update(changed).where(Feedback.id == known["id"]).execute()
     return Stored("unchanged", {**known, **changed})
 

@@ -43,6 +43,7 @@ class Write:
     `dedupe_key`, `replaceable`, `retracts`, `votes_for` and `voter` are those of the contract's Record;
     `telling` is what it is to its story. With `held` the delivery goes to quarantine as this row instead.
     `comment` is the key of the comment that it tells, or with `retracts` the end of (models.intake.comments).
+    `server` is what its keys begin with (models.intake.servers).
     `part` is where the event's payload stands in a delivery that makes several records.
     """
 
@@ -57,11 +58,12 @@ class Write:
     held: Mapping[str, Any] | None = None
     part: slice | None = None
     comment: str | None = None
+    server: str | None = None
 
     @property
     def begins(self) -> bool:
         """Whether it begins a record, unless its key was used before."""
-        plain = self.held is None and not self.retracts and self.votes_for is None
+        plain = self.held is None and not self.retracts and self.votes_for is None and self.server is None
         return plain and self.row["incident_key"] is None
 
     @property
@@ -91,8 +93,15 @@ class Write:
             self.comment,
             *((told.joins, told.family) if told else ()),
         }
+        if self.server is not None and self.row["incident_key"]:
+            keys.add(plain(self.row["incident_key"], self.server))
         for key in keys - {None}:
             yield ("story", self.row["workspace_id"], str(key))
+
+
+def plain(key: str, server: str) -> str:
+    """A key without its server."""
+    return key.removeprefix(f"{server}:")
 
 
 @dataclass(slots=True)

@@ -322,7 +322,7 @@ def test_any_json_anywhere(request: dict[str, Any]) -> None:
 
     json.dumps([(record.text, dict(record.subject), record.tags, record.dedupe_key) for record in records])
     assert all(record.unreadable or record.retracts or record.text for record in records)
-    assert all(record.dedupe_key for record in records if not record.unreadable)
+    assert all(record.dedupe_key or record.comment for record in records if not record.unreadable)
     assert DOOR.reply(inbound, []).status == 200
 
 

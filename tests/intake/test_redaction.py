@@ -219,6 +219,23 @@ def test_secrets_of_senders(sent: Sent, app: Flask, call: Call, tenant: Tenant, 
             assert not any(one in text for text in shown)
 
 
+def test_keys(call: Call, tenant: Tenant) -> None:
+    """A key of the gateway that is sent in the body, too, is not kept, whatever takes it."""
+    words = {"text": f"It is slow with {tenant.key} here"}
+    wide = {"Content-Type": "application/json; charset=utf-16"}
+    sent = [
+        call("POST", "/gateway/v1/feedback", json=words),
+        call("POST", "/gateway/v1/feedback/batch", json=[words, words]),
+        call("POST", "/gateway/v1/feedback", data=json.dumps(words).encode("utf-16"), headers=wide),
+        call("POST", "/v1/feedback", json={"projectId": "shop", "page": "/", **words}),
+    ]
+
+    assert {answer.status_code for answer in sent} <= {200, 201}
+    assert Feedback.select().count() == 5
+    assert tenant.key not in kept()
+    assert {row.text for row in Feedback.select()} == {f"It is slow with {'*' * len(tenant.key)} here"}
+
+
 UNSIGNED = {
     "generic": ({"text": "It is slow"}, {"map": {"text": "text"}}),
     "generic, held": ({"words": "It is slow"}, {"map": {"text": "text"}}),

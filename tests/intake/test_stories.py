@@ -390,6 +390,53 @@ def test_a_changed_priority_is_the_severity(tenant: Tenant) -> None:
     assert (severity["points"], row["status"], row["occurrences"]) == (5, "acknowledged", 1)
 
 
+def test_a_priority_that_is_changed_after_all_else(tenant: Tenant) -> None:
+    """It counts whatever the alert was told by meanwhile, and in whatever order that comes."""
+    names = [f"opsgenie/{name}" for name in ("created", "acknowledged", "unacknowledged", "priority")]
+    for order in permutations(names):
+        (row,) = tell(tenant, *order)
+        severity = next(reason for reason in row["impact_reasons"] if reason["part"] == "severity")
+        assert (severity["points"], row["status"], row["occurrences"]) == (5, "open", 1), order
+
+
+def test_back_in_the_second_of_its_end(tenant: Tenant) -> None:
+    """A ticket that is deleted and restored within a second is there; one deleted after that is not."""
+    for second, status in ((1, "open"), (2, "ignored")):
+        said = {"deleted": f"2026-05-04T09:00:0{second}Z", "undeleted": "2026-05-04T09:00:01Z"}
+        for order in permutations(("created", *said)):
+            clear()
+            for name in order:
+
+                def changed(sent: dict[str, Any], at: str = said.get(name, "")) -> None:
+                    sent["time"] = at or sent["time"]
+
+                for record in read(f"zendesk/{name}", changed):
+                    deliver(tenant, record, DIALECTS["zendesk"])
+            assert [row.status for row in Feedback.select()] == [status], order
+
+
+@pytest.mark.parametrize(("severity", "outcome"), [("low", "updated"), ("critical", "unchanged")])
+def test_only_the_severity_is_changed(tenant: Tenant, severity: str, outcome: str) -> None:
+    """An incident whose severity alone was set anew has the impact that its reasons say, and tells so."""
+
+    def changed(sent: dict[str, Any]) -> None:
+        sent["object_attributes"].update(
+            action="update", severity=severity, updated_at="2026-11-18 09:00:00 UTC"
+        )
+
+    (opened,) = read("gitlab/incident_opened")
+    (restated,) = read("gitlab/incident_opened", changed)
+    gitlab = DIALECTS["gitlab"]
+    before = deliver(tenant, opened, gitlab).document["impact"]
+    after = deliver(tenant, restated, gitlab)
+    (row,) = Feedback.select()
+
+    assert after.outcome == outcome
+    assert row.impact == sum(reason["points"] for reason in row.impact_reasons)
+    assert (row.impact != before) == (outcome == "updated")
+    assert after.document["impact"] == row.impact
+
+
 def test_signs_that_are_votes() -> None:
     """Approval is a vote; other signs are none, unless the hook names them; a skin tone changes nothing."""
 
