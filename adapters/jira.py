@@ -127,13 +127,14 @@ def _comment(sent: dict[str, Any], kind: str) -> list[Record]:
         dedupe_key=f"comment:{thread.incident_key}:{number}",
         incident_key=thread.incident_key,
         state="note",
+        secrecy=PRIVATE if restricted else "",
     )
     if kind == "comment_deleted":  # the issue stays
         return [replace(record, incident_key=None, state=None, retracts=True)]
     record = replace(record, stands=_stands(object_of(issue, "fields")))
     if kind == "comment_updated":
         record = replace(record, replaceable=True, revised_at=moment_of(first_text(comment, "updated")))
-    return marked([record], PRIVATE if restricted else _secrecy(sent)) if words else []
+    return marked([record], _secrecy(sent)) if words else []
 
 
 def _secrecy(sent: dict[str, Any]) -> str:

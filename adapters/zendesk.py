@@ -143,9 +143,9 @@ def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
         author=Author.of(first_scalar(author, "id"), first_text(author, "name")),
         external_id=first_scalar(comment, "id") or ticket.external_id,
         state="note",
+        secrecy=PRIVATE if comment.get("is_public") is False else "",
     )
-    internal = comment.get("is_public") is False and "visibility" not in ticket.subject
-    return marked([note], PRIVATE if internal else "")
+    return [note]
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:

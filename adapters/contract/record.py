@@ -58,6 +58,8 @@ class Record:
     then. With `quiet` an end makes no record where nothing had begun. Of several notifications of the same
     `occurrence` one counts, and none of those that have `counts` false.
 
+    `secrecy` says who may see this remark alone (a mark of adapters.common.tags), when others see its story.
+
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
@@ -96,6 +98,7 @@ class Record:
     family: str | None = None
     occurrence: str | None = None
     counts: bool = True
+    secrecy: str = ""
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None
