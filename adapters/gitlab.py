@@ -150,6 +150,9 @@ def read_note(inbound: Inbound, sent: Json) -> list[Record]:
             revised_at=time_of(note, "updated_at") if action == "update" else None,
             state="note",
             stands=_stands(object_of(sent, name)),
+            secrecy=CONFIDENTIAL
+            if _is_marked(note) or scalar_of(sent, "event_type").startswith("confidential")
+            else "",
         )
     ]
 
@@ -238,16 +241,24 @@ def _severity(issue: Json, labels: list[str]) -> dict[str, Any]:
 
 
 def _visibility(sent: Json) -> str:
-    """Who may see it, when that is not everybody: of an issue, a note, and then of the project.
+    """Who may see it, when that is not everybody: of an issue, and then of the project.
 
     Confidential issues and internal notes have hooks of their own, whose event_type says so too.
     """
-    things = [object_of(sent, name) for name in ("object_attributes", "issue", "work_item")]
-    marks = (thing.get(name) is True for thing in things for name in ("confidential", "internal"))
-    if any(marks) or scalar_of(sent, "event_type").startswith("confidential"):
+    noted = scalar_of(sent, "object_kind") == "note"
+    things = [
+        object_of(sent, name) for name in ("issue", "work_item", *(() if noted else ("object_attributes",)))
+    ]
+    if any(map(_is_marked, things)) or (
+        not noted and scalar_of(sent, "event_type").startswith("confidential")
+    ):
         return CONFIDENTIAL
     level = object_of(sent, "project").get("visibility_level")
     return {0: PRIVATE, 10: INTERNAL}.get(level, "") if type(level) is int else ""
+
+
+def _is_marked(thing: Json) -> bool:
+    return any(thing.get(name) is True for name in ("confidential", "internal"))
 
 
 def unusable(secret: str) -> str:

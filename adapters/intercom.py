@@ -13,7 +13,7 @@ from adapters.common.json_spans import with_parts
 from adapters.common.markup import plain
 from adapters.common.plain_text import first_line
 from adapters.common.signatures import delivery, hex_header, hook_adapter
-from adapters.common.tags import PRIVATE, marked, tags_of
+from adapters.common.tags import PRIVATE, tags_of
 from adapters.common.times import moment_or_seconds
 from adapters.common.untrusted_json import (
     body_of,
@@ -163,8 +163,9 @@ def _said(record: Record, part: dict[str, Any]) -> list[Record]:
         author=_author(object_of(part, "author")),
         external_id=first_scalar(part, "id") or record.external_id,
         comment=_key(record, part),
+        secrecy=PRIVATE if first_text(part, "part_type").startswith("note") else "",
     )
-    return marked([note], PRIVATE if first_text(part, "part_type").startswith("note") else "")
+    return [note]
 
 
 def _rated(record: Record, rating: dict[str, Any]) -> Record:

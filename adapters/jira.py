@@ -127,6 +127,7 @@ def _comment(sent: dict[str, Any], kind: str) -> list[Record]:
         dedupe_key=f"comment:{thread.incident_key}:{number}",
         incident_key=thread.incident_key,
         state="note",
+        secrecy=PRIVATE if restricted else "",
     )
     if kind == "comment_deleted":
         return [Record(text="", comment=record.dedupe_key, retracts=True)]
@@ -134,7 +135,7 @@ def _comment(sent: dict[str, Any], kind: str) -> list[Record]:
     record = replace(record, stands=stands, comment=record.dedupe_key)
     if kind == "comment_updated":
         record = replace(record, replaceable=True, revised_at=moment_of(first_text(comment, "updated")))
-    return marked([record], PRIVATE if restricted else _secrecy(sent)) if words else []
+    return marked([record], _secrecy(sent)) if words else []
 
 
 def _secrecy(sent: dict[str, Any]) -> str:

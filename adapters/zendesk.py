@@ -156,9 +156,9 @@ def _comment(ticket: Record, comment: dict[str, Any]) -> list[Record]:
         external_id=first_scalar(comment, "id") or ticket.external_id,
         state="note",
         comment=_key(ticket, comment),
+        secrecy=PRIVATE if comment.get("is_public") is False else "",
     )
-    internal = comment.get("is_public") is False and "visibility" not in ticket.subject
-    return marked([note], PRIVATE if internal else "")
+    return [note]
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:

@@ -15,6 +15,10 @@ HEAD = """# Sources
 What each kind of delivery becomes, made from the fixtures in `tests/fixtures` by `python -m tests.sources`
 and compared by the tests. A delivery without a row of its own becomes nothing: it is answered and ignored.
 How to point a sender here is in `docs/dialects`.
+
+`severity` is what the sender says, 0 to 5; a record shows it among the reasons of its impact. `state` is
+what the delivery says: after `triggered` the record's status is open, after `suppressed` ignored, after
+`acknowledged` and `resolved` as they are called; a `note` adds to the history and leaves the status.
 """
 COLUMNS = ("delivery", "title", "severity", "state", "url", "environment", "author", "tags", "occurred_at")
 COLUMNS += ("dedupe_key", "incident_key")

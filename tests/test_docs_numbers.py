@@ -21,6 +21,7 @@ from gateway.server import admission, companion, connection, gevent_worker, guni
 from gateway.triage import features, second_reader, tokenizer
 from models.database import group_commit, postgres_connections
 from models.intake import commit
+from models.queries import bounded_pages
 from models.tables import job, similarity, trained_model
 from tests.conftest import LONG_SECONDS, ROOT, Server
 from tests.server.test_serve import connection as opened
@@ -40,7 +41,7 @@ def word(number: float) -> str:
 SENTENCES: dict[str, tuple[str, ...]] = {
     "CONTRIBUTING.md": (f"a long one, {'an hour' if LONG_SECONDS == 3_600 else LONG_SECONDS}",),
     "docs/acting.md": (
-        f"the {feedback_detail.RAW} newest deliveries",
+        f"at most {feedback_detail.RAW} and {bounded_pages.AT_HAND // 1_000_000} MB together",
         f"1 to {feedback_bulk.MOST:,}",
         f"looked at {feedback_bulk.TOGETHER} at a time",
         f"as some {pacing.HELD * 1000:.0f} ms allow",

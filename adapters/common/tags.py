@@ -34,7 +34,8 @@ def marked(records: Iterable[Record], visibility: str) -> list[Record]:
     """The records with who may see them, when that is not everybody.
 
     `confidential` (marked so itself), `private` (from a private place) or `internal` (for a whole
-    organisation) is the subject's `visibility`, and a tag `visibility:...` to filter by.
+    organisation) is the subject's `visibility`, and a tag `visibility:...` to filter by. Of a remark that
+    fewer may see than its story it is the record's `secrecy` instead.
     """
     if not visibility:
         return list(records)

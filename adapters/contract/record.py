@@ -66,6 +66,8 @@ class Record:
     `server` is the host whose ids the keys are made of, where each counts for itself: stored keys begin with
     it. With ANY_SERVER the delivery does not name it. None is the vendor's own.
 
+    `secrecy` says who may see this remark alone (a mark of adapters.common.tags), when others see its story.
+
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
@@ -106,6 +108,7 @@ class Record:
     counts: bool = True
     comment: str | None = None
     server: str | None = None
+    secrecy: str = ""
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None

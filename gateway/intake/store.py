@@ -170,6 +170,7 @@ def write_of(
             "request_id": inbound.request_id,
             "content_type": inbound.headers.get("content-type", ""),
             "user_agent": inbound.headers.get("user-agent", ""),
+            **({"visibility": record.secrecy} if record.secrecy else {}),
         },
         "payload": inbound.body if payload is None else payload,
         "delivery_id": delivery_id,
@@ -227,6 +228,7 @@ def _telling(record: Record, row: Mapping[str, Any]) -> commit.Telling:
         family=bounded(record.family),
         joins=bounded(record.joins),
         severity=record.severity,
+        secrecy=record.secrecy,
     )
 
 

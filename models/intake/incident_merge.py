@@ -15,6 +15,7 @@ from models.intake.telling import FIELDS, MACHINES, OVER, STATUS, Telling, Told,
 from models.tables.search_words import words_of
 
 DELETED = "Deleted by its author"
+VISIBILITY = "visibility"  # in the subject, and the name of a tag
 AUTHOR = ("author_id", "author_name", "author_email")
 # What follows from the words; the severity among the reasons of an impact has a rule of its own.
 LABELS = (
@@ -65,6 +66,7 @@ def merged(
     `remembered` is what was said of the story before it was known to be that of this record.
     """
     told, changed = Told.of(known), dict[str, Any]()
+    known = _unmarked(known, told)
     stateful, at = telling.means != "note", telling.at
     if telling.quiet:
         changed["last_seen_at"] = max(known["last_seen_at"], at)
@@ -145,32 +147,34 @@ def _content(
         richness = 4 * bool(row["author_email"]) + sum(bool(row[name]) for name in AUTHOR)
         if told.takes("author", f"{int(not noted)}{richness}{key}"):
             changed |= {name: row[name] for name in AUTHOR}
-    if key < told.floor:
-        return changed
-    for name in FIELDS:
-        said = row[name] not in (None, "") or (telling.whole and name != "occurred_at")
-        if said and told.takes(name, key):
-            changed[name] = row[name]
-    words, severity = known, known
     stated = telling.whole or telling.severity is not None
     own_words = telling.whole or telling.restates or row["text"] != row["title"]
     words_key = telling.content_key(int(own_words))
-    if (telling.whole or row["text"]) and told.takes("text", words_key):
-        changed |= {name: row[name] for name in ("text", *LABELS)}
-        words = row
-        told.reach = next(
-            ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "reach"), None
-        )
+    words, severity = known, known
     own_severity = severity_of(row)
     if own_severity and told.takes("severity", f"1{key}" if stated and not noted else f"0{words_key}"):
         severity = row
         told.severity = own_severity
+    if key < told.floor:  # a whole end tells all but the severity, which an alert that is over has none of
+        return changed if severity is known else {**changed, "impact_reasons": _reasons(known, row)}
+    for name in FIELDS:
+        said = row[name] not in (None, "") or (telling.whole and name != "occurred_at")
+        if said and told.takes(name, key):
+            changed[name] = row[name]
+    if (telling.whole or row["text"]) and told.takes("text", words_key):
+        changed |= {name: row[name] for name in ("text", *LABELS)}
+        words = row
+        told.secrecy = telling.secrecy
+        told.reach = next(
+            ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "reach"), None
+        )
     if words is row or severity is row:
         changed["impact_reasons"] = _reasons(words, severity)
     if told.takes("story", key):
         changed |= {"source": row["source"], "incident_key": row["incident_key"]}
     changed |= _subject(known["subject"], row["subject"], telling, told)
     changed |= _tags(known["tags"], row["tags"], telling, told)
+    changed |= _marked(changed, told)
     if telling.whole:
         told.floor = key
     if changed.keys() & {"title", "text", "language"}:
@@ -204,6 +208,25 @@ def _tags(known: list[str], sent: list[str], telling: Telling, told: Told) -> di
         others |= set(sent)
     told.best = len(best)
     return {"tags": [*best, *sorted(others - set(best))]}
+
+
+def _marked(changed: Mapping[str, Any], told: Told) -> dict[str, Any]:
+    """The mark of who may see the words that the record has, unless its story has one."""
+    if not told.secrecy or VISIBILITY in changed["subject"]:
+        return {}
+    return {
+        "subject": {**changed["subject"], VISIBILITY: told.secrecy},
+        "tags": [*changed["tags"], f"{VISIBILITY}:{told.secrecy}"],
+    }
+
+
+def _unmarked(known: Mapping[str, Any], told: Told) -> Mapping[str, Any]:
+    """What is known of a story, without the mark that its words alone gave it."""
+    if not told.secrecy or f"subject.{VISIBILITY}" in told.keys:
+        return known
+    subject = {name: value for name, value in known["subject"].items() if name != VISIBILITY}
+    mark = f"{VISIBILITY}:{told.secrecy}"
+    return {**known, "subject": subject, "tags": [tag for tag in known["tags"] if tag != mark]}
 
 
 def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ class Telling:
     A `whole` one says all that there is: what it leaves out is gone. `counts`: whether a trigger is
     another occurrence. One that `restates` only repeats in newer words. `quiet` ends begin no record.
     `occurrence` is what several notifications may tell of, `family` what stories of the same alert share,
-    `joins` another source's key. `severity` is what the sender said, 0..5.
+    `joins` another source's key. `severity` is what the sender said, 0..5, and
+    `secrecy` who may see these words alone.
     """
 
     state: str
@@ -47,6 +48,7 @@ class Telling:
     family: str | None = None
     joins: str | None = None
     severity: int | None = None
+    secrecy: str = ""
 
     @property
     def means(self) -> str:
@@ -79,7 +81,7 @@ class Told:
     them best, the others are a sorted union; `floor` is the key of the newest whole telling, and `stated`
     whether anything but notes and quiet ends has told it. `reach` is what the words alone give the impact's
     part of that name: points and why; `severity` is that part as long as the story is not over. `state` is
-    the story's.
+    the story's. `secrecy` is that of the remark whose words the record has: for as long as it has them.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Told:
     reach: tuple[int, str] | None = None
     severity: tuple[int, str] | None = None
     state: StoryState = field(default_factory=StoryState)
+    secrecy: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Told:
@@ -108,13 +111,15 @@ class Told:
         state = StoryState.of(row["state_key"], row["resolved_at"], told.get("e"))
         keys = {name: told["k"][at] for name, at in told["f"].items()}
         severity = told.get("v") or severity_of(row)  # older versions kept none
-        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"], severity, state)
+        secrecy = told.get("p", "")
+        return cls(keys, told["n"], told["t"], told["w"], told["s"], told["r"], severity, state, secrecy)
 
     def column(self) -> str:
         known = {key: number for number, key in enumerate(sorted(set(self.keys.values())))}
         fields = {name: known[key] for name, key in self.keys.items()}
         told = {"k": list(known), "f": fields, "n": self.counts, "t": self.best, "w": self.floor}
         told |= {"s": self.stated, "r": self.reach, "e": self.state.kept, "v": self.severity}
+        told |= {"p": self.secrecy} if self.secrecy else {}
         return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
 
     def takes(self, name: str, key: str) -> bool:

@@ -13,11 +13,12 @@ from gateway import triage
 from gateway.access.caller import Caller
 from gateway.core.ids import new_id, new_ulid
 from gateway.intake import store
+from models.tables import event
 from tests.adapters.test_adapters import CASES, DIALECTS, FIXTURES, door_of, inbound_of, name_of
+from tests.conftest import Tenant
 
 SECRET = {
     "gitlab/issue_confidential": "confidential",
-    "gitlab/note_internal": "confidential",
     "github/issue_opened": "private",
     "github/discussion_created": "private",
     "github/run_failed": "private",
@@ -26,15 +27,19 @@ SECRET = {
     "discord/slash_in_direct_message": "private",
     "discord/message_command_in_direct_message": "private",
     "jira/described_in_adf": "confidential",
-    "jira/comment_restricted": "private",
-    "zendesk/internal_comment": "private",
-    "intercom/admin_noted": "private",
     "bitbucket/issue_created": "private",
     "bitbucket/build_failed": "private",
     "azure_devops/build_failed_in_a_private_project": "private",
     "mattermost/direct_message": "private",
     "teams/message_in_a_group_chat": "private",
     "zulip/direct": "private",
+}
+# Remarks that fewer may see than their story: a mark of their own, and the story after which they come.
+REMARKS = {
+    "gitlab/note_internal": ("confidential", "gitlab/issue_opened"),
+    "jira/comment_restricted": ("private", "jira/created"),
+    "zendesk/internal_comment": ("private", "zendesk/created"),
+    "intercom/admin_noted": ("private", "intercom/created"),
 }
 OPEN = (
     "gitlab/issue_no_longer_confidential",
@@ -70,6 +75,45 @@ def test_secrecy_is_kept(name: str, mark: str) -> None:
 
     assert f"visibility:{mark}" in record.tags
     assert record.subject["visibility"] == mark
+
+
+@pytest.mark.parametrize(("name", "mark"), [(name, mark) for name, (mark, _) in REMARKS.items()])
+def test_a_remark_has_a_mark_of_its_own(name: str, mark: str) -> None:
+    """The story that it belongs to is not marked by it."""
+    (record,) = read(name)
+
+    assert (record.state, record.secrecy) == ("note", mark)
+    assert "visibility" not in record.subject
+    assert not any(tag.startswith("visibility:") for tag in record.tags)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("name", "mark", "story"), [(name, *told) for name, told in REMARKS.items()])
+def test_a_record_is_marked_while_its_words_are_a_secret_remarks(
+    tenant: Tenant, name: str, mark: str, story: str, turned: bool
+) -> None:
+    """Nobody reads them without their mark, and once others tell the story it is as open as they are."""
+    caller = Caller("hk_1", tenant.workspace_id, None, tenant.project_id, frozenset({"ingest"}), None, None)
+
+    def send(which: str) -> Any:
+        case = json.loads((FIXTURES / f"{which}.json").read_text())
+        inbound = inbound_of(case["request"])
+        adapter = DIALECTS[which.partition("/")[0]]
+        (record,) = door_of(adapter, inbound).read(inbound)
+        if which == name:  # of the same story, whatever numbers the fixtures have
+            record = replace(record, incident_key=told.incident_key)
+        inbound.request_id = new_id("req")
+        return store.save(caller, adapter, inbound, [record], [triage.label(record)])[0].document
+
+    (told,) = read(story)
+    documents = [send(which) for which in ((name, story) if turned else (story, name))]
+
+    secret = [f"visibility:{mark}" in document["tags"] for document in documents]
+    assert secret == [turned, False]
+    assert ["visibility" in document["subject"] for document in documents] == secret
+    assert len({document["id"] for document in documents}) == 1
+    marks = [one["detail"].get("visibility") for one in event.of(documents[0]["id"], limit=9)]
+    assert marks == ([mark, None] if turned else [None, mark])
 
 
 @pytest.mark.parametrize("name", OPEN)

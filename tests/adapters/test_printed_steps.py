@@ -69,3 +69,10 @@ def test_a_refusal_says_what_failed(name: str, signed: Signed) -> None:
 def test_every_page_shows_how_errors_look(name: str) -> None:
     fields = ", ".join(f'"{field}"' for field in Refusal().fields)
     assert "{" + fields + "}" in (PAGES / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNED if name != "generic"])  # whose map names states
+def test_a_page_names_the_status_that_people_see(name: str) -> None:
+    """And not what the code calls the state; a vendor's own words are in code format, or capitals."""
+    prose = re.sub(r"`[^`]+`", "", (PAGES / f"{name}.md").read_text())
+    assert not re.findall(r"\b(?:triggered|suppressed)\b", prose)
