@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adapters.contract.record import Record
 from gateway.triage import clauses, features
 from gateway.triage.arrays import Floats
 from gateway.triage.located import Located
 from gateway.triage.model import Model, Scores
 from gateway.triage.tokenizer import Text, read
+from gateway.triage.verdict import decide_category, decide_sentiment
 from gateway.triage.wording import NUMBER, SIGNALS, Kind, Told, Wording, sentences, within
 
 MOST_PARTS = 8
@@ -82,24 +84,26 @@ class _Reading(NamedTuple):
 
 
 class Explainer:
-    """Explains one text; `title` and `body` are the record's, of which `words` says how they are read."""
+    """Explains one record, whose title and text are read as `words` has them."""
 
-    def __init__(self, model: Model, title: str, text: str, words: Located) -> None:
+    def __init__(self, model: Model, record: Record, words: Located) -> None:
         self._model = model
-        self._title = len(title)
-        self._original = f"{title}\n{text}"
+        # What the sender declared needs no words: explained is what would be said without it.
+        self._record = replace(record, category=None, sentiment=None, sentiment_score=None)
+        self._title = len(record.title)
+        self._original = f"{record.title}\n{record.text}"
         self._located = read(words)
         self._text = read(str(words))
 
     def explain(self, reasons: Iterable[Any] = ()) -> Explanation:
-        """The weights behind the likeliest labels, against the mean of the other classes' weights.
+        """The weights behind the predicted labels, against the mean of the other classes' weights.
 
         `reasons` are those of the record's impact, some of which quote words.
         """
         model, text = self._model, self._text
         scores, apart = clauses.score_with_clause(model, text)
-        category = max(scores.category, key=scores.category.__getitem__)
-        sentiment = max(scores.sentiment, key=scores.sentiment.__getitem__)
+        category = decide_category(self._record, text, scores)[0]
+        sentiment = decide_sentiment(self._record, text, scores)[0]
         whole = _Reading(1.0, text, self._located.tokens)
         by_category = by_sentiment = [whole]
         clause = None

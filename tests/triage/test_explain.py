@@ -157,6 +157,18 @@ def test_a_report_is_explained_by_the_expert_on_reports() -> None:
     assert any(name in why.sentence.name for name in positive)
 
 
+def test_the_label_that_a_record_has_is_explained() -> None:
+    """Also where more than words decided: what watches over a program tells of what is wrong."""
+    text = "Disk usage of db-1 is back to normal, great"
+    alert, remark = (triage.explain(Record(text=text, type=kind)) for kind in ("alert", "message"))
+    assert triage.label(Record(text=text, type="alert")).category == "bug"
+    assert triage.label(Record(text=text)).category != "bug"
+    weights = [{part.name: part.weight for part in why.category} for why in (alert, remark)]
+    assert all(weights[0][name] != weights[1][name] for name in weights[0].keys() & weights[1].keys())
+    declared = triage.explain(Record(text=text, category="question"))
+    assert declared == remark
+
+
 def test_reasons_of_an_impact_quote_the_text_as_it_is() -> None:
     record = Record(text="Hilfe: ich wurde ZWEIMAL belastet, das Geld ist weg")
     reasons = [{"part": reason.part, "why": reason.why} for reason in triage.label(record).impact_reasons]
