@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple
 
 from gateway.triage.model import Model, Scores
 from gateway.triage.tokenizer import Text
@@ -37,32 +36,9 @@ pero aunque lastima salvo solo excepto embargo
 TURNS = frozenset(_TURNS.split())
 
 
-class Clause(NamedTuple):
-    """What a clause can be acted on as, its first and last token, and whether it counts for the category."""
-
-    label: str
-    first: int
-    last: int
-    carries: bool
-
-
 def score(model: Model, text: Text) -> Scores:
     """The scores of one text, its clauses read apart where that may tell more."""
     return _acted_on(model, [text], [model.score(text)])[0]
-
-
-def score_with_clause(model: Model, text: Text) -> tuple[Scores, Clause | None]:
-    """The same, with the clause that told more."""
-    whole = model.score(text)
-    parts = _apart(model, text, whole)
-    told = model.score_all(parts) if parts else []
-    found = _telling(whole, told) if told else None
-    if found is None:
-        return whole, None
-    name, place = found
-    first = sum(len(part.tokens) for part in parts[:place])
-    clause = Clause(name, first, first + len(parts[place].tokens) - 1, _carries(whole))
-    return _with_clauses(whole, told), clause
 
 
 def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
@@ -114,31 +90,16 @@ def _apart(model: Model, text: Text, scores: Scores) -> list[Text]:
 
 
 def _with_clauses(scores: Scores, told: Sequence[Scores]) -> Scores:
-    found = _telling(scores, told)
-    if found is None:
-        return scores
-    name, clause = found[0], told[found[1]]
-    category, sentiment = scores.category, scores.sentiment
-    if _carries(scores):
-        category = _mixed(category, clause.category)
-    if name == "bug":
-        sentiment = _mixed(sentiment, clause.sentiment)
-    return replace(scores, category=category, sentiment=sentiment)
-
-
-def _telling(scores: Scores, told: Sequence[Scores]) -> tuple[str, int] | None:
-    """The clause that surely can be acted on, and as what; None where none is sure enough."""
     whole = max(scores.category, key=scores.category.__getitem__)
     sure = {(name, place): one.category[name] for place, one in enumerate(told) for name in ACTED_ON}
     name, place = max(sure, key=sure.__getitem__)
     annoyed = max(scores.sentiment, key=scores.sentiment.__getitem__) == "negative"
-    least = LEAST[whole][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0)
-    return (name, place) if sure[name, place] >= least else None
-
-
-def _carries(whole: Scores) -> bool:
-    """Whether a clause may change the category: of a bug it tells only how that sounds."""
-    return max(whole.category, key=whole.category.__getitem__) != "bug"
+    if sure[name, place] < LEAST[whole][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0):
+        return scores
+    clause = told[place]
+    category = _mixed(scores.category, clause.category) if whole != "bug" else scores.category
+    sentiment = _mixed(scores.sentiment, clause.sentiment) if name == "bug" else scores.sentiment
+    return replace(scores, category=category, sentiment=sentiment)
 
 
 def _mixed(whole: dict[str, float], clause: dict[str, float]) -> dict[str, float]:

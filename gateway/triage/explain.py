@@ -83,6 +83,30 @@ class _Reading(NamedTuple):
     tokens: Sequence[str]
 
 
+class Clause(NamedTuple):
+    """A clause that counts as much as clauses.SHARE, and as what it can be acted on; its tokens.
+
+    It `carries` the category, unless it only tells how a bug sounds.
+    """
+
+    label: str
+    tokens: slice
+    carries: bool
+
+
+def clause_of(model: Model, text: Text, scores: Scores) -> Clause | None:
+    """The clause that changed what a text reads as to `scores`, as gateway.triage.clauses says; or None."""
+    whole = model.score(text)
+    if (whole.category, whole.sentiment) == (scores.category, scores.sentiment):
+        return None
+    parts = clauses.clauses(text.tokens)
+    told = model.score_all([replace(text, tokens=part, first=len(part), lines=1) for part in parts])
+    sure = {(name, place): one.category[name] for place, one in enumerate(told) for name in clauses.ACTED_ON}
+    label, place = max(sure, key=sure.__getitem__)
+    first = sum(map(len, parts[:place]))
+    return Clause(label, slice(first, first + len(parts[place])), whole.category != scores.category)
+
+
 class Explainer:
     """Explains one record, whose title and text are read as `words` has them."""
 
@@ -101,21 +125,22 @@ class Explainer:
         `reasons` are those of the record's impact, some of which quote words.
         """
         model, text = self._model, self._text
-        scores, apart = clauses.score_with_clause(model, text)
+        scores = clauses.score(model, text)
+        apart = clause_of(model, text, scores)
         category = decide_category(self._record, text, scores)[0]
         sentiment = decide_sentiment(self._record, text, scores)[0]
         whole = _Reading(1.0, text, self._located.tokens)
         by_category = by_sentiment = [whole]
         clause = None
         if apart is not None:
-            part = slice(apart.first, apart.last + 1)
-            told = replace(text, tokens=text.tokens[part], first=apart.last + 1 - apart.first, lines=1)
+            tokens = text.tokens[apart.tokens]
+            told = replace(text, tokens=tokens, first=len(tokens), lines=1)
             both = [
                 whole._replace(share=1 - clauses.SHARE),
-                _Reading(clauses.SHARE, told, self._located.tokens[part]),
+                _Reading(clauses.SHARE, told, self._located.tokens[apart.tokens]),
             ]
             if apart.carries and category == apart.label:
-                by_category, clause = both, self._quote(apart.first, apart.last)
+                by_category, clause = both, self._quote(apart.tokens.start, apart.tokens.stop - 1)
             if apart.label == "bug":
                 by_sentiment = both
         by = max(scores.domain, key=scores.domain.__getitem__)
