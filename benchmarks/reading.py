@@ -45,6 +45,9 @@ QUESTIONS: dict[str, Callable[[int], str]] = {
     "list, three filters, one rare": lambda n: f"{LIST}?source=orq&status=open&category={WORDS[n % 5]}",
     "list by impact": lambda n: f"{LIST}?sort=-impact&limit={50 + n % 3}",
     "list by impact, two filters": lambda n: f"{LIST}?sort=-impact&category={WORDS[n % 5]}&status=open",
+    "list of what is unsure, by doubt": lambda n: (
+        f"{LIST}?any_confidence_below=0.6&status=open&sort=-doubt&limit={50 + n % 3}"
+    ),
     "search, rare word (1 in 50,000)": lambda n: f"{LIST}?q={RARE}",
     "search, some (1 in 500)": lambda n: f"{LIST}?q={SOME}&limit={50 + n % 3}",
     "search, common word (a quarter)": lambda n: f"{LIST}?q={MANY}&limit={50 + n % 3}",

@@ -64,7 +64,7 @@ def inbox_list() -> ResponseReturnValue:
         query=query,
         older=older and _joined(given, cursor=older),
         later=bool(cursor),
-        newest=rows[0]["id"] if rows and not cursor else "",
+        newest="" if cursor else max((row["id"] for row in rows), default=""),
         first=not rows and not given and not cursor,
     )
 

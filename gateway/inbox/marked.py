@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -28,12 +29,16 @@ def marks_of(row: Mapping[str, Any]) -> Marks:
 
 def marked(text: str, marks: Iterable[tuple[int, int, str]]) -> Markup:
     """A text for a page, with those of its words marked and the rest as it is."""
-    some = [(start, min(end, len(text)), label) for start, end, label in marks if start < len(text)]
-    edges = sorted({0, len(text), *(edge for start, end, _label in some for edge in (start, end))})
-    parts = []
-    for start, end in pairwise(edges):
-        labels = sorted({label for begin, last, label in some if begin <= start and end <= last})
-        said = ", ".join(_(label) for label in labels)
-        form = '<mark title="{1}">{0}</mark>' if labels else "{0}"
+    changes: dict[int, list[tuple[str, int]]] = {0: [], len(text): []}
+    for start, end, label in marks:
+        if start < len(text):
+            changes.setdefault(start, []).append((label, 1))
+            changes.setdefault(min(end, len(text)), []).append((label, -1))
+    parts, here = list[Markup](), Counter[str]()  # by label, how many marks there are at a place
+    for start, end in pairwise(sorted(changes)):
+        for label, more in changes[start]:
+            here[label] += more
+        said = ", ".join(_(label) for label in sorted(+here))
+        form = '<mark title="{1}">{0}</mark>' if said else "{0}"
         parts.append(Markup(form).format(escape(text[start:end]), said))
     return Markup("").join(parts)

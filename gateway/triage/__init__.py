@@ -136,12 +136,12 @@ def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: i
 def explain(record: Record, reasons: Iterable[Mapping[str, Any]] = ()) -> Explanation:
     """The words and signs that speak for and against the predicted category and sentiment of `record`.
 
-    What the sender declared needs no words: the explanation is of what the models alone would say.
+    What the sender declared needs no words: explained is what would be said without it.
     `reasons` are those of the record's impact.
     """
     title, text = Located.of(record.title), Located.of(record.text, len(record.title) + 1)
     words = cast(Located, words_of(replace(record, title=title, text=text)))
-    return Explainer(_loaded(), record.title, record.text, words).explain(reasons)
+    return Explainer(_loaded(), record, words).explain(reasons)
 
 
 def words_of(record: Record) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple
 
-from gateway.triage.model import TOGETHER, Model, Outputs, Scores
+from gateway.triage.model import TOGETHER, Model, Scores
 from gateway.triage.tokenizer import Text
 
 MOST_WORDS, MOST_CLAUSES = 60, 6
@@ -37,35 +36,9 @@ pero aunque lastima salvo solo excepto embargo
 TURNS = frozenset(_TURNS.split())
 
 
-Parts = Sequence[tuple[int, list[Text]]]  # texts by their number, each in clauses
-
-
-class Clause(NamedTuple):
-    """What a clause can be acted on as, its first and last token, and whether it counts for the category."""
-
-    label: str
-    first: int
-    last: int
-    carries: bool
-
-
 def score(model: Model, text: Text) -> Scores:
     """The scores of one text, its clauses read apart where that may tell more."""
     return score_all(model, [text])[0]
-
-
-def score_with_clause(model: Model, text: Text) -> tuple[Scores, Clause | None]:
-    """The same, with the clause that told more."""
-    whole = model.score(text)
-    parts = _apart(model, text, whole)
-    if not parts:
-        return whole, None
-    outputs = model.outputs(parts)
-    for _, name, place in _chosen(model, outputs, [whole], [(0, parts)]):
-        first = sum(len(part.tokens) for part in parts[:place])
-        clause = Clause(name, first, first + len(parts[place].tokens) - 1, _carries(whole))
-        return _mixed_scores(whole, name, *model.scores(outputs, [place])), clause
-    return whole, None
 
 
 def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
@@ -111,19 +84,9 @@ def _apart(model: Model, text: Text, scores: Scores) -> list[Text]:
     return [replace(text, tokens=part, first=len(part), lines=1) for part in parts]
 
 
-def _with_clauses(model: Model, scores: list[Scores], parts: Parts) -> None:
+def _with_clauses(model: Model, scores: list[Scores], parts: Sequence[tuple[int, list[Text]]]) -> None:
     """Puts into the scores what can be acted on; the clauses of many texts are read together."""
     outputs = model.outputs([part for _, some in parts for part in some])
-    if chosen := _chosen(model, outputs, scores, parts):
-        read = model.scores(outputs, [place for _, _, place in chosen])
-        for (at, name, _), clause in zip(chosen, read, strict=True):
-            scores[at] = _mixed_scores(scores[at], name, clause)
-
-
-def _chosen(
-    model: Model, outputs: Outputs, scores: Sequence[Scores], parts: Parts
-) -> list[tuple[int, str, int]]:
-    """The texts of which a clause surely can be acted on, as what, and the number of that clause."""
     chances = iter(model.chances(outputs, "category", ACTED_ON))
     chosen: list[tuple[int, str, int]] = []
     first = 0
@@ -136,7 +99,10 @@ def _chosen(
         if told[place][name] >= _least(scores[at], name):
             chosen.append((at, name, first + place))
         first += len(some)
-    return chosen
+    if chosen:
+        read = model.scores(outputs, [place for _, _, place in chosen])
+        for (at, name, _), clause in zip(chosen, read, strict=True):
+            scores[at] = _mixed_scores(scores[at], name, clause)
 
 
 def _least(scores: Scores, name: str) -> float:
@@ -145,14 +111,10 @@ def _least(scores: Scores, name: str) -> float:
     return LEAST[likeliest(scores.category)][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0)
 
 
-def _carries(whole: Scores) -> bool:
-    """Whether a clause may change the category: of a bug it tells only how that sounds."""
-    return likeliest(whole.category) != "bug"
-
-
 def _mixed_scores(scores: Scores, name: str, clause: Scores) -> Scores:
     """The scores of a text one of whose clauses can be acted on as `name`."""
-    category = _mixed(scores.category, clause.category) if _carries(scores) else scores.category
+    bug = likeliest(scores.category) == "bug"
+    category = scores.category if bug else _mixed(scores.category, clause.category)
     sentiment = _mixed(scores.sentiment, clause.sentiment) if name == "bug" else scores.sentiment
     return replace(scores, category=category, sentiment=sentiment)
 

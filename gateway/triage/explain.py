@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adapters.contract.record import Record
 from gateway.triage import clauses, features
 from gateway.triage.arrays import Floats
 from gateway.triage.located import Located
 from gateway.triage.model import Model, Scores
 from gateway.triage.tokenizer import Text, read
+from gateway.triage.verdict import decide_category, decide_sentiment
 from gateway.triage.wording import NUMBER, SIGNALS, Kind, Told, Wording, sentences, within
 
 MOST_PARTS = 8
@@ -81,37 +83,64 @@ class _Reading(NamedTuple):
     tokens: Sequence[str]
 
 
-class Explainer:
-    """Explains one text; `title` and `body` are the record's, of which `words` says how they are read."""
+class Clause(NamedTuple):
+    """A clause that counts as much as clauses.SHARE, and as what it can be acted on; its tokens.
 
-    def __init__(self, model: Model, title: str, text: str, words: Located) -> None:
+    It `carries` the category, unless it only tells how a bug sounds.
+    """
+
+    label: str
+    tokens: slice
+    carries: bool
+
+
+def clause_of(model: Model, text: Text, scores: Scores) -> Clause | None:
+    """The clause that changed what a text reads as to `scores`, as gateway.triage.clauses says; or None."""
+    whole = model.score(text)
+    if (whole.category, whole.sentiment) == (scores.category, scores.sentiment):
+        return None
+    parts = clauses.clauses(text.tokens)
+    told = model.score_all([replace(text, tokens=part, first=len(part), lines=1) for part in parts])
+    sure = {(name, place): one.category[name] for place, one in enumerate(told) for name in clauses.ACTED_ON}
+    label, place = max(sure, key=sure.__getitem__)
+    first = sum(map(len, parts[:place]))
+    return Clause(label, slice(first, first + len(parts[place])), whole.category != scores.category)
+
+
+class Explainer:
+    """Explains one record, whose title and text are read as `words` has them."""
+
+    def __init__(self, model: Model, record: Record, words: Located) -> None:
         self._model = model
-        self._title = len(title)
-        self._original = f"{title}\n{text}"
+        # What the sender declared needs no words: explained is what would be said without it.
+        self._record = replace(record, category=None, sentiment=None, sentiment_score=None)
+        self._title = len(record.title)
+        self._original = f"{record.title}\n{record.text}"
         self._located = read(words)
         self._text = read(str(words))
 
     def explain(self, reasons: Iterable[Any] = ()) -> Explanation:
-        """The weights behind the likeliest labels, against the mean of the other classes' weights.
+        """The weights behind the predicted labels, against the mean of the other classes' weights.
 
         `reasons` are those of the record's impact, some of which quote words.
         """
         model, text = self._model, self._text
-        scores, apart = clauses.score_with_clause(model, text)
-        category = max(scores.category, key=scores.category.__getitem__)
-        sentiment = max(scores.sentiment, key=scores.sentiment.__getitem__)
+        scores = clauses.score(model, text)
+        apart = clause_of(model, text, scores)
+        category = decide_category(self._record, text, scores)[0]
+        sentiment = decide_sentiment(self._record, text, scores)[0]
         whole = _Reading(1.0, text, self._located.tokens)
         by_category = by_sentiment = [whole]
         clause = None
         if apart is not None:
-            part = slice(apart.first, apart.last + 1)
-            told = replace(text, tokens=text.tokens[part], first=apart.last + 1 - apart.first, lines=1)
+            tokens = text.tokens[apart.tokens]
+            told = replace(text, tokens=tokens, first=len(tokens), lines=1)
             both = [
                 whole._replace(share=1 - clauses.SHARE),
-                _Reading(clauses.SHARE, told, self._located.tokens[part]),
+                _Reading(clauses.SHARE, told, self._located.tokens[apart.tokens]),
             ]
             if apart.carries and category == apart.label:
-                by_category, clause = both, self._quote(apart.first, apart.last)
+                by_category, clause = both, self._quote(apart.tokens.start, apart.tokens.stop - 1)
             if apart.label == "bug":
                 by_sentiment = both
         by = max(scores.domain, key=scores.domain.__getitem__)

@@ -7,12 +7,11 @@ it does all of that to it as to any other, and each token knows where in the ori
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, SupportsIndex
 
-from models.tables.text_folding import pieces
+from models.tables.text_folding import decomposed_from
 
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -71,19 +70,13 @@ class Located(str):
         return self[start : start + len(str.strip(self, chars))]
 
     def lower(self) -> Located:
-        return self._spread(map(str.lower, self), str.lower(self))
+        places = [place for place, letter in enumerate(self) for _ in letter.lower()]
+        return self._made(str.lower(self), [self.starts[n] for n in places], [self.ends[n] for n in places])
 
     def decomposed(self) -> Located:
         """The same as models.tables.text_folding.decomposed."""
-        found = []
-        for piece in pieces(self):
-            some = self[piece]
-            apart = some._spread(unicodedata.normalize("NFKD", letter) for letter in some)
-            order = sorted(range(len(apart)), key=_canonical(apart).__getitem__)
-            starts, ends = apart.starts, apart.ends
-            text = unicodedata.normalize("NFKD", str(some))
-            found.append(self._made(text, [starts[n] for n in order], [ends[n] for n in order]))
-        return _joined(found)
+        text, places = decomposed_from(self)
+        return self._made(text, [self.starts[n] for n in places], [self.ends[n] for n in places])
 
     def partition(self, sep: str) -> tuple[Any, Any, Any]:
         return self._parted(self.find(sep), len(sep)) or (self, self[:0], self[:0])
@@ -113,27 +106,8 @@ class Located(str):
             at = match.end()
         return (_joined([*parts, self[at:]]), len(parts) // 2) if parts else (self, 0)
 
-    def _spread(self, letters: Iterator[str], text: str | None = None) -> Located:
-        """What became of each letter in its turn; `text` where that is not what they are one by one."""
-        told = list(letters)
-        places = [place for place, letter in enumerate(told) for _ in letter]
-        starts, ends = self.starts, self.ends
-        return self._made(
-            "".join(told) if text is None else text, [starts[n] for n in places], [ends[n] for n in places]
-        )
-
 
 def _joined(parts: Sequence[Located]) -> Located:
     starts = chain.from_iterable(part.starts for part in parts)
     ends = chain.from_iterable(part.ends for part in parts)
     return Located._made("".join(parts), [*starts], [*ends])
-
-
-def _canonical(text: str) -> list[tuple[int, int]]:
-    """By what letters and accents are put in order: each letter's accents by their class (UAX 15)."""
-    keys, letter = list[tuple[int, int]](), 0
-    for at, mark in enumerate(str(text)):
-        kind = unicodedata.combining(mark)
-        letter = letter if kind else at
-        keys.append((letter, kind))
-    return keys

@@ -95,11 +95,11 @@ def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentim
     stars = rating(record)
     if stars is not None:
         return _by_score(stars), round(stars, 4), 1.0, False
-    if not any(token[0].isalpha() for token in text.tokens):
+    knowledge = evidence(text)
+    if knowledge < 1 and not any(token[0].isalpha() for token in text.tokens):
         return "neutral", 0.0, NO_WORDS_SURE, False
     score = round(chances["positive"] - chances["negative"], 4)
     best = max(chances, key=chances.__getitem__)
-    knowledge = evidence(text)
     sure = round(knowledge * chances[best] + (1 - knowledge) / len(chances), 4)
     return cast(Sentiment, best), score, sure, False
 
@@ -118,7 +118,10 @@ def decide_language(record: Record, text: Text, scores: Scores) -> str | None:
         return None if text.script == "other" else text.script
     if scores.language_probability < SURE_LANGUAGE:
         return None
-    return scores.language if any(t[0].isalpha() and not t.startswith("xx") for t in text.tokens) else None
+    for token in text.tokens:
+        if token[0].isalpha() and token[:2] != "xx":
+            return scores.language
+    return None
 
 
 def evidence(text: Text) -> float:

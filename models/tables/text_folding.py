@@ -39,3 +39,23 @@ def pieces(text: str) -> Iterator[slice]:
             end += 1
         yield slice(at, end)
         at = end
+
+
+def decomposed_from(text: str) -> tuple[str, list[int]]:
+    """A text decomposed, and from which of its places each letter and accent of it comes."""
+    parts, places = list[str](), list[int]()
+    for piece in pieces(text):
+        apart = [
+            (mark, place)
+            for place, letter in enumerate(text[piece], piece.start)
+            for mark in unicodedata.normalize("NFKD", letter)
+        ]
+        keys, letter = list[tuple[int, int]](), 0
+        for at, (mark, _) in enumerate(apart):  # the accents of a letter are put in order by their class
+            kind = unicodedata.combining(mark)
+            letter = letter if kind else at
+            keys.append((letter, kind))
+        order = sorted(range(len(apart)), key=keys.__getitem__)
+        parts += [apart[at][0] for at in order]
+        places += [apart[at][1] for at in order]
+    return "".join(parts), places

@@ -149,3 +149,15 @@ def test_low_confidence_can_be_listed(call: Call, record: Any) -> None:
     assert all(row["category_confidence"] < 0.99 for row in below)
     for bad in ("2", "x", "-1", "nan", ""):
         assert call("GET", f"/gateway/v1/feedback?confidence_below={bad}").status_code == 400
+
+
+def test_what_is_explained_is_what_was_labelled(call: Call) -> None:
+    """A title that was made of the words is none that the sender gave: all words are those of the text."""
+    text = "The export of the monthly report has been empty since Monday morning " * 3 + "and I hate it"
+    made = call("POST", "/gateway/v1/feedback", json={"text": text}).json
+    assert made["title"].endswith("…")
+    explanation = call("GET", f"/gateway/v1/feedback/{made['id']}?explain=1").json["explanation"]
+    spans = [span for part in explanation["sentiment"] for span in part["spans"]]
+
+    assert spans and {span["field"] for span in spans} == {"text"}
+    assert max(explanation["sentiment"], key=lambda part: part["weight"])["spans"]

@@ -73,3 +73,18 @@ def test_nobody_else_normalises() -> None:
         "models/migrations/0004_reading.py",
         "models/queries/email_addresses.py",
     }
+
+
+@given(
+    st.lists(
+        st.characters(codec=None) | st.sampled_from("a\u0301\u0327\u05b0\u05b1\u0f71ẞﬁ한İ"), max_size=600
+    ).map("".join)
+)
+def test_where_accents_come_from(text: str) -> None:
+    """Letter by letter it comes to the same, and each part is one of its letter's."""
+    apart, places = text_folding.decomposed_from(text)
+
+    assert apart == text_folding.decomposed(text)
+    assert all(
+        part in text_folding.decomposed(text[place]) for part, place in zip(apart, places, strict=True)
+    )

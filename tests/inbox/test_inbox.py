@@ -443,3 +443,18 @@ def test_the_unsure_come_by_what_is_at_stake(reader: Make, send: Callable[..., s
     page = reader("viewer").get(f"/inbox?{dict(VIEWS)['Unsure']}")
 
     assert listed(page.text) == [ids[2], ids[0], ids[1]]
+
+
+@pytest.mark.parametrize("query", ["sort=-doubt", "sort=-impact", dict(VIEWS)["Unsure"]])
+def test_nothing_is_new_where_nothing_came(reader: Make, send: Callable[..., str], query: str) -> None:
+    """Whatever the order of a list, it lacks only what came since."""
+    ids = [send(f"Report {n}") for n in range(4)]
+    for n, record_id in enumerate(ids):
+        Feedback.update(category_confidence=0.5, impact=9 - n).where(Feedback.id == record_id).execute()
+    ann = reader("viewer")
+    page = ann.get(f"/inbox?{query}").text
+    newest = re.search('data-newest="([^"]*)"', page)
+    assert newest and listed(page) == ids
+    assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 0
+    Feedback.update(category_confidence=0.2).where(Feedback.id == send("One more")).execute()
+    assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -14,11 +15,12 @@ from adapters.contract.record import Record
 from gateway import triage
 from gateway.cli.triage import triage as command
 from gateway.triage import clauses, features, wording
-from gateway.triage.explain import Quote, Span, Weight
+from gateway.triage.explain import Quote, Span, Weight, clause_of
 from gateway.triage.located import Located
 from gateway.triage.model import Model
 from gateway.triage.tokenizer import read
 from tests.triage.explained import records
+from tests.triage.test_kinds import table
 from tests.triage.test_located import TEXTS
 
 MANY = 300
@@ -157,6 +159,18 @@ def test_a_report_is_explained_by_the_expert_on_reports() -> None:
     assert any(name in why.sentence.name for name in positive)
 
 
+def test_the_label_that_a_record_has_is_explained() -> None:
+    """Also where more than words decided: what watches over a program tells of what is wrong."""
+    text = "Disk usage of db-1 is back to normal, great"
+    alert, remark = (triage.explain(Record(text=text, type=kind)) for kind in ("alert", "message"))
+    assert triage.label(Record(text=text, type="alert")).category == "bug"
+    assert triage.label(Record(text=text)).category != "bug"
+    weights = [{part.name: part.weight for part in why.category} for why in (alert, remark)]
+    assert all(weights[0][name] != weights[1][name] for name in weights[0].keys() & weights[1].keys())
+    declared = triage.explain(Record(text=text, category="question"))
+    assert declared == remark
+
+
 def test_reasons_of_an_impact_quote_the_text_as_it_is() -> None:
     record = Record(text="Hilfe: ich wurde ZWEIMAL belastet, das Geld ist weg")
     reasons = [{"part": reason.part, "why": reason.why} for reason in triage.label(record).impact_reasons]
@@ -174,12 +188,24 @@ def test_reasons_quote_no_signs_of_the_model() -> None:
         assert '"' in whys and "xx" not in whys and " 0 " not in whys, whys
 
 
-def test_what_is_explained_is_what_was_read() -> None:
-    """With the clause that told more come the same probabilities as without."""
-    model = Model.load()
-    for record in (*records(),)[:MANY]:
-        text = read(triage.words_of(record))
-        assert clauses.score_with_clause(model, text)[0] == clauses.score(model, text)
+def test_the_clause_is_the_one_that_was_counted() -> None:
+    """Mixed with its probabilities, those of the whole text become the ones it was labelled by."""
+    model, carried = Model.load(), 0
+    for *_, words in chain.from_iterable(map(table, ("fault_question", "praise_and_more"))):
+        text = read(words)
+        scores, whole = clauses.score(model, text), model.score(text)
+        found = clause_of(model, text, scores)
+        expected = whole.category
+        if found and found.carries:
+            carried += 1
+            tokens = text.tokens[found.tokens]
+            told = model.score(replace(text, tokens=tokens, first=len(tokens), lines=1)).category
+            expected = {
+                name: (1 - clauses.SHARE) * chance + clauses.SHARE * told[name]
+                for name, chance in expected.items()
+            }
+        assert scores.category == pytest.approx(expected, abs=1e-4)
+    assert carried > 20
 
 
 def test_the_command_shows_them() -> None:

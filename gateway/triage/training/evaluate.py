@@ -175,7 +175,7 @@ def answered(rows: Sequence[Row], model: Model, known: dict[tuple[str, str], Ans
                 label.category_confidence,
                 max(THREE, key=label.category_scores.__getitem__),
                 label.sentiment,
-                scores.sentiment[label.sentiment],
+                label.sentiment_confidence,
                 label.language or "-",
                 "severe" if scores.severe > 0.5 else "minor",
             )
