@@ -22,7 +22,7 @@ SMALL |= {"job", "learnt_model", "project_head", "theme_run", "theme"}
 GROWING = {name_of(table) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
 # Columns that say little: who has them alone has a part of a workspace, however large that is.
 COMMON = {"workspace_id", "project_id", "source", "type", "status", "category", "sentiment", "language"}
-COMMON |= {"impact"}
+COMMON |= {"impact", "category_origin", "sentiment_origin"}
 # Indexes of what is rare by itself, or is asked for in the order of the index.
 RARE = {"signature_stale", "feedback_corrected", "quarantine_held"}
 # One program may write all that a workspace has: its records are not sorted for a page in their usual order.
@@ -42,6 +42,7 @@ MANY = {
     r'"signature" AS "t2" .* ORDER BY "t1"."id" LIMIT': "records of the last minutes by pages, to be signed",
     r'"t1"."project_id" = \?.* ORDER BY "t1"."received_at", "t1"."id" LIMIT': "a project's oldest, by pages",
     r'FROM "feedback" AS "t1" WHERE .*"received_at" <= \?.* ORDER BY .* LIMIT': "a workspace by pages",
+    r'^SELECT "t1"."id" FROM .* WHERE \(*"t1"."id" (<|>|BETWEEN) \?': "ids by pages of 1,000",
     r"^SELECT page, COUNT": "what the newest records are about, some thousand",
     r'LIMIT %s\) AS "t1" WHERE': "on a server: 3,000 rows, before an index is asked",
     r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records not yet in the index of words, 255",

@@ -16,7 +16,7 @@ from gateway.access import hooks, users
 from gateway.access.api_keys import SCOPES, create_key
 from gateway.access.projects import create_project
 from gateway.api import filters
-from gateway.background import clustering, scheduler
+from gateway.background import clustering, scheduler, second_reading
 from gateway.background.lease import run_once
 from gateway.core.ids import now_ms
 from models import Feedback, Job, Project, Quarantine
@@ -28,6 +28,8 @@ from tests.access.test_hooks import SIGNED, VENDORS, bearer
 from tests.access.test_tenancy import ROUTES
 from tests.access.test_tenancy import filled as filled_in
 from tests.adapters.test_adapters import CASES, inbound_of
+from tests.background.test_second_reading import Reader as Second
+from tests.background.test_second_reading import reading
 from tests.conftest import Tenant
 from tests.inbox.test_roles import FORMS, PAGES
 
@@ -39,6 +41,8 @@ VALUES = {
     "type": "alert",
     "category": "bug",
     "sentiment": "negative",
+    "category_origin": "second_reader",
+    "sentiment_origin": "declared",
     "status": "open",
     "project": "{prj}",
     "language": "en",
@@ -250,7 +254,8 @@ class Walk:
             Feedback.update(old).where(Feedback.id.in_(some)).execute()
             Feedback.update(text="Something else").where(Feedback.id.in_(some[:1])).execute()
             Job.update(due_at=0).execute()
-        for work in scheduler.WORKS:
+        second = second_reading.work(Second(reading()), second_reading.Limits(1.0))
+        for work in (*scheduler.WORKS, second):
             assert run_once(work)
         for origin in ("corrected", "declared"):
             corrections.labelled(origin, self.tenant.workspace_id, 10)

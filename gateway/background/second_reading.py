@@ -22,7 +22,7 @@ from gateway.core.pacing import Pace
 from gateway.triage import active_model
 from gateway.triage.second_reader import Reading
 from gateway.triage.stored import LABELS, record_of, relabelled
-from models.queries import second_reading
+from models.queries import doubtful
 from models.tables import job
 
 NAME = "second_reader"
@@ -71,17 +71,18 @@ class _Search:
         now = now_ms()
         recent, newest = id_at("fb", now - self._limits.overlap), id_at("fb", now + 1)
         if self._state.get("below") != self._limits.below or self._state["again_at"] > now + ROUND:
-            self._remember(below=self._limits.below, after=recent, before=recent, again_at=now + ROUND)
+            self._remember(after=recent, before=recent, again_at=now + ROUND)
+            self._remember(below=self._limits.below, left_out=[])
         elif self._state["before"] is None and self._state["again_at"] <= now:
             self._remember(before=recent, again_at=now + ROUND)
         after = min(self._state["after"], recent)
-        while ids := second_reading.ids_behind(after, newest):
+        while ids := doubtful.ids_behind(after, newest):
             if not self._look(ids[0], ids[-1]):
                 return EVERY
             after = ids[-1]
             self._remember(after=min(after, recent))
         while (before := self._state["before"]) is not None:
-            ids = second_reading.ids_before(before)
+            ids = doubtful.ids_before(before)
             if ids and not self._look(ids[-1], ids[0]):
                 return EVERY
             self._remember(before=ids[-1] if ids else None)
@@ -95,8 +96,8 @@ class _Search:
 
     def _look(self, first: str, last: str) -> bool:
         """Reads the records with these ids; whether all of them, before the time was over."""
-        left_out = self._state.get("left_out", ())
-        ids = [one for one in second_reading.unsure(first, last, self._limits.below) if one not in left_out]
+        left_out = self._state["left_out"]
+        ids = [one for one in doubtful.unsure(first, last, self._limits.below) if one not in left_out]
         for start in range(0, len(ids), self._limits.together):
             if self._clock() >= self._end:
                 return False
@@ -113,10 +114,10 @@ class _Search:
         tries = self._state["tries"] + 1 if ids == self._state.get("begun") else 1
         if tries > TRIES:
             log.logger.error("a second reader cannot read it", extra={"facts": {"ids": ids}})
-            left_out = [*self._state.get("left_out", ()), *ids][-MOST_LEFT_OUT:]
+            left_out = [*self._state["left_out"], *ids][-MOST_LEFT_OUT:]
             self._remember(left_out=left_out, begun=[], tries=0)
             return
-        if not (found := second_reading.rows_of(ids, self._limits.below)):
+        if not (found := doubtful.rows_of(ids, self._limits.below)):
             self._remember(begun=[], tries=0)
             return
         self._remember(begun=ids, tries=tries)
@@ -148,7 +149,7 @@ def _apply(told: Sequence[tuple[Row, Reading, dict[str, Any]]]) -> None:
         said = {name: _likeliest(getattr(reading, name)) for name in LABELS}
         detail = {"said": said, "changes": changes}
         event = {"id": new_id("ev"), "type": EVENT, "at": now, "detail": detail}
-        second_reading.apply(row, {**given, "updated_at": now}, event)
+        doubtful.apply(row, {**given, "updated_at": now}, event)
 
 
 def _likeliest(chances: Mapping[str, float]) -> dict[str, Any]:

