@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
-from gateway.core.area_rules import LearntHead, Rules
+from gateway.core.area_rules import LearntHead
 from gateway.triage import features
 from gateway.triage.arrays import Floats
 from gateway.triage.model import Model, Scores
@@ -176,12 +176,10 @@ def _moved(
     return {name: found[name] for name in chances}  # in the order of the models
 
 
-def moved(model: Model, text: Text, scores: Scores, rules: Rules) -> tuple[Scores, str]:
-    """The scores of a text of a project with these rules, and the version of what gave them."""
-    if rules is None or rules.head is None:
-        return scores, model.version
-    told = _ready(rules.head, model).moved(text, scores)
-    return told, model.version if told is scores else f"{model.version}+{rules.head.version}"
+def moved(model: Model, text: Text, scores: Scores, head: LearntHead) -> tuple[Scores, str]:
+    """The scores of a text of a project that has learnt this, and the version of what gave them."""
+    told = _ready(head, model).moved(text, scores)
+    return told, model.version if told is scores else f"{model.version}+{head.version}"
 
 
 def forget() -> None:
