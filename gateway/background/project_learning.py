@@ -18,6 +18,7 @@ from gateway.access import audit_log
 from gateway.background.lease import Lease, Work
 from gateway.core.config import Config, learning_off
 from gateway.core.ids import now_ms
+from gateway.core.pacing import Pace
 from gateway.triage import SHIPPED
 from models.database.base import writing
 from models.queries import lessons
@@ -86,14 +87,12 @@ def begin(workspace_id: str, project_id: str, by: str) -> Due:
     return Due(workspace_id, project_id, by, count, f"{new}|{_model_version()}")
 
 
-def forget(workspace_id: str, project_id: str, by: str) -> int:
-    """Takes all lessons of a project back, and what was learnt from them; how many there were."""
+def forget(workspace_id: str, project_id: str, by: str) -> None:
+    """Takes all that a project has learnt back, at once, and then its lessons, some at a time."""
     with writing():
-        found = lessons.corrected(workspace_id, project_id, limit=None)
-        project_head.take_back(project_id, found, now_ms())
         project_head.forget(project_id)
-        audit_log.note(workspace_id, by, "learning.forgotten", project_id, lessons=len(found))
-    return len(found)
+        audit_log.note(workspace_id, by, "learning.forgotten", project_id)
+    Pace().until_none(partial(project_head.take_some_back, workspace_id, project_id, now_ms()))
 
 
 def change_lesson(workspace_id: str, project_id: str, feedback_id: str, learnt: bool, by: str) -> bool:
@@ -108,7 +107,7 @@ def change_lesson(workspace_id: str, project_id: str, feedback_id: str, learnt: 
         if learnt:
             project_head.give_back(feedback_id)
         else:
-            project_head.take_back(project_id, [row], now_ms())
+            project_head.take_back(row, now_ms())
             project_head.mark_stale(workspace_id, project_id)
         project_head.ask(workspace_id, project_id, by)
         labels = {name: row[name] for name in ("category", "sentiment")}

@@ -102,7 +102,9 @@ def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
 
 
 def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
-    told, version_of = project_head.moved(model, text, scores, rules)
+    told, version_of = scores, model.version
+    if rules is not None and rules.head is not None:  # asked here: most projects have none
+        told, version_of = project_head.moved(model, text, scores, rules.head)
     category, confidence, by_category, declared = decide_category(record, text, told)
     sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, told)
     words = Words.of(text.tokens, scores.hints)

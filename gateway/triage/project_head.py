@@ -2,7 +2,7 @@
 
 A head is weights of words and of character pieces, for every category and sentiment and for how much a text
 sounds like those that it learnt from. Texts that do not sound like them keep the models' answer to the bit;
-in others the models are trusted less, the more so the more alike. Names are kept as checksums, never as text.
+in others a sure model is taken for less sure. Names are kept as checksums, never as text.
 
     data    a line of JSON (see `write`), then the keys, sorted (uint32), and a row for each (float16)
 """
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
-from gateway.core.area_rules import LearntHead, Rules
+from gateway.core.area_rules import LearntHead
 from gateway.triage import features
 from gateway.triage.arrays import Floats
 from gateway.triage.model import Model, Scores
@@ -28,8 +28,9 @@ from gateway.triage.tokenizer import Text
 
 SIZES = (3, 4, 5)  # letters of a piece; the ends of a word are blanks
 NEW_WORD = 2.0  # how much a word that the models never met weighs; the rarest they know weighs 1
+PIECES = 1.5  # how much all pieces of a word weigh beside the word
 LONGEST = 10.0  # squared weights of a text's words above which they are scaled down
-FLOOR = 0.1  # the models' probabilities count as at least this
+FLOOR = 0.2  # the models' probabilities count as at least this in a text like the project's own
 KNOWN_TOKENS = 2048  # whose rows a head remembers
 HEADS = 64  # that a process has ready
 TASKS = {"category": CATEGORIES, "sentiment": SENTIMENTS}
@@ -42,12 +43,12 @@ Keys = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How far a head goes: what a trusted model's opinion counts in a text like its own, and which those are.
+    """How far a head goes: below a likeness of `low` a text is left alone, above `high` it is all its own.
 
-    A text whose likeness is below `low` is left alone, above `high` it is all the project's.
+    `ridge` is what a squared weight costs while it is learnt.
     """
 
-    trust: float
+    ridge: float
     low: float
     high: float
 
@@ -75,7 +76,7 @@ def named(model: Model, token: str) -> dict[int, float]:
     found = {features.key(word): own}
     parts = pieces(word)
     for part in parts:
-        found[features.subword_key(part)] = rarity / math.sqrt(len(parts))
+        found[features.subword_key(part)] = PIECES * rarity / math.sqrt(len(parts))
     return found
 
 
@@ -84,7 +85,7 @@ def write(
 ) -> bytes:
     """A head as it is kept; `strengths` has those of the questions that it answers."""
     about: dict[str, Any] = {"format": 1, "count": len(keys), "bias": [round(one, 5) for one in bias]}
-    about |= {name: [one.trust, one.low, one.high] for name, one in strengths.items()}
+    about |= {name: [one.ridge, one.low, one.high] for name, one in strengths.items()}
     order = np.argsort(keys)
     return b"%s\n%s%s" % (json.dumps(about).encode(), keys[order].tobytes(), weights[order].tobytes())
 
@@ -113,7 +114,7 @@ class Head:
             share = min(1.0, (likeness - strength.low) / (strength.high - strength.low))
             if share > 0:
                 chances = scores.category if task == "category" else scores.sentiment
-                changed[task] = _moved(chances, outputs[PLACES[task]], TASKS[task], share, strength.trust)
+                changed[task] = _moved(chances, outputs[PLACES[task]], TASKS[task], share)
         return replace(scores, **changed) if changed else scores
 
     def _outputs(self, tokens: Sequence[str]) -> list[float]:
@@ -161,11 +162,11 @@ def _memory(least: int = 0) -> tuple[Floats, dict[str, int]]:
 
 
 def _moved(
-    chances: dict[str, float], added: Sequence[float], names: Sequence[str], share: float, trust: float
+    chances: dict[str, float], added: Sequence[float], names: Sequence[str], share: float
 ) -> dict[str, float]:
     """Probabilities with what a head adds to their logarithms, as far as a text is like its own."""
     values = [
-        (1 - share) * math.log(max(chance, 1e-9)) + share * (trust * math.log(max(chance, FLOOR)) + more)
+        (1 - share) * math.log(max(chance, 1e-9)) + share * (math.log(max(chance, FLOOR)) + more)
         for chance, more in zip(map(chances.__getitem__, names), added, strict=True)
     ]
     highest = max(values)
@@ -175,12 +176,10 @@ def _moved(
     return {name: found[name] for name in chances}  # in the order of the models
 
 
-def moved(model: Model, text: Text, scores: Scores, rules: Rules) -> tuple[Scores, str]:
-    """The scores of a text of a project with these rules, and the version of what gave them."""
-    if rules is None or rules.head is None:
-        return scores, model.version
-    told = _ready(rules.head, model).moved(text, scores)
-    return told, model.version if told is scores else f"{model.version}+{rules.head.version}"
+def moved(model: Model, text: Text, scores: Scores, head: LearntHead) -> tuple[Scores, str]:
+    """The scores of a text of a project that has learnt this, and the version of what gave them."""
+    told = _ready(head, model).moved(text, scores)
+    return told, model.version if told is scores else f"{model.version}+{head.version}"
 
 
 def forget() -> None:

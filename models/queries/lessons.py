@@ -16,7 +16,7 @@ from models.tables.project_head import Unlearnt
 MOST_CORRECTIONS, MOST_CONFIRMATIONS = 1000, 300  # the newest, that are learnt
 
 _CORRECTED = (Feedback.category_origin == "corrected") | (Feedback.sentiment_origin == "corrected")
-_LESSON = (*COLUMNS, Feedback.id, Feedback.overruled, Feedback.updated_at)
+_LESSON = (*COLUMNS, Feedback.id, Feedback.project_id, Feedback.overruled, Feedback.updated_at)
 _TAKEN_BACK = fn.EXISTS(
     Unlearnt.select(Unlearnt.feedback).where(
         (Unlearnt.feedback == Feedback.id)
@@ -36,9 +36,7 @@ def _of(workspace_id: str, project_id: str | None) -> Any:
     return mine if project_id is None else mine & (Feedback.project_id == project_id)
 
 
-def corrected(
-    workspace_id: str, project_id: str, *, limit: int | None = MOST_CORRECTIONS
-) -> list[dict[str, Any]]:
+def corrected(workspace_id: str, project_id: str, *, limit: int = MOST_CORRECTIONS) -> list[dict[str, Any]]:
     """What people corrected and is to be learnt, the newest change first."""
     found = Feedback.select(*_LESSON).where(_of(workspace_id, project_id), _CORRECTED, ~_TAKEN_BACK)
     return rows(found.order_by(Feedback.updated_at.desc(), Feedback.id.desc()).limit(limit))

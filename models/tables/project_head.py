@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
@@ -47,6 +46,17 @@ class Unlearnt(Table):
     at = BigIntegerField()
 
 
+# The index of migration 0011_learnt is of the same words.
+_TAKE_BACK = (
+    "INSERT INTO unlearnt (feedback_id, project_id, category, sentiment, at) "
+    "SELECT id, project_id, category, sentiment, CAST(? AS BIGINT) FROM feedback "
+    "WHERE workspace_id = ? AND project_id = ? AND retracted_at IS NULL "
+    "AND (category_origin = 'corrected' OR sentiment_origin = 'corrected') "
+    "AND NOT EXISTS (SELECT 1 FROM unlearnt u WHERE u.feedback_id = feedback.id "
+    "AND u.category = feedback.category AND u.sentiment = feedback.sentiment) LIMIT ? "
+    "ON CONFLICT (feedback_id) DO UPDATE "
+    "SET category = excluded.category, sentiment = excluded.sentiment, at = excluded.at"
+)
 _TOLD = tuple(field for field in ProjectHead._meta.sorted_fields if field.name != "data")
 _NOTHING = {"version": None, "learnt_at": None, "corrections": 0, "confirmations": 0, "data": None}
 
@@ -130,12 +140,16 @@ def forget(project_id: str) -> None:
     ProjectHead.update(forgotten).where(ProjectHead.project == project_id).execute()
 
 
-def take_back(project_id: str, lessons: Iterable[dict[str, Any]], now: int) -> None:
-    """Has what people said of these records not learnt any more, within the open transaction."""
-    for row in lessons:
-        labels = {"category": row["category"], "sentiment": row["sentiment"], "at": now}
-        new = {"feedback": row["id"], "project_id": project_id, **labels}
-        Unlearnt.insert(new).on_conflict(conflict_target=[Unlearnt.feedback], update=labels).execute()
+def take_back(row: dict[str, Any], now: int) -> None:
+    """Has what people said of a record not learnt any more, within the open transaction."""
+    labels = {"category": row["category"], "sentiment": row["sentiment"], "at": now}
+    new = {"feedback": row["id"], "project_id": row["project_id"], **labels}
+    Unlearnt.insert(new).on_conflict(conflict_target=[Unlearnt.feedback], update=labels).execute()
+
+
+def take_some_back(workspace_id: str, project_id: str, now: int, at_most: int) -> int:
+    """Does so with some corrections of a project that are learnt yet; how many there were."""
+    return int(database.execute_sql(_TAKE_BACK, (now, workspace_id, project_id, at_most)).rowcount)
 
 
 def give_back(feedback_id: str) -> bool:

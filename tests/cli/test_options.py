@@ -210,6 +210,24 @@ def elsewhere(site: Site, folder: Path) -> None:
     assert {row.workspace_id for row in Invite.select()} == {other}
 
 
+@uses("project unlearn", "--lesson")
+def a_lesson_taken_back(site: Site, folder: Path) -> None:
+    """One lesson is not learnt any more, then none is; a record that nobody corrected is no lesson."""
+    hook = site.run("hook", "create", "generic", "--option", 'map={"text": "text"}')
+    for body in (WORDS, b'{"text": "The reed is lovely"}'):
+        site.post(hook["path"], body, Authorization=f"Bearer {hook['secret']}")
+    one, other = Feedback.select().order_by(Feedback.id)
+    Feedback.update(category="bug", category_origin="corrected").execute()
+    counts = [site.run("project", "learning", one.project_id)["corrections"]]
+    for words in (["--lesson", one.id], []):
+        counts.append(site.run("project", "unlearn", one.project_id, *words)["corrections"])
+    Feedback.update(category_origin="predicted").where(Feedback.id == other.id).execute()
+
+    assert counts == [2, 1, 0]
+    with pytest.raises(AssertionError):
+        site.run("project", "unlearn", one.project_id, "--lesson", other.id)
+
+
 @uses("hook rotate", "--secret")
 def a_given_secret(site: Site, folder: Path) -> None:
     """What the vendor will sign with is taken beside what it signs with now."""

@@ -21,7 +21,7 @@ from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
-from models import Dedupe, Event, Feedback, Job, Project, ThemeRun
+from models import Dedupe, Event, Feedback, Job, Project, ThemeRun, Unlearnt
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.personal_data import Person
@@ -247,6 +247,13 @@ def doubting(bench: Bench) -> None:
     Feedback.update(category_origin="predicted", category_confidence=0.3).execute()
 
 
+def correcting(bench: Bench) -> None:
+    """People have corrected every record, and the process that learns says nothing."""
+    done = subprocess.CompletedProcess[str]([], 0, "", "")
+    bench.monkeypatch.setattr(Lease, "run", lambda *_: done)
+    Feedback.update(category_origin="corrected").execute()
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -257,6 +264,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "themes": grouping,
     "retention": keeping,
     "retrain": learning,
+    "project_heads": correcting,
     "expiry": nothing,
     "planner": nothing,
     "silence": nothing,
@@ -289,6 +297,13 @@ def delete_many(bench: Bench) -> None:
 
 def delete_by_ids(bench: Bench) -> None:
     assert bench.call("DELETE", PATH, json={"ids": [bench.crowded]}).json["deleted"] == 1
+
+
+def forget_learning(bench: Bench) -> None:
+    correcting(bench)
+    path = f"/gateway/v1/projects/{bench.tenant.project_id}/learning"
+    assert bench.call("DELETE", path).json["corrections"] == 0
+    assert Unlearnt.select().count() == bench.many + 1
 
 
 def delete_one(bench: Bench) -> None:
@@ -329,6 +344,7 @@ OPERATIONS: dict[str, Callable[[Bench], None]] = {
     "delete many": delete_many,
     "delete by ids": delete_by_ids,
     "delete one": delete_one,
+    "forget a learning": forget_learning,
     "erase": partial(erase, mode="delete"),
     "anonymise": partial(erase, mode="anonymise"),
     "payloads": retention_payloads,

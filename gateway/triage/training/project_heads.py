@@ -38,15 +38,14 @@ from gateway.triage.training.scoring import macro_f1
 
 # From the boldest to the most careful.
 STRENGTHS = (
-    Strength(0.25, 0.2, 0.6),
-    Strength(0.5, 0.2, 0.6),
-    Strength(0.5, 0.3, 0.9),
+    Strength(0.1, 0.25, 0.5),
+    Strength(0.1, 0.3, 0.9),
+    Strength(0.3, 0.3, 0.9),
     Strength(1.0, 0.4, 1.0),
 )
 LEAST = 5  # corrections of a question before it is learnt
 FOLDS = 5
 CONFIRMED = 0.3  # weight of a record that was resolved as it was; of a correction it is 1
-RIDGE = 0.1  # what a squared weight costs
 BIAS = 0.3  # what stands for the bias among the values, so that it is held back, too
 LIKENESS_RIDGE = 0.03
 OWN_SHARE = 3.0  # what all texts of the project weigh against all others, in likeness
@@ -132,12 +131,12 @@ def learn(
         return Learnt(None, f"fewer than {LEAST} texts were corrected", "", *counts, [])
     space = Space(model, [one.text for one in given], others)
     answered = {name: _answered(space, given, name) for name in tasks}
-    outputs = {name: _trusted(space, given, name, range(len(given))) for name in tasks}
+    outputs = {name: _by_ridge(space, given, name, range(len(given))) for name in tasks}
     likeness = space.likeness(range(len(given)))
     refusals: list[str] = []
     for number in _boldest_first(answered):
         strength = STRENGTHS[number]
-        chosen = {name: by[strength.trust] for name, by in outputs.items()}
+        chosen = {name: by[strength.ridge] for name, by in outputs.items()}
         data = space.head(chosen, likeness, dict.fromkeys(tasks, strength))
         version = f"h{hashlib.sha256(data).hexdigest()[:8]}"
         head = Head(version, data, model)
@@ -197,7 +196,7 @@ class Space:
         roots = np.sqrt(values[kept])
         return vectors[:, kept] * roots, vectors[:, kept] / roots
 
-    def fit(self, given: Sequence[Lesson], task: str, shown: Iterable[int], trust: float) -> Any:
+    def fit(self, given: Sequence[Lesson], task: str, shown: Iterable[int], ridge: float) -> Any:
         """The weights, names by labels, that give the shown texts their labels on top of the models."""
         names = TASKS[task]
         places = [place for place in shown if task in given[place].labels]
@@ -208,7 +207,7 @@ class Space:
             chances = scores.category if task == "category" else scores.sentiment
             start[row] = [chances[name] for name in names]
             targets[row, names.index(given[place].labels[task])] = 1.0
-        offset = trust * np.log(np.maximum(start, FLOOR))
+        offset = np.log(np.maximum(start, FLOOR))
         weights = np.array([given[place].weight for place in places])
         each = targets.T @ weights
         balance = (weights.sum() / (np.count_nonzero(each) * np.maximum(each, LEAST_CHANCE))) ** 0.5
@@ -220,8 +219,8 @@ class Space:
             outputs = offset + seen @ change
             outputs -= outputs.max(axis=1, keepdims=True)
             outputs -= np.log(np.exp(outputs).sum(axis=1, keepdims=True))
-            slope = seen.T @ ((np.exp(outputs) - targets) * weights) + RIDGE * change
-            return float(RIDGE / 2 * (flat @ flat) - (weights * targets * outputs).sum()), slope.ravel()
+            slope = seen.T @ ((np.exp(outputs) - targets) * weights) + ridge * change
+            return float(ridge / 2 * (flat @ flat) - (weights * targets * outputs).sum()), slope.ravel()
 
         found = minimize(loss, np.zeros(seen.shape[1] * len(names)), jac=True, method="L-BFGS-B")
         return self.matrix[: self.own].T @ (back @ found.x.reshape(-1, len(names)))
@@ -255,10 +254,10 @@ class Space:
         return write(keys[kept], words[kept].astype(np.float16), bias.tolist(), strengths)
 
 
-def _trusted(space: Space, given: Sequence[Lesson], task: str, shown: Sequence[int]) -> dict[float, Any]:
-    """The weights that the shown texts ask for, by how much the models are trusted."""
+def _by_ridge(space: Space, given: Sequence[Lesson], task: str, shown: Sequence[int]) -> dict[float, Any]:
+    """The weights that the shown texts ask for, by what they cost."""
     return {
-        trust: space.fit(given, task, shown, trust) for trust in dict.fromkeys(one.trust for one in STRENGTHS)
+        ridge: space.fit(given, task, shown, ridge) for ridge in dict.fromkeys(one.ridge for one in STRENGTHS)
     }
 
 
@@ -270,9 +269,9 @@ def _answered(space: Space, given: Sequence[Lesson], task: str) -> list[list[boo
         shown = [place for place in ours if place % FOLDS != fold]
         if not shown:
             continue
-        outputs, likeness = _trusted(space, given, task, shown), space.likeness(shown)
+        outputs, likeness = _by_ridge(space, given, task, shown), space.likeness(shown)
         for number, strength in enumerate(STRENGTHS):
-            data = space.head({task: outputs[strength.trust]}, likeness, {task: strength})
+            data = space.head({task: outputs[strength.ridge]}, likeness, {task: strength})
             head = Head("", data, space.model)
             for place in ours:
                 if place % FOLDS == fold:
