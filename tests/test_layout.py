@@ -28,7 +28,7 @@ SHARED = {
     "intake": "what takes feedback: the steps, and the one write",
     "learning": "what a project learns from its people, in the API and in the inbox",
     "model": "the triage model",
-    "project_head": "what a project has learnt, on top of the models: its row, and how it moves answers",
+    "project_head": "what a project has learnt: its row, and how it moves the models' answers",
     "outcomes": "what became of each request: counted, and shown",
     "projects": "groups of a workspace's records",
     "quarantine": "deliveries that are kept raw until they are understood",

@@ -11,14 +11,12 @@ from gateway.api.admin import (
     authors,
     hooks,
     keys,
-    learning,
     model,
     projects,
     quarantine,
     request_schemas,
 )
 from gateway.api.admin.authors import Erasure, Who
-from gateway.api.admin.learning import LessonChange
 from gateway.api.admin.model import Choice
 from gateway.api.endpoint import Endpoint
 from gateway.api.export import export_feedback
@@ -26,6 +24,7 @@ from gateway.api.feedback_bulk import Chosen, ManyChanges, change_many, delete_f
 from gateway.api.feedback_change import Change, change_feedback
 from gateway.api.feedback_detail import list_events, list_similar, show_feedback
 from gateway.api.feedback_list import list_feedback
+from gateway.api.learning_endpoints import LEARNING
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
 from gateway.api.schemas.answers import (
@@ -52,7 +51,6 @@ from gateway.api.schemas.answers import (
     Themes,
     page_of,
 )
-from gateway.api.schemas.learning import ProjectLearning
 from gateway.api.schemas.model import TriageModel
 from gateway.api.schemas.parameters import (
     ExportQuery,
@@ -259,32 +257,7 @@ ENDPOINTS = (
         "PATCH",
         "admin",
     ),
-    Endpoint(
-        "/gateway/v1/projects/<project_id>/learning",
-        learning.show_learning,
-        Shape(answers={200: ProjectLearning}),
-    ),
-    Endpoint(
-        "/gateway/v1/projects/<project_id>/learning",
-        learning.ask_learning,
-        Shape(answers={202: ProjectLearning}),
-        "POST",
-        "admin",
-    ),
-    Endpoint(
-        "/gateway/v1/projects/<project_id>/learning",
-        learning.forget_learning,
-        Shape(answers={200: ProjectLearning}),
-        "DELETE",
-        "admin",
-    ),
-    Endpoint(
-        "/gateway/v1/projects/<project_id>/lessons/<feedback_id>",
-        learning.change_lesson,
-        Shape(body=LessonChange, answers={200: ProjectLearning}, example={"learnt": False}),
-        "PATCH",
-        "triage",
-    ),
+    *LEARNING,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(
         "/gateway/v1/model/train", model.train_model, Shape(answers={202: TriageModel}), "POST", "admin"

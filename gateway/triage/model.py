@@ -101,6 +101,7 @@ class Model:
         subwords = restore(arrays["weights"][len(idf) :], arrays["scale"])
         self._word_index = Index(arrays["keys"][: len(idf)])
         self._subwords = Subwords(subwords, Index(arrays["keys"][len(idf) :]), self._word_index, idf)
+        self.rarity = self._subwords.rarity
         self._signals = arrays["signals"]
         self.bias = arrays["bias"]
         sizes = [len(classes) for classes in self.classes.values()]
@@ -225,10 +226,6 @@ class Model:
     def reads_as_issue(text: Text, share: float) -> bool:
         """Whether the expert on issue reports is asked: never about one short line."""
         return share > LEAST_SHARE and (text.lines > 1 or text.raw_length > LONG_CHARS)
-
-    def rarity(self, word: str) -> tuple[float, bool]:
-        """How rare a word is, 1 for the rarest, and whether the models know it at all."""
-        return self._subwords.rarity(word)
 
     def parts(self, text: Text, language: str) -> Iterator[tuple[str, Floats]]:
         """What each word, pair, sub-words of a word and signal adds to the outputs, beside the bias."""
