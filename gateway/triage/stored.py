@@ -11,9 +11,9 @@ from gateway import triage
 from gateway.core.area_rules import Rules
 from gateway.triage.second_reader import Reading
 from models.intake.telling import MACHINES
+from models.queries.lessons import OF_TRIAGE
 
 LABELS = ("category", "sentiment")
-READ_AGAIN = ("predicted", "second_reader")  # origins of labels that nobody but triage gave
 _SAYS = re.compile(r"the sender says severity (\d)")
 _WORD = re.compile(r'; the sender says "(.*)", which is on no known scale$', re.S)
 
@@ -53,13 +53,13 @@ def relabelled(row: Row, rules: Rules, second: Reading) -> dict[str, Any]:
     """The columns that a second reader's answer gives a row; what people or the sender said stays."""
     labels = triage.label(record_of(row), rules, second=second)
     given: dict[str, Any] = {"model_version": labels.model_version}
-    if row["category_origin"] in READ_AGAIN:
+    if row["category_origin"] in OF_TRIAGE:
         given |= {
             "category": labels.category,
             "category_origin": labels.category_origin,
             "category_confidence": labels.category_confidence,
         }
-    if row["sentiment_origin"] in READ_AGAIN:
+    if row["sentiment_origin"] in OF_TRIAGE:
         given |= {
             "sentiment": labels.sentiment,
             "sentiment_origin": labels.sentiment_origin,

@@ -13,6 +13,7 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.project_head import Unlearnt
 
+OF_TRIAGE = ("predicted", "second_reader")  # origins of labels that nobody but triage gave
 MOST_CORRECTIONS, MOST_CONFIRMATIONS = 1000, 300  # the newest, that are learnt
 
 _CORRECTED = (Feedback.category_origin == "corrected") | (Feedback.sentiment_origin == "corrected")
@@ -54,8 +55,8 @@ def confirmed(workspace_id: str, project_id: str, machines: Sequence[str]) -> li
     found = Feedback.select(*_LESSON).where(
         _of(workspace_id, project_id),
         Feedback.status == "resolved",
-        Feedback.category_origin == "predicted",
-        Feedback.sentiment_origin == "predicted",
+        Feedback.category_origin.in_(OF_TRIAGE),
+        Feedback.sentiment_origin.in_(OF_TRIAGE),
         Feedback.type.not_in(machines),
         _RESOLVED,
     )
