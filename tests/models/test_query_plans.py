@@ -220,6 +220,7 @@ def grow() -> None:
         "status": "(ARRAY['open', 'resolved'])[MOD(n, 2) + 1]",
         "sentiment": "(ARRAY['positive', 'neutral', 'negative'])[MOD(n, 3) + 1]",
         "impact": "MOD(n, 15)",
+        "sentiment_confidence": "0.4 + MOD(n, 60) / 100.0",  # many are doubtful, as among real texts
         "fingerprint": "md5(n::text)",
         "received_at": "received_at - n * 1000",
     }
