@@ -42,6 +42,7 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "models/tables/feedback.py": ("peewee.Model()._meta.sorted_field_names",),
         "models/queries/bounded_pages.py": ("peewee.Model()._meta.sorted_fields",),
+        "models/tables/project_head.py": ("peewee.Model()._meta.sorted_fields",),
         "models/tables/user.py": ("peewee.Model()._meta.sorted_field_names",),
         "models/database/postgres.py": (
             "peewee.__exception_wrapper__",

@@ -219,12 +219,12 @@ class Explainer:
 
     def _impact(self, reasons: Iterable[Any]) -> Iterator[ImpactQuote]:
         """The words that reasons of an impact quote, which they do without case and accents."""
-        tokens = [NUMBER if token == "0" else str(token) for token in self._located.tokens]
+        spoken = [NUMBER if token == "0" else str(token) for token in self._located.tokens]
         for reason in reasons:
             found = _QUOTED.search(reason["why"])
             words = [NUMBER if word == "0" else word for word in found[1].split()] if found else []
-            for first in range(len(tokens) - len(words) + 1) if words else ():
-                if tokens[first : first + len(words)] == words:
+            for first in range(len(spoken) - len(words) + 1) if words else ():
+                if spoken[first : first + len(words)] == words:
                     if quote := self._quote(first, first + len(words) - 1):
                         yield ImpactQuote(quote.name, quote.spans, reason["part"])
                     break

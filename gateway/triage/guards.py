@@ -99,8 +99,9 @@ def meant(
         return False
     if about_else(tokens, first, last) or ASKED.among(tokens[_clause(tokens, first, last)[0] : first]):
         return False
-    over = [one for one in said if one.meaning is OVER]
-    return not any(_ends(tokens, one, first, last, said, area) for one in over)
+    return not (
+        said and any(_ends(tokens, one, first, last, said, area) for one in said if one.meaning is OVER)
+    )
 
 
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:

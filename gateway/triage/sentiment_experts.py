@@ -37,11 +37,11 @@ class SentimentExperts:
         """The sentiments of texts, weighted by how likely each is of which domain."""
         asked = domain[:, self._domains]
         asked = np.where(asked > LEAST_SHARE, asked, 0.0)
-        left = 1.0 - asked.sum(axis=1, keepdims=True)
+        left = 1.0 - np.add.reduce(asked, axis=1, keepdims=True)
         general = outputs[:, self._general]
         # Of technical talk its experts know better than the category.
         general = np.where(left > 0.5, leaning(general, category, self._odds), general)
-        mixed: Shares = (asked[:, :, None] * outputs[:, self._experts]).sum(axis=1) + left * general
+        mixed: Shares = np.add.reduce(asked[:, :, None] * outputs[:, self._experts], axis=1) + left * general
         return mixed
 
 
@@ -52,6 +52,6 @@ def odds(moods: Sequence[str], categories: Sequence[str]) -> Shares:
 
 def leaning(sentiment: Shares, category: Shares, odds: Shares) -> Shares:
     """Sentiments with the odds that come with a category: what is told as a fact may still be a complaint."""
-    leant: Shares = sentiment * (category[:, :, None] * odds).sum(axis=1)
-    leant /= leant.sum(axis=1, keepdims=True)
+    leant: Shares = sentiment * np.add.reduce(category[:, :, None] * odds, axis=1)
+    leant /= np.add.reduce(leant, axis=1, keepdims=True)
     return leant

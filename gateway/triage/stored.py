@@ -15,7 +15,7 @@ from models.queries.lessons import OF_TRIAGE
 
 LABELS = ("category", "sentiment")
 _SAYS = re.compile(r"the sender says severity (\d)")
-_WORD = re.compile(r'; the sender says "(.*)", which is on no known scale$', re.S)
+_WORD, _WORD_ENDS = '; the sender says "', '", which is on no known scale'
 
 Row = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ def record_of(row: Row) -> Record:
     if "sentiment" in declared:
         declared["sentiment_score"] = row["sentiment_score"]
     why = next((str(one["why"]) for one in row["impact_reasons"] if one["part"] == "severity"), "")
-    severity, word = _SAYS.match(why), _WORD.search(why)
+    severity, (_, _, word) = _SAYS.match(why), why.partition(_WORD)
     # A story of which nothing but remarks was told has no state.
     remark = row["incident_key"] is not None and row["state_key"] is None and row["type"] not in MACHINES
     return Record(
@@ -38,7 +38,7 @@ def record_of(row: Row) -> Record:
         subject=row["subject"],
         tags=tuple(row["tags"]),
         severity=int(severity[1]) if severity else None,
-        severity_word=word[1] if word else None,
+        severity_word=word.removesuffix(_WORD_ENDS) if word.endswith(_WORD_ENDS) else None,
         state="note" if remark else None,
         **declared,
     )

@@ -257,13 +257,14 @@ def _words(text: str) -> list[str]:
 
 def _located(text: Located) -> list[str]:
     """The same, each of them with where it stands."""
-    tokens: list[str] = []
+    kept: list[str] = []
     for run in text.split():
         for found in (_ASCII_TOKEN if run.isascii() else _TOKEN).finditer(run):
-            for token in _token(str(found[0])).split():
-                if tokens[-1:] != [token] or token not in _ONCE:
-                    tokens.append(run[found.start() : found.end()].named(token))
-    return tokens
+            for name in _token(str(found[0])).split():
+                again = bool(kept) and kept[-1] == name
+                if not again or name not in _ONCE:
+                    kept.append(run[found.start() : found.end()].named(name))
+    return kept
 
 
 class _Tokens(dict[str, str | tuple[str, ...]]):

@@ -12,11 +12,11 @@ FEW = 2000  # rows that are sorted; of more, enough are met soon in any order
 FIRST = 400  # characters of a value that a server has in its index
 PRIMARY = "sqlite_autoindex_feedback_1"  # what SQLite calls the index of the primary key of `feedback`
 
-# Impact times what the less sure label lacks to certainty, in thousandths: in the words of migration 0024.
+# Impact times what the less sure label lacks to certainty, in thousandths: in the words of migration 0023.
 # t1 is peewee's name for the table.
 DOUBT = (
     'CAST(ROUND("t1"."impact" * (1 - CASE WHEN "t1"."sentiment_confidence" < "t1"."category_confidence" '
-    'THEN "t1"."sentiment_confidence" ELSE "t1"."category_confidence" END) * 1000) AS INTEGER)'
+    'THEN "t1"."sentiment_confidence" ELSE "t1"."category_confidence" END) * 1000) AS BIGINT)'
 )
 AUTHORS = {"author_id": "feedback_author", "author_email": "feedback_email"}  # columns and their indexes
 

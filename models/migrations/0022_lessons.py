@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, Model, TextField
 
 
 def up(migrator: Any, db: Any) -> None:
@@ -29,8 +29,8 @@ def up(migrator: Any, db: Any) -> None:
         basis = TextField(null=True)
         version = TextField(null=True)
         learnt_at = BigIntegerField(null=True)
-        corrections = IntegerField(default=0)
-        confirmations = IntegerField(default=0)
+        corrections = BigIntegerField(default=0)
+        confirmations = BigIntegerField(default=0)
         data = BlobField(null=True)
 
         class Meta:

@@ -21,7 +21,7 @@ _SURE = (
     "CASE WHEN sentiment_confidence < category_confidence THEN sentiment_confidence "
     "ELSE category_confidence END"
 )
-_DOUBT = f"CAST(ROUND(impact * (1 - {_SURE}) * 1000) AS INTEGER)"
+_DOUBT = f"CAST(ROUND(impact * (1 - {_SURE}) * 1000) AS BIGINT)"
 _INDEX = "feedback_doubt ON feedback (workspace_id, {doubt}, received_at, id, status)"
 
 

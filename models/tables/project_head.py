@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, TextField
 
 from models.database.base import JSONText, Table, database, first, rows
 from models.tables import job
@@ -31,8 +31,8 @@ class ProjectHead(Table):
     basis = TextField(null=True)
     version = TextField(null=True)
     learnt_at = BigIntegerField(null=True)
-    corrections = IntegerField(default=0)
-    confirmations = IntegerField(default=0)
+    corrections = BigIntegerField(default=0)
+    confirmations = BigIntegerField(default=0)
     data = BlobField(null=True)  # the last column: who asks for the others does not read it
 
 

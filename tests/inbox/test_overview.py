@@ -69,7 +69,9 @@ def test_themes(reader: Make, call: Call, tenant: Tenant) -> None:
     run = ThemeRun.create(
         id="tr_1", workspace_id=tenant.workspace_id, since=0, newest=records[-1].id, took=1, computed_at=now
     )
-    theme = Theme.create(id="th_1", run=run, label="<export>, crash", terms=["export", "crash"])
+    theme = Theme.create(
+        id="th_1", lasting_id="th_1", run=run, label="<export>, crash", terms=["export", "crash"]
+    )
     earlier = now - 9 * 86_400_000  # in the seven days before those that are shown
     Feedback.update(received_at=earlier).where(Feedback.id == records[2].id).execute()
     for record, at in ((records[0], now), (records[1], now), (records[2], earlier)):
