@@ -41,7 +41,7 @@ VALUES = {
     "type": "alert",
     "category": "bug",
     "sentiment": "negative",
-    "category_origin": "second_reader",
+    "category_origin": "declared",
     "sentiment_origin": "declared",
     "status": "open",
     "project": "{prj}",
