@@ -72,10 +72,9 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     inbound.caller = caller
     if adapter.signed is not None:
         redact(inbound, adapter.signed.conceals)
+    # Nearly nobody sends a key twice; a zero may be of a charset with wide characters.
     elif inbound.proofs and (inbound.proofs[0].encode() in inbound.body or b"\0" in inbound.body):
-        redact(
-            inbound, ()
-        )  # nearly nobody sends a key twice; a zero may be of a charset with wide characters
+        redact(inbound, ())
     return caller
 
 
