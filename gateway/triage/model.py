@@ -177,14 +177,51 @@ class Model:
         rows: list[list[float]] = outputs.shares.take(places, axis=1).tolist()
         return rows
 
-    def scores(self, outputs: Outputs, only: Sequence[int] | None = None) -> list[Scores]:
-        """Every probability for all of these texts, or for `only` some of them."""
-        numbers = range(len(outputs.texts)) if only is None else only
-        shares = outputs.shares if only is None else outputs.shares.take(only, axis=0)
+    def scores(self, outputs: Outputs, texts: int | None = None) -> list[Scores]:
+        """Every probability for all of these texts, or for so many first ones."""
+        shares = outputs.shares[:texts]
+        category, sentiment, domain = self._mixed(outputs.texts, shares)
+        return [
+            Scores(
+                spoken,
+                sure,
+                dict(zip(self.classes["category"], of_category, strict=True)),
+                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
+                dict(zip(self.classes["domain"], of_domain, strict=True)),
+                severe,
+                hints,
+            )
+            for spoken, sure, of_category, of_sentiment, of_domain, severe, hints in zip(
+                outputs.spoken[:texts],
+                outputs.sure[:texts],
+                category.tolist(),
+                sentiment.tolist(),
+                domain.tolist(),
+                shares[:, self._severe].tolist(),
+                outputs.found.hints(len(shares)),
+                strict=True,
+            )
+        ]
+
+    def readings(
+        self, outputs: Outputs, only: Sequence[int]
+    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+        """The probabilities of category and sentiment for some of these texts."""
+        texts = [outputs.texts[n] for n in only]
+        category, sentiment, _ = self._mixed(texts, outputs.shares.take(only, axis=0))
+        return [
+            (
+                dict(zip(self.classes["category"], of_category, strict=True)),
+                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
+            )
+            for of_category, of_sentiment in zip(category.tolist(), sentiment.tolist(), strict=True)
+        ]
+
+    def _mixed(self, texts: Sequence[Text], shares: Shares) -> tuple[Shares, Shares, Shares]:
+        """Category, sentiment and domain of texts, the experts asked: of the first ones, a row of shares each."""
         category, domain = self._of("category", shares), self._of("domain", shares)
         issue = domain[:, self._issue].tolist()
-        texts = [outputs.texts[n] for n in numbers]
-        asked = [n for n, text in enumerate(texts) if self.reads_as_issue(text, issue[n])]
+        asked = [n for n, share in enumerate(issue) if self.reads_as_issue(texts[n], share)]
         if asked:
             category = category.copy()
             reports = self.issue.chances([texts[n] for n in asked])
@@ -192,27 +229,7 @@ class Model:
                 share = 1.0 if issue[n] > 0.5 else issue[n]
                 told = [report.get(name, 0.0) for name in self.classes["category"]]
                 category[n] = (1 - share) * category[n] + share * np.array(told)
-        sentiment = self._sentiments.mixed(domain, category, shares)
-        hints = outputs.found.hints()
-        return [
-            Scores(
-                outputs.spoken[n],
-                outputs.sure[n],
-                dict(zip(self.classes["category"], of_category, strict=True)),
-                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
-                dict(zip(self.classes["domain"], of_domain, strict=True)),
-                severe,
-                hints[n],
-            )
-            for n, of_category, of_sentiment, of_domain, severe in zip(
-                numbers,
-                category.tolist(),
-                sentiment.tolist(),
-                domain.tolist(),
-                shares[:, self._severe].tolist(),
-                strict=True,
-            )
-        ]
+        return category, self._sentiments.mixed(domain, category, shares), domain
 
     def _spoken(self, words: Floats) -> tuple[Numbers, list[float]]:
         """Which language each text is in, told by its words alone, and how likely it is."""

@@ -86,6 +86,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*" + _MARK + "|" + EMOJI)
 _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*" + _MARK)  # the same in half the time
 _HAPPY = re.compile(r"^(?:[:;=][-o']?[)d*3\]p]+|<3)$")
 _SAD = re.compile(r"^[:;=][-o']?[(/\\|\[]+$")
+ENDS = frozenset({".", "!", "!!", "?", "??", "!?"})  # tokens that end a sentence
 _ONCE = frozenset({".", "xxtrace"})  # said several times in a row these say nothing more
 CACHED_RUNS, CACHED_CHARS = 20_000, 40
 GOOD_EMOJI = frozenset("👍😀😃😄😁😆😍🥰😘❤♥💚💙💛💜🧡🎉👏🙏🔥💯😊🙂🤩😎👌✨🥳💪😂🤗⭐🌟🏆")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
@@ -74,13 +74,13 @@ class Found(NamedTuple):
         places = self._places(at)
         return [places[here] for here in self._by_text(at)]
 
-    def hints(self) -> list[Hints]:
-        """Which phrases can begin where in each text."""
-        hints = self.known[:, HINTS]
+    def hints(self, texts: int) -> list[Hints]:
+        """Which phrases can begin where in each of so many first texts."""
+        hints = self.known[: self.sizes[:texts].sum(), HINTS]
         at = hints.nonzero()[0]
         places = list(zip(self._places(at), hints.take(at).tolist(), strict=True))
         patterns = int(self.known[:, PATTERNS].min())
-        return [Hints(places[here], patterns) for here in self._by_text(at)]
+        return [Hints(places[here], patterns) for here in islice(self._by_text(at), texts)]
 
     def _places(self, at: Numbers) -> list[int]:
         """Where in their texts tokens are, START not counted."""
