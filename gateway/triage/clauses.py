@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 from gateway.triage.model import TOGETHER, Model, Scores
 from gateway.triage.tokenizer import ENDS, Text
@@ -50,10 +50,10 @@ def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
     return [scores for these in some for scores in _score_together(model, these)]
 
 
-def clauses(tokens: Sequence[str]) -> list[Sequence[str]]:
-    """The clauses of a text, each with its marks; what is too short to say anything goes with the next."""
+def clauses(tokens: Sequence[str]) -> list[slice]:
+    """The places of the clauses of a text, each with its marks; what is too short to say anything goes with the next."""
     if _PARTS.isdisjoint(tokens):  # as of most short texts
-        return [tokens]
+        return [slice(0, len(tokens))]
     ends, start = [0], 0
     for place in [place for place, token in enumerate(tokens) if token in _PARTS]:
         if _says(tokens, start, place):
@@ -63,7 +63,7 @@ def clauses(tokens: Sequence[str]) -> list[Sequence[str]]:
         ends.append(len(tokens))
     else:
         ends[-1] = len(tokens)
-    return [tokens[start:end] for start, end in pairwise(ends)]
+    return [*starmap(slice, pairwise(ends))]
 
 
 def _says(tokens: Sequence[str], start: int, end: int) -> bool:
@@ -82,23 +82,24 @@ def _score_together(model: Model, texts: Sequence[Text]) -> list[Scores]:
     Only of a few the whole text tells that its clauses need not be read, and to wait for what it tells
     costs each text as much as to read the clauses of all.
     """
-    apart = [(at, parts) for at, text in enumerate(texts) if (parts := _apart(text))]
+    apart = [(at, some) for at, text in enumerate(texts) if (some := _apart(text))]
     if not apart:
         return model.scores(model.outputs(texts))
-    outputs = model.outputs([*texts, *(part for _, parts in apart for part in parts)])
+    parts = [(at, part) for at, some in apart for part in some]
+    outputs = model.outputs([*texts, *(part_of(texts[at], part) for at, part in parts)], parts)
     scores = model.scores(outputs, len(texts))
     chances = model.chances(outputs, "category", ACTED_ON)
     chosen: list[tuple[int, str, int]] = []
     first = len(texts)
-    for at, parts in apart:
-        told = chances[first : first + len(parts)]
+    for at, some in apart:
+        told = chances[first : first + len(some)]
         surest = max(map(max, told))
         if surest >= LEAST_OF_ALL:
             place = next(place for place, chance in enumerate(told) if surest in chance)
             name = ACTED_ON[told[place].index(surest)]
             if surest >= _least(model, texts[at], scores[at], name):
                 chosen.append((at, name, first + place))
-        first += len(parts)
+        first += len(some)
     if chosen:
         read = model.readings(outputs, [place for _, _, place in chosen])
         for (at, name, _), clause in zip(chosen, read, strict=True):
@@ -106,16 +107,17 @@ def _score_together(model: Model, texts: Sequence[Text]) -> list[Scores]:
     return scores
 
 
-def _apart(text: Text) -> list[Text]:
-    """The clauses that may be worth reading apart, as texts."""
+def _apart(text: Text) -> list[slice]:
+    """The places of the clauses that may be worth reading apart."""
     if len(text.tokens) > MOST_WORDS or text.script != "latin":
         return []
     parts = clauses(text.tokens)
-    return [part_of(text, part) for part in parts] if 1 < len(parts) <= MOST_CLAUSES else []
+    return parts if 1 < len(parts) <= MOST_CLAUSES else []
 
 
-def part_of(text: Text, tokens: Sequence[str]) -> Text:
+def part_of(text: Text, part: slice) -> Text:
     """Some tokens of a text as a text of one line."""
+    tokens = text.tokens[part]
     return Text(
         tokens,
         len(tokens),

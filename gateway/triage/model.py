@@ -40,7 +40,7 @@ from gateway.triage.sparse import Sparse
 from gateway.triage.spoken import hints
 from gateway.triage.subwords import Subwords
 from gateway.triage.tokenizer import LONG_CHARS, Text
-from gateway.triage.vocabulary import ROOM, Found, Numbers
+from gateway.triage.vocabulary import ROOM, Found, Part
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
@@ -158,12 +158,16 @@ class Model:
         some = (texts[start : start + TOGETHER] for start in range(0, len(texts), TOGETHER))
         return [scores for these in some for scores in self.scores(self.outputs(these))]
 
-    def outputs(self, texts: Sequence[Text]) -> Outputs:
-        """What the heads say of texts whose words are summed together, before any expert is asked."""
-        words, found = self._sparse.parts([text.tokens for text in texts])
+    def outputs(self, texts: Sequence[Text], parts: Sequence[Part] = ()) -> Outputs:
+        """What the heads say of texts whose words are summed together, before any expert is asked.
+
+        `parts` says of which of the first texts the last ones are parts.
+        """
+        tokens = [text.tokens for text in texts[: len(texts) - len(parts)]]
+        words, found = self._sparse.sums(tokens, parts)
         words += self.bias
         likeliest, sure = self._spoken(words)
-        spoken = [self.classes["language"][number] for number in likeliest.tolist()]
+        spoken = [self.classes["language"][number] for number in likeliest]
         signals = [
             features.signals(text, self.lexicon.telling_in(language), places)
             for text, language, places in zip(texts, spoken, found.telling(likeliest), strict=True)
@@ -231,13 +235,14 @@ class Model:
                 category[n] = (1 - share) * category[n] + share * np.array(told)
         return category, self._sentiments.mixed(domain, category, shares), domain
 
-    def _spoken(self, words: Floats) -> tuple[Numbers, list[float]]:
+    def _spoken(self, words: Floats) -> tuple[list[int], list[float]]:
         """Which language each text is in, told by its words alone, and how likely it is."""
         start, end = self.heads["language"]
         outputs = words[:, start:end]
         powers = np.exp((outputs - outputs.max(axis=1, keepdims=True)) / self.temperature["language"])
         sure: list[float] = (1 / powers.sum(axis=1)).tolist()  # the highest power is one
-        return outputs.argmax(axis=1), sure
+        likeliest: list[int] = outputs.argmax(axis=1).tolist()
+        return likeliest, sure
 
     @staticmethod
     def reads_as_issue(text: Text, share: float) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
-from typing import Any, NamedTuple, Protocol
+from itertools import accumulate, islice
+from typing import Any, NamedTuple, Protocol, cast
 from zlib import crc32
 
 import numpy as np
@@ -32,7 +32,9 @@ Rows = NDArray[np.int32]
 # been read for a while is slow to come, and then comes at once.
 PLACE, NEGATED, KEY, NEGATION, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
 MORE = slice(SUBWORDS, PATTERNS + 1)
-NEGATES, STOPS = 1, 2
+NEGATES, STARTS = 1, 2
+START, STOP = 0, 1  # the numbers of what starts a text, and of what ends a sentence
+Part = tuple[int, slice]  # the number of a text, and which of its tokens
 
 
 class Full(Exception):
@@ -57,39 +59,36 @@ class Found(NamedTuple):
     """Rows of words, pairs and negated words, and the text of each; `known` has a row for each token.
 
     A row may come several times in a text, and NONE stands for a name that is not in the table. A text
-    has one token more than it has words: its START, the first. `texts_of_known` says which text a token is
-    in, `starts` where each text begins, and `sizes` how many tokens it has.
+    has one token more than it has words: its START, the first. `text_of` says which text a token is in, and
+    `sizes` how many tokens each has.
     """
 
-    rows: Numbers
-    texts: Numbers
+    rows: list[NDArray[Any]]
+    texts: list[Numbers]
     known: Rows
-    texts_of_known: Numbers
-    starts: Numbers
-    sizes: Numbers
+    text_of: Numbers
+    sizes: list[int]
 
-    def telling(self, languages: Numbers) -> list[list[int]]:
+    def telling(self, languages: Sequence[int]) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
-        at = (self.known[:, TELLS] >> languages.repeat(self.sizes) & 1).nonzero()[0]
-        places = self._places(at)
-        return [places[here] for here in self._by_text(at)]
+        tells: list[int] = self.known[:, TELLS].tolist()
+        return [
+            [place for place, bits in enumerate(tells[here], -1) if bits >> language & 1]
+            for here, language in zip(self._by_text(), languages, strict=True)
+        ]
 
     def hints(self, texts: int) -> list[Hints]:
         """Which phrases can begin where in each of so many first texts."""
-        hints = self.known[: self.sizes[:texts].sum(), HINTS]
-        at = hints.nonzero()[0]
-        places = list(zip(self._places(at), hints.take(at).tolist(), strict=True))
+        hints: list[int] = self.known[:, HINTS].tolist()
         patterns = int(self.known[:, PATTERNS].min())
-        return [Hints(places[here], patterns) for here in islice(self._by_text(at), texts)]
+        return [
+            Hints([(place, bits) for place, bits in enumerate(hints[here], -1) if bits], patterns)
+            for here in islice(self._by_text(), texts)
+        ]
 
-    def _places(self, at: Numbers) -> list[int]:
-        """Where in their texts tokens are, START not counted."""
-        places: list[int] = (at - self.starts.take(self.texts_of_known.take(at)) - 1).tolist()
-        return places
-
-    def _by_text(self, at: Numbers) -> Iterator[slice]:
-        """Which of some tokens are those of each text."""
-        ends = at.searchsorted(self.starts + self.sizes).tolist()
+    def _by_text(self) -> Iterator[slice]:
+        """Which tokens are those of each text."""
+        ends = [*accumulate(self.sizes)]
         return map(slice, [0, *ends], ends)
 
 
@@ -106,46 +105,60 @@ class Vocabulary:
         self._known: dict[str, int] = {}
         self._ends: list[bytes] = []  # " name" of each token
         self._learn([features.START, "."])
-        self._rows[:2, PLACE] = NONE  # where a text starts, and stops, are no words
-        self._rows[:2, NEGATION] = STOPS
-        self._rows[0, [TELLS, HINTS]] = 0
+        self._rows[[START, STOP], PLACE] = NONE  # these are no words
+        self._rows[START, NEGATION] = STARTS
+        self._rows[START, [TELLS, HINTS]] = 0
+        self._start = self._key(features.START)
 
-    def find(self, texts: Sequence[list[str]]) -> Found:
-        """What is known of the tokens of texts, and where their `features.word_names` are. Raises Full."""
+    def find(self, texts: Sequence[Sequence[str]], parts: Sequence[Part] = ()) -> Found:
+        """What is known of the tokens of texts, and where their `features.word_names` are. Raises Full.
+
+        Behind the texts come parts of them, each as if it was a text of its own.
+        """
         tokens: list[str] = []
+        begins: list[int] = []
         for text in texts:
+            begins.append(len(tokens))
             tokens.append(features.START)
             tokens += text
         numbers = self._numbers(tokens)
-        known = self._rows.take(numbers, axis=0)
-        sizes = np.fromiter(map(len, texts), np.intp, len(texts)) + 1
-        text_of = np.arange(len(texts)).repeat(sizes)
-        pairs = self._index.find(self._pairs(numbers, known))
-        pairs[numbers[1:] == 0] = NONE  # no pair of words, but the start of the next text
+        spans = [slice(begins[of] + 1 + part.start, begins[of] + 1 + part.stop) for of, part in parts]
+        for span in spans:
+            numbers.append(START)
+            numbers += numbers[span]
+        known = self._rows.take(np.fromiter(numbers, np.intp, len(numbers)), axis=0)
+        sizes = [len(text) + 1 for text in texts] + [span.stop - span.start + 1 for span in spans]
+        text_of = np.arange(len(sizes)).repeat(sizes)
+        pairs = self._pairs(numbers[: len(tokens)], known, spans)
+        pairs[(known[1:, NEGATION] == STARTS).nonzero()[0]] = NONE  # no pair, but where the next text starts
         rows: list[NDArray[Any]] = [known[:, PLACE], pairs]
         texts_of_rows = [text_of, text_of[1:]]
-        reached = known[:, NEGATION] == NEGATES
-        if reached.any():
-            negated = _negated_from(known, reached)
+        negated = _negated(numbers, (known[:, NEGATION] == NEGATES).nonzero()[0].tolist())
+        if negated:
             rows.append(known[negated, NEGATED])
             texts_of_rows.append(text_of[negated])
-        return Found(
-            np.concatenate(rows), np.concatenate(texts_of_rows), known, text_of, sizes.cumsum() - sizes, sizes
-        )
+        return Found(rows, texts_of_rows, known, text_of, sizes)
 
-    def _numbers(self, tokens: list[str]) -> Numbers:
-        numbers = np.fromiter(map(self._known.get, tokens, repeat(-1)), np.intp, len(tokens))
-        missing = (numbers < 0).nonzero()[0]
-        if len(missing):
-            new = [tokens[place] for place in missing.tolist()]
+    def _numbers(self, tokens: list[str]) -> list[int]:
+        numbers = [*map(self._known.get, tokens)]
+        if None in numbers:
+            new = [token for token, number in zip(tokens, numbers, strict=True) if number is None]
             self._learn(list(dict.fromkeys(new)))
-            numbers[missing] = list(map(self._known.__getitem__, new))
-        return numbers
+            return [*map(self._known.__getitem__, tokens)]
+        return cast(list[int], numbers)
 
-    def _pairs(self, numbers: Numbers, known: Rows) -> Keys:
-        """The keys of each token but the last with the one behind it."""
-        ends = map(self._ends.__getitem__, numbers[1:].tolist())
-        return np.array(list(map(crc32, ends, known[:-1, KEY].view(np.uint32).tolist())), np.uint32)
+    def _pairs(self, numbers: list[int], known: Rows, spans: Sequence[slice]) -> Numbers:
+        """Where each token but the last with the one behind it is: of the texts, and of the spans behind them.
+
+        A pair of a part is one of its text, but for the first, which is its START with a word.
+        """
+        ends = [*map(self._ends.__getitem__, numbers)]
+        keys = [*map(crc32, ends[1:], known[: len(numbers) - 1, KEY].view(np.uint32).tolist())]
+        for span in spans:
+            keys.append(0)
+            keys.append(crc32(ends[span.start], self._start))
+            keys += keys[span.start : span.stop - 1]
+        return self._index.find(np.fromiter(keys, np.uint32, len(keys)))
 
     def _key(self, name: str) -> int:
         return features.key(self._part + name)
@@ -168,11 +181,12 @@ class Vocabulary:
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 
-def _negated_from(known: NDArray[np.int32], reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which tokens a negation reaches, given where there are any: the next few, up to a stop."""
-    goes_on, negated = known[1:, NEGATION] != STOPS, np.zeros(len(known), bool)
-    for _ in range(features.NEGATION_SPAN):
-        reached[1:] = reached[:-1] & goes_on
-        reached[0] = False
-        negated |= reached
-    return negated
+def _negated(numbers: Sequence[int], negations: Sequence[int]) -> list[int]:
+    """Which tokens are reached by negations: the next few of each, up to a stop."""
+    reached = []
+    for place in negations:
+        for at in range(place + 1, min(place + 1 + features.NEGATION_SPAN, len(numbers))):
+            if numbers[at] <= STOP:
+                break
+            reached.append(at)
+    return reached
