@@ -24,6 +24,7 @@ import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -168,11 +169,11 @@ class Model:
         words += self.bias
         likeliest, sure = self._spoken(words)
         spoken = [self.classes["language"][number] for number in likeliest]
-        signals = [
-            features.signals(text, self.lexicon.telling_in(language), places)
-            for text, language, places in zip(texts, spoken, found.telling(likeliest), strict=True)
-        ]
-        shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
+        signals = map(
+            features.signals, texts, map(self.lexicon.telling_in, spoken), found.telling(likeliest)
+        )
+        numbers = np.fromiter(chain.from_iterable(signals), np.float32, len(texts) * len(features.SIGNALS))
+        shares = self._softmaxes(words + numbers.reshape(len(texts), -1) @ self._signals)
         return Outputs(texts, spoken, sure, shares, found)
 
     def chances(self, outputs: Outputs, head: str, names: Sequence[str]) -> list[list[float]]:
