@@ -1,7 +1,7 @@
 """Praise, talk or a question whose clauses are read apart, too: what can be acted on wins.
 
 "Lovely app, but the export is empty" is a bug to whoever mends it, though most of its words praise. Only
-of short texts that read as praise, question or talk a clause counts; all of a batch is read together.
+short texts that read as praise, question or talk are read a second time, all of a batch together.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise, starmap
 
-from gateway.triage.model import TOGETHER, Model, Scores
+from gateway.triage.model import TOGETHER, Model, Outputs, Scores
 from gateway.triage.tokenizer import ENDS, Text
 
 MOST_WORDS, MOST_CLAUSES = 60, 6
 LEAST_WORDS = 2
 ACTED_ON = ("bug", "feature")
-NEVER = 2.0  # more than any probability
 # How sure a clause has to be of a bug or a wish, by what the whole text reads as; chosen on held-out reviews.
 LEAST = {
     "praise": {"bug": 0.7, "feature": 0.7},
     "question": {"bug": 0.7, "feature": 0.7},
     "other": {"bug": 0.8, "feature": 0.8},
-    "bug": {"bug": 0.5, "feature": NEVER},
+    "bug": {"bug": 0.5, "feature": 2.0},
 }
 LESS_IF_ANNOYED = 0.2  # what a bug needs less where the whole text sounds negative
 LEAST_OF_ALL = min(map(min, (least.values() for least in LEAST.values()))) - LESS_IF_ANNOYED
@@ -77,42 +76,50 @@ def _says(tokens: Sequence[str], start: int, end: int) -> bool:
 
 
 def _score_together(model: Model, texts: Sequence[Text]) -> list[Scores]:
-    """The scores of texts that are read in one go with the clauses that may be worth it.
+    """The scores of texts whose words are summed together, and then those of their clauses."""
+    outputs = model.outputs(texts)
+    scores = model.scores(outputs)
+    apart = [(at, some) for at, text in enumerate(texts) if (some := _apart(model, text, scores[at]))]
+    if apart:
+        _with_clauses(model, outputs, scores, apart)
+    return scores
 
-    Only of a few the whole text tells that its clauses need not be read, and to wait for what it tells
-    costs each text as much as to read the clauses of all.
-    """
-    apart = [(at, some) for at, text in enumerate(texts) if (some := _apart(text))]
-    if not apart:
-        return model.scores(model.outputs(texts))
+
+def _apart(model: Model, text: Text, scores: Scores) -> list[slice]:
+    """The places of the clauses that are worth reading apart; none for most texts."""
+    if len(text.tokens) > MOST_WORDS or text.script != "latin":
+        return []
+    whole = likeliest(scores.category)
+    if whole not in LEAST or (whole == "bug" and likeliest(scores.sentiment) != "positive"):
+        return []
+    if model.reads_as_issue(text, scores.domain["issue"]):  # its expert reads all of it
+        return []
+    parts = clauses(text.tokens)
+    return parts if 1 < len(parts) <= MOST_CLAUSES else []
+
+
+def _with_clauses(
+    model: Model, whole: Outputs, scores: list[Scores], apart: Sequence[tuple[int, list[slice]]]
+) -> None:
+    """Puts into the scores what can be acted on; the clauses of many texts are read together."""
     parts = [(at, part) for at, some in apart for part in some]
-    outputs = model.outputs([*texts, *(part_of(texts[at], part) for at, part in parts)], parts)
-    scores = model.scores(outputs, len(texts))
+    outputs = model.outputs_of_parts(whole, [part_of(whole.texts[at], part) for at, part in parts], parts)
     chances = model.chances(outputs, "category", ACTED_ON)
     chosen: list[tuple[int, str, int]] = []
-    first = len(texts)
+    first = 0
     for at, some in apart:
         told = chances[first : first + len(some)]
         surest = max(map(max, told))
-        if surest >= LEAST_OF_ALL:
+        if surest >= LEAST_OF_ALL:  # as few are
             place = next(place for place, chance in enumerate(told) if surest in chance)
             name = ACTED_ON[told[place].index(surest)]
-            if surest >= _least(model, texts[at], scores[at], name):
+            if surest >= _least(scores[at], name):
                 chosen.append((at, name, first + place))
         first += len(some)
     if chosen:
         read = model.readings(outputs, [place for _, _, place in chosen])
         for (at, name, _), clause in zip(chosen, read, strict=True):
             scores[at] = _mixed_scores(scores[at], name, *clause)
-    return scores
-
-
-def _apart(text: Text) -> list[slice]:
-    """The places of the clauses that may be worth reading apart."""
-    if len(text.tokens) > MOST_WORDS or text.script != "latin":
-        return []
-    parts = clauses(text.tokens)
-    return parts if 1 < len(parts) <= MOST_CLAUSES else []
 
 
 def part_of(text: Text, part: slice) -> Text:
@@ -132,14 +139,10 @@ def part_of(text: Text, part: slice) -> Text:
     )
 
 
-def _least(model: Model, text: Text, scores: Scores, name: str) -> float:
+def _least(scores: Scores, name: str) -> float:
     """How sure a clause has to be of what can be acted on, by what the whole text reads as."""
-    whole, mood = likeliest(scores.category), likeliest(scores.sentiment)
-    if whole not in LEAST or (whole == "bug" and mood != "positive"):
-        return NEVER
-    if model.reads_as_issue(text, scores.domain["issue"]):  # its expert reads all of it
-        return NEVER
-    return LEAST[whole][name] - (LESS_IF_ANNOYED if name == "bug" and mood == "negative" else 0.0)
+    annoyed = likeliest(scores.sentiment) == "negative"
+    return LEAST[likeliest(scores.category)][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0)
 
 
 def _mixed_scores(

@@ -37,11 +37,11 @@ from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.phrases import Hints
 from gateway.triage.sentiment_experts import LEAST_SHARE, SentimentExperts, Shares
-from gateway.triage.sparse import Sparse
+from gateway.triage.sparse import Sparse, Sums
 from gateway.triage.spoken import hints
 from gateway.triage.subwords import Subwords
 from gateway.triage.tokenizer import LONG_CHARS, Text
-from gateway.triage.vocabulary import ROOM, Found, Part
+from gateway.triage.vocabulary import ROOM, Part
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
@@ -81,7 +81,7 @@ class Outputs(NamedTuple):
     spoken: list[str]
     sure: list[float]
     shares: Shares
-    found: Found
+    sums: Sums
 
 
 class Model:
@@ -159,22 +159,24 @@ class Model:
         some = (texts[start : start + TOGETHER] for start in range(0, len(texts), TOGETHER))
         return [scores for these in some for scores in self.scores(self.outputs(these))]
 
-    def outputs(self, texts: Sequence[Text], parts: Sequence[Part] = ()) -> Outputs:
-        """What the heads say of texts whose words are summed together, before any expert is asked.
+    def outputs(self, texts: Sequence[Text]) -> Outputs:
+        """What the heads say of texts whose words are summed together, before any expert is asked."""
+        return self._outputs(texts, self._sparse.sums([text.tokens for text in texts]))
 
-        `parts` says of which of the first texts the last ones are parts.
-        """
-        tokens = [text.tokens for text in texts[: len(texts) - len(parts)]]
-        words, found = self._sparse.sums(tokens, parts)
-        words += self.bias
+    def outputs_of_parts(self, whole: Outputs, texts: Sequence[Text], parts: Sequence[Part]) -> Outputs:
+        """The same of texts that are parts of others; nothing is looked up again."""
+        return self._outputs(texts, whole.sums.of_parts(parts))
+
+    def _outputs(self, texts: Sequence[Text], sums: Sums) -> Outputs:
+        words = sums.rows + self.bias
         likeliest, sure = self._spoken(words)
         spoken = [self.classes["language"][number] for number in likeliest]
         signals = map(
-            features.signals, texts, map(self.lexicon.telling_in, spoken), found.telling(likeliest)
+            features.signals, texts, map(self.lexicon.telling_in, spoken), sums.found.telling(likeliest)
         )
         numbers = np.fromiter(chain.from_iterable(signals), np.float32, len(texts) * len(features.SIGNALS))
         shares = self._softmaxes(words + numbers.reshape(len(texts), -1) @ self._signals)
-        return Outputs(texts, spoken, sure, shares, found)
+        return Outputs(texts, spoken, sure, shares, sums)
 
     def chances(self, outputs: Outputs, head: str, names: Sequence[str]) -> list[list[float]]:
         """The probabilities of some classes of a head, one row a text; far cheaper than all scores."""
@@ -182,9 +184,9 @@ class Model:
         rows: list[list[float]] = outputs.shares.take(places, axis=1).tolist()
         return rows
 
-    def scores(self, outputs: Outputs, texts: int | None = None) -> list[Scores]:
-        """Every probability for all of these texts, or for so many first ones."""
-        shares = outputs.shares[:texts]
+    def scores(self, outputs: Outputs) -> list[Scores]:
+        """Every probability for all of these texts."""
+        shares = outputs.shares
         category, sentiment, domain = self._mixed(outputs.texts, shares)
         return [
             Scores(
@@ -197,13 +199,13 @@ class Model:
                 hints,
             )
             for spoken, sure, of_category, of_sentiment, of_domain, severe, hints in zip(
-                outputs.spoken[:texts],
-                outputs.sure[:texts],
+                outputs.spoken,
+                outputs.sure,
                 category.tolist(),
                 sentiment.tolist(),
                 domain.tolist(),
                 shares[:, self._severe].tolist(),
-                outputs.found.hints(len(shares)),
+                outputs.sums.found.hints(),
                 strict=True,
             )
         ]
@@ -223,7 +225,7 @@ class Model:
         ]
 
     def _mixed(self, texts: Sequence[Text], shares: Shares) -> tuple[Shares, Shares, Shares]:
-        """Category, sentiment and domain of texts, the experts asked: of the first ones, a row of shares each."""
+        """Category, sentiment and domain of texts, the experts asked."""
         category, domain = self._of("category", shares), self._of("domain", shares)
         issue = domain[:, self._issue].tolist()
         asked = [n for n, share in enumerate(issue) if self.reads_as_issue(texts[n], share)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,25 @@ from gateway.triage.vocabulary import SUBWORDS, Found, Full, Part, Rows, Vocabul
 
 SubwordRows = Callable[[Sequence[str], Rows], Floats]
 Told = Callable[[str], tuple[int, int, int]]
+
+
+class Sums(NamedTuple):
+    """The sums of many texts, one row each, and what was found of their tokens in which table."""
+
+    rows: Floats
+    found: Found
+    table: Floats
+
+    @classmethod
+    def of(cls, found: Found, table: Floats) -> Sums:
+        many = len(found.sizes)
+        rows = np.concatenate([*found.rows, _first(found.known[:, SUBWORDS], found.sizes)])
+        both = units(table, rows, np.concatenate([*found.texts, found.text_of + many]), 2 * many)
+        return cls(both[:many] + both[many:], found, table)
+
+    def of_parts(self, parts: Sequence[Part]) -> Sums:
+        """The sums of parts of the texts, as if these were texts themselves."""
+        return self.of(self.found.parts(parts), self.table)
 
 
 class Sparse:
@@ -37,22 +57,18 @@ class Sparse:
         """The rows of the words."""
         return self._known[1][: self._words]
 
-    def sums(self, texts: Sequence[Sequence[str]], parts: Sequence[Part] = ()) -> tuple[Floats, Found]:
-        """The sums of many texts and parts of them, one row each, and what was found of their tokens."""
+    def sums(self, texts: Sequence[Sequence[str]]) -> Sums:
+        """The sums of many texts."""
         vocabulary, table = self._known
         try:
-            found = vocabulary.find(texts, parts)
+            found = vocabulary.find(texts)
         except Full:
             # An empty one, in a table of its own: other threads may be reading the full one.
             table = table.copy()
             vocabulary = _in(table, *self._parts)
             self._known = vocabulary, table
-            found = vocabulary.find(texts, parts)
-        many = len(found.sizes)
-        rows = np.concatenate([*found.rows, _first(found.known[:, SUBWORDS], found.sizes)])
-        both = units(table, rows, np.concatenate([*found.texts, found.text_of + many]), 2 * many)
-        total: Floats = both[:many] + both[many:]
-        return total, found
+            found = vocabulary.find(texts)
+        return Sums.of(found, table)
 
 
 def _in(table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told) -> Vocabulary:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate, chain
 from typing import Any, NamedTuple, Protocol, cast
 from zlib import crc32
 
@@ -26,13 +26,13 @@ Numbers = NDArray[np.intp]
 Keys = NDArray[np.uint32]
 Rows = NDArray[np.int32]
 
-# What is known of a token: where its word and its negated word are, the checksum of its name, and what it
-# does to negation; then where its sub-words are, in which languages it tells something beside its meaning,
-# and which of so many phrases can begin with it, these two as bits. All of it is one row: whatever has not
-# been read for a while is slow to come, and then comes at once.
-PLACE, NEGATED, KEY, NEGATION, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
+# What is known of a token: where its word, its negated word and its pair with START are, and the checksum of
+# its name; then where its sub-words are, in which languages it tells something beside its meaning and what it
+# does to negation, and which of so many phrases can begin with it, these two as bits. All of it is one row:
+# whatever has not been read for a while is slow to come, and then comes at once.
+PLACE, NEGATED, FIRST, KEY, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
 MORE = slice(SUBWORDS, PATTERNS + 1)
-NEGATES, STARTS = 1, 2
+NEGATES, STOPS = 1 << 29, 1 << 30  # bits of TELLS, above those of languages
 START, STOP = 0, 1  # the numbers of what starts a text, and of what ends a sentence
 Part = tuple[int, slice]  # the number of a text, and which of its tokens
 
@@ -59,8 +59,8 @@ class Found(NamedTuple):
     """Rows of words, pairs and negated words, and the text of each; `known` has a row for each token.
 
     A row may come several times in a text, and NONE stands for a name that is not in the table. A text
-    has one token more than it has words: its START, the first. `text_of` says which text a token is in, and
-    `sizes` how many tokens each has.
+    has one token more than it has words: its START, the first. `text_of` says which text a token is in,
+    `sizes` how many tokens each has, and `tells` is what is known of that kind of each.
     """
 
     rows: list[NDArray[Any]]
@@ -68,22 +68,49 @@ class Found(NamedTuple):
     known: Rows
     text_of: Numbers
     sizes: list[int]
+    tells: list[int]
+
+    @classmethod
+    def of(cls, known: Rows, pairs: Numbers, sizes: list[int]) -> Found:
+        """What is known of tokens and of their pairs, each but the first with the one before, as is found."""
+        text_of = np.arange(len(sizes)).repeat(sizes)
+        rows: list[NDArray[Any]] = [known[:, PLACE], pairs]
+        texts = [text_of, text_of[1:]]
+        tells: list[int] = known[:, TELLS].tolist()
+        negated = _negated(tells)
+        if negated:
+            rows.append(known[negated, NEGATED])
+            texts.append(text_of[negated])
+        return cls(rows, texts, known, text_of, sizes, tells)
+
+    def parts(self, parts: Sequence[Part]) -> Found:
+        """What would be found of parts of the texts, none of them empty, each as if it was a text itself."""
+        begins = [0, *accumulate(self.sizes)]
+        spans = [range(begins[of] + part.start, begins[of] + part.stop + 1) for of, part in parts]
+        sizes = [*map(len, spans)]
+        starts = np.array([0, *accumulate(sizes[:-1])])
+        at = np.fromiter(chain.from_iterable(spans), np.intp, sum(sizes))
+        known = self.known.take(at, axis=0)
+        known[starts] = self.known[0]  # in the place of the token before
+        pairs = self.rows[1].take(at[1:] - 1)
+        pairs[starts[1:] - 1] = NONE
+        pairs[starts] = known[starts + 1, FIRST]
+        return self.of(known, pairs, sizes)
 
     def telling(self, languages: Sequence[int]) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
-        tells: list[int] = self.known[:, TELLS].tolist()
         return [
-            [place for place, bits in enumerate(tells[here], -1) if bits >> language & 1]
+            [place for place, bits in enumerate(self.tells[here], -1) if bits >> language & 1]
             for here, language in zip(self._by_text(), languages, strict=True)
         ]
 
-    def hints(self, texts: int) -> list[Hints]:
-        """Which phrases can begin where in each of so many first texts."""
+    def hints(self) -> list[Hints]:
+        """Which phrases can begin where in each text."""
         hints: list[int] = self.known[:, HINTS].tolist()
         patterns = int(self.known[:, PATTERNS].min())
         return [
             Hints([(place, bits) for place, bits in enumerate(hints[here], -1) if bits], patterns)
-            for here in islice(self._by_text(), texts)
+            for here in self._by_text()
         ]
 
     def _by_text(self) -> Iterator[slice]:
@@ -106,15 +133,11 @@ class Vocabulary:
         self._ends: list[bytes] = []  # " name" of each token
         self._learn([features.START, "."])
         self._rows[[START, STOP], PLACE] = NONE  # these are no words
-        self._rows[START, NEGATION] = STARTS
-        self._rows[START, [TELLS, HINTS]] = 0
-        self._start = self._key(features.START)
+        self._rows[[START, STOP], TELLS] |= STOPS
+        self._rows[START, [TELLS, HINTS]] = STOPS, 0
 
-    def find(self, texts: Sequence[Sequence[str]], parts: Sequence[Part] = ()) -> Found:
-        """What is known of the tokens of texts, and where their `features.word_names` are. Raises Full.
-
-        Behind the texts come parts of them, each as if it was a text of its own.
-        """
+    def find(self, texts: Sequence[Sequence[str]]) -> Found:
+        """What is known of the tokens of texts, and where their `features.word_names` are. Raises Full."""
         tokens: list[str] = []
         begins: list[int] = []
         for text in texts:
@@ -122,22 +145,10 @@ class Vocabulary:
             tokens.append(features.START)
             tokens += text
         numbers = self._numbers(tokens)
-        spans = [slice(begins[of] + 1 + part.start, begins[of] + 1 + part.stop) for of, part in parts]
-        for span in spans:
-            numbers.append(START)
-            numbers += numbers[span]
-        known = self._rows.take(np.fromiter(numbers, np.intp, len(numbers)), axis=0)
-        sizes = [len(text) + 1 for text in texts] + [span.stop - span.start + 1 for span in spans]
-        text_of = np.arange(len(sizes)).repeat(sizes)
-        pairs = self._pairs(numbers[: len(tokens)], known, spans)
-        pairs[(known[1:, NEGATION] == STARTS).nonzero()[0]] = NONE  # no pair, but where the next text starts
-        rows: list[NDArray[Any]] = [known[:, PLACE], pairs]
-        texts_of_rows = [text_of, text_of[1:]]
-        negated = _negated(numbers, (known[:, NEGATION] == NEGATES).nonzero()[0].tolist())
-        if negated:
-            rows.append(known[negated, NEGATED])
-            texts_of_rows.append(text_of[negated])
-        return Found(rows, texts_of_rows, known, text_of, sizes)
+        known = self._rows.take(numbers, axis=0)
+        pairs = self._index.find(self._pairs(numbers, known))
+        pairs[[begin - 1 for begin in begins[1:]]] = NONE  # no pair of words, but the start of the next text
+        return Found.of(known, pairs, [len(text) + 1 for text in texts])
 
     def _numbers(self, tokens: list[str]) -> list[int]:
         numbers = [*map(self._known.get, tokens)]
@@ -147,18 +158,11 @@ class Vocabulary:
             return [*map(self._known.__getitem__, tokens)]
         return cast(list[int], numbers)
 
-    def _pairs(self, numbers: list[int], known: Rows, spans: Sequence[slice]) -> Numbers:
-        """Where each token but the last with the one behind it is: of the texts, and of the spans behind them.
-
-        A pair of a part is one of its text, but for the first, which is its START with a word.
-        """
-        ends = [*map(self._ends.__getitem__, numbers)]
-        keys = [*map(crc32, ends[1:], known[: len(numbers) - 1, KEY].view(np.uint32).tolist())]
-        for span in spans:
-            keys.append(0)
-            keys.append(crc32(ends[span.start], self._start))
-            keys += keys[span.start : span.stop - 1]
-        return self._index.find(np.fromiter(keys, np.uint32, len(keys)))
+    def _pairs(self, numbers: list[int], known: Rows) -> Keys:
+        """The keys of each token but the last with the one behind it."""
+        ends = map(self._ends.__getitem__, numbers[1:])
+        keys = map(crc32, ends, known[:-1, KEY].view(np.uint32).tolist())
+        return np.fromiter(keys, np.uint32, len(numbers) - 1)
 
     def _key(self, name: str) -> int:
         return features.key(self._part + name)
@@ -169,24 +173,23 @@ class Vocabulary:
             new = [token for token in new if token not in self._known]
             if first + len(new) > ROOM:
                 raise Full
-            names = [*new, *(f"not_{token}" for token in new)]
-            keys = np.array([self._key(name) for name in names], np.uint32)
-            places = self._index.find(keys)
+            names = [(token, f"not_{token}", f"{features.START} {token}") for token in new]
+            keys = np.array([self._key(name) for name in chain.from_iterable(names)], np.uint32)
             rows = self._rows[first : first + len(new)]
-            rows[:, PLACE], rows[:, NEGATED] = places[: len(new)], places[len(new) :]
-            rows[:, KEY] = keys[: len(new)].view(np.int32)
-            rows[:, NEGATION] = list(map(features.is_negation, new))
+            rows[:, [PLACE, NEGATED, FIRST]] = self._index.find(keys).reshape(-1, 3)
+            rows[:, KEY] = keys[::3].view(np.int32)
             rows[:, MORE] = self._learn_more(new, first, rows[:, PLACE])
+            rows[:, TELLS] |= [NEGATES * features.is_negation(token) for token in new]
             self._ends += [features.encoded(f" {token}") for token in new]
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 
-def _negated(numbers: Sequence[int], negations: Sequence[int]) -> list[int]:
+def _negated(tells: Sequence[int]) -> list[int]:
     """Which tokens are reached by negations: the next few of each, up to a stop."""
     reached = []
-    for place in negations:
-        for at in range(place + 1, min(place + 1 + features.NEGATION_SPAN, len(numbers))):
-            if numbers[at] <= STOP:
+    for place in [place for place, bits in enumerate(tells) if bits & NEGATES]:
+        for at in range(place + 1, min(place + 1 + features.NEGATION_SPAN, len(tells))):
+            if tells[at] & STOPS:
                 break
             reached.append(at)
     return reached
