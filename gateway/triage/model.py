@@ -242,8 +242,9 @@ class Model:
         """Which language each text is in, told by its words alone, and how likely it is."""
         start, end = self.heads["language"]
         outputs = words[:, start:end]
-        powers = np.exp((outputs - outputs.max(axis=1, keepdims=True)) / self.temperature["language"])
-        sure: list[float] = (1 / powers.sum(axis=1)).tolist()  # the highest power is one
+        highest = np.maximum.reduce(outputs, axis=1, keepdims=True)
+        powers = np.exp((outputs - highest) / self.temperature["language"])
+        sure: list[float] = (1 / np.add.reduce(powers, axis=1)).tolist()  # the highest power is one
         likeliest: list[int] = outputs.argmax(axis=1).tolist()
         return likeliest, sure
 

@@ -47,7 +47,7 @@ class Sparse:
     def __init__(
         self, table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told
     ) -> None:
-        assert len(table) <= 1 << BITS
+        assert len(table) < 1 << BITS
         self._words = words
         self._parts = (words, index, subword_rows, told)
         self._known = _in(table, *self._parts), table

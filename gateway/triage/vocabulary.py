@@ -29,8 +29,10 @@ Rows = NDArray[np.int32]
 # What is known of a token: where its word, its negated word and its pair with START are, and the checksum of
 # its name; then where its sub-words are, in which languages it tells something beside its meaning and what it
 # does to negation, and which of so many phrases can begin with it, these two as bits. All of it is one row:
-# whatever has not been read for a while is slow to come, and then comes at once.
+# whatever has not been read for a while is slow to come, and then comes at once. In a text the place of its pair
+# with the token before stands for the checksum.
 PLACE, NEGATED, FIRST, KEY, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
+PAIR = KEY
 MORE = slice(SUBWORDS, PATTERNS + 1)
 NEGATES, STOPS = 1 << 29, 1 << 30  # bits of TELLS, above those of languages
 START, STOP = 0, 1  # the numbers of what starts a text, and of what ends a sentence
@@ -63,7 +65,7 @@ class Found(NamedTuple):
     `sizes` how many tokens each has, and `tells` is what is known of that kind of each.
     """
 
-    rows: list[NDArray[Any]]
+    rows: list[Rows]
     texts: list[Numbers]
     known: Rows
     text_of: Numbers
@@ -71,11 +73,10 @@ class Found(NamedTuple):
     tells: list[int]
 
     @classmethod
-    def of(cls, known: Rows, pairs: Numbers, sizes: list[int]) -> Found:
-        """What is known of tokens and of their pairs, each but the first with the one before, as is found."""
+    def of(cls, known: Rows, sizes: list[int]) -> Found:
+        """What is found by what is known of the tokens of texts."""
         text_of = np.arange(len(sizes)).repeat(sizes)
-        rows: list[NDArray[Any]] = [known[:, PLACE], pairs]
-        texts = [text_of, text_of[1:]]
+        rows, texts = [known[:, PLACE], known[:, PAIR]], [text_of, text_of]
         tells: list[int] = known[:, TELLS].tolist()
         negated = _negated(tells)
         if negated:
@@ -89,13 +90,11 @@ class Found(NamedTuple):
         spans = [range(begins[of] + part.start, begins[of] + part.stop + 1) for of, part in parts]
         sizes = [*map(len, spans)]
         starts = np.array([0, *accumulate(sizes[:-1])])
-        at = np.fromiter(chain.from_iterable(spans), np.intp, sum(sizes))
-        known = self.known.take(at, axis=0)
+        known = self.known.take([*chain.from_iterable(spans)], axis=0)
         known[starts] = self.known[0]  # in the place of the token before
-        pairs = self.rows[1].take(at[1:] - 1)
-        pairs[starts[1:] - 1] = NONE
-        pairs[starts] = known[starts + 1, FIRST]
-        return self.of(known, pairs, sizes)
+        first = starts + 1
+        known[first, PAIR] = known[first, FIRST]
+        return self.of(known, sizes)
 
     def telling(self, languages: Sequence[int]) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
@@ -146,9 +145,9 @@ class Vocabulary:
             tokens += text
         numbers = self._numbers(tokens)
         known = self._rows.take(numbers, axis=0)
-        pairs = self._index.find(self._pairs(numbers, known))
-        pairs[[begin - 1 for begin in begins[1:]]] = NONE  # no pair of words, but the start of the next text
-        return Found.of(known, pairs, [len(text) + 1 for text in texts])
+        known[1:, PAIR] = self._index.find(self._pairs(numbers, known))
+        known[begins, PAIR] = NONE  # no pair of words, but the start of the next text
+        return Found.of(known, [len(text) + 1 for text in texts])
 
     def _numbers(self, tokens: list[str]) -> list[int]:
         numbers = [*map(self._known.get, tokens)]
