@@ -16,7 +16,7 @@ from gateway.core.area_rules import Area, Rules
 from gateway.triage import clauses, impact, project_head
 from gateway.triage.areas import DEFAULT_AREAS
 from gateway.triage.explain import Explainer, Explanation
-from gateway.triage.harm import hear
+from gateway.triage.harm import Heard, hear
 from gateway.triage.located import Located
 from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
@@ -82,8 +82,8 @@ def label(record: Record, rules: Rules = None, *, reports: int = 1, second: Read
     text = read(words_of(record))
     scores = clauses.score(model, text)
     if second is None:
-        return _labels(model, record, text, scores, reports, rules)
-    labels = _labels(model, record, text, second.averaged(scores), reports, rules)
+        return _labels(model, [(record, rules)], [text], [scores], reports)[0]
+    labels = _labels(model, [(record, rules)], [text], [second.averaged(scores)], reports)[0]
     for name in ("category_origin", "sentiment_origin"):
         if getattr(labels, name) == "predicted":
             setattr(labels, name, "second_reader")
@@ -94,21 +94,40 @@ def label_all(items: Sequence[tuple[Record, Rules]]) -> list[Labels]:
     """The labels of many records, each with its own rules and reported once; cheaper than one by one."""
     model = _loaded()
     texts = [read(words_of(record)) for record, _ in items]
-    scores = clauses.score_all(model, texts)
+    return _labels(model, items, texts, clauses.score_all(model, texts), 1)
+
+
+def _labels(
+    model: Model,
+    items: Sequence[tuple[Record, Rules]],
+    texts: Sequence[Text],
+    scores: Sequence[Scores],
+    reports: int,
+) -> list[Labels]:
+    # All are heard in one go: while what that needs is near it takes half the time.
+    words = [Words.of(text.tokens, one.hints) for text, one in zip(texts, scores, strict=True)]
+    heard = [*map(hear, words)]
     return [
-        _labels(model, record, text, score, 1, rules)
-        for (record, rules), text, score in zip(items, texts, scores, strict=True)
+        _labels_of(model, record, rules, *told, reports)
+        for (record, rules), *told in zip(items, texts, scores, words, heard, strict=True)
     ]
 
 
-def _labels(model: Model, record: Record, text: Text, scores: Scores, reports: int, rules: Rules) -> Labels:
+def _labels_of(
+    model: Model,
+    record: Record,
+    rules: Rules,
+    text: Text,
+    scores: Scores,
+    words: Words,
+    heard: Heard,
+    reports: int,
+) -> Labels:
     told, version_of = scores, model.version
     if rules is not None and rules.head is not None:  # asked here: most projects have none
         told, version_of = project_head.moved(model, text, scores, rules.head)
     category, confidence, by_category, declared = decide_category(record, text, told)
     sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, told)
-    words = Words.of(text.tokens, scores.hints)
-    heard = hear(words)
     if heard.harm and told is scores and not declared:  # what people taught goes before what words say
         category, confidence, by_category = acted_on(category, by_category)
     areas = DEFAULT_AREAS if rules is None or rules.areas is None else rules.areas

@@ -88,26 +88,25 @@ def units(table: Floats, rows: NDArray[np.intp], sums_of: NDArray[np.intp], sums
     """As many sums of rows as `sums`, of the distinct ones of `rows`, by `sums_of`, each of length one.
 
     The last column of the table is the rows' squared length (see with_length). NONE is no row. A table has
-    at most 2 ** BITS rows.
+    less than 2 ** BITS rows.
     """
-    found = ((sums_of << BITS) | rows)[rows != NONE]
-    total = np.zeros((sums, table.shape[1]), np.float32)
-    if len(found):
-        found.sort()  # numpy's unique takes ten times as long
-        distinct = found[_new(found)]
-        of = distinct >> BITS
-        starts = _new(of).nonzero()[0]
-        total[of[starts]] = np.add.reduceat(table.take(distinct & ((1 << BITS) - 1), axis=0), starts, axis=0)
+    found = (sums_of << BITS) | rows  # NONE stays NONE, and comes first
+    found.sort()  # numpy's unique takes ten times as long
+    new = np.ones(len(found), bool)
+    np.not_equal(found[1:], found[:-1], out=new[1:])
+    distinct = found[new]
+    bounds = distinct.searchsorted(np.arange(sums + 1) << BITS)
+    starts, some = bounds[:-1], bounds[1:] > bounds[:-1]
+    taken = table.take(distinct & ((1 << BITS) - 1), axis=0, mode="clip")
+    if some.all():
+        total = np.add.reduceat(taken, starts, axis=0)
+    else:
+        total = np.zeros((sums, table.shape[1]), np.float32)
+        if some.any():
+            total[some] = np.add.reduceat(taken, starts[some], axis=0)
     lengths_of: Floats = np.sqrt(np.maximum(total[:, -1:], np.float32(1e-30)))
     parts: Floats = total[:, :-1] / lengths_of
     return parts
-
-
-def _new(values: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which of some values differ from the one before."""
-    new = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=new[1:])
-    return new
 
 
 def unit_parts(table: Floats, index: Index, names: dict[str, str]) -> Iterator[tuple[str, Floats]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import pairwise, starmap
 
-from gateway.triage.model import TOGETHER, Model, Scores
-from gateway.triage.tokenizer import Text
+from gateway.triage.model import TOGETHER, Model, Outputs, Scores
+from gateway.triage.tokenizer import ENDS, Text
 
 MOST_WORDS, MOST_CLAUSES = 60, 6
 LEAST_WORDS = 2
@@ -24,6 +24,7 @@ LEAST = {
     "bug": {"bug": 0.5, "feature": 2.0},
 }
 LESS_IF_ANNOYED = 0.2  # what a bug needs less where the whole text sounds negative
+LEAST_OF_ALL = min(map(min, (least.values() for least in LEAST.values()))) - LESS_IF_ANNOYED
 SHARE = 0.65  # of the clause in the answer
 # Words that turn from praise to what is amiss or missing; a clause begins with them.
 _TURNS = """
@@ -34,6 +35,7 @@ mais malheureusement seulement sauf pourtant dommage helas cependant toutefois
 pero aunque lastima salvo solo excepto embargo
 """
 TURNS = frozenset(_TURNS.split())
+_PARTS = TURNS | ENDS
 
 
 def score(model: Model, text: Text) -> Scores:
@@ -43,66 +45,98 @@ def score(model: Model, text: Text) -> Scores:
 
 def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
     """The scores of many texts, as `score` gives them one by one."""
-    scores = model.score_all(texts)
-    parts = ((at, some) for at, one in enumerate(scores) if (some := _apart(model, texts[at], one)))
-    while these := list(islice(parts, TOGETHER)):
-        _with_clauses(model, scores, these)
+    some = (texts[start : start + TOGETHER] for start in range(0, len(texts), TOGETHER))
+    return [scores for these in some for scores in _score_together(model, these)]
+
+
+def clauses(tokens: Sequence[str]) -> list[slice]:
+    """The places of the clauses of a text, each with its marks; what is too short to say anything goes with the next."""
+    if _PARTS.isdisjoint(tokens):  # as of most short texts
+        return [slice(0, len(tokens))]
+    ends, start = [0], 0
+    for place in [place for place, token in enumerate(tokens) if token in _PARTS]:
+        if _says(tokens, start, place):
+            start = place if tokens[place] in TURNS else place + 1
+            ends.append(start)
+    if len(ends) == 1 or _says(tokens, start, len(tokens)):
+        ends.append(len(tokens))
+    else:
+        ends[-1] = len(tokens)
+    return [*starmap(slice, pairwise(ends))]
+
+
+def _says(tokens: Sequence[str], start: int, end: int) -> bool:
+    """Whether there are words enough between two places to say anything."""
+    words = 0
+    for token in tokens[start:end]:
+        words += token[0].isalpha()
+        if words == LEAST_WORDS:
+            return True
+    return False
+
+
+def _score_together(model: Model, texts: Sequence[Text]) -> list[Scores]:
+    """The scores of texts whose words are summed together, and then those of their clauses."""
+    outputs = model.outputs(texts)
+    scores = model.scores(outputs)
+    apart = [(at, some) for at, text in enumerate(texts) if (some := _apart(model, text, scores[at]))]
+    if apart:
+        _with_clauses(model, outputs, scores, apart)
     return scores
 
 
-def clauses(tokens: Sequence[str]) -> list[list[str]]:
-    """The clauses of a text, each with its marks; what is too short to say anything goes with the next."""
-    found: list[list[str]] = [[]]
-    words = 0
-    for token in tokens:
-        if token in TURNS and words >= LEAST_WORDS:
-            found.append([])
-            words = 0
-        found[-1].append(token)
-        if token[0] in ".!?" and words >= LEAST_WORDS:
-            found.append([])
-            words = 0
-        words += token[0].isalpha()
-    if len(found) > 1 and words < LEAST_WORDS:
-        rest = found.pop()
-        found[-1] += rest
-    return found
-
-
-def _apart(model: Model, text: Text, scores: Scores) -> list[Text]:
-    """The clauses that are worth reading apart, as texts; none for most texts."""
-    whole = likeliest(scores.category)
-    if whole not in LEAST or len(text.tokens) > MOST_WORDS or text.script != "latin":
+def _apart(model: Model, text: Text, scores: Scores) -> list[slice]:
+    """The places of the clauses that are worth reading apart; none for most texts."""
+    if len(text.tokens) > MOST_WORDS or text.script != "latin":
         return []
-    if whole == "bug" and likeliest(scores.sentiment) != "positive":
+    whole = likeliest(scores.category)
+    if whole not in LEAST or (whole == "bug" and likeliest(scores.sentiment) != "positive"):
         return []
     if model.reads_as_issue(text, scores.domain["issue"]):  # its expert reads all of it
         return []
     parts = clauses(text.tokens)
-    if not 1 < len(parts) <= MOST_CLAUSES:
-        return []
-    return [replace(text, tokens=part, first=len(part), lines=1) for part in parts]
+    return parts if 1 < len(parts) <= MOST_CLAUSES else []
 
 
-def _with_clauses(model: Model, scores: list[Scores], parts: Sequence[tuple[int, list[Text]]]) -> None:
+def _with_clauses(
+    model: Model, whole: Outputs, scores: list[Scores], apart: Sequence[tuple[int, list[slice]]]
+) -> None:
     """Puts into the scores what can be acted on; the clauses of many texts are read together."""
-    outputs = model.outputs([part for _, some in parts for part in some])
-    chances = iter(model.chances(outputs, "category", ACTED_ON))
+    parts = [(at, part) for at, some in apart for part in some]
+    outputs = model.outputs_of_parts(whole, [part_of(whole.texts[at], part) for at, part in parts], parts)
+    chances = model.chances(outputs, "category", ACTED_ON)
     chosen: list[tuple[int, str, int]] = []
     first = 0
-    for at, some in parts:
-        told = [dict(zip(ACTED_ON, next(chances), strict=True)) for _ in some]
-        name, place = max(
-            ((name, place) for place in range(len(some)) for name in ACTED_ON),
-            key=lambda one: told[one[1]][one[0]],
-        )
-        if told[place][name] >= _least(scores[at], name):
-            chosen.append((at, name, first + place))
+    for at, some in apart:
+        told = chances[first : first + len(some)]
+        surest = max(map(max, told))
+        if surest >= LEAST_OF_ALL:  # as few are
+            place = next(place for place, chance in enumerate(told) if surest in chance)
+            name = ACTED_ON[told[place].index(surest)]
+            if surest >= _least(scores[at], name):
+                chosen.append((at, name, first + place))
         first += len(some)
     if chosen:
-        read = model.scores(outputs, [place for _, _, place in chosen])
+        read = model.readings(outputs, [place for _, _, place in chosen])
         for (at, name, _), clause in zip(chosen, read, strict=True):
-            scores[at] = _mixed_scores(scores[at], name, clause)
+            scores[at] = _mixed_scores(scores[at], name, *clause)
+
+
+def part_of(text: Text, part: slice) -> Text:
+    """Some tokens of a text as a text of one line."""
+    tokens = text.tokens[part]
+    return Text(
+        tokens,
+        len(tokens),
+        text.full,
+        text.raw_length,
+        1,
+        text.markdown,
+        text.shouting,
+        text.has_code,
+        text.has_trace,
+        text.script,
+    )
 
 
 def _least(scores: Scores, name: str) -> float:
@@ -111,12 +145,16 @@ def _least(scores: Scores, name: str) -> float:
     return LEAST[likeliest(scores.category)][name] - (LESS_IF_ANNOYED if name == "bug" and annoyed else 0.0)
 
 
-def _mixed_scores(scores: Scores, name: str, clause: Scores) -> Scores:
-    """The scores of a text one of whose clauses can be acted on as `name`."""
+def _mixed_scores(
+    scores: Scores, name: str, category: dict[str, float], sentiment: dict[str, float]
+) -> Scores:
+    """The scores of a text one of whose clauses, of such probabilities, can be acted on as `name`."""
     bug = likeliest(scores.category) == "bug"
-    category = scores.category if bug else _mixed(scores.category, clause.category)
-    sentiment = _mixed(scores.sentiment, clause.sentiment) if name == "bug" else scores.sentiment
-    return replace(scores, category=category, sentiment=sentiment)
+    return replace(
+        scores,
+        category=scores.category if bug else _mixed(scores.category, category),
+        sentiment=_mixed(scores.sentiment, sentiment) if name == "bug" else scores.sentiment,
+    )
 
 
 def _mixed(whole: dict[str, float], clause: dict[str, float]) -> dict[str, float]:

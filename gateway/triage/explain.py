@@ -100,11 +100,10 @@ def clause_of(model: Model, text: Text, scores: Scores) -> Clause | None:
     if (whole.category, whole.sentiment) == (scores.category, scores.sentiment):
         return None
     parts = clauses.clauses(text.tokens)
-    told = model.score_all([replace(text, tokens=part, first=len(part), lines=1) for part in parts])
+    told = model.score_all([clauses.part_of(text, part) for part in parts])
     sure = {(name, place): one.category[name] for place, one in enumerate(told) for name in clauses.ACTED_ON}
     label, place = max(sure, key=sure.__getitem__)
-    first = sum(map(len, parts[:place]))
-    return Clause(label, slice(first, first + len(parts[place])), whole.category != scores.category)
+    return Clause(label, parts[place], whole.category != scores.category)
 
 
 class Explainer:
@@ -133,8 +132,7 @@ class Explainer:
         by_category = by_sentiment = [whole]
         clause = None
         if apart is not None:
-            tokens = text.tokens[apart.tokens]
-            told = replace(text, tokens=tokens, first=len(tokens), lines=1)
+            told = clauses.part_of(text, apart.tokens)
             both = [
                 whole._replace(share=1 - clauses.SHARE),
                 _Reading(clauses.SHARE, told, self._located.tokens[apart.tokens]),

@@ -176,30 +176,30 @@ def signals(text: Text, told: Mapping[str, Telling], places: Iterable[int] | Non
         elif kind:
             exclamations += kind.count("!") and len(kind)
             questions += "?" in kind
-    size = len(tokens)
     end = ""
     for end in tokens[:-4:-1]:
         if end != ".":
             break
+    # Most are zero, which is told without a call.
     return [
-        math.log1p(good),
-        math.log1p(bad),
+        good and math.log1p(good),
+        bad and math.log1p(bad),
         highest,
         lowest,
         (good - bad) / (good + bad + 0.5),
         last,
-        min(flipped, 3) / 3,
-        min(exclamations, 4) / 4,
-        min(questions, 3) / 3,
-        float(end[:1] == "?" or end == "!?"),
-        float(bool(tokens) and tokens[0] in ASKING),
-        min(happy, 2) / 2,
-        min(sad, 2) / 2,
-        min(text.shouting * 2, 1.0),
-        math.log1p(size) / 6,
-        math.log1p(text.lines - 1) / 4,
-        float(text.has_code),
-        float(text.has_trace),
-        min(text.markdown, 8) / 8,
-        float("xxurl" in tokens),
+        flipped and min(flipped, 3) / 3,
+        exclamations and min(exclamations, 4) / 4,
+        questions and min(questions, 3) / 3,
+        end[:1] == "?" or end == "!?",
+        bool(tokens) and tokens[0] in ASKING,
+        happy and min(happy, 2) / 2,
+        sad and min(sad, 2) / 2,
+        text.shouting and min(text.shouting * 2, 1.0),
+        math.log1p(len(tokens)) / 6,
+        0.0 if text.lines == 1 else math.log1p(text.lines - 1) / 4,
+        text.has_code,
+        text.has_trace,
+        text.markdown and min(text.markdown, 8) / 8,
+        "xxurl" in tokens,
     ]

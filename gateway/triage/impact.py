@@ -109,9 +109,7 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
 def _meant(phrases: Phrases, words: str, denies: bool, said: Sequence[Said]) -> tuple[str, bool]:
     """The first words that match and mean it, and whether others match."""
     unmeant = False
-    for match in phrases.matches(words):
-        found = match[0].strip()
-        first = (" " + words).count(" ", 0, match.start())
+    for first, found in phrases.matches(words):
         if meant(tokens_of(words), first, first + found.count(" "), denies, said):
             return found, unmeant
         unmeant = True

@@ -30,10 +30,11 @@ class IssueExpert:
         tokens = [(text.first, text.report()) for text in texts]
         titles = self._find(features.TITLE, [some[:first] for first, some in tokens])
         bodies = self._find(features.BODY, [some[first:] for first, some in tokens])
-        rows = np.concatenate([titles.rows, bodies.rows])
-        sums_of = np.concatenate([titles.texts * 2, bodies.texts * 2 + 1])
-        both = units(self._table, rows, sums_of, 2 * len(texts))
-        outputs = (self.bias + both[0::2] + both[1::2]).tolist()
+        many = len(texts)
+        rows = np.concatenate([*titles.rows, *bodies.rows])
+        sums_of = np.concatenate([*titles.texts, *(of + many for of in bodies.texts)])
+        both = units(self._table, rows, sums_of, 2 * many)
+        outputs = (self.bias + both[:many] + both[many:]).tolist()
         return [dict(zip(self.classes, softmax(row, 1.0), strict=True)) for row in outputs]
 
     def _find(self, part: str, texts: list[list[str]]) -> Found:

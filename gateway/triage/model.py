@@ -24,6 +24,7 @@ import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -36,11 +37,11 @@ from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.phrases import Hints
 from gateway.triage.sentiment_experts import LEAST_SHARE, SentimentExperts, Shares
-from gateway.triage.sparse import Sparse
+from gateway.triage.sparse import Sparse, Sums
 from gateway.triage.spoken import hints
 from gateway.triage.subwords import Subwords
 from gateway.triage.tokenizer import LONG_CHARS, Text
-from gateway.triage.vocabulary import ROOM, Found, Numbers
+from gateway.triage.vocabulary import ROOM, Part
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "model"
@@ -80,7 +81,7 @@ class Outputs(NamedTuple):
     spoken: list[str]
     sure: list[float]
     shares: Shares
-    found: Found
+    sums: Sums
 
 
 class Model:
@@ -160,16 +161,22 @@ class Model:
 
     def outputs(self, texts: Sequence[Text]) -> Outputs:
         """What the heads say of texts whose words are summed together, before any expert is asked."""
-        words, found = self._sparse.parts([text.tokens for text in texts])
-        words += self.bias
+        return self._outputs(texts, self._sparse.sums([text.tokens for text in texts]))
+
+    def outputs_of_parts(self, whole: Outputs, texts: Sequence[Text], parts: Sequence[Part]) -> Outputs:
+        """The same of texts that are parts of others; nothing is looked up again."""
+        return self._outputs(texts, whole.sums.of_parts(parts))
+
+    def _outputs(self, texts: Sequence[Text], sums: Sums) -> Outputs:
+        words = sums.rows + self.bias
         likeliest, sure = self._spoken(words)
-        spoken = [self.classes["language"][number] for number in likeliest.tolist()]
-        signals = [
-            features.signals(text, self.lexicon.telling_in(language), places)
-            for text, language, places in zip(texts, spoken, found.telling(likeliest), strict=True)
-        ]
-        shares = self._softmaxes(words + np.array(signals, np.float32) @ self._signals)
-        return Outputs(texts, spoken, sure, shares, found)
+        spoken = [self.classes["language"][number] for number in likeliest]
+        signals = map(
+            features.signals, texts, map(self.lexicon.telling_in, spoken), sums.found.telling(likeliest)
+        )
+        numbers = np.fromiter(chain.from_iterable(signals), np.float32, len(texts) * len(features.SIGNALS))
+        shares = self._softmaxes(words + numbers.reshape(len(texts), -1) @ self._signals)
+        return Outputs(texts, spoken, sure, shares, sums)
 
     def chances(self, outputs: Outputs, head: str, names: Sequence[str]) -> list[list[float]]:
         """The probabilities of some classes of a head, one row a text; far cheaper than all scores."""
@@ -177,14 +184,51 @@ class Model:
         rows: list[list[float]] = outputs.shares.take(places, axis=1).tolist()
         return rows
 
-    def scores(self, outputs: Outputs, only: Sequence[int] | None = None) -> list[Scores]:
-        """Every probability for all of these texts, or for `only` some of them."""
-        numbers = range(len(outputs.texts)) if only is None else only
-        shares = outputs.shares if only is None else outputs.shares.take(only, axis=0)
+    def scores(self, outputs: Outputs) -> list[Scores]:
+        """Every probability for all of these texts."""
+        shares = outputs.shares
+        category, sentiment, domain = self._mixed(outputs.texts, shares)
+        return [
+            Scores(
+                spoken,
+                sure,
+                dict(zip(self.classes["category"], of_category, strict=True)),
+                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
+                dict(zip(self.classes["domain"], of_domain, strict=True)),
+                severe,
+                hints,
+            )
+            for spoken, sure, of_category, of_sentiment, of_domain, severe, hints in zip(
+                outputs.spoken,
+                outputs.sure,
+                category.tolist(),
+                sentiment.tolist(),
+                domain.tolist(),
+                shares[:, self._severe].tolist(),
+                outputs.sums.found.hints(),
+                strict=True,
+            )
+        ]
+
+    def readings(
+        self, outputs: Outputs, only: Sequence[int]
+    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+        """The probabilities of category and sentiment for some of these texts."""
+        texts = [outputs.texts[n] for n in only]
+        category, sentiment, _ = self._mixed(texts, outputs.shares.take(only, axis=0))
+        return [
+            (
+                dict(zip(self.classes["category"], of_category, strict=True)),
+                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
+            )
+            for of_category, of_sentiment in zip(category.tolist(), sentiment.tolist(), strict=True)
+        ]
+
+    def _mixed(self, texts: Sequence[Text], shares: Shares) -> tuple[Shares, Shares, Shares]:
+        """Category, sentiment and domain of texts, the experts asked."""
         category, domain = self._of("category", shares), self._of("domain", shares)
         issue = domain[:, self._issue].tolist()
-        texts = [outputs.texts[n] for n in numbers]
-        asked = [n for n, text in enumerate(texts) if self.reads_as_issue(text, issue[n])]
+        asked = [n for n, share in enumerate(issue) if self.reads_as_issue(texts[n], share)]
         if asked:
             category = category.copy()
             reports = self.issue.chances([texts[n] for n in asked])
@@ -192,35 +236,17 @@ class Model:
                 share = 1.0 if issue[n] > 0.5 else issue[n]
                 told = [report.get(name, 0.0) for name in self.classes["category"]]
                 category[n] = (1 - share) * category[n] + share * np.array(told)
-        sentiment = self._sentiments.mixed(domain, category, shares)
-        hints = outputs.found.hints()
-        return [
-            Scores(
-                outputs.spoken[n],
-                outputs.sure[n],
-                dict(zip(self.classes["category"], of_category, strict=True)),
-                dict(zip(self.classes["sentiment"], of_sentiment, strict=True)),
-                dict(zip(self.classes["domain"], of_domain, strict=True)),
-                severe,
-                hints[n],
-            )
-            for n, of_category, of_sentiment, of_domain, severe in zip(
-                numbers,
-                category.tolist(),
-                sentiment.tolist(),
-                domain.tolist(),
-                shares[:, self._severe].tolist(),
-                strict=True,
-            )
-        ]
+        return category, self._sentiments.mixed(domain, category, shares), domain
 
-    def _spoken(self, words: Floats) -> tuple[Numbers, list[float]]:
+    def _spoken(self, words: Floats) -> tuple[list[int], list[float]]:
         """Which language each text is in, told by its words alone, and how likely it is."""
         start, end = self.heads["language"]
         outputs = words[:, start:end]
-        powers = np.exp((outputs - outputs.max(axis=1, keepdims=True)) / self.temperature["language"])
-        sure: list[float] = (1 / powers.sum(axis=1)).tolist()  # the highest power is one
-        return outputs.argmax(axis=1), sure
+        highest = np.maximum.reduce(outputs, axis=1, keepdims=True)
+        powers = np.exp((outputs - highest) / self.temperature["language"])
+        sure: list[float] = (1 / np.add.reduce(powers, axis=1)).tolist()  # the highest power is one
+        likeliest: list[int] = outputs.argmax(axis=1).tolist()
+        return likeliest, sure
 
     @staticmethod
     def reads_as_issue(text: Text, share: float) -> bool:

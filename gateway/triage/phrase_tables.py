@@ -88,39 +88,34 @@ class Phrase(NamedTuple):
                     return None
             return first, last
         first = last = place
-        ends = {place}
+        reached = [place]
         for slot in self.slots[self.key + 1 :]:
-            ends = {
-                at
-                for end in ends
-                for at in range(end + 1, min(end + 2 + slot.gap, _stop(tokens, end + 1, 1)))
-                if slot.takes(tokens[at])
-            }
-            if not ends:
+            reached = _beside(tokens, reached, slot, slot.gap, 1)
+            if not reached:
                 return None
-            last = min(ends)
-        starts = {place}
+            last = reached[0]
+        reached = [place]
         for number in range(self.key, 0, -1):
-            slot, gap = self.slots[number - 1], self.slots[number].gap
-            starts = {
-                at
-                for start in starts
-                for at in range(start - 1, max(start - 2 - gap, _stop(tokens, start - 1, -1)), -1)
-                if slot.takes(tokens[at])
-            }
-            if not starts:
+            reached = _beside(tokens, reached, self.slots[number - 1], self.slots[number].gap, -1)
+            if not reached:
                 return None
-            first = max(starts)
+            first = reached[0]
         return first, last
 
 
-def _stop(tokens: Sequence[str], place: int, step: int) -> int:
-    """The next place from `place` on whose token is no word, either way, as far as a gap reaches."""
-    for _ in range(GAP + 1):
-        if not (0 <= place < len(tokens) and tokens[place][0].isalnum()):
-            return place
-        place += step
-    return place
+def _beside(tokens: Sequence[str], places: Iterable[int], slot: Slot, gap: int, step: int) -> list[int]:
+    """Where a slot's words stand behind (a step of 1) or before (-1) one of some places, the nearest first.
+
+    At most `gap` tokens stand between, all of them words.
+    """
+    found: list[int] = []
+    for place in places:
+        for at in range(place + step, place + step * (gap + 2), step):
+            if not (0 <= at < len(tokens) and tokens[at][0].isalnum()):
+                break
+            if slot.takes(tokens[at]) and at not in found:
+                found.append(at)
+    return found
 
 
 @cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import repeat
 from threading import Lock
 from typing import NamedTuple
 
@@ -53,11 +52,14 @@ class Words(str):
                 made.keys.append(place)
         return made
 
-    def starts(self, bit: int) -> Iterator[int]:
-        """How many letters stand before each of the words that a pattern can begin with."""
+    def starts(self, bit: int) -> Iterator[tuple[int, int]]:
+        """The words that a pattern can begin with: their places, and how many letters stand before each."""
+        before = last = 0
         for place, bits in self._places:
             if bits & bit:
-                yield sum(map(len, self.tokens[:place])) + place
+                before += sum(map(len, self.tokens[last:place])) + place - last
+                last = place
+                yield place, before
 
 
 def bits_of(words: str) -> int:
@@ -85,16 +87,18 @@ class Phrases:
 
     def said(self, words: str) -> str:
         """The first words that match; empty when none do."""
-        found = next(self.matches(words), None)
-        return found[0].strip() if found else ""
+        return next(self.matches(words), (0, ""))[1]
 
-    def matches(self, words: str) -> Iterator[re.Match[str]]:
-        """Whatever matches in `words`, in its order; a match begins with the blank before its first word."""
+    def matches(self, words: str) -> Iterator[tuple[int, str]]:
+        """Whatever matches in `words`, in its order, and which of the words it begins with."""
+        spaced = " " + words
         if not isinstance(words, Words) or self._number >= words.patterns:
-            return self._pattern.finditer(" " + words)
-        if words.bits & self.bit:
-            return filter(None, map(self._pattern.match, repeat(" " + words), words.starts(self.bit)))
-        return iter(())
+            for match in self._pattern.finditer(spaced):
+                yield spaced.count(" ", 0, match.start()), match[0].strip()
+        elif words.bits & self.bit:
+            for place, before in words.starts(self.bit):
+                if found := self._pattern.match(spaced, before):
+                    yield place, found[0].strip()
 
 
 @lru_cache(maxsize=1024)

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.triage import features
 from gateway.triage.arrays import BITS, NONE, Floats, Index, units
-from gateway.triage.vocabulary import SUBWORDS, Found, Full, Numbers, Rows, Vocabulary
+from gateway.triage.vocabulary import SUBWORDS, Found, Full, Part, Rows, Vocabulary
 
 SubwordRows = Callable[[Sequence[str], Rows], Floats]
 Told = Callable[[str], tuple[int, int, int]]
+
+
+class Sums(NamedTuple):
+    """The sums of many texts, one row each, and what was found of their tokens in which table."""
+
+    rows: Floats
+    found: Found
+    table: Floats
+
+    @classmethod
+    def of(cls, found: Found, table: Floats) -> Sums:
+        many = len(found.sizes)
+        rows = np.concatenate([*found.rows, _first(found.known[:, SUBWORDS], found.sizes)])
+        both = units(table, rows, np.concatenate([*found.texts, found.text_of + many]), 2 * many)
+        return cls(both[:many] + both[many:], found, table)
+
+    def of_parts(self, parts: Sequence[Part]) -> Sums:
+        """The sums of parts of the texts, as if these were texts themselves."""
+        return self.of(self.found.parts(parts), self.table)
 
 
 class Sparse:
@@ -27,7 +47,7 @@ class Sparse:
     def __init__(
         self, table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told
     ) -> None:
-        assert len(table) <= 1 << BITS
+        assert len(table) < 1 << BITS
         self._words = words
         self._parts = (words, index, subword_rows, told)
         self._known = _in(table, *self._parts), table
@@ -37,8 +57,8 @@ class Sparse:
         """The rows of the words."""
         return self._known[1][: self._words]
 
-    def parts(self, texts: Sequence[list[str]]) -> tuple[Floats, Found]:
-        """The sums of many texts, one row each, and what was found of their tokens."""
+    def sums(self, texts: Sequence[Sequence[str]]) -> Sums:
+        """The sums of many texts."""
         vocabulary, table = self._known
         try:
             found = vocabulary.find(texts)
@@ -48,11 +68,7 @@ class Sparse:
             vocabulary = _in(table, *self._parts)
             self._known = vocabulary, table
             found = vocabulary.find(texts)
-        rows = np.concatenate([found.rows, _first(found.known[:, SUBWORDS], found.sizes)])
-        sums_of = np.concatenate([found.texts * 2, found.texts_of_known * 2 + 1])
-        both = units(table, rows, sums_of, 2 * len(texts))
-        total: Floats = both[0::2] + both[1::2]
-        return total, found
+        return Sums.of(found, table)
 
 
 def _in(table: Floats, words: int, index: Index, subword_rows: SubwordRows, told: Told) -> Vocabulary:
@@ -69,14 +85,16 @@ def _in(table: Floats, words: int, index: Index, subword_rows: SubwordRows, told
     return Vocabulary(index, learn=learn)
 
 
-def _first(subwords: NDArray[np.int32], sizes: Numbers) -> NDArray[np.int32]:
+def _first(subwords: NDArray[np.int32], sizes: Sequence[int]) -> NDArray[np.int32]:
     """The rows of sub-words, of a long text those of its first words."""
-    for text in (sizes > features.SUBWORD_WORDS).nonzero()[0].tolist():
-        end = int(sizes[: text + 1].sum())
-        here = slice(end - int(sizes[text]), end)
-        listed = subwords[here].tolist()
-        distinct = [row for row in dict.fromkeys(listed) if row != NONE]
-        if len(distinct) > features.SUBWORD_WORDS:
-            kept = set(distinct[: features.SUBWORD_WORDS])
-            subwords[here] = [row if row in kept else NONE for row in listed]
+    end = 0
+    for size in sizes:
+        end += size
+        if size > features.SUBWORD_WORDS:
+            here = slice(end - size, end)
+            listed = subwords[here].tolist()
+            distinct = [row for row in dict.fromkeys(listed) if row != NONE]
+            if len(distinct) > features.SUBWORD_WORDS:
+                kept = set(distinct[: features.SUBWORD_WORDS])
+                subwords[here] = [row if row in kept else NONE for row in listed]
     return subwords

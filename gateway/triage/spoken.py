@@ -116,10 +116,8 @@ def said_in(words: str) -> list[Said]:
         if seconds:
             near = tokens[place - before if place > before else 0 : place + after + 1]
             if not seconds.keys().isdisjoint(near):
-                others = (
-                    *others,
-                    *(phrase for word in dict.fromkeys(near) for phrase in seconds.get(word, ())),
-                )
+                for word in dict.fromkeys(near):
+                    others += seconds.get(word, ())
         for phrase in others:
             around = phrase.around(tokens, place)
             if around is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
-from itertools import pairwise, starmap
+from itertools import chain, pairwise
 from operator import is_
 from sys import intern
 
@@ -43,7 +43,7 @@ _TAG = re.compile(
 _LINES = re.compile(r"\n\s*")
 # Headings of a report whose lines were joined: by marks, or in the words of the usual forms.
 _HEADING = re.compile(
-    r"[ \t](?=#{2,6} \S|\*\*[^*\n]{3,60}\*\*(?: |:)|"
+    r"[ \t](?=[#*DTSEA])(?=#{2,6} \S|\*\*[^*\n]{3,60}\*\*(?: |:)|"
     r"(?:Describe the bug|To Reproduce|Steps to reproduce|Expected behaviou?r|Actual behaviou?r|"
     r"(?:Expected|Actual) result|Screenshots|Additional context|Describe (?:the solution|alternatives))\b)"
 )
@@ -86,6 +86,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*" + _MARK + "|" + EMOJI)
 _ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*" + _MARK)  # the same in half the time
 _HAPPY = re.compile(r"^(?:[:;=][-o']?[)d*3\]p]+|<3)$")
 _SAD = re.compile(r"^[:;=][-o']?[(/\\|\[]+$")
+ENDS = frozenset({".", "!", "!!", "?", "??", "!?"})  # tokens that end a sentence
 _ONCE = frozenset({".", "xxtrace"})  # said several times in a row these say nothing more
 CACHED_RUNS, CACHED_CHARS = 20_000, 40
 GOOD_EMOJI = frozenset("👍😀😃😄😁😆😍🥰😘❤♥💚💙💛💜🧡🎉👏🙏🔥💯😊🙂🤩😎👌✨🥳💪😂🤗⭐🌟🏆")
@@ -243,13 +244,8 @@ def _words(text: str) -> list[str]:
     """The words and marks of normalised text."""
     if isinstance(text, Located):
         return _located(text)
-    tokens: list[str] = []
-    for found in map(_tokens.__getitem__, text.split()):
-        if found.__class__ is str:  # as nearly all are, so this is the quickest way
-            tokens.append(found)
-        else:
-            tokens += found
-    if any(starmap(is_, pairwise(tokens))):
+    tokens = [*chain.from_iterable(map(_tokens.__getitem__, text.split()))]
+    if any(map(is_, tokens, tokens[1:])):
         kept = [token for before, token in pairwise(tokens) if token is not before or token not in _ONCE]
         tokens[1:] = kept
     return tokens
@@ -267,20 +263,20 @@ def _located(text: Located) -> list[str]:
     return kept
 
 
-class _Tokens(dict[str, str | tuple[str, ...]]):
-    """The token, or the tokens, of what stands between two blanks: none of them goes beyond.
+class _Tokens(dict[str, tuple[str, ...]]):
+    """The tokens of what stands between two blanks, mostly one: none of them goes beyond.
 
     Every token is one object wherever it stands, also as a key, for to come to yet another object takes
     longer than all else here.
     """
 
-    def __missing__(self, run: str) -> str | tuple[str, ...]:
+    def __missing__(self, run: str) -> tuple[str, ...]:
         found = (_ASCII_TOKEN if run.isascii() else _TOKEN).findall(run)
         tokens = tuple(map(intern, " ".join(map(_token, found)).split()))
         if len(run) <= CACHED_CHARS:
             if len(self) >= CACHED_RUNS:
                 self.clear()  # threads that read meanwhile only find less
-            self[intern(run)] = tokens[0] if len(tokens) == 1 else tokens
+            self[intern(run)] = tokens
         return tokens
 
 

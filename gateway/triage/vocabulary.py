@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import repeat
-from typing import Any, NamedTuple, Protocol
+from itertools import accumulate, chain
+from typing import Any, NamedTuple, Protocol, cast
 from zlib import crc32
 
 import numpy as np
@@ -26,13 +26,17 @@ Numbers = NDArray[np.intp]
 Keys = NDArray[np.uint32]
 Rows = NDArray[np.int32]
 
-# What is known of a token: where its word and its negated word are, the checksum of its name, and what it
-# does to negation; then where its sub-words are, in which languages it tells something beside its meaning,
-# and which of so many phrases can begin with it, these two as bits. All of it is one row: whatever has not
-# been read for a while is slow to come, and then comes at once.
-PLACE, NEGATED, KEY, NEGATION, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
+# What is known of a token: where its word, its negated word and its pair with START are, and the checksum of
+# its name; then where its sub-words are, in which languages it tells something beside its meaning and what it
+# does to negation, and which of so many phrases can begin with it, these two as bits. All of it is one row:
+# whatever has not been read for a while is slow to come, and then comes at once. In a text the place of its pair
+# with the token before stands for the checksum.
+PLACE, NEGATED, FIRST, KEY, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
+PAIR = KEY
 MORE = slice(SUBWORDS, PATTERNS + 1)
-NEGATES, STOPS = 1, 2
+NEGATES, STOPS = 1 << 29, 1 << 30  # bits of TELLS, above those of languages
+START, STOP = 0, 1  # the numbers of what starts a text, and of what ends a sentence
+Part = tuple[int, slice]  # the number of a text, and which of its tokens
 
 
 class Full(Exception):
@@ -57,39 +61,60 @@ class Found(NamedTuple):
     """Rows of words, pairs and negated words, and the text of each; `known` has a row for each token.
 
     A row may come several times in a text, and NONE stands for a name that is not in the table. A text
-    has one token more than it has words: its START, the first. `texts_of_known` says which text a token is
-    in, `starts` where each text begins, and `sizes` how many tokens it has.
+    has one token more than it has words: its START, the first. `text_of` says which text a token is in,
+    `sizes` how many tokens each has, and `tells` is what is known of that kind of each.
     """
 
-    rows: Numbers
-    texts: Numbers
+    rows: list[Rows]
+    texts: list[Numbers]
     known: Rows
-    texts_of_known: Numbers
-    starts: Numbers
-    sizes: Numbers
+    text_of: Numbers
+    sizes: list[int]
+    tells: list[int]
 
-    def telling(self, languages: Numbers) -> list[list[int]]:
+    @classmethod
+    def of(cls, known: Rows, sizes: list[int]) -> Found:
+        """What is found by what is known of the tokens of texts."""
+        text_of = np.arange(len(sizes)).repeat(sizes)
+        rows, texts = [known[:, PLACE], known[:, PAIR]], [text_of, text_of]
+        tells: list[int] = known[:, TELLS].tolist()
+        negated = _negated(tells)
+        if negated:
+            rows.append(known[negated, NEGATED])
+            texts.append(text_of[negated])
+        return cls(rows, texts, known, text_of, sizes, tells)
+
+    def parts(self, parts: Sequence[Part]) -> Found:
+        """What would be found of parts of the texts, none of them empty, each as if it was a text itself."""
+        begins = [0, *accumulate(self.sizes)]
+        spans = [range(begins[of] + part.start, begins[of] + part.stop + 1) for of, part in parts]
+        sizes = [*map(len, spans)]
+        starts = np.array([0, *accumulate(sizes[:-1])])
+        known = self.known.take([*chain.from_iterable(spans)], axis=0)
+        known[starts] = self.known[0]  # in the place of the token before
+        first = starts + 1
+        known[first, PAIR] = known[first, FIRST]
+        return self.of(known, sizes)
+
+    def telling(self, languages: Sequence[int]) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
-        at = (self.known[:, TELLS] >> languages.repeat(self.sizes) & 1).nonzero()[0]
-        places = self._places(at)
-        return [places[here] for here in self._by_text(at)]
+        return [
+            [place for place, bits in enumerate(self.tells[here], -1) if bits >> language & 1]
+            for here, language in zip(self._by_text(), languages, strict=True)
+        ]
 
     def hints(self) -> list[Hints]:
         """Which phrases can begin where in each text."""
-        hints = self.known[:, HINTS]
-        at = hints.nonzero()[0]
-        places = list(zip(self._places(at), hints.take(at).tolist(), strict=True))
+        hints: list[int] = self.known[:, HINTS].tolist()
         patterns = int(self.known[:, PATTERNS].min())
-        return [Hints(places[here], patterns) for here in self._by_text(at)]
+        return [
+            Hints([(place, bits) for place, bits in enumerate(hints[here], -1) if bits], patterns)
+            for here in self._by_text()
+        ]
 
-    def _places(self, at: Numbers) -> list[int]:
-        """Where in their texts tokens are, START not counted."""
-        places: list[int] = (at - self.starts.take(self.texts_of_known.take(at)) - 1).tolist()
-        return places
-
-    def _by_text(self, at: Numbers) -> Iterator[slice]:
-        """Which of some tokens are those of each text."""
-        ends = at.searchsorted(self.starts + self.sizes).tolist()
+    def _by_text(self) -> Iterator[slice]:
+        """Which tokens are those of each text."""
+        ends = [*accumulate(self.sizes)]
         return map(slice, [0, *ends], ends)
 
 
@@ -106,46 +131,37 @@ class Vocabulary:
         self._known: dict[str, int] = {}
         self._ends: list[bytes] = []  # " name" of each token
         self._learn([features.START, "."])
-        self._rows[:2, PLACE] = NONE  # where a text starts, and stops, are no words
-        self._rows[:2, NEGATION] = STOPS
-        self._rows[0, [TELLS, HINTS]] = 0
+        self._rows[[START, STOP], PLACE] = NONE  # these are no words
+        self._rows[[START, STOP], TELLS] |= STOPS
+        self._rows[START, [TELLS, HINTS]] = STOPS, 0
 
-    def find(self, texts: Sequence[list[str]]) -> Found:
+    def find(self, texts: Sequence[Sequence[str]]) -> Found:
         """What is known of the tokens of texts, and where their `features.word_names` are. Raises Full."""
         tokens: list[str] = []
+        begins: list[int] = []
         for text in texts:
+            begins.append(len(tokens))
             tokens.append(features.START)
             tokens += text
         numbers = self._numbers(tokens)
         known = self._rows.take(numbers, axis=0)
-        sizes = np.fromiter(map(len, texts), np.intp, len(texts)) + 1
-        text_of = np.arange(len(texts)).repeat(sizes)
-        pairs = self._index.find(self._pairs(numbers, known))
-        pairs[numbers[1:] == 0] = NONE  # no pair of words, but the start of the next text
-        rows: list[NDArray[Any]] = [known[:, PLACE], pairs]
-        texts_of_rows = [text_of, text_of[1:]]
-        reached = known[:, NEGATION] == NEGATES
-        if reached.any():
-            negated = _negated_from(known, reached)
-            rows.append(known[negated, NEGATED])
-            texts_of_rows.append(text_of[negated])
-        return Found(
-            np.concatenate(rows), np.concatenate(texts_of_rows), known, text_of, sizes.cumsum() - sizes, sizes
-        )
+        known[1:, PAIR] = self._index.find(self._pairs(numbers, known))
+        known[begins, PAIR] = NONE  # no pair of words, but the start of the next text
+        return Found.of(known, [len(text) + 1 for text in texts])
 
-    def _numbers(self, tokens: list[str]) -> Numbers:
-        numbers = np.fromiter(map(self._known.get, tokens, repeat(-1)), np.intp, len(tokens))
-        missing = (numbers < 0).nonzero()[0]
-        if len(missing):
-            new = [tokens[place] for place in missing.tolist()]
+    def _numbers(self, tokens: list[str]) -> list[int]:
+        numbers = [*map(self._known.get, tokens)]
+        if None in numbers:
+            new = [token for token, number in zip(tokens, numbers, strict=True) if number is None]
             self._learn(list(dict.fromkeys(new)))
-            numbers[missing] = list(map(self._known.__getitem__, new))
-        return numbers
+            return [*map(self._known.__getitem__, tokens)]
+        return cast(list[int], numbers)
 
-    def _pairs(self, numbers: Numbers, known: Rows) -> Keys:
+    def _pairs(self, numbers: list[int], known: Rows) -> Keys:
         """The keys of each token but the last with the one behind it."""
-        ends = map(self._ends.__getitem__, numbers[1:].tolist())
-        return np.array(list(map(crc32, ends, known[:-1, KEY].view(np.uint32).tolist())), np.uint32)
+        ends = map(self._ends.__getitem__, numbers[1:])
+        keys = map(crc32, ends, known[:-1, KEY].view(np.uint32).tolist())
+        return np.fromiter(keys, np.uint32, len(numbers) - 1)
 
     def _key(self, name: str) -> int:
         return features.key(self._part + name)
@@ -156,23 +172,23 @@ class Vocabulary:
             new = [token for token in new if token not in self._known]
             if first + len(new) > ROOM:
                 raise Full
-            names = [*new, *(f"not_{token}" for token in new)]
-            keys = np.array([self._key(name) for name in names], np.uint32)
-            places = self._index.find(keys)
+            names = [(token, f"not_{token}", f"{features.START} {token}") for token in new]
+            keys = np.array([self._key(name) for name in chain.from_iterable(names)], np.uint32)
             rows = self._rows[first : first + len(new)]
-            rows[:, PLACE], rows[:, NEGATED] = places[: len(new)], places[len(new) :]
-            rows[:, KEY] = keys[: len(new)].view(np.int32)
-            rows[:, NEGATION] = list(map(features.is_negation, new))
+            rows[:, [PLACE, NEGATED, FIRST]] = self._index.find(keys).reshape(-1, 3)
+            rows[:, KEY] = keys[::3].view(np.int32)
             rows[:, MORE] = self._learn_more(new, first, rows[:, PLACE])
+            rows[:, TELLS] |= [NEGATES * features.is_negation(token) for token in new]
             self._ends += [features.encoded(f" {token}") for token in new]
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 
-def _negated_from(known: NDArray[np.int32], reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which tokens a negation reaches, given where there are any: the next few, up to a stop."""
-    goes_on, negated = known[1:, NEGATION] != STOPS, np.zeros(len(known), bool)
-    for _ in range(features.NEGATION_SPAN):
-        reached[1:] = reached[:-1] & goes_on
-        reached[0] = False
-        negated |= reached
-    return negated
+def _negated(tells: Sequence[int]) -> list[int]:
+    """Which tokens are reached by negations: the next few of each, up to a stop."""
+    reached = []
+    for place in [place for place, bits in enumerate(tells) if bits & NEGATES]:
+        for at in range(place + 1, min(place + 1 + features.NEGATION_SPAN, len(tells))):
+            if tells[at] & STOPS:
+                break
+            reached.append(at)
+    return reached

@@ -23,8 +23,8 @@ from gateway.triage.tokenizer import read
     ],
 )
 def test_clauses_end_at_stops_and_before_words_that_turn(text: str, parts: list[str]) -> None:
-    found = clauses(read(text).tokens)
-    assert [" ".join(part) for part in found] == parts
+    tokens = read(text).tokens
+    assert [" ".join(tokens[part]) for part in clauses(tokens)] == parts
 
 
 @pytest.mark.parametrize(
