@@ -59,9 +59,10 @@ class SqliteFinding:
         every = (" OR ".join(f'"{word}"{" *" if begins else ""}' for word, begins in one) for one in wanted)
         return " AND ".join(f"({one})" for one in every)
 
-    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any]) -> bool:
-        """Whether few rows pass a test of a column that has an index with its workspace."""
-        named = f"SELECT 1 FROM feedback WHERE workspace_id = ? AND {test}"
+    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any], index: str | None = None) -> bool:
+        """Whether few rows pass a test of a column that has an index with its workspace, or of this index."""
+        through = f" INDEXED BY {index}" if index else ""
+        named = f"SELECT 1 FROM feedback{through} WHERE workspace_id = ? AND {test}"
         found: bool = self._few(named, [workspace_id, *values])
         return found
 
@@ -137,7 +138,7 @@ class PostgresFinding:
         """SQL and its values for: the index of words names a row."""
         return f"{self.DOCUMENT} @@ ?::tsquery", [asked]
 
-    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any]) -> bool:
+    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any], index: str | None = None) -> bool:
         """Nothing that has to be known: the planner does."""
         return False
 
