@@ -194,7 +194,13 @@ class Walk:
             sent = filled_in(body, ids) if body else None
             self.call(route.partition(" ")[0], filled_in(path, ids), json=sent)
         ids = self.ids()
-        for more in ("", "?explain=1&expand=events,raw,similar", "/events", "/events?limit=1", "/similar"):
+        for more in (
+            "",
+            "?explain=1&expand=events,raw,similar,same_topic",
+            "/events",
+            "/events?limit=1",
+            "/similar",
+        ):
             assert self.call("GET", f"{LIST}/{ids['fb']}{more}").status_code == 200
         change = {"category": "praise", "note": "n", "impact": 3}
         assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200

@@ -30,7 +30,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from gateway.background.keywords import topical, words_of
+from gateway.background.keywords import STEM, topical, words_of
 from gateway.background.lease import AWAY
 from gateway.core.config import Config
 from models.database.base import close, connect
@@ -41,7 +41,6 @@ APART = 0.83  # average distance (1 - cosine) from which on two groups are about
 AT_ONCE = 3_000  # texts that are compared each with each
 ROUNDS = 6  # of more texts
 VOCABULARY = 30_000
-STEM = 5  # letters of a word that count
 LEAST = 3  # records of a theme
 TERMS = 3  # words that tell what a theme is about
 LONGEST = 60  # telling words of a text that are read
