@@ -47,7 +47,7 @@ def listed(call: Call, feedback_id: str, **more: Any) -> list[dict[str, Any]]:
     return found
 
 
-def ids_of(call: Call, feedback_id: str, **more: Any) -> list[str]:
+def found_of(call: Call, feedback_id: str, **more: Any) -> list[str]:
     return [one["id"] for one in listed(call, feedback_id, **more)]
 
 
@@ -62,7 +62,7 @@ def test_other_words_for_the_same(call: Call) -> None:
     assert all(set(one) == {"id", "title", "score"} for one in found)
     scores = [one["score"] for one in found]
     assert scores == sorted(scores, reverse=True) and 0.2 <= scores[-1] <= scores[0] <= 1
-    assert not any(set(ids_of(call, one)) & set(invoices) for one in others)
+    assert not any(set(found_of(call, one)) & set(invoices) for one in others)
 
 
 @pytest.mark.both
@@ -81,11 +81,11 @@ def test_what_is_not_shown(call: Call, tenant: Tenant, other: Tenant, new_key: C
         Feedback.update(project_id=elsewhere).where(Feedback.id == moved).execute()
     headers = {"Authorization": f"Bearer {new_key(project_id=tenant.project_id)}"}
 
-    assert ids_of(call, mine) == ids_of(call, again)
-    assert set(ids_of(call, mine)) == {same_as_second, moved}
-    assert ids_of(call, mine, headers=headers) == [same_as_second]
-    assert ids_of(call, theirs, headers=other.headers) == []
-    assert second not in ids_of(call, mine)
+    assert found_of(call, mine) == found_of(call, again)
+    assert set(found_of(call, mine)) == {same_as_second, moved}
+    assert found_of(call, mine, headers=headers) == [same_as_second]
+    assert found_of(call, theirs, headers=other.headers) == []
+    assert second not in found_of(call, mine)
 
 
 @pytest.mark.both
@@ -104,10 +104,10 @@ def test_older_ones_are_found_by_the_index_of_words(call: Call, monkeypatch: pyt
 
     database.obj.execute_sql = note
     try:
-        assert set(ids_of(call, older[0])) == set(older[1:])
+        assert set(found_of(call, older[0])) == set(older[1:])
         long_id = post(call, f"{INVOICES[0]}. {long}")
         few = len(asked)
-        ids_of(call, long_id)
+        found_of(call, long_id)
     finally:
         del database.obj.execute_sql
 
@@ -132,7 +132,7 @@ def test_two_languages(call: Call) -> None:
     about = {name: number for name, (number, _) in zip(ids, groups, strict=True)}
     shown = right = 0
     for name in ids:
-        found = ids_of(call, name)
+        found = found_of(call, name)
         shown += len(found)
         right += sum(about[other] == about[name] for other in found)
 
