@@ -8,6 +8,7 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.hook import HookRow
 from models.tables.job import Job
+from models.tables.meaning import Meaning
 from models.tables.outcome import Outcome
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
@@ -32,6 +33,7 @@ TABLES = (
     Audit,
     Signature,
     SignatureKey,
+    Meaning,
     User,
     Session,
     Invite,
@@ -56,6 +58,7 @@ __all__ = [
     "Job",
     "Invite",
     "LearntModel",
+    "Meaning",
     "Outcome",
     "Project",
     "ProjectHead",

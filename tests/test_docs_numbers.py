@@ -10,7 +10,7 @@ from gateway.access import users
 from gateway.api import feedback_bulk, feedback_detail
 from gateway.api.admin import request_schemas
 from gateway.app import BESIDES
-from gateway.background import clustering, keywords, minhash, scheduler, second_reading, themes
+from gateway.background import clustering, keywords, minhash, same_topic, scheduler, second_reading, themes
 from gateway.core import cooperative, pacing
 from gateway.core.config import Config
 from gateway.core.rate import RETRY_AFTER
@@ -96,6 +96,11 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"they have {word(minhash.LEAST_WORDS)} telling words",
         f"{word(minhash.BANDS)} keys (MinHash bands)",
         f"the newest {similarity.PER_KEY} are looked at",
+        f"up to {word(same_topic.LIMIT)} others",
+        f"(0.2 to 1) is the cosine of the beginnings ({word(keywords.STEM)} letters)",
+        f"newest {same_topic.NEWEST} records",
+        f"the newest {same_topic.PER_WORD} that the index of words names",
+        f"each of the text's {word(same_topic.LOOKED_UP)} rarest words",
         f"of the last {themes.SPAN // DAY} days, at most the newest {clustering.MOST:,}",
         f"{word(themes.SOONEST / MINUTE)} minutes after the last time",
         f"before {word(themes.REST)} times as long",

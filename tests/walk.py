@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -16,9 +17,10 @@ from gateway.access import hooks, users
 from gateway.access.api_keys import SCOPES, create_key
 from gateway.access.projects import create_project
 from gateway.api import filters
-from gateway.background import clustering, scheduler, second_reading
+from gateway.background import clustering, encoding, scheduler, second_reading
 from gateway.background.lease import run_once
 from gateway.core.ids import now_ms
+from gateway.triage.second_reader import DIMENSIONS
 from models import Feedback, Job, Project, Quarantine
 from models.database.base import database, writing
 from models.queries import corrections
@@ -28,6 +30,7 @@ from tests.access.test_hooks import SIGNED, VENDORS, bearer
 from tests.access.test_tenancy import ROUTES
 from tests.access.test_tenancy import filled as filled_in
 from tests.adapters.test_adapters import CASES, inbound_of
+from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader as Second
 from tests.background.test_second_reading import reading
 from tests.conftest import Tenant
@@ -41,8 +44,8 @@ VALUES = {
     "type": "alert",
     "category": "bug",
     "sentiment": "negative",
-    "category_origin": "declared",
-    "sentiment_origin": "declared",
+    "category_origin": "second_reader",
+    "sentiment_origin": "corrected",
     "status": "open",
     "project": "{prj}",
     "language": "en",
@@ -69,6 +72,8 @@ MORE = (
     "q=%22invoice+list%22&since=1d&until=1h",
     "author=ann,ben",
     "status=open,resolved&type=chat,alert",
+    "category_origin=declared",
+    "category_origin=declared,second_reader",
     "tag=a&tag=b",
     "tag=a,b",
 )
@@ -192,7 +197,13 @@ class Walk:
             sent = filled_in(body, ids) if body else None
             self.call(route.partition(" ")[0], filled_in(path, ids), json=sent)
         ids = self.ids()
-        for more in ("", "?explain=1&expand=events,raw,similar", "/events", "/events?limit=1", "/similar"):
+        for more in (
+            "",
+            "?explain=1&expand=events,raw,similar,same_topic",
+            "/events",
+            "/events?limit=1",
+            "/similar",
+        ):
             assert self.call("GET", f"{LIST}/{ids['fb']}{more}").status_code == 200
         change = {"category": "praise", "note": "n", "impact": 3}
         assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200
@@ -254,8 +265,10 @@ class Walk:
             Feedback.update(old).where(Feedback.id.in_(some)).execute()
             Feedback.update(text="Something else").where(Feedback.id.in_(some[:1])).execute()
             Job.update(due_at=0).execute()
-        second = second_reading.work(Second(reading()), second_reading.Limits(1.0))
-        for work in (*scheduler.WORKS, second):
+        read = replace(reading(), vector=bytes(DIMENSIONS))
+        second = second_reading.work(Second(read), second_reading.Limits(1.0))
+        encode = encoding.work(without_numbers, encoding.Limits(0.0))
+        for work in (*scheduler.WORKS, second, encode):
             assert run_once(work)
         for origin in ("corrected", "declared"):
             corrections.labelled(origin, self.tenant.workspace_id, 10)

@@ -11,6 +11,7 @@ from gateway import triage
 from gateway.access.caller import Caller
 from gateway.api import pagination, query_parameters
 from gateway.api.feedback_change import shown
+from gateway.background.same_topic import same_topic
 from gateway.background.similar import similar
 from gateway.triage.stored import record_of
 from models.queries import bounded_pages
@@ -71,6 +72,7 @@ EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
     "raw": _raw,
     "deliveries": _deliveries,
     "similar": similar,
+    "same_topic": same_topic,
 }
 
 

@@ -6,7 +6,8 @@
 prints the groups of what the database holds as JSON: [{terms, members: [[id, closeness], ...]}, ...].
 
 Texts are compared by the beginnings of their telling words, which matches "betaling" and "betalen" without a
-stemmer for each language. Groups are merged as long as their texts are on average alike enough
+stemmer for each language, and where a second reader has encoded enough of them by what they mean, too
+(gateway.background.meanings). Groups are merged as long as their texts are on average alike enough
 (average linkage). Of many texts that is done with an even choice of them; the others join the group they are
 most alike, and of those that are alike none another choice is taken, a few times. So time and memory are
 bounded, and the same texts always give the same groups.
@@ -19,41 +20,49 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import orjson
 from peewee import OperationalError
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from gateway.background.keywords import topical, words_of
+from gateway.background import meanings
+from gateway.background.keywords import STEM, topical, words_of
 from gateway.background.lease import AWAY
 from gateway.core.config import Config
 from models.database.base import close, connect
-from models.tables.similarity import spoken
+from models.tables import meaning
+from models.tables.similarity import PAGE, spoken
 
 MOST = 100_000  # newest records that are looked at
 APART = 0.83  # average distance (1 - cosine) from which on two groups are about different things
 AT_ONCE = 3_000  # texts that are compared each with each
 ROUNDS = 6  # of more texts
 VOCABULARY = 30_000
-STEM = 5  # letters of a word that count
 LEAST = 3  # records of a theme
 TERMS = 3  # words that tell what a theme is about
 LONGEST = 60  # telling words of a text that are read
+MOST_MEANT = 10_000  # newest texts, or a page more, whose meaning is compared: some 30 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One text: its record, who said it, and its telling words in reading order."""
+    """One text: its record, who said it, and its telling words in reading order.
+
+    `meaning` is what its numbers are packed as (gateway.triage.second_reader.pack), if there are any.
+    """
 
     id: str
     who: str
     words: Sequence[str]
+    language: str | None = None
+    meaning: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,12 @@ def group(texts: Sequence[Said]) -> list[Group]:
     if vectors is None:
         return []
     texts = [texts[number] for number in used]
+    meant, compared = _with_meaning(texts, vectors)
     known = Counter(stem for said in texts for stem in {word[:STEM] for word in said.words})
     found = []
-    for numbers in _themes(vectors):
-        middle = normalize(np.asarray(vectors[numbers].mean(axis=0)))
-        closeness = np.asarray(vectors[numbers] @ middle.T).ravel()
+    for numbers in _in_parts(vectors, compared, meant):
+        middle = normalize(np.asarray(compared[numbers].mean(axis=0)))
+        closeness = np.asarray(compared[numbers] @ middle.T).ravel().clip(0)
         near = [(texts[at].id, round(float(value), 4)) for value, at in zip(closeness, numbers, strict=True)]
         near.sort(key=lambda member: (-member[1], member[0]))
         terms = _terms([texts[at] for at in numbers], known, len(texts))
@@ -102,6 +112,41 @@ def _vectors(texts: Sequence[Said]) -> tuple[Any, list[int]]:
     matrix = vectorizer.fit_transform(stems)
     used = np.flatnonzero(np.diff(matrix.indptr))
     return matrix[used], [int(number) for number in used]
+
+
+def _with_meaning(texts: Sequence[Said], vectors: Any) -> tuple[Any, Any]:
+    """Which texts can be compared by meaning, and all rows with that behind their words, of length one."""
+    packed, languages = [said.meaning for said in texts], [said.language for said in texts]
+    used, numbers = meanings.topical(packed, languages)
+    meant = np.array(used, dtype=int)
+    if not used:
+        return meant, vectors
+    known = np.isin(np.arange(len(texts)), meant)
+    share = np.where(known, math.sqrt(meanings.WORDS), 1).astype(np.float32)
+    # Rows of texts without a meaning are empty there.
+    size = numbers.shape[1]
+    ends = np.concatenate([[0], np.cumsum(known)]) * size
+    columns = np.tile(np.arange(size), len(meant))
+    values = numbers.ravel() * np.float32(math.sqrt(1 - meanings.WORDS))
+    behind = csr_matrix((values, columns, ends), shape=(len(texts), size))
+    return meant, hstack([vectors.multiply(share[:, None]), behind], format="csr")
+
+
+def _in_parts(vectors: Any, compared: Any, meant: Any) -> list[Any]:
+    """The themes of those that have a meaning, joined by those who have none or fit none, and theirs."""
+    if not len(meant):
+        return _themes(vectors)
+    themes = [meant[numbers] for numbers in _themes(compared[meant])]
+    left = np.setdiff1d(np.arange(vectors.shape[0]), np.concatenate([*themes, meant[:0]]))
+    others = np.setdiff1d(left, meant)
+    if themes and len(others):
+        nearest = _nearest(vectors[others], _means(vectors, themes))
+        themes = [
+            np.sort(np.concatenate([numbers, others[nearest == at]])) for at, numbers in enumerate(themes)
+        ]
+        left = np.setdiff1d(left, others[nearest >= 0])
+    more = _themes(vectors[left]) if len(left) >= LEAST else []
+    return [*themes, *(left[numbers] for numbers in more)]
 
 
 def _themes(vectors: Any) -> list[Any]:
@@ -181,10 +226,14 @@ def _terms(texts: Sequence[Said], known: Counter[str], total: int) -> list[str]:
 
 def read(workspace_id: str, project_id: str | None, since: str) -> Iterator[Said]:
     """The newest texts of people with ids from `since` on that have two telling words or more."""
-    for row in spoken(workspace_id, project_id, since, MOST):
-        said = topical(words_of(row["title"], row["text"]))[:LONGEST]
-        if len(set(said)) > 1:
-            yield Said(row["id"], row["who"], said)
+    meant, found = 0, spoken(workspace_id, project_id, since, MOST)
+    while rows := list(islice(found, PAGE)):
+        known = meaning.vectors([row["id"] for row in rows]) if meant < MOST_MEANT else {}
+        meant += len(known)
+        for row in rows:
+            said = topical(words_of(row["title"], row["text"]))[:LONGEST]
+            if len(set(said)) > 1:
+                yield Said(row["id"], row["who"], said, row["language"], known.get(row["id"]))
 
 
 def main(workspace_id: str, project_id: str, since: str) -> None:

@@ -31,6 +31,7 @@ from gateway.access import encryption_key
 from gateway.background import (
     analyze,
     dedupe_expiry,
+    encoding,
     project_learning,
     retention,
     retraining,
@@ -80,7 +81,9 @@ def works_of(config: Config) -> tuple[Work, ...]:
         reader = second_reader.load(config.model_path)
     except ModelError as error:
         raise BadSetting(f"GATEWAY_SECOND_READER: {error}") from None
-    return (*WORKS, second_reading.work(reader.read, second_reading.Limits(config.second_reader_below)))
+    below = config.second_reader_below
+    reading = second_reading.work(reader.read, second_reading.Limits(below))
+    return (*WORKS, reading, encoding.work(reader.meanings, encoding.Limits(below)))
 
 
 def queue_of(config: Config) -> Huey:

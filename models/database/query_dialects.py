@@ -9,6 +9,7 @@ from typing import Any
 from peewee import SQL
 
 FEW = 2000  # rows that are sorted; of more, enough are met soon in any order
+HELD = 1000  # records with one word that a server sorts
 FIRST = 400  # characters of a value that a server has in its index
 PRIMARY = "sqlite_autoindex_feedback_1"  # what SQLite calls the index of the primary key of `feedback`
 
@@ -59,9 +60,15 @@ class SqliteFinding:
         every = (" OR ".join(f'"{word}"{" *" if begins else ""}' for word, begins in one) for one in wanted)
         return " AND ".join(f"({one})" for one in every)
 
-    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any]) -> bool:
-        """Whether few rows pass a test of a column that has an index with its workspace."""
-        named = f"SELECT 1 FROM feedback WHERE workspace_id = ? AND {test}"
+    def holders(self: Any, asked: str, limit: int) -> tuple[str, list[Any]]:
+        """SQL and its values for: the ids of the newest records that the index of words names."""
+        named = "search CROSS JOIN search_doc ON docid = search.rowid WHERE search MATCH ?"
+        return f"SELECT feedback_id FROM {named} ORDER BY search.rowid DESC LIMIT ?", [asked, limit]
+
+    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any], index: str | None = None) -> bool:
+        """Whether few rows pass a test of a column that has an index with its workspace, or of this index."""
+        through = f" INDEXED BY {index}" if index else ""
+        named = f"SELECT 1 FROM feedback{through} WHERE workspace_id = ? AND {test}"
         found: bool = self._few(named, [workspace_id, *values])
         return found
 
@@ -137,7 +144,16 @@ class PostgresFinding:
         """SQL and its values for: the index of words names a row."""
         return f"{self.DOCUMENT} @@ ?::tsquery", [asked]
 
-    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any]) -> bool:
+    def holders(self: Any, asked: str, limit: int) -> tuple[str, list[Any]]:
+        """SQL and its values for: the ids of the newest of some records that the index of words names.
+
+        That index has no order: of a word that many records have no more than HELD are sorted.
+        """
+        test, values = self.named(asked)
+        some = f"SELECT id FROM feedback WHERE {test} LIMIT {HELD}"
+        return f"SELECT id FROM ({some}) AS held ORDER BY id DESC LIMIT ?", [*values, limit]
+
+    def few(self: Any, workspace_id: str, test: str, values: Sequence[Any], index: str | None = None) -> bool:
         """Nothing that has to be known: the planner does."""
         return False
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from peewee import SQL, fn
+
 from models.database.base import database, first, insert, locked, rows
 from models.database.query_dialects import PRIMARY
 from models.tables.event import Event
 from models.tables.feedback import Feedback, version
+from models.tables.meaning import Meaning
 from models.tables.similarity import SPOKEN
 
+_SAID = (Feedback.type.in_(SPOKEN), Feedback.retracted_at.is_null())
 WINDOW = 1_000  # records that are looked at together, in the order of their ids
 
 
@@ -43,12 +47,31 @@ def rows_of(ids: Sequence[str], below: float) -> list[dict[str, Any]]:
 
 
 def _to_read(below: float) -> tuple[Any, ...]:
-    return (
-        Feedback.category_origin == "predicted",
-        Feedback.category_confidence < below,
-        Feedback.type.in_(SPOKEN),
-        Feedback.retracted_at.is_null(),
-    )
+    return _is_doubtful(below), *_SAID
+
+
+def unmeant(first: str, last: str, below: float) -> list[str]:
+    """Of the records with ids from `first` to `last` those to be encoded by themselves, the newest first.
+
+    What they mean is not kept (models.tables.meaning), and no second reader is to read them.
+    """
+    found = Feedback.select(Feedback.id).where(Feedback.id.between(first, last), *_unmeant(below))
+    return [row["id"] for row in rows(database.obj.through(found, PRIMARY).order_by(Feedback.id.desc()))]
+
+
+def unmeant_rows(ids: Sequence[str], below: float) -> list[dict[str, Any]]:
+    """Those of these records that are to be encoded by themselves."""
+    found = Feedback.select().where(Feedback.id.in_(list(ids)), *_unmeant(below))
+    return rows(database.obj.through(found, PRIMARY).order_by(Feedback.id.desc()))
+
+
+def _unmeant(below: float) -> tuple[Any, ...]:
+    kept = Meaning.select(SQL("1")).where(Meaning.feedback == Feedback.id)
+    return ~_is_doubtful(below), ~fn.EXISTS(kept), *_SAID
+
+
+def _is_doubtful(below: float) -> Any:
+    return (Feedback.category_origin == "predicted") & (Feedback.category_confidence < below)
 
 
 def apply(known: Mapping[str, Any], changed: Mapping[str, Any], event: Mapping[str, Any]) -> bool:

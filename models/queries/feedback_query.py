@@ -11,7 +11,7 @@ from peewee import SQL, Expression
 
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
-from models.queries import bounded_pages, full_text
+from models.queries import bounded_pages, full_text, partial_indexes
 from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
@@ -63,10 +63,6 @@ _NAMED = {
     "incident_key": "feedback_story",
     "external_id": "feedback_external",
 }
-# What the indexes of migration 0013 are of, in the same words.
-_USUAL_TYPE, _UNSURE = "message", 0.5
-_NOT_USUAL = Feedback.type != SQL(f"'{_USUAL_TYPE}'")
-_IS_UNSURE = Feedback.category_confidence < SQL(str(_UNSURE))
 
 
 def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> list[Expression]:
@@ -93,10 +89,7 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.category_confidence < chosen.confidence_below)
     if (least := chosen.any_confidence_below) is not None:
         found.append((Feedback.category_confidence < least) | (Feedback.sentiment_confidence < least))
-    if _unsure(chosen):
-        found.append(_IS_UNSURE)
-    if chosen.type and _USUAL_TYPE not in chosen.type:
-        found.append(_NOT_USUAL)
+    found += partial_indexes.conditions(chosen)
     if chosen.since is not None:
         found.append(Feedback.received_at >= chosen.since)
     if chosen.until is not None:
@@ -221,10 +214,6 @@ def _named(chosen: Filter) -> str | None:
     return None
 
 
-def _unsure(chosen: Filter) -> bool:
-    return chosen.confidence_below is not None and chosen.confidence_below <= _UNSURE
-
-
 def _few(workspace_id: str, chosen: Filter) -> str | None:
     """The index of rows so few, search aside, that their words are read sooner than the index of words."""
     if chosen.author:
@@ -234,7 +223,7 @@ def _few(workspace_id: str, chosen: Filter) -> str | None:
     for name in ("source", "status", "project"):
         if _seldom(workspace_id, ANY_OF[name], getattr(chosen, name)):
             return f"feedback_{name}"
-    return None
+    return partial_indexes.few(workspace_id, chosen)
 
 
 def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
@@ -247,14 +236,20 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
     """The index to read rows through: one of what is rare, else one in the order of the list."""
     if sort == "-doubt" and (few := _few(workspace_id, chosen)):
         return few  # what is left to look at among all that is done
+    if few := partial_indexes.few(workspace_id, chosen):
+        return few
+    less_sure = partial_indexes.less_sure(chosen)
     if sort in INDEXES:
-        return INDEXES[sort]
-    if _unsure(chosen):
+        doubtful = sort == "-doubt" and "feedback_doubtful" in less_sure
+        return "feedback_doubtful" if doubtful else INDEXES[sort]
+    if "feedback_unsure" in less_sure:
         return "feedback_unsure"
-    if len(chosen.type) == 1 and chosen.type != (_USUAL_TYPE,):
-        rare = f"type = ? AND type <> '{_USUAL_TYPE}'"
-        if len(chosen.status) == 1 or database.obj.few(workspace_id, rare, chosen.type):
-            return "feedback_type"
+    for name in partial_indexes.ORIGINS:
+        if partial_indexes.unusual(chosen, name) and len(getattr(chosen, name)) == 1:
+            return f"feedback_{name}"
+    one_type = len(chosen.type) == 1 and partial_indexes.unusual(chosen, "type")
+    if one_type and (len(chosen.status) == 1 or partial_indexes.is_few(workspace_id, chosen, "type")):
+        return "feedback_type"
     if len(chosen.source) == 1:
         return "feedback_source"
     if len(chosen.status) == 1 and _seldom(workspace_id, "status", chosen.status):

@@ -19,7 +19,7 @@ from models.database.query_dialects import FEW, PRIMARY
 from models.queries import bounded_pages
 from models.queries.ordering import INDEXES, SORTS, Position, ordered
 from models.tables.feedback import Feedback
-from models.tables.search_words import Query, Term
+from models.tables.search_words import Query, Term, read_query
 
 TOGETHER = 256  # records that go into the embedded index at once (migration 0004)
 LATE = 3_600_000  # milliseconds within which a record is stored that was received
@@ -137,6 +137,19 @@ def _by_value(found: Any, asked: str, sort: str, after: Position | None, limit: 
     if few is None:
         few = database.obj.through(found, INDEXES[sort])
     return rows(ordered(few, sort, after).limit(limit))
+
+
+def holders(workspace_id: str, word: str, limit: int) -> list[str]:
+    """The ids of the newest records of a workspace that have a word, in any language's stem of it.
+
+    What is not yet in the embedded index is left out, and of a word that many records of a server have any
+    may be the newest.
+    """
+    try:
+        asked = database.obj.asked(_wanted(workspace_id, read_query(word)))
+    except ValueError:  # of signs that are not searched
+        return []
+    return [name for (name,) in database.execute_sql(*database.obj.holders(asked, limit)).fetchall()]
 
 
 def if_few(some: Any, workspace_id: str, query: Query) -> Any | None:

@@ -56,6 +56,7 @@ _WORDS = (
     Feedback.title,
     fn.SUBSTR(Feedback.text, 1, READ).alias("text"),
     fn.COALESCE(Feedback.author_id, Feedback.author_email, Feedback.id).alias("who"),
+    Feedback.language,
 )
 _MORE = (*_WORDS, Feedback.received_at, Feedback.updated_at, Feedback.impact_reasons)
 _NEWEST = (

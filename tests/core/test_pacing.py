@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from gateway.background import retention, retraining, scheduler, second_reading, themes
+from gateway.background import encoding, retention, retraining, scheduler, second_reading, themes
 from gateway.background.lease import Lease, Work, run_once
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
-from models import Dedupe, Event, Feedback, Job, Project, ThemeRun, Unlearnt
+from models import Dedupe, Event, Feedback, Job, Meaning, Project, ThemeRun, Unlearnt
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.personal_data import Person
+from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
 from tests.conftest import Call, Tenant
 
@@ -269,8 +270,10 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "planner": nothing,
     "silence": nothing,
     "second_reader": doubting,
+    "meaning": correcting,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
+ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))
 
 
 def worked(bench: Bench, work: Work) -> None:
@@ -283,6 +286,11 @@ def read_again(bench: Bench) -> None:
     worked(bench, SECOND)
     read = Feedback.select().where(Feedback.category_origin == "second_reader")
     assert read.count() >= bench.many
+
+
+def encode_all(bench: Bench) -> None:
+    worked(bench, ENCODE)
+    assert Meaning.select().count() >= bench.many
 
 
 def change_many(bench: Bench) -> None:
@@ -340,6 +348,7 @@ def import_file(bench: Bench) -> None:
 OPERATIONS: dict[str, Callable[[Bench], None]] = {
     **{f"work {work.name}": partial(worked, work=work) for work in scheduler.WORKS},
     "work second_reader": read_again,
+    "work meaning": encode_all,
     "change many": change_many,
     "delete many": delete_many,
     "delete by ids": delete_by_ids,

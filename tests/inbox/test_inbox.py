@@ -13,9 +13,11 @@ import brotli
 import pytest
 from playhouse.test_utils import count_queries
 
+from gateway.background import similar
+from gateway.background.lease import run_once
 from gateway.inbox.feedback_detail import link
 from gateway.inbox.feedback_list import VIEWS
-from models import Event, Feedback, Project
+from models import Event, Feedback, Job, Project
 from models.queries import top_pages
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
@@ -405,6 +407,21 @@ def test_filters_offer_every_source(reader: Make, send: Callable[..., str], tena
     assert '<option value="survey 2026">' in page
     assert page.count('<option value="native"') == 1
     assert top_pages.sources("ws_of_nobody") == []
+
+
+def test_a_record_leads_to_others(reader: Make, send: Callable[..., str]) -> None:
+    """Those that say the same in nearly the same words, and those about the same in others."""
+    one = send("The invoice for May shows a wrong VAT number")
+    again = send("invoice for May shows wrong VAT number!!")
+    about = send("Please mail every invoice to my accountant too")
+    send("A dark mode would be lovely")
+    Job.update(due_at=0).execute()
+    assert run_once(similar.KEEP_UP)
+    page = reader("viewer").get(f"/records/{one}").text
+    nearly, _, rest = page.partition("Nearly the same words")[2].partition("About the same, in other words")
+
+    assert [f"/records/{other}" in nearly for other in (again, about)] == [True, False]
+    assert [f"/records/{other}" in rest for other in (again, about)] == [False, True]
 
 
 def test_words_that_decided_are_marked(reader: Make, send: Callable[..., str]) -> None:

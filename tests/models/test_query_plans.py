@@ -220,7 +220,10 @@ def grow() -> None:
         "status": "(ARRAY['open', 'resolved'])[MOD(n, 2) + 1]",
         "sentiment": "(ARRAY['positive', 'neutral', 'negative'])[MOD(n, 3) + 1]",
         "impact": "MOD(n, 15)",
-        "sentiment_confidence": "0.4 + MOD(n, 60) / 100.0",  # many are doubtful, as among real texts
+        "category_origin": "'predicted'",
+        "sentiment_origin": "'predicted'",
+        "category_confidence": "0.7 + MOD(n, 30) / 100.0",  # what is doubtful is rare
+        "sentiment_confidence": "0.7 + MOD(n, 30) / 100.0",
         "fingerprint": "md5(n::text)",
         "received_at": "received_at - n * 1000",
     }

@@ -248,9 +248,10 @@ def test_the_worker_without_it() -> None:
 
 @needs_encoder
 def test_the_worker_with_it(tenant: Tenant) -> None:
-    """On, it has one work more."""
+    """On, it has two works more."""
     config = Config.from_env({"GATEWAY_SECOND_READER": "on", "GATEWAY_SECOND_READER_BELOW": "0.5"})
-    assert [work.name for work in scheduler.works_of(config)[len(scheduler.WORKS) :]] == ["second_reader"]
+    more = scheduler.works_of(config)[len(scheduler.WORKS) :]
+    assert [work.name for work in more] == ["second_reader", "meaning"]
 
 
 @needs_encoder
