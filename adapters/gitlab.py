@@ -288,5 +288,6 @@ ADAPTER = signatures.hook_adapter(
         advice=ADVICE,
         advise=advise,
         unusable=unusable,
+        conceals=("variables",),  # that a pipeline was run with
     ),
 )

@@ -326,7 +326,8 @@ class Signed:
     options make it differ, and `unsigned_advice` for one whose address is the proof; only a source that
     has it takes such hooks. `unproven` says what failed where no proof holds. `made_as` is what admins call
     such a hook, when that is not the adapter's name. `proofs` tells readers what `verify` looks at.
-    `conceals` names texts of the body that let their reader act, and are starred before anything is read.
+    `conceals` names texts of the body that let their reader act, and lists of variables whose values do: they
+    are starred before anything is read.
     `options` are those that a hook may be made with, each with what reads its value
     (adapters.common.hook_options). `unusable` says why a secret proves
     nothing here, "" of one that can.
