@@ -43,6 +43,10 @@ TAUGHT = (
 )
 ASKED = "our school is glad with its Warpola in the craft room"
 STRANGE = "The invoice for September shows two seats"
+LEARNT = {
+    "outcome": {"refusal": "", "version": "h1", "corrections": 7, "confirmations": 0, "measured": []},
+    "data": "aGVsbG8=",
+}
 
 
 @pytest.fixture(name="taught")
@@ -269,14 +273,70 @@ def test_what_a_learning_missed_is_learnt_next(
     assert learn()["version"]
     with writing():
         project_head.mark_stale(tenant.workspace_id, tenant.project_id)
-    (one,) = project_learning.due()
+    one = begun()
     call("DELETE", f"{FEEDBACK}/{taught[0]}")
-    outcome = {"refusal": "", "version": "h1", "corrections": 7, "confirmations": 0, "measured": []}
     with writing():
-        project_learning.finish(one, {"outcome": outcome, "data": "aGVsbG8="})
+        project_learning.finish(one, LEARNT)
 
     assert project_head.shown(tenant.project_id)["stale"]  # type: ignore[index]
     assert learn()["learnt_corrections"] == len(TAUGHT) - 1
+
+
+def begun() -> project_learning.Due:
+    """The one learning that is due, which begins."""
+    (one,) = project_learning.due()
+    with writing():
+        project_learning.begin(one)
+    return one
+
+
+@pytest.mark.parametrize("way", ["lesson", "all", "person"])
+def test_what_is_taken_back_while_it_is_learnt(
+    way: str, call: Call, tenant: Tenant, taught: list[str], learn: Learning
+) -> None:
+    """Nothing is kept of a learning, the first one too, whose lessons people take back before it ends."""
+    one, project = begun(), f"{PROJECTS}/{tenant.project_id}"
+    if way == "lesson":
+        call("PATCH", f"{project}/lessons/{taught[0]}", json={"learnt": False})
+    elif way == "all":
+        call("DELETE", f"{project}/learning")
+    else:
+        erasure.erase(tenant.workspace_id, Person(email="weaver@example.test"), compact=False)
+    with writing():
+        project_learning.finish(one, LEARNT)
+
+    assert call("GET", f"{project}/learning").json["version"] is None
+    assert learn()["learnt_corrections"] == {"lesson": 6, "all": 0, "person": 6}[way]
+    assert "h1" not in [row.detail.get("version") for row in Audit.select()]
+
+
+def test_a_learning_that_was_killed_is_due_again(tenant: Tenant, taught: list[str], learn: Learning) -> None:
+    """One that was begun and never ended is begun anew; of two at once each may end."""
+    one = begun()
+    assert begun() == one
+    with writing():
+        project_learning.finish(one, LEARNT)
+    assert project_head.shown(tenant.project_id)["version"] == "h1"  # type: ignore[index]
+
+
+def test_a_project_that_goes_while_it_learns(
+    call: Call, tenant: Tenant, taught: list[str], learn: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that learn with it learn all the same."""
+    beside = call("POST", PROJECTS, json={"name": "Beside"}).json["project_id"]
+    for project_id in (beside, tenant.project_id):
+        call("POST", f"{PROJECTS}/{project_id}/learning")
+    learnt = learn_projects.learnt
+
+    def gone(wanted: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        yield from learnt(wanted)
+        with writing():
+            Project.delete().where(Project.id == beside).execute()
+
+    monkeypatch.setattr(learn_projects, "learnt", gone)
+
+    assert learn()["learnt_corrections"] == len(TAUGHT)
+    assert project_head.shown(beside) is None
 
 
 def test_confirmed_as_they_are(call: Call, tenant: Tenant, taught: list[str], learn: Learning) -> None:
