@@ -49,6 +49,12 @@ def _given(title: str, text: str) -> str:
     return "" if text.lstrip().startswith(title.rstrip("…")) else title
 
 
+def explained(row: Row, rules: Rules) -> triage.Explanation:
+    """Why a row has its labels: what is said of its words today, or what a second reader said with it."""
+    given = {name: row[name] for name in LABELS if row[f"{name}_origin"] == "second_reader"}
+    return triage.explain(record_of(row), row["impact_reasons"], rules, given)
+
+
 def relabelled(row: Row, rules: Rules, second: Reading) -> dict[str, Any]:
     """The columns that a second reader's answer gives a row; what people or the sender said stays."""
     labels = triage.label(record_of(row), rules, second=second)

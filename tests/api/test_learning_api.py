@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import pytest
 
-from adapters.contract.record import Record
+from adapters.contract.record import CATEGORIES, Record
 from gateway import triage
 from gateway.access.caller import Caller
-from gateway.background import project_learning
+from gateway.background import project_learning, second_reading
 from gateway.background.lease import Lease, run_once
+from gateway.background.second_reading import Limits
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.intake import auth
 from gateway.transfer import erasure
+from gateway.triage.second_reader import Reading
 from gateway.triage.training import learn_projects
-from models import Audit, Job, Project, ProjectHead
+from models import Audit, Feedback, Job, Project, ProjectHead
 from models.database.base import writing
 from models.queries.personal_data import Person
 from models.tables import project_head
@@ -280,6 +282,53 @@ def test_what_a_learning_missed_is_learnt_next(
 
     assert project_head.shown(tenant.project_id)["stale"]  # type: ignore[index]
     assert learn()["learnt_corrections"] == len(TAUGHT) - 1
+
+
+def test_what_was_learnt_is_told(call: Call, tenant: Tenant, taught: list[str], learn: Learning) -> None:
+    """The words behind a label, and what a payload would become, are those of the project that has learnt."""
+    made = call("POST", FEEDBACK, json={"text": ASKED}).json["id"]
+    path = f"{FEEDBACK}/{made}?explain=1"
+    before = call("GET", path).json["explanation"]
+
+    version = learn()["version"]
+
+    after, other = call("GET", path).json["explanation"], call("POST", FEEDBACK, json={"text": STRANGE}).json
+    assert before["category"][0]["name"] != after["category"][0]["name"] == "Warpola"
+    strange = call("GET", f"{FEEDBACK}/{other['id']}?explain=1").json["explanation"]
+    known = json.loads(json.dumps(asdict(triage.explain(Record(text=STRANGE)))))
+    assert (strange["category"], strange["sentiment"]) == (known["category"], known["sentiment"])
+    (shown,) = call("POST", "/gateway/v1/preview/native", json={"text": ASKED}).json["records"]
+    assert (shown["labels"]["category"], shown["labels"]["model_version"].partition("+")[2]) == (
+        "bug",
+        version,
+    )
+
+
+def test_a_second_reader_does_not_overrule_people(
+    call: Call, tenant: Tenant, taught: list[str], learn: Learning
+) -> None:
+    """What a project has learnt stands on top of what a second reader says, until it is forgotten."""
+    version = learn()["version"]
+    texts = [ASKED, "the Warpola in our hall is lovely"]
+    first, second = (call("POST", FEEDBACK, json={"text": text}).json["id"] for text in texts)
+    asked = list[str]()
+
+    def reader(read: Sequence[str]) -> list[Reading]:
+        asked.extend(read)
+        if asked == texts:
+            call("DELETE", f"{PROJECTS}/{tenant.project_id}/learning")
+        chances = {name: 0.96 if name == "praise" else 0.01 for name in CATEGORIES}
+        return [Reading(chances, {"positive": 0.98, "neutral": 0.01, "negative": 0.01})]
+
+    with writing():
+        Feedback.update(category_origin="declared").where(Feedback.id.not_in([first, second])).execute()
+    assert run_once(second_reading.work(reader, Limits(1.0, together=1)))
+
+    assert asked == texts
+    rows = [call("GET", f"{FEEDBACK}/{one}").json for one in (first, second)]
+    assert [row["category_origin"] for row in rows] == ["second_reader", "second_reader"]
+    assert [row["category"] for row in rows] == ["bug", "praise"]
+    assert [row["model_version"].partition("+")[2] for row in rows] == [version, ""]
 
 
 def begun() -> project_learning.Due:
