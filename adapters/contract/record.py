@@ -67,6 +67,7 @@ class Record:
     it. With ANY_SERVER the delivery does not name it. None is the vendor's own.
 
     `secrecy` says who may see this remark alone (a mark of adapters.common.tags), when others see its story.
+    One without words says so of its `comment`, in all its versions, whenever they come.
 
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 

@@ -25,14 +25,15 @@ _CHARSET = re.compile(r";[ \t]{0,9}charset=[^;]{0,100}", re.IGNORECASE)
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _TOKEN = re.compile(rb'"' + _STRING.pattern + rb'(?:"|\\?\Z)|[\[\]]', re.DOTALL)
 _BRACKET = re.compile(rb'"(?:\s|\\[nrt])*+[{\[]')
-VALUE = "value"  # what a variable of a list holds
+NO_LISTS: Mapping[str, Collection[str]] = {}
 _PART_NAME = re.compile(rb'\bname="?([^";\r\n]{1,100})', re.IGNORECASE)
 
 
-def redact(inbound: Inbound, names: Collection[str]) -> None:
+def redact(inbound: Inbound, names: Collection[str], lists: Mapping[str, Collection[str]] = NO_LISTS) -> None:
     """Stars what proved the sender, wherever in the body it stands, and texts that are called by these names.
 
-    A body keeps its length, since some count their own bytes; JSON in a form need not.
+    Of JSON, in lists of the names in `lists`, also those that are called as these say. A body keeps its
+    length, since some count their own bytes; JSON in a form need not.
     """
     text = known = inbound.text
     for proof in inbound.proofs:
@@ -42,6 +43,8 @@ def redact(inbound: Inbound, names: Collection[str]) -> None:
     told = inbound.headers.get("content-type", "")
     if names:
         known = _redacted(known, told, tuple(names))
+    for name, within in lists.items():
+        known = _in_lists(known, name, tuple(within))
     if known == text:
         return
     if text is not inbound.body:  # in UTF-8 from here on, which needs no declaration
@@ -97,7 +100,7 @@ def _is_json(text: bytes) -> bool:
 def _in_json(text: bytes, names: tuple[str, ...]) -> bytes:
     """JSON, also in a string of JSON or broken by a template, whose texts under these names are starred.
 
-    So are the values of variables in a list of such a name. What people write of JSON is their words.
+    What people write of such names is their words.
     """
     kept, at, begin = list[bytes](), 0, 0
     documents: list[tuple[int, int]] | None = None
@@ -109,28 +112,38 @@ def _in_json(text: bytes, names: tuple[str, ...]) -> bytes:
                 documents.pop()
             if not documents or begin < documents[-1][0]:
                 continue
-        if not found[2]:
-            end = _end_of_text(text, begin, level)
-            known = b"*" * (end - begin)
-        elif level or VALUE in names:
-            continue
-        else:
-            end = _end_of_list(text, begin)
-            known = _in_json(text[begin:end], (*names, VALUE))
-        kept += (text[at:begin], known)
+        end = _end_of_text(text, begin, level)
+        kept += (text[at:begin], b"*" * (end - begin))
         at = begin = end
+    return b"".join((*kept, text[at:]))
+
+
+def _in_lists(text: bytes, name: str, names: tuple[str, ...]) -> bytes:
+    """JSON in whose lists of a name the texts under other names are starred."""
+    kept, at = list[bytes](), 0
+    while found := _list(name).search(text, at):
+        end = _end_of_list(text, found.end())
+        kept += (text[at : found.end()], _in_json(text[found.end() : end], names))
+        at = end
     return b"".join((*kept, text[at:]))
 
 
 @lru_cache(maxsize=64)
 def _member(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """The beginning of a member with one of these names and a text, or a list (the second group).
-
-    The first group is what escapes its quotes.
-    """
-    spelled = ("".join(rf"(?:{re.escape(c)}|\\{{1,7}}u00{ord(c):02x})" for c in name) for name in names)
+    """The beginning of a member with one of these names and a text; the group is what escapes its quotes."""
     space = r"(?:\s|\\{1,7}[nrt])*+"
-    return re.compile(rf'"(?:{"|".join(spelled)})(\\{{0,7}})"{space}:{space}(?:\1"|(\[))'.encode())
+    return re.compile(rf'"(?:{"|".join(map(_spelled, names))})(\\{{0,7}})"{space}:{space}\1"'.encode())
+
+
+@lru_cache(maxsize=64)
+def _list(name: str) -> re.Pattern[bytes]:
+    """The beginning of a member with this name and a list."""
+    return re.compile(rf'"{_spelled(name)}"\s*+:\s*+\['.encode())
+
+
+def _spelled(name: str) -> str:
+    """A name as JSON may write it, as a pattern."""
+    return "".join(rf"(?:{re.escape(c)}|\\{{1,7}}u00{ord(c):02x})" for c in name)
 
 
 def _documents(text: bytes) -> list[tuple[int, int]]:

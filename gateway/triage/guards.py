@@ -98,19 +98,15 @@ def meant(
     within = tokens[first : last + 1]
     if not (denies or (DENIES.isdisjoint(within) and DENIES_BEFORE.isdisjoint(after[:1]))):
         return False
-    if about_else(tokens, first, last) or ASKED.among(_asks(tokens, first, last)):
+    start = _clause(tokens, first, last)[0]
+    asked = tokens[start:first]
+    if tokens[start] in HANGS and tokens[start - 1 : start] == ["."]:  # "was ist, wenn": a comma, too, is "."
+        asked = [*tokens[_clause(tokens, start - 2, start - 2)[0] : start - 1], *asked]
+    if about_else(tokens, first, last) or ASKED.among(asked):
         return False
     return not (
         said and any(_ends(tokens, one, first, last, said, area) for one in said if one.meaning is OVER)
     )
-
-
-def _asks(tokens: Sequence[str], first: int, last: int) -> Sequence[str]:
-    """The words of a clause before a place, and of the clause that it hangs on behind a comma ("was ist, wenn")."""
-    start = _clause(tokens, first, last)[0]
-    if tokens[start - 1 : start] != ["."] or tokens[start] not in HANGS:
-        return tokens[start:first]
-    return [*tokens[_clause(tokens, start - 2, start - 2)[0] : start - 1], *tokens[start:first]]
 
 
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:

@@ -132,8 +132,8 @@ def store(
     """Writes down what came of a learning, within the open transaction; with `data` that head is used.
 
     Nothing happens when what it began with was taken back meanwhile, or the project is gone.
-    Without `data` the head before stays, unless it is stale or to `drop`. `changed` says that what it began with is
-    another by now: a stale head stays so, and is learnt again.
+    Without `data` the head before stays, unless it is stale or to `drop`. `changed` says that what it began
+    with is another by now: a stale head stays so, and is learnt again.
     """
     row = shown(project_id)
     if row is None or row["basis"] != BEGUN + basis:

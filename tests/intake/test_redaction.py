@@ -83,6 +83,20 @@ MONITOR = {
     "monitor": {"id": 1, "name": "Basket", "basic_auth_pass": ACT, "headers": f'{{"x-key": "{ACT}"}}'},
     "msg": "[Basket] [Down] timeout",
 }
+COPIED = "a remark that is kept with its own delivery"
+REPEATING = {
+    **{
+        "webhookEvent": "jira:issue_updated",
+        "issue_event_type_name": "issue_updated",
+        "timestamp": 1778140800000,
+    },
+    "changelog": {"items": [{"field": "status"}]},
+    "issue": {
+        "id": "10002",
+        "self": "https://shop.atlassian.net/rest/api/2/10002",
+        "fields": {"summary": "Slow", "comment": {"comments": [{"id": "1", "body": COPIED}], "total": 1}},
+    },
+}
 VARIABLES = [
     *({"key": "DEPLOY_TO", "value": ACT}, {"value": ACT, "key": "NOTE [1]"}),
     {"key": "EMPTY", "value": ""},
@@ -165,6 +179,7 @@ SENT = {
         {**JSON, "X-Gitlab-Token": SECRET},
         signed=False,
     ),
+    "jira, with copies": Sent("jira", dumped(REPEATING), unkept=(SECRET, COPIED)),
     "envelope": Sent("sentry_envelope", envelope, signed=False, unkept=("{hook_id}@",)),
     "envelope, query": Sent(
         "sentry_envelope",
@@ -351,10 +366,10 @@ def test_words_about_secrets(name: str, words: str) -> None:
 
 
 def test_variables() -> None:
-    """Of a list of variables all values are starred, and what is beside them stays, lists among it."""
+    """In a list of variables all values are starred, and what is beside them stays."""
     variables = [{"key": "A", "value": "one", "of": [{"value": "two"}]}, {"key": "B]", "value": "three"}]
     inbound = Inbound("POST", "/", JSON, dumped({"variables": variables, "value": "a word"}))
-    redact(inbound, ("variables",))
+    redact(inbound, (), {"variables": ("value",)})
 
     starred = [{"key": "A", "value": "***", "of": [{"value": "***"}]}, {"key": "B]", "value": "*****"}]
     assert json.loads(inbound.body) == {"variables": starred, "value": "a word"}
