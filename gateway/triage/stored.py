@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract.record import Record
+from adapters.contract.record import OF_TRIAGE, Record
 from gateway import triage
 from gateway.core.area_rules import Rules
 from gateway.triage.second_reader import Reading
 from models.intake.telling import MACHINES
-from models.queries.lessons import OF_TRIAGE
 
 LABELS = ("category", "sentiment")
 _SAYS = re.compile(r"the sender says severity (\d)")

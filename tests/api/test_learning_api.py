@@ -23,6 +23,7 @@ from gateway.intake import auth
 from gateway.transfer import erasure
 from gateway.triage.second_reader import Reading
 from gateway.triage.training import learn_projects
+from gateway.triage.training.corrections import Correction
 from models import Audit, Feedback, Job, Project, ProjectHead
 from models.database.base import writing
 from models.queries.personal_data import Person
@@ -395,6 +396,31 @@ def test_confirmed_as_they_are(call: Call, tenant: Tenant, taught: list[str], le
         call("PATCH", f"{FEEDBACK}/{made}", json={"status": "resolved"})
 
     assert learn()["learnt_confirmations"] == 2
+
+
+def test_confirmed_as_a_second_reader_named_them(
+    call: Call, tenant: Tenant, taught: list[str], learn: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are labels that a second reader gave, with what they say."""
+    made = call("POST", FEEDBACK, json={"text": "The pedal squeaks since Monday"}).json["id"]
+    by_reader = {
+        "category_origin": "second_reader",
+        "sentiment_origin": "second_reader",
+        "category": "praise",
+    }
+    with writing():
+        Feedback.update(by_reader).where(Feedback.id == made).execute()
+    call("PATCH", f"{FEEDBACK}/{made}", json={"status": "resolved"})
+    shown, learn_from = list[Correction](), learn_projects.Ground.learn_from
+
+    def noted(ground: Any, corrected: Any, confirmed: list[Correction], judged: Any) -> Any:
+        shown.extend(confirmed)
+        return learn_from(ground, corrected, confirmed, judged)
+
+    monkeypatch.setattr(learn_projects.Ground, "learn_from", noted)
+
+    assert learn()["learnt_confirmations"] == 1
+    assert [(one.category, one.sentiment is None) for one in shown] == [("praise", False)]
 
 
 def test_goes_with_its_project(tenant: Tenant, taught: list[str], learn: Learning) -> None:
