@@ -288,5 +288,6 @@ ADAPTER = signatures.hook_adapter(
         advice=ADVICE,
         advise=advise,
         unusable=unusable,
+        conceals_in_lists={"variables": ("value",)},  # that a pipeline was run with
     ),
 )

@@ -238,5 +238,7 @@ ADAPTER = hook_adapter(
         verify=hex_header("x-hub-signature", prefix="sha256="),
         advice=ADVICE,
         proofs=(signature("X-Hub-Signature"),),
+        # Jira Server repeats an issue's comments in each of its deliveries; each is kept with its own.
+        conceals_in_lists={"comments": ("body", "renderedBody", "text")},
     ),
 )

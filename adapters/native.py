@@ -22,7 +22,7 @@ from adapters.common.schemas import (
 from adapters.common.times import milliseconds
 from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
 from adapters.contract.description import FeedbackRecord, FieldFault, Shape, Shown, listed, text, whole
-from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES, Author, Record, Saved
+from adapters.contract.record import CATEGORIES, OF_TRIAGE, SENTIMENTS, TYPES, Author, Record, Saved
 
 TITLES = {
     "invalid_json": "Body is not valid JSON",
@@ -171,8 +171,7 @@ def read_document(value: Any) -> Record:
     Its id is its `dedupe_key`. Raises Refused (400).
     """
     sent = Document.check(value)
-    triage = ("predicted", "second_reader")
-    by_sender = {name for name in ("category", "sentiment") if sent[f"{name}_origin"] not in triage}
+    by_sender = {name for name in ("category", "sentiment") if sent[f"{name}_origin"] not in OF_TRIAGE}
     occurred_at = sent.get("occurred_at")
     return Record(
         text=sent["text"],

@@ -71,6 +71,9 @@ def read(inbound: Inbound) -> list[Record]:
     if what == "comment_redacted":
         return [Record(text="", comment=_key(note, needed_object(event, "comment")), retracts=True)]
     if what == "comment_made_private":
+        hidden = _key(note, object_of(event, "comment"))
+        if hidden:
+            return [replace(note, text="", state="note", comment=hidden, secrecy=PRIVATE)]
         note = replace(note, text="A comment was made private", state="note")
         return marked([note], "" if "visibility" in note.subject else PRIVATE)
     record = replace(note, stands=None, whole="subject" in ticket)

@@ -329,7 +329,8 @@ class Signed:
     options make it differ, and `unsigned_advice` for one whose address is the proof; only a source that
     has it takes such hooks. `unproven` says what failed where no proof holds. `made_as` is what admins call
     such a hook, when that is not the adapter's name. `proofs` tells readers what `verify` looks at.
-    `conceals` names texts of the body that let their reader act, and are starred before anything is read.
+    `conceals` names texts of the body that let their reader act, and `conceals_in_lists` those in lists of
+    JSON, by the list's name, that do or that are kept elsewhere: they are starred before anything is read.
     `options` are those that a hook may be made with, each with what reads its value
     (adapters.common.hook_options). `unusable` says why a secret proves
     nothing here, "" of one that can.
@@ -344,6 +345,7 @@ class Signed:
     made_as: str = ""
     proofs: tuple[Proof, ...] = ()
     conceals: tuple[str, ...] = ()
+    conceals_in_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, Reader] = field(default_factory=dict)
     unusable: Callable[[str], str] = lambda secret: ""
     advise: Callable[[str, Mapping[str, Any]], str] | None = None

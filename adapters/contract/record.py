@@ -15,7 +15,8 @@ PART_HEADER = "gateway-part"  # of a delivery in quarantine that is only a part 
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question", "praise", "other")
 SENTIMENTS: tuple[Sentiment, ...] = ("positive", "neutral", "negative")
-ORIGINS = ("declared", "predicted", "second_reader", "corrected")  # of a record's category and sentiment
+OF_TRIAGE = ("predicted", "second_reader")  # origins of labels that nobody but triage gave
+ORIGINS = ("declared", *OF_TRIAGE, "corrected")  # of a record's category and sentiment
 TYPES: tuple[RecordType, ...] = ("message", "rating", "correction", "alert", "ci", "chat")
 
 # What one delivery says of the story it belongs to. A note adds to the history and changes no state.
@@ -67,6 +68,7 @@ class Record:
     it. With ANY_SERVER the delivery does not name it. None is the vendor's own.
 
     `secrecy` says who may see this remark alone (a mark of adapters.common.tags), when others see its story.
+    One without words says so of its `comment`, in all its versions, whenever they come.
 
     `voter` is the one person whose vote it is, for or (with `retracts`) no longer for `votes_for`.
 

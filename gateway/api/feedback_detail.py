@@ -7,13 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
-from gateway import triage
-from gateway.access.caller import Caller
+from gateway.access.caller import Caller, rules_in
 from gateway.api import pagination, query_parameters
 from gateway.api.feedback_change import shown
 from gateway.background.same_topic import same_topic
 from gateway.background.similar import similar
-from gateway.triage.stored import record_of
+from gateway.triage.stored import explained
 from models.queries import bounded_pages
 from models.tables import delivery, event, feedback
 
@@ -97,7 +96,7 @@ def show_feedback(caller: Caller, inbound: Inbound) -> Reply:
         raise invalid(*faults)
     more = {name: EXPANSIONS[name](caller, row) for name in wanted}
     if query.get("explain") == "1":
-        more["explanation"] = asdict(triage.explain(record_of(row), row["impact_reasons"]))
+        more["explanation"] = asdict(explained(row, rules_in(row["workspace_id"]).get(row["project_id"])))
     return shown(row, **more)
 
 

@@ -81,10 +81,15 @@ def ask(workspace_id: str, project_id: str, by: str) -> None:
         audit_log.note(workspace_id, by, "learning.asked", project_id)
 
 
-def begin(workspace_id: str, project_id: str, by: str) -> Due:
-    """A learning that begins now, whatever is due."""
+def at_once(workspace_id: str, project_id: str, by: str) -> Due:
+    """What a project is to learn now, whatever is due."""
     count, new = lessons.bases(project_id).get((workspace_id, project_id), (0, ""))
     return Due(workspace_id, project_id, by, count, f"{new}|{_model_version()}")
+
+
+def begin(one: Due) -> None:
+    """Notes that a learning begins, within the open transaction."""
+    project_head.begin(one.workspace_id, one.project_id, one.basis)
 
 
 def forget(workspace_id: str, project_id: str, by: str) -> None:
@@ -141,6 +146,8 @@ def learn(lease: Lease) -> int:
     wanted = list(due())
     for start in range(0, len(wanted), TOGETHER):
         some = wanted[start : start + TOGETHER]
+        for one in some:
+            lease.transact(partial(begin, one))
         done = lease.run([*COMMAND, *(f"{one.workspace_id}/{one.project_id}" for one in some)], PATIENCE)
         found = {row["project_id"]: row for row in _rows(done.stdout)}
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["it ended without a word"]
@@ -151,12 +158,15 @@ def learn(lease: Lease) -> int:
 
 
 def finish(one: Due, row: dict[str, Any]) -> None:
-    """Stores what came of a project's learning, within the open transaction."""
+    """Stores what came of a learning that was begun, within the open transaction.
+
+    Nothing of it is kept when people took back meanwhile what it began with.
+    """
     data = None if row["data"] is None else base64.b64decode(row["data"])
     _, new = lessons.bases(one.project_id).get((one.workspace_id, one.project_id), (0, ""))
     changed = one.basis.partition("|")[0] != new
     outcome = row["outcome"]
-    project_head.store(
+    stored = project_head.store(
         one.workspace_id,
         one.project_id,
         one.basis,
@@ -166,6 +176,8 @@ def finish(one: Due, row: dict[str, Any]) -> None:
         changed=changed,
         drop=one.count < LEAST,
     )
+    if not stored:
+        return
     told = {name: outcome[name] for name in ("refusal", "corrections", "confirmations")}
     audit_log.note(
         one.workspace_id, one.by, "learning.done", one.project_id, version=outcome["version"], **told

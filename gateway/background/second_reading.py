@@ -121,6 +121,7 @@ class _Search:
             self._remember(begun=[], tries=0)
             return
         self._remember(begun=ids, tries=tries)
+        self._rules.clear()  # a head may be forgotten at any time
         readings = self._read([triage.words_of(record_of(row)) for row in found])
         told = [
             (row, reading, relabelled(row, self._rules_of(row), reading))

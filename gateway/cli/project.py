@@ -74,7 +74,9 @@ def project_learn(project_id: str) -> tuple[Any, str]:
 
     workspace_id = _workspace(project_id)
     active_model.connect(Config.from_env().model_path)
-    one = project_learning.begin(workspace_id, project_id, audit_log.COMMAND_LINE)
+    one = project_learning.at_once(workspace_id, project_id, audit_log.COMMAND_LINE)
+    with writing():
+        project_learning.begin(one)
     (row,) = learnt([(workspace_id, project_id)])
     with writing():
         project_learning.finish(one, row)

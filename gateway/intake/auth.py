@@ -71,7 +71,7 @@ def identify(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
         caller = _by_key(adapter, scope, inbound)
     inbound.caller = caller
     if adapter.signed is not None:
-        redact(inbound, adapter.signed.conceals)
+        redact(inbound, adapter.signed.conceals, adapter.signed.conceals_in_lists)
     # Nearly nobody sends a key twice; a zero may be of a charset with wide characters.
     elif inbound.proofs and (inbound.proofs[0].encode() in inbound.body or b"\0" in inbound.body):
         redact(inbound, ())

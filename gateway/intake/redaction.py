@@ -15,18 +15,25 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 from adapters.contract import Inbound
 
 SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
-SECRET_HEADERS = {"authorization", "cookie", "x-api-key", "x-gitlab-token", "x-sentry-auth"}
+SECRET_HEADERS = {
+    *("authorization", "cookie", "proxy-authorization", "x-api-key", "x-gateway-secret", "x-gitlab-token"),
+    "x-sentry-auth",
+}
 SHORTEST = 16  # characters of what is looked for in a body: what is shorter may be somebody's word
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)  # what nobody writes in another way
 _CHARSET = re.compile(r";[ \t]{0,9}charset=[^;]{0,100}", re.IGNORECASE)
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_TOKEN = re.compile(rb'"' + _STRING.pattern + rb'(?:"|\\?\Z)|[\[\]]', re.DOTALL)
+_BRACKET = re.compile(rb'"(?:\s|\\[nrt])*+[{\[]')
+NO_LISTS: Mapping[str, Collection[str]] = {}
 _PART_NAME = re.compile(rb'\bname="?([^";\r\n]{1,100})', re.IGNORECASE)
 
 
-def redact(inbound: Inbound, names: Collection[str]) -> None:
+def redact(inbound: Inbound, names: Collection[str], lists: Mapping[str, Collection[str]] = NO_LISTS) -> None:
     """Stars what proved the sender, wherever in the body it stands, and texts that are called by these names.
 
-    A body keeps its length, since some count their own bytes; JSON in a form need not.
+    Of JSON, in lists of the names in `lists`, also those that are called as these say. A body keeps its
+    length, since some count their own bytes; JSON in a form need not.
     """
     text = known = inbound.text
     for proof in inbound.proofs:
@@ -36,6 +43,8 @@ def redact(inbound: Inbound, names: Collection[str]) -> None:
     told = inbound.headers.get("content-type", "")
     if names:
         known = _redacted(known, told, tuple(names))
+    for name, within in lists.items():
+        known = _in_lists(known, name, tuple(within))
     if known == text:
         return
     if text is not inbound.body:  # in UTF-8 from here on, which needs no declaration
@@ -89,17 +98,32 @@ def _is_json(text: bytes) -> bool:
 
 
 def _in_json(text: bytes, names: tuple[str, ...]) -> bytes:
-    """JSON, also in a string of JSON or broken by a template, whose texts under these names are starred."""
-    kept, at = list[bytes](), 0
-    while found := _member(names).search(text, at):
+    """JSON, also in a string of JSON or broken by a template, whose texts under these names are starred.
+
+    What people write of such names is their words.
+    """
+    kept, at, begin = list[bytes](), 0, 0
+    documents: list[tuple[int, int]] | None = None
+    while found := _member(names).search(text, begin):
         begin, level = found.end(), len(found[1])
-        if level:  # within a string, whose own quotes are escaped
-            end = text.find(b'"', begin)
-            end = len(text) if end < 0 else max(begin, end - level)
-        else:
-            string = _STRING.match(text, begin)
-            end = string.end() if string else begin
+        if level:
+            documents = _documents(text) if documents is None else documents
+            while documents and documents[-1][1] <= begin:
+                documents.pop()
+            if not documents or begin < documents[-1][0]:
+                continue
+        end = _end_of_text(text, begin, level)
         kept += (text[at:begin], b"*" * (end - begin))
+        at = begin = end
+    return b"".join((*kept, text[at:]))
+
+
+def _in_lists(text: bytes, name: str, names: tuple[str, ...]) -> bytes:
+    """JSON in whose lists of a name the texts under other names are starred."""
+    kept, at = list[bytes](), 0
+    while found := _list(name).search(text, at):
+        end = _end_of_list(text, found.end())
+        kept += (text[at : found.end()], _in_json(text[found.end() : end], names))
         at = end
     return b"".join((*kept, text[at:]))
 
@@ -107,9 +131,60 @@ def _in_json(text: bytes, names: tuple[str, ...]) -> bytes:
 @lru_cache(maxsize=64)
 def _member(names: tuple[str, ...]) -> re.Pattern[bytes]:
     """The beginning of a member with one of these names and a text; the group is what escapes its quotes."""
-    spelled = ("".join(rf"(?:{re.escape(c)}|\\{{1,7}}u00{ord(c):02x})" for c in name) for name in names)
     space = r"(?:\s|\\{1,7}[nrt])*+"
-    return re.compile(rf'"(?:{"|".join(spelled)})(\\{{0,7}})"{space}:{space}\1"'.encode())
+    return re.compile(rf'"(?:{"|".join(map(_spelled, names))})(\\{{0,7}})"{space}:{space}\1"'.encode())
+
+
+@lru_cache(maxsize=64)
+def _list(name: str) -> re.Pattern[bytes]:
+    """The beginning of a member with this name and a list."""
+    return re.compile(rf'"{_spelled(name)}"\s*+:\s*+\['.encode())
+
+
+def _spelled(name: str) -> str:
+    """A name as JSON may write it, as a pattern."""
+    return "".join(rf"(?:{re.escape(c)}|\\{{1,7}}u00{ord(c):02x})" for c in name)
+
+
+def _documents(text: bytes) -> list[tuple[int, int]]:
+    """Where the strings of a JSON text stand that are JSON themselves, the last first; all of one that is
+    none, or broken."""
+    try:
+        if not isinstance(json.loads(text), str):
+            strings = (found.span() for found in _TOKEN.finditer(text) if len(found[0]) > 1)
+            return [(start, end) for start, end in strings if _is_document(text[start:end])][::-1]
+    except (ValueError, RecursionError):
+        pass
+    return [(0, len(text))]
+
+
+def _is_document(string: bytes) -> bool:
+    """Whether a string of JSON, in its quotes, is an object or a list of JSON."""
+    if not _BRACKET.match(string):
+        return False
+    try:
+        return isinstance(json.loads(json.loads(string)), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _end_of_text(text: bytes, begin: int, level: int) -> int:
+    """Where a text ends, in a string whose own quotes are escaped so often."""
+    if not level:
+        string = _STRING.match(text, begin)
+        return string.end() if string else begin
+    end = text.find(b'"', begin)
+    return len(text) if end < 0 else max(begin, end - level)
+
+
+def _end_of_list(text: bytes, begin: int) -> int:
+    """Where a list ends that begins there, behind its bracket."""
+    depth = 1
+    for found in _TOKEN.finditer(text, begin):
+        depth += (found[0] == b"[") - (found[0] == b"]")
+        if not depth:
+            return found.end()
+    return len(text)
 
 
 def _in_part(piece: bytes, names: tuple[str, ...]) -> bytes:

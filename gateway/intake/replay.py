@@ -22,13 +22,16 @@ from models.tables.quarantine import Quarantine
 NEVER = 253_402_300_799_000  # milliseconds, the last second of the year 9999
 
 
-def preview(adapter: Adapter, inbound: Inbound) -> dict[str, Any]:
-    """The records and labels a payload would become through the adapter's first door; nothing is stored."""
+def preview(adapter: Adapter, inbound: Inbound, caller: Caller) -> dict[str, Any]:
+    """The records and labels that a payload of this caller's would become; nothing is stored.
+
+    It is read through the door it came by, else through the adapter's first.
+    """
     records = _read(adapter, inbound)
     unreadable = [record.unreadable for record in records if record.unreadable]
     return {
         "unreadable": unreadable[0] if unreadable else None,
-        "records": [_shown(record) for record in records if not record.unreadable],
+        "records": [_shown(record, caller) for record in records if not record.unreadable],
     }
 
 
@@ -36,7 +39,7 @@ def leniently(adapter: Adapter, row: Mapping[str, Any]) -> dict[str, Any] | None
     """The preview of a held delivery with broken JSON mended; None when that helps nothing."""
     if not any(record.unreadable for record in _read(adapter, resumed(row))):
         return None
-    found = preview(adapter, resumed(row, lenient=True))
+    found = preview(adapter, resumed(row, lenient=True), sender_of(row))
     return None if found["unreadable"] or not found["records"] else found
 
 
@@ -61,6 +64,11 @@ def resumed(row: Mapping[str, Any], *, lenient: bool = False) -> Inbound:
     )
 
 
+def sender_of(row: Mapping[str, Any]) -> Caller:
+    """Whoever sent a held delivery."""
+    return Caller.inside(row["hook_id"], row["workspace_id"], row["project_id"], row["project_id"])
+
+
 def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -> list[str] | str:
     """Sends a held delivery through its adapter again: the ids of its records, or why it is still held.
 
@@ -71,7 +79,7 @@ def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -
     read = _read(adapter, inbound)
     items: list[Read] = [(record, inbound.body) for record in read if not record.unreadable]
     reasons = [record.unreadable for record in read if record.unreadable]
-    caller = Caller.inside(row["hook_id"], row["workspace_id"], row["project_id"], row["project_id"])
+    caller = sender_of(row)
     known = zip(inbound.parts, read, strict=False)
     inbound.parts = [part for part, record in known if not record.unreadable]
     parted = parted_of(caller, inbound, [record for record in read if not record.unreadable])
@@ -125,8 +133,8 @@ def _filled(path: str, params: Mapping[str, str]) -> str:
     return path
 
 
-def _shown(record: Record) -> dict[str, Any]:
-    label = triage.label(record)
+def _shown(record: Record, caller: Caller) -> dict[str, Any]:
+    label = triage.label(record, caller.rules_for(record.project_ref))
     said = {name: value for name, value in asdict(record).items() if value not in (None, "", (), {}, False)}
     labels = asdict(label)
     return {**said, "labels": {name: labels[name] for name in labels if name != "category_scores"}}

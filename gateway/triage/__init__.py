@@ -22,7 +22,7 @@ from gateway.triage.model import SHIPPED, Model, ModelError, Scores
 from gateway.triage.phrases import Words
 from gateway.triage.second_reader import Reading
 from gateway.triage.tokenizer import Text, read
-from gateway.triage.verdict import acted_on, decide_category, decide_language, decide_sentiment
+from gateway.triage.verdict import decide_category, decide_language, decide_sentiment, decide_with_harm
 from models.intake.telling import MACHINES
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "version",
 ]
 
+NO_LABELS: Mapping[str, str] = {}
 _model: Model | None = None
 
 
@@ -126,10 +127,10 @@ def _labels_of(
     told, version_of = scores, model.version
     if rules is not None and rules.head is not None:  # asked here: most projects have none
         told, version_of = project_head.moved(model, text, scores, rules.head)
-    category, confidence, by_category, declared = decide_category(record, text, told)
+    # What people taught goes before what words say.
+    decide = decide_with_harm if heard.harm and told is scores else decide_category
+    category, confidence, by_category, declared = decide(record, text, told)
     sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, told)
-    if heard.harm and told is scores and not declared:  # what people taught goes before what words say
-        category, confidence, by_category = acted_on(category, by_category)
     areas = DEFAULT_AREAS if rules is None or rules.areas is None else rules.areas
     praised = category == "praise" and sentiment == "positive"
     reasons = (
@@ -154,15 +155,22 @@ def _labels_of(
     )
 
 
-def explain(record: Record, reasons: Iterable[Mapping[str, Any]] = ()) -> Explanation:
+def explain(
+    record: Record,
+    reasons: Iterable[Mapping[str, Any]] = (),
+    rules: Rules = None,
+    given: Mapping[str, str] = NO_LABELS,
+) -> Explanation:
     """The words and signs that speak for and against the predicted category and sentiment of `record`.
 
     What the sender declared needs no words: explained is what would be said without it.
-    `reasons` are those of the record's impact.
+    `reasons` are those of the record's impact, `rules` are what is its project's own, `given` are the labels
+    that more than words gave, and that are explained instead.
     """
     title, text = Located.of(record.title), Located.of(record.text, len(record.title) + 1)
     words = cast(Located, words_of(replace(record, title=title, text=text)))
-    return Explainer(_loaded(), record, words).explain(reasons)
+    head = None if rules is None else rules.head
+    return Explainer(_loaded(), record, words, head).explain(reasons, given)
 
 
 def words_of(record: Record) -> str:

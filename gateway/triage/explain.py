@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from adapters.contract.record import Record
+from gateway.core.area_rules import LearntHead
 from gateway.triage import clauses, features
 from gateway.triage.arrays import Floats
+from gateway.triage.harm import hear
 from gateway.triage.located import Located
 from gateway.triage.model import Model, Scores
+from gateway.triage.phrases import Words
+from gateway.triage.project_head import added, moved
 from gateway.triage.tokenizer import Text, read
-from gateway.triage.verdict import decide_category, decide_sentiment
+from gateway.triage.verdict import decide_category, decide_sentiment, decide_with_harm
 from gateway.triage.wording import NUMBER, SIGNALS, Kind, Told, Wording, sentences, within
 
 MOST_PARTS = 8
@@ -107,10 +111,10 @@ def clause_of(model: Model, text: Text, scores: Scores) -> Clause | None:
 
 
 class Explainer:
-    """Explains one record, whose title and text are read as `words` has them."""
+    """Explains one record, whose title and text are read as `words` has them, of a project with this head."""
 
-    def __init__(self, model: Model, record: Record, words: Located) -> None:
-        self._model = model
+    def __init__(self, model: Model, record: Record, words: Located, head: LearntHead | None) -> None:
+        self._model, self._head = model, head
         # What the sender declared needs no words: explained is what would be said without it.
         self._record = replace(record, category=None, sentiment=None, sentiment_score=None)
         self._title = len(record.title)
@@ -118,24 +122,30 @@ class Explainer:
         self._located = read(words)
         self._text = read(str(words))
 
-    def explain(self, reasons: Iterable[Any] = ()) -> Explanation:
+    def explain(self, reasons: Iterable[Any], given: Mapping[str, str]) -> Explanation:
         """The weights behind the predicted labels, against the mean of the other classes' weights.
 
-        `reasons` are those of the record's impact, some of which quote words.
+        `reasons` are those of the record's impact, some of which quote words, `given` the labels that are
+        explained instead.
         """
         model, text = self._model, self._text
         scores = clauses.score(model, text)
         apart = clause_of(model, text, scores)
-        category = decide_category(self._record, text, scores)[0]
-        sentiment = decide_sentiment(self._record, text, scores)[0]
+        told, taught = scores, dict[str, dict[str, dict[str, float]]]()
+        if self._head is not None:
+            told, taught = moved(model, text, scores, self._head)[0], added(model, text, self._head)
+        harm = told is scores and hear(Words.of(text.tokens, scores.hints)).harm
+        decide = decide_with_harm if harm else decide_category
+        category = given.get("category") or decide(self._record, text, told)[0]
+        sentiment = given.get("sentiment") or decide_sentiment(self._record, text, told)[0]
         whole = _Reading(1.0, text, self._located.tokens)
         by_category = by_sentiment = [whole]
         clause = None
         if apart is not None:
-            told = clauses.part_of(text, apart.tokens)
+            alone = clauses.part_of(text, apart.tokens)
             both = [
                 whole._replace(share=1 - clauses.SHARE),
-                _Reading(clauses.SHARE, told, self._located.tokens[apart.tokens]),
+                _Reading(clauses.SHARE, alone, self._located.tokens[apart.tokens]),
             ]
             if apart.carries and category == apart.label:
                 by_category, clause = both, self._quote(apart.tokens.start, apart.tokens.stop - 1)
@@ -150,9 +160,14 @@ class Explainer:
         start, classes = 0, model.issue.classes
         if not issue:
             start, classes = model.heads["category"][0], model.classes["category"]
-        weighed = _weighed(parts, start, classes, category)
+        weighed = _weighed(
+            [*parts, *self._taught(taught.get("category"), start, classes)], start, classes, category
+        )
         mood = f"sentiment_{by}" if f"sentiment_{by}" in model.classes else "sentiment"
-        moods = _weighed(sounds, model.heads[mood][0], model.classes[mood], sentiment)
+        start, classes = model.heads[mood][0], model.classes[mood]
+        moods = _weighed(
+            [*sounds, *self._taught(taught.get("sentiment"), start, classes)], start, classes, sentiment
+        )
         return Explanation(
             category=self._heaviest(weighed),
             category_by="issue" if issue else "general",
@@ -174,6 +189,17 @@ class Explainer:
                     spans = told.spans or feelings.get(told.name, ())
                     found.append((told._replace(spans=spans), row * np.float32(reading.share)))
         return found
+
+    def _taught(
+        self, added: Mapping[str, Mapping[str, float]] | None, start: int, classes: list[str]
+    ) -> Iterator[tuple[Told, Floats]]:
+        """What a project has learnt of each token, as `_parts` has it."""
+        wording = Wording(self._original, self._located.tokens)
+        for token, labels in (added or {}).items():
+            if told := wording.tell(str(token)):
+                row = np.zeros(start + len(classes), np.float32)
+                row[start:] = [labels[name] for name in classes]
+                yield told, row
 
     def _feelings(self, tokens: Sequence[str], language: str) -> dict[str, tuple[tuple[int, int], ...]]:
         """Where the words stand that are counted as kind or unhappy."""

@@ -56,6 +56,7 @@ DENIES_BEFORE = frozenset({"niet", "nooit", "nicht", "nie", "pas", "plus", "jama
 # After these a negation is of another clause: "I do not understand why my notes are gone".
 _CLAUSES = "why how that believe waarom hoe dat warum wieso wie dass pourquoi comment que"
 BEGINS_CLAUSE = frozenset(_CLAUSES.split())
+HANGS = frozenset({"wenn", "falls", "dass"})  # begin a clause that hangs on the one before its comma
 NEAR_BEFORE, NEAR_AFTER = 4, 2  # words that are asked whether they take back what they stand beside
 NEAR_NAME = 6  # words before "gone" among which stands what is gone
 ENDS = ".!?"  # how tokens begin that end a sentence
@@ -97,7 +98,11 @@ def meant(
     within = tokens[first : last + 1]
     if not (denies or (DENIES.isdisjoint(within) and DENIES_BEFORE.isdisjoint(after[:1]))):
         return False
-    if about_else(tokens, first, last) or ASKED.among(tokens[_clause(tokens, first, last)[0] : first]):
+    start = _clause(tokens, first, last)[0]
+    asked = tokens[start:first]
+    if tokens[start] in HANGS and tokens[start - 1 : start] == ["."]:  # "was ist, wenn": a comma, too, is "."
+        asked = [*tokens[_clause(tokens, start - 2, start - 2)[0] : start - 1], *asked]
+    if about_else(tokens, first, last) or ASKED.among(asked):
         return False
     return not (
         said and any(_ends(tokens, one, first, last, said, area) for one in said if one.meaning is OVER)

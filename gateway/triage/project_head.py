@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,18 +107,36 @@ class Head:
 
     def moved(self, text: Text, scores: Scores) -> Scores:
         """The scores of a text as this project's people would have them; the same for one unlike theirs."""
-        outputs = self._outputs(text.tokens)
-        likeness = 1 / (1 + math.exp(-max(-50.0, min(50.0, outputs[LIKENESS]))))
+        outputs = self._outputs(text.tokens)[0]
         changed: dict[str, Any] = {}
+        for task, share in self._shares(outputs):
+            chances = scores.category if task == "category" else scores.sentiment
+            changed[task] = _moved(chances, outputs[PLACES[task]], TASKS[task], share)
+        return replace(scores, **changed) if changed else scores
+
+    def added(self, text: Text) -> dict[str, dict[str, dict[str, float]]]:
+        """What each token adds to the logarithm of each label's probability, by the question; of a text like
+        the project's own, and for the questions that move."""
+        outputs, scale = self._outputs(text.tokens)
+        rows = {token: (self._row(token) * scale).tolist() for token in dict.fromkeys(text.tokens)}
+        return {
+            task: {
+                token: {name: share * more for name, more in zip(TASKS[task], row[PLACES[task]], strict=True)}
+                for token, row in rows.items()
+            }
+            for task, share in self._shares(outputs)
+        }
+
+    def _shares(self, outputs: Sequence[float]) -> Iterator[tuple[str, float]]:
+        """The questions whose answers move, and how far these are the project's own."""
+        likeness = 1 / (1 + math.exp(-max(-50.0, min(50.0, outputs[LIKENESS]))))
         for task, strength in self._strengths.items():
             share = min(1.0, (likeness - strength.low) / (strength.high - strength.low))
             if share > 0:
-                chances = scores.category if task == "category" else scores.sentiment
-                changed[task] = _moved(chances, outputs[PLACES[task]], TASKS[task], share)
-        return replace(scores, **changed) if changed else scores
+                yield task, share
 
-    def _outputs(self, tokens: Sequence[str]) -> list[float]:
-        """What the tokens of a text add up to, by column."""
+    def _outputs(self, tokens: Sequence[str]) -> tuple[list[float], float]:
+        """What the tokens of a text add up to, by column, and by what each was scaled."""
         rows, known = self._rows, self._known
         try:
             places = [known[token] for token in dict.fromkeys(tokens)]
@@ -128,7 +146,7 @@ class Head:
         length = float(total[LENGTH])
         scale = math.sqrt(LONGEST / length) if length > LONGEST else 1.0
         outputs: list[float] = (total[:COLUMNS] * np.float32(scale) + self._bias).tolist()
-        return outputs
+        return outputs, scale
 
     def _learn(self, tokens: list[str]) -> tuple[Floats, list[int]]:
         """The rows of tokens, some of which were never met; when there are too many, begins anew."""
@@ -180,6 +198,11 @@ def moved(model: Model, text: Text, scores: Scores, head: LearntHead) -> tuple[S
     """The scores of a text of a project that has learnt this, and the version of what gave them."""
     told = _ready(head, model).moved(text, scores)
     return told, model.version if told is scores else f"{model.version}+{head.version}"
+
+
+def added(model: Model, text: Text, head: LearntHead) -> dict[str, dict[str, dict[str, float]]]:
+    """What each token of a text adds that a project has learnt, as `Head.added` says."""
+    return _ready(head, model).added(text)
 
 
 def forget() -> None:

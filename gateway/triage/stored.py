@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract.record import Record
+from adapters.contract.record import OF_TRIAGE, Record
 from gateway import triage
 from gateway.core.area_rules import Rules
 from gateway.triage.second_reader import Reading
 from models.intake.telling import MACHINES
-from models.queries.lessons import OF_TRIAGE
 
 LABELS = ("category", "sentiment")
 _SAYS = re.compile(r"the sender says severity (\d)")
@@ -47,6 +46,12 @@ def record_of(row: Row) -> Record:
 def _given(title: str, text: str) -> str:
     """A title that somebody gave, "" for one that is how the text begins (gateway.intake.store.shorten)."""
     return "" if text.lstrip().startswith(title.rstrip("…")) else title
+
+
+def explained(row: Row, rules: Rules) -> triage.Explanation:
+    """Why a row has its labels: what is said of its words today, or what a second reader said with it."""
+    given = {name: row[name] for name in LABELS if row[f"{name}_origin"] == "second_reader"}
+    return triage.explain(record_of(row), row["impact_reasons"], rules, given)
 
 
 def relabelled(row: Row, rules: Rules, second: Reading) -> dict[str, Any]:

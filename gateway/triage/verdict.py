@@ -71,15 +71,18 @@ def decide_category(
     return cast(Category, best), by_category[best], by_category, False
 
 
-def acted_on(category: Category, by_category: dict[str, float]) -> tuple[Category, float, dict[str, float]]:
-    """The category of a text that tells of a harm and means it, as `decide_category` gives it.
+def decide_with_harm(
+    record: Record, text: Text, scores: Scores
+) -> tuple[Category, float, dict[str, float], bool]:
+    """The same of a text that tells of a harm and means it.
 
     What can be acted on wins: praise and talk that tell of a harm are a bug.
     """
-    if category not in ("praise", "other"):
-        return category, by_category[category], by_category
+    category, confidence, by_category, declared = decide_category(record, text, scores)
+    if declared or category not in ("praise", "other"):
+        return category, confidence, by_category, declared
     by_category = {**by_category, "bug": by_category[category], category: by_category["bug"]}
-    return "bug", by_category["bug"], by_category
+    return "bug", by_category["bug"], by_category, False
 
 
 def decide_sentiment(record: Record, text: Text, scores: Scores) -> tuple[Sentiment, float, float, bool]:

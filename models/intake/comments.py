@@ -1,7 +1,7 @@
-"""Comments that their authors delete: what they said goes, that there was one stays.
+"""Comments that are deleted or hidden: what they said goes, or is marked, in whatever order it arrives.
 
-Which events told a comment is kept beside the keys that are used: those of all its versions are found, and a
-comment that arrives after its end is not told.
+Which events told a comment is kept beside the keys that are used: those of all its versions are found. A
+comment that arrives after its end is not told, and one that arrives after it was hidden is told as such.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 
 GONE = "gone"
-KIND = "comment deleted"  # what the history calls it
+KIND, HIDDEN = "comment deleted", "comment made private"  # what the history calls it
+MARK = ""  # stands in place of an event, beside who alone may see the comment
 MOST = 50  # versions of a comment that are remembered, the newest
 
 
@@ -26,13 +27,41 @@ def is_gone(write: Write) -> bool:
     return bool(_known(write)[1] == GONE)
 
 
+def mark(write: Write) -> None:
+    """Has a version of a comment that was hidden told as such."""
+    for event, secrecy in _known(write)[1]:
+        if event == MARK and write.telling is not None:
+            write.telling.secrecy = write.event["detail"]["visibility"] = secrecy
+
+
 def remember(write: Write, record: str, now: int) -> None:
     """Notes that an event of this record tells the comment."""
     name, known = _name(write), _known(write)[1]
     dedupe.take(*name, now=now)
     dedupe.point(*name, record)
     key = write.telling.key if write.telling else write.dedupe_key
-    dedupe.remember_answer(*name, dumps([*known, [write.event["id"], key]][-MOST:]))
+    marks, told = _marks(known), [one for one in known if one[0] != MARK]
+    dedupe.remember_answer(*name, dumps([*marks, *[*told, [write.event["id"], key]][-MOST:]]))
+
+
+def hide(write: Write, secrecy: str, now: int) -> Stored:
+    """Marks the words of a comment in its record and its history as those that some alone may see."""
+    name, (used, known) = _name(write), _known(write)
+    if known == GONE or _marks(known):
+        return Stored("ignored", {})
+    dedupe.take(*name, now=now)
+    dedupe.remember_answer(*name, dumps([[MARK, secrecy], *known]))
+    row = row_of(used)
+    if row is None:
+        return Stored("ignored", {})
+    for event, _ in known:
+        told = (Event.feedback == row["id"]) & (Event.id == event)
+        for kept in rows(Event.select(Event.detail).where(told)):
+            Event.update(detail={**kept["detail"], "visibility": secrecy}).where(told).execute()
+    changed = incident_merge.hidden(row, {key for _, key in known}, secrecy) | {"updated_at": now}
+    Feedback.update(changed).where(Feedback.id == row["id"]).execute()
+    insert(Event, {**write.event, "feedback": row["id"], "type": HIDDEN})
+    return Stored("updated", {**row, **changed})
 
 
 def delete(write: Write, now: int) -> Stored:
@@ -52,6 +81,10 @@ def delete(write: Write, now: int) -> Stored:
     # What tells of the end repeats the words.
     insert(Event, {**write.event, "payload": None, "delivery_id": None, "feedback": row["id"], "type": KIND})
     return Stored("updated", {**row, **changed})
+
+
+def _marks(known: list[Any]) -> list[Any]:
+    return [one for one in known if one[0] == MARK]
 
 
 def _name(write: Write) -> tuple[str, str, str]:

@@ -60,11 +60,14 @@ def store(write: Write, reach: Reach, now: int) -> Stored:
 
 
 def _comment(write: Write, reach: Reach, now: int) -> Stored:
-    """A comment, unless its author has deleted it, or that he has."""
+    """A comment, unless its author has deleted it, or that he has, or that it is hidden from now on."""
     if write.retracts:
         return comments.delete(write, now)
+    if write.hides:
+        return comments.hide(write, write.hides, now)
     if comments.is_gone(write):
         return Stored("ignored", {})
+    comments.mark(write)
     stored = _store(write, reach, now)
     if stored.told:
         comments.remember(write, stored.row["id"], now)

@@ -241,7 +241,7 @@ def _reasons(words: Mapping[str, Any], severity: Mapping[str, Any]) -> list[dict
 def without_words(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """The columns of a record whose words are those of deliveries with these keys, without the words."""
     told = Told.of(row)
-    if told.keys.get("text", "").split(":", 3)[-1] not in keys:
+    if not _says(told, keys):
         return {}
     # A title may be that of the thread.
     said = ("text", "title") if row["title"].rstrip("…") in row["text"] else ("text",)
@@ -249,6 +249,20 @@ def without_words(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, An
         told.keys.pop(name, None)
     changed = dict.fromkeys(said, DELETED)
     return {**changed, "words": words_of({**row, **changed}), "content_key": told.column()}
+
+
+def hidden(row: Mapping[str, Any], keys: Collection[str], secrecy: str) -> dict[str, Any]:
+    """The columns of a record whose words are those of deliveries with these keys, with who may see them."""
+    told = Told.of(row)
+    if not _says(told, keys) or told.secrecy:
+        return {}
+    told.secrecy = secrecy
+    return {**_marked(row, told), "content_key": told.column()}
+
+
+def _says(told: Told, keys: Collection[str]) -> bool:
+    """Whether the words of a record are those of a delivery with one of these keys."""
+    return told.keys.get("text", "").split(":", 3)[-1] in keys
 
 
 def left(row: Mapping[str, Any], told: Told) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class Write:
         return plain and self.row["incident_key"] is None
 
     @property
+    def hides(self) -> str:
+        """Who alone may see the comment from now on, when that is all that it tells."""
+        return self.telling.secrecy if self.comment and self.telling and not self.row["text"] else ""
+
+    @property
     def words(self) -> tuple[str, str] | None:
         """What those who say the same have in common, within their workspace."""
         fingerprint = self.row["fingerprint"]

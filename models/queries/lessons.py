@@ -13,7 +13,6 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.project_head import Unlearnt
 
-OF_TRIAGE = ("predicted", "second_reader")  # origins of labels that nobody but triage gave
 MOST_CORRECTIONS, MOST_CONFIRMATIONS = 1000, 300  # the newest, that are learnt
 
 _CORRECTED = (Feedback.category_origin == "corrected") | (Feedback.sentiment_origin == "corrected")
@@ -50,13 +49,15 @@ def shown(workspace_id: str, project_id: str, limit: int) -> list[dict[str, Any]
     return rows(found.order_by(Feedback.updated_at.desc(), Feedback.id.desc()).limit(limit))
 
 
-def confirmed(workspace_id: str, project_id: str, machines: Sequence[str]) -> list[dict[str, Any]]:
-    """What people resolved without another label, the newest first, but records of these types."""
+def confirmed(
+    workspace_id: str, project_id: str, machines: Sequence[str], origins: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What people resolved with labels of these origins, the newest first, but records of these types."""
     found = Feedback.select(*_LESSON).where(
         _of(workspace_id, project_id),
         Feedback.status == "resolved",
-        Feedback.category_origin.in_(OF_TRIAGE),
-        Feedback.sentiment_origin.in_(OF_TRIAGE),
+        Feedback.category_origin.in_(origins),
+        Feedback.sentiment_origin.in_(origins),
         Feedback.type.not_in(machines),
         _RESOLVED,
     )

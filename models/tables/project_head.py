@@ -9,16 +9,18 @@ from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, Te
 from models.database.base import JSONText, Table, database, first, rows
 from models.tables import job
 from models.tables.feedback import Feedback
-from models.tables.workspace import Project
+from models.tables.workspace import Project, workspace_of
 
 JOB = "project_heads"  # the background work that learns
+BEGUN = "begun "
 
 
 class ProjectHead(Table):
     """A project's head (gateway.triage.project_head), and what came of the last learning.
 
     `data` is null where nothing is learnt. `asked_by` wants a learning at once; `stale` says that the head
-    has learnt what it should forget. `basis` is what the last learning began with, `outcome` what came of it.
+    has learnt what it should forget. `basis` is what the last learning began with, behind BEGUN until it has
+    ended and null once that is taken back; `outcome` is what came of it.
     Times are milliseconds UTC.
     """
 
@@ -99,10 +101,20 @@ def ask(workspace_id: str, project_id: str, by: str) -> None:
     job.hurry(JOB)
 
 
+def begin(workspace_id: str, project_id: str, basis: str) -> None:
+    """Notes what a learning begins with, within the open transaction, unless the project is gone."""
+    if workspace_of(project_id) == workspace_id:
+        _change(workspace_id, project_id, {"basis": BEGUN + basis})
+
+
 def mark_stale(workspace_id: str, project_id: str) -> None:
-    """Says of a head that it has learnt what it should forget, within the open transaction."""
+    """Says of a head, and of a learning that goes on, that they have what is to be forgotten.
+
+    Within the open transaction.
+    """
     mine = (ProjectHead.workspace_id == workspace_id) & (ProjectHead.project == project_id)
-    if ProjectHead.update(stale=True).where(mine & ProjectHead.version.is_null(False)).execute():
+    stale = {"basis": None, "stale": ProjectHead.version.is_null(False)}
+    if ProjectHead.update(stale).where(mine).execute():
         job.hurry(JOB)
 
 
@@ -116,13 +128,16 @@ def store(
     *,
     changed: bool,
     drop: bool,
-) -> None:
+) -> bool:
     """Writes down what came of a learning, within the open transaction; with `data` that head is used.
 
-    Without, the head before stays, unless it is stale or to `drop`. `changed` says that what it began with is
-    another by now: a stale head stays so, and is learnt again.
+    Nothing happens when what it began with was taken back meanwhile, or the project is gone.
+    Without `data` the head before stays, unless it is stale or to `drop`. `changed` says that what it began
+    with is another by now: a stale head stays so, and is learnt again.
     """
-    row = shown(project_id) or {"stale": False}
+    row = shown(project_id)
+    if row is None or row["basis"] != BEGUN + basis:
+        return False
     done: dict[str, Any] = {"asked_by": None, "tried_at": now, "outcome": outcome, "basis": basis}
     if not changed:
         done["stale"] = False
@@ -132,6 +147,7 @@ def store(
     elif drop or row["stale"]:
         done |= _NOTHING
     _change(workspace_id, project_id, done)
+    return True
 
 
 def forget(project_id: str) -> None:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import pytest
 
-from adapters.contract.record import Record
+from adapters.contract.record import CATEGORIES, Record
 from gateway import triage
 from gateway.access.caller import Caller
-from gateway.background import project_learning
+from gateway.background import project_learning, second_reading
 from gateway.background.lease import Lease, run_once
+from gateway.background.second_reading import Limits
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.intake import auth
 from gateway.transfer import erasure
+from gateway.triage.second_reader import Reading
 from gateway.triage.training import learn_projects
-from models import Audit, Job, Project, ProjectHead
+from gateway.triage.training.corrections import Correction
+from models import Audit, Feedback, Job, Project, ProjectHead
 from models.database.base import writing
 from models.queries.personal_data import Person
 from models.tables import project_head
@@ -43,6 +46,10 @@ TAUGHT = (
 )
 ASKED = "our school is glad with its Warpola in the craft room"
 STRANGE = "The invoice for September shows two seats"
+LEARNT = {
+    "outcome": {"refusal": "", "version": "h1", "corrections": 7, "confirmations": 0, "measured": []},
+    "data": "aGVsbG8=",
+}
 
 
 @pytest.fixture(name="taught")
@@ -269,14 +276,117 @@ def test_what_a_learning_missed_is_learnt_next(
     assert learn()["version"]
     with writing():
         project_head.mark_stale(tenant.workspace_id, tenant.project_id)
-    (one,) = project_learning.due()
+    one = begun()
     call("DELETE", f"{FEEDBACK}/{taught[0]}")
-    outcome = {"refusal": "", "version": "h1", "corrections": 7, "confirmations": 0, "measured": []}
     with writing():
-        project_learning.finish(one, {"outcome": outcome, "data": "aGVsbG8="})
+        project_learning.finish(one, LEARNT)
 
     assert project_head.shown(tenant.project_id)["stale"]  # type: ignore[index]
     assert learn()["learnt_corrections"] == len(TAUGHT) - 1
+
+
+def test_what_was_learnt_is_told(call: Call, tenant: Tenant, taught: list[str], learn: Learning) -> None:
+    """The words behind a label, and what a payload would become, are those of the project that has learnt."""
+    made = call("POST", FEEDBACK, json={"text": ASKED}).json["id"]
+    path = f"{FEEDBACK}/{made}?explain=1"
+    before = call("GET", path).json["explanation"]
+
+    version = learn()["version"]
+
+    after, other = call("GET", path).json["explanation"], call("POST", FEEDBACK, json={"text": STRANGE}).json
+    assert before["category"][0]["name"] != after["category"][0]["name"] == "Warpola"
+    strange = call("GET", f"{FEEDBACK}/{other['id']}?explain=1").json["explanation"]
+    known = json.loads(json.dumps(asdict(triage.explain(Record(text=STRANGE)))))
+    assert (strange["category"], strange["sentiment"]) == (known["category"], known["sentiment"])
+    (shown,) = call("POST", "/gateway/v1/preview/native", json={"text": ASKED}).json["records"]
+    assert (shown["labels"]["category"], shown["labels"]["model_version"].partition("+")[2]) == (
+        "bug",
+        version,
+    )
+
+
+def test_a_second_reader_does_not_overrule_people(
+    call: Call, tenant: Tenant, taught: list[str], learn: Learning
+) -> None:
+    """What a project has learnt stands on top of what a second reader says, until it is forgotten."""
+    version = learn()["version"]
+    texts = [ASKED, "the Warpola in our hall is lovely"]
+    first, second = (call("POST", FEEDBACK, json={"text": text}).json["id"] for text in texts)
+    asked = list[str]()
+
+    def reader(read: Sequence[str]) -> list[Reading]:
+        asked.extend(read)
+        if asked == texts:
+            call("DELETE", f"{PROJECTS}/{tenant.project_id}/learning")
+        chances = {name: 0.96 if name == "praise" else 0.01 for name in CATEGORIES}
+        return [Reading(chances, {"positive": 0.98, "neutral": 0.01, "negative": 0.01})]
+
+    with writing():
+        Feedback.update(category_origin="declared").where(Feedback.id.not_in([first, second])).execute()
+    assert run_once(second_reading.work(reader, Limits(1.0, together=1)))
+
+    assert asked == texts
+    rows = [call("GET", f"{FEEDBACK}/{one}").json for one in (first, second)]
+    assert [row["category_origin"] for row in rows] == ["second_reader", "second_reader"]
+    assert [row["category"] for row in rows] == ["bug", "praise"]
+    assert [row["model_version"].partition("+")[2] for row in rows] == [version, ""]
+
+
+def begun() -> project_learning.Due:
+    """The one learning that is due, which begins."""
+    (one,) = project_learning.due()
+    with writing():
+        project_learning.begin(one)
+    return one
+
+
+@pytest.mark.parametrize("way", ["lesson", "all", "person"])
+def test_what_is_taken_back_while_it_is_learnt(
+    way: str, call: Call, tenant: Tenant, taught: list[str], learn: Learning
+) -> None:
+    """Nothing is kept of a learning, the first one too, whose lessons people take back before it ends."""
+    one, project = begun(), f"{PROJECTS}/{tenant.project_id}"
+    if way == "lesson":
+        call("PATCH", f"{project}/lessons/{taught[0]}", json={"learnt": False})
+    elif way == "all":
+        call("DELETE", f"{project}/learning")
+    else:
+        erasure.erase(tenant.workspace_id, Person(email="weaver@example.test"), compact=False)
+    with writing():
+        project_learning.finish(one, LEARNT)
+
+    assert call("GET", f"{project}/learning").json["version"] is None
+    assert learn()["learnt_corrections"] == {"lesson": 6, "all": 0, "person": 6}[way]
+    assert "h1" not in [row.detail.get("version") for row in Audit.select()]
+
+
+def test_a_learning_that_was_killed_is_due_again(tenant: Tenant, taught: list[str], learn: Learning) -> None:
+    """One that was begun and never ended is begun anew; of two at once each may end."""
+    one = begun()
+    assert begun() == one
+    with writing():
+        project_learning.finish(one, LEARNT)
+    assert project_head.shown(tenant.project_id)["version"] == "h1"  # type: ignore[index]
+
+
+def test_a_project_that_goes_while_it_learns(
+    call: Call, tenant: Tenant, taught: list[str], learn: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that learn with it learn all the same."""
+    beside = call("POST", PROJECTS, json={"name": "Beside"}).json["project_id"]
+    for project_id in (beside, tenant.project_id):
+        call("POST", f"{PROJECTS}/{project_id}/learning")
+    learnt = learn_projects.learnt
+
+    def gone(wanted: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        yield from learnt(wanted)
+        with writing():
+            Project.delete().where(Project.id == beside).execute()
+
+    monkeypatch.setattr(learn_projects, "learnt", gone)
+
+    assert learn()["learnt_corrections"] == len(TAUGHT)
+    assert project_head.shown(beside) is None
 
 
 def test_confirmed_as_they_are(call: Call, tenant: Tenant, taught: list[str], learn: Learning) -> None:
@@ -286,6 +396,31 @@ def test_confirmed_as_they_are(call: Call, tenant: Tenant, taught: list[str], le
         call("PATCH", f"{FEEDBACK}/{made}", json={"status": "resolved"})
 
     assert learn()["learnt_confirmations"] == 2
+
+
+def test_confirmed_as_a_second_reader_named_them(
+    call: Call, tenant: Tenant, taught: list[str], learn: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are labels that a second reader gave, with what they say."""
+    made = call("POST", FEEDBACK, json={"text": "The pedal squeaks since Monday"}).json["id"]
+    by_reader = {
+        "category_origin": "second_reader",
+        "sentiment_origin": "second_reader",
+        "category": "praise",
+    }
+    with writing():
+        Feedback.update(by_reader).where(Feedback.id == made).execute()
+    call("PATCH", f"{FEEDBACK}/{made}", json={"status": "resolved"})
+    shown, learn_from = list[Correction](), learn_projects.Ground.learn_from
+
+    def noted(ground: Any, corrected: Any, confirmed: list[Correction], judged: Any) -> Any:
+        shown.extend(confirmed)
+        return learn_from(ground, corrected, confirmed, judged)
+
+    monkeypatch.setattr(learn_projects.Ground, "learn_from", noted)
+
+    assert learn()["learnt_confirmations"] == 1
+    assert [(one.category, one.sentiment is None) for one in shown] == [("praise", False)]
 
 
 def test_goes_with_its_project(tenant: Tenant, taught: list[str], learn: Learning) -> None:

@@ -33,6 +33,7 @@ def made() -> dict[str, tuple[set[str], list[re.Pattern[Any]]]]:
     addresses = [Address("a-b@example.org"), Address("a\u0308\u0323@b\xfccher.example")]
     return {
         "adapters.flora:identifier": ({"fullmatch"}, [re.compile(f"ws_[^{flora.SPACE}]+")]),
+        "gateway.intake.redaction:_list": ({"search"}, [redaction._list("variables")]),
         "gateway.intake.redaction:_member": ({"search"}, [redaction._member(("token", "response_url"))]),
         "gateway.server.early_errors:_doors": ({"fullmatch"}, [early_errors._doors()]),
         "gateway.triage.impact:_beginning": ({"match"}, [impact._beginning(("/checkout", "/pay"))]),

@@ -13,7 +13,7 @@ from gateway.access import users
 from gateway.inbox import feedback_list, reasons, settings
 from gateway.intake.outcomes import OUTCOMES
 from gateway.triage import wording
-from models.intake.comments import KIND
+from models.intake.comments import HIDDEN, KIND
 from models.tables.feedback import STATUSES
 from tests.conftest import ROOT
 
@@ -35,6 +35,7 @@ WORDS = {
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags"),
     KIND,
+    HIDDEN,
 }
 
 

@@ -40,9 +40,10 @@ def _path(tenant: Tenant) -> str:
 
 def learnt(tenant: Tenant, data: bytes | None = b"x", **outcome: Any) -> None:
     """What the background worker leaves when it has learnt."""
-    one = project_learning.begin(tenant.workspace_id, tenant.project_id, "")
+    one = project_learning.at_once(tenant.workspace_id, tenant.project_id, "")
     found = {**OUTCOME, "measured": MEASURED, **outcome}
     with writing():
+        project_learning.begin(one)
         project_head.store(
             *(one.workspace_id, one.project_id, one.basis, found, data, now_ms()), changed=False, drop=False
         )

@@ -13,7 +13,7 @@ from gateway.access.caller import Caller
 from gateway.core.ids import new_id
 from gateway.intake import store
 from models import Event, Feedback
-from models.intake.comments import KIND
+from models.intake.comments import HIDDEN, KIND
 from models.intake.incident_merge import DELETED
 from tests.adapters.test_adapters import DIALECTS, FIXTURES, door_of, inbound_of
 from tests.conftest import Tenant
@@ -33,11 +33,17 @@ COMMENTS = {
     "intercom": ("created", ["user_replied"], "part_redacted", "Now it shows tomorrow"),
 }
 
+COMMENT = json.loads((FIXTURES / "zendesk/comment.json").read_text())["request"]["json"]
+
 
 def deliver(tenant: Tenant, source: str, name: str) -> list[str]:
     """Stores a fixture's delivery with its own body, and says what became of it."""
-    case = json.loads((FIXTURES / source / f"{name}.json").read_text())
-    adapter, inbound = DIALECTS[source], inbound_of(case["request"])
+    return send(tenant, source, json.loads((FIXTURES / source / f"{name}.json").read_text())["request"])
+
+
+def send(tenant: Tenant, source: str, request: dict[str, Any]) -> list[str]:
+    """Stores a request, and says what became of it."""
+    adapter, inbound = DIALECTS[source], inbound_of(request)
     inbound.request_id, inbound.received_at = new_id("req"), NOW
     caller = Caller("hk_1", tenant.workspace_id, None, tenant.project_id, frozenset({"ingest"}), None, None)
     records = door_of(adapter, inbound).read(inbound)
@@ -105,3 +111,39 @@ def test_other_comments_stay(tenant: Tenant) -> None:
     assert [event.type for event in Event.select().where(Event.payload.is_null())] == ["note", KIND]
     (deleted,) = (event for event in Event.select() if event.detail.get("deleted"))
     assert deleted.type == "note"
+
+
+def shown(row: dict[str, Any]) -> list[str]:
+    """What a record tells of who may see it."""
+    told = [tag for tag in row["tags"] if tag.startswith("visibility:")]
+    return [*told, *filter(None, [row["subject"].get("visibility")])]
+
+
+@pytest.mark.parametrize("root", ["created", None])
+def test_hidden_comments(tenant: Tenant, root: str | None) -> None:
+    """A comment that is made private is told as such whichever comes first, and its ticket is not."""
+    names = ["comment", "made_private", *([root] if root else [])]
+    for order in permutations([*names, "made_private"]):
+        clear()
+        for name in order:
+            private(tenant) if name == "made_private" else deliver(tenant, "zendesk", name)
+        (row,) = Feedback.select().dicts()
+        words = COMMENTS["zendesk"][3].encode()
+        events = [event for event in Event.select() if event.type != HIDDEN]
+        told = {words in event.payload: event.detail.get("visibility") for event in events}
+
+        assert shown(row) == ([] if root else ["visibility:private", "private"])
+        assert told.pop(True) == "private"
+        assert set(told.values()) <= {None}
+        assert history().count(HIDDEN) == (order.index("comment") < order.index("made_private"))
+        if not root:
+            deliver(tenant, "zendesk", "created")  # whose words these are then
+            (row,) = Feedback.select().dicts()
+            assert shown(row) == []
+
+
+def private(tenant: Tenant) -> None:
+    """Delivers that the comment of the fixture `comment` was made private."""
+    case = json.loads((FIXTURES / "zendesk/comment_made_private.json").read_text())
+    case["request"]["json"]["event"]["comment"]["id"] = COMMENT["event"]["comment"]["id"]
+    send(tenant, "zendesk", case["request"])

@@ -83,6 +83,29 @@ MONITOR = {
     "monitor": {"id": 1, "name": "Basket", "basic_auth_pass": ACT, "headers": f'{{"x-key": "{ACT}"}}'},
     "msg": "[Basket] [Down] timeout",
 }
+COPIED = "a remark that is kept with its own delivery"
+REPEATING = {
+    **{
+        "webhookEvent": "jira:issue_updated",
+        "issue_event_type_name": "issue_updated",
+        "timestamp": 1778140800000,
+    },
+    "changelog": {"items": [{"field": "status"}]},
+    "issue": {
+        "id": "10002",
+        "self": "https://shop.atlassian.net/rest/api/2/10002",
+        "fields": {"summary": "Slow", "comment": {"comments": [{"id": "1", "body": COPIED}], "total": 1}},
+    },
+}
+VARIABLES = [
+    *({"key": "DEPLOY_TO", "value": ACT}, {"value": ACT, "key": "NOTE [1]"}),
+    {"key": "EMPTY", "value": ""},
+]
+PIPELINE = {
+    "object_kind": "pipeline",
+    "object_attributes": {"id": 4, "status": "failed", "ref": "main", "variables": VARIABLES},
+    "project": {"id": 3, "name": "Ferry"},
+}
 
 
 @dataclass(frozen=True)
@@ -149,6 +172,14 @@ SENT = {
     "statuspage": Sent("statuspage", dumped(INCIDENT), secret=SHOWN),
     "uptime_kuma": Sent("uptime_kuma", dumped(MONITOR), secret=SHOWN),
     "datadog, held, header": Sent("datadog", b"[7]", {**JSON, "X-Gateway-Secret": SECRET}, signed=False),
+    "gitlab": Sent("gitlab", dumped(PIPELINE), {**JSON, "X-Gitlab-Token": SECRET}, signed=False),
+    "gitlab, held": Sent(
+        "gitlab",
+        dumped(PIPELINE).replace(b'"failed"', b'"fai\nled"'),
+        {**JSON, "X-Gitlab-Token": SECRET},
+        signed=False,
+    ),
+    "jira, with copies": Sent("jira", dumped(REPEATING), unkept=(SECRET, COPIED)),
     "envelope": Sent("sentry_envelope", envelope, signed=False, unkept=("{hook_id}@",)),
     "envelope, query": Sent(
         "sentry_envelope",
@@ -300,6 +331,48 @@ def test_what_is_stored_of_a_nameless_watchdog(call: Call, tenant: Tenant) -> No
     words = " ".join((row["title"], row["text"], *row["tags"]))
     assert called_shortly(made["hook_id"]) in words
     assert made["hook_id"] not in words
+
+
+SNIPPETS = (
+    'It says {"token": "expired"} since noon',
+    '[berths] {"token": "expired", "response_url": ""}',
+    'the form has "token": "x" twice',
+)
+WRITTEN: dict[str, Callable[[str], Any]] = {
+    "zulip": lambda words: {**ZULIP, "message": {**MESSAGE, "content": words}},
+    "mattermost": lambda words: {**POST, "text": words},
+    "slack": lambda words: {**SPOKEN, "event": {**SPOKEN["event"], "text": words}},
+    "discord": lambda words: {
+        **INTERACTION,
+        "data": {"name": "say", "options": [{"name": "words", "type": 3, "value": words}]},
+    },
+    "uptime_kuma": lambda words: {**MONITOR, "msg": words.replace("token", "headers")},
+}
+
+
+@pytest.mark.parametrize("words", SNIPPETS)
+@pytest.mark.parametrize("name", WRITTEN)
+def test_words_about_secrets(name: str, words: str) -> None:
+    """What people write of such names stays theirs, beside the secrets of the same names that are starred."""
+    sent = WRITTEN[name](words)
+    inbound = Inbound("POST", "/", JSON, dumped(sent))
+    signed = ADAPTERS[name].signed
+    assert signed is not None
+    redact(inbound, signed.conceals)
+
+    assert inbound.body != dumped(sent)
+    assert len(inbound.body) == len(dumped(sent))
+    assert dumped(words.replace("token", "headers") if name == "uptime_kuma" else words) in inbound.body
+
+
+def test_variables() -> None:
+    """In a list of variables all values are starred, and what is beside them stays."""
+    variables = [{"key": "A", "value": "one", "of": [{"value": "two"}]}, {"key": "B]", "value": "three"}]
+    inbound = Inbound("POST", "/", JSON, dumped({"variables": variables, "value": "a word"}))
+    redact(inbound, (), {"variables": ("value",)})
+
+    starred = [{"key": "A", "value": "***", "of": [{"value": "***"}]}, {"key": "B]", "value": "*****"}]
+    assert json.loads(inbound.body) == {"variables": starred, "value": "a word"}
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=40)

@@ -237,16 +237,18 @@ def test_without_corrections_or_a_database_there_is_nothing_to_learn(tmp_path: P
 def test_a_text_counts_once_with_the_newest_answer() -> None:
     """Numbers, case and marks make no other text; texts without words teach nothing."""
     found = corrections(
-        [*rows(["Order 17 is late!", "??? 12"], "bug"), *rows(["order 4 is late!"], "question")]
+        [*rows(["Order 17 is late!", "??? 12"], "bug"), *rows(["order 4 is late!"], "question")], "corrected"
     )
     assert found == [Correction("Order 17 is late!", None, "bug")]
 
 
 def test_a_title_made_from_the_text_is_not_read_twice() -> None:
     text = "One long line of words " * 8
-    (one,) = corrections([rows([text], "bug")[0] | {"title": text[:100].rsplit(" ", 1)[0] + "…"}])
+    (one,) = corrections(
+        [rows([text], "bug")[0] | {"title": text[:100].rsplit(" ", 1)[0] + "…"}], "corrected"
+    )
     assert one.text == text
-    (one,) = corrections([rows([text], "bug")[0] | {"title": "Of its own"}])
+    (one,) = corrections([rows([text], "bug")[0] | {"title": "Of its own"}], "corrected")
     assert one.text == f"Of its own\n{text}"
 
 

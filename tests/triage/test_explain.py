@@ -10,15 +10,19 @@ from itertools import chain
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
+from threadpoolctl import threadpool_limits
 
 from adapters.contract.record import Record
 from gateway import triage
 from gateway.cli.triage import triage as command
+from gateway.core.area_rules import LearntHead, ProjectRules
 from gateway.triage import clauses, features, wording
 from gateway.triage.explain import Quote, Span, Weight, clause_of
 from gateway.triage.located import Located
 from gateway.triage.model import Model
 from gateway.triage.tokenizer import read
+from gateway.triage.training.corrections import Correction
+from gateway.triage.training.learn_projects import Ground
 from tests.triage.explained import records
 from tests.triage.test_kinds import table
 from tests.triage.test_located import TEXTS
@@ -79,6 +83,31 @@ def test_what_is_told_is_said_by_the_text_or_in_plain_words() -> None:
     some = list(records())
     told = [check(record) for record in some]
     assert len(some) > MANY and sum(count > 3 for count in told) > MANY
+
+
+def test_the_labels_that_are_given_are_explained() -> None:
+    """Of all kinds of records, also where a harm is told or a project has learnt: no other label is."""
+    learnt_from = ["The Warpola is still made in Sweden", "my sister swears by her Warpola", "a calm Warpola"]
+    lessons = [Correction(text, "en", "feature", "negative") for text in learnt_from * 4]
+    with threadpool_limits(1):
+        head = Ground.of(triage.in_use()).learn_from(lessons, [], []).data
+    assert head is not None
+    taught = ProjectRules(head=LearntHead("h1", head))
+    harmed = Record(text="Lovely people, all of my photos are gone")
+    liked = Record(text="she likes her Warpola a lot")
+    for record in (*records(), harmed, liked):
+        for rules in (None, taught):
+            labels = triage.label(record, rules)
+            given = {"category": labels.category, "sentiment": labels.sentiment}
+            plain = replace(record, category=None, sentiment=None, sentiment_score=None)
+            if plain == record:
+                assert triage.explain(record, (), rules) == triage.explain(record, (), rules, given)
+
+    before, after = triage.explain(liked), triage.explain(liked, rules=taught)
+    assert triage.label(liked, taught).category == "feature"
+    assert after.category[0].name == "Warpola" != before.category[0].name
+    assert [liked.text[span.start : span.end] for span in after.category[0].spans] == ["Warpola"]
+    assert triage.explain(harmed) == triage.explain(harmed, rules=taught)
 
 
 @given(TEXTS, TEXTS)

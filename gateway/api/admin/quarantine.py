@@ -10,7 +10,7 @@ from gateway.access import audit_log
 from gateway.access.caller import Caller
 from gateway.api import pagination
 from gateway.api.admin.request_schemas import unknown
-from gateway.intake.replay import leniently, preview, replay, resumed
+from gateway.intake.replay import leniently, preview, replay, resumed, sender_of
 from models.database.base import writing
 from models.queries import bounded_pages
 from models.tables import quarantine
@@ -29,7 +29,7 @@ def show_held(caller: Caller, inbound: Inbound) -> Reply:
     """One of them, with what it would become today, also when it is read leniently. Raises Refused (404)."""
     row = _found(caller, inbound)
     adapter = adapters.load()[row["source"]]
-    previews = {"preview": preview(adapter, resumed(row)), "lenient": leniently(adapter, row)}
+    previews = {"preview": preview(adapter, resumed(row), sender_of(row)), "lenient": leniently(adapter, row)}
     return Reply(200, {**quarantine.document(row), **previews})
 
 

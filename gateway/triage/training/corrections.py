@@ -48,14 +48,17 @@ class Correction:
         return same(self.text) % HELD_SHARE == 0
 
 
-def corrections(rows: Iterable[Mapping[str, Any]], origin: str = "corrected") -> list[Correction]:
-    """The distinct texts among `rows` of feedback, the newest first; texts without a word teach nothing."""
+def corrections(rows: Iterable[Mapping[str, Any]], *origins: str) -> list[Correction]:
+    """The distinct texts among `rows` of feedback, the newest first, with the labels of these origins.
+
+    Texts without a word teach nothing.
+    """
     found: dict[int, Correction] = {}
     for row in rows:
         text = words_of(Record(text=row["text"], title=_own_title(row["title"], row["text"])))
         if not any(token[0].isalpha() for token in read_text(text).tokens):
             continue
-        said = {task: row[task] for task in TASKS if row[f"{task}_origin"] == origin}
+        said = {task: row[task] for task in TASKS if row[f"{task}_origin"] in origins}
         known = found.get(same(text))
         if known is None:
             found[same(text)] = Correction(text, row["language"], **said)
@@ -83,7 +86,7 @@ def read_labelled(
         raise ValueError(f"database {named(database_url)}: {reason(error)}") from None
     finally:
         close()
-    return corrections(corrected), corrections(declared, "declared")
+    return corrections(corrected, "corrected"), corrections(declared, "declared")
 
 
 def of_task(given: Iterable[Correction], task: str) -> list[Correction]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from adapters.contract.record import OF_TRIAGE
 from gateway import triage
 from gateway.core import storage
 from gateway.core.config import Config
@@ -49,8 +50,9 @@ class Ground:
 
     def learn(self, workspace_id: str, project_id: str) -> Learnt:
         """What the head of a project learns from its records as they are now."""
-        corrected = corrections(lessons.corrected(workspace_id, project_id))
-        confirmed = corrections(lessons.confirmed(workspace_id, project_id, MACHINES), "predicted")
+        corrected = corrections(lessons.corrected(workspace_id, project_id), "corrected")
+        agreed = lessons.confirmed(workspace_id, project_id, MACHINES, OF_TRIAGE)
+        confirmed = corrections(agreed, *OF_TRIAGE)
         declared = corrections(lessons.declared(workspace_id, project_id), "declared")
         judged = gate.without(gate.declared_sets(declared), [*corrected, *confirmed])
         return self.learn_from(corrected, confirmed, judged)
