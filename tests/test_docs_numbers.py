@@ -107,7 +107,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{word(minhash.BANDS)} keys (MinHash bands)",
         f"the newest {similarity.PER_KEY} are looked at",
         f"{second_reader.DIMENSIONS} numbers of its encoder",
-        f"among the newest {encoding.Limits(0).newest:,} records of the last {encoding.SPAN // DAY} days",
+        f"among the newest {encoding.Limits(0).newest:,} records of the last {themes.SPAN // DAY} days",
         f"for {encoding.Limits(0).seconds:g} seconds a minute",
         f"the newest {clustering.MOST_MEANT:,} texts by their meaning ({1 - meanings.WORDS:.1f})",
         f"their words ({meanings.WORDS})",

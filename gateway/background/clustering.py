@@ -118,18 +118,18 @@ def _parts(texts: Sequence[Said], vectors: Any) -> list[Any]:
     packed, languages = [said.meaning for said in texts], [said.language for said in texts]
     used, meaning_of = meanings.topical(packed, languages)
     if not used:
-        return _themes(_Rows(vectors))
-    meant, words = np.array(used), _Rows(vectors)
+        return _themes(_Rows(vectors), _least(len(texts)))
+    meant, words, least = np.array(used), _Rows(vectors), _least(len(texts))
     weight, rest = (np.float32(math.sqrt(share)) for share in (meanings.WORDS, 1 - meanings.WORDS))
     both = _Rows(vectors[meant] * weight, meaning_of * rest)
-    themes = [meant[numbers] for numbers in _themes(both)]
+    themes = [meant[numbers] for numbers in _themes(both, least)]
     left = np.setdiff1d(np.arange(len(texts)), np.concatenate([meant[:0], *themes]))
     others = np.setdiff1d(left, meant)
     if themes and len(others):
         nearest = _nearest(words[others], words.means(themes))
         themes = [np.union1d(numbers, others[nearest == at]) for at, numbers in enumerate(themes)]
         left = np.setdiff1d(left, others[nearest >= 0])
-    more = _themes(words[left]) if len(left) >= LEAST else []
+    more = _themes(words[left], least) if len(left) >= LEAST else []
     return [*themes, *(left[numbers] for numbers in more)]
 
 
@@ -160,8 +160,13 @@ class _Rows:
         return _Rows(of @ self.words, None if self.meaning is None else of @ self.meaning)
 
 
-def _themes(vectors: _Rows) -> list[Any]:
-    """The numbers of the texts of each theme."""
+def _least(texts: int) -> int:
+    """Texts that a theme has at least: of many a few are alike by chance."""
+    return max(LEAST, math.isqrt(texts) // 10)
+
+
+def _themes(vectors: _Rows, least: int) -> list[Any]:
+    """The numbers of the texts of each theme that has so many."""
     left, cores = np.arange(len(vectors)), []
     for _ in range(ROUNDS):
         some = left[np.unique(np.linspace(0, len(left) - 1, min(AT_ONCE, len(left))).astype(int))]
@@ -184,8 +189,6 @@ def _themes(vectors: _Rows) -> list[Any]:
     ]
     nearest = _nearest(vectors, vectors.means(joined))
     themes = [np.flatnonzero(nearest == label) for label in range(len(joined))]
-    # Of many texts a few are alike by chance.
-    least = max(LEAST, math.isqrt(len(vectors)) // 10)
     return [numbers for numbers in themes if len(numbers) >= least]
 
 
