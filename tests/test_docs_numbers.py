@@ -10,7 +10,17 @@ from gateway.access import users
 from gateway.api import feedback_bulk, feedback_detail
 from gateway.api.admin import request_schemas
 from gateway.app import BESIDES
-from gateway.background import clustering, keywords, minhash, same_topic, scheduler, second_reading, themes
+from gateway.background import (
+    clustering,
+    encoding,
+    keywords,
+    meanings,
+    minhash,
+    same_topic,
+    scheduler,
+    second_reading,
+    themes,
+)
 from gateway.core import cooperative, pacing
 from gateway.core.config import Config
 from gateway.core.rate import RETRY_AFTER
@@ -96,6 +106,14 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"they have {word(minhash.LEAST_WORDS)} telling words",
         f"{word(minhash.BANDS)} keys (MinHash bands)",
         f"the newest {similarity.PER_KEY} are looked at",
+        f"{second_reader.DIMENSIONS} numbers of its encoder",
+        f"among the newest {encoding.Limits(0).newest:,} records of the last {themes.SPAN // DAY} days",
+        f"for {encoding.Limits(0).seconds:g} seconds a minute",
+        f"the newest {clustering.MOST_MEANT:,} texts by their meaning ({1 - meanings.WORDS:.1f})",
+        f"their words ({meanings.WORDS})",
+        f"needs {meanings.OF_LANGUAGE} texts of a language and {meanings.LEAST} altogether",
+        f"counts for {1 - meanings.WORDS:.1f} of the score",
+        f"the {word(same_topic.BY_MEANING)} nearest in meaning",
         f"up to {word(same_topic.LIMIT)} others",
         f"(0.2 to 1) is the cosine of the beginnings ({word(keywords.STEM)} letters)",
         f"newest {same_topic.NEWEST} records",

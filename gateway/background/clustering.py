@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import orjson
 from peewee import OperationalError
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
@@ -79,12 +79,11 @@ def group(texts: Sequence[Said]) -> list[Group]:
     if vectors is None:
         return []
     texts = [texts[number] for number in used]
-    meant, compared = _with_meaning(texts, vectors)
     known = Counter(stem for said in texts for stem in {word[:STEM] for word in said.words})
     found = []
-    for numbers in _in_parts(vectors, compared, meant):
-        middle = normalize(np.asarray(compared[numbers].mean(axis=0)))
-        closeness = np.asarray(compared[numbers] @ middle.T).ravel().clip(0)
+    for numbers in _parts(texts, vectors):
+        middle = normalize(np.asarray(vectors[numbers].mean(axis=0)))
+        closeness = np.asarray(vectors[numbers] @ middle.T).ravel()
         near = [(texts[at].id, round(float(value), 4)) for value, at in zip(closeness, numbers, strict=True)]
         near.sort(key=lambda member: (-member[1], member[0]))
         terms = _terms([texts[at] for at in numbers], known, len(texts))
@@ -114,44 +113,61 @@ def _vectors(texts: Sequence[Said]) -> tuple[Any, list[int]]:
     return matrix[used], [int(number) for number in used]
 
 
-def _with_meaning(texts: Sequence[Said], vectors: Any) -> tuple[Any, Any]:
-    """Which texts can be compared by meaning, and all rows with that behind their words, of length one."""
+def _parts(texts: Sequence[Said], vectors: Any) -> list[Any]:
+    """The numbers of each theme's texts: of those that have a meaning, joined by others, and of the rest."""
     packed, languages = [said.meaning for said in texts], [said.language for said in texts]
-    used, numbers = meanings.topical(packed, languages)
-    meant = np.array(used, dtype=int)
+    used, meaning_of = meanings.topical(packed, languages)
     if not used:
-        return meant, vectors
-    known = np.isin(np.arange(len(texts)), meant)
-    share = np.where(known, math.sqrt(meanings.WORDS), 1).astype(np.float32)
-    # Rows of texts without a meaning are empty there.
-    size = numbers.shape[1]
-    ends = np.concatenate([[0], np.cumsum(known)]) * size
-    columns = np.tile(np.arange(size), len(meant))
-    values = numbers.ravel() * np.float32(math.sqrt(1 - meanings.WORDS))
-    behind = csr_matrix((values, columns, ends), shape=(len(texts), size))
-    return meant, hstack([vectors.multiply(share[:, None]), behind], format="csr")
-
-
-def _in_parts(vectors: Any, compared: Any, meant: Any) -> list[Any]:
-    """The themes of those that have a meaning, joined by those who have none or fit none, and theirs."""
-    if not len(meant):
-        return _themes(vectors)
-    themes = [meant[numbers] for numbers in _themes(compared[meant])]
-    left = np.setdiff1d(np.arange(vectors.shape[0]), np.concatenate([*themes, meant[:0]]))
+        return _themes(_Rows(vectors), _least(len(texts)))
+    meant, words, least = np.array(used), _Rows(vectors), _least(len(texts))
+    weight, rest = (np.float32(math.sqrt(share)) for share in (meanings.WORDS, 1 - meanings.WORDS))
+    both = _Rows(vectors[meant] * weight, meaning_of * rest)
+    themes = [meant[numbers] for numbers in _themes(both, least)]
+    left = np.setdiff1d(np.arange(len(texts)), np.concatenate([meant[:0], *themes]))
     others = np.setdiff1d(left, meant)
     if themes and len(others):
-        nearest = _nearest(vectors[others], _means(vectors, themes))
-        themes = [
-            np.sort(np.concatenate([numbers, others[nearest == at]])) for at, numbers in enumerate(themes)
-        ]
+        nearest = _nearest(words[others], words.means(themes))
+        themes = [np.union1d(numbers, others[nearest == at]) for at, numbers in enumerate(themes)]
         left = np.setdiff1d(left, others[nearest >= 0])
-    more = _themes(vectors[left]) if len(left) >= LEAST else []
+    more = _themes(words[left], least) if len(left) >= LEAST else []
     return [*themes, *(left[numbers] for numbers in more)]
 
 
-def _themes(vectors: Any) -> list[Any]:
-    """The numbers of the texts of each theme."""
-    left, cores = np.arange(vectors.shape[0]), []
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Texts as they are compared: rows for their words, and maybe numbers for their meaning."""
+
+    words: Any
+    meaning: Any = None
+
+    def __getitem__(self, chosen: Any) -> _Rows:
+        return _Rows(self.words[chosen], None if self.meaning is None else self.meaning[chosen])
+
+    def __len__(self) -> int:
+        return int(self.words.shape[0])
+
+    def alike(self, other: _Rows) -> Any:
+        """How much each row is like each of the other's."""
+        found = (self.words @ other.words.T.tocsc()).toarray()
+        return found if self.meaning is None else found + self.meaning @ other.meaning.T
+
+    def means(self, groups: Sequence[Any]) -> _Rows:
+        """The mean of each group's rows: a row is as like it as it is like the group's on average."""
+        sizes = [len(numbers) for numbers in groups]
+        weights = np.repeat([1 / size for size in sizes], sizes).astype(np.float32)
+        place = (np.repeat(np.arange(len(groups)), sizes), np.concatenate(groups))
+        of = csr_matrix((weights, place), shape=(len(groups), len(self)))
+        return _Rows(of @ self.words, None if self.meaning is None else of @ self.meaning)
+
+
+def _least(texts: int) -> int:
+    """Texts that a theme has at least: of many a few are alike by chance."""
+    return max(LEAST, math.isqrt(texts) // 10)
+
+
+def _themes(vectors: _Rows, least: int) -> list[Any]:
+    """The numbers of the texts of each theme that has so many."""
+    left, cores = np.arange(len(vectors)), []
     for _ in range(ROUNDS):
         some = left[np.unique(np.linspace(0, len(left) - 1, min(AT_ONCE, len(left))).astype(int))]
         labels = _linked(vectors[some])
@@ -160,29 +176,27 @@ def _themes(vectors: Any) -> list[Any]:
         cores += new
         if not new or len(some) == len(left):
             break
-        left = left[_nearest(vectors[left], _means(vectors, new)) < 0]
+        left = left[_nearest(vectors[left], vectors.means(new)) < 0]
         if len(left) < LEAST:
             break
     if not cores:
         return []
     # What one round left over may be about the same as what an earlier one found.
-    again = _linked(_means(vectors, cores))
+    again = _linked(vectors.means(cores))
     joined = [
         np.concatenate([cores[at] for at in np.flatnonzero(again == label)])
         for label in range(again.max() + 1)
     ]
-    nearest = _nearest(vectors, _means(vectors, joined))
+    nearest = _nearest(vectors, vectors.means(joined))
     themes = [np.flatnonzero(nearest == label) for label in range(len(joined))]
-    # Of many texts a few are alike by chance.
-    least = max(LEAST, math.isqrt(vectors.shape[0]) // 10)
     return [numbers for numbers in themes if len(numbers) >= least]
 
 
-def _linked(vectors: Any) -> Any:
+def _linked(vectors: _Rows) -> Any:
     """A number for each row: those with the same are on average alike enough."""
-    if vectors.shape[0] < 2:
-        return np.zeros(vectors.shape[0], dtype=int)
-    distances = 1 - (vectors @ vectors.T).toarray()
+    if len(vectors) < 2:
+        return np.zeros(len(vectors), dtype=int)
+    distances = 1 - vectors.alike(vectors)
     np.fill_diagonal(distances, 0)
     linkage = AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="average", distance_threshold=APART
@@ -190,19 +204,11 @@ def _linked(vectors: Any) -> Any:
     return linkage.fit_predict(np.maximum(distances, 0))
 
 
-def _means(vectors: Any, groups: Sequence[Any]) -> Any:
-    """The mean of each group's rows. Its product with a row is the row's average similarity to the group."""
-    sizes = [len(numbers) for numbers in groups]
-    weights = np.repeat([1 / size for size in sizes], sizes).astype(np.float32)
-    place = (np.repeat(np.arange(len(groups)), sizes), np.concatenate(groups))
-    return csr_matrix((weights, place), shape=(len(groups), vectors.shape[0])) @ vectors
-
-
-def _nearest(vectors: Any, means: Any) -> Any:
+def _nearest(vectors: _Rows, means: _Rows) -> Any:
     """The group that each row is most alike, or -1 when it is alike none."""
-    found, turned = [], means.T.tocsc()
-    for start in range(0, vectors.shape[0], 5_000):
-        alike = (vectors[start : start + 5_000] @ turned).toarray()
+    found = []
+    for start in range(0, len(vectors), 5_000):
+        alike = vectors[start : start + 5_000].alike(means)
         found.append(np.where(alike.max(axis=1) >= 1 - APART, alike.argmax(axis=1), -1))
     return np.concatenate(found)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway import triage
 from gateway.background.lease import Lease, Work
+from gateway.background.themes import SPAN
 from gateway.core import log
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import Pace
@@ -24,7 +25,6 @@ from models.tables import job, meaning
 
 NAME = "meaning"
 EVERY = 60_000  # milliseconds between two looks
-SPAN = 60 * 86_400_000  # age of records that themes are made of
 MOST_LEFT_OUT = 1_000
 
 Encode = Callable[[Sequence[str]], list[bytes]]
@@ -69,7 +69,7 @@ class _Encoding:
     def _look(self, first: str, last: str) -> bool:
         """Encodes the records with these ids; whether all of them, before the time was over."""
         left_out = self._state["left_out"]
-        ids = [one for one in doubtful.unmeant(first, last, self._limits.below) if one not in left_out]
+        ids = [one for one in doubtful.unencoded(first, last, self._limits.below) if one not in left_out]
         for start in range(0, len(ids), self._limits.together):
             if self._clock() >= self._end:
                 return False
@@ -88,7 +88,7 @@ class _Encoding:
 
     def _some(self, ids: list[str]) -> None:
         """Encodes records and keeps their numbers."""
-        if found := doubtful.unmeant_rows(ids, self._limits.below):
+        if found := doubtful.unencoded_rows(ids, self._limits.below):
             self._remember(begun=ids)
             numbers = self._encode([triage.words_of(record_of(row)) for row in found])
             meant = [

@@ -31,7 +31,6 @@ LOOKED_UP = 12  # words of a text, the rarest ones
 PER_WORD = 50  # newest records with a word
 CANDIDATES = 100  # records whose texts are compared
 LONGEST = 60  # telling words of a text that are read
-
 BY_MEANING = 20  # of the newest records, those nearest in meaning, are compared whatever their words
 
 Row = Mapping[str, Any]

@@ -50,22 +50,22 @@ def _to_read(below: float) -> tuple[Any, ...]:
     return _is_doubtful(below), *_SAID
 
 
-def unmeant(first: str, last: str, below: float) -> list[str]:
+def unencoded(first: str, last: str, below: float) -> list[str]:
     """Of the records with ids from `first` to `last` those to be encoded by themselves, the newest first.
 
     What they mean is not kept (models.tables.meaning), and no second reader is to read them.
     """
-    found = Feedback.select(Feedback.id).where(Feedback.id.between(first, last), *_unmeant(below))
+    found = Feedback.select(Feedback.id).where(Feedback.id.between(first, last), *_unencoded(below))
     return [row["id"] for row in rows(database.obj.through(found, PRIMARY).order_by(Feedback.id.desc()))]
 
 
-def unmeant_rows(ids: Sequence[str], below: float) -> list[dict[str, Any]]:
+def unencoded_rows(ids: Sequence[str], below: float) -> list[dict[str, Any]]:
     """Those of these records that are to be encoded by themselves."""
-    found = Feedback.select().where(Feedback.id.in_(list(ids)), *_unmeant(below))
+    found = Feedback.select().where(Feedback.id.in_(list(ids)), *_unencoded(below))
     return rows(database.obj.through(found, PRIMARY).order_by(Feedback.id.desc()))
 
 
-def _unmeant(below: float) -> tuple[Any, ...]:
+def _unencoded(below: float) -> tuple[Any, ...]:
     kept = Meaning.select(SQL("1")).where(Meaning.feedback == Feedback.id)
     return ~_is_doubtful(below), ~fn.EXISTS(kept), *_SAID
 

@@ -21,6 +21,7 @@ from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.event import Event
 from models.tables.feedback import Feedback
+from models.tables.meaning import Meaning
 from models.tables.quarantine import Quarantine
 from models.tables.user import SavedView, User
 
@@ -183,7 +184,7 @@ def delete(table: type[Table], row: Row) -> None:
 
 def compact() -> list[str]:
     """Makes what was deleted leave the disk, and says what may still be there."""
-    remains: list[str] = database.obj.compact([table._meta.table_name for table in TOUCHED])
+    remains: list[str] = database.obj.compact([table._meta.table_name for table in (*TOUCHED, Meaning)])
     return remains
 
 
