@@ -14,11 +14,10 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from adapters.contract import Inbound
 
-SECRET_QUERY = {"dsn", "key", "sentry_key", "sentry_secret", "token"}
-SECRET_HEADERS = {
-    *("authorization", "cookie", "proxy-authorization", "x-api-key", "x-gateway-secret", "x-gitlab-token"),
-    "x-sentry-auth",
-}
+# Names of headers and parameters that proofs are sent under, to us or to whom a proxy asks.
+SECRET = re.compile(
+    r"authorization|cookie|passw|secret|token|api[-_]?key|sentry[-_](?:auth|key)|^(?:auth|dsn|key)$"
+)
 SHORTEST = 16  # characters of what is looked for in a body: what is shorter may be somebody's word
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)  # what nobody writes in another way
 _CHARSET = re.compile(r";[ \t]{0,9}charset=[^;]{0,100}", re.IGNORECASE)
@@ -56,8 +55,8 @@ def redact(inbound: Inbound, names: Collection[str], lists: Mapping[str, Collect
 def request_of(inbound: Inbound) -> dict[str, Any]:
     """All of a request but its body, without what proved its sender."""
 
-    def kept(values: Mapping[str, str], secret: Collection[str]) -> dict[str, str]:
-        known = {name: value for name, value in values.items() if name not in secret}
+    def kept(values: Mapping[str, str]) -> dict[str, str]:
+        known = {name: value for name, value in values.items() if not SECRET.search(name.lower())}
         for proof in inbound.proofs:
             known = {name: value.replace(proof, "*" * len(proof)) for name, value in known.items()}
         return known
@@ -65,9 +64,9 @@ def request_of(inbound: Inbound) -> dict[str, Any]:
     return {
         "method": inbound.method,
         "path": inbound.path,
-        "headers": kept(inbound.headers, SECRET_HEADERS),
+        "headers": kept(inbound.headers),
         "params": dict(inbound.params),
-        "query": kept(inbound.query, SECRET_QUERY),
+        "query": kept(inbound.query),
         "request_id": inbound.request_id,
     }
 

@@ -100,7 +100,7 @@ def meant(
         return False
     start = _clause(tokens, first, last)[0]
     asked = tokens[start:first]
-    if tokens[start] in HANGS and tokens[start - 1 : start] == ["."]:  # "was ist, wenn": a comma, too, is "."
+    if tokens[start] in HANGS and "." in tokens[start - 1 : start]:  # "was ist, wenn": a comma, too, is "."
         asked = [*tokens[_clause(tokens, start - 2, start - 2)[0] : start - 1], *asked]
     if about_else(tokens, first, last) or ASKED.among(asked):
         return False

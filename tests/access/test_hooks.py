@@ -49,7 +49,7 @@ def cases(name: str) -> list[dict[str, Any]]:
         and case["request"].get("method", "POST") == "POST"
         and not any(record.get("unreadable") for record in case["records"])
         and not any(
-            record.get("votes_for") or record.get("retracts") or record.get("quiet")
+            record.get("votes_for") or record.get("retracts") or record.get("quiet") or not record["text"]
             for record in case["records"]
         )
     ]

@@ -180,6 +180,13 @@ SENT = {
         signed=False,
     ),
     "jira, with copies": Sent("jira", dumped(REPEATING), unkept=(SECRET, COPIED)),
+    "datadog, held, of a proxy": Sent(
+        "datadog",
+        b"[7]",
+        {**JSON, "X-Gateway-Secret": SECRET, "X-Auth-Token": ACT, "Proxy-Authorization": f"Basic {ACT}"},
+        signed=False,
+        query=lambda made: {"access_token": ACT, "apiKey": ACT},
+    ),
     "envelope": Sent("sentry_envelope", envelope, signed=False, unkept=("{hook_id}@",)),
     "envelope, query": Sent(
         "sentry_envelope",
