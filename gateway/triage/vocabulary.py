@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple, Protocol, cast
 from zlib import crc32
 
@@ -61,8 +61,9 @@ class Found(NamedTuple):
     """Rows of words, pairs and negated words, and the text of each; `known` has a row for each token.
 
     A row may come several times in a text, and NONE stands for a name that is not in the table. A text
-    has one token more than it has words: its START, the first. `text_of` says which text a token is in,
-    `sizes` how many tokens each has, and `tells` is what is known of that kind of each.
+    has one token more than it has words: its START, the first. `text_of` says which text a token is in, and
+    `sizes` how many tokens each has. `told` are the places of tokens of which TELLS or HINTS is known, with
+    both; `begins` says which of these is the first of each text, its START, and how many there are.
     """
 
     rows: list[Rows]
@@ -70,19 +71,22 @@ class Found(NamedTuple):
     known: Rows
     text_of: Numbers
     sizes: list[int]
-    tells: list[int]
+    told: list[tuple[int, int, int]]
+    begins: list[int]
 
     @classmethod
     def of(cls, known: Rows, sizes: list[int]) -> Found:
         """What is found by what is known of the tokens of texts."""
         text_of = np.arange(len(sizes)).repeat(sizes)
         rows, texts = [known[:, PLACE], known[:, PAIR]], [text_of, text_of]
-        tells: list[int] = known[:, TELLS].tolist()
-        negated = _negated(tells)
+        at = (known[:, TELLS] | known[:, HINTS]).nonzero()[0]
+        begins = at.searchsorted([*accumulate(sizes, initial=0)]).tolist()
+        told = [*zip(at.tolist(), *known[at, TELLS : HINTS + 1].T.tolist(), strict=True)]
+        negated = _negated(told, len(known))
         if negated:
             rows.append(known[negated, NEGATED])
             texts.append(text_of[negated])
-        return cls(rows, texts, known, text_of, sizes, tells)
+        return cls(rows, texts, known, text_of, sizes, told, begins)
 
     def parts(self, parts: Sequence[Part]) -> Found:
         """What would be found of parts of the texts, none of them empty, each as if it was a text itself."""
@@ -99,23 +103,22 @@ class Found(NamedTuple):
     def telling(self, languages: Sequence[int]) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
         return [
-            [place for place, bits in enumerate(self.tells[here], -1) if bits >> language & 1]
-            for here, language in zip(self._by_text(), languages, strict=True)
+            [place - start for place, bits, _ in told if bits >> language & 1]
+            for (start, told), language in zip(self._by_text(), languages, strict=True)
         ]
 
     def hints(self) -> list[Hints]:
         """Which phrases can begin where in each text."""
-        hints: list[int] = self.known[:, HINTS].tolist()
         patterns = int(self.known[:, PATTERNS].min())
         return [
-            Hints([(place, bits) for place, bits in enumerate(hints[here], -1) if bits], patterns)
-            for here in self._by_text()
+            Hints([(place - start, bits) for place, _, bits in told if bits], patterns)
+            for start, told in self._by_text()
         ]
 
-    def _by_text(self) -> Iterator[slice]:
-        """Which tokens are those of each text."""
-        ends = [*accumulate(self.sizes)]
-        return map(slice, [0, *ends], ends)
+    def _by_text(self) -> Iterator[tuple[int, list[tuple[int, int, int]]]]:
+        """The place of the first word of each text, and what its tokens tell."""
+        for begin, end in pairwise(self.begins):
+            yield self.told[begin][0] + 1, self.told[begin:end]
 
 
 class Vocabulary:
@@ -183,12 +186,12 @@ class Vocabulary:
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 
-def _negated(tells: Sequence[int]) -> list[int]:
-    """Which tokens are reached by negations: the next few of each, up to a stop."""
-    reached = []
-    for place in [place for place, bits in enumerate(tells) if bits & NEGATES]:
-        for at in range(place + 1, min(place + 1 + features.NEGATION_SPAN, len(tells))):
-            if tells[at] & STOPS:
-                break
-            reached.append(at)
+def _negated(told: Sequence[tuple[int, int, int]], end: int) -> list[int]:
+    """Which of so many tokens are reached by negations: the next few of each, up to a stop."""
+    reached: list[int] = []
+    for number, (place, bits, _) in enumerate(told, 1):
+        if bits & NEGATES:
+            last = min(place + 1 + features.NEGATION_SPAN, end)
+            stops = (at for at, bits, _ in told[number : number + features.NEGATION_SPAN] if bits & STOPS)
+            reached += range(place + 1, min(next(stops, last), last))
     return reached
