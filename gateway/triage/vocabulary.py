@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -29,8 +29,8 @@ Rows = NDArray[np.int32]
 # What is known of a token: where its word, its negated word and its pair with START are, and the checksum of
 # its name; then where its sub-words are, in which languages it tells something beside its meaning and what it
 # does to negation, and which of so many phrases can begin with it, these two as bits. All of it is one row:
-# whatever has not been read for a while is slow to come, and then comes at once. In a text the place of its pair
-# with the token before stands for the checksum.
+# whatever has not been read for a while is slow to come, and then comes at once. Of a token in a text the
+# place of its PAIR with the token before takes the place of the checksum.
 PLACE, NEGATED, FIRST, KEY, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
 PAIR = KEY
 MORE = slice(SUBWORDS, PATTERNS + 1)
@@ -109,7 +109,7 @@ class Found(NamedTuple):
 
     def hints(self) -> list[Hints]:
         """Which phrases can begin where in each text."""
-        patterns = int(self.known[:, PATTERNS].min())
+        patterns = int(np.minimum.reduce(self.known[:, PATTERNS]))
         return [
             Hints([(place - start, bits) for place, _, bits in told if bits], patterns)
             for start, told in self._by_text()
@@ -153,12 +153,12 @@ class Vocabulary:
         return Found.of(known, [len(text) + 1 for text in texts])
 
     def _numbers(self, tokens: list[str]) -> list[int]:
-        numbers = [*map(self._known.get, tokens)]
-        if None in numbers:
-            new = [token for token, number in zip(tokens, numbers, strict=True) if number is None]
-            self._learn(list(dict.fromkeys(new)))
-            return [*map(self._known.__getitem__, tokens)]
-        return cast(list[int], numbers)
+        known = self._known
+        try:
+            return [*map(known.__getitem__, tokens)]
+        except KeyError:
+            self._learn(list(dict.fromkeys(token for token in tokens if token not in known)))
+            return [*map(known.__getitem__, tokens)]
 
     def _pairs(self, numbers: list[int], known: Rows) -> Keys:
         """The keys of each token but the last with the one behind it."""
@@ -181,7 +181,7 @@ class Vocabulary:
             rows[:, [PLACE, NEGATED, FIRST]] = self._index.find(keys).reshape(-1, 3)
             rows[:, KEY] = keys[::3].view(np.int32)
             rows[:, MORE] = self._learn_more(new, first, rows[:, PLACE])
-            rows[:, TELLS] |= [NEGATES * features.is_negation(token) for token in new]
+            rows[:, TELLS] |= np.array([NEGATES * features.is_negation(token) for token in new], np.int32)
             self._ends += [features.encoded(f" {token}") for token in new]
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
