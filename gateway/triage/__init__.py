@@ -109,8 +109,8 @@ def _labels(
     words = [Words.of(text.tokens, one.hints) for text, one in zip(texts, scores, strict=True)]
     heard = [*map(hear, words)]
     return [
-        _labels_of(model, record, rules, *told, reports)
-        for (record, rules), *told in zip(items, texts, scores, words, heard, strict=True)
+        _labels_of(model, record, rules, text, score, said, harm, reports)
+        for (record, rules), text, score, said, harm in zip(items, texts, scores, words, heard, strict=True)
     ]
 
 

@@ -1,10 +1,11 @@
-"""Arithmetic on the arrays of a model: packing, unit vectors and probabilities."""
+"""Arithmetic on the arrays of a model: packing, unit vectors and probabilities; and whether they fit."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
 from math import exp
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,15 +93,16 @@ def units(table: Floats, rows: NDArray[np.intp], sums_of: NDArray[np.intp], sums
     """
     found = (sums_of << BITS) | rows  # NONE stays NONE, and comes first
     found.sort()  # numpy's unique takes ten times as long
-    new = np.ones(len(found), bool)
+    new = np.empty(len(found), bool)
+    new[:1] = True
     np.not_equal(found[1:], found[:-1], out=new[1:])
     distinct = found[new]
     bounds = distinct.searchsorted(np.arange(sums + 1) << BITS)
     starts, some = bounds[:-1], bounds[1:] > bounds[:-1]
     taken = table.take(distinct & ((1 << BITS) - 1), axis=0, mode="clip")
-    if some.all():
-        total = np.add.reduceat(taken, starts, axis=0)
-    else:
+    if np.logical_and.reduce(some):
+        total: Floats = np.add.reduceat(taken, starts, axis=0)
+    else:  # some have none
         total = np.zeros((sums, table.shape[1]), np.float32)
         if some.any():
             total[some] = np.add.reduceat(taken, starts[some], axis=0)
@@ -124,3 +126,32 @@ def softmax(values: list[float], temperature: float) -> list[float]:
     powers = [exp((value - highest) / temperature) for value in values]
     total = sum(powers)
     return [power / total for power in powers]
+
+
+def misfits(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> list[str]:
+    """The names of arrays of a model that do not fit each other or its card."""
+    outputs = sum(len(classes) for classes in card["classes"].values())
+    n, words = len(arrays["keys"]), len(arrays["idf"])
+    shapes = {
+        "keys": (n,),
+        "weights": (n, outputs),
+        "scale": (outputs,),
+        "signals": (len(features.SIGNALS), outputs),
+        "bias": (outputs,),
+        "lexicon_values": (len(arrays["lexicon_keys"]),),
+    }
+    issues, answers = len(arrays["issue_keys"]), len(card["issue_classes"])
+    shapes |= {
+        "issue_idf": (issues,),
+        "issue_weights": (issues, answers),
+        "issue_scale": (answers,),
+        "issue_bias": (answers,),
+    }
+    wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
+    kinds = {"keys": "uint32", "idf": "float16", "weights": "int8"}
+    wrong += [name for name, kind in kinds.items() if arrays[name].dtype != kind]
+    if not wrong and (
+        words > n or not all(np.isfinite(arrays[name]).all() for name in ("idf", "scale", "signals", "bias"))
+    ):
+        return ["numbers"]
+    return wrong

@@ -45,12 +45,17 @@ def score(model: Model, text: Text) -> Scores:
 
 def score_all(model: Model, texts: Sequence[Text]) -> list[Scores]:
     """The scores of many texts, as `score` gives them one by one."""
-    some = (texts[start : start + TOGETHER] for start in range(0, len(texts), TOGETHER))
-    return [scores for these in some for scores in _score_together(model, these)]
+    scores: list[Scores] = []
+    for start in range(0, len(texts), TOGETHER):
+        scores += _score_together(model, texts[start : start + TOGETHER])
+    return scores
 
 
 def clauses(tokens: Sequence[str]) -> list[slice]:
-    """The places of the clauses of a text, each with its marks; what is too short to say anything goes with the next."""
+    """The places of a text's clauses, each with its marks.
+
+    What is too short to say anything goes with the next.
+    """
     if _PARTS.isdisjoint(tokens):  # as of most short texts
         return [slice(0, len(tokens))]
     ends, start = [0], 0

@@ -14,6 +14,7 @@ from gateway.triage.clauses import TURNS
 from gateway.triage.features import LANGUAGES
 from gateway.triage.phrase_tables import DENIES, split, table
 from gateway.triage.spoken import CACHED_WORDS, OVER, Said
+from gateway.triage.tokenizer import ENDS
 
 
 class Entries(NamedTuple):
@@ -59,7 +60,6 @@ BEGINS_CLAUSE = frozenset(_CLAUSES.split())
 HANGS = frozenset({"wenn", "falls", "dass"})  # begin a clause that hangs on the one before its comma
 NEAR_BEFORE, NEAR_AFTER = 4, 2  # words that are asked whether they take back what they stand beside
 NEAR_NAME = 6  # words before "gone" among which stands what is gone
-ENDS = ".!?"  # how tokens begin that end a sentence
 _GUARDS = table("guards")
 
 
@@ -73,6 +73,7 @@ PREVENTED, ASKED, WISHED, STILL, RETURNED, TROUBLES = map(
 ARTICLES, ANYTHING, PLACES = map(_listed, ("articles", "anything", "places"))
 VANISHED, NUISANCES, CAUSES = map(_listed, ("vanished", "nuisances", "causes"))
 HOMOGRAPHS = {word: Entries.of(split(beside)) for word, beside in _GUARDS["homographs"].items()}
+_AMBIGUOUS = VANISHED.words | VANISHED.begins | HOMOGRAPHS.keys()
 # Words that begin what is against the words before, beside those that clauses are parted by.
 TURNS_OF_TWO = frozenset({("par", "contre"), ("en", "revanche"), ("other", "hand")})
 _TURNS_BEHIND = frozenset(word for _, word in TURNS_OF_TWO)
@@ -112,6 +113,8 @@ def meant(
 def about_else(tokens: Sequence[str], first: int, last: int) -> bool:
     """Whether what stands in the same sentence gives a word another meaning."""
     within = tokens[first : last + 1]
+    if _AMBIGUOUS.isdisjoint(within):  # as of most
+        return False
     if not HOMOGRAPHS.keys().isdisjoint(within):
         sentence = _sentence(tokens, first, last)
         if any(HOMOGRAPHS[word].among(sentence) for word in within if word in HOMOGRAPHS):
@@ -129,8 +132,8 @@ def _good_riddance(tokens: Sequence[str], start: int, last: int) -> bool:
 
 
 def _sentence(tokens: Sequence[str], first: int, last: int) -> Sequence[str]:
-    start = next((at + 1 for at in range(first - 1, -1, -1) if tokens[at][0] in ENDS), 0)
-    end = next((at for at in range(last + 1, len(tokens)) if tokens[at][0] in ENDS), len(tokens))
+    start = next((at + 1 for at in range(first - 1, -1, -1) if tokens[at] in ENDS), 0)
+    end = next((at for at in range(last + 1, len(tokens)) if tokens[at] in ENDS), len(tokens))
     return tokens[start:end]
 
 

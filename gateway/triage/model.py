@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.triage import features
-from gateway.triage.arrays import Floats, Index, restore, unit_parts, with_length
+from gateway.triage.arrays import Floats, Index, misfits, restore, unit_parts, with_length
 from gateway.triage.issue_expert import IssueExpert
 from gateway.triage.lexicon import Lexicon
 from gateway.triage.phrases import Hints
@@ -145,7 +145,8 @@ class Model:
                 raise ModelError(f"{name}: not a triage model of format {FORMAT}")
             with np.load(raw, allow_pickle=False) as file:
                 arrays = {part: file[part] for part in file.files}
-            _check(arrays, card)
+            if wrong := misfits(arrays, card):
+                raise ModelError(f"broken triage model: {', '.join(wrong)} do not fit")
             return cls(arrays, card)
         except BROKEN as error:
             raise ModelError(f"{name}: broken triage model: {error}") from None
@@ -275,33 +276,3 @@ class Model:
     def _of(self, head: str, shares: Shares) -> Shares:
         start, end = self.heads[head]
         return shares[:, start:end]
-
-
-def _check(arrays: dict[str, NDArray[Any]], card: dict[str, Any]) -> None:
-    """Raises ModelError unless the arrays fit each other and the card."""
-    outputs = sum(len(classes) for classes in card["classes"].values())
-    n, words = len(arrays["keys"]), len(arrays["idf"])
-    shapes = {
-        "keys": (n,),
-        "weights": (n, outputs),
-        "scale": (outputs,),
-        "signals": (len(features.SIGNALS), outputs),
-        "bias": (outputs,),
-        "lexicon_values": (len(arrays["lexicon_keys"]),),
-    }
-    issues, answers = len(arrays["issue_keys"]), len(card["issue_classes"])
-    shapes |= {
-        "issue_idf": (issues,),
-        "issue_weights": (issues, answers),
-        "issue_scale": (answers,),
-        "issue_bias": (answers,),
-    }
-    wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
-    kinds = {"keys": "uint32", "idf": "float16", "weights": "int8"}
-    wrong += [name for name, kind in kinds.items() if arrays[name].dtype != kind]
-    if (
-        wrong
-        or words > n
-        or not all(np.isfinite(arrays[name]).all() for name in ("idf", "scale", "signals", "bias"))
-    ):
-        raise ModelError(f"broken triage model: {', '.join(wrong) or 'numbers'} do not fit")

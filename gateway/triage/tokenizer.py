@@ -246,8 +246,7 @@ def _words(text: str) -> list[str]:
         return _located(text)
     tokens = [*chain.from_iterable(map(_tokens.__getitem__, text.split()))]
     if any(map(is_, tokens, tokens[1:])):
-        kept = [token for before, token in pairwise(tokens) if token is not before or token not in _ONCE]
-        tokens[1:] = kept
+        tokens[1:] = [one for before, one in pairwise(tokens) if one is not before or one not in _ONCE]
     return tokens
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain
-from typing import Any, NamedTuple, Protocol, cast
+from itertools import accumulate, chain, pairwise
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -29,8 +29,8 @@ Rows = NDArray[np.int32]
 # What is known of a token: where its word, its negated word and its pair with START are, and the checksum of
 # its name; then where its sub-words are, in which languages it tells something beside its meaning and what it
 # does to negation, and which of so many phrases can begin with it, these two as bits. All of it is one row:
-# whatever has not been read for a while is slow to come, and then comes at once. In a text the place of its pair
-# with the token before stands for the checksum.
+# whatever has not been read for a while is slow to come, and then comes at once. Of a token in a text the
+# place of its PAIR with the token before takes the place of the checksum.
 PLACE, NEGATED, FIRST, KEY, SUBWORDS, TELLS, HINTS, PATTERNS = range(8)
 PAIR = KEY
 MORE = slice(SUBWORDS, PATTERNS + 1)
@@ -61,8 +61,9 @@ class Found(NamedTuple):
     """Rows of words, pairs and negated words, and the text of each; `known` has a row for each token.
 
     A row may come several times in a text, and NONE stands for a name that is not in the table. A text
-    has one token more than it has words: its START, the first. `text_of` says which text a token is in,
-    `sizes` how many tokens each has, and `tells` is what is known of that kind of each.
+    has one token more than it has words: its START, the first. `text_of` says which text a token is in, and
+    `sizes` how many tokens each has. `told` are the places of tokens of which TELLS or HINTS is known, with
+    both; `begins` says which of these is the first of each text, its START, and how many there are.
     """
 
     rows: list[Rows]
@@ -70,19 +71,22 @@ class Found(NamedTuple):
     known: Rows
     text_of: Numbers
     sizes: list[int]
-    tells: list[int]
+    told: list[tuple[int, int, int]]
+    begins: list[int]
 
     @classmethod
     def of(cls, known: Rows, sizes: list[int]) -> Found:
         """What is found by what is known of the tokens of texts."""
         text_of = np.arange(len(sizes)).repeat(sizes)
         rows, texts = [known[:, PLACE], known[:, PAIR]], [text_of, text_of]
-        tells: list[int] = known[:, TELLS].tolist()
-        negated = _negated(tells)
+        at = (known[:, TELLS] | known[:, HINTS]).nonzero()[0]
+        begins = at.searchsorted([*accumulate(sizes, initial=0)]).tolist()
+        told = [*zip(at.tolist(), *known[at, TELLS : HINTS + 1].T.tolist(), strict=True)]
+        negated = _negated(told, len(known))
         if negated:
             rows.append(known[negated, NEGATED])
             texts.append(text_of[negated])
-        return cls(rows, texts, known, text_of, sizes, tells)
+        return cls(rows, texts, known, text_of, sizes, told, begins)
 
     def parts(self, parts: Sequence[Part]) -> Found:
         """What would be found of parts of the texts, none of them empty, each as if it was a text itself."""
@@ -99,23 +103,22 @@ class Found(NamedTuple):
     def telling(self, languages: Sequence[int]) -> list[list[int]]:
         """Where in each text the tokens are that tell something in its language, given as a bit's number."""
         return [
-            [place for place, bits in enumerate(self.tells[here], -1) if bits >> language & 1]
-            for here, language in zip(self._by_text(), languages, strict=True)
+            [place - start for place, bits, _ in told if bits >> language & 1]
+            for (start, told), language in zip(self._by_text(), languages, strict=True)
         ]
 
     def hints(self) -> list[Hints]:
         """Which phrases can begin where in each text."""
-        hints: list[int] = self.known[:, HINTS].tolist()
-        patterns = int(self.known[:, PATTERNS].min())
+        patterns = int(np.minimum.reduce(self.known[:, PATTERNS]))
         return [
-            Hints([(place, bits) for place, bits in enumerate(hints[here], -1) if bits], patterns)
-            for here in self._by_text()
+            Hints([(place - start, bits) for place, _, bits in told if bits], patterns)
+            for start, told in self._by_text()
         ]
 
-    def _by_text(self) -> Iterator[slice]:
-        """Which tokens are those of each text."""
-        ends = [*accumulate(self.sizes)]
-        return map(slice, [0, *ends], ends)
+    def _by_text(self) -> Iterator[tuple[int, list[tuple[int, int, int]]]]:
+        """The place of the first word of each text, and what its tokens tell."""
+        for begin, end in pairwise(self.begins):
+            yield self.told[begin][0] + 1, self.told[begin:end]
 
 
 class Vocabulary:
@@ -150,12 +153,12 @@ class Vocabulary:
         return Found.of(known, [len(text) + 1 for text in texts])
 
     def _numbers(self, tokens: list[str]) -> list[int]:
-        numbers = [*map(self._known.get, tokens)]
-        if None in numbers:
-            new = [token for token, number in zip(tokens, numbers, strict=True) if number is None]
-            self._learn(list(dict.fromkeys(new)))
-            return [*map(self._known.__getitem__, tokens)]
-        return cast(list[int], numbers)
+        known = self._known
+        try:
+            return [*map(known.__getitem__, tokens)]
+        except KeyError:
+            self._learn(list(dict.fromkeys(token for token in tokens if token not in known)))
+            return [*map(known.__getitem__, tokens)]
 
     def _pairs(self, numbers: list[int], known: Rows) -> Keys:
         """The keys of each token but the last with the one behind it."""
@@ -178,17 +181,17 @@ class Vocabulary:
             rows[:, [PLACE, NEGATED, FIRST]] = self._index.find(keys).reshape(-1, 3)
             rows[:, KEY] = keys[::3].view(np.int32)
             rows[:, MORE] = self._learn_more(new, first, rows[:, PLACE])
-            rows[:, TELLS] |= [NEGATES * features.is_negation(token) for token in new]
+            rows[:, TELLS] |= np.array([NEGATES * features.is_negation(token) for token in new], np.int32)
             self._ends += [features.encoded(f" {token}") for token in new]
             self._known.update(zip(new, range(first, ROOM), strict=False))  # last: now they are known
 
 
-def _negated(tells: Sequence[int]) -> list[int]:
-    """Which tokens are reached by negations: the next few of each, up to a stop."""
-    reached = []
-    for place in [place for place, bits in enumerate(tells) if bits & NEGATES]:
-        for at in range(place + 1, min(place + 1 + features.NEGATION_SPAN, len(tells))):
-            if tells[at] & STOPS:
-                break
-            reached.append(at)
+def _negated(told: Sequence[tuple[int, int, int]], end: int) -> list[int]:
+    """Which of so many tokens are reached by negations: the next few of each, up to a stop."""
+    reached: list[int] = []
+    for number, (place, bits, _) in enumerate(told, 1):
+        if bits & NEGATES:
+            last = min(place + 1 + features.NEGATION_SPAN, end)
+            stops = (at for at, bits, _ in told[number : number + features.NEGATION_SPAN] if bits & STOPS)
+            reached += range(place + 1, min(next(stops, last), last))
     return reached

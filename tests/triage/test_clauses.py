@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.contract.record import Record
 from gateway import triage
 from gateway.triage.clauses import clauses
-from gateway.triage.tokenizer import read
+from gateway.triage.tokenizer import ENDS, read
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,11 @@ from gateway.triage.tokenizer import read
 def test_clauses_end_at_stops_and_before_words_that_turn(text: str, parts: list[str]) -> None:
     tokens = read(text).tokens
     assert [" ".join(tokens[part]) for part in clauses(tokens)] == parts
+
+
+@given(st.text(alphabet="ab .,;:!?)(3<'\n") | st.text())
+def test_every_token_that_ends_a_sentence_is_known(text: str) -> None:
+    assert {token for token in read(text).tokens if token[0] in ".!?"} <= ENDS
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from gateway.triage.arrays import NONE, Index, units
 from gateway.triage.features import key, subword_key, subwords, word_keys, word_names
 from gateway.triage.subwords import Subwords
 from gateway.triage.tokenizer import read
-from gateway.triage.vocabulary import SUBWORDS, Rows, Vocabulary
+from gateway.triage.vocabulary import SUBWORDS, Found, Rows, Vocabulary
 
 WORDS = st.sampled_from(
     ["the", "app", "not", "don't", ".", "niet", "!?", "0", "xxsmile", ":)", "ß", "登录", "é"]
@@ -30,10 +30,42 @@ def test_rows_are_those_of_the_names(part: str, texts: list[list[str]], kept: in
     index = Index(np.unique(np.array([key(name) for name in names[::kept]], np.uint32)))
     vocabulary = Vocabulary(index, part)
     for _ in range(2):
-        found = vocabulary.find(texts)
-        for number, tokens in enumerate(texts):
-            rows = set(found.rows[found.texts == number].tolist()) - {NONE}
+        for tokens, rows in zip(texts, rows_of(vocabulary.find(texts)), strict=True):
             assert rows == set(index.rows({key(part + name) for name in word_names(tokens)}).tolist())
+
+
+def rows_of(found: Found) -> list[set[int]]:
+    """The rows that are found of each text."""
+    rows, texts = np.concatenate(found.rows), np.concatenate(found.texts)
+    return [set(rows[texts == number].tolist()) - {NONE} for number in range(len(found.sizes))]
+
+
+@given(texts=st.lists(st.lists(WORDS, min_size=2, max_size=12), min_size=1, max_size=4), data=st.data())
+def test_parts_of_texts_are_found_as_texts_are(texts: list[list[str]], data: st.DataObject) -> None:
+    """Whatever of a text is a part, and of however many texts: what is known of it is what a search finds."""
+    names = sorted({name for tokens in texts for name in [*word_names(tokens), *tokens]})
+    starts = [f"^ {token}" for tokens in texts for token in tokens[::2]]
+    index = Index(np.unique(np.array([key(name) for name in [*names, *starts]], np.uint32)))
+
+    def learn(tokens: Sequence[str], first: int, places: Rows) -> NDArray[np.int32]:
+        return np.array([(first + n, first + n & 3, n & 1, 4) for n in range(len(tokens))], np.int32).reshape(
+            -1, 4
+        )
+
+    vocabulary = Vocabulary(index, learn=learn)
+    parts = []
+    for _ in range(data.draw(st.integers(1, 5))):
+        of = data.draw(st.integers(0, len(texts) - 1))
+        start = data.draw(st.integers(0, len(texts[of]) - 1))
+        parts.append((of, slice(start, data.draw(st.integers(start + 1, len(texts[of]))))))
+    found = vocabulary.find(texts).parts(parts)
+    alone = vocabulary.find([texts[of][part] for of, part in parts])
+
+    assert rows_of(found) == rows_of(alone)
+    assert (found.known == alone.known).all()
+    assert (found.sizes, found.hints()) == (alone.sizes, alone.hints())
+    languages = [number % 2 for number in range(len(parts))]
+    assert found.telling(languages) == alone.telling(languages)
 
 
 @given(
@@ -66,10 +98,10 @@ def test_of_each_token_more_may_be_known() -> None:
     start, stop, a, b = 0, 1, 2, 3
     assert first.known[:, SUBWORDS].tolist() == [start, a, b, start, start, b, stop]
     assert again.known[:, SUBWORDS].tolist() == [start, b, start, a]
-    assert first.texts_of_known.tolist() == [0, 0, 0, 1, 2, 2, 2]
-    assert (first.starts.tolist(), first.sizes.tolist()) == ([0, 3, 4], [3, 1, 3])
-    assert first.telling(np.array([1, 1, 1])) == [[0, 1], [], [0]]
-    assert first.telling(np.array([1, 1, 0])) == [[0, 1], [], []]
+    assert first.text_of.tolist() == [0, 0, 0, 1, 2, 2, 2]
+    assert first.sizes == [3, 1, 3]
+    assert first.telling([1, 1, 1]) == [[0, 1], [], [0]]
+    assert first.telling([1, 1, 0]) == [[0, 1], [], []]
     assert first.hints() == [([(1, 8)], 4), ([], 4), ([(0, 8), (1, 8)], 4)]
 
 
