@@ -199,7 +199,7 @@ class Walk:
         ids = self.ids()
         for more in (
             "",
-            "?explain=1&expand=events,raw,similar,same_topic",
+            "?explain=1&expand=events,raw,similar,related",
             "/events",
             "/events?limit=1",
             "/similar",

@@ -10,7 +10,7 @@ from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.access.caller import Caller, rules_in
 from gateway.api import pagination, query_parameters
 from gateway.api.feedback_change import shown
-from gateway.background.same_topic import same_topic
+from gateway.background.related import related
 from gateway.background.similar import similar
 from gateway.triage.stored import explained
 from models.queries import bounded_pages
@@ -71,7 +71,7 @@ EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
     "raw": _raw,
     "deliveries": _deliveries,
     "similar": similar,
-    "same_topic": same_topic,
+    "related": related,
 }
 
 

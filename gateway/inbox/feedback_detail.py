@@ -34,7 +34,7 @@ LINKED = ("http", "https")
 
 @page("/records/<feedback_id>", "viewer")
 def record(feedback_id: str) -> ResponseReturnValue:
-    row = ask(ONE, "explain=1&expand=similar,same_topic", feedback_id=feedback_id)
+    row = ask(ONE, "explain=1&expand=similar,related", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     names = called(row["workspace_id"], (event["detail"].get("key_id", "") for event in events["data"]))
     projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}

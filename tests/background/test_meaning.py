@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from gateway.background import encoding, meanings, same_topic
+from gateway.background import encoding, meanings, related
 from gateway.background.clustering import Said, group, read
 from gateway.background.encoding import Limits
 from gateway.background.keywords import topical, words
@@ -20,7 +20,7 @@ from gateway.triage.second_reader import DIMENSIONS, beginning, encoder, pack, u
 from models import Feedback, Job, Meaning
 from models.database.base import writing
 from tests.alike import two_languages
-from tests.background.test_same_topic import found_of, post_all
+from tests.background.test_related import found_of, post_all
 from tests.background.test_second_reading import TEXTS, Reader, post, reading
 from tests.background.test_second_reading import read as read_second
 from tests.conftest import Call, Tenant
@@ -197,7 +197,7 @@ def test_themes_read_them(call: Call, tenant: Tenant) -> None:
 
 
 @both
-def test_the_same_topic_without_a_common_word(call: Call) -> None:
+def test_the_related_without_a_common_word(call: Call) -> None:
     """What means the same is found among the newest, and among what has a rare word."""
     texts = {
         "hall": [f"hall{chr(97 + at)} p{chr(97 + at)}lm" for at in range(26)],
@@ -215,7 +215,7 @@ def test_the_same_topic_without_a_common_word(call: Call) -> None:
     encode(Encoder())
     after = found_of(call, halls[0])
 
-    assert before == [] and len(after) == same_topic.LIMIT
+    assert before == [] and len(after) == related.LIMIT
     assert set(after) <= set(halls[1:])
 
 
@@ -245,7 +245,7 @@ def test_themes_of_two_languages(encoded: dict[str, bytes]) -> None:
 
 
 @needs_encoder
-def test_same_topics_of_two_languages(call: Call, encoded: dict[str, bytes]) -> None:
+def test_relateds_of_two_languages(call: Call, encoded: dict[str, bytes]) -> None:
     """Of five texts shown for each of three hundred, more are of its topic than by words alone."""
     groups = [(number, text) for number, (_, texts) in enumerate(two_languages()) for text in texts]
     ids = post_all(call, [text for _, text in groups])
@@ -256,5 +256,5 @@ def test_same_topics_of_two_languages(call: Call, encoded: dict[str, bytes]) -> 
     right = sum(about[other] == about[name] for name, others in found.items() for other in others)
 
     assert kept() == set(ids)
-    assert right / (same_topic.LIMIT * len(ids)) >= 0.75
+    assert right / (related.LIMIT * len(ids)) >= 0.75
     assert right / shown >= 0.8

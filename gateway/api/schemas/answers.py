@@ -93,7 +93,7 @@ class FeedbackExpanded(FeedbackRecord):
     raw = listed(Delivery)
     deliveries = listed(Delivery)
     similar = listed(Similar)
-    same_topic = listed(Similar)
+    related = listed(Similar)
     explanation = fields.Nested(ExplanationShown)
 
 

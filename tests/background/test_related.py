@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.access.projects import create_project
-from gateway.background import same_topic
+from gateway.background import related
 from gateway.core.ids import now_ms
 from models import Feedback
 from models.database.base import database, writing
@@ -41,9 +41,9 @@ def post_all(call: Call, texts: list[str]) -> list[str]:
 
 
 def listed(call: Call, feedback_id: str, **more: Any) -> list[dict[str, Any]]:
-    answer = call("GET", f"{PATH}/{feedback_id}?expand=same_topic", **more)
+    answer = call("GET", f"{PATH}/{feedback_id}?expand=related", **more)
     assert answer.status_code == 200, answer.json
-    found: list[dict[str, Any]] = answer.json["same_topic"]
+    found: list[dict[str, Any]] = answer.json["related"]
     return found
 
 
@@ -93,7 +93,7 @@ def test_older_ones_are_found_by_the_index_of_words(call: Call, monkeypatch: pyt
     """However many came since, and however many there are: a bounded number of statements asks for them."""
     older = post_all(call, list(INVOICES))
     post_all(call, [f"The lantern {number} hums" for number in range(300)])
-    monkeypatch.setattr(same_topic, "NEWEST", 10)
+    monkeypatch.setattr(related, "NEWEST", 10)
     long = " ".join(f"word{letter * 3}" for letter in "abcdefghijklmnopqrstuvwxyz")
     asked: list[str] = []
     real = database.obj.execute_sql
@@ -111,7 +111,7 @@ def test_older_ones_are_found_by_the_index_of_words(call: Call, monkeypatch: pyt
     finally:
         del database.obj.execute_sql
 
-    assert len(asked) - few <= same_topic.LOOKED_UP + 8
+    assert len(asked) - few <= related.LOOKED_UP + 8
 
 
 @pytest.mark.both
@@ -137,5 +137,5 @@ def test_two_languages(call: Call) -> None:
         right += sum(about[other] == about[name] for other in found)
 
     assert len(set(ids)) == 300
-    assert right / (same_topic.LIMIT * len(ids)) >= 0.55
+    assert right / (related.LIMIT * len(ids)) >= 0.55
     assert right / shown >= 0.67

@@ -1,4 +1,4 @@
-"""What the search for records of the same topic asks: which words are common, and who has a rare one."""
+"""What the search for related records asks: which words are common, and who has a rare one."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from gateway.background import meanings
 from gateway.background.keywords import STEM, topical
 from gateway.background.minhash import ALIKE, similarity
 from gateway.background.similar import Said
-from models.queries import full_text, topics
+from models.queries import full_text, related_candidates
 from models.tables import meaning
 
 LIMIT = 5  # records that are shown
@@ -37,21 +37,21 @@ Row = Mapping[str, Any]
 Vector = Mapping[str, float]
 
 
-def same_topic(caller: Caller, row: Row) -> list[dict[str, Any]]:
+def related(caller: Caller, row: Row) -> list[dict[str, Any]]:
     """The records most alike this one in topic that the caller may see: {id, title, score}, best first.
 
     `score` is from LEAST to 1. Those that say the same as it, or as a better one, in nearly the same words
     are left out. Ties go to the newer one.
     """
     mine, scope = Said(row), (caller.workspace_id, caller.project_id)
-    newest = topics.newest(*scope, NEWEST)
+    newest = related_candidates.newest(*scope, NEWEST)
     compared = _Compared(newest)
     words = _telling(mine)
-    found = topics.texts(*scope, compared.candidates(caller.workspace_id, words))
+    found = related_candidates.texts(*scope, compared.candidates(caller.workspace_id, words))
     near = _near(row, newest, found)
     there = {one["id"] for one in found}
     nearest = sorted(near, key=lambda name: (near[name], name), reverse=True)[:BY_MEANING]
-    found += topics.texts(*scope, [name for name in nearest if name not in there])
+    found += related_candidates.texts(*scope, [name for name in nearest if name not in there])
     vector, scored = compared.vector(words), []
     for other in map(Said, found):
         score = _cosine(vector, compared.vector(_telling(other)))
