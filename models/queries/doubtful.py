@@ -1,7 +1,7 @@
 """Records whose category triage is not sure of and nobody else has named: those a second reader is to read.
 
 A record that has been read says so itself, by the origin of its category: it is not found again unless its
-words, and with them its labels, change.
+words, and with them its labels, change. The others are encoded by themselves (gateway.background.encoding).
 """
 
 from __future__ import annotations
