@@ -13,6 +13,7 @@ from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
+from models.tables.topic import Topic
 from models.tables.trained_model import LearntModel
 from models.tables.user import Invite, SavedView, Session, User
 from models.tables.workspace import ApiKey, Project, Workspace
@@ -42,6 +43,7 @@ TABLES = (
     LearntModel,
     ProjectHead,
     Unlearnt,
+    Topic,
 )
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "Theme",
     "ThemeMember",
     "ThemeRun",
+    "Topic",
     "Unlearnt",
     "Workspace",
     "close",

@@ -38,6 +38,7 @@ from gateway.background import (
     silence,
     similar,
     themes,
+    topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
@@ -68,6 +69,7 @@ WORKS: tuple[Work, ...] = (
     dedupe_expiry.FORGET,
     analyze.KEEP,
     silence.LOOK,
+    topics.GIVE,
 )
 
 

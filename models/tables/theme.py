@@ -140,6 +140,17 @@ def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str
     return rows(found.order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit))
 
 
+def closest(workspace_id: str, project_id: str, lasting_id: str, limit: int) -> list[str]:
+    """The ids of a theme's records of a project, those closest to what it is about first."""
+    mine = (ThemeRun.workspace_id == workspace_id) & (Feedback.project_id == project_id)
+    found = ThemeMember.select(ThemeMember.feedback, fn.MAX(ThemeMember.closeness).alias("most"))
+    found = found.join(Feedback).switch(ThemeMember).join(Theme).join(ThemeRun)
+    found = found.where(Theme.id.in_(_shown(lasting_id)), mine).group_by(ThemeMember.feedback)
+    return [
+        row["feedback"] for row in rows(found.order_by(SQL("most").desc(), ThemeMember.feedback).limit(limit))
+    ]
+
+
 def members(lasting_id: str) -> Any:
     """The ids of a theme's records, as a part of another query."""
     return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme.in_(_shown(lasting_id)))

@@ -1,0 +1,86 @@
+"""Which of a project's own topics a text is about, as its people describe and show them.
+
+A ridge regression of words and character pieces (those of gateway.triage.project_head) on the topics: name
+and description of each are an example of it, and so is every record that people gave it. What a text scores
+is turned into a confidence by a curve that was fitted on texts of tests/alike/two_languages.txt, for projects
+of 3 to 20 topics with up to seven examples each (`python -m benchmarks.topics --fit`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gateway.triage.arrays import Floats
+from gateway.triage.model import Model
+from gateway.triage.project_head import named
+from gateway.triage.tokenizer import read
+
+LEAST = 0.6  # confidence below which no topic is given
+_PLACES = 8192  # that words and pieces share
+_RIDGE = 0.5
+_SCORE, _MARGIN, _EXAMPLES, _BIAS = 4.07, 1.60, -1.96, 9.74  # of the curve
+_MOST = 10  # examples of a topic behind which scores do not grow
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A text, and the id of the topic that people gave it; None where they said that it is none of them."""
+
+    text: str
+    topic: str | None
+
+
+class Sorter:
+    """Knows the topics of a project. Safe for threads."""
+
+    def __init__(self, model: Model, topics: Sequence[str], weights: Floats, examples: Sequence[int]) -> None:
+        self._model, self._topics, self._weights, self._examples = model, topics, weights, examples
+
+    @classmethod
+    def learnt(cls, model: Model, topics: Mapping[str, tuple[str, str]], said: Sequence[Given]) -> Sorter:
+        """One that has learnt topics, by id their names and descriptions, and what people said of texts."""
+        ids = list(topics)
+        known = [one for one in said if one.topic is None or one.topic in topics]
+        texts = ["\n".join(words) for words in topics.values()] + [one.text for one in known]
+        wanted = np.zeros((len(texts), len(ids)), np.float32)
+        examples = [0] * len(ids)
+        for at, topic in enumerate([*ids, *(one.topic for one in known)]):
+            if topic is not None:
+                place = ids.index(topic)
+                wanted[at, place] = 1
+                examples[place] += at >= len(ids)
+        vectors = np.stack([_vector(model, text) for text in texts])
+        alike = vectors @ vectors.T + _RIDGE * np.eye(len(texts), dtype=np.float32)
+        weights: Floats = vectors.T @ np.linalg.solve(alike, wanted)
+        return cls(model, ids, weights, examples)
+
+    def sort(self, text: str) -> tuple[str | None, float | None]:
+        """The topic of a text and how sure that is, from LEAST to 1; None and None for none."""
+        scores = _vector(self._model, text) @ self._weights
+        best = int(scores.argmax())
+        score = float(scores[best])
+        if score <= 0:
+            return None, None
+        second = max(0.0, max((float(one) for at, one in enumerate(scores) if at != best), default=0.0))
+        shown = math.log1p(min(self._examples[best], _MOST))
+        odds = _SCORE * math.log(score) + _MARGIN * (score - second) / score + _EXAMPLES * shown + _BIAS
+        confidence = round(1 / (1 + math.exp(-odds)), 4)
+        return (self._topics[best], confidence) if confidence >= LEAST else (None, None)
+
+
+def _vector(model: Model, text: str) -> Floats:
+    """A text by its words and pieces, of length 1; all zeros when it has none."""
+    seen: dict[int, float] = {}
+    for token in dict.fromkeys(read(text).tokens):
+        for key, weight in named(model, token).items():
+            seen[key] = seen.get(key, 0.0) + weight
+    keys = np.fromiter(seen, np.int64, len(seen))
+    values = np.fromiter(seen.values(), np.float32, len(seen))
+    signs = np.where(keys >> 16 & 1, 1, -1)  # so that those that share a place do not add up
+    vector = np.bincount(keys % _PLACES, values * signs, _PLACES).astype(np.float32)
+    length = float(np.linalg.norm(vector))
+    return vector / length if length else vector
