@@ -38,18 +38,16 @@ Row = dict[str, Any]
 def give(lease: Lease, clock: Callable[[], float] = time.monotonic) -> int:
     """Looks at what there is to read in every project that has topics, until the time is over."""
     ending.settle(now_ms(), Pace(lease.transact))
-    projects = topic.projects()
-    state = job.state(lease.name) or {}
-    if not projects and not state:
+    projects, before = topic.projects(), job.state(lease.name) or {}
+    if not projects and not before:
         return EVERY
     active_model.look()
-    triage.load()
-    search = _Search(
-        lease, {project_id: state[project_id] for _, project_id in projects if project_id in state}
-    )
+    triage.load()  # any model will do: it is asked how rare words are
+    search = _Search(lease, {one: before[one] for _, one in projects if one in before})
     end = clock() + SECONDS
-    for workspace_id, project_id in projects:
-        search.read(workspace_id, project_id, lambda: clock() < end)
+    for number, (workspace_id, project_id) in enumerate(projects):
+        until = clock() + (end - clock()) / (len(projects) - number)  # nobody waits for a large project
+        search.read(workspace_id, project_id, lambda until=until: clock() < until)  # type: ignore[misc]
     search.remember()
     return EVERY
 
@@ -57,78 +55,84 @@ def give(lease: Lease, clock: Callable[[], float] = time.monotonic) -> int:
 class _Search:
     """One look at all projects, from where the last one came to."""
 
-    def __init__(self, lease: Lease, state: dict[str, Row]) -> None:
-        self._pace, self._name, self._state = Pace(lease.transact), lease.name, state
+    def __init__(self, lease: Lease, known: dict[str, Row]) -> None:
+        self._pace, self._name, self._known = Pace(lease.transact), lease.name, known
 
     def remember(self) -> None:
         """Writes down how far it has come, where that is news."""
-        if (job.state(self._name) or {}) != self._state:
-            self._pace.write(partial(job.remember, self._name, self._state))
+        before = job.state(self._name) or {}
+        if before != self._known:
+            self._pace.write(partial(job.remember, self._name, self._known))
 
     def read(self, workspace_id: str, project_id: str, going_on: Callable[[], bool]) -> None:
         """Reads what is new in a project, and goes on with what is stored."""
         now, there = now_ms(), topic.used(project_id)
-        basis = _basis(there, records.basis(workspace_id, project_id))
-        state = self._state.setdefault(project_id, {"basis": "", "before": None, "begun": 0, "read": now})
-        fresh = state["basis"] != basis and not 0 <= now - state["begun"] < QUIET
-        if fresh or not state["basis"] or not 0 <= now - state["begun"] < ROUND:
-            state |= {"basis": basis, "before": [now + 1, ""], "begun": now}
+        basis, taught = _basis(there), records.basis(workspace_id, project_id)
+        nothing = {"basis": "", "taught": "", "before": None, "begun": 0, "read": now}
+        known = self._known.setdefault(project_id, nothing)
+        passed = now - known["begun"]
+        quiet = 0 <= passed < (ROUND if known["taught"] == taught else QUIET)
+        if known["basis"] != basis or not quiet:
+            known |= {"basis": basis, "taught": taught, "before": [now + 1, ""], "begun": now}
         sorter: Sorter | None = None
 
         def sort(rows: Sequence[Row]) -> bool:
-            """Gives some records what they are about; whether the topics are still those that were learnt."""
             nonlocal sorter
             sorter = sorter or _learnt(workspace_id, project_id, there)
-            return self._sort(project_id, basis, there, sorter, rows)
+            return self._sort(project_id, there, sorter, rows)
 
-        since, after = min(state["read"], now) - OVERLAP, None
+        since, after = min(known["read"], now) - OVERLAP, None
         while going_on() and (some := records.newer(workspace_id, project_id, since, after)):
             if not sort(some):
                 return
             after = _place(some)
-            state["read"] = max(state["read"], min(some[-1]["received_at"], now))
+            known["read"] = max(known["read"], min(some[-1]["received_at"], now))
             self.remember()
-        while going_on() and state["before"] is not None:
-            some = records.older(workspace_id, project_id, state["before"])
+        while going_on() and known["before"] is not None:
+            some = records.older(workspace_id, project_id, known["before"])
             if some and not sort(some):
                 return
-            state["before"] = _place(some) if some else None
+            known["before"] = _place(some) if some else None
             self.remember()
 
-    def _sort(
-        self, project_id: str, basis: str, there: list[Row], sorter: Sorter, rows: Sequence[Row]
-    ) -> bool:
-        found: dict[tuple[str | None, float | None], list[str]] = {}
-        for row in rows:
-            topic_id, confidence = sorter.sort(f"{row['title']}\n{row['text']}")
-            sure = row["topic_confidence"]
-            near = confidence == sure or (confidence and sure and abs(confidence - sure) < SAME)
-            if row["topic_origin"] is None or row["topic"] != topic_id or not near:
-                found.setdefault((topic_id, confidence), []).append(row["id"])
-        given = [(one, *what) for what, ids in found.items() for one in ids]
+    def _sort(self, project_id: str, there: list[Row], sorter: Sorter, rows: Sequence[Row]) -> bool:
+        """Gives some records what they are about; whether the topics are still those that were learnt."""
+        told = [(row, *sorter.sort(_words(row))) for row in rows]
+        given = [(row["id"], one, sure) for row, one, sure in told if not _has(row, one, sure)]
 
         def write(some: Sequence[tuple[str, str | None, float | None]]) -> bool:
             if [one["id"] for one in topic.used(project_id, to_keep=True)] != [one["id"] for one in there]:
-                return False  # one of them ended meanwhile: its records are changed already
-            for feedback_id, topic_id, confidence in some:
-                records.give([feedback_id], topic_id, confidence)
+                return False  # one of them ended meanwhile, and its records are changed already
+            alike: dict[tuple[str | None, float | None], list[str]] = {}
+            for feedback_id, topic_id, sure in some:
+                alike.setdefault((topic_id, sure), []).append(feedback_id)
+            for (topic_id, sure), ids in alike.items():
+                records.give(ids, topic_id, sure)
             return True
 
         return all(self._pace.each(given, write))
 
 
 def _learnt(workspace_id: str, project_id: str, there: list[Row]) -> Sorter:
-    taught = records.taught(workspace_id, project_id)
-    said = [Given(f"{row['title']}\n{row['text']}", row["topic"]) for row in taught]
-    return Sorter.learnt(
-        triage.in_use(), {one["id"]: (one["name"], one["description"]) for one in there}, said
-    )
+    said = [Given(_words(row), row["topic"]) for row in records.taught(workspace_id, project_id)]
+    topics = {one["id"]: (one["name"], one["description"]) for one in there}
+    return Sorter.learnt(triage.in_use(), topics, said)
 
 
-def _basis(there: list[Row], taught: str) -> str:
-    """A short text for what is known of a project's topics."""
+def _words(row: Row) -> str:
+    return f"{row['title']}\n{row['text']}"
+
+
+def _has(row: Row, topic_id: str | None, confidence: float | None) -> bool:
+    """Whether a record has this topic already, about as surely."""
+    near = abs((confidence or 0) - (row["topic_confidence"] or 0)) < SAME
+    return row["topic_origin"] is not None and row["topic"] == topic_id and near
+
+
+def _basis(there: list[Row]) -> str:
+    """A short text for the topics of a project and the model in use."""
     known = [[one["id"], one["name"], one["description"]] for one in there]
-    return hashlib.blake2b(dumps([known, taught, triage.version()]).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(dumps([known, triage.version()]).encode(), digest_size=8).hexdigest()
 
 
 def _place(rows: Sequence[Row]) -> list[Any]:

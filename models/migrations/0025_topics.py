@@ -41,6 +41,9 @@ def up(migrator: Any, db: Any) -> None:
         ended_at = BigIntegerField(null=True)
         settled_at = BigIntegerField(null=True)
 
+        class Meta:
+            indexes = ((("workspace_id",), False),)
+
     db.create_tables([Topic])
     there = {column.name for column in db.get_columns("feedback")}
     for name, kind in _COLUMNS.items():

@@ -142,13 +142,15 @@ def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str
 
 def closest(workspace_id: str, project_id: str, lasting_id: str, limit: int) -> list[str]:
     """The ids of a theme's records of a project, those closest to what it is about first."""
-    mine = (ThemeRun.workspace_id == workspace_id) & (Feedback.project_id == project_id)
-    found = ThemeMember.select(ThemeMember.feedback, fn.MAX(ThemeMember.closeness).alias("most"))
-    found = found.join(Feedback).switch(ThemeMember).join(Theme).join(ThemeRun)
-    found = found.where(Theme.id.in_(_shown(lasting_id)), mine).group_by(ThemeMember.feedback)
-    return [
-        row["feedback"] for row in rows(found.order_by(SQL("most").desc(), ThemeMember.feedback).limit(limit))
-    ]
+    finished = (ThemeRun.workspace_id == workspace_id) & ThemeRun.computed_at.is_null(False)
+    newest = Theme.select(Theme.id).join(ThemeRun).where((Theme.lasting_id == lasting_id) & finished)
+    row = first(newest.order_by(ThemeRun.computed_at.desc()))
+    if row is None:
+        return []
+    mine = (ThemeMember.theme == row["id"]) & (Feedback.project_id == project_id)
+    found = ThemeMember.select(ThemeMember.feedback).join(Feedback).where(mine)
+    found = found.order_by(ThemeMember.closeness.desc(), ThemeMember.feedback.desc()).limit(limit)
+    return [one["feedback"] for one in rows(found)]
 
 
 def members(lasting_id: str) -> Any:

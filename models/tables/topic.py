@@ -27,7 +27,7 @@ class Topic(Table):
     """
 
     id = TextField(primary_key=True)
-    workspace_id = TextField()
+    workspace_id = TextField(index=True)
     project = ForeignKeyField(Project, on_delete="CASCADE")
     name = TextField()
     description = TextField()

@@ -120,7 +120,9 @@ def test_people_give_topics(call: Call, path: str) -> None:
         {"topic": {"from": topic_id, "to": None}},
     ]
     stale = {"If-Match": before.headers["ETag"]}
-    assert call("PATCH", f"{FEEDBACK}/{record_id}", json={"topic": topic_id}, headers=stale).status_code == 412
+    assert (
+        call("PATCH", f"{FEEDBACK}/{record_id}", json={"topic": topic_id}, headers=stale).status_code == 412
+    )
 
 
 def test_a_topic_stays_in_its_project(call: Call, path: str, tenant: Tenant) -> None:
