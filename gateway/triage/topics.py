@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,9 @@ from gateway.triage.tokenizer import read
 
 LEAST = 0.6  # confidence below which no topic is given
 _PLACES = 8192  # that words and pieces share
-_RIDGE = 0.5
-_SCORE, _MARGIN, _EXAMPLES, _BIAS = 4.07, 1.60, -1.96, 9.74  # of the curve
+_RIDGE = 1.0
+_DESCRIBED = 4.0  # examples that a name and description weigh as much as
+_SCORE, _MARGIN, _EXAMPLES, _BIAS = 3.99, 2.47, -1.25, 8.51  # of the curve
 _MOST = 10  # examples of a topic behind which scores do not grow
 
 
@@ -32,6 +34,25 @@ class Given:
 
     text: str
     topic: str | None
+
+
+class Scored(NamedTuple):
+    """The best topic of a text, its score and that of the second best, and how many examples it has."""
+
+    topic: str
+    score: float
+    second: float
+    examples: int
+
+    @property
+    def confidence(self) -> float:
+        """How sure the best one is, from 0 to 1."""
+        if self.score <= 0:
+            return 0.0
+        margin = (self.score - self.second) / self.score
+        shown = math.log1p(min(self.examples, _MOST))
+        odds = _SCORE * math.log(self.score) + _MARGIN * margin + _EXAMPLES * shown + _BIAS
+        return round(1 / (1 + math.exp(-odds)), 4)
 
 
 class Sorter:
@@ -54,22 +75,23 @@ class Sorter:
                 wanted[at, place] = 1
                 examples[place] += at >= len(ids)
         vectors = np.stack([_vector(model, text) for text in texts])
-        alike = vectors @ vectors.T + _RIDGE * np.eye(len(texts), dtype=np.float32)
+        weight = np.repeat(np.float32([_DESCRIBED, 1]), [len(ids), len(known)])
+        alike = vectors @ vectors.T + np.diag(_RIDGE / weight)
         weights: Floats = vectors.T @ np.linalg.solve(alike, wanted)
         return cls(model, ids, weights, examples)
 
-    def sort(self, text: str) -> tuple[str | None, float | None]:
-        """The topic of a text and how sure that is, from LEAST to 1; None and None for none."""
+    def scored(self, text: str) -> Scored:
+        """What a text scores."""
         scores = _vector(self._model, text) @ self._weights
         best = int(scores.argmax())
-        score = float(scores[best])
-        if score <= 0:
-            return None, None
-        second = max(0.0, max((float(one) for at, one in enumerate(scores) if at != best), default=0.0))
-        shown = math.log1p(min(self._examples[best], _MOST))
-        odds = _SCORE * math.log(score) + _MARGIN * (score - second) / score + _EXAMPLES * shown + _BIAS
-        confidence = round(1 / (1 + math.exp(-odds)), 4)
-        return (self._topics[best], confidence) if confidence >= LEAST else (None, None)
+        second = max((float(one) for at, one in enumerate(scores) if at != best), default=0.0)
+        return Scored(self._topics[best], float(scores[best]), max(0.0, second), self._examples[best])
+
+    def sort(self, text: str) -> tuple[str | None, float | None]:
+        """The topic of a text and how sure that is, from LEAST to 1; None and None for none."""
+        one = self.scored(text)
+        confidence = one.confidence
+        return (one.topic, confidence) if confidence >= LEAST else (None, None)
 
 
 def _vector(model: Model, text: str) -> Floats:

@@ -55,6 +55,11 @@ def find(
     return first(locked(found) if to_keep else found)
 
 
+def one(topic_id: str) -> dict[str, Any] | None:
+    """A topic in use of whatever workspace, for whoever may read the database; or None."""
+    return first(Topic.select().where((Topic.id == topic_id) & _USED))
+
+
 def projects() -> list[tuple[str, str]]:
     """The projects that have topics, each behind its workspace."""
     found = Topic.select(Topic.workspace_id, Topic.project).where(_USED).distinct()

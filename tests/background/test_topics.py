@@ -149,7 +149,7 @@ def test_it_goes_on_where_it_was(call: Call, path: str, monkeypatch: pytest.Monk
     Feedback.update(received_at=Feedback.received_at - topics.OVERLAP * 2).execute()
     topic_id = made(call, path, "Invoices")
     ticks = itertools.count()
-    work(lambda: next(ticks) * topics.SECONDS / 2.5)  # time for a page or two
+    work(lambda: next(ticks) * topics.SECONDS / 8)  # time for a page or two
     assert 0 < len(read) < len(texts)
     while job.state(topic.JOB)[next(iter(job.state(topic.JOB)))]["before"] is not None:
         work()

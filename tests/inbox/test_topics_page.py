@@ -12,7 +12,7 @@ import pytest
 from gateway.access.projects import create_project
 from gateway.core.ids import now_ms
 from models import Feedback, Topic, User
-from tests.api.test_topics import made, theme
+from tests.api.test_topics_api import made, theme
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
