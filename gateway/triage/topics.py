@@ -75,7 +75,7 @@ class Sorter:
                 wanted[at, place] = 1
                 examples[place] += at >= len(ids)
         vectors = np.stack([_vector(model, text) for text in texts])
-        weight = np.repeat(np.float32([_DESCRIBED, 1]), [len(ids), len(known)])
+        weight = np.array([_DESCRIBED] * len(ids) + [1] * len(known), np.float32)
         alike = vectors @ vectors.T + np.diag(_RIDGE / weight)
         weights: Floats = vectors.T @ np.linalg.solve(alike, wanted)
         return cls(model, ids, weights, examples)
