@@ -14,6 +14,7 @@ from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
+from models.tables.topic import Topic
 from models.tables.trained_model import LearntModel
 from models.tables.user import Invite, SavedView, Session, User
 from models.tables.workspace import ApiKey, Project, Workspace
@@ -44,6 +45,7 @@ TABLES = (
     LearntModel,
     ProjectHead,
     Unlearnt,
+    Topic,
 )
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Theme",
     "ThemeMember",
     "ThemeRun",
+    "Topic",
     "Unlearnt",
     "Workspace",
     "close",

@@ -18,13 +18,13 @@ def name_of(table: Any) -> str:
 
 # Tables with a few rows for each customer, project, person or kind of work, however much feedback comes.
 SMALL = {"workspace", "project", "api_key", "hook", "user", "session", "invite", "saved_view"}
-SMALL |= {"job", "learnt_model", "project_head", "theme_run", "theme"}
+SMALL |= {"job", "learnt_model", "project_head", "theme_run", "theme", "topic"}
 GROWING = {name_of(table) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
 # Columns that say little: who has them alone has a part of a workspace, however large that is.
 COMMON = {"workspace_id", "project_id", "source", "type", "status", "category", "sentiment", "language"}
 COMMON |= {"impact", "category_origin", "sentiment_origin"}
 # Indexes of what is rare by itself, or is asked for in the order of the index.
-RARE = {"signature_stale", "feedback_corrected", "quarantine_held"}
+RARE = {"signature_stale", "feedback_corrected", "feedback_taught", "quarantine_held"}
 # One program may write all that a workspace has: its records are not sorted for a page in their usual order.
 OF_AUTHOR = r'^[^(]* INDEXED BY feedback_(author|email) .*ORDER BY "t1"."received_at"'
 # Statements that read many rows all the same, by their text, and why that is right.

@@ -35,6 +35,8 @@ SHARED = {
     "retention": "what a project keeps for a time only",
     "schemas": "marshmallow schemas: their base, and those of the native API",
     "themes": "what people talk about: computed, and shown",
+    "topic": "what a project's records can be about: its commands and its table",
+    "topics": "what they are about: defined, found out, asked for, and shown",
     "triage": "labels: the classifier, and its commands",
     "user": "who may use the inbox: the command and the table",
 }

@@ -13,7 +13,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from adapters.contract import Inbound
-from gateway.access import hooks, users
+from gateway.access import hooks, topics, users
 from gateway.access.api_keys import SCOPES, create_key
 from gateway.access.projects import create_project
 from gateway.api import filters
@@ -61,6 +61,7 @@ VALUES = {
     "incident_key": "i",
     "external_id": "e",
     "theme": "{theme}",
+    "topic": "{top}",
     "since": "7d",
     "until": "1h",
     "q": "invoice",
@@ -177,9 +178,12 @@ class Walk:
             hook = hooks.create_hook(SIGNED["generic"], workspace_id, None, public_url="http://x")
             self.call("POST", hook["path"], {"Authorization": f"Bearer {hook['secret']}"}, data=b"no JSON")
             theme = Theme.select(Theme.id).first()
+            project_id = create_project(workspace_id, "Walked", now_ms())
+            topic = topics.create(workspace_id, project_id, "Walked", "", now_ms())
             return {
                 "ws": workspace_id,
-                "prj": create_project(workspace_id, "Walked", now_ms()),
+                "prj": project_id,
+                "top": topic["id"],
                 "fb": record,
                 "hook": hook["hook_id"],
                 "key": create_key(workspace_id, scopes=list(SCOPES))[0],
@@ -207,9 +211,26 @@ class Walk:
             assert self.call("GET", f"{LIST}/{ids['fb']}{more}").status_code == 200
         change = {"category": "praise", "note": "n", "impact": 3}
         assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200
+        self._topics(ids["fb"], ids["theme"])
         for by in ("day", "project,source", "category"):
             self.call("GET", f"/gateway/v1/stats?by={by}&since=90d")
             self.call("GET", f"/gateway/v1/outcomes?by={by.replace('category', 'outcome')}&since=90d")
+
+    def _topics(self, feedback_id: str, theme_id: str) -> None:
+        """A record's topic, given, counted, merged and made of a theme; one stays for the background work."""
+        path = f"/gateway/v1/projects/{self.tenant.project_id}/topics"
+        first, second, third = (
+            self.call("POST", path, json={"name": name}).json["topic_id"]
+            for name in ("Invoices", "Bills", "Dues")
+        )
+        self.call("POST", path, json={"name": "Themed", "theme": theme_id})
+        for topic_id in (second, None, second):
+            assert self.call("PATCH", f"{LIST}/{feedback_id}", json={"topic": topic_id}).status_code == 200
+        self.call("GET", f"{LIST}?topic={first},{second}")
+        self.call("GET", f"{LIST}?topic=none,{second}")
+        self.call("GET", "/gateway/v1/stats?by=topic&topic=none")
+        assert self.call("POST", f"{path}/{second}/merge", json={"into": first}).status_code == 200
+        assert self.call("DELETE", f"{path}/{third}").status_code == 204
 
     def filters(self, ear: Ear | None = None) -> None:
         """Lists, numbers, exports and bulk changes by every field of a filter, in every order.
@@ -241,7 +262,7 @@ class Walk:
     def pages(self) -> None:
         """Every page and form of the inbox, and the list by some fields of a filter."""
         names = {"feedback_id": "fb", "key_id": "key", "project_id": "prj", "hook_id": "hook"}
-        names |= {"quarantine_id": "qr", "user_id": "user"}
+        names |= {"quarantine_id": "qr", "user_id": "user", "topic_id": "top"}
         known: dict[str, str] = {}
         for route in (route for route, role in PAGES.items() if role):
             known = known if known and route.startswith("GET") else self.ids()

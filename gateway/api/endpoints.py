@@ -68,6 +68,7 @@ from gateway.api.schemas.parameters import (
 )
 from gateway.api.stats import show_stats
 from gateway.api.themes import list_themes
+from gateway.api.topic_endpoints import TOPICS
 from gateway.transfer.file_export import FORMATS
 
 ENDPOINTS = (
@@ -258,6 +259,7 @@ ENDPOINTS = (
         "admin",
     ),
     *LEARNING,
+    *TOPICS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(
         "/gateway/v1/model/train", model.train_model, Shape(answers={202: TriageModel}), "POST", "admin"

@@ -111,6 +111,7 @@ def change_many(caller: Caller, inbound: Inbound) -> Reply:
     meant = _meant(caller, sent, faults, inbound.received_at)
     try:
         change = feedback_change.read_change(sent["change"])
+        feedback_change.check_topic(caller, change)
     except Refused as refused:
         faults += [Fault(_within(fault.field), fault.message) for fault in refused.problem.faults]
     if faults:

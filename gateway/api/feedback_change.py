@@ -27,7 +27,7 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.access.caller import Caller
 from gateway.core.ids import new_id
 from models.database.base import insert_all, values, writing
-from models.tables import feedback
+from models.tables import feedback, topic
 from models.tables.event import Event
 from models.tables.feedback import STATUSES, Feedback
 
@@ -82,6 +82,7 @@ class Change(Strict):
 
     category = Text(one_of(CATEGORIES))
     sentiment = Text(one_of(SENTIMENTS))
+    topic = Text(allow_none=True)
     impact = Number(_impact)
     status = Text(one_of(STATUSES))
     tags = Tags(error_messages={"null": "Expected array or object, received null"})
@@ -112,6 +113,7 @@ def change_feedback(caller: Caller, inbound: Inbound) -> Reply:
         if row is None:
             raise Refused(Problem(404, "not_found", "No such feedback."))
         check_match(inbound, row)
+        check_topic(caller, change, row["project_id"])
         row |= apply([row], change, caller=caller, at=inbound.received_at, request_id=inbound.request_id)[0]
     return shown(row)
 
@@ -137,18 +139,35 @@ def check_match(inbound: Inbound, row: Mapping[str, Any]) -> None:
         raise Refused(Problem(412, "precondition_failed", message, headers={"ETag": etag(row)}))
 
 
+def check_topic(caller: Caller, change: Mapping[str, Any], project_id: str | None = None) -> None:
+    """Raises Refused (400) unless a change's topic is one of the caller's, and of this project, if any."""
+    topic_id = change.get("topic")
+    if topic_id is not None and not topic.find(
+        caller.workspace_id, project_id or caller.project_id, topic_id
+    ):
+        raise invalid(
+            Fault("topic", "No such topic in the record's project" if project_id else "No such topic")
+        )
+
+
 def apply(
     rows: list[dict[str, Any]], change: Mapping[str, Any], *, caller: Caller, at: int, request_id: str
 ) -> list[dict[str, Any]]:
     """Makes a change to rows that were read to be changed, within the open transaction.
 
     Writes an event for each kind of change and returns the new columns of each row, none for a row
-    that has all of it already.
+    that has all of it already. Records of other projects than the topic's are left as they are.
     """
+    if change.get("topic") is not None:
+        kept = topic.find(caller.workspace_id, caller.project_id, change["topic"], to_keep=True)
+        of_it = kept and kept["project"]
+    else:
+        of_it = None
     changed: list[dict[str, Any]] = []
     events: list[list[Any]] = []
     for row in rows:
-        columns, told = _planned(row, change, at)
+        apart = change.get("topic") is not None and row["project_id"] != of_it
+        columns, told = ({}, []) if apart else _planned(row, change, at)
         changed.append(columns)
         if columns:
             Feedback.update(columns).where(Feedback.id == row["id"]).execute()
@@ -183,10 +202,12 @@ def _planned(
     if "sentiment" in new:
         columns["sentiment_score"] = SCORES[new["sentiment"]]
         columns["sentiment_confidence"] = 1.0
+    if "topic" in new:
+        columns |= {"topic_origin": "corrected", "topic_confidence": 1.0 if new["topic"] else None}
     if "status" in new:
         columns["resolved_at"] = at if new["status"] == "resolved" else None
     events: list[tuple[str, dict[str, Any]]] = []
-    for kind, names in (("relabelled", labels), ("status", ["status"]), ("tagged", ["tags"])):
+    for kind, names in (("relabelled", [*labels, "topic"]), ("status", ["status"]), ("tagged", ["tags"])):
         changes = {name: {"from": row[name], "to": new[name]} for name in names if name in new}
         if changes:
             events.append((kind, {"changes": changes}))

@@ -18,6 +18,7 @@ from models.tables.search_words import read_query
 
 # The names of a filter's fields where they are others than those of models.queries.feedback_query.Filter.
 SHORT = {"tags": "tag", "without_tags": "tag!"}
+NONE = "none"  # as a topic: records that are about none
 _LONG = {short: name for name, short in SHORT.items()}
 WORDS: Mapping[str, Collection[str]] = {
     "type": TYPES,
@@ -83,13 +84,15 @@ def read(query: str, others: Collection[str], faults: list[Fault], *, now: int |
 
 def _field(name: str, values: list[str], now: int) -> Any:
     """The value of a filter's field. Raises ValueError, whose text is for whoever sent it."""
-    if name in ANY_OF or name in ("author", "tag", "tag!"):
+    if name in ANY_OF or name in ("author", "tag", "tag!", "topic"):
         every = [_several(value) for value in values]
         if sum(map(len, every)) > MOST:  # however often the field is given
             raise ValueError(_TOO_MANY)
         if name == "tag":
             return tuple(every)
         found = tuple(dict.fromkeys(item for several in every for item in several))
+        if name == "topic":
+            return tuple(None if item == NONE else item for item in found)
         allowed = WORDS.get(name)
         if allowed is not None and not set(found) <= set(allowed):
             raise ValueError(f"Must be one of {', '.join(allowed)}")

@@ -39,6 +39,7 @@ from gateway.background import (
     silence,
     similar,
     themes,
+    topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
@@ -69,6 +70,7 @@ WORKS: tuple[Work, ...] = (
     dedupe_expiry.FORGET,
     analyze.KEEP,
     silence.LOOK,
+    topics.GIVE,
 )
 
 

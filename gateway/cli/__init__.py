@@ -20,6 +20,7 @@ from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
+from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
 from gateway.core import storage
@@ -142,6 +143,7 @@ def worker() -> None:
 
 for _command in (
     project,
+    topic,
     key,
     hook,
     user,

@@ -19,6 +19,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     projects,
     settings,
     sign_in,
+    topics,
 )
 from gateway.inbox.pages import mount, owns, told
 

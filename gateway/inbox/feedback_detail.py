@@ -13,6 +13,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.api.filters import NONE
 from gateway.background.second_reading import EVENT as SECOND_READING
 from gateway.inbox.api_calls import ask
 from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
@@ -23,6 +24,7 @@ from gateway.inbox.pages import go, local, page, show
 from gateway.inbox.reasons import as_written
 from gateway.inbox.session import base_url
 from models.queries.actor_names import called
+from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.workspace import list_projects
 
@@ -39,6 +41,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
     names = called(row["workspace_id"], (event["detail"].get("key_id", "") for event in events["data"]))
     projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}
     project = projects.get(row["project_id"], {})
+    topics = {item["id"]: item["name"] for item in topic.used(row["project_id"])}
     return show(
         "record.html",
         row={**row, "impact_reasons": as_written(row["impact_reasons"], row["explanation"]["impact"])},
@@ -55,6 +58,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
         categories=CATEGORIES,
         sentiments=SENTIMENTS,
         statuses=STATUSES,
+        topics=topics,
     )
 
 
@@ -65,6 +69,8 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     sent: dict[str, Any] = {
         name: request.form[name] for name in ("category", "sentiment", "status") if request.form.get(name)
     }
+    if chosen := request.form.get("topic"):
+        sent["topic"] = None if chosen == NONE else chosen
     if impact := request.form.get("impact", ""):
         sent["impact"] = int(impact) if re.fullmatch("[0-9]{1,3}", impact) else impact
     if note := request.form.get("note", "").strip():
@@ -73,7 +79,8 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     if not sent:
         return go(back)
     done = change(feedback_id, sent)
-    said = ", ".join(f"{_(name)}: {_(str(value))}" for name, value in sent.items())
+    words = {**sent, **_named({name: sent[name] for name in sent if name == "topic"})}
+    said = ", ".join(f"{_(name)}: {_(str(value))}" for name, value in words.items())
     return changed(back, said, [done] if done else [])
 
 
@@ -82,7 +89,16 @@ def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     detail = event["detail"]
     who = detail.get("key_id", "")
     said = _said(detail["said"]) if event["type"] == SECOND_READING else None
-    return {**event, "who": names.get(who, who), "changes": detail.get("changes", {}), "said": said}
+    changes = detail.get("changes", {})
+    if "topic" in changes:
+        changes = {**changes, "topic": _named(changes["topic"])}
+    return {**event, "who": names.get(who, who), "changes": changes, "said": said}
+
+
+def _named(topics: Mapping[str, str | None]) -> dict[str, str]:
+    """Topics by their names; none is told as such."""
+    names = topic.names(filter(None, topics.values()))
+    return {place: names.get(one, one) if one else _("No topic") for place, one in topics.items()}
 
 
 def _said(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from gateway.inbox.pages import go, local, page, say, show
 from gateway.inbox.session import base_url
 from models.database.base import dumps, writing
 from models.queries.top_pages import sources
+from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.user import SavedView, views_of
 from models.tables.workspace import list_projects
@@ -94,8 +95,10 @@ def first_key() -> ResponseReturnValue:
 def choices() -> dict[str, Any]:
     """What the filters offer."""
     found = list_projects(g.session["user_workspace"])[0]
+    projects = {row["id"]: row["name"] for row in found}
     return {
-        "projects": {row["id"]: row["name"] for row in found},
+        "projects": projects,
+        "topics": _topics(projects),
         "sources": sorted(
             {adapter.source or adapter.name for adapter in adapters.load().values()}
             | set(sources(g.session["user_workspace"]))  # imports are filed under any name
@@ -104,6 +107,16 @@ def choices() -> dict[str, Any]:
         "sentiments": SENTIMENTS,
         "statuses": STATUSES,
         "base": base_url(),
+    }
+
+
+def _topics(projects: Mapping[str, str]) -> dict[str, str]:
+    """The names of topics by their ids; when there are several projects, each with its project's."""
+    found = topic.of_workspace(g.session["user_workspace"])
+    several = len(projects) > 1
+    return {
+        row["id"]: f"{row['name']} ({projects.get(row['project'], '')})" if several else row["name"]
+        for row in found
     }
 
 

@@ -25,6 +25,7 @@ from gateway.intake.outcomes import OUTCOMES
 from models.queries.statistics import impacts
 from models.queries.top_pages import pages
 from models.tables.feedback import iso
+from models.tables.workspace import list_projects
 
 STATS = "GET /gateway/v1/stats"
 THEMES = "GET /gateway/v1/themes"
@@ -72,7 +73,14 @@ def overview() -> ResponseReturnValue:
         outcomes=_outcomes(chosen["since"] or ""),
         themes=_themes(chosen, given),
         themes_off=learning_off(),
+        themes_of=_only_project(given),
     )
+
+
+def _only_project(given: dict[str, str]) -> str | None:
+    """The project that themes shown are of, when it is one."""
+    found = list_projects(g.session["user_workspace"])[0]
+    return given.get("project") or (found[0]["id"] if len(found) == 1 else None)
 
 
 def _page(status: int, period: str, given: Any, query: str, **values: Any) -> ResponseReturnValue:

@@ -20,6 +20,7 @@ AS_JSON = (
     "category_confidence",
     "sentiment_score",
     "sentiment_confidence",
+    "topic_confidence",
     "impact",
     "occurrences",
     "votes",

@@ -13,6 +13,7 @@ from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
 from models.queries import bounded_pages, full_text, partial_indexes
 from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
+from models.queries.topics import about
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
 from models.tables.theme import count_members, members
@@ -23,8 +24,8 @@ class Filter:
     """Which records of a workspace are meant; without anything, all of them.
 
     A field with several values is any of them. `tags` are groups: one tag of each; of `without_tags`
-    there is none. `author` is an id or an email address, `page` how subject.page begins, `theme` the id
-    of one. `any_confidence_below` is about category and sentiment.
+    there is none. `topic` has None for records without one. `author` is an id or an email address, `page`
+    how subject.page begins, `theme` the id of one. `any_confidence_below` is about category and sentiment.
     Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
     """
 
@@ -34,6 +35,7 @@ class Filter:
     sentiment: tuple[str, ...] = ()
     category_origin: tuple[str, ...] = ()
     sentiment_origin: tuple[str, ...] = ()
+    topic: tuple[str | None, ...] = ()
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
@@ -57,6 +59,8 @@ class Filter:
 # Fields of a Filter whose column must have one of several values.
 _ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentiment_origin")
 ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
+# Of these the columns that have an index with the workspace, feedback_NAME.
+SEEKING = {"source": "source", "status": "status", "project": "project_id", "topic": "topic"}
 # The indexes of what few records have alike.
 _NAMED = {
     "trace_id": "feedback_trace",
@@ -77,6 +81,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         if values := getattr(chosen, name):
             field = getattr(Feedback, column)
             found.append(field == values[0] if len(values) == 1 else field.in_(values))
+    if chosen.topic:
+        found.append(about(chosen.topic))
     if chosen.incident_key is not None:
         found.append(Feedback.incident_key == chosen.incident_key)
     if chosen.external_id is not None:
@@ -220,8 +226,9 @@ def _few(workspace_id: str, chosen: Filter) -> str | None:
         return PRIMARY
     if (named := _named(chosen)) or _rare_page(workspace_id, chosen):
         return named or "feedback_page"
-    for name in ("source", "status", "project"):
-        if _seldom(workspace_id, ANY_OF[name], getattr(chosen, name)):
+    for name, column in SEEKING.items():
+        values = getattr(chosen, name)
+        if None not in values and _seldom(workspace_id, column, values):
             return f"feedback_{name}"
     return partial_indexes.few(workspace_id, chosen)
 
@@ -250,6 +257,8 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
     one_type = len(chosen.type) == 1 and partial_indexes.unusual(chosen, "type")
     if one_type and (len(chosen.status) == 1 or partial_indexes.is_few(workspace_id, chosen, "type")):
         return "feedback_type"
+    if len(chosen.topic) == 1 and None not in chosen.topic:
+        return "feedback_topic"
     if len(chosen.source) == 1:
         return "feedback_source"
     if len(chosen.status) == 1 and _seldom(workspace_id, "status", chosen.status):

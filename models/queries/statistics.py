@@ -18,7 +18,7 @@ from models.tables.feedback import Feedback
 
 HOUR = 3_600_000  # milliseconds
 TIMES = {"day": DAY, "hour": HOUR}
-DIMENSIONS = (*TIMES, *ANY_OF)
+DIMENSIONS = (*TIMES, *ANY_OF, "topic")
 # What is counted by day, among it.
 ROLLED = {name: column for name, column in ANY_OF.items() if not name.endswith("_origin")}
 _NEVER = 2**62
@@ -107,7 +107,7 @@ def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
         if name in TIMES:
             groups.append(Feedback.received_at / TIMES[name] * TIMES[name])  # of whole numbers
         else:
-            column = getattr(Feedback, ANY_OF[name])
+            column = getattr(Feedback, ANY_OF.get(name, name))
             groups.append(fn.COALESCE(column, "") if name == "language" else column)
     score = fn.ROUND(Feedback.sentiment_score * 1_000_000).cast("BIGINT")
     measured = (fn.COUNT(SQL("1")), fn.SUM(Feedback.impact), fn.SUM(score))

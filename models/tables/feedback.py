@@ -21,7 +21,8 @@ class Feedback(Table):
     `overruled` holds the labels that people replaced, as they were; `fingerprint` is the same for
     texts that say the same. `triggers`, `state_key` and `content_key` say how far a story has been
     told (models.intake.incident_merge). `words` is what is searched (models.tables.search_words).
-    `sentiment_confidence` is not known of records that were labelled before it was kept.
+    `sentiment_confidence` is not known of records that were labelled before it was kept. `topic` is the id of
+    one of the project's own (models.tables.topic); without `topic_origin` nobody has looked for one yet.
     """
 
     id = TextField(primary_key=True)
@@ -40,6 +41,9 @@ class Feedback(Table):
     sentiment_origin = TextField()
     sentiment_score = DoubleField()
     sentiment_confidence = DoubleField(null=True)
+    topic = TextField(null=True)
+    topic_origin = TextField(null=True)
+    topic_confidence = DoubleField(null=True)
     impact = IntegerField()
     impact_origin = TextField()
     impact_reasons = JSONText()

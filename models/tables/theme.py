@@ -140,6 +140,19 @@ def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str
     return rows(found.order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit))
 
 
+def closest(workspace_id: str, project_id: str, lasting_id: str, limit: int) -> list[str]:
+    """The ids of a theme's records of a project, those closest to what it is about first."""
+    finished = (ThemeRun.workspace_id == workspace_id) & ThemeRun.computed_at.is_null(False)
+    newest = Theme.select(Theme.id).join(ThemeRun).where((Theme.lasting_id == lasting_id) & finished)
+    row = first(newest.order_by(ThemeRun.computed_at.desc()))
+    if row is None:
+        return []
+    mine = (ThemeMember.theme == row["id"]) & (Feedback.project_id == project_id)
+    found = ThemeMember.select(ThemeMember.feedback).join(Feedback).where(mine)
+    found = found.order_by(ThemeMember.closeness.desc(), ThemeMember.feedback.desc()).limit(limit)
+    return [one["feedback"] for one in rows(found)]
+
+
 def members(lasting_id: str) -> Any:
     """The ids of a theme's records, as a part of another query."""
     return ThemeMember.select(ThemeMember.feedback).where(ThemeMember.theme.in_(_shown(lasting_id)))

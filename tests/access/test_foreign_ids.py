@@ -28,6 +28,7 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", f"{FB}?project={{prj}}&q=topsecret", None),
     ("GET", f"{FB}?ids={{fb}}", None),
     ("GET", f"{FB}?theme={{fb}}", None),
+    ("GET", f"{FB}?topic={{top}}", None),
     ("GET", f"{FB}?cursor={{fb}}", None),
     ("GET", f"{FB}?cursor={{cursor}}", None),
     ("GET", f"{FB}?expand=similar&cursor={{cursor}}", None),
@@ -49,13 +50,15 @@ MORE: list[tuple[str, str, Any]] = [
     ("DELETE", FB, {"ids": ["{fb}"]}),
     ("DELETE", FB, {"filter": "project={prj}"}),
     ("PATCH", f"{FB}/{{mine}}", {"project_id": "{prj}"}),
+    ("PATCH", f"{FB}/{{mine}}", {"topic": "{top}"}),
+    ("PATCH", FB, {"ids": ["{fb}", "{mine}"], "change": {"topic": "{top}"}}),
     ("POST", "/gateway/v1/keys", {"name": "n", "scopes": ["read"], "project_id": "{prj}"}),
     ("POST", "/gateway/v1/hooks", {"source": "generic", "project_id": "{prj}"}),
     ("POST", "/gateway/v1/preview/generic?hook={hook}", {"text": "x"}),
     ("POST", "/gateway/v1/authors/export", {"id": "{fb}"}),
 ]
 EVERY = [(route.partition(" ")[0], *ROUTES[route][:2]) for route in ROUTES if route not in SAID] + MORE
-CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|cursor)\}", str(case))]
+CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|top|cursor)\}", str(case))]
 
 
 @pytest.fixture(name="ids")
@@ -113,6 +116,10 @@ FORMS: list[tuple[str, dict[str, str]]] = [
     ("/settings/hooks/{hook}/rotate", {"secret": "a new secret"}),
     ("/settings/quarantine/{qr}/replay", {}),
     ("/settings/projects/{prj}", {"name": "mine"}),
+    ("/settings/projects/{prj}/topics", {"name": "mine"}),
+    ("/settings/projects/{prj}/topics/{top}", {"name": "mine"}),
+    ("/settings/projects/{prj}/topics/{top}", {"act": "remove"}),
+    ("/settings/projects/{prj}/topics/{top}", {"act": "merge", "into": "{top}"}),
     ("/settings/projects/{prj}/areas", {"0-name": "n", "0-points": "3", "0-pages": "/x"}),
 ]
 

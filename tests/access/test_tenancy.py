@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 import adapters
-from gateway.access import bootstrap, hooks
+from gateway.access import bootstrap, hooks, topics
 from gateway.core.ids import now_ms
 from models import TABLES, ApiKey, Feedback, Outcome, Quarantine
 from tests.conftest import Call, Tenant
@@ -100,6 +100,27 @@ ROUTES |= {
         {"learnt": False},
         404,
     ),
+    "GET /gateway/v1/projects/<project_id>/topics": ("/gateway/v1/projects/{prj}/topics", None, 404),
+    "POST /gateway/v1/projects/<project_id>/topics": (
+        "/gateway/v1/projects/{prj}/topics",
+        {"name": "mine"},
+        404,
+    ),
+    "PATCH /gateway/v1/projects/<project_id>/topics/<topic_id>": (
+        "/gateway/v1/projects/{prj}/topics/{top}",
+        {"name": "mine"},
+        404,
+    ),
+    "POST /gateway/v1/projects/<project_id>/topics/<topic_id>/merge": (
+        "/gateway/v1/projects/{prj}/topics/{top}/merge",
+        {"into": "{top}"},
+        404,
+    ),
+    "DELETE /gateway/v1/projects/<project_id>/topics/<topic_id>": (
+        "/gateway/v1/projects/{prj}/topics/{top}",
+        None,
+        404,
+    ),
     "GET /gateway/v1/export": ("/gateway/v1/export?project={prj}", None, 200),
     "GET /gateway/v1/model": ("/gateway/v1/model", None, 200),
     "POST /gateway/v1/model/train": ("/gateway/v1/model/train", None, 403),
@@ -161,6 +182,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     generic = adapters.load()["generic"]
     hook = hooks.create_hook(generic, other.workspace_id, None, public_url="http://x", name="topsecret")
     assert call("POST", hook["path"], data=b"topsecret", headers=bearer(hook["secret"])).status_code == 200
+    topic = topics.create(other.workspace_id, other.project_id, "topsecret", "topsecret", now_ms())
     return {
         "{ws}": other.workspace_id,
         "{prj}": other.project_id,
@@ -168,6 +190,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{hook}": hook["hook_id"],
         "{key}": ApiKey.get(ApiKey.workspace == other.workspace_id).id,
         "{qr}": Quarantine.get().id,
+        "{top}": topic["id"],
     }
 
 

@@ -18,11 +18,11 @@ from openapi_spec_validator import validate
 
 import adapters
 from adapters.common.plain_text import SPACE
-from gateway.access import hooks
+from gateway.access import hooks, topics
 from gateway.access.api_keys import create_key
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page, document
-from models import Feedback, Quarantine
+from models import Feedback, Quarantine, Topic
 from tests.conftest import Call, Tenant
 from tests.described import check, operations
 from tests.signing import VENDORS, Vendor
@@ -224,7 +224,17 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
         "key_id": create_key(tenant.workspace_id)[0],
         "source": "native",
         "name": "start.js",
+        "topic_id": topics.create(tenant.workspace_id, tenant.project_id, "Maps", "", 1)["id"],
     }
+
+
+def merging(tenant: Tenant, sent: dict[str, Any]) -> str:
+    """A new topic, and another that it can be merged into."""
+    first, second = (
+        topics.create(tenant.workspace_id, tenant.project_id, name, "", 1)["id"] for name in ("old", "new")
+    )
+    Topic.update(id=json.loads(sent["data"])["into"]).where(Topic.id == second).execute()
+    return str(first)
 
 
 def test_examples(call: Call, ids: dict[str, str], tenant: Tenant) -> None:
@@ -237,7 +247,10 @@ def test_examples(call: Call, ids: dict[str, str], tenant: Tenant) -> None:
         query = {item["name"]: _written(item["example"]) for item in given}
         if path == "/api/v1/projects":
             query["workspace_id"] = tenant.workspace_id
-        response = call(method, path.format(**ids), query_string=query, **_body(operation, tenant))
+        sent = _body(operation, tenant)
+        # A topic ends when it is merged: a new one does, into one that has the example's id.
+        known = {**ids, "topic_id": merging(tenant, sent)} if path.endswith("/merge") else ids
+        response = call(method, path.format(**known), query_string=query, **sent)
         if errors := check(operation, response, below=300):
             wrong[f"{method} {path}"] = errors
 

@@ -228,6 +228,37 @@ def a_lesson_taken_back(site: Site, folder: Path) -> None:
         site.run("project", "unlearn", one.project_id, "--lesson", other.id)
 
 
+@uses("topic create", "--description")
+@uses("topic change", "--name", "--description")
+def topics_of_a_project(site: Site, folder: Path) -> None:
+    """Topics are made, described, renamed, merged and deleted; what cannot be is told in a line."""
+    project, run = site.tenant.project_id, CliRunner().invoke
+    bills = site.run("topic", "create", project, "Bills", "--description", "What is due")
+    dues = site.run("topic", "create", project, "Dues")
+    assert (bills["name"], bills["description"], dues["description"]) == ("Bills", "What is due", "")
+    words = ["--name", "Invoices", "--description", "VAT"]
+    changed = site.run("topic", "change", bills["topic_id"], *words)
+    assert changed == {**bills, "name": "Invoices", "description": "VAT"}
+    site.post("/api/feedback", b'{"sentiment": "sad", "message": "m"}', **site.tenant.headers)
+    Feedback.update(topic=dues["topic_id"], topic_origin="corrected").execute()
+    for refused in (
+        ["create", project, "invoices"],
+        ["create", project, " "],
+        ["create", "prj_none", "Name"],
+        ["change", bills["topic_id"], "--name", "dues"],
+        ["change", bills["topic_id"]],
+        ["merge", bills["topic_id"], bills["topic_id"]],
+        ["delete", "top_none"],
+    ):
+        done = run(main, ["topic", *refused])
+        assert done.exit_code and "Traceback" not in done.output, refused
+    assert site.run("topic", "merge", dues["topic_id"], bills["topic_id"]) == changed
+    assert Feedback.get().topic == bills["topic_id"]
+    assert site.run("topic", "list", project) == {"topics": [{**changed, "examples": 1}]}
+    site.run("topic", "delete", bills["topic_id"])
+    assert (Feedback.get().topic, site.run("topic", "list", project)) == (None, {"topics": []})
+
+
 @uses("hook rotate", "--secret")
 def a_given_secret(site: Site, folder: Path) -> None:
     """What the vendor will sign with is taken beside what it signs with now."""

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from gateway.background import encoding, retention, retraining, scheduler, second_reading, themes
+from gateway.access import topics as stored
+from gateway.background import encoding, retention, retraining, scheduler, second_reading, themes, topics
 from gateway.background.lease import Lease, Work, run_once
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
-from models import Dedupe, Event, Feedback, Job, Meaning, Project, ThemeRun, Unlearnt
+from models import Dedupe, Event, Feedback, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.personal_data import Person
@@ -255,6 +256,22 @@ def correcting(bench: Bench) -> None:
     Feedback.update(category_origin="corrected").execute()
 
 
+def sorting(bench: Bench) -> None:
+    """A topic was made, whose records are all there are, and another one was merged into it."""
+    workspace_id, project_id = bench.tenant.workspace_id, bench.tenant.project_id
+    old, new = (stored.create(workspace_id, project_id, name, "", 1)["id"] for name in ("Old", "New"))
+    Feedback.update(topic=old, topic_origin="predicted", topic_confidence=0.9).execute()
+    Topic.update(ended_at=1, merged_into=new).where(Topic.id == old).execute()
+    bench.monkeypatch.setattr(topics.Sorter, "sort", lambda *_: (new, 0.7))
+
+
+def merge_topics(bench: Bench) -> None:
+    path = f"/gateway/v1/projects/{bench.tenant.project_id}/topics"
+    old, new = (bench.call("POST", path, json={"name": name}).json["topic_id"] for name in ("Old", "New"))
+    Feedback.update(topic=old, topic_origin="corrected").execute()
+    assert bench.call("POST", f"{path}/{old}/merge", json={"into": new}).json["examples"] == bench.many + 1
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -271,6 +288,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "silence": nothing,
     "second_reader": doubting,
     "meaning": correcting,
+    "topics": sorting,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))
@@ -351,6 +369,7 @@ OPERATIONS: dict[str, Callable[[Bench], None]] = {
     "work meaning": encode_all,
     "change many": change_many,
     "delete many": delete_many,
+    "merge topics": merge_topics,
     "delete by ids": delete_by_ids,
     "delete one": delete_one,
     "forget a learning": forget_learning,

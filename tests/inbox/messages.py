@@ -31,7 +31,7 @@ WORDS = {
     *users.ROLES,
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
-    *("severity", "sentiment", "reach", "area", "category", "impact", "status"),
+    *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags"),
     KIND,

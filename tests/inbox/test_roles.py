@@ -10,9 +10,22 @@ import pytest
 from flask import Flask
 
 import adapters
-from gateway.access import hooks, users
+from gateway.access import hooks, topics, users
 from gateway.access.api_keys import create_key
-from models import ApiKey, Audit, Event, Feedback, HookRow, Invite, Project, Quarantine, SavedView, User
+from gateway.core.ids import now_ms
+from models import (
+    ApiKey,
+    Audit,
+    Event,
+    Feedback,
+    HookRow,
+    Invite,
+    Project,
+    Quarantine,
+    SavedView,
+    Topic,
+    User,
+)
 from models.tables.user import views_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
@@ -56,6 +69,9 @@ PAGES: dict[str, str | None] = {
     "GET /settings/projects/<project_id>/learning/state": "viewer",
     "POST /settings/projects/<project_id>/learning": "admin",
     "POST /settings/projects/<project_id>/lessons/<feedback_id>": "triager",
+    "GET /settings/projects/<project_id>/topics": "viewer",
+    "POST /settings/projects/<project_id>/topics": "admin",
+    "POST /settings/projects/<project_id>/topics/<topic_id>": "admin",
     "GET /settings/quarantine": "viewer",
     "GET /settings/quarantine/<quarantine_id>": "viewer",
     "POST /settings/quarantine/<quarantine_id>/replay": "triager",
@@ -87,6 +103,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /settings/projects/<project_id>/areas": {"0-name": "n", "0-points": "3", "0-pages": "/x"},
     "POST /settings/projects/<project_id>/learning": {"act": "forget"},
     "POST /settings/projects/<project_id>/lessons/<feedback_id>": {"learnt": "0"},
+    "POST /settings/projects/<project_id>/topics": {"name": "n"},
+    "POST /settings/projects/<project_id>/topics/<topic_id>": {"act": "remove"},
     "POST /settings/hooks/new/<source>": {"name": "n"},
     "POST /settings/model/use": {"version": "shipped"},
     "POST /settings/people": {"email": "new@example.test", "role": "admin"},
@@ -122,7 +140,7 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    tables = (Feedback, Event, Project, HookRow, Quarantine, User, Invite, SavedView, Audit)
+    tables = (Feedback, Event, Project, Topic, HookRow, Quarantine, User, Invite, SavedView, Audit)
     found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
     return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
 
@@ -137,6 +155,7 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     bearer = {"Authorization": f"Bearer {hook['secret']}"}
     call("POST", hook["path"], data=b"topsecret, no JSON", headers=bearer)
     user_id = users.create_user(tenant.workspace_id, "topsecret@example.test", "topsecret", "triager")
+    topic = topics.create(tenant.workspace_id, tenant.project_id, "topsecret", "", now_ms())
     return {
         "feedback_id": record,
         "key_id": key_id,
@@ -144,6 +163,7 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
         "hook_id": hook["hook_id"],
         "quarantine_id": Quarantine.get().id,
         "user_id": user_id,
+        "topic_id": topic["id"],
         "source": "generic",
     }
 

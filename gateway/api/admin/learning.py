@@ -10,11 +10,10 @@ from adapters.common.schemas import Strict
 from adapters.contract import Inbound, Reply, invalid
 from gateway.access.caller import Caller
 from gateway.api import query_parameters
-from gateway.api.admin.request_schemas import unknown
+from gateway.api.admin.request_schemas import project_in_path, unknown
 from gateway.background import project_learning
 from models.queries import lessons
 from models.tables.feedback import iso
-from models.tables.workspace import workspace_of
 
 SHOWN = 100  # lessons, the newest
 LONGEST_TITLE = 200  # characters
@@ -28,39 +27,32 @@ def show_learning(caller: Caller, inbound: Inbound) -> Reply:
     """What a project has learnt, when it learns next, and from which corrections. Raises Refused (404)."""
     if faults := query_parameters.unknown(inbound, ()):
         raise invalid(*faults)
-    return Reply(200, _document(caller, _project(caller, inbound)))
+    return Reply(200, _document(caller, project_in_path(caller, inbound)))
 
 
 def ask_learning(caller: Caller, inbound: Inbound) -> Reply:
     """Learns at once, in the background. Raises Refused (404)."""
-    project_id = _project(caller, inbound)
+    project_id = project_in_path(caller, inbound)
     project_learning.ask(caller.workspace_id, project_id, caller.key_id)
     return Reply(202, _document(caller, project_id))
 
 
 def forget_learning(caller: Caller, inbound: Inbound) -> Reply:
     """Takes back all that a project has learnt: only later corrections are learnt. Raises Refused (404)."""
-    project_id = _project(caller, inbound)
+    project_id = project_in_path(caller, inbound)
     project_learning.forget(caller.workspace_id, project_id, caller.key_id)
     return Reply(200, _document(caller, project_id))
 
 
 def change_lesson(caller: Caller, inbound: Inbound) -> Reply:
     """Takes a wrong lesson back, or learns it again; the correction stays. Raises Refused (400, 404)."""
-    project_id, learnt = _project(caller, inbound), LessonChange.of(inbound)["learnt"]
+    project_id, learnt = project_in_path(caller, inbound), LessonChange.of(inbound)["learnt"]
     feedback_id = inbound.params["feedback_id"]
     if not project_learning.change_lesson(
         caller.workspace_id, project_id, feedback_id, learnt, caller.key_id
     ):
         raise unknown("lesson")
     return Reply(200, _document(caller, project_id))
-
-
-def _project(caller: Caller, inbound: Inbound) -> str:
-    project_id = inbound.params["project_id"]
-    if caller.project_id not in (None, project_id) or workspace_of(project_id) != caller.workspace_id:
-        raise unknown("project")
-    return project_id
 
 
 def _document(caller: Caller, project_id: str) -> dict[str, Any]:

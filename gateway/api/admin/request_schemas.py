@@ -26,7 +26,7 @@ from adapters.native import iso_time
 from gateway.access.api_keys import SCOPES
 from gateway.access.caller import Caller
 from gateway.core.rate import Rate
-from models.tables.workspace import list_projects
+from models.tables.workspace import list_projects, workspace_of
 
 LONGEST_NAME = 200  # characters
 LONGEST_OVERLAP = 720  # hours
@@ -163,6 +163,14 @@ def project_of(caller: Caller, sent: dict[str, Any]) -> str | None:
     if not allowed or not list_projects(caller.workspace_id, only=named)[1]:
         raise invalid(Fault("project_id", "No such project"))
     return named
+
+
+def project_in_path(caller: Caller, inbound: Inbound) -> str:
+    """The caller's project that a path names. Raises Refused (404)."""
+    project_id = inbound.params["project_id"]
+    if caller.project_id not in (None, project_id) or workspace_of(project_id) != caller.workspace_id:
+        raise unknown("project")
+    return project_id
 
 
 def secret(status: int, body: dict[str, Any]) -> Reply:

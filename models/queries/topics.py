@@ -1,0 +1,93 @@
+"""Records as those read them who find out which topic each is about, and what people said of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import SQL, fn
+
+from models.database.base import database, first, rows
+from models.queries.ordering import NEWEST, Position, ordered
+from models.tables.feedback import Feedback
+from models.tables.similarity import SPOKEN
+
+PAGE = 200  # records read at a time
+READ = 4_000  # characters of a text
+MOST_TAUGHT = 600  # records that people gave a topic, or none, the newest: so many are learnt
+
+_TEXT = fn.SUBSTR(Feedback.text, 1, READ).alias("text")
+_READ = (
+    Feedback.id,
+    Feedback.received_at,
+    Feedback.title,
+    _TEXT,
+    Feedback.topic,
+    Feedback.topic_origin,
+    Feedback.topic_confidence,
+)
+# As the index of migration 0025 has it.
+_TAUGHT = Feedback.topic_origin == SQL("'corrected'")
+_NOT_TAUGHT = Feedback.topic_origin.is_null() | (Feedback.topic_origin != "corrected")
+
+
+def taught(workspace_id: str, project_id: str) -> list[dict[str, Any]]:
+    """What people gave a topic, or none, the newest change first: {title, text, topic}."""
+    found = Feedback.select(Feedback.title, _TEXT, Feedback.topic).where(*_of(workspace_id, project_id))
+    found = database.obj.through(found.where(_TAUGHT), "feedback_taught")
+    return rows(found.order_by(Feedback.updated_at.desc(), Feedback.id.desc()).limit(MOST_TAUGHT))
+
+
+def examples(workspace_id: str, project_id: str) -> dict[str, int]:
+    """How many records people gave each topic of a project."""
+    found = Feedback.select(Feedback.topic, fn.COUNT(SQL("1")).alias("number"))
+    found = database.obj.through(found.where(*_of(workspace_id, project_id), _TAUGHT), "feedback_taught")
+    return {row["topic"]: row["number"] for row in rows(found.group_by(Feedback.topic)) if row["topic"]}
+
+
+def basis(workspace_id: str, project_id: str) -> str:
+    """A text that changes when people give a record of a project another topic."""
+    found = Feedback.select(fn.COUNT(SQL("1")).alias("number"), fn.MAX(Feedback.updated_at).alias("last"))
+    row = first(database.obj.through(found.where(*_of(workspace_id, project_id), _TAUGHT), "feedback_taught"))
+    return f"{row['number']}:{row['last']}" if row else ""
+
+
+def newer(workspace_id: str, project_id: str, since: int, after: Position | None) -> list[dict[str, Any]]:
+    """The next records received from then on in which nobody has looked for a topic, the oldest first."""
+    found = _spoken(workspace_id, project_id).where(Feedback.received_at >= since)
+    found = found.where(Feedback.topic_origin.is_null())
+    return rows(ordered(found, "received_at", after).limit(PAGE))
+
+
+def older(workspace_id: str, project_id: str, before: Position | None) -> list[dict[str, Any]]:
+    """The next records before a position, the newest first, but those that people gave a topic."""
+    return rows(ordered(_spoken(workspace_id, project_id).where(_NOT_TAUGHT), NEWEST, before).limit(PAGE))
+
+
+def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | None) -> None:
+    """Gives records a topic, or none, within the open transaction; what people gave one stays as it is."""
+    given = {"topic": topic_id, "topic_origin": "predicted", "topic_confidence": confidence}
+    mine = Feedback.id.in_(list(feedback_ids))
+    Feedback.update(given).where(mine, _NOT_TAUGHT).execute()
+
+
+def about(topics: tuple[str | None, ...]) -> Any:
+    """Whether a row has one of these topics, None for none."""
+    named = [one for one in topics if one is not None]
+    among = Feedback.topic == named[0] if len(named) == 1 else Feedback.topic.in_(named)
+    if None not in topics:
+        return among & Feedback.topic.is_null(False)  # as the index has it
+    return Feedback.topic.is_null() | among if named else Feedback.topic.is_null()
+
+
+def _of(workspace_id: str, project_id: str) -> tuple[Any, ...]:
+    return (
+        Feedback.workspace_id == workspace_id,
+        Feedback.project_id == project_id,
+        Feedback.retracted_at.is_null(),
+    )
+
+
+def _spoken(workspace_id: str, project_id: str) -> Any:
+    found = Feedback.select(*_READ).where(*_of(workspace_id, project_id), Feedback.type.in_(SPOKEN))
+    return database.obj.through(found, "feedback_project")
