@@ -105,6 +105,7 @@ class _Search:
         given = [(row["id"], one, sure) for row, one, sure in told if not _has(row, one, sure)]
 
         def write(some: Sequence[tuple[str, str | None, float | None]]) -> bool:
+            records.hold([feedback_id for feedback_id, _, _ in some])
             if [one["id"] for one in topic.used(project_id, to_keep=True)] != [one["id"] for one in there]:
                 return False  # one of them ended meanwhile, and its records are changed already
             alike: dict[tuple[str | None, float | None], list[str]] = {}

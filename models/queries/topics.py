@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from models.database.base import database, first, rows
+from models.database.base import database, first, locked, rows
 from models.database.query_dialects import PRIMARY
 from models.queries.ordering import Position, ordered
 from models.tables.feedback import Feedback
@@ -71,6 +71,12 @@ def to_read(feedback_ids: Sequence[str], *, fresh: bool) -> list[dict[str, Any]]
         Feedback.retracted_at.is_null(), Feedback.topic_origin.is_null() if fresh else _NOT_TAUGHT
     )
     return rows(database.obj.through(found, PRIMARY)) if feedback_ids else []
+
+
+def hold(feedback_ids: Sequence[str]) -> None:
+    """Holds records until the open transaction ends, before their topics, as who changes one record does."""
+    held = Feedback.select(Feedback.id).where(Feedback.id.in_(list(feedback_ids)))
+    rows(locked(database.obj.through(held, PRIMARY).order_by(Feedback.id)))
 
 
 def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | None) -> None:
