@@ -23,11 +23,12 @@ from gateway.triage import active_model
 from gateway.triage.topics import Given, Sorter
 from models.database.base import dumps
 from models.queries import topics as records
+from models.queries.ordering import NEWEST, Position
 from models.tables import job, topic
 
 EVERY = 60_000  # milliseconds between two looks
 SECONDS = 30.0  # of one look; then others get the thread
-OVERLAP = 600_000  # milliseconds that are looked at again: what waited long is stored behind what came later
+OVERLAP = 120_000  # milliseconds that are looked at again: a large batch is stored behind what came later
 QUIET = 600_000  # milliseconds from the beginning of a round over what is stored to the next
 ROUND = 86_400_000  # the same when nothing is known anew: texts that changed
 SAME = 0.02  # of a confidence; less is no change
@@ -76,23 +77,26 @@ class _Search:
             known |= {"basis": basis, "taught": taught, "before": [now + 1, ""], "begun": now}
         sorter: Sorter | None = None
 
-        def sort(rows: Sequence[Row]) -> bool:
+        def sort(some: Sequence[Position], fresh: bool) -> bool:
             nonlocal sorter
+            rows = records.to_read([str(one) for _, one in some], fresh=fresh)
+            if not rows:
+                return True
             sorter = sorter or _learnt(workspace_id, project_id, there)
             return self._sort(project_id, there, sorter, rows)
 
-        since, after = min(known["read"], now) - OVERLAP, None
-        while going_on() and (some := records.newer(workspace_id, project_id, since, after)):
-            if not sort(some):
+        here: Position = [min(known["read"], now) - OVERLAP, ""]
+        while going_on() and (some := records.places(workspace_id, project_id, "received_at", here)):
+            if not sort(some, True):
                 return
-            after = _place(some)
-            known["read"] = max(known["read"], min(some[-1]["received_at"], now))
+            here = some[-1]
+            known["read"] = max(known["read"], min(here[0], now))
             self.remember()
         while going_on() and known["before"] is not None:
-            some = records.older(workspace_id, project_id, known["before"])
-            if some and not sort(some):
+            some = records.places(workspace_id, project_id, NEWEST, known["before"])
+            if not sort(some, False):
                 return
-            known["before"] = _place(some) if some else None
+            known["before"] = some[-1] if some else None
             self.remember()
 
     def _sort(self, project_id: str, there: list[Row], sorter: Sorter, rows: Sequence[Row]) -> bool:
@@ -101,6 +105,7 @@ class _Search:
         given = [(row["id"], one, sure) for row, one, sure in told if not _has(row, one, sure)]
 
         def write(some: Sequence[tuple[str, str | None, float | None]]) -> bool:
+            records.hold([feedback_id for feedback_id, _, _ in some])
             if [one["id"] for one in topic.used(project_id, to_keep=True)] != [one["id"] for one in there]:
                 return False  # one of them ended meanwhile, and its records are changed already
             alike: dict[tuple[str | None, float | None], list[str]] = {}
@@ -133,10 +138,6 @@ def _basis(there: list[Row]) -> str:
     """A short text for the topics of a project and the model in use."""
     known = [[one["id"], one["name"], one["description"]] for one in there]
     return hashlib.blake2b(dumps([known, triage.version()]).encode(), digest_size=8).hexdigest()
-
-
-def _place(rows: Sequence[Row]) -> list[Any]:
-    return [rows[-1][name] for name in ("received_at", "id")]
 
 
 GIVE = Work(topic.JOB, give)

@@ -7,19 +7,19 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from models.database.base import database, first, rows
-from models.queries.ordering import NEWEST, Position, ordered
+from models.database.base import database, first, locked, rows
+from models.database.query_dialects import PRIMARY
+from models.queries.ordering import Position, ordered
 from models.tables.feedback import Feedback
 from models.tables.similarity import SPOKEN
 
-PAGE = 200  # records read at a time
+PAGE = 400  # records that are looked at together
 READ = 4_000  # characters of a text
 MOST_TAUGHT = 600  # records that people gave a topic, or none, the newest: so many are learnt
 
 _TEXT = fn.SUBSTR(Feedback.text, 1, READ).alias("text")
 _READ = (
     Feedback.id,
-    Feedback.received_at,
     Feedback.title,
     _TEXT,
     Feedback.topic,
@@ -52,16 +52,31 @@ def basis(workspace_id: str, project_id: str) -> str:
     return f"{row['number']}:{row['last']}" if row else ""
 
 
-def newer(workspace_id: str, project_id: str, since: int, after: Position | None) -> list[dict[str, Any]]:
-    """The next records received from then on in which nobody has looked for a topic, the oldest first."""
-    found = _spoken(workspace_id, project_id).where(Feedback.received_at >= since)
-    found = found.where(Feedback.topic_origin.is_null())
-    return rows(ordered(found, "received_at", after).limit(PAGE))
+def places(workspace_id: str, project_id: str, sort: str, after: Position) -> list[Position]:
+    """Where the next records of a project are behind a place in an order by time, whatever they are."""
+    mine = (Feedback.workspace_id == workspace_id) & (Feedback.project_id == project_id)
+    found = database.obj.through(
+        Feedback.select(Feedback.received_at, Feedback.id).where(mine), "feedback_project"
+    )
+    return [list(place) for place in ordered(found, sort, after).limit(PAGE).tuples()]
 
 
-def older(workspace_id: str, project_id: str, before: Position | None) -> list[dict[str, Any]]:
-    """The next records before a position, the newest first, but those that people gave a topic."""
-    return rows(ordered(_spoken(workspace_id, project_id).where(_NOT_TAUGHT), NEWEST, before).limit(PAGE))
+def to_read(feedback_ids: Sequence[str], *, fresh: bool) -> list[dict[str, Any]]:
+    """Those of some records that hold people's words and were given no topic by people.
+
+    When `fresh`, only those in which nobody has looked for one.
+    """
+    found = Feedback.select(*_READ).where(Feedback.id.in_(list(feedback_ids)), Feedback.type.in_(SPOKEN))
+    found = found.where(
+        Feedback.retracted_at.is_null(), Feedback.topic_origin.is_null() if fresh else _NOT_TAUGHT
+    )
+    return rows(database.obj.through(found, PRIMARY)) if feedback_ids else []
+
+
+def hold(feedback_ids: Sequence[str]) -> None:
+    """Holds records until the open transaction ends, before their topics, as who changes one record does."""
+    held = Feedback.select(Feedback.id).where(Feedback.id.in_(list(feedback_ids)))
+    rows(locked(database.obj.through(held, PRIMARY).order_by(Feedback.id)))
 
 
 def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | None) -> None:
@@ -86,8 +101,3 @@ def _of(workspace_id: str, project_id: str) -> tuple[Any, ...]:
         Feedback.project_id == project_id,
         Feedback.retracted_at.is_null(),
     )
-
-
-def _spoken(workspace_id: str, project_id: str) -> Any:
-    found = Feedback.select(*_READ).where(*_of(workspace_id, project_id), Feedback.type.in_(SPOKEN))
-    return database.obj.through(found, "feedback_project")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from gateway.api import feedback_change
 from gateway.background import topics
 from gateway.background.lease import Lease, Work, run_once
 from gateway.core.ids import now_ms
 from gateway.triage.topics import LEAST
 from models import Event, Feedback, Job, Topic
-from models.database.base import writing
+from models.database.base import close, writing
 from models.queries import topics as records
 from models.tables import job, topic
 from tests.conftest import Call, Tenant
@@ -237,3 +239,42 @@ def test_the_lease_decides(call: Call, path: str) -> None:
     with pytest.raises(job.Lost):
         topics.give(Lease(topic.JOB, "nobody", lambda: False))
     assert given(record) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+def test_who_changes_a_record_and_who_sorts_it(
+    call: Call, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person who holds a record and asks for its topic is not waited for in a circle: one comes first."""
+    topic_id = made(call, path, "Invoices")
+    record = post(call, "The invoice is late")
+    reached, going_on = threading.Event(), threading.Event()
+    find = feedback_change.topic.find
+
+    def slow(*asked: Any, **more: Any) -> Any:
+        if more.get("to_keep"):  # the record is held by now
+            reached.set()
+            assert going_on.wait(60)
+        return find(*asked, **more)
+
+    monkeypatch.setattr(feedback_change.topic, "find", slow)
+    hold = records.hold
+
+    def held(ids: Any) -> None:
+        going_on.set()
+        hold(ids)
+
+    monkeypatch.setattr(records, "hold", held)
+    answers: list[int] = []
+
+    def correct() -> None:
+        answers.append(call("PATCH", f"{FEEDBACK}/{record}", json={"topic": topic_id}).status_code)
+        close()
+
+    person = threading.Thread(target=correct)
+    person.start()
+    assert reached.wait(60)
+    work()
+    person.join(60)
+    assert answers == [200]
+    assert given(record) == (topic_id, "corrected")

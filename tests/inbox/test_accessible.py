@@ -52,8 +52,21 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     if (learn := page.get_by_role("button", name="Learn from corrections")).is_enabled():
         learn.click()
     page.set_viewport_size({"width": width, "height": 800})
+    project = f"/settings/projects/{site.server.tenant.project_id}"
+    for name in ("Bills", "u" * 60):
+        sent = {"name": f"{name[:50]} {width} {scheme}", "description": "unbroken" * 30}
+        answer = httpx.post(
+            f"{site.url}/gateway/v1{project.removeprefix('/settings')}/topics",
+            json=sent,
+            headers=site.server.headers,
+        )
+        answer.raise_for_status()
+    given = {"topic": answer.json()["topic_id"]}
+    httpx.patch(
+        f"{site.url}/gateway/v1/feedback/{ids[1]}", json=given, headers=site.server.headers
+    ).raise_for_status()
     broken = []
-    for path in (*PAGES, f"/settings/projects/{site.server.tenant.project_id}", f"/records/{ids[1]}"):
+    for path in (*PAGES, project, f"{project}/topics", f"/records/{ids[1]}"):
         who.go(path)
         found = Axe().run(page, options=RULES).response["violations"]
         broken += [(path, rule["id"], node["html"][:120]) for rule in found for node in rule["nodes"]]

@@ -16,8 +16,10 @@ from markupsafe import escape
 
 import adapters
 from gateway.access import hooks, users
+from gateway.access.topics import LONGEST_DESCRIPTION, LONGEST_NAME
 from gateway.core.ids import new_id
 from models import Feedback, HookRow, Project, Quarantine, SavedView
+from models.tables.topic import MOST
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.hostile import HOSTILE
@@ -134,6 +136,10 @@ def world(app: Flask, call: Call, tenant: Tenant, words: list[str]) -> Reader:
         signed = VENDORS["slack"].sign(VENDORS["slack"].secret, sent, now)
         json_type = {"Content-Type": "application/json"}
         assert call("POST", slack["path"], data=sent, headers={**json_type, **signed}).status_code == 200
+    for n, word in enumerate(words[:MOST]):
+        topic = {"name": f"{n} {word}"[:LONGEST_NAME], "description": word[:LONGEST_DESCRIPTION]}
+        path = f"/gateway/v1/projects/{tenant.project_id}/topics"
+        assert call("POST", path, json=topic, headers=tenant.headers).status_code == 201, word
     client = app.test_client()
     client.set_cookie("feedback-session", users.open_session(admin), domain="localhost")
     return Reader(client, admin)
@@ -159,6 +165,7 @@ def pages(reader: Reader, of: Tenant) -> Iterator[tuple[str, str]]:
     kinds = {"settings/quarantine": Quarantine.select(), "settings/hooks": HookRow.select()}
     kinds |= {"settings/projects": Project.select(), "records": files}
     paths = [(path, path) for path in PLACES]
+    paths.append(("topics", f"/settings/projects/{of.project_id}/topics"))
     paths += [
         (kind, f"/{kind}/{row.id}")
         for kind, rows in kinds.items()
@@ -172,7 +179,7 @@ def pages(reader: Reader, of: Tenant) -> Iterator[tuple[str, str]]:
 
 
 def test_every_place_has_the_same_shape(app: Flask, call: Call, tenant: Tenant, other: Tenant) -> None:
-    """Names of keys, hooks, projects, people, views, files and pages, and what is held, are only words."""
+    """Names of keys, hooks, projects, topics, people, views, files and pages, and what is held, are words."""
     plain = world(app, call, tenant, ["plain words", "more words", "other words"])
     hostile = world(app, call, other, list(HOSTILE))
     allowed: dict[str, set[Any]] = {}
@@ -188,6 +195,8 @@ def test_every_place_has_the_same_shape(app: Flask, call: Call, tenant: Tenant, 
     for words in filter(str.isprintable, HOSTILE[:-1]):  # the last is too long for a person's name
         for kind in ("/settings/keys", "/settings/projects", "/settings/people", "records"):
             assert str(escape(words)) in shown[kind], (kind, words)
+        described = " ".join(words.split())[:LONGEST_DESCRIPTION]
+        assert words not in HOSTILE[:MOST] or str(escape(described)) in shown["topics"], words
 
 
 def test_a_browser_sees_words(visit: Callable[..., Visit], site: Site) -> None:
