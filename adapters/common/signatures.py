@@ -115,11 +115,8 @@ def hook_adapter(
     signed: Signed,
     reply: Callable[[Inbound, list[Saved]], Reply] = ACCEPTED,
     refuse: Callable[[Problem], Reply] = refuse,
-    costly: bool = False,
 ) -> Adapter:
     """The adapter of a sender with one address, /hooks/<name>/<hook_id>, that is never told 400."""
     path = f"/hooks/{name}"
     door = Door(f"{path}/<hook_id>", tolerant(read), reply, shape=shape)
-    return Adapter(
-        name, (door,), refuse, owns=(path,), signed=signed, title=title, error=Refusal, costly=costly
-    )
+    return Adapter(name, (door,), refuse, owns=(path,), signed=signed, title=title, error=Refusal)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import call
 from secrets import token_urlsafe
 from typing import Any, Literal, Protocol
 
@@ -113,6 +114,7 @@ class Inbound:
     who sends and `proofs` what shows it, written by the step that identifies (gateway.intake.auth), and
     `outcome` what became of the request, by the one that stores it, once that is counted.
     With `lenient`, JSON that a template broke is mended where it can be: a person asked for that.
+    `aside` calls a function where it holds up nobody else, however long it takes.
     """
 
     method: str
@@ -133,6 +135,7 @@ class Inbound:
     proofs: tuple[str, ...] = field(default=(), repr=False)
     outcome: str | None = None
     lenient: bool = False
+    aside: Callable[..., Any] = field(default=call, repr=False)
 
     def receive(self, body: bytes, at: int) -> None:
         """Takes the whole body, of which who admitted the request knew a part at most; it is here `at`."""
@@ -361,7 +364,7 @@ class Adapter:
     `key` finds the API key in a request; senders without one are `signed` instead.
     `source` is what its records are filed under, when that is not the adapter's name.
     `title` is its sender's name, `error` what `refuse` answers and `proofs` where `key` looks, for
-    readers of the API's description. What a `costly` one makes of a small delivery may take long.
+    readers of the API's description.
     """
 
     name: str
@@ -377,4 +380,3 @@ class Adapter:
     title: str = ""
     error: Kind | None = None
     proofs: tuple[Proof, ...] = (BEARER,)
-    costly: bool = False

@@ -13,6 +13,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 
 from adapters.contract import Adapter, Fault, Inbound, Problem, Refused, invalid
 from gateway.core.client_address import Network, client_address
+from gateway.core.cooperative import aside
 from gateway.core.ids import new_id, now_ms
 from gateway.http.body import Stream, read_body
 from gateway.http.body_stream import pieces_of
@@ -79,6 +80,7 @@ def inbound_of(
         received_at=now_ms(),
         client=client_address(environ.get("REMOTE_ADDR", ""), headers, proxies),
         query_string=asked.encode("latin-1").decode("utf-8", "replace"),
+        aside=aside,
     )
     if admit is not None:
         admit(inbound)

@@ -289,7 +289,7 @@ def _is_quick(environ: dict[str, Any]) -> bool:
     if "HTTP_CONTENT_ENCODING" in environ:
         return False
     adapter, one = door_at(environ["REQUEST_METHOD"], environ["PATH_INFO"]) or (None, False)
-    if adapter is None or not one or adapter.costly:
+    if adapter is None or not one:
         return False
     body: bytes = environ["wsgi.input"].getvalue()
     return body.count(b",") <= MANY

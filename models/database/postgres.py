@@ -173,6 +173,8 @@ class Postgres(
         if numbers := sorted({_number(name) for name in names}):
             self.execute_sql(_LOCK, (numbers,))
 
+    FOR_UPDATE = " FOR UPDATE"  # nobody else changes the rows before the transaction ends
+
     def locked(self, query: Any) -> Any:
         """A query whose rows nobody else changes before the transaction ends."""
         return query.for_update()

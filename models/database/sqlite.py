@@ -244,6 +244,8 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
     def serialise(self, names: Iterable[Any]) -> None:
         """Nothing to do: who writes is alone."""
 
+    FOR_UPDATE = ""  # who writes is alone
+
     def locked(self, query: Any) -> Any:
         """A query whose rows nobody else changes before the transaction ends: any, as who writes is alone."""
         return query

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from models.database.base import database, dumps
+from models.database.base import database, dumps, update
 from models.intake import incident_merge
 from models.intake.story_state import RANKS, StoryState, moment_of, state_of
 from models.intake.telling import STATUS, Telling, Told
@@ -245,7 +245,7 @@ def _give(write: Write, end: End, record: str, reach: Reach, now: int) -> None:
 def _keep(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach, now: int) -> None:
     if "impact_reasons" in changed:
         changed |= reached({**known, **changed}, reach)
-    Feedback.update({**changed, "updated_at": now}).where(Feedback.id == known["id"]).execute()
+    update(Feedback, known["id"], {**changed, "updated_at": now})
 
 
 def _apart(write: Write, told: Telling, end: End, reach: Reach, now: int) -> None:

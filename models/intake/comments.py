@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from models.database.base import dumps, insert, rows
+from models.database.base import dumps, insert, rows, update
 from models.intake import incident_merge
 from models.intake.writes import Stored, Write, row_of
 from models.tables import dedupe
@@ -59,7 +59,7 @@ def hide(write: Write, secrecy: str, now: int) -> Stored:
         for kept in rows(Event.select(Event.detail).where(told)):
             Event.update(detail={**kept["detail"], "visibility": secrecy}).where(told).execute()
     changed = incident_merge.hidden(row, {key for _, key in known}, secrecy) | {"updated_at": now}
-    Feedback.update(changed).where(Feedback.id == row["id"]).execute()
+    update(Feedback, row["id"], changed)
     insert(Event, {**write.event, "feedback": row["id"], "type": HIDDEN})
     return Stored("updated", {**row, **changed})
 
@@ -77,7 +77,7 @@ def delete(write: Write, now: int) -> Stored:
         for kept in rows(Event.select(Event.detail).where(told)):
             Event.update(payload=None, detail={**kept["detail"], "deleted": True}).where(told).execute()
     changed = incident_merge.without_words(row, {key for _, key in known}) | {"updated_at": now}
-    Feedback.update(changed).where(Feedback.id == row["id"]).execute()
+    update(Feedback, row["id"], changed)
     # What tells of the end repeats the words.
     insert(Event, {**write.event, "payload": None, "delivery_id": None, "feedback": row["id"], "type": KIND})
     return Stored("updated", {**row, **changed})

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from models.database.base import database, dumps, first, locked
+from models.database.base import database, dumps, first, update
 from models.intake import alert_family, incident_merge, votes
 from models.intake.alert_family import Place
 from models.intake.story_state import StoryState
@@ -22,6 +22,7 @@ from models.intake.writes import (
     create,
     reached,
     row_of,
+    row_with,
     unless_overruled,
 )
 from models.tables import dedupe
@@ -68,7 +69,7 @@ def tell(write: Write, reach: Reach, now: int) -> Stored:
 
 def _noted(known: Mapping[str, Any], changed: Mapping[str, Any]) -> Stored:
     """A delivery that says nothing new, and no event, but what comes later is judged by it too."""
-    Feedback.update(changed).where(Feedback.id == known["id"]).execute()
+    update(Feedback, known["id"], changed)
     return Stored("unchanged", {**known, **changed})
 
 
@@ -136,8 +137,9 @@ def _story(write: Write, telling: Telling, reach: Reach, now: int) -> Place:
     known = row_of(dedupe.taken(workspace_id, "joins", key))
     if known is None and telling.joins is not None:
         mine = (Feedback.workspace_id == workspace_id) & (Feedback.incident_key == telling.joins)
-        named = database.obj.through(Feedback.select().where(mine), "feedback_story")
-        known = first(locked(named.order_by(Feedback.id)))
+        named = database.obj.through(Feedback.select(Feedback.id).where(mine), "feedback_story")
+        first_named = first(named.order_by(Feedback.id))
+        known = first_named and row_with(first_named["id"])
     found = Place(known, remembered)
     if of_alert:
         found = alert_family.place(write, telling, told, known, reach, now)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.database.base import database, first, insert, locked, rows
+from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.telling import Telling, Told
 from models.tables import dedupe
 from models.tables.event import Event
@@ -153,7 +153,7 @@ def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
 
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:
-    Feedback.update(changed).where(Feedback.id == known["id"]).execute()
+    update(Feedback, known["id"], changed)
     insert(Event, {**write.event, "feedback": known["id"], "type": kind})
     return Stored("updated", {**known, **changed})
 
@@ -169,7 +169,7 @@ def joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
     if reports > before and reports in reach.steps:
         for earlier in _saying(*same):
             changed = raised(earlier["impact_origin"], reach.raised(earlier["impact_reasons"], reports))
-            Feedback.update({**changed, "updated_at": now}).where(Feedback.id == earlier["id"]).execute()
+            update(Feedback, earlier["id"], {**changed, "updated_at": now})
     return {**row, **raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))}
 
 
@@ -227,4 +227,4 @@ def row_of(used: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def row_with(feedback_id: str) -> dict[str, Any] | None:
-    return first(locked(Feedback.select().where(Feedback.id == feedback_id)))
+    return to_change(Feedback, feedback_id)

@@ -290,6 +290,34 @@ def test_keys_of_several_parts() -> None:
     assert (made.dedupe_key, made.incident_key) == ("x:7", "x::7")
 
 
+@pytest.mark.parametrize(
+    ("mapping", "aside"),
+    [
+        ({"text": "text", "author.email": "user.mail"}, False),
+        ({"text": "text", "severity": "level", "severity_words": {"a || b": 4}}, False),
+        ({"text": "text || title"}, True),
+        ({"text": "text", "title": "join(' ', parts[].name)"}, True),
+        ({"text": "text", "items": "items"}, True),
+        ({"text": "a." * 20 + "text"}, True),
+    ],
+)
+def test_only_values_under_names_are_read_where_others_wait(mapping: dict[str, Any], aside: bool) -> None:
+    called = []
+
+    def elsewhere(act: Any, *args: Any) -> Any:
+        called.append(act)
+        return act(*args)
+
+    sent = {"text": "It hangs.", "items": [{"text": "It hangs."}], "parts": []}
+    for _ in range(20):
+        sent = {**sent, "a": {"text": "It hangs.", **sent}}
+    inbound = Inbound("POST", "/", {}, json.dumps(sent).encode(), aside=elsewhere)
+    inbound.options["map"] = mapping
+
+    assert read(inbound)
+    assert bool(called) == aside
+
+
 def test_too_many_items() -> None:
     """A delivery of more than a thousand items is kept as unreadable."""
     sent = [{"t": "x"}] * 1001
