@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks import wrk
-from benchmarks.intake import ROOT, body_of, environ_of, serving
+from benchmarks.intake import RATE_LIMIT, ROOT, body_of, environ_of, serving
 
 CONNECTIONS = 32
 SIZE = 2_000  # bytes of a body; such a text fits in, and what surrounds it at GitHub
