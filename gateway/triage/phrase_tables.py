@@ -30,6 +30,7 @@ SETS = "sets"
 _SHORT = "do does did can could will wo would is are was were has have had should ca"
 DENIES = NEGATIONS - {"ne", "hardly", "nauwelijks", "kaum", "ni"} | {"zero"}
 DENIES |= {f"{word}n't" for word in _SHORT.split()}
+NUMBER = "0"  # what every number is read as
 RARE = 0.0002  # how common a word is taken to be that is not among the common ones; the commonest is 1
 
 
@@ -187,7 +188,7 @@ def _denies(slot: Slot) -> bool:
 def _common() -> dict[str, float]:
     """How common the commonest words are, the first 1."""
     words = (TABLES / "common.txt").read_text(encoding="utf-8").split()
-    return {word: 1 / rank for rank, word in enumerate(words, 1)}
+    return {NUMBER: 1.0} | {word: 1 / rank for rank, word in enumerate(words, 1)}
 
 
 def _commonness(slot: Slot) -> float:
