@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import islice
 
 from gateway.triage.model import TOGETHER, Model, Scores
+from gateway.triage.sentiment_experts import of_experts
 from gateway.triage.tokenizer import Text
 
 MOST_WORDS, MOST_CLAUSES = 60, 6
@@ -115,7 +116,8 @@ def _mixed_scores(scores: Scores, name: str, clause: Scores) -> Scores:
     """The scores of a text one of whose clauses can be acted on as `name`."""
     bug = likeliest(scores.category) == "bug"
     category = scores.category if bug else _mixed(scores.category, clause.category)
-    sentiment = _mixed(scores.sentiment, clause.sentiment) if name == "bug" else scores.sentiment
+    told = name == "bug" and not of_experts(scores.domain)  # those know whole comments, no clauses
+    sentiment = _mixed(scores.sentiment, clause.sentiment) if told else scores.sentiment
     return replace(scores, category=category, sentiment=sentiment)
 
 
