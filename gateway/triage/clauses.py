@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import pairwise, starmap
 
 from gateway.triage.model import TOGETHER, Model, Outputs, Scores
+from gateway.triage.sentiment_experts import of_experts
 from gateway.triage.tokenizer import ENDS, Text
 
 MOST_WORDS, MOST_CLAUSES = 60, 6
@@ -155,10 +156,11 @@ def _mixed_scores(
 ) -> Scores:
     """The scores of a text one of whose clauses, of such probabilities, can be acted on as `name`."""
     bug = likeliest(scores.category) == "bug"
+    told = name == "bug" and not of_experts(scores.domain)  # those know whole comments, no clauses
     return replace(
         scores,
         category=scores.category if bug else _mixed(scores.category, category),
-        sentiment=_mixed(scores.sentiment, sentiment) if name == "bug" else scores.sentiment,
+        sentiment=_mixed(scores.sentiment, sentiment) if told else scores.sentiment,
     )
 
 

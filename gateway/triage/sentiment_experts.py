@@ -45,6 +45,11 @@ class SentimentExperts:
         return mixed
 
 
+def of_experts(domain: Mapping[str, float]) -> bool:
+    """Whether a text is likely of a kind of talk whose sentiment has an expert of its own."""
+    return domain["general"] + domain["issue"] < 0.5
+
+
 def odds(moods: Sequence[str], categories: Sequence[str]) -> Shares:
     """LEANING as an array: a row for each category, a column for each sentiment."""
     return np.array([[LEANING[mood][name] for mood in moods] for name in categories])

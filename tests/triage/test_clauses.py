@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract.record import Record
 from gateway import triage
-from gateway.triage.clauses import clauses
+from gateway.triage.clauses import clauses, score
+from gateway.triage.model import Model
+from gateway.triage.sentiment_experts import of_experts
 from gateway.triage.tokenizer import ENDS, read
+from tests.triage.test_kinds import LEAST, table
 
 
 @pytest.mark.parametrize(
@@ -58,3 +63,18 @@ def test_one_by_one_or_together_the_answer_is_the_same() -> None:
     ]
     together = triage.label_all([(record, None) for record in records])
     assert [one.category for one in together] == [triage.label(record).category for record in records]
+
+
+def test_comments_of_experts_keep_the_sentiment_of_the_whole() -> None:
+    """A clause gives them its category alone; other texts take its sentiment, too."""
+    model = Model.load()
+    kinds = chain.from_iterable(map(table, LEAST))
+    kept, moods = 0, 0
+    for words in (row[-1] for row in kinds):
+        whole, read_apart = model.score(read(words)), score(model, read(words))
+        if of_experts(whole.domain):
+            kept += 1
+            assert read_apart.sentiment == pytest.approx(whole.sentiment, abs=1e-6), words
+        else:
+            moods += read_apart.sentiment != pytest.approx(whole.sentiment, abs=1e-3)
+    assert kept > 20 and moods > 10, (kept, moods)

@@ -24,7 +24,7 @@ from gateway.triage.tokenizer import read
 from gateway.triage.training.corrections import Correction
 from gateway.triage.training.learn_projects import Ground
 from tests.triage.explained import records
-from tests.triage.test_kinds import table
+from tests.triage.test_kinds import LEAST, table
 from tests.triage.test_located import TEXTS
 
 MANY = 300
@@ -163,9 +163,9 @@ def test_how_features_are_told(text: str, name: str, written: str | None) -> Non
 @pytest.mark.parametrize(
     ("text", "clause"),
     [
-        ("I get a blank page when I log in, how come?", "I get a blank page when I log in"),
+        ("How do I change my address? The form crashes", "The form crashes"),
         ("Al mijn contacten zijn weg! Waar zijn die gebleven?", "Al mijn contacten zijn weg!"),
-        ("Das Thermostat zeigt 99 Grad. Ist es defekt?", "Das Thermostat zeigt 99 Grad"),
+        ("Wo kann ich meine Adresse ändern? Die App stürzt ab", "Die App stürzt ab"),
     ],
 )
 def test_the_clause_that_decided_is_quoted(text: str, clause: str) -> None:
@@ -220,7 +220,7 @@ def test_reasons_quote_no_signs_of_the_model() -> None:
 def test_the_clause_is_the_one_that_was_counted() -> None:
     """Mixed with its probabilities, those of the whole text become the ones it was labelled by."""
     model, carried = Model.load(), 0
-    for *_, words in chain.from_iterable(map(table, ("fault_question", "praise_and_more"))):
+    for *_, words in chain.from_iterable(map(table, LEAST)):
         text = read(words)
         scores, whole = clauses.score(model, text), model.score(text)
         found = clause_of(model, text, scores)
@@ -234,7 +234,7 @@ def test_the_clause_is_the_one_that_was_counted() -> None:
                 for name, chance in expected.items()
             }
         assert scores.category == pytest.approx(expected, abs=1e-4)
-    assert carried > 20
+    assert carried > 10
 
 
 def test_the_command_shows_them() -> None:
@@ -243,5 +243,5 @@ def test_the_command_shows_them() -> None:
     assert explanation["category"][0].keys() == {"name", "weight", "kind", "spans"}
     assert explanation["category"][0]["spans"][0].keys() == {"field", "start", "end"}
     assert "category: " in CliRunner().invoke(command, ["--explain", "the app crashes"]).stdout
-    told = "I get a blank page when I log in, how come?"
-    assert "clause: I get a blank page" in CliRunner().invoke(command, ["--explain", told]).stdout
+    told = "How do I change my address? The form crashes"
+    assert "clause: The form crashes" in CliRunner().invoke(command, ["--explain", told]).stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from gateway import triage
 from gateway.cli.triage import evaluate, train
 from gateway.triage.training import protocols
 from gateway.triage.training import rows as sources
+from gateway.triage.training.pools import EXPERTS, category_row, read_pools
 from gateway.triage.training.rows import Row, distinct, fingerprint, held_out
 from gateway.triage.training.scoring import calibration_error, confusion, macro_f1
 from gateway.triage.training.seeds import parse, sentences
@@ -69,6 +71,24 @@ def test_sentences_are_always_the_same() -> None:
     assert list(sentences(30)) == list(sentences(30))
     assert {language for language, *_ in sentences(5)} == {"en", "nl", "de", "fr", "es"}
     assert not any("{" in text for *_, text in sentences(30))
+
+
+def test_the_category_of_few_words_is_learnt_from_what_is_short() -> None:
+    """Of the sentences by kinds of error; what is longer, and other sentences, count as they are."""
+    short, long = (
+        Row("never loads", "bug", "en", "kinds", 2.0),
+        Row("it never loads here", "bug", "en", "kinds"),
+    )
+    assert category_row(short).weight > short.weight
+    assert category_row(long) is long
+    assert category_row(plain := replace(short, source="seeds")) is plain
+
+
+def test_short_reports_of_users_are_no_talk_of_experts(data: Path) -> None:
+    pool = read_pools(data).train["domain"]
+    learnt = {row.text: row.label for row in pool if row.source == "kinds"}
+    assert learnt and set(learnt.values()) == {"general"}
+    assert {row.label for row in pool} >= set(EXPERTS) | {"general", "issue"}
 
 
 def test_a_stray_line_in_a_seed_file_is_refused() -> None:

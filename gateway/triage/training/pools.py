@@ -16,6 +16,7 @@ from gateway.triage.training.translation import Translator
 SEEDS_PER_GROUP = 700
 # Own sentences count more where sentiment is learnt: most labelled moods are those of tweets and of code.
 MOOD_WEIGHT, ENGLISH_MOOD_WEIGHT, KIND_MOOD_WEIGHT = 1.5, 2.3, 2.5
+SHORT_WORDS, SHORT_WEIGHT = 3, 1.5  # of the kinds: the category of few words must be known by these
 COPY_WEIGHT = 0.3  # of translated reviews: more would pull the English ones off their mark
 SEVERE = {"blocker": "severe", "critical": "severe", "major": "severe", "minor": "minor", "trivial": "minor"}
 # Where talk comes from that has its own idea of what is neutral: technical talk, and tweets.
@@ -32,7 +33,7 @@ DOMAINS = {
 EXPERTS = ("so", "github", "jira", "tweet")
 TECHNICAL = ("so", "github", "jira")
 NEIGHBOUR_WEIGHT = 0.1
-DOMAIN_WEIGHTS = {"senti4sd": 2.0, "se_jira": 1.3}  # the smaller ones would be taken for the larger
+DOMAIN_WEIGHTS = {"senti4sd": 7.0, "se_jira": 2.0}  # the smaller ones would be taken for the larger
 EXPERT_WEIGHTS = {"se_pr": 0.3, "se_javalib": 0.1, "tweeteval": 0.3, "potts": 0.3}
 
 
@@ -56,7 +57,8 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
     for row in translated(category, translators, 0.6):
         category.append(replace(row, weight=row.weight * (COPY_WEIGHT if row.source in labelled else 1.0)))
     templates = sources.read(data / "cat_templates_nl.csv")
-    category += [replace(row, source="templates_nl", weight=0.4) for row in templates] + plain_seeds
+    category += [replace(row, source="templates_nl", weight=0.4) for row in templates]
+    category += [category_row(row) for row in plain_seeds]
     moods = _without(sources.sentiment_sets(data), out)
     sentiment = _learnt(moods, out)
     copies = translated(sentiment, translators, 0.35)
@@ -87,6 +89,12 @@ def read_pools(data: Path, leave_out: Iterable[str] = ()) -> Pools:
         },
     }
     return Pools(pool, held, issues)
+
+
+def category_row(row: Row) -> Row:
+    """One of the project's own sentences with its category."""
+    short = row.source == "kinds" and len(row.text.split()) <= SHORT_WORDS
+    return replace(row, weight=row.weight * SHORT_WEIGHT) if short else row
 
 
 def mood_row(row: Row, mood: str) -> Row:
@@ -139,7 +147,9 @@ def _domains(sentiment: list[Row], general: list[Row], issues: list[Row]) -> lis
     everyday = dice.sample(others, min(12_000, len(others))) + dice.sample(plain, min(18_000, len(plain)))
     rows += [replace(row, label="general", weight=1.0) for row in everyday]
     rows += [replace(row, label="general", weight=3.0) for row in general if row.source == "seeds"]
-    return rows + [replace(row, label="issue", weight=3.0) for row in issues]
+    rows += [replace(row, label="issue", weight=3.0) for row in issues]
+    # Short reports of users sound technical, too, but are neutral for other reasons.
+    return rows + [replace(row, label="general", weight=1.0) for row in general if row.source == "kinds"]
 
 
 def _even(rows: list[Row], most: int) -> list[Row]:

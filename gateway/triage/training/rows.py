@@ -25,8 +25,9 @@ HOLD_OUT = 10
 # of real people; the other languages have little else.
 PATTERN_WEIGHT, ENGLISH_PATTERN_WEIGHT = 1.0, 0.4
 SCENE_WEIGHT, ENGLISH_SCENE_WEIGHT = 4.0, 1.3
-KIND_WEIGHT, ENGLISH_KIND_WEIGHT = 4.0, 2.0
-COMPOSED_WEIGHT, ENGLISH_COMPOSED_WEIGHT = 1.2, 0.7
+# The kinds of error count more in English, where they stand against most of the reviews.
+KIND_WEIGHT, ENGLISH_KIND_WEIGHT = 4.0, 5.0
+COMPOSED_WEIGHT, ENGLISH_COMPOSED_WEIGHT = 1.2, 1.5
 WORDINGS = 6  # of each scene
 COMPOSED = 40  # of each pattern
 # How a wish may begin, too: such rows would teach that wishes are questions.
