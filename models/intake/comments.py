@@ -59,7 +59,7 @@ def hide(write: Write, secrecy: str, now: int) -> Stored:
         for kept in rows(Event.select(Event.detail).where(told)):
             Event.update(detail={**kept["detail"], "visibility": secrecy}).where(told).execute()
     changed = incident_merge.hidden(row, {key for _, key in known}, secrecy) | {"updated_at": now}
-    Feedback.update(changed).where(Feedback.id == row["id"]).execute()
+    update(Feedback, row["id"], changed)
     insert(Event, {**write.event, "feedback": row["id"], "type": HIDDEN})
     return Stored("updated", {**row, **changed})
 
