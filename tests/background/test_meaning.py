@@ -1,4 +1,4 @@
-"""What texts mean is kept as numbers: once, as long as they say the same, and for themes and related records."""
+"""What texts mean is kept as numbers: once, as long as they say so, for themes and related records."""
 
 from __future__ import annotations
 
