@@ -27,6 +27,7 @@ FIELDS = (
     *("author.id", "author.name", "author.email", "external_id", "occurred_at"),
     *("dedupe_key", "incident_key", "state", "items"),
 )
+# An expression that only names a value, however deep it lies.
 NAMES = re.compile(r"[A-Za-z_]\w{0,99}(?:\.[A-Za-z_]\w{0,99}){0,9}", re.ASCII)
 SUBJECT = re.compile(r"subject\.[A-Za-z_][A-Za-z0-9_-]*")
 STATES: tuple[State, ...] = get_args(State)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,9 @@ from gateway.access import audit_log
 from gateway.core.ids import new_id
 from gateway.core.pacing import Pace
 from models.database.base import serialise
+from models.queries.topics import examples
 from models.tables import job, topic
+from models.tables.feedback import iso
 from models.tables.topic import MOST, Topic
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 60, 300  # characters
@@ -105,6 +108,22 @@ def end(
     audit_log.note(workspace_id, by, action, topic_id, name=row["name"], **told)
     job.hurry(topic.JOB)
     return goal
+
+
+def documents(rows: Sequence[Row]) -> list[Row]:
+    """Topics of one project as people are shown them, each with how many records people gave it."""
+    taught = examples(rows[0]["workspace_id"], rows[0]["project"]) if rows else {}
+    return [
+        {
+            "topic_id": row["id"],
+            "project_id": row["project"],
+            "name": row["name"],
+            "description": row["description"],
+            "examples": taught.get(row["id"], 0),
+            "created_at": iso(row["created_at"]),
+        }
+        for row in rows
+    ]
 
 
 def settle(now: int, pace: Pace | None = None) -> None:

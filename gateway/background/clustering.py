@@ -116,7 +116,7 @@ def _vectors(texts: Sequence[Said]) -> tuple[Any, list[int]]:
 def _parts(texts: Sequence[Said], vectors: Any) -> list[Any]:
     """The numbers of each theme's texts: of those that have a meaning, joined by others, and of the rest."""
     packed, languages = [said.meaning for said in texts], [said.language for said in texts]
-    used, meaning_of = meanings.topical(packed, languages)
+    used, meaning_of = meanings.comparable(packed, languages)
     if not used:
         return _themes(_Rows(vectors), _least(len(texts)))
     meant, words, least = np.array(used), _Rows(vectors), _least(len(texts))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.tables.text_folding import folded
 
-STEM = 5  # letters of a word that count where topics are compared
+STEM = 5  # letters of a word that count where it is compared what texts are about
 LONGEST = 4_000  # characters that are read; what matters is said before
 # What stands before an @ is read from where it begins: tried at each letter, it takes the square of the time.
 _ADDRESS = re.compile(

@@ -64,12 +64,13 @@ class Lease:
     def run(self, command: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end in a process of its own, while the work stays ours; what it said.
 
-        Raises as `transact` does, and RuntimeError after so many seconds. The process ends with it.
+        Raises as `transact` does, and RuntimeError after so many seconds. The process ends with it. It has a
+        session of its own: Ctrl-C ends the worker, and the worker ends it.
         """
         end = time.monotonic() + patience
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, start_new_session=True
         ) as process:
             try:
                 while time.monotonic() < end:

@@ -1,8 +1,8 @@
 """What texts mean, where a second reader has encoded them: how alike two are in that, besides their words.
 
 An encoder puts texts of one language near each other whatever they are about, so the mean of each language is
-taken from its texts first. That needs some texts of a language, and enough altogether that one topic is not
-most of the mean; texts without are compared by their words alone.
+taken from its texts first. That needs some texts of a language, and enough altogether that what one group is
+about is not most of the mean; texts without are compared by their words alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WORDS = 0.3  # what words count for beside what a text means; the rest is the me
 LEAST, OF_LANGUAGE = 100, 20  # texts, and texts of a language, whose mean says something
 
 
-def topical(packed: Sequence[bytes | None], languages: Sequence[str | None]) -> tuple[list[int], Floats]:
+def comparable(packed: Sequence[bytes | None], languages: Sequence[str | None]) -> tuple[list[int], Floats]:
     """Which texts can be compared by meaning, and unit vectors of these, a row each.
 
     `packed` are the numbers of each text (gateway.triage.second_reader.pack), None where there are none.

@@ -38,7 +38,7 @@ Vector = Mapping[str, float]
 
 
 def related(caller: Caller, row: Row) -> list[dict[str, Any]]:
-    """The records most alike this one in topic that the caller may see: {id, title, score}, best first.
+    """The records about the same as this one that the caller may see: {id, title, score}, best first.
 
     `score` is from LEAST to 1. Those that say the same as it, or as a better one, in nearly the same words
     are left out. Ties go to the newer one.
@@ -85,7 +85,7 @@ def _near(row: Row, newest: Sequence[Row], found: Sequence[Row]) -> dict[str, fl
     languages = {one["id"]: one["language"] for one in (*newest, *found, row)}
     ids = list(languages)
     kept = meaning.vectors(ids)
-    used, numbers = meanings.topical([kept.get(name) for name in ids], [*languages.values()])
+    used, numbers = meanings.comparable([kept.get(name) for name in ids], [*languages.values()])
     at = {ids[number]: place for place, number in enumerate(used)}
     if row["id"] not in at:
         return {}

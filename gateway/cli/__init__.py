@@ -133,7 +133,7 @@ def serve(bind: str | None, workers: int | None, threads: int | None) -> None:
 
 @main.command()
 def worker() -> None:
-    """Do background work until SIGTERM: similar records, themes, retention. `serve` starts one by itself."""
+    """Do background work until SIGTERM: themes, topics, retention and more. `serve` starts one by itself."""
     from gateway.background import scheduler  # its queue imports gevent where that is installed
 
     config = Config.from_env()

@@ -15,7 +15,6 @@ from gateway.cli.command import command, place_of
 from gateway.cli.errors import Failure, NotHere
 from gateway.core.ids import now_ms
 from models.database.base import writing
-from models.queries.topics import examples
 from models.tables import topic as tables
 
 Row = dict[str, Any]
@@ -33,9 +32,8 @@ def topic() -> None:
 @click.argument("project_id")
 def topic_list(project_id: str) -> tuple[Any, str]:
     """List the topics of a project, each with how many records people gave it."""
-    workspace_id, _ = place_of(None, project_id)
-    taught = examples(workspace_id, project_id)
-    shown = [{**_document(row), "examples": taught.get(row["id"], 0)} for row in tables.used(project_id)]
+    place_of(None, project_id)
+    shown = topics.documents(tables.used(project_id))
     return {"topics": shown}, "\n".join(
         f"{row['topic_id']}  {row['name']}  ({row['examples']})" for row in shown
     )
@@ -76,22 +74,24 @@ def topic_change(topic_id: str, name: str | None, description: str | None) -> tu
 @click.argument("into")
 def topic_merge(topic_id: str, into: str) -> tuple[Any, str]:
     """Merge a topic into another one of its project, which its records have then."""
-    return _ended(topic_id, into)
+    goal = _ended(topic_id, into)
+    return _document(goal), f"merged {topic_id} into {into} ({goal['name']})"
 
 
 @command(topic, "delete")
 @click.argument("topic_id")
 def topic_delete(topic_id: str) -> tuple[Any, str]:
     """Delete a topic: its records have none, until one is found anew."""
-    return _ended(topic_id, None)
+    _ended(topic_id, None)
+    return {"topic_id": topic_id, "deleted": True}, f"deleted {topic_id}"
 
 
-def _ended(topic_id: str, into: str | None) -> tuple[Any, str]:
+def _ended(topic_id: str, into: str | None) -> Row:
     known, now = _found(topic_id), now_ms()
     with _told(), writing():
-        row = topics.end(known["workspace_id"], known["project"], topic_id, now, into)
+        row = _there(topics.end(known["workspace_id"], known["project"], topic_id, now, into))
     topics.settle(now)
-    return _shown(row)
+    return row
 
 
 def _found(topic_id: str) -> Row:
@@ -113,15 +113,17 @@ def _told() -> Iterator[None]:
 
 
 def _shown(row: Row | None) -> tuple[Any, str]:
-    if row is None:
-        raise NotHere("no such topic any more")
+    row = _there(row)
     return _document(row), f"topic {row['id']} ({row['name']})"
 
 
+def _there(row: Row | None) -> Row:
+    """A row; raises NotHere when somebody ended it meanwhile."""
+    if row is None:
+        raise NotHere("no such topic any more")
+    return row
+
+
 def _document(row: Row) -> Row:
-    return {
-        "topic_id": row["id"],
-        "project_id": row["project"],
-        "name": row["name"],
-        "description": row["description"],
-    }
+    (shown,) = topics.documents([row])
+    return shown

@@ -59,7 +59,8 @@ _TAKE = (
     "WHERE dedupe.expires_at <= ? RETURNING workspace_id, scope, key"
 )
 # Written out: a story asks for several keys, and to build this takes peewee ten times as long as to run it.
-_TAKEN = f"SELECT {', '.join(Key._fields)} FROM dedupe WHERE workspace_id = ? AND scope = ? AND key = ?"
+_COLUMNS = tuple(Key.__annotations__)
+_TAKEN = f"SELECT {', '.join(_COLUMNS)} FROM dedupe WHERE workspace_id = ? AND scope = ? AND key = ?"
 # Asked twice: another host may have taken a key anew since it was found.
 _FORGET = (
     "DELETE FROM dedupe WHERE (workspace_id, scope, key) IN (SELECT workspace_id, scope, key FROM dedupe "
@@ -107,7 +108,7 @@ def give_back(keys: Iterable[Key]) -> None:
 def taken(workspace_id: str, scope: str, key: str) -> dict[str, Any] | None:
     """The row of a key, or None when it is free."""
     row = database.execute_sql(_TAKEN, (workspace_id, scope, key)).fetchone()
-    return None if row is None else dict(zip(Key._fields, row, strict=True))
+    return None if row is None else dict(zip(_COLUMNS, row, strict=True))
 
 
 def point(workspace_id: str, scope: str, key: str, feedback_id: str | None) -> None:

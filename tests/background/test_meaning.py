@@ -1,4 +1,4 @@
-"""What texts mean is kept as numbers: once, as long as they say the same, and for themes and topics."""
+"""What texts mean is kept as numbers: once, as long as they say so, for themes and related records."""
 
 from __future__ import annotations
 
@@ -173,14 +173,14 @@ def test_themes_by_meaning() -> None:
 
 
 def test_a_language_of_few_texts_has_no_mean() -> None:
-    """Its texts would be a topic of their own: they are compared by words."""
+    """Its texts would be a theme of their own: they are compared by words."""
     packed = [*Encoder()(["hall"] * meanings.LEAST), *Encoder()(["hall"] * (meanings.OF_LANGUAGE - 1)), None]
     languages = ["en"] * meanings.LEAST + ["nl"] * meanings.OF_LANGUAGE
-    used, numbers = meanings.topical(packed, languages)
+    used, numbers = meanings.comparable(packed, languages)
 
     assert used == list(range(meanings.LEAST)) and numbers.shape == (len(used), DIMENSIONS)
-    assert meanings.topical(packed[:-2], languages[:-2])[0] == used
-    assert meanings.topical(packed[1 : meanings.LEAST], languages[1 : meanings.LEAST])[0] == []
+    assert meanings.comparable(packed[:-2], languages[:-2])[0] == used
+    assert meanings.comparable(packed[1 : meanings.LEAST], languages[1 : meanings.LEAST])[0] == []
 
 
 @both

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sqlite3
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -116,6 +117,20 @@ def test_who_is_to_end_stops_between_two_writes(tenant: Tenant) -> None:
     assert run_once(Work("w", lambda lease: 0))
     with pytest.raises(Stopping):
         Lease("w", "x", ending.is_set).transact(lambda: None)
+
+
+def test_a_terminals_ctrl_c_reaches_no_process_of_the_work(tenant: Tenant) -> None:
+    """What the work has others do is in no group with the worker, who alone ends it: that is no failure."""
+    command = [sys.executable, "-c", "import os; print(os.getpgrp())"]
+    told: list[int] = []
+
+    def act(lease: Lease) -> int:
+        told.append(int(lease.run(command, 60).stdout))
+        return 0
+
+    assert run_once(Work("w", act))
+    assert told != [os.getpgrp()]
+    assert len(told) == 1
 
 
 def test_who_writes_is_not_put_back(app: Flask) -> None:

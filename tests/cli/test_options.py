@@ -252,10 +252,11 @@ def topics_of_a_project(site: Site, folder: Path) -> None:
     ):
         done = run(main, ["topic", *refused])
         assert done.exit_code and "Traceback" not in done.output, refused
-    assert site.run("topic", "merge", dues["topic_id"], bills["topic_id"]) == changed
+    both = (dues["topic_id"], bills["topic_id"])
+    assert site.run("topic", "merge", *both) == {**changed, "examples": 1}
     assert Feedback.get().topic == bills["topic_id"]
     assert site.run("topic", "list", project) == {"topics": [{**changed, "examples": 1}]}
-    site.run("topic", "delete", bills["topic_id"])
+    assert site.run("topic", "delete", bills["topic_id"]) == {"topic_id": bills["topic_id"], "deleted": True}
     assert (Feedback.get().topic, site.run("topic", "list", project)) == (None, {"topics": []})
 
 

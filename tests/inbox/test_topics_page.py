@@ -60,7 +60,7 @@ def test_topics_from_their_making_to_their_end(reader: Make, path: str, call: Ca
     viewer = reader("viewer").get(path).text
     assert "Bills" in viewer
     assert "<form" not in viewer.partition("<main")[2]
-    assert "Records that people gave it: 1" in viewer
+    assert "Examples from people: 1" in viewer
     assert f'href="{path}"' in ann.get(path.removesuffix("/topics")).text
     ann.post(f"{path}/{first}", {"act": "remove"})
     assert Feedback.get_by_id(record).topic is None
@@ -164,3 +164,8 @@ def test_in_dutch(reader: Make, call: Call, api: str, path: str) -> None:
         assert page.status_code == 200
         assert "Topic %(n)s 100%" in page.text
     assert "onderwerp: Geen onderwerp → Topic %(n)s 100%" in main(ann.get(f"/records/{record}").text)
+    word = made(call, api, "question")
+    ann.post(f"/records/{record}", {"topic": word})
+    page = ann.get(f"/records/{record}").text
+    assert "onderwerp: question" in page
+    assert "onderwerp: Topic %(n)s 100% → question" in page

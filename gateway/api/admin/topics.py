@@ -14,10 +14,8 @@ from gateway.core import concurrency
 from gateway.core.pacing import Pace
 from models.database.base import writing
 from models.queries import selection
-from models.queries import topics as records
 from models.queries.feedback_query import Filter
 from models.tables import theme, topic
-from models.tables.feedback import iso
 
 Row = dict[str, Any]
 
@@ -28,9 +26,7 @@ def list_topics(caller: Caller, inbound: Inbound) -> Reply:
     """The topics of a project, the oldest first: all of them. Raises Refused (400, 404)."""
     if faults := query_parameters.unknown(inbound, ()):
         raise invalid(*faults)
-    project_id = project_in_path(caller, inbound)
-    examples = records.examples(caller.workspace_id, project_id)
-    found = [_document(row, examples) for row in topic.used(project_id)]
+    found = stored.documents(topic.used(project_in_path(caller, inbound)))
     return Reply(200, {"data": found, "next_cursor": None})
 
 
@@ -62,7 +58,7 @@ def create_topic(caller: Caller, inbound: Inbound) -> Reply:
         )
 
     Pace().each(ids, give)
-    return Reply(201, _shown(caller, row))
+    return Reply(201, _shown(row))
 
 
 def change_topic(caller: Caller, inbound: Inbound) -> Reply:
@@ -72,7 +68,7 @@ def change_topic(caller: Caller, inbound: Inbound) -> Reply:
         raise invalid(Fault("body", f"Must have one of {', '.join(TopicChange().fields)}"))
     with writing():
         row = stored.change(caller.workspace_id, project_id, inbound.params["topic_id"], sent, caller.key_id)
-    return Reply(200, _shown(caller, row))
+    return Reply(200, _shown(row))
 
 
 def delete_topic(caller: Caller, inbound: Inbound) -> Reply:
@@ -99,7 +95,7 @@ def _end(caller: Caller, inbound: Inbound, into: str | None) -> Row:
         if row is None:
             raise unknown("topic")
         stored.settle(now)
-    return _shown(caller, row)
+    return _shown(row)
 
 
 def _records_of(caller: Caller, project_id: str, theme_id: str | None) -> list[str]:
@@ -112,18 +108,8 @@ def _records_of(caller: Caller, project_id: str, theme_id: str | None) -> list[s
     return ids
 
 
-def _shown(caller: Caller, row: Row | None) -> Row:
+def _shown(row: Row | None) -> Row:
     if row is None:
         raise unknown("topic")
-    return _document(row, records.examples(caller.workspace_id, row["project"]))
-
-
-def _document(row: Row, examples: dict[str, int]) -> Row:
-    return {
-        "topic_id": row["id"],
-        "project_id": row["project"],
-        "name": row["name"],
-        "description": row["description"],
-        "examples": examples.get(row["id"], 0),
-        "created_at": iso(row["created_at"]),
-    }
+    (shown,) = stored.documents([row])
+    return shown
