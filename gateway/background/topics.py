@@ -103,6 +103,7 @@ class _Search:
         def write(some: Sequence[tuple[str, str | None, float | None]]) -> bool:
             if [one["id"] for one in topic.used(project_id, to_keep=True)] != [one["id"] for one in there]:
                 return False  # one of them ended meanwhile, and its records are changed already
+            records.hold([feedback_id for feedback_id, _, _ in some])
             alike: dict[tuple[str | None, float | None], list[str]] = {}
             for feedback_id, topic_id, sure in some:
                 alike.setdefault((topic_id, sure), []).append(feedback_id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from models.database.base import database, first, rows
+from models.database.base import database, first, locked, rows
 from models.queries.ordering import NEWEST, Position, ordered
 from models.tables.feedback import Feedback
 from models.tables.similarity import SPOKEN
@@ -62,6 +62,15 @@ def newer(workspace_id: str, project_id: str, since: int, after: Position | None
 def older(workspace_id: str, project_id: str, before: Position | None) -> list[dict[str, Any]]:
     """The next records before a position, the newest first, but those that people gave a topic."""
     return rows(ordered(_spoken(workspace_id, project_id).where(_NOT_TAUGHT), NEWEST, before).limit(PAGE))
+
+
+def hold(feedback_ids: Sequence[str]) -> None:
+    """Has nobody else change these records before the open transaction ends.
+
+    In the order in which others take several records, so that no two wait for each other.
+    """
+    mine = Feedback.select(Feedback.id).where(Feedback.id.in_(list(feedback_ids)))
+    database.execute(locked(mine.order_by(Feedback.received_at.desc(), Feedback.id.desc())))
 
 
 def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | None) -> None:

@@ -98,7 +98,7 @@ def _end(caller: Caller, inbound: Inbound, into: str | None) -> Row:
             )
         if row is None:
             raise unknown("topic")
-        stored.settle(now)
+        stored.settle_one(inbound.params["topic_id"], now)
     return _shown(caller, row)
 
 
