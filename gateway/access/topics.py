@@ -17,7 +17,9 @@ from models.tables.topic import MOST, Topic
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 60, 300  # characters
 _JOINERS = "\u200c\u200d"  # of Persian words and of faces: they stay, but tell no name from another
-_BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f"  # letters and marks that show nothing
+_BLANKS = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f"  # letters and marks that show nothing
+)
 
 Row = dict[str, Any]
 

@@ -188,7 +188,9 @@ def _planned(
         wanted["tags"] = list(_tagged(row["tags"], change["tags"]))
     new = {name: value for name, value in wanted.items() if row[name] != value}
     if "topic" in wanted and row["topic_origin"] != "corrected":
-        new["topic"] = wanted["topic"]  # a person says that it is right, or that there is none: that is learnt
+        new["topic"] = wanted[
+            "topic"
+        ]  # a person says that it is right, or that there is none: that is learnt
     note = change.get("note")
     if not new and note is None:
         return {}, []

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
@@ -79,8 +79,9 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     if not sent:
         return go(back)
     done = change(feedback_id, sent)
-    words = {**sent, **_named({name: sent[name] for name in sent if name == "topic"})}
-    said = ", ".join(f"{_(name)}: {_(str(value))}" for name, value in words.items())
+    words = {name: _(str(value)) for name, value in sent.items()}
+    words |= _named({name: sent[name] for name in sent if name == "topic"})
+    said = ", ".join(f"{_(name)}: {value}" for name, value in words.items())
     return changed(back, said, [done] if done else [])
 
 
@@ -97,7 +98,7 @@ def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 
 def _named(topics: Mapping[str, str | None]) -> dict[str, str]:
     """Topics by their names; none is told as such."""
-    names = topic.names(filter(None, topics.values()))
+    names = topic.names(g.session["user_workspace"], filter(None, topics.values()))
     return {place: names.get(one, one) if one else _("No topic") for place, one in topics.items()}
 
 

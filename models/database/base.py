@@ -257,5 +257,5 @@ def locked(query: Any) -> Any:
 
 
 def kept(query: Any) -> Any:
-    """A query for rows that must stay as they are until the open transaction ends, whoever else reads them."""
+    """A query for rows that must stay as they are until the open transaction ends; many may have that."""
     return database.obj.kept(query)

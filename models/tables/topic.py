@@ -73,11 +73,27 @@ def of_workspace(workspace_id: str) -> list[dict[str, Any]]:
     )
 
 
-def names(topic_ids: Iterable[str]) -> dict[str, str]:
-    """The names of topics by their ids, also of those that ended."""
+def names(workspace_id: str, topic_ids: Iterable[str]) -> dict[str, str]:
+    """The names of a workspace's topics by their ids, also of those that ended."""
     wanted = list(set(topic_ids))
-    found = rows(Topic.select(Topic.id, Topic.name).where(Topic.id.in_(wanted))) if wanted else []
-    return {row["id"]: row["name"] for row in found}
+    if not wanted:
+        return {}
+    mine = (Topic.workspace_id == workspace_id) & Topic.id.in_(wanted)
+    return {row["id"]: row["name"] for row in rows(Topic.select(Topic.id, Topic.name).where(mine))}
+
+
+def followed(topic_ids: Iterable[str]) -> list[str]:
+    """The topics whose records are those that these have, or had until they were merged."""
+    found: dict[str, None] = {}
+    wanted = list(dict.fromkeys(topic_ids))
+    while wanted:
+        merged = Topic.select(Topic.id, Topic.merged_into, Topic.settled_at)
+        merged = merged.where(Topic.id.in_(wanted) & Topic.merged_into.is_null(False))
+        gone = {row["id"]: row for row in rows(merged)}
+        found |= dict.fromkeys(one for one in wanted if one not in gone or gone[one]["settled_at"] is None)
+        later = dict.fromkeys(row["merged_into"] for row in gone.values())
+        wanted = [one for one in later if one not in found]
+    return list(found)
 
 
 def unsettled() -> list[str]:
@@ -96,17 +112,17 @@ def move_some(topic_id: str, now: int, at_most: int) -> int:
     if ended is None:  # its project is gone
         return 0
     mine = (Feedback.workspace_id == ended["workspace_id"]) & (Feedback.topic == topic_id)
-    # In the order in which others take several records, so that no two wait for each other.
     some = Feedback.select(Feedback.id).where(mine & Feedback.topic.is_null(False))
-    some = some.order_by(Feedback.received_at.desc(), Feedback.id.desc()).limit(at_most)
-    ids = [row["id"] for row in rows(locked(some))]
+    # In the order in which others take several records, so that no two wait for each other.
+    some = some.order_by(Feedback.received_at.desc(), Feedback.id.desc())
+    ids = [row["id"] for row in rows(locked(some.limit(at_most)))]
     if ended["merged_into"] is None:
         columns: dict[str, Any] = {"topic": None, "topic_origin": None, "topic_confidence": None}
     else:
         columns = {"topic": ended["merged_into"]}
     if ids:
         Feedback.update(columns).where(Feedback.id.in_(ids), mine).execute()
-    elif Feedback.select(Feedback.id).where(mine & Feedback.topic.is_null(False)).exists():
+    elif first(some):
         return 1  # somebody else changed those that were looked at: there are others
     else:
         Topic.update(settled_at=now).where(Topic.id == topic_id).execute()
