@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from gateway.background import topics
 from gateway.background.lease import Lease, Work, run_once
+from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.triage.topics import LEAST
 from models import Event, Feedback, Job, Topic
@@ -237,3 +239,33 @@ def test_the_lease_decides(call: Call, path: str) -> None:
     with pytest.raises(job.Lost):
         topics.give(Lease(topic.JOB, "nobody", lambda: False))
     assert given(record) == (None, None)
+
+
+@both
+def test_a_person_and_the_work_wait_for_nobody(
+    call: Call, path: str, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    """A person who gives a record a topic while the work holds topics is answered: neither waits for both."""
+    topic_id, record = made(call, path, "Invoices"), post(call, "The invoice is late")
+    if config.embedded:
+        pytest.skip("who writes is alone")
+    answers: list[int] = []
+    waiting: list[bool] = []
+    hold = records.hold
+
+    def give() -> None:
+        answers.append(call("PATCH", f"{FEEDBACK}/{record}", json={"topic": topic_id}).status_code)
+
+    person = threading.Thread(target=give)
+
+    def meanwhile(ids: Sequence[str]) -> None:
+        person.start()
+        person.join(10)  # it has the record, and is done unless it waits for the topic
+        waiting.append(person.is_alive())
+        hold(ids)
+
+    monkeypatch.setattr(records, "hold", meanwhile)
+    work()
+    person.join()
+    assert (answers, waiting) == ([200], [False])
+    assert given(record) == (topic_id, "corrected")
