@@ -119,9 +119,9 @@ def settle(now: int, pace: Pace | None = None) -> None:
         settle_one(topic_id, now, pace)
 
 
-def settle_one(topic_id: str, now: int, pace: Pace | None = None) -> None:
-    """Changes the records of a topic that ended, some at a time."""
-    (pace or Pace()).until_none(partial(topic.move_some, topic_id, now))
+def settle_one(topic_id: str, now: int, pace: Pace | None = None, seconds: float | None = None) -> None:
+    """Changes the records of a topic that ended, some at a time, for so many seconds if that is given."""
+    (pace or Pace()).until_none(partial(topic.move_some, topic_id, now), seconds)
 
 
 def _free(name: str, there: list[Row]) -> str:

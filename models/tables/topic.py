@@ -83,17 +83,18 @@ def names(workspace_id: str, topic_ids: Iterable[str]) -> dict[str, str]:
 
 
 def followed(topic_ids: Iterable[str]) -> list[str]:
-    """The topics whose records are those that these have, or had until they were merged."""
-    found: dict[str, None] = {}
-    wanted = list(dict.fromkeys(topic_ids))
+    """The topics that records have which belong to these, while some of a merged one still have that, too."""
+    wanted, found = list(dict.fromkeys(topic_ids)), dict[str, None]()
     while wanted:
-        merged = Topic.select(Topic.id, Topic.merged_into, Topic.settled_at)
+        merged = Topic.select(Topic.id, Topic.merged_into)
         merged = merged.where(Topic.id.in_(wanted) & Topic.merged_into.is_null(False))
-        gone = {row["id"]: row for row in rows(merged)}
-        found |= dict.fromkeys(one for one in wanted if one not in gone or gone[one]["settled_at"] is None)
-        later = dict.fromkeys(row["merged_into"] for row in gone.values())
-        wanted = [one for one in later if one not in found]
-    return list(found)
+        gone = {row["id"]: row["merged_into"] for row in rows(merged)}
+        found |= dict.fromkeys(one for one in wanted if one not in gone)
+        wanted = list(dict.fromkeys(gone.values()))
+    if not found:
+        return []
+    late = Topic.select(Topic.id).where(Topic.merged_into.in_(list(found)) & Topic.settled_at.is_null())
+    return [*found, *(row["id"] for row in rows(late.order_by(Topic.id)))]
 
 
 def unsettled() -> list[str]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from gateway.api.admin import topics as admin
 from gateway.background import topics
 from gateway.background.lease import Lease, Work, run_once
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.core.pacing import FIRST
 from gateway.triage.topics import LEAST
 from models import Event, Feedback, Job, Topic
 from models.database.base import writing
@@ -269,3 +271,20 @@ def test_a_person_and_the_work_wait_for_nobody(
     person.join()
     assert (answers, waiting) == ([200], [False])
     assert given(record) == (topic_id, "corrected")
+
+
+@both
+def test_an_end_that_takes_long(call: Call, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who merges a topic of many records waits for seconds; what is left the work does, and filters know."""
+    old, new = made(call, path, "Invoices"), made(call, path, "Bills")
+    stored = {post(call, f"Heron {number}") for number in range(FIRST + 2)}
+    Feedback.update(topic=old, topic_origin="corrected", topic_confidence=1.0).execute()
+    monkeypatch.setattr(admin, "SECONDS", 0.0)
+    assert call("POST", f"{path}/{old}/merge", json={"into": new}).status_code == 200
+    assert Feedback.select().where(Feedback.topic == old).count() == 2
+    for asked in (old, new):
+        found = {row["id"] for row in call("GET", f"{FEEDBACK}?topic={asked}").json["data"]}
+        assert found == stored
+    work()
+    assert {given(one) for one in stored} == {(new, "corrected")}
+    assert Topic.get_by_id(old).settled_at
