@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -288,3 +289,27 @@ def test_an_end_that_takes_long(call: Call, path: str, monkeypatch: pytest.Monke
     work()
     assert {given(one) for one in stored} == {(new, "corrected")}
     assert Topic.get_by_id(old).settled_at
+
+
+def test_no_project_has_all_the_time(call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where those that come first take all the time, that is not always the same ones."""
+    names = ("second", "third")
+    others = [call("POST", "/gateway/v1/projects", json={"name": name}).json["project_id"] for name in names]
+    projects = [tenant.project_id, *others]
+    for project_id in projects:
+        made(call, f"/gateway/v1/projects/{project_id}/topics", "Invoices")
+    now, learnt, read = [0.0], topics._learnt, Counter[str]()
+
+    def slow(workspace_id: str, project_id: str, there: list[dict[str, Any]]) -> topics.Sorter:
+        now[0] += topics.SECONDS
+        read[project_id] += 1
+        return learnt(workspace_id, project_id, there)
+
+    monkeypatch.setattr(topics, "_learnt", slow)
+    for _ in range(60):
+        for project_id in projects:
+            post(call, "The invoice is late", project_id=project_id)
+        work(lambda: now[0])
+        if len(read) == len(projects):
+            break
+    assert set(read) == set(projects)
