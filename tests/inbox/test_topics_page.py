@@ -51,6 +51,7 @@ def test_topics_from_their_making_to_their_end(reader: Make, path: str, call: Ca
     assert "What is &lt;i&gt;due" in page
     assert "Created. Records get it" in page
     first = Topic.get().id
+    assert page.count(f'aria-describedby="{first}"') == 2  # which one is changed or removed
     assert ann.post(f"{path}/{first}", {"name": "Bills", "description": ""}).location == path
     assert (Topic.get().name, Topic.get().description) == ("Bills", "")
     ann.post(path, {"name": "Dues"})
