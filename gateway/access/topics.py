@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,9 +15,14 @@ from models.database.base import serialise
 from models.queries.topics import examples
 from models.tables import job, topic
 from models.tables.feedback import iso
+from models.tables.text_folding import folded
 from models.tables.topic import MOST, Topic
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 60, 300  # characters
+_JOINERS = "\u200c\u200d"  # of Persian words and of faces: they stay, but tell no name from another
+_BLANKS = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f"  # letters and marks that show nothing
+)
 
 Row = dict[str, Any]
 
@@ -129,17 +135,35 @@ def documents(rows: Sequence[Row]) -> list[Row]:
 def settle(now: int, pace: Pace | None = None) -> None:
     """Changes the records of all topics that ended and still have some, some at a time."""
     for topic_id in topic.unsettled():
-        (pace or Pace()).until_none(partial(topic.move_some, topic_id, now))
+        settle_one(topic_id, now, pace)
+
+
+def settle_one(topic_id: str, now: int, pace: Pace | None = None, seconds: float | None = None) -> None:
+    """Changes the records of a topic that ended, some at a time, for so many seconds if that is given."""
+    (pace or Pace()).until_none(partial(topic.move_some, topic_id, now), seconds)
 
 
 def _free(name: str, there: list[Row]) -> str:
-    """A name without what stands around it. Raises Refused (400) when a topic that is there has it."""
+    """A name as it is kept. Raises Refused (400) when nothing of it is seen, or another topic is read so."""
     name = _line(name)
-    if name.casefold() in {one["name"].casefold() for one in there}:
+    if not _read(name):
+        raise invalid(Fault("name", "String must not be blank"))
+    if _read(name) in {_read(one["name"]) for one in there}:
         raise invalid(Fault("name", "Another topic of this project has it"))
     return name
 
 
 def _line(text: str) -> str:
-    """A text in one line."""
-    return " ".join(text.split())
+    """A text in one line, letters and accents together, without what is not seen or turns what is."""
+    kept = "".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in text if not _unseen(mark))
+    return " ".join(unicodedata.normalize("NFC", kept).split())
+
+
+def _unseen(mark: str) -> bool:
+    return unicodedata.category(mark) == "Cf" and mark not in _JOINERS
+
+
+def _read(name: str) -> str:
+    """What people read a name as: without case, accents, joiners and fillers."""
+    seen = "".join(mark for mark in folded(name) if mark not in _BLANKS and mark not in _JOINERS)
+    return " ".join(seen.split())

@@ -140,11 +140,12 @@ def check_match(inbound: Inbound, row: Mapping[str, Any]) -> None:
 
 
 def check_topic(caller: Caller, change: Mapping[str, Any], project_id: str | None = None) -> None:
-    """Raises Refused (400) unless a change's topic is one of the caller's, and of this project, if any."""
-    topic_id = change.get("topic")
-    if topic_id is not None and not topic.find(
-        caller.workspace_id, project_id or caller.project_id, topic_id
-    ):
+    """Raises Refused (400) unless a change's topic is one of the caller's.
+
+    With a record's project it is one of that, and is still when the open transaction ends.
+    """
+    topic_id, scope = change.get("topic"), (caller.workspace_id, project_id or caller.project_id)
+    if topic_id is not None and not topic.find(*scope, topic_id, to_keep=project_id is not None):
         raise invalid(
             Fault("topic", "No such topic in the record's project" if project_id else "No such topic")
         )
@@ -187,6 +188,10 @@ def _planned(
     if "tags" in change:
         wanted["tags"] = list(_tagged(row["tags"], change["tags"]))
     new = {name: value for name, value in wanted.items() if row[name] != value}
+    if "topic" in wanted and row["topic_origin"] != "corrected":
+        new["topic"] = wanted[
+            "topic"
+        ]  # a person says that it is right, or that there is none: that is learnt
     note = change.get("note")
     if not new and note is None:
         return {}, []

@@ -13,6 +13,7 @@ from adapters.contract.record import CATEGORIES, ORIGINS, SENTIMENTS, TYPES
 from gateway.api.query_parameters import moment_of, share_of, whole_of
 from gateway.core.ids import now_ms
 from models.queries.feedback_query import ANY_OF, Filter
+from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.search_words import read_query
 
@@ -92,7 +93,8 @@ def _field(name: str, values: list[str], now: int) -> Any:
             return tuple(every)
         found = tuple(dict.fromkeys(item for several in every for item in several))
         if name == "topic":
-            return tuple(None if item == NONE else item for item in found)
+            none = (None,) if NONE in found else ()
+            return (*none, *topic.followed(item for item in found if item != NONE))
         allowed = WORDS.get(name)
         if allowed is not None and not set(found) <= set(allowed):
             raise ValueError(f"Must be one of {', '.join(allowed)}")

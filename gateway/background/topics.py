@@ -9,6 +9,7 @@ after a kill. Texts are read outside of transactions.
 from __future__ import annotations
 
 import hashlib
+import random
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -46,6 +47,7 @@ def give(lease: Lease, clock: Callable[[], float] = time.monotonic) -> int:
     triage.load()  # any model will do: it is asked how rare words are
     search = _Search(lease, {one: before[one] for _, one in projects if one in before})
     end = clock() + SECONDS
+    random.shuffle(projects)  # the last ones may get no time: not always the same
     for number, (workspace_id, project_id) in enumerate(projects):
         until = clock() + (end - clock()) / (len(projects) - number)  # nobody waits for a large project
         search.read(workspace_id, project_id, lambda until=until: clock() < until)  # type: ignore[misc]

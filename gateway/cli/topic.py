@@ -90,7 +90,7 @@ def _ended(topic_id: str, into: str | None) -> Row:
     known, now = _found(topic_id), now_ms()
     with _told(), writing():
         row = _there(topics.end(known["workspace_id"], known["project"], topic_id, now, into))
-    topics.settle(now)
+    topics.settle_one(topic_id, now)
     return row
 
 

@@ -59,15 +59,17 @@ class Pace:
             done.append(self.write(partial(act, some), len(some)))
         return done
 
-    def until_none(self, act: Callable[[int], int]) -> int:
+    def until_none(self, act: Callable[[int], int], seconds: float | None = None) -> int:
         """Does `act` with `size`, each time in a transaction, until it finds no rows; how many there were.
 
-        `act` says how many it found.
+        `act` says how many it found. After so many `seconds`, if given, the others are left.
         """
-        found = 0
+        found, end = 0, None if seconds is None else clock() + seconds
         self.size = FIRST
         while some := self.write(partial(act, self.size), self.size):
             found += some
+            if end is not None and clock() >= end:
+                break
         return found
 
     def write(self, act: Callable[[], Result], rows: int | None = None) -> Result:

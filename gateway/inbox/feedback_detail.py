@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
@@ -98,7 +98,7 @@ def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 
 def _named(topics: Mapping[str, str | None]) -> dict[str, str]:
     """Topics by their names, which are in no language of ours; none is told as such."""
-    names = topic.names(filter(None, topics.values()))
+    names = topic.names(g.session["user_workspace"], filter(None, topics.values()))
     return {place: names.get(one, one) if one else _("No topic") for place, one in topics.items()}
 
 

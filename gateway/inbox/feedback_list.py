@@ -13,12 +13,14 @@ import adapters
 from adapters.common.tags import SECRET
 from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.api.filters import NONE
 from gateway.core.ids import new_id
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, local, page, say, show
 from gateway.inbox.session import base_url
 from models.database.base import dumps, writing
+from models.queries import topics as records
 from models.queries.top_pages import sources
 from models.tables import topic
 from models.tables.feedback import STATUSES
@@ -29,6 +31,8 @@ LIST = "GET /gateway/v1/feedback"
 ONE = "GET /gateway/v1/feedback/<feedback_id>"
 CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
 PAGE = 50
+MOST_OFFERED = 60  # topics of all projects in the list of them
+GUESSED = "guessed"  # in what is kept for Undo: how a topic came that nobody had given
 MOST_NEW = 50  # that the bar counts; more are "50+"
 
 # What people look for most: a name and the query that finds it.
@@ -98,7 +102,7 @@ def choices() -> dict[str, Any]:
     projects = {row["id"]: row["name"] for row in found}
     return {
         "projects": projects,
-        "topics": _topics(projects),
+        **_topics(projects),
         "sources": sorted(
             {adapter.source or adapter.name for adapter in adapters.load().values()}
             | set(sources(g.session["user_workspace"]))  # imports are filed under any name
@@ -110,14 +114,25 @@ def choices() -> dict[str, Any]:
     }
 
 
-def _topics(projects: Mapping[str, str]) -> dict[str, str]:
-    """The names of topics by their ids; when there are several projects, each with its project's."""
-    found = topic.of_workspace(g.session["user_workspace"])
-    several = len(projects) > 1
-    return {
+def _topics(projects: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The names of topics by their ids, when there are several projects each with its project's.
+
+    `topics` are all of them. `topics_offered` are those of the project that is asked for; without one all,
+    unless they are more than a list is looked through for, and always the one that is asked for.
+    """
+    found, several = topic.of_workspace(g.session["user_workspace"]), len(projects) > 1
+    names = {
         row["id"]: f"{row['name']} ({projects.get(row['project'], '')})" if several else row["name"]
         for row in found
     }
+    given = dict(asked())
+    mine = {row["id"] for row in found if row["project"] == given.get("project")}
+    offered = mine or (names.keys() if len(names) <= MOST_OFFERED else set())
+    chosen, shown = given.get("topic", NONE), {one: name for one, name in names.items() if one in offered}
+    if chosen not in (*shown, NONE, ""):  # of another project, several, or one that ended
+        former = topic.names(g.session["user_workspace"], [chosen] if chosen.isprintable() else [])
+        shown[chosen] = names.get(chosen) or former.get(chosen) or _("Other topics")
+    return {"topics": names, "topics_offered": shown}
 
 
 def asked() -> list[tuple[str, str]]:
@@ -160,6 +175,9 @@ def change(record_id: str, sent: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     before = ask(ONE, feedback_id=record_id)
     ask(CHANGE, feedback_id=record_id, body=sent)
     was = {name: before[name] for name, value in sent.items() if name in before and before[name] != value}
+    if "topic" in sent and before["topic_origin"] != "corrected":
+        guessed = {name: before[f"topic_{name}"] for name in ("origin", "confidence")}
+        was |= {"topic": before["topic"], GUESSED: guessed}
     return (record_id, was) if was else None
 
 
@@ -175,8 +193,21 @@ def undo() -> ResponseReturnValue:
     if not kept.get("changes") or kept["undo"] != request.form.get("undo"):
         return go(back, _("That cannot be undone any more."), bad=True)
     say(None)
+    left = 0
     for record_id, was in kept["changes"]:
-        ask(CHANGE, feedback_id=record_id, body=was)
+        guessed = was.pop(GUESSED, None)
+        try:
+            ask(CHANGE, feedback_id=record_id, body=was)
+        except Refused as refused:
+            if refused.problem.status not in (400, 404):
+                raise
+            left += 1  # the record is gone, or the topic that it had
+            continue
+        if guessed is not None:
+            with writing():
+                records.guess(record_id, was["topic"], guessed["origin"], guessed["confidence"])
+    if left:
+        return go(back, _("%(n)s could not be undone: what stood there is gone.", n=left), bad=True)
     return go(back, _("Undone."))
 
 

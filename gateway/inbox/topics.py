@@ -43,7 +43,9 @@ def _page(
 
 @page("/settings/projects/<project_id>/topics", "admin", method="POST")
 def create_topic(project_id: str) -> ResponseReturnValue:
-    """A topic as the form says, or made of a theme with its label for a name."""
+    """A topic as the form says, or made of a theme with its label for a name; or two made one."""
+    if "merge" in request.form:
+        return _merged(project_id, {name: request.form.get(name, "") for name in ("merge", "into")})
     given = {name: request.form.get(name, "") for name in ("name", "description", "theme")}
     if given["theme"]:
         given["name"] = given["name"][:LONGEST_NAME]
@@ -56,22 +58,34 @@ def create_topic(project_id: str) -> ResponseReturnValue:
     )
 
 
+def _merged(project_id: str, given: Mapping[str, str]) -> ResponseReturnValue:
+    """One form for all topics: a list of all the others beside each would be most of the page."""
+    try:
+        named = {"project_id": project_id, "topic_id": given["merge"]}
+        ask(f"POST {ONE}/merge", body={"into": given["into"]}, **named)
+    except Refused as refused:
+        return _page(project_id, given, _why(refused))
+    return go(f"/settings/projects/{project_id}/topics", _("Merged."))
+
+
+def _why(refused: Refused) -> list[str]:
+    """What a form about a topic is told, also when somebody else has ended it meanwhile."""
+    return [_("That topic is gone.")] if refused.problem.status == 404 else told(refused)
+
+
 @page("/settings/projects/<project_id>/topics/<topic_id>", "admin", method="POST")
 def change_topic(project_id: str, topic_id: str) -> ResponseReturnValue:
-    """Another name or description, a merge, or the end of a topic."""
+    """Another name or description, or the end of a topic."""
     named = {"project_id": project_id, "topic_id": topic_id}
     act = request.form.get("act")
     try:
         if act == "remove":
             ask(f"DELETE {ONE}", **named)
             said = _("Removed.")
-        elif act == "merge":
-            ask(f"POST {ONE}/merge", body={"into": request.form.get("into", "")}, **named)
-            said = _("Merged.")
         else:
             sent = {name: request.form.get(name, "") for name in ("name", "description")}
             ask(f"PATCH {ONE}", body=sent, **named)
             said = _("Saved.")
     except Refused as refused:
-        return _page(project_id, faults=told(refused))
+        return _page(project_id, faults=_why(refused))
     return go(f"/settings/projects/{project_id}/topics", said)

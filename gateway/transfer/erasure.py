@@ -27,11 +27,23 @@ from models.tables.feedback import Feedback
 from models.tables.quarantine import Quarantine
 from models.tables.search_words import words_of
 from models.tables.similarity import Signature
+from models.tables.topic import Topic
 from models.tables.user import SavedView
 
 Mode = Literal["delete", "anonymise"]
 MODES: tuple[Mode, ...] = ("delete", "anonymise")
-COUNTS = ("records", "events", "payloads", "mentions", "answers", "keys", "quarantine", "views", "audit")
+COUNTS = (
+    "records",
+    "events",
+    "payloads",
+    "mentions",
+    "answers",
+    "keys",
+    "quarantine",
+    "views",
+    "audit",
+    "topics",
+)
 
 
 def erase(
@@ -61,6 +73,8 @@ def erase(
     run.views(personal_data.views(workspace_id))
     for page in personal_data.by_id(Audit, workspace_id):
         run.acts(page)
+    for page in personal_data.by_id(Topic, workspace_id):
+        run.topics(page)
     if not dry_run:
         run.themes(workspace_id)
     remains = (
@@ -154,6 +168,11 @@ class _Erasure:
     def acts(self, page: list[Row]) -> None:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Audit, row))]
         self._change("audit", Audit, found)
+
+    def topics(self, page: list[Row]) -> None:
+        """Takes the address out of what topics are named and described by, those that ended, too."""
+        found = [(row, changed) for row in page if (changed := self.person.mentions(Topic, row))]
+        self._change("topics", Topic, found)
 
     def themes(self, workspace_id: str) -> None:
         """Deletes all of them: a label may hold the person's words. New ones come without."""

@@ -254,3 +254,8 @@ def serialise(names: Iterable[Any]) -> None:
 def locked(query: Any) -> Any:
     """A query for rows that the open transaction is going to change by what is in them."""
     return database.obj.locked(query)
+
+
+def kept(query: Any) -> Any:
+    """A query for rows that must stay as they are until the open transaction ends; many may have that."""
+    return database.obj.kept(query)

@@ -179,6 +179,10 @@ class Postgres(
         """A query whose rows nobody else changes before the transaction ends."""
         return query.for_update()
 
+    def kept(self, query: Any) -> Any:
+        """A query whose rows nobody changes before the transaction ends; others may ask for the same."""
+        return query.for_update("FOR SHARE")
+
     def compact(self, tables: Sequence[str]) -> list[str]:
         """Rewrites the tables' files without what was deleted, and says what may still be elsewhere."""
         with self.connection_context():

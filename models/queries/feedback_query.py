@@ -245,6 +245,8 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
         return few  # what is left to look at among all that is done
     if few := partial_indexes.few(workspace_id, chosen):
         return few
+    if (sort in INDEXES or len(chosen.topic) > 1) and _rare_topic(workspace_id, chosen):
+        return "feedback_topic"
     less_sure = partial_indexes.less_sure(chosen)
     if sort in INDEXES:
         doubtful = sort == "-doubt" and "feedback_doubtful" in less_sure
@@ -276,6 +278,11 @@ def _member(name: str) -> str:
 def _same(value: str, wanted: Sequence[str]) -> Any:
     """Whether a value that any sender chose is one of these."""
     return SQL(*database.obj.same(value, wanted))
+
+
+def _rare_topic(workspace_id: str, chosen: Filter) -> bool:
+    """Whether few rows have the topics that a filter names."""
+    return None not in chosen.topic and _seldom(workspace_id, "topic", [*filter(None, chosen.topic)])
 
 
 def _rare_page(workspace_id: str, chosen: Filter) -> bool:

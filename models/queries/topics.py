@@ -74,9 +74,14 @@ def to_read(feedback_ids: Sequence[str], *, fresh: bool) -> list[dict[str, Any]]
 
 
 def hold(feedback_ids: Sequence[str]) -> None:
-    """Holds records until the open transaction ends, before their topics, as who changes one record does."""
-    held = Feedback.select(Feedback.id).where(Feedback.id.in_(list(feedback_ids)))
-    rows(locked(database.obj.through(held, PRIMARY).order_by(Feedback.id)))
+    """Has nobody else change these records before the open transaction ends; asked for before their topics.
+
+    In the order in which others take several records, so that no two wait for each other.
+    """
+    mine = database.obj.through(
+        Feedback.select(Feedback.id).where(Feedback.id.in_(list(feedback_ids))), PRIMARY
+    )
+    database.execute(locked(mine.order_by(Feedback.received_at.desc(), Feedback.id.desc())))
 
 
 def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | None) -> None:
@@ -84,6 +89,13 @@ def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | 
     given = {"topic": topic_id, "topic_origin": "predicted", "topic_confidence": confidence}
     mine = Feedback.id.in_(list(feedback_ids))
     Feedback.update(given).where(mine, _NOT_TAUGHT).execute()
+
+
+def guess(feedback_id: str, topic_id: str | None, origin: str | None, confidence: float | None) -> None:
+    """Makes a topic that somebody put back a guess again, as it was, within the open transaction."""
+    mine = (Feedback.id == feedback_id) & _TAUGHT
+    same = Feedback.topic.is_null() if topic_id is None else Feedback.topic == topic_id
+    Feedback.update(topic_origin=origin, topic_confidence=confidence).where(mine & same).execute()
 
 
 def about(topics: tuple[str | None, ...]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import BigIntegerField, ForeignKeyField, TextField
 
-from models.database.base import Table, first, locked, only, rows
+from models.database.base import Table, first, kept, locked, only, rows
 from models.tables.feedback import Feedback
 from models.tables.workspace import Project
 
@@ -43,7 +43,7 @@ _USED = Topic.ended_at.is_null()
 def used(project_id: str, *, to_keep: bool = False) -> list[dict[str, Any]]:
     """The topics of a project, the oldest first; with `to_keep` none ends before the transaction does."""
     found = Topic.select().where((Topic.project == project_id) & _USED).order_by(Topic.id)
-    return rows(locked(found) if to_keep else found)
+    return rows(kept(found) if to_keep else found)
 
 
 def find(
@@ -52,7 +52,7 @@ def find(
     """A topic in use of this workspace (and, when given, this project), or None; `to_keep` as in `used`."""
     mine = Topic.select().where((Topic.workspace_id == workspace_id) & (Topic.id == topic_id) & _USED)
     found = only(mine, {Topic.project: project_id})
-    return first(locked(found) if to_keep else found)
+    return first(kept(found) if to_keep else found)
 
 
 def one(topic_id: str) -> dict[str, Any] | None:
@@ -73,11 +73,28 @@ def of_workspace(workspace_id: str) -> list[dict[str, Any]]:
     )
 
 
-def names(topic_ids: Iterable[str]) -> dict[str, str]:
-    """The names of topics by their ids, also of those that ended."""
+def names(workspace_id: str, topic_ids: Iterable[str]) -> dict[str, str]:
+    """The names of a workspace's topics by their ids, also of those that ended."""
     wanted = list(set(topic_ids))
-    found = rows(Topic.select(Topic.id, Topic.name).where(Topic.id.in_(wanted))) if wanted else []
-    return {row["id"]: row["name"] for row in found}
+    if not wanted:
+        return {}
+    mine = (Topic.workspace_id == workspace_id) & Topic.id.in_(wanted)
+    return {row["id"]: row["name"] for row in rows(Topic.select(Topic.id, Topic.name).where(mine))}
+
+
+def followed(topic_ids: Iterable[str]) -> list[str]:
+    """The topics that records have which belong to these, while some of a merged one still have that, too."""
+    wanted, found = list(dict.fromkeys(topic_ids)), dict[str, None]()
+    while wanted:
+        merged = Topic.select(Topic.id, Topic.merged_into)
+        merged = merged.where(Topic.id.in_(wanted) & Topic.merged_into.is_null(False))
+        gone = {row["id"]: row["merged_into"] for row in rows(merged)}
+        found |= dict.fromkeys(one for one in wanted if one not in gone)
+        wanted = list(dict.fromkeys(gone.values()))
+    if not found:
+        return []
+    late = Topic.select(Topic.id).where(Topic.merged_into.in_(list(found)) & Topic.settled_at.is_null())
+    return [*found, *(row["id"] for row in rows(late.order_by(Topic.id)))]
 
 
 def unsettled() -> list[str]:
@@ -92,14 +109,22 @@ def move_some(topic_id: str, now: int, at_most: int) -> int:
     Within the open transaction. When there are no more it is settled. What was corrected to a topic that was
     removed can be given another one again.
     """
-    (ended,) = rows(locked(Topic.select().where(Topic.id == topic_id)))
+    ended = first(locked(Topic.select().where(Topic.id == topic_id)))
+    if ended is None:  # its project is gone
+        return 0
     mine = (Feedback.workspace_id == ended["workspace_id"]) & (Feedback.topic == topic_id)
-    some = Feedback.select(Feedback.id).where(mine).limit(at_most)
+    some = Feedback.select(Feedback.id).where(mine & Feedback.topic.is_null(False))
+    # In the order in which others take several records, so that no two wait for each other.
+    some = some.order_by(Feedback.received_at.desc(), Feedback.id.desc())
+    ids = [row["id"] for row in rows(locked(some.limit(at_most)))]
     if ended["merged_into"] is None:
         columns: dict[str, Any] = {"topic": None, "topic_origin": None, "topic_confidence": None}
     else:
         columns = {"topic": ended["merged_into"]}
-    found = int(Feedback.update(columns).where(Feedback.id.in_(some)).execute())
-    if not found:
+    if ids:
+        Feedback.update(columns).where(Feedback.id.in_(ids), mine).execute()
+    elif first(some):
+        return 1  # somebody else changed those that were looked at: there are others
+    else:
         Topic.update(settled_at=now).where(Topic.id == topic_id).execute()
-    return found
+    return len(ids)

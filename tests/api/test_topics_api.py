@@ -11,6 +11,7 @@ import pytest
 from gateway.core.ids import now_ms
 from gateway.triage.topics import LEAST
 from models import Audit, Feedback, Theme, ThemeMember, ThemeRun, Topic
+from models.tables import topic
 from models.tables.topic import MOST
 from tests.conftest import Call, Tenant, make_tenant
 
@@ -189,7 +190,7 @@ def test_merging_keeps_history(call: Call, path: str) -> None:
     merged = call("POST", f"{path}/{old}/merge", json={"into": new})
     assert (merged.status_code, merged.json["topic_id"], merged.json["examples"]) == (200, new, 1)
     assert ids(call, f"topic={new}") == {taught, guessed}
-    assert ids(call, f"topic={old}") == set()
+    assert ids(call, f"topic={old}") == {taught, guessed}  # filters that were saved find what became of it
     assert call("GET", f"{FEEDBACK}/{taught}").json["topic_origin"] == "corrected"
     assert call("GET", f"{FEEDBACK}/{guessed}").json["topic_origin"] == "predicted"
     events = call("GET", f"{FEEDBACK}/{taught}/events").json["data"]
@@ -264,3 +265,81 @@ def test_others_topics_are_unknown(call: Call, path: str, tenant: Tenant) -> Non
     assert call("PATCH", f"{elsewhere}/{topic_id}", json={"name": "x"}).status_code == 404
     assert call("POST", f"{path}/{topic_id}/merge", json={"into": made(call, elsewhere)}).status_code == 400
     assert given(call, mine, topic_id)["topic"] == topic_id
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Cafe\u0301 \x1b[31m", "Caf\u00e9 [31m"),
+        ("\u202eBills\u200b\u00ad", "Bills"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        *[
+            (unseen, None)
+            for unseen in ("\u200b", "\u2060\ufeff", "\u00ad", "\u3164", "\u2800 \u200d", "\ufe0f")
+        ],
+    ],
+)
+def test_names_are_seen(call: Call, path: str, name: str, kept: str | None) -> None:
+    """A name is kept without what is not seen or turns what is; one of nothing else is none."""
+    answer = call("POST", path, json={"name": name})
+    if kept is None:
+        assert answer.json["errors"][0] == {"field": "name", "message": "String must not be blank"}
+        topic_id = made(call, path)
+        assert call("PATCH", f"{path}/{topic_id}", json={"name": name}).status_code == 400
+    else:
+        assert answer.json["name"] == kept
+
+
+def test_names_that_read_alike(call: Call, path: str) -> None:
+    """No two topics of a project have names that people read as the same one."""
+    made(call, path, "Caf\u00e9 bills")
+    alike = [
+        "CAFE\u0301 BILLS",
+        "cafe bills",
+        "Ca\u200bf\u00e9\u00a0bills",
+        "\uff23afe bills",
+        "Cafe\u200d bills\u3164",
+    ]
+    answers = [call("POST", path, json={"name": name}) for name in alike]
+    assert [answer.json["errors"][0]["message"] for answer in answers] == [
+        "Another topic of this project has it"
+    ] * len(alike)
+
+
+def test_people_confirm_topics(call: Call, path: str) -> None:
+    """A person who says what was guessed, or none where none was, has said it: nothing else changes it."""
+    topic_id, record_id, other = made(call, path), post(call), post(call)
+    Feedback.update(topic=topic_id, topic_origin="predicted", topic_confidence=0.7).where(
+        Feedback.id == record_id
+    ).execute()
+    for one, said in ((record_id, topic_id), (other, None)):
+        after = given(call, one, said)
+        assert (after["topic"], after["topic_origin"]) == (said, "corrected")
+        (event,) = (
+            event
+            for event in call("GET", f"{FEEDBACK}/{one}/events").json["data"]
+            if event["type"] == "relabelled"
+        )
+        assert event["detail"]["changes"] == {"topic": {"from": said, "to": said}}
+        assert given(call, one, said)["updated_at"] == after["updated_at"]
+    assert call("GET", path).json["data"][0]["examples"] == 1
+
+
+def test_an_end_is_its_own(call: Call, path: str) -> None:
+    """A request that ends a topic leaves others' records to others: the background ends what they began."""
+    topic_id, record_id, mine = made(call, path), post(call), made(call, path, "Mine")
+    given(call, record_id, topic_id)
+    Topic.update(ended_at=1).where(Topic.id == topic_id).execute()
+    assert call("DELETE", f"{path}/{mine}").status_code == 204
+    assert Topic.get_by_id(mine).settled_at
+    assert Topic.get_by_id(topic_id).settled_at is None
+
+
+def test_a_project_that_is_gone(call: Call, path: str) -> None:
+    """Whoever still changes records of a topic whose project is gone finds none."""
+    topic_id = made(call, path)
+    Topic.delete().execute()
+    assert topic.move_some(topic_id, 1, 10) == 0

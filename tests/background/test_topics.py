@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from gateway.api import feedback_change
+from gateway.api.admin import topics as admin
 from gateway.background import topics
 from gateway.background.lease import Lease, Work, run_once
+from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.core.pacing import FIRST
 from gateway.triage.topics import LEAST
 from models import Event, Feedback, Job, Topic
 from models.database.base import close, writing
@@ -278,3 +282,74 @@ def test_who_changes_a_record_and_who_sorts_it(
     person.join(60)
     assert answers == [200]
     assert given(record) == (topic_id, "corrected")
+
+
+@both
+def test_a_person_and_the_work_wait_for_nobody(
+    call: Call, path: str, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    """A person who gives a record a topic while the work holds topics is answered: neither waits for both."""
+    topic_id, record = made(call, path, "Invoices"), post(call, "The invoice is late")
+    if config.embedded:
+        pytest.skip("who writes is alone")
+    answers: list[int] = []
+    waiting: list[bool] = []
+    hold = records.hold
+
+    def give() -> None:
+        answers.append(call("PATCH", f"{FEEDBACK}/{record}", json={"topic": topic_id}).status_code)
+
+    person = threading.Thread(target=give)
+
+    def meanwhile(ids: Sequence[str]) -> None:
+        person.start()
+        person.join(10)  # it has the record, and is done unless it waits for the topic
+        waiting.append(person.is_alive())
+        hold(ids)
+
+    monkeypatch.setattr(records, "hold", meanwhile)
+    work()
+    person.join()
+    assert (answers, waiting) == ([200], [False])
+    assert given(record) == (topic_id, "corrected")
+
+
+@both
+def test_an_end_that_takes_long(call: Call, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who merges a topic of many records waits for seconds; what is left the work does, and filters know."""
+    old, new = made(call, path, "Invoices"), made(call, path, "Bills")
+    stored = {post(call, f"Heron {number}") for number in range(FIRST + 2)}
+    Feedback.update(topic=old, topic_origin="corrected", topic_confidence=1.0).execute()
+    monkeypatch.setattr(admin, "SECONDS", 0.0)
+    assert call("POST", f"{path}/{old}/merge", json={"into": new}).status_code == 200
+    assert Feedback.select().where(Feedback.topic == old).count() == 2
+    for asked in (old, new):
+        found = {row["id"] for row in call("GET", f"{FEEDBACK}?topic={asked}").json["data"]}
+        assert found == stored
+    work()
+    assert {given(one) for one in stored} == {(new, "corrected")}
+    assert Topic.get_by_id(old).settled_at
+
+
+def test_no_project_has_all_the_time(call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where those that come first take all the time, that is not always the same ones."""
+    names = ("second", "third")
+    others = [call("POST", "/gateway/v1/projects", json={"name": name}).json["project_id"] for name in names]
+    projects = [tenant.project_id, *others]
+    for project_id in projects:
+        made(call, f"/gateway/v1/projects/{project_id}/topics", "Invoices")
+    now, learnt, read = [0.0], topics._learnt, Counter[str]()
+
+    def slow(workspace_id: str, project_id: str, there: list[dict[str, Any]]) -> topics.Sorter:
+        now[0] += topics.SECONDS
+        read[project_id] += 1
+        return learnt(workspace_id, project_id, there)
+
+    monkeypatch.setattr(topics, "_learnt", slow)
+    for _ in range(60):
+        for project_id in projects:
+            post(call, "The invoice is late", project_id=project_id)
+        work(lambda: now[0])
+        if len(read) == len(projects):
+            break
+    assert set(read) == set(projects)

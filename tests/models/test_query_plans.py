@@ -247,3 +247,32 @@ def grow() -> None:
             )  # no trigger, no look at other tables
             database.execute_sql(statement)
             database.execute_sql("RESET session_replication_role")
+
+
+def test_rare_topics_are_read_in_any_order(app: Flask, tenant: Tenant) -> None:
+    """What few records have is read through its own index and sorted; what many have is not."""
+    send(app, tenant, 30)
+    Feedback.update(topic="top_many").execute()
+    rare = [row.id for row in Feedback.select().limit(2)]
+    Feedback.update(topic="top_rare").where(Feedback.id.in_(rare)).execute()
+    asked = {
+        (("top_rare",), "-impact"): True,
+        (("top_rare", "top_none"), "-received_at"): True,
+        (("top_many",), "-impact"): False,
+        (("top_many", "top_rare"), "-received_at"): False,
+        ((None, "top_rare"), "-received_at"): False,
+    }
+    heard: list[str] = []
+    execute = database.obj.execute_sql
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(query_dialects, "FEW", 10)
+        patch.setattr(
+            database.obj, "execute_sql", lambda sql, *given: heard.append(sql) or execute(sql, *given)
+        )
+        for (topics, sort), sought in asked.items():
+            heard.clear()
+            found, _ = feedback_query.page(
+                tenant.workspace_id, None, feedback_query.Filter(topic=topics), limit=5, sort=sort, after=None
+            )
+            assert found
+            assert ("INDEXED BY feedback_topic" in heard[-1]) is sought, (topics, sort)

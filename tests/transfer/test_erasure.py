@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.cli import main
 from gateway.core.config import Config
-from models import TABLES, Audit, Dedupe, Event, Feedback, Quarantine
+from models import TABLES, Audit, Dedupe, Event, Feedback, Quarantine, Topic
 from models.database.base import close
 from models.intake import commit
 from models.queries.personal_data import ERASED, Person
@@ -72,6 +72,9 @@ def _seeded(call: Call) -> dict[str, str]:
     User.create(id="us_1", email="eve@example.test", **people)
     for number, email in enumerate((EMAIL.replace("+", "%2B").replace("@", "%40"), BOB["email"])):
         SavedView.create(id=f"{number}", user="us_1", name="Hers", query=f"author={email}", created_at=0)
+    project_id = Feedback.get().project_id
+    topic = {"name": "Her wishes", "description": f"What {EMAIL} asks for"}
+    call("POST", f"/gateway/v1/projects/{project_id}/topics", json=topic)
     # A story whose first delivery was hers, a delivery known by her address, and two in quarantine.
     options = {"map": {name: name for name in ("text", "incident_key", "dedupe_key", "author.email")}}
     hook = call("POST", "/gateway/v1/hooks", json={"source": "generic", "options": options}).json
@@ -117,6 +120,7 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
 
     assert answer.status_code == 200
     assert traces(config) == []
+    assert Topic.get().description == "What [erased] asks for"
     receipt = answer.json
     assert receipt["counts"] == {
         "records": 5,
@@ -128,6 +132,7 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
         "quarantine": 2,
         "views": 1,
         "audit": 0,
+        "topics": 1,
     }
     assert receipt["linked"] == {"ids": [ADA["id"]], "emails": []}
     assert [what for what in receipt["remains"] if config.embedded] == []

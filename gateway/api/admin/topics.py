@@ -19,6 +19,9 @@ from models.tables import theme, topic
 
 Row = dict[str, Any]
 
+SECONDS = (
+    5.0  # that somebody waits while records of a topic that ended change; the background does the others
+)
 EXAMPLES = 50  # records of a theme that becomes a topic, the closest ones
 
 
@@ -94,7 +97,7 @@ def _end(caller: Caller, inbound: Inbound, into: str | None) -> Row:
             )
         if row is None:
             raise unknown("topic")
-        stored.settle(now)
+        stored.settle_one(inbound.params["topic_id"], now, seconds=SECONDS)
     return _shown(row)
 
 
