@@ -12,7 +12,7 @@ from gateway.core.ids import new_id
 from gateway.core.pacing import Pace
 from models.database.base import serialise
 from models.tables import job, topic
-from models.tables.text_folding import folded
+from models.tables.text_folding import composed, folded
 from models.tables.topic import MOST, Topic
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 60, 300  # characters
@@ -137,7 +137,7 @@ def _free(name: str, there: list[Row]) -> str:
 def _line(text: str) -> str:
     """A text in one line, letters and accents together, without what is not seen or turns what is."""
     kept = "".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in text if not _unseen(mark))
-    return " ".join(unicodedata.normalize("NFC", kept).split())
+    return " ".join(composed(kept).split())
 
 
 def _unseen(mark: str) -> bool:
