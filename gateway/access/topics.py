@@ -15,7 +15,7 @@ from models.database.base import serialise
 from models.queries.topics import examples
 from models.tables import job, topic
 from models.tables.feedback import iso
-from models.tables.text_folding import folded
+from models.tables.text_folding import composed, folded
 from models.tables.topic import MOST, Topic
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 60, 300  # characters
@@ -156,7 +156,7 @@ def _free(name: str, there: list[Row]) -> str:
 def _line(text: str) -> str:
     """A text in one line, letters and accents together, without what is not seen or turns what is."""
     kept = "".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in text if not _unseen(mark))
-    return " ".join(unicodedata.normalize("NFC", kept).split())
+    return " ".join(composed(kept).split())
 
 
 def _unseen(mark: str) -> bool:

@@ -29,6 +29,11 @@ def decomposed(text: str) -> str:
     return "".join(unicodedata.normalize("NFKD", text[piece]) for piece in pieces(text))
 
 
+def composed(text: str) -> str:
+    """A text with each letter and its accents together (Unicode's NFC), in time as for the above."""
+    return "".join(unicodedata.normalize("NFC", text[piece]) for piece in pieces(text))
+
+
 def pieces(text: str) -> Iterator[slice]:
     """The parts of a text that are taken apart by themselves: a letter and its accents stay together."""
     at, length = 0, len(text)

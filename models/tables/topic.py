@@ -84,15 +84,17 @@ def names(workspace_id: str, topic_ids: Iterable[str]) -> dict[str, str]:
 
 def followed(topic_ids: Iterable[str]) -> list[str]:
     """The topics that records have which belong to these, while some of a merged one still have that, too."""
-    wanted, found = list(dict.fromkeys(topic_ids)), dict[str, None]()
+    asked = list(dict.fromkeys(topic_ids))
+    wanted = [one for one in asked if one.startswith("top_")]
+    found = dict.fromkeys(one for one in asked if one not in wanted)  # no ids: nobody has merged them
     while wanted:
         merged = Topic.select(Topic.id, Topic.merged_into)
         merged = merged.where(Topic.id.in_(wanted) & Topic.merged_into.is_null(False))
         gone = {row["id"]: row["merged_into"] for row in rows(merged)}
         found |= dict.fromkeys(one for one in wanted if one not in gone)
         wanted = list(dict.fromkeys(gone.values()))
-    if not found:
-        return []
+    if len(found) == len(asked) and not any(one.startswith("top_") for one in found):
+        return asked
     late = Topic.select(Topic.id).where(Topic.merged_into.in_(list(found)) & Topic.settled_at.is_null())
     return [*found, *(row["id"] for row in rows(late.order_by(Topic.id)))]
 
