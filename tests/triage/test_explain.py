@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 
 import pytest
 from click.testing import CliRunner
@@ -95,7 +95,7 @@ def test_the_labels_that_are_given_are_explained() -> None:
     taught = ProjectRules(head=LearntHead("h1", head))
     harmed = Record(text="Lovely people, all of my photos are gone")
     liked = Record(text="she likes her Warpola a lot")
-    for record in (*records(), harmed, liked):
+    for record in (*islice(records(), 0, None, 8), harmed, liked):
         for rules in (None, taught):
             labels = triage.label(record, rules)
             given = {"category": labels.category, "sentiment": labels.sentiment}
