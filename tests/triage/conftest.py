@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from gateway import triage
 from gateway.cli.triage import train
-from gateway.triage.training import pools, rows
+from gateway.triage.training import pools, rows, seeds
 from tests.triage import small_data
 
 
@@ -20,7 +21,9 @@ def _data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The small data directory, and few sentences beside it: training takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pools, "SEEDS_PER_GROUP", 30)
-        patch.setattr(rows, "WORDINGS", 1)
+        patch.setattr(rows.seed_rows, "__defaults__", (1,))
+        patch.setattr(rows, "COMPOSED", 3)
+        patch.setattr(rows, "kinds", lambda: islice(seeds.kinds(), 0, None, 60))
         yield small_data.make(tmp_path_factory.mktemp("data"))
 
 
