@@ -54,7 +54,7 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     page.set_viewport_size({"width": width, "height": 800})
     project = f"/settings/projects/{site.server.tenant.project_id}"
     for name in ("Bills", "u" * 60):
-        sent = {"name": f"{name[:50]} {width} {scheme}", "description": "unbroken" * 30}
+        sent = {"name": f"{name[:45]} {width} {scheme}", "description": "unbroken" * 30}
         answer = httpx.post(
             f"{site.url}/gateway/v1{project.removeprefix('/settings')}/topics",
             json=sent,
