@@ -18,7 +18,7 @@ from adapters.common.plain_text import cut_line
 from adapters.common.severities import stated
 from adapters.common.signatures import delivery, hex_header, hook_adapter
 from adapters.common.tags import CONFIDENTIAL, PRIVATE, marked, tags_of
-from adapters.common.times import moment_of, moment_or_seconds
+from adapters.common.times import moment_of, moment_of_milliseconds
 from adapters.common.untrusted_json import (
     body_of,
     first_scalar,
@@ -205,8 +205,7 @@ def _stands(fields: Mapping[str, Any]) -> State | None:
 
 
 def _sent_at(sent: Mapping[str, Any]) -> int | None:
-    time = sent.get("timestamp")
-    return moment_or_seconds(time / 1000) if type(time) is int and time < 10**15 else None
+    return moment_of_milliseconds(sent.get("timestamp"))
 
 
 def _author(user: Mapping[str, Any]) -> Author:

@@ -46,6 +46,11 @@ def moment_or_seconds(value: Any) -> int | None:
     return believable(round(value * 1000)) if is_number and 0 < value < _LATEST else None
 
 
+def moment_of_milliseconds(value: Any) -> int | None:
+    """An integer of milliseconds since the epoch, or None for what is no such time."""
+    return believable(value) if type(value) is int and 0 < value < 1000 * _LATEST else None
+
+
 def believable(moment: int) -> int | None:
     """A moment in milliseconds, or None for one in 1970: zero and what is near it stand for no time."""
     return moment if moment >= EPOCH_YEAR else None
