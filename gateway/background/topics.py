@@ -45,12 +45,12 @@ def give(lease: Lease, clock: Callable[[], float] = time.monotonic) -> int:
         return EVERY
     active_model.look()
     triage.load()  # any model will do: it is asked how rare words are
-    search = _Search(lease, {one: before[one] for _, one in projects if one in before})
+    search = _Search(lease, {one: before[one] for _, one in projects if one in before}, clock)
     end = clock() + SECONDS
     random.shuffle(projects)  # the last ones may get no time: not always the same
     for number, (workspace_id, project_id) in enumerate(projects):
         until = clock() + (end - clock()) / (len(projects) - number)  # nobody waits for a large project
-        search.read(workspace_id, project_id, lambda until=until: clock() < until)  # type: ignore[misc]
+        search.read(workspace_id, project_id, until)
     search.remember()
     return EVERY
 
@@ -58,8 +58,8 @@ def give(lease: Lease, clock: Callable[[], float] = time.monotonic) -> int:
 class _Search:
     """One look at all projects, from where the last one came to."""
 
-    def __init__(self, lease: Lease, known: dict[str, Row]) -> None:
-        self._pace, self._name, self._known = Pace(lease.transact), lease.name, known
+    def __init__(self, lease: Lease, known: dict[str, Row], clock: Callable[[], float]) -> None:
+        self._pace, self._name, self._known, self._clock = Pace(lease.transact), lease.name, known, clock
 
     def remember(self) -> None:
         """Writes down how far it has come, where that is news."""
@@ -67,8 +67,8 @@ class _Search:
         if before != self._known:
             self._pace.write(partial(job.remember, self._name, self._known))
 
-    def read(self, workspace_id: str, project_id: str, going_on: Callable[[], bool]) -> None:
-        """Reads what is new in a project, and goes on with what is stored."""
+    def read(self, workspace_id: str, project_id: str, until: float) -> None:
+        """Reads what is new in a project, and goes on with what is stored, until the clock says that."""
         now, there = now_ms(), topic.used(project_id)
         basis, taught = _basis(there), records.basis(workspace_id, project_id)
         nothing = {"basis": "", "taught": "", "before": None, "begun": 0, "read": now}
@@ -88,13 +88,15 @@ class _Search:
             return self._sort(project_id, there, sorter, rows)
 
         here: Position = [min(known["read"], now) - OVERLAP, ""]
-        while going_on() and (some := records.places(workspace_id, project_id, "received_at", here)):
+        while self._clock() < until and (
+            some := records.places(workspace_id, project_id, "received_at", here)
+        ):
             if not sort(some, True):
                 return
             here = some[-1]
             known["read"] = max(known["read"], min(here[0], now))
             self.remember()
-        while going_on() and known["before"] is not None:
+        while self._clock() < until and known["before"] is not None:
             some = records.places(workspace_id, project_id, NEWEST, known["before"])
             if not sort(some, False):
                 return
