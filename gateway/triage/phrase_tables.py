@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -174,10 +175,15 @@ def _slots(words: Iterable[str]) -> Iterator[Slot]:
         if word == "..":
             gap = GAP
             continue
-        parts = word.split("/")
-        stems = tuple(part[:-1] for part in parts if part.endswith("*"))
-        yield Slot(frozenset(part for part in parts if not part.endswith("*")), stems, gap)
+        yield _slot(word, gap)
         gap = 0
+
+
+@cache
+def _slot(word: str, gap: int) -> Slot:
+    parts = word.split("/")
+    stems = tuple(part[:-1] for part in parts if part.endswith("*"))
+    return Slot(frozenset(part for part in parts if not part.endswith("*")), stems, gap)
 
 
 def _denies(slot: Slot) -> bool:
@@ -191,7 +197,30 @@ def _common() -> dict[str, float]:
     return {NUMBER: 1.0} | {word: 1 / rank for rank, word in enumerate(words, 1)}
 
 
+@cache
+def _weights() -> list[float]:
+    return list(_common().values())
+
+
+@cache
+def _alphabetic() -> list[tuple[str, int]]:
+    """The commonest words in the order of their letters, each with its place among them."""
+    return sorted((word, number) for number, word in enumerate(_common()))
+
+
+def _beginning(stem: str) -> set[int]:
+    """Places of the common words that begin so."""
+    words = _alphabetic()
+    found = set()
+    for at in range(bisect_left(words, (stem,)), len(words)):
+        if not words[at][0].startswith(stem):
+            break
+        found.add(words[at][1])
+    return found
+
+
+@cache  # some hundred slots stand in thousands of phrases, and every start of the program waits for them
 def _commonness(slot: Slot) -> float:
     common = _common()
-    stemmed = (common[word] for word in common if word.startswith(slot.stems)) if slot.stems else ()
+    stemmed = (_weights()[number] for number in sorted(set[int]().union(*map(_beginning, slot.stems))))
     return sum(common.get(word, RARE) for word in slot.words) + sum(stemmed) + RARE * len(slot.stems)
