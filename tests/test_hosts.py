@@ -232,6 +232,7 @@ def test_a_host_is_killed(both_hosts: list[Host], url: str, times: int) -> None:
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(8, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_the_database_crashes(
     both_hosts: list[Host], url: str, cluster: postgres.Cluster, times: int
 ) -> None:
@@ -249,6 +250,7 @@ def test_the_database_crashes(
         assert host.request("POST", PATH, json=TEXT).status_code == 201
 
 
+@pytest.mark.long
 def test_valkey_is_killed(both_hosts: list[Host], valkey: ValkeyServer) -> None:
     """Without Valkey both hosts take everything; limits return with it, by themselves."""
     key = both_hosts[0].run("key", "create", "--rate-limit", "5/hour")["key"]

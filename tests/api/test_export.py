@@ -167,6 +167,7 @@ def test_a_failure_is_no_end(
         list(rest)
 
 
+@pytest.mark.long
 def test_over_http(each_server: Server) -> None:
     """A running gateway sends it in chunks, takes feedback meanwhile, and lives on when a reader leaves."""
     with each_server.client() as client:

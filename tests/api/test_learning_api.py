@@ -30,7 +30,7 @@ from models.queries.personal_data import Person
 from models.tables import project_head
 from tests.conftest import Call, Tenant
 
-pytestmark = pytest.mark.both
+pytestmark = pytest.mark.both(long=True)
 
 PROJECTS = "/gateway/v1/projects"
 FEEDBACK = "/gateway/v1/feedback"

@@ -22,7 +22,7 @@ from models.database.base import writing
 from models.tables import trained_model as models
 from tests.conftest import Call, Tenant
 
-pytestmark = pytest.mark.both
+pytestmark = pytest.mark.both(long=True)
 
 PATH = "/gateway/v1/model"
 SHIPPED = json.loads((triage.SHIPPED / "model.json").read_text())

@@ -228,6 +228,7 @@ def _encoded() -> dict[str, bytes]:
 
 
 @needs_encoder
+@pytest.mark.long
 def test_themes_of_two_languages(encoded: dict[str, bytes]) -> None:
     """Better than by words alone (tests/background/test_themes.py), and well named."""
     about, said = [], []
@@ -245,6 +246,7 @@ def test_themes_of_two_languages(encoded: dict[str, bytes]) -> None:
 
 
 @needs_encoder
+@pytest.mark.long
 def test_relateds_of_two_languages(call: Call, encoded: dict[str, bytes]) -> None:
     """Of five texts shown for each of three hundred, more are of its topic than by words alone."""
     groups = [(number, text) for number, (_, texts) in enumerate(two_languages()) for text in texts]

@@ -125,6 +125,7 @@ def test_any_text_can_be_asked_about(call: Call, text: str) -> None:
     assert all(found["score"] <= 1 for found in listed(call, one))
 
 
+@pytest.mark.long
 def test_two_languages(call: Call) -> None:
     """Of five texts that are shown for each of three hundred, in thirty groups, most are of its group."""
     groups = [(number, text) for number, (_, texts) in enumerate(two_languages()) for text in texts]

@@ -255,6 +255,7 @@ def test_it_ends_with_a_serve_that_is_killed(tmp_path: Path) -> None:
         until(lambda: not children(server.process.pid))
 
 
+@pytest.mark.long
 def test_serve_without_one(tmp_path: Path) -> None:
     """GATEWAY_BACKGROUND=off: serve starts none."""
     with running(tmp_path, GATEWAY_BACKGROUND="off", GATEWAY_WORKERS="1") as server:

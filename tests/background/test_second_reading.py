@@ -311,6 +311,7 @@ run_once(second_reading.work(read, second_reading.Limits(1.0, together=2)))
 """
 
 
+@pytest.mark.long
 def test_a_kill_loses_nothing(call: Call, database_url: str) -> None:
     """Killed in the middle (SIGKILL) it goes on later: every record is read and told of once."""
     ids = [post(call, text) for text in TEXTS]

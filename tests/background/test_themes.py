@@ -91,6 +91,7 @@ def test_labels_say_what_it_is_about() -> None:
     assert group(alone) == []
 
 
+@pytest.mark.long
 def test_the_same_texts_give_the_same_themes() -> None:
     """Nothing is left to chance, also when there are more texts than are compared at once."""
     texts = said()[0]
@@ -340,6 +341,7 @@ def test_bad_parameters(call: Call, query: str, fields: set[str]) -> None:
     assert {fault["field"] for fault in answer.json["errors"]} == fields
 
 
+@pytest.mark.long
 def test_in_a_process_of_its_own(
     call: Call, tenant: Tenant, config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

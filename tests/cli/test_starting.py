@@ -480,6 +480,7 @@ def test_serve_says_how_to_get_in(server: Server) -> None:
     assert "open the link that was printed" in "".join(server.lines[listens:])
 
 
+@pytest.mark.long
 def test_serve_does_not_wait_for_valkey(tmp_path: Path) -> None:
     """Where limits may be uncounted a host that starts serves also while Valkey is away, and says so."""
     with running(tmp_path, GATEWAY_REDIS_URL=NO_VALKEY) as server, server.client() as client:

@@ -168,6 +168,7 @@ def test_life_of_an_alert(alerting: Alerting, proxy: Lossy, inbox: Inbox, trace_
     assert set(proxy.statuses) == {200}
 
 
+@pytest.mark.long
 def test_firing_anew(alerting: Alerting, inbox: Inbox, trace_id: str) -> None:
     """An alert that fires again after its end is another record; the first one stays resolved."""
     name, began = f"QueueStuck{trace_id}", minutes_ago(9)
@@ -185,6 +186,7 @@ def test_firing_anew(alerting: Alerting, inbox: Inbox, trace_id: str) -> None:
     assert newest["external_id"] == oldest["external_id"]
 
 
+@pytest.mark.long
 def test_alerts_of_one_group(alerting: Alerting, proxy: Lossy, inbox: Inbox, trace_id: str) -> None:
     """Alerts that travel together are a record each, and when one of them ends only that one is resolved."""
     name, began = f"QueueStuck{trace_id}", minutes_ago(3)
@@ -205,6 +207,7 @@ def test_alerts_of_one_group(alerting: Alerting, proxy: Lossy, inbox: Inbox, tra
     assert len(inbox.about(alertname=name)) == 3
 
 
+@pytest.mark.long
 def test_spent_limit(alerting: Alerting, proxy: Lossy, inbox: Inbox, trace_id: str) -> None:
     """What a hook's limit turns away with a 503 Alertmanager sends again, until it arrives."""
     names = [f"QueueStuck{trace_id}{number}" for number in range(2)]

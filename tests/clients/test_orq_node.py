@@ -313,6 +313,7 @@ class TestRetries:
         (record,) = inbox.about(trace_id=trace_id)
         assert [event["type"] for event in inbox.events(record)] == ["received"]
 
+    @pytest.mark.long
     def test_spent_limit_is_waited_for(self, orq: Orq, server: Server, trace_id: str) -> None:
         """With backoff the client waits as long as Retry-After says and is let in by then."""
         key = server.new_key("--rate-limit", "1/second")

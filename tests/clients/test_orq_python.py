@@ -425,6 +425,7 @@ class TestRetries:
         assert proxy.statuses == [200, 200]
         assert only(inbox.about(trace_id=trace_id))["external_id"] == answer.id
 
+    @pytest.mark.long
     def test_spent_limit_is_waited_for(self, connect: Connect, server: Server, trace_id: str) -> None:
         """With backoff the client waits as long as Retry-After says and is let in by then."""
         client = connect(server.new_key("--rate-limit", "1/second"))

@@ -85,6 +85,7 @@ def grows(item: Found, times: int, alphabet: int, most: int = 10_000) -> str | N
     return None
 
 
+@pytest.mark.long
 def test_every_pattern_is_tried() -> None:
     """A pattern that is only made while the program runs has an example here; nothing here is left over."""
     assert {name for name, item in found().items() if item.pattern is None} == set(made())

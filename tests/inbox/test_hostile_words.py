@@ -199,6 +199,7 @@ def test_every_place_has_the_same_shape(app: Flask, call: Call, tenant: Tenant, 
         assert words not in HOSTILE[:MOST] or str(escape(described)) in shown["topics"], words
 
 
+@pytest.mark.long
 def test_a_browser_sees_words(visit: Callable[..., Visit], site: Site) -> None:
     """In a real browser none of them runs, loads, or is complained about, and all can be read."""
     with httpx.Client(base_url=site.url, headers=site.server.headers) as client:

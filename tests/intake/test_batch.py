@@ -389,6 +389,7 @@ def test_keys_of_batches_are_forgotten(call: Call) -> None:
     assert stored() == 900
 
 
+@pytest.mark.long
 def test_over_the_real_server(each_server: Server) -> None:
     """32 MB plain and 32 MB packed arrive whole, and a byte more is refused in the dialect."""
     item = json.dumps(

@@ -175,6 +175,7 @@ def test_no_insert_merges_the_index_of_words(
     assert found == 1100 // 256 * 256
 
 
+@pytest.mark.long
 def test_parts_never_pile_up(call: Call, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each merge is of a few pages of a few parts, as what it does to each keeps all others waiting."""
     batch, most, changes = [{"text": "The parcel is lost"}] * 256, 0, list[int]()

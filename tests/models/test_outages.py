@@ -154,6 +154,7 @@ def fine(answer: TestResponse) -> bool:
 @pytest.mark.parametrize(
     "trouble", [name if name == SHORT else pytest.param(name, marks=pytest.mark.long) for name in TROUBLES]
 )
+@pytest.mark.long
 def test_nobody_hears_500(
     trouble: str,
     cluster: postgres.Cluster,

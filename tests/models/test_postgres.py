@@ -32,6 +32,7 @@ def _kind() -> str:
 
 
 @pytest.mark.parametrize("many", [4, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_processes_migrate_at_once(cluster: postgres.Cluster, tmp_path: Path, many: int) -> None:
     """Processes that start on one empty database end with one schema, and none with an error."""
     with cluster.database("template0") as url:

@@ -120,6 +120,7 @@ def open_sockets(server: Server) -> int:
     return sum(name.startswith("socket:") for name in names)
 
 
+@pytest.mark.long
 def test_slow_clients_hold_no_thread(hasty: Server) -> None:
     """Many more clients than threads, each in the middle of its head or small body, hinder nobody."""
     heads = [f"POST {path} HTTP/1.1\r\nHost: g\r\nX-Slow: ye".encode() for path in DOORS] * 4
@@ -264,6 +265,7 @@ def test_idle_connections_make_room(tmp_path: Path) -> None:
         assert [client.post(PATH, json={"text": "hello"}).status_code for _ in range(5)] == [201] * 5
 
 
+@pytest.mark.long
 def test_sigterm_with_idle_connections(tmp_path: Path) -> None:
     """Connections without a request do not hold up the end."""
     with running(tmp_path) as server, server.client() as client, opened(server, b"", b""):
@@ -290,7 +292,8 @@ def test_sigterm_lets_a_small_body_arrive(tmp_path: Path) -> None:
         assert server.process.wait(timeout=20) == 0
 
 
-@pytest.mark.parametrize("idle", [pytest.param(0, marks=pytest.mark.long), FEW])
+@pytest.mark.long
+@pytest.mark.parametrize("idle", [0, FEW])
 def test_sigterm_answers_who_waits_in_the_backlog(tmp_path: Path, idle: int) -> None:
     """Connections that the kernel has taken and the worker has not yet are answered before the end.
 
@@ -436,6 +439,7 @@ def test_malformed_heads_are_told_in_the_paths_dialect(server: Server, path: str
 
 
 @pytest.mark.parametrize("flood", ["empty lines", "tiny chunks", "after the last answer"])
+@pytest.mark.long
 def test_who_always_sends_more_holds_up_nobody(tmp_path: Path, flood: str) -> None:
     """A client whose bytes are always there already leaves the others their turns."""
     chunks = b"1\r\nX\r\n" * 10_000

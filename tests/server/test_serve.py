@@ -141,6 +141,7 @@ def test_sigterm_drains(tmp_path: Path) -> None:
     assert list(rows(tmp_path).values()) == [[json.loads(answer)["id"]]]
 
 
+@pytest.mark.long
 def test_sigterm_as_soon_as_it_listens(tmp_path: Path) -> None:
     """Workers that are still starting hear it, too."""
     for _ in range(3):
@@ -255,6 +256,7 @@ def test_what_is_no_http(server: Server, sent: bytes, status: int) -> None:
     assert json.loads(body)
 
 
+@pytest.mark.long
 def test_disconnect_in_the_middle_stores_nothing(server: Server) -> None:
     """A sender that vanishes before its body is complete leaves no record and does not disturb others."""
     with server.client() as client:

@@ -314,6 +314,7 @@ def test_export_of_a_project(environ: dict[str, str], tmp_path: Path) -> None:
     assert json.loads(line)["project_id"] == project
 
 
+@pytest.mark.long
 def test_an_unfinished_export_leaves_no_file(environ: dict[str, str], tmp_path: Path) -> None:
     """A file appears only when it is whole."""
     run_command(environ, "import", str(write(tmp_path / "sent.ndjson", SENT)))
@@ -443,6 +444,7 @@ def test_no_file_breaks_the_reader(content: bytes, longest: int) -> None:
         csv.field_size_limit(before)
 
 
+@pytest.mark.long
 def test_progress_needs_a_terminal(environ: dict[str, str], tmp_path: Path) -> None:
     """Without a terminal stderr has one line, with one it shows a bar."""
     path = write(tmp_path / "a.ndjson", [{"text": "One report of mine"}])

@@ -112,6 +112,7 @@ def _again(shipped_again: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "WORDINGS", 1)
 
 
+@pytest.mark.long
 def test_the_shipped_model_learns_corrections_without_data(overruled: str, tmp_path: Path) -> None:
     """Fifty corrected texts get their labels, others like them too, and what was held out stays as good."""
     assert categories(LIKE_THEM).count("feature") == 0
@@ -141,6 +142,7 @@ def test_a_broken_model_stops_the_start(tmp_path: Path) -> None:
         create_app(Config(database_url=f"sqlite:///{tmp_path}/gateway.db", model=str(tmp_path)))
 
 
+@pytest.mark.long
 def test_an_installed_model_can_be_rolled_back(trained: Path, tmp_path: Path) -> None:
     """To the one before, and forth again."""
     shipped, first = Model.load(triage.SHIPPED).version, Model.load(trained).version

@@ -85,6 +85,7 @@ def test_what_is_told_is_said_by_the_text_or_in_plain_words() -> None:
     assert len(some) > MANY and sum(count > 3 for count in told) > MANY
 
 
+@pytest.mark.long
 def test_the_labels_that_are_given_are_explained() -> None:
     """Of all kinds of records, also where a harm is told or a project has learnt: no other label is."""
     learnt_from = ["The Warpola is still made in Sweden", "my sister swears by her Warpola", "a calm Warpola"]

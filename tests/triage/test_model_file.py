@@ -110,6 +110,7 @@ def test_there_is_room_for_what_is_looked_up_together() -> None:
     assert BUDGET + BUDGET_TAIL <= MAX_TOKENS * 2  # a token and a blank, of short ones
 
 
+@pytest.mark.long
 def test_threads_get_the_answers_one_thread_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     """More distinct words than there is room for, from eight threads at once."""
     words = [f"{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}{chr(97 + n // 676)}nd" for n in range(700)]

@@ -23,7 +23,7 @@ from gateway.triage.training.project_space import MOST_KEYS
 from gateway.triage.training.seeds import sentences
 
 MOST_BYTES = 200_000
-DRAWS = (0, 1, 2)
+DRAWS = (0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)))
 
 
 @cache
@@ -181,6 +181,7 @@ def test_sentiment_is_learnt_alone() -> None:
     assert [one.category_scores for one in after] == [one.category_scores for one in before]
 
 
+@pytest.mark.long
 def test_one_odd_correction_moves_little() -> None:
     """Among many lessons one that contradicts them changes no label but, at most, its own."""
     draw = Draw.of(domain(), 0)
@@ -208,6 +209,7 @@ def test_contradictions_are_refused() -> None:
     assert found.refusal
 
 
+@pytest.mark.long
 def test_what_holds_for_all_texts_is_refused() -> None:
     """Lessons that would turn what any product's users write are not learnt."""
     rows = [text for language, category, _, text in sentences(60) if (language, category) == ("en", "bug")]
@@ -217,6 +219,7 @@ def test_what_holds_for_all_texts_is_refused() -> None:
     assert "macro-F1 falls" in found.refusal
 
 
+@pytest.mark.long
 def test_confirmed_texts_hold() -> None:
     """What people resolved as it was keeps more texts like it as they are."""
     draw, right = Draw.of(domain(), 1), domain().right

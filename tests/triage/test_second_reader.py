@@ -273,6 +273,7 @@ LEAST = {"measuring_stick": 0.88, "sentences": 0.95, "more_languages": 0.95}
 
 @needs_encoder
 @pytest.mark.parametrize("name", LEAST)
+@pytest.mark.long
 def test_right_more_often(name: str) -> None:
     """Asked about what triage doubts, it puts more right than wrong, in every set."""
     with (FIXTURES / f"{name}.csv").open(encoding="utf-8", newline="") as file:

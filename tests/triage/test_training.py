@@ -22,6 +22,7 @@ from gateway.triage.training.translation import Translator
 from tests.triage.small_data import CATEGORY
 
 
+@pytest.mark.long
 def test_a_model_is_judged_on_texts_it_never_saw(data: Path, trained: Path, shipped_again: str) -> None:
     judged = CliRunner().invoke(evaluate, ["--data", str(data), "--model", str(trained), "--json"])
     assert judged.exit_code == 0, judged.stderr
