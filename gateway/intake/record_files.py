@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.contract import Adapter, Inbound
@@ -13,6 +13,7 @@ from gateway.files import attachments
 from models.intake.attached import Attached
 from models.tables import asset
 
+PENDING = "pending_upload"  # with an address: the worker fetches it
 UNKNOWN = "application/octet-stream"  # the type of what is not here, as nobody has looked at it
 
 
@@ -26,7 +27,7 @@ def attached_of(adapter: Adapter, inbound: Inbound, record: Record, row: Mapping
             kept = file.kept
         (made,) = attachments.rows_of([kept], row["workspace_id"], row["project_id"], None, via, now)
         if isinstance(file, LinkedFile):
-            made |= {"sha256": None, "status": asset.PENDING, "source_url": file.url}
+            made |= {"sha256": None, "status": PENDING, "source_url": file.url}
         elif file.refused:
             made |= {"sha256": None, "status": "failed", "reason": file.refused}
         key = file.key if isinstance(file, LinkedFile) else f"{file.name}:{file.digest}"
@@ -34,6 +35,6 @@ def attached_of(adapter: Adapter, inbound: Inbound, record: Record, row: Mapping
     return found
 
 
-def shown(files: list[Attached], feedback_id: str) -> list[dict[str, Any]]:
+def shown(files: Sequence[Attached], feedback_id: str) -> list[dict[str, Any]]:
     """A new record's files as the API shows them."""
     return [asset.document({**file.row, "feedback_id": feedback_id}) for file in files]

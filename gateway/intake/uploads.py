@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from adapters.contract import Adapter, Door, Inbound, Refused
@@ -72,7 +72,8 @@ class _Taking:
             raise
         room = self.sizes.upload - self.used
         if kept.refused and room < come.size <= self.sizes.file and self.count < MOST_FILES:
-            kept.refused = f"has no room: the files of a request may have {self.sizes.upload:,} bytes"
+            why = f"has no room: the files of a request may have {self.sizes.upload:,} bytes"
+            kept = replace(kept, refused=why)
         self._note(come, kept)
 
     def _kept(self, file: attachments.File) -> attachments.Kept:

@@ -39,7 +39,7 @@ def _attach(files: Sequence[Attached], stored: Stored, now: int) -> None:
     keys = {name: dedupe.Key(*name, record["id"], expires_at=now + REMEMBERED) for name in names}
     free = dedupe.take_all(list(keys.values()), now)
     new = {name: file.row for name, file in zip(names, files, strict=True) if name in free}
-    room = MOST - (0 if stored.outcome == "created" else asset.count_of(record["id"]))
+    room = MOST - (0 if stored.outcome == "created" else len(asset.of_feedback([record["id"]])))
     own = {"feedback_id": record["id"], "project_id": record["project_id"]}
     if rows := [{**row, **own} for row in new.values()][: max(0, room)]:
         asset.keep(rows)
