@@ -16,8 +16,10 @@ from typing import Any
 
 from gateway.background.lease import Lease, Work
 from gateway.core.ids import now_ms
-from gateway.files.store import Missing, store
+from gateway.files.store import Missing, Stored, store
 from models.queries import pictures
+from models.tables import loose_file
+from models.tables.asset import change
 
 EVERY = 60_000  # milliseconds between two looks
 AT_ONCE = 50  # pictures that are looked for at once
@@ -30,7 +32,7 @@ def make(lease: Lease) -> int:
     """Makes what is missing. Every picture that is looked at has a thumbnail afterwards, or a reason."""
     while due := pictures.without_thumbnail(AT_ONCE):
         for asset in due:
-            lease.transact(partial(pictures.note, asset["id"], _told(lease, asset), now_ms()))
+            lease.transact(partial(change, asset["id"], now_ms(), **_told(lease, asset)))
     return EVERY
 
 
@@ -52,8 +54,13 @@ def _told(lease: Lease, asset: Mapping[str, Any]) -> dict[str, Any]:
         said = json.loads(done.stdout)
         if "refusal" in said:
             return {"reason": f"no thumbnail: {said['refusal']}"}
-        stored = store().put([thumbnail.read_bytes()], LARGEST)
+        stored = store().put([thumbnail.read_bytes()], LARGEST, partial(_announce, lease, asset))
         return {"thumbnail": stored.digest, "width": said["width"], "height": said["height"]}
+
+
+def _announce(lease: Lease, asset: Mapping[str, Any], stored: Stored) -> None:
+    """Says that bytes are about to be put: without a line of theirs the sweep would not know of them."""
+    lease.transact(partial(loose_file.note, stored.digest, asset["id"], asset["workspace_id"], 0, now_ms()))
 
 
 MAKE = Work("thumbnails", make)

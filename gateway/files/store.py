@@ -187,13 +187,13 @@ def _for_owner(path: str, flags: int) -> int:
 
 
 _store: Store | None = None
-_quota = 0
+_quota = _largest = _upload = 0
 
 
 def connect(config: Config) -> None:
-    """Sets where this process keeps files, and how many bytes a workspace may have. Opens nothing yet."""
-    global _store, _quota
-    _quota = config.files_quota
+    """Sets where this process keeps files, and how many bytes they may have. Opens nothing yet."""
+    global _store, _quota, _largest, _upload
+    _quota, _largest, _upload = config.files_quota, config.max_file, config.max_upload
     if config.files_url:
         from gateway.files.s3 import S3Store  # and only now, as few have its extra
 
@@ -211,3 +211,13 @@ def store() -> Store:
 def quota() -> int:
     """Bytes that the files of a workspace may take; 0 is any number."""
     return _quota
+
+
+def largest() -> int:
+    """Bytes that a file may have which comes with something else."""
+    return _largest
+
+
+def largest_upload() -> int:
+    """Bytes that the files of a request may have together, and one that is uploaded alone."""
+    return _upload

@@ -11,16 +11,11 @@ KINDS = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 
 
 def without_thumbnail(limit: int) -> list[dict[str, Any]]:
-    """Some of them, those that came first first, with `id` and `sha256`; not those that cannot have one."""
-    due = Asset.select(Asset.id, Asset.sha256).where(
+    """Some of them, those that came first first, with `id`, `workspace_id` and `sha256`; not those that cannot have one."""
+    due = Asset.select(Asset.id, Asset.workspace_id, Asset.sha256).where(
         Asset.status == "ready",
         Asset.content_type.in_(KINDS),
         Asset.thumbnail.is_null(),
         Asset.reason.is_null(),
     )
     return rows(due.order_by(Asset.id).limit(limit))
-
-
-def note(asset_id: str, told: dict[str, Any], now: int) -> None:
-    """Writes down what became of one, within the open transaction; nothing when it is gone."""
-    Asset.update(**told, updated_at=now).where(Asset.id == asset_id).execute()

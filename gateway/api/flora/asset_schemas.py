@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from adapters.common.schemas import Payload, Text, length
 from adapters.contract.description import Shown, listed, text, time, whole
-from adapters.flora import PageMeta, ProjectPage, identifier
+from adapters.flora import ProjectPage, identifier
 
 STATUS = ("pending_upload", "ready", "failed")
 WAYS = ("url", "signed_url", "direct")
@@ -18,7 +18,9 @@ class NewAsset(Payload):
     source = Text(
         length(least=1, most=4_096),
         required=True,
-        metadata={"description": "`signed-url` to upload the bytes afterwards, or where they are fetched from."},
+        metadata={
+            "description": "`signed-url` to upload the bytes afterwards, or where they are fetched from."
+        },
     )
     workspace_id = Text(identifier("ws", "Workspace"), required=True)
     project_id = Text(identifier("prj", "Project"))
@@ -33,6 +35,14 @@ class AssetForm(Payload):
     workspace_id = Text(identifier("ws", "Workspace"), required=True)
     project_id = Text(identifier("prj", "Project"))
     file_name = Text(length(most=1_000))
+
+
+class UploadForm(Payload):
+    """What a reservation says, and the bytes in the part `file`."""
+
+    expires = Text(required=True)
+    signature = Text(required=True)
+    file = Text(required=True, metadata={"format": "binary"})
 
 
 class AssetPage(ProjectPage):
@@ -67,10 +77,9 @@ class AssetState(Shown):
     upload_url = text()
 
 
-class AssetListed(Shown):
+class AssetTold(Shown):
     asset_id = text()
     content_type = text()
-    created_at = whole()
     description = text(allow_none=True)
     height = fields.Integer(allow_none=True)
     name = text()
@@ -84,11 +93,19 @@ class AssetListed(Shown):
     workspace_id = text()
 
 
-class AssetShown(AssetListed):
+class AssetListed(AssetTold):
+    created_at = whole()
+
+
+class AssetShown(AssetTold):
     created_at = time()
     failure_message = text(allow_none=True)
 
 
+class Following(Shown):
+    next_cursor = text(allow_none=True)
+
+
 class Assets(Shown):
     assets = listed(AssetListed)
-    meta = fields.Nested(PageMeta(only=("next_cursor",)))
+    meta = fields.Nested(Following)

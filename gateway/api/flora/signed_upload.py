@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from adapters.common.multipart import Cut, form_of
+from adapters.common.multipart import Cut, form_of, read_form
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.contract.files import CUT
+from gateway.access.caller import Caller
 from gateway.api.flora.route import conflict, not_found, path_id
 from gateway.core import encryption
 from gateway.files import addresses, attachments
 from gateway.files.attachments import File, Kept
+from gateway.files.store import largest_upload
 from models.database.base import writing
 from models.tables import asset
 from models.tables.feedback import iso
 
 VALID = 15 * 60_000  # milliseconds that a form may be posted for
-FIELD = 4_096  # bytes of a field that is no file
+WORDS = 65_536  # bytes of a form's fields
 UNNAMED = "file"  # an asset whose client gave no name
 
-Keep = Callable[[Mapping[str, str], File], Kept]
+Take = Callable[[Mapping[str, str], File], Kept]
 
 
 def reservation(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,61 +44,60 @@ def reservation(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_over(row: Mapping[str, Any], now: int) -> bool:
     """Whether nothing was uploaded for an asset in time."""
-    waits = row["status"] == "pending_upload" and row["uploaded_via"] == "signed_url" and row["sha256"] is None
-    return waits and row["updated_at"] + VALID < now
+    return waits(row) and row["updated_at"] + VALID < now
 
 
-def read_form(inbound: Inbound, keep: Keep) -> tuple[dict[str, str], Kept]:
-    """The fields of a form and what `keep` makes of its file, given the fields that come before it.
+def file_in(inbound: Inbound, take: Take) -> tuple[dict[str, str], Kept]:
+    """The fields of a form and what `take` makes of its one file, given the fields that come before it.
 
-    Raises Refused (400): Cut when the form ends early.
+    Raises Refused (400), and Cut when the form ends early.
     """
     fields: dict[str, str] = {}
-    kept = None
-    for part, content in form_of(inbound):
-        if part.file is None:
-            value = bytearray()
-            for piece in content:
-                value += piece
-                if len(value) > FIELD:
-                    raise invalid(Fault(part.name, f"must have at most {FIELD} bytes"))
-            fields[part.name] = value.decode("utf-8", "replace").replace("\x00", "\ufffd")
-        elif part.name != "file" or kept is not None:
-            raise invalid(Fault(part.name, "Expected one file, named file"))
-        else:
-            kept = keep(fields, File(part.file, content, part.media))
-            for _ in content:  # what is refused is passed over
-                pass
-    if kept is None:
+    found: list[Kept] = []
+
+    def keep(name: str, declared: str, chunks: Iterable[bytes]) -> None:
+        if found:
+            raise invalid(Fault("file", "Expected one file"))
+        found.append(take(fields, File(name, chunks, declared)))
+        for _ in chunks:  # what is refused is passed over
+            pass
+
+    form = form_of(inbound, inbound.rest or iter([inbound.body]))
+    inbound.aside(read_form, form, fields, WORDS, keep)
+    if not found:
         raise invalid(Fault("file", "Required"))
-    return fields, kept
+    return fields, found[0]
 
 
-def take_upload(inbound: Inbound) -> Reply:
-    """Take an asset's bytes in the form that its reservation describes; it is the fields that prove who may."""
+def take_upload(nobody: Caller, inbound: Inbound) -> Reply:
+    """Take the bytes of an asset, in the form that its reservation describes and signs."""
     asset_id = path_id(inbound, "asset_id", "asset", "Asset")
+    let_in = False
 
-    def keep(fields: Mapping[str, str], file: File) -> Kept:
+    def take(fields: Mapping[str, str], file: File) -> Kept:
+        nonlocal let_in
         _check(asset_id, fields, inbound.received_at)
         row = _waiting(asset.one(asset_id))
+        let_in = True
         if row["name"] != UNNAMED:
-            file.name = row["name"]
-        return attachments.keep(row["workspace_id"], file, most=attachments.most(), asset_id=asset_id)
+            file = replace(file, name=row["name"])
+        return attachments.keep(row["workspace_id"], file, most=largest_upload(), asset_id=asset_id)
 
     try:
-        _, kept = inbound.aside(read_form, inbound, keep)
+        kept = file_in(inbound, take)[1]
     except Cut:
-        _note(asset_id, inbound, {"status": "failed", "reason": CUT})
+        if let_in:
+            _note(asset_id, inbound, status="failed", reason=CUT)
         raise
     if kept.refused:
-        _note(asset_id, inbound, {"status": "failed", "reason": kept.refused})
+        _note(asset_id, inbound, status="failed", reason=kept.refused)
         raise invalid(Fault("file", kept.refused))
     told = {"sha256": kept.digest, "size": kept.size, "content_type": kept.content_type, "name": kept.name}
-    _note(asset_id, inbound, told)
+    _note(asset_id, inbound, **told)
     return Reply(204)
 
 
-def _note(asset_id: str, inbound: Inbound, told: Mapping[str, Any]) -> None:
+def _note(asset_id: str, inbound: Inbound, **told: Any) -> None:
     with writing():
         _waiting(asset.one(asset_id, to_change=True))
         asset.change(asset_id, inbound.received_at, **told)
@@ -105,21 +107,26 @@ def _waiting(row: dict[str, Any] | None) -> dict[str, Any]:
     """An asset whose bytes are yet to come. Raises Refused (404, 409)."""
     if row is None:
         raise not_found()
-    if row["status"] != "pending_upload" or row["uploaded_via"] != "signed_url" or row["sha256"] is not None:
+    if not waits(row):
         raise conflict("This asset has its bytes, or failed.")
     return row
 
 
+def waits(row: Mapping[str, Any]) -> bool:
+    """Whether an asset's bytes are to be uploaded."""
+    return (row["status"], row["uploaded_via"], row["sha256"]) == ("pending_upload", "signed_url", None)
+
+
 def _check(asset_id: str, fields: Mapping[str, str], now: int) -> None:
-    """Raises Refused (403) for fields that do not let anybody upload."""
+    """Raises Refused: 403 for fields that let nobody upload, 409 for those that no longer do."""
     expires = fields.get("expires", "")
-    right = _signature(asset_id, expires)
-    if not hmac.compare_digest(right.encode(), fields.get("signature", "").encode("utf-8", "replace")):
+    right, sent = _signature(asset_id, expires), fields.get("signature", "")
+    if not hmac.compare_digest(right.encode(), sent.encode("utf-8", "replace")):
         raise Refused(Problem(403, "forbidden", "Forbidden."))
     if int(expires) < now:
-        raise conflict("The time to upload is over; ask for another try.")
+        raise conflict("The time to upload is over: ask for another try.")
 
 
 def _signature(asset_id: str, expires: str) -> str:
     key = encryption.key_for("asset upload").encode()
-    return hmac.new(key, f"{asset_id}.{expires}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{asset_id}.{expires}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
