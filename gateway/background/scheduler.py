@@ -121,6 +121,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
         self._parent, self._carry_out = parent, carry_out
         self._next_look = 0.0
         self._wake = {work.name: self._registered(work) for work in works}
+        self._prompt = [work.name for work in works if work.prompt]
 
     def _registered(self, work: Work) -> Any:
         @self.huey.periodic_task(crontab(), name=work.name, expires=STALE)  # type: ignore[untyped-decorator]
@@ -142,7 +143,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
     def _hurry(self) -> None:
         """Wakes what somebody waits for; without a database or a queue, at the next look or minute."""
         with suppress(OperationalError):
-            for name in job.hurried(now_ms()):
+            for name in job.hurried(now_ms(), self._prompt):
                 try:
                     self._wake[name]()
                 except Exception as error:  # of whichever library keeps the queue, as Huey does it

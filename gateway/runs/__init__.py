@@ -1,0 +1,1 @@
+"""Long jobs that somebody starts, and what is told of their end."""
