@@ -42,7 +42,7 @@ from gateway.background import (
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
-from gateway.core import encryption, log, storage
+from gateway.core import encryption, log, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.rate_limits import redis_counter
@@ -192,6 +192,7 @@ def run(config: Config, parent: int | None = None) -> None:
     storage.open_database(config, CONNECTIONS)
     encryption_key.connect(config)
     encryption_key.check()
+    outbound.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)
         try:

@@ -82,7 +82,7 @@ def _due(under_way: list[dict[str, Any]]) -> list[dict[str, Any]]:
     free = AT_ONCE - len(under_way)
     if free <= 0:
         return []
-    chosen = []
+    chosen: list[dict[str, Any]] = []
     for row in callback.due(now_ms(), AT_ONCE * OF_A_HOST, [row["id"] for row in under_way], full):
         if len(chosen) < free and hosts[row["host"]] < OF_A_HOST:
             hosts[row["host"]] += 1

@@ -1,4 +1,4 @@
-"""Callbacks of runs, and the secrets that they are signed with."""
+"""Callbacks of runs and the secrets that they are signed with; tries to fetch files that are linked."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def up(migrator: Any, db: Any) -> None:
         secrets = TextField()
         changed_at = BigIntegerField()
 
-    db.create_tables([Callback, CallbackSecret])
-    # Only what is still to be sent, which is a few.
+    class Fetch(Base):
+        asset_id = TextField(primary_key=True)
+        attempt = IntegerField()
+        next_at = BigIntegerField()
+
+    db.create_tables([Callback, CallbackSecret, Fetch])
+    # Only what is still to be sent or fetched, which is a few.
     db.execute_sql("CREATE INDEX callback_waiting ON callback (next_at) WHERE state = 'waiting'")
+    waiting = "status = 'pending_upload' AND source_url IS NOT NULL"
+    db.execute_sql(f"CREATE INDEX asset_linked ON asset (id) WHERE {waiting}")
