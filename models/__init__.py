@@ -12,6 +12,7 @@ from models.tables.meaning import Meaning
 from models.tables.outcome import Outcome
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
+from models.tables.run import Run
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
 from models.tables.topic import Topic
@@ -46,6 +47,7 @@ TABLES = (
     ProjectHead,
     Unlearnt,
     Topic,
+    Run,
 )
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Project",
     "ProjectHead",
     "Quarantine",
+    "Run",
     "Signature",
     "SignatureKey",
     "SavedView",

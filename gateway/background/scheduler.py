@@ -46,6 +46,7 @@ from gateway.core import encryption, log, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.rate_limits import redis_counter
+from gateway.runs import worker as runs
 from gateway.triage import ModelError, active_model, second_reader
 from models.database.base import close, rest
 from models.database.handoff import here
@@ -55,7 +56,7 @@ from models.tables import job
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 AWAY_SECONDS = 60.0  # between two lines about a queue that is away
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
-THREADS = 2  # so that the long work does not hold up the short
+THREADS = 2 + len(runs.WORKS)  # so that the long work does not hold up the short
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
 CONNECTIONS = 2 * THREADS + 3
@@ -71,6 +72,7 @@ WORKS: tuple[Work, ...] = (
     analyze.KEEP,
     silence.LOOK,
     topics.GIVE,
+    *runs.WORKS,
 )
 
 
