@@ -1,6 +1,7 @@
 """The tables and their queries. The classifier is gateway/triage."""
 
 from models.database.base import close, connect, sqlite_path
+from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
@@ -8,6 +9,7 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.hook import HookRow
 from models.tables.job import Job
+from models.tables.loose_file import LooseFile
 from models.tables.meaning import Meaning
 from models.tables.outcome import Outcome
 from models.tables.project_head import ProjectHead, Unlearnt
@@ -48,11 +50,14 @@ TABLES = (
     Unlearnt,
     Topic,
     Run,
+    Asset,
+    LooseFile,
 )
 
 __all__ = [
     "TABLES",
     "ApiKey",
+    "Asset",
     "Audit",
     "Dedupe",
     "Delivery",
@@ -62,6 +67,7 @@ __all__ = [
     "Job",
     "Invite",
     "LearntModel",
+    "LooseFile",
     "Meaning",
     "Outcome",
     "Project",

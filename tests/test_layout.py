@@ -35,6 +35,7 @@ SHARED = {
     "quarantine": "deliveries that are kept raw until they are understood",
     "retention": "what a project keeps for a time only",
     "schemas": "marshmallow schemas: their base, and those of the native API",
+    "store": "where things are put: records by the steps, and files",
     "themes": "what people talk about: computed, and shown",
     "topic": "what a project's records can be about: its commands and its table",
     "topics": "what they are about: defined, found out, asked for, and shown",
