@@ -45,6 +45,7 @@ from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
+from gateway.files import store
 from gateway.rate_limits import redis_counter
 from gateway.runs import worker as runs
 from gateway.triage import ModelError, active_model, second_reader
@@ -193,6 +194,7 @@ def run(config: Config, parent: int | None = None) -> None:
     storage.open_database(config, CONNECTIONS)
     encryption_key.connect(config)
     encryption_key.check()
+    store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)
         try:

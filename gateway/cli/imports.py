@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, TypeVar
 
 import click
 
@@ -23,6 +23,9 @@ from models.database.base import dumps
 from models.database.private_files import writing_to
 from models.tables.workspace import default_project
 
+Given = TypeVar("Given")
+Checked = TypeVar("Checked")
+
 imports = click.Group()
 
 
@@ -36,7 +39,7 @@ def source_name(context: click.Context, parameter: click.Parameter, name: str) -
     return _checked(source_of, name)
 
 
-def _checked(read: Callable[[Any], Any], given: Any) -> Any:
+def _checked(read: Callable[[Given], Checked], given: Given) -> Checked:
     try:
         return read(given)
     except BadOption as error:

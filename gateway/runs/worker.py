@@ -29,7 +29,7 @@ def do_runs(lease: Lease) -> int:
 
 
 def _do(task: Task) -> None:
-    """Does a run to its end, whichever that is. Raises what keeps it from going on here, but not elsewhere."""
+    """Does a run to its end, whichever that is. Raises what keeps it from going on here."""
     try:
         try:
             _complete(task)

@@ -35,7 +35,8 @@ class Lost(Exception):
 # it done once more (`hurry`), too late for who is at it to see what there is.
 _CLAIM = (
     "INSERT INTO job (name, owner, leased_until, due_at) VALUES (?, ?, ?, 1) "
-    "ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until, due_at = 1 "
+    "ON CONFLICT (name) DO UPDATE "
+    "SET owner = excluded.owner, leased_until = excluded.leased_until, due_at = excluded.due_at "
     "WHERE (job.leased_until <= ? OR job.leased_until > ?) AND (job.due_at <= ? OR job.finished_at > ?) "
     "RETURNING name"
 )

@@ -1,1 +1,1 @@
-"""A technique a module, each with its TECHNIQUE (gateway.runs.technique); gateway.runs.registry finds them."""
+"""A technique a module, each with its TECHNIQUE (gateway.runs.technique)."""

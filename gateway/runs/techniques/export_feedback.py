@@ -40,10 +40,9 @@ def act(task: Task) -> Outputs:
     name = f"feedback-{datetime.fromtimestamp(began / 1000, UTC):%Y%m%d}.{form}"
 
     def pieces() -> Iterator[bytes]:
-        total, done, some = selection.count(*place, chosen), 0, b""
-        for line in lines(documents(*place, chosen), form, _fields(task.inputs)):
+        total, some = selection.count(*place, chosen), b""
+        for done, line in enumerate(lines(documents(*place, chosen), form, _fields(task.inputs)), 1):
             some += line.encode("utf-8", "replace")
-            done += 1
             if done % TOGETHER == 0:
                 yield some
                 some = b""

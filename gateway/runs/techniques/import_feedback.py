@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from io import BufferedReader
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
 from adapters.contract import Fault
@@ -80,7 +81,11 @@ def _outputs(tally: Tally, goal: Goal, rejected: IO[bytes]) -> Outputs:
 
     What an earlier go at the same file has stored is stored: whether it was of this run nobody can tell.
     """
-    report = {"stored": tally.stored + tally.earlier, "known": tally.known, "rejected": tally.rejected}
+    report: dict[str, Any] = {
+        "stored": tally.stored + tally.earlier,
+        "known": tally.known,
+        "rejected": tally.rejected,
+    }
     report |= {"project_id": goal.project_id, "source": goal.source}
     made = [Result("report", "report.json", "application/json", [dumps(report).encode()])]
     rejected.seek(0)
@@ -95,7 +100,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def _file(task: Task) -> Iterator[tuple[IO[bytes], str, int]]:
+def _file(task: Task) -> Iterator[tuple[BufferedReader, str, int]]:
     """The file that is imported, at its beginning, with its name and size. Raises Failed without one.
 
     What was fetched is kept first: whoever goes on with the run has the same bytes.
@@ -114,7 +119,7 @@ def _file(task: Task) -> Iterator[tuple[IO[bytes], str, int]]:
         except Missing:
             raise Failed("input_unreachable", f"{asset_id}: its bytes are gone") from None
         file.seek(0)
-        yield file, row["name"], row["size"]
+        yield cast(BufferedReader, file), row["name"], row["size"]
 
 
 def _fetched(task: Task, url: str) -> str:

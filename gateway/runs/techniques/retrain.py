@@ -35,17 +35,11 @@ def act(task: Task) -> Outputs:
 
 
 def _asked(task: Task) -> dict[str, Any]:
-    """The learning that this run waits for: who goes on with it does not ask once more."""
+    """The learning that this run waits for: one that is under way, or that it asked for itself."""
     known = retraining.state()
-    if task.position is None or known is None or known["asked_at"] != task.position:
-        known = retraining.ask(task.workspace_id, task.id) if known is None or _is_over(task, known) else known
-        task.step(0, 100, known["asked_at"])
+    if known is None or (known["state"] not in retraining.UNDER_WAY and known["asked_by"] != task.id):
+        return retraining.ask(task.workspace_id, task.id)
     return known
-
-
-def _is_over(task: Task, known: Mapping[str, Any]) -> bool:
-    """Whether the last learning has ended, and was not what this run asked for before it was interrupted."""
-    return known["state"] not in retraining.UNDER_WAY and known["asked_by"] != task.id
 
 
 TECHNIQUE = Kind(
