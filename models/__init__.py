@@ -16,6 +16,7 @@ from models.tables.meaning import Meaning
 from models.tables.outcome import Outcome
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
+from models.tables.run import Run
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
 from models.tables.topic import Topic
@@ -50,6 +51,7 @@ TABLES = (
     ProjectHead,
     Unlearnt,
     Topic,
+    Run,
     Asset,
     LooseFile,
     Callback,
@@ -79,6 +81,7 @@ __all__ = [
     "Project",
     "ProjectHead",
     "Quarantine",
+    "Run",
     "Signature",
     "SignatureKey",
     "SavedView",

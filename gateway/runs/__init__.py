@@ -1,1 +1,1 @@
-"""Long jobs that somebody starts, and what is told of their end."""
+"""Long jobs that a caller starts and looks after: techniques, and their runs."""
