@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from gateway.core import outbound_connection
 
 Act = Callable[
     [socket.socket, bytes], None
@@ -131,3 +134,14 @@ def resolving(**names: list[str]) -> Callable[..., list[object]]:
         return list(found)
 
     return look_up
+
+
+@contextmanager
+def trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    """An authority that the gateway trusts in this process, and in those it starts, until the block ends."""
+    made = Authority(folder)
+    with monkeypatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(made.path))
+        outbound_connection.tls.cache_clear()
+        yield made
+    outbound_connection.tls.cache_clear()

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gateway.core import outbound, outbound_connection
+from gateway.core.config import Config
 from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
 from gateway.core.outbound_rules import Rules
-from tests.receivers import Act, Authority, answering, listening, resolving
+from tests.receivers import Act, Authority, answering, listening, resolving, trusted
 
 HERE = "127.0.0.1"
 
@@ -21,18 +22,15 @@ HERE = "127.0.0.1"
 @pytest.fixture(autouse=True)
 def _allowed() -> Iterator[None]:
     """What is sent to 127.0.0.1, and to nothing else of this machine."""
-    outbound.connect(HERE, False)
+    outbound.connect(Config(outbound_allow=HERE))
     yield
-    outbound.connect("", False)
+    outbound.connect(Config())
 
 
 @pytest.fixture(name="authority")
 def _authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
-    made = Authority(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.path))
-    outbound_connection.tls.cache_clear()
-    yield made
-    outbound_connection.tls.cache_clear()
+    with trusted(tmp_path, monkeypatch) as made:
+        yield made
 
 
 def test_a_name_is_resolved_once(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +67,7 @@ def test_every_address_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_next_address_is_tried(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens at the first address of a name, the second one is asked, still as that name."""
-    outbound.connect("two.example", False)
+    outbound.connect(Config(outbound_allow="two.example"))
     monkeypatch.setattr(socket, "getaddrinfo", resolving(two_example=[f"127.0.0.3 {HERE}"]))
     with listening(answering("204 No Content"), authority.serving("two.example")) as port:
         assert outbound.request("POST", f"https://two.example:{port}/", {}, b"").status == 204
@@ -79,7 +77,7 @@ def test_the_next_address_is_tried(authority: Authority, monkeypatch: pytest.Mon
 def test_the_certificate_is_the_names(authority: Authority, served: str) -> None:
     """A server that proves to be another one is told nothing, though the address is the right one."""
     seen: list[bytes] = []
-    outbound.connect("localhost", False)
+    outbound.connect(Config(outbound_allow="localhost"))
     with (
         listening(answering("200 OK", seen=seen), authority.serving(served)) as port,
         pytest.raises(Unreachable, match="certificate"),
@@ -92,7 +90,7 @@ def test_an_authority_that_nobody_knows(authority: Authority, monkeypatch: pytes
     """A certificate of an unknown authority is none."""
     monkeypatch.delenv("SSL_CERT_FILE")
     outbound_connection.tls.cache_clear()
-    outbound.connect("localhost", False)
+    outbound.connect(Config(outbound_allow="localhost"))
     with (
         listening(answering("200 OK"), authority.serving("localhost")) as port,
         pytest.raises(Unreachable, match="certificate"),
@@ -158,7 +156,7 @@ def test_a_head_that_never_ends(first: bytes, drop: bytes) -> None:
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_body_that_never_ends(authority: Authority, tls: bool) -> None:
     """Of a body that drips, what came in time is the answer's; a file is none."""
-    outbound.connect("localhost", False)
+    outbound.connect(Config(outbound_allow="localhost"))
     act = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"a")
     with listening(act, authority.serving("localhost") if tls else None) as port:
         url = f"{'https' if tls else 'http'}://localhost:{port}/"
@@ -301,6 +299,6 @@ def test_settings_are_the_rules() -> None:
     """What was connected last holds."""
     with pytest.raises(Forbidden):
         outbound.check("https://127.0.0.2/")
-    outbound.connect("127.0.0.0/8", False)
+    outbound.connect(Config(outbound_allow="127.0.0.0/8"))
     outbound.check("https://127.0.0.2/")
-    assert Rules.parse("127.0.0.0/8", False) == outbound._rules
+    assert Rules.parse("127.0.0.0/8") == outbound._rules
