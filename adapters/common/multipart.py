@@ -155,7 +155,7 @@ def form_of(inbound: Inbound, pieces: Iterator[bytes]) -> Form:
 def read_form(
     form: Form, fields: dict[str, str], most: int, keep: Keep, named: frozenset[str] = frozenset()
 ) -> None:
-    """Gathers the fields of up to `most` bytes in all, and gives the files away as they come. Raises Refused."""
+    """Gathers the fields of up to `most` bytes in all, gives the files away as they come. Raises Refused."""
     for count, (part, content) in enumerate(form):
         if count >= MOST_FIELDS:
             raise invalid(Fault("body", f"Expected a form of at most {MOST_FIELDS} fields"))

@@ -11,7 +11,7 @@ KINDS = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 
 
 def without_thumbnail(limit: int) -> list[dict[str, Any]]:
-    """Some of them, those that came first first, with `id`, `workspace_id` and `sha256`; not those that cannot have one."""
+    """Some of those that can have one, the oldest first, each with `id`, `workspace_id` and `sha256`."""
     due = Asset.select(Asset.id, Asset.workspace_id, Asset.sha256).where(
         Asset.status == "ready",
         Asset.content_type.in_(KINDS),
