@@ -25,6 +25,7 @@ EVERY = 60_000  # milliseconds between two looks
 AT_ONCE = 50  # pictures that are looked for at once
 PATIENCE = 60.0  # seconds of one picture
 LARGEST = 4 << 20  # bytes of a thumbnail: four times its pixels
+MEDIA = "image/webp"  # of a thumbnail
 COMMAND = [sys.executable, "-m", "gateway.background.shrinking"]
 
 
