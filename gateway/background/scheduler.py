@@ -32,6 +32,7 @@ from gateway.background import (
     analyze,
     dedupe_expiry,
     encoding,
+    file_sweep,
     project_learning,
     retention,
     retraining,
@@ -45,6 +46,7 @@ from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
+from gateway.files import store
 from gateway.rate_limits import redis_counter
 from gateway.triage import ModelError, active_model, second_reader
 from models.database.base import close, rest
@@ -71,6 +73,7 @@ WORKS: tuple[Work, ...] = (
     analyze.KEEP,
     silence.LOOK,
     topics.GIVE,
+    file_sweep.SWEEP,
 )
 
 
@@ -191,6 +194,7 @@ def run(config: Config, parent: int | None = None) -> None:
     storage.open_database(config, CONNECTIONS)
     encryption_key.connect(config)
     encryption_key.check()
+    store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)
         try:
