@@ -24,8 +24,9 @@ from gateway.http.cors import allowed_origins, cors_headers, preflight
 from gateway.http.flask_app import Gateway
 from gateway.http.request import Large, inbound_of, path_of, request_id
 from gateway.http.responses import adapter_for, problem_of, respond
-from gateway.ingest import ingest
-from gateway.intake import auth, batch, lookups, outcomes
+from gateway.ingest import ingest, ingest_with_files
+from gateway.intake import auth, batch, limits, lookups, outcomes
+from gateway.intake.uploads import Sizes
 
 
 class Routes:
@@ -41,14 +42,13 @@ class Routes:
         self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
 
     def add(self, config: Config) -> None:
+        sizes = Sizes(config.max_body, config.max_file, config.max_upload)
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
-                large = None
-                if door.reduced:
-                    large = Large(
-                        door.reduced, config.max_envelope, partial(auth.identify, adapter, door.scope)
-                    )
+                act, admit, large = partial(ingest, adapter, door), _admitting(adapter, door.scope), None
+                if door.streamed:
+                    act = partial(ingest_with_files, adapter, door, sizes)
+                    large = Large(door.streamed.expects, config.max_envelope)
                 self._route(adapter, door.method, door.path, act, counted=True, admit=admit, large=large)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
@@ -58,10 +58,14 @@ class Routes:
             for lookup in adapter.lookups:
                 act, admit = partial(lookups.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
-        native = self.adapters["native"]
         for endpoint in ENDPOINTS:
-            act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
-            self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
+            adapter = self.adapters[endpoint.dialect]
+            act, admit = partial(_identified, adapter, endpoint), _admitting(adapter, endpoint.scope)
+            mounted, limit = not endpoint.is_native, endpoint.limit
+            self._route(
+                adapter, endpoint.method, endpoint.path, act, mounted=mounted, limit=limit, admit=admit
+            )
+        native = self.adapters["native"]
         for path, check in health.CHECKS.items():
             self._route(native, "GET", path, partial(_unidentified, check), mounted=False, exact=True)
         for path, page in docs_page.PAGES.items():
@@ -190,7 +194,10 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 
 
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
-    return endpoint.answer(auth.identify(adapter, endpoint.scope, inbound), inbound)
+    caller = auth.identify(adapter, endpoint.scope, inbound)
+    if not endpoint.is_native:
+        limits.spend(caller, inbound)
+    return endpoint.answer(caller, inbound)
 
 
 def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:
