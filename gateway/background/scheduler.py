@@ -41,6 +41,7 @@ from gateway.background import (
     silence,
     similar,
     themes,
+    thumbnails,
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
@@ -78,6 +79,7 @@ WORKS: tuple[Work, ...] = (
     silence.LOOK,
     topics.GIVE,
     file_sweep.SWEEP,
+    thumbnails.MAKE,
     *runs.WORKS,
     callbacks.SEND,
 )
