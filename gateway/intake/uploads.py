@@ -15,7 +15,7 @@ from adapters.contract import Adapter, Door, Inbound, Refused
 from adapters.contract.files import CUT, LONGEST_NAME, MOST_FILES, SentFile
 from gateway.core import log
 from gateway.core.cooperative import aside
-from gateway.core.ids import now_ms
+from gateway.core.ids import new_id, now_ms
 from gateway.files import attachments
 from gateway.intake import auth, limits
 
@@ -87,6 +87,7 @@ class _Taking:
             return attachments.Kept(file.name, refused=UNSTORED)
 
     def _note(self, come: _Come, kept: attachments.Kept) -> None:
+        kept = replace(kept, id=kept.id or new_id("asset"))
         self.inbound.files.append(SentFile(kept.name, come.size, come.digest.hexdigest(), kept.refused, kept))
         if not kept.refused:
             self.used += kept.size
