@@ -18,12 +18,14 @@ PACKAGES = ("adapters", "gateway", "models")
 TOP = 8  # modules directly in gateway/
 # Names of modules and folders that occur in several folders, each with the one thing that it means there.
 SHARED = {
+    "attachments": "files of records: kept, in the API, and on their page",
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
     "callbacks": "what tells callers of the end of their runs: sent, and shown",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
     "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
     "feedback_list": "the records that a filter means, in the API and in the inbox",
+    "files": "files that come with feedback: as adapters tell of them, and what keeps them",
     "flora": "FLORA's dialect, and those of its routes that the trunk answers",
     "hook": "an address of a sender that signs: its command and its table",
     "hooks": "addresses of senders that sign: what is done to them, by whom, and their page",

@@ -9,6 +9,7 @@ When it ends in any other way, such as killed for the memory it asked for, that 
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 import warnings
@@ -18,6 +19,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 MOST_PIXELS = 50_000_000
+TOO_MANY = f"more than {MOST_PIXELS // 1_000_000} megapixels"
 SIDE = 480  # pixels of a thumbnail's longer side at most
 MEMORY = 1 << 30  # bytes of addresses: 50 megapixels of four bytes twice, and the program
 SECONDS = 20  # of processor time
@@ -29,16 +31,17 @@ def shrink(picture: str, thumbnail: str) -> dict[str, Any]:
 
     Nothing is in it but pixels: no place, camera or text of the picture's own.
     """
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of 89 megapixels, which is more
     try:
         with Image.open(picture, formats=FORMATS) as opened:  # reads its header and decodes nothing
             size = opened.size
+            if math.prod(size) > MOST_PIXELS:
+                return {"refusal": TOO_MANY}
             opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG need not be decoded in full
             small = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
             orientation = opened.getexif().get(ExifTags.Base.Orientation)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        return {"refusal": f"more than {MOST_PIXELS // 1_000_000} megapixels"}
+    except Image.DecompressionBombError:
+        return {"refusal": TOO_MANY}
     except UnidentifiedImageError:
         return {"refusal": "no picture that can be read"}
     small.thumbnail((SIDE, SIDE))

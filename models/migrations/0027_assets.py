@@ -19,6 +19,11 @@ from peewee import (
 )
 
 _COLUMNS = ("sha256", "thumbnail")
+# In the words of models.queries.pictures, which a partial index is used for alone.
+_PICTURES = (
+    "thumbnail IS NULL AND reason IS NULL AND content_type IN "
+    "('image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif')"
+)
 
 
 def _left(column: str) -> str:
@@ -98,5 +103,6 @@ def up(migrator: Any, db: Any) -> None:
             without_rowid = True
 
     db.create_tables([Asset, LooseFile])
+    db.execute_sql(f"CREATE INDEX asset_pictures ON asset (status, id) WHERE {_PICTURES}")
     for statement in (_SQLITE if isinstance(db, SqliteDatabase) else _POSTGRES).split(";;"):
         db.execute_sql(statement.strip())

@@ -18,7 +18,8 @@ from gateway.core.ids import now_ms
 from gateway.files import attachments, store
 from gateway.files.attachments import File
 from models import Asset, Job, LooseFile
-from models.database.base import rows, writing
+from models.database.base import database, rows, writing
+from models.queries import pictures
 from models.tables import asset
 from tests.background.pictures import photograph, picture, png
 from tests.conftest import Tenant
@@ -145,3 +146,12 @@ def test_one_that_is_deleted_meanwhile(add: Add, monkeypatch: pytest.MonkeyPatch
     assert {digest for digest, _ in store.store().digests()} == {
         row["sha256"] for row in rows(LooseFile.select())
     }
+
+
+def test_what_there_is_to_do_is_found_at_once(add: Add, kind: str) -> None:
+    """Through an index of those pictures alone, however many other files there are."""
+    if kind != "sqlite":  # a server scans a table of a few rows, whatever indexes it has
+        return
+    (plan,) = database.execute_sql(f"EXPLAIN QUERY PLAN {pictures._DUE}", (1,)).fetchall()
+
+    assert plan[3] == "SEARCH asset USING INDEX asset_pictures (status=?)"
