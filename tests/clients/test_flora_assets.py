@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.background.pictures import picture
@@ -96,6 +97,7 @@ def test_upload(flora: Flora, server: Server, tmp_path: Path, body: bytes, via: 
     assert (told["content_type"], told["size_bytes"]) == ("image/png", len(body))
     assert len([request for request in outcome.requests if "/assets" in request["path"]]) == requests
     assert told["url"].startswith(f"{server.url}/files/{told['asset_id']}/screen%20shot.png?exp=")
+    assert httpx.get(told["url"]).content == body
 
 
 def test_upload_from_an_address(flora: Flora, server: Server, picture_at: str) -> None:
