@@ -18,7 +18,7 @@ from adapters.contract.files import LONGEST_NAME, Keep, Streamed
 
 MOST_HEAD = 8_192  # bytes of a part's own headers
 MEDIA = "multipart/form-data"
-_BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)  # RFC 2046, 5.1.1
+_BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.IGNORECASE)  # RFC 2046: 70
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))""")
 _EXTENDED = re.compile(r"[\w-]*'[\w-]*'(.*)", re.DOTALL)  # RFC 8187
 
