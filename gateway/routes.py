@@ -11,10 +11,11 @@ from typing import Any
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from adapters.common.multipart import is_form
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import inbox
 from gateway.api import health
-from gateway.api.endpoint import Endpoint
+from gateway.api.endpoint import NOBODY, Endpoint
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page
 from gateway.core import log
@@ -43,6 +44,7 @@ class Routes:
 
     def add(self, config: Config) -> None:
         sizes = Sizes(config.max_body, config.max_file, config.max_upload)
+        forms = Large(is_form, config.max_upload)
         for adapter in self.adapters.values():
             for door in adapter.doors:
                 act, admit, large = partial(ingest, adapter, door), _admitting(adapter, door.scope), None
@@ -60,10 +62,11 @@ class Routes:
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         for endpoint in ENDPOINTS:
             adapter = self.adapters[endpoint.dialect]
-            act, admit = partial(_identified, adapter, endpoint), _admitting(adapter, endpoint.scope)
-            mounted, limit = not endpoint.is_native, endpoint.limit
+            act = partial(_identified, adapter, endpoint)
+            admit = _admitting(adapter, endpoint.scope) if endpoint.scope else None
+            mounted, large = not endpoint.is_native, forms if endpoint.takes_files else None
             self._route(
-                adapter, endpoint.method, endpoint.path, act, mounted=mounted, limit=limit, admit=admit
+                adapter, endpoint.method, endpoint.path, act, mounted=mounted, admit=admit, large=large
             )
         native = self.adapters["native"]
         for path, check in health.CHECKS.items():
@@ -194,6 +197,8 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 
 
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
+    if not endpoint.scope:
+        return endpoint.answer(NOBODY, inbound)
     caller = auth.identify(adapter, endpoint.scope, inbound)
     if not endpoint.is_native:
         limits.spend(caller, inbound)

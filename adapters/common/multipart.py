@@ -127,12 +127,9 @@ def form_with_files(words: Words, named: frozenset[str] = frozenset()) -> Stream
 
     def reduced(inbound: Inbound, pieces: Iterator[bytes], most: int, keep: Keep) -> bytes:
         """What goes wrong behind a field costs only what comes later, when the door can read what came."""
-        found = _BOUNDARY.search(inbound.headers.get("content-type", ""))
-        if found is None:
-            raise invalid(Fault("Content-Type", "Expected the boundary of the form"))
         fields: dict[str, str] = {}
         try:
-            _read(Form(pieces, found[1] or found[2]), fields, most, keep, named)
+            read_form(form_of(inbound, pieces), fields, most, keep, named)
         except Cut:
             if not fields:
                 raise
@@ -147,8 +144,18 @@ def is_form(inbound: Inbound) -> bool:
     return inbound.headers.get("content-type", "")[: len(MEDIA)].lower() == MEDIA
 
 
-def _read(form: Form, fields: dict[str, str], most: int, keep: Keep, named: frozenset[str]) -> None:
-    """Gathers the fields of up to `most` bytes in all. Raises Refused."""
+def form_of(inbound: Inbound, pieces: Iterator[bytes]) -> Form:
+    """The form that a body is, whose bytes these are. Raises Refused (400)."""
+    found = _BOUNDARY.search(inbound.headers.get("content-type", ""))
+    if found is None:
+        raise invalid(Fault("Content-Type", "Expected the boundary of the form"))
+    return Form(pieces, found[1] or found[2])
+
+
+def read_form(
+    form: Form, fields: dict[str, str], most: int, keep: Keep, named: frozenset[str] = frozenset()
+) -> None:
+    """Gathers the fields of up to `most` bytes in all, and gives the files away as they come. Raises Refused."""
     for count, (part, content) in enumerate(form):
         if count >= MOST_FIELDS:
             raise invalid(Fault("body", f"Expected a form of at most {MOST_FIELDS} fields"))
