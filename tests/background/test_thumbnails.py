@@ -72,9 +72,7 @@ def test_one_that_cannot_be_decoded_harms_no_other(add: Add) -> None:
     broken = {
         add("bomb.png", png(10_000, 10_000)): "no thumbnail: more than 50 megapixels",
         add("cut.png", picture("PNG")[:-60]): "no thumbnail: damaged, or too large to decode",
-        add(
-            "lie.png", b"\x89PNG\r\n\x1a\n<script></script>"
-        ): "no thumbnail: no picture that can be read",
+        add("lie.png", b"\x89PNG\r\n\x1a\n<script></script>"): "no thumbnail: no picture that can be read",
     }
     well = add("well.png", picture("PNG"))
     make()

@@ -63,7 +63,7 @@ def waiting() -> list[tuple[str, str]]:
 
 
 def test_files_of_slack(tenant: Tenant, call: Call) -> None:
-    """They wait with the record; a message that Slack sends again, or that is edited, brings only new ones."""
+    """They wait with the record; a message that is sent again, or edited, brings only new ones."""
     _, send = hook(tenant, call, "slack", {"bot_token": TOKEN})
     one, two = slack_file("F1"), slack_file("F2")
     elsewhere = [
