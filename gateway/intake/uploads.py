@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from adapters.contract import Adapter, Door, Inbound, Refused
@@ -49,15 +49,12 @@ def receive(adapter: Adapter, door: Door, sizes: Sizes, inbound: Inbound) -> Non
     inbound.receive(body, now_ms())
 
 
-@dataclass(slots=True)
 class _Taking:
     """The files of one request, which are kept one after the other."""
 
-    inbound: Inbound
-    workspace_id: str
-    sizes: Sizes
-    used: int = 0  # bytes of those that are kept
-    count: int = 0
+    def __init__(self, inbound: Inbound, workspace_id: str, sizes: Sizes) -> None:
+        self.inbound, self.workspace_id, self.sizes = inbound, workspace_id, sizes
+        self.used = self.count = 0  # bytes of those that are kept, and how many they are
 
     def take(self, name: str, declared: str, chunks: Iterable[bytes]) -> None:
         """Keeps one file, or notes why not; all of it is read. Raises what its chunks raise."""
