@@ -86,6 +86,29 @@ def test_files_of_slack(tenant: Tenant, call: Call) -> None:
     assert waiting() == []  # what somebody deleted does not come back
 
 
+def test_files_go_with_their_reply(tenant: Tenant, call: Call) -> None:
+    """Who deletes a reply in a thread takes its files with its words; the thread's others stay."""
+    _, send = hook(tenant, call, "slack", {"bot_token": TOKEN})
+    thread = {"ts": "1795249501.001900", "thread_ts": "1795249500.001900", "text": "Here too"}
+    send(slack_event([slack_file("F1")]))
+    send(slack_event([slack_file("F2")], **thread))
+    assert [name for name, _ in waiting()] == ["F1.png", "F2.png"]
+    assert len(rows(Feedback.select())) == 1
+
+    gone = {"type": "message", "subtype": "message_deleted", "channel": "C1", "deleted_ts": thread["ts"]}
+    send({**slack_event([]), "event": {**gone, "previous_message": {**thread, "user": "U1"}}})
+    assert [name for name, _ in waiting()] == ["F1.png"]
+
+
+def test_a_preview_names_the_files(tenant: Tenant, call: Call) -> None:
+    """What a message would bring is told, and nothing of it is fetched."""
+    hook_id, _ = hook(tenant, call, "slack", {"bot_token": TOKEN})
+    told = call("POST", f"/gateway/v1/preview/slack?hook={hook_id}", json=slack_event([slack_file("F1")]))
+
+    assert [file["name"] for file in told.json["records"][0]["files"]] == ["F1.png"]
+    assert waiting() == []
+
+
 def test_slack_without_a_token(tenant: Tenant, call: Call) -> None:
     """Then the links in the words are all there is to have."""
     _, send = hook(tenant, call, "slack", {})
