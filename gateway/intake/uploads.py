@@ -86,21 +86,21 @@ class _Taking:
         except Refused:
             self._note(come, attachments.Kept(name, refused=CUT))
             raise
-        room = self.sizes.upload - self.used
-        if kept.refused and room < come.size <= self.sizes.file and self.count < MOST_FILES:
-            why = f"has no room: the files of a request may have {self.sizes.upload:,} bytes"
-            kept = replace(kept, refused=why)
         self._note(come, kept)
 
     def _kept(self, file: attachments.File) -> attachments.Kept:
         if self.count == MOST_FILES:
             return attachments.Kept(file.name, refused=f"is one more than the {MOST_FILES} that are kept")
-        most = min(self.sizes.file, self.sizes.upload - self.used)
+        room = self.sizes.upload - self.used
         try:
-            return attachments.keep(self.workspace_id, file, most=most)
+            kept = attachments.keep(self.workspace_id, file, most=min(self.sizes.file, room))
         except OSError as error:  # its words are worth more than the file
             log.notice(f"a file could not be stored: {error}", self.inbound.request_id)
             return attachments.Kept(file.name, refused=UNSTORED)
+        if room < self.sizes.file and kept.refused == attachments.larger_than(room):
+            why = f"has no room: the files of a request may have {self.sizes.upload:,} bytes"
+            return replace(kept, refused=why)
+        return kept
 
     def _note(self, come: _Come, kept: attachments.Kept) -> None:
         kept = replace(kept, id=kept.id or new_id("asset"))

@@ -94,6 +94,11 @@ CASES: dict[str, tuple[Files, int, list[str]]] = {
         0,
         [KEPT, KEPT, "has no room: the files of a request may have 100,000 bytes"],
     ),
+    "kind without room": (
+        [*((f"{number}.png", png(33_000, number)) for number in range(3)), ("a.exe", b"MZ\0" + bytes(9_000))],
+        0,
+        [KEPT, KEPT, KEPT, TYPES],
+    ),
     "workspace": ([("a.png", png(2_000))], 0, ["has no room: the files of this workspace"]),
     "cut": ([("a.png", png(30_000, 1)), ("b.png", png(30_000, 2))], 9_000, [KEPT, "ended before"]),
 }
