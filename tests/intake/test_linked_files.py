@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from adapters import load
+from adapters.common import slack_files
 from gateway.access import hooks
 from gateway.background import fetch_proofs, fetching
 from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.files.store import store
-from models import Asset, Feedback, HookRow
+from models import Asset, Feedback, HookRow, Job
 from models.database.base import rows
 from models.tables import job
 from tests.conftest import Call, Tenant
@@ -190,3 +191,28 @@ def test_a_signed_link_is_fetched_and_cut(
     (row,) = rows(Asset.select())
     assert (row["status"], row["reason"], row["source_url"]) == ("ready", None, link.partition("?")[0])
     assert b"".join(store().open(row["sha256"])) == png()
+
+
+def test_slack_is_shown_the_token(
+    tenant: Tenant, call: Call, allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of Slack's is asked for with the token; what Slack answers instead of a file is no file."""
+    _, send = hook(tenant, call, "slack", {"bot_token": TOKEN})
+    seen: list[bytes] = []
+    monkeypatch.setattr(slack_files, "OWN", re.compile("http://127"))
+    with listening(answering("200 OK", body=png(), seen=seen)) as port:
+        send(slack_event([slack_file("F1", url_private=f"http://127.0.0.1:{port}/F1.png")]))
+        assert run_once(fetching.work(1_000_000))
+    page = answering("200 OK", "Content-Type: text/html", body=b"<!doctype html><title>Sign in</title>")
+    with listening(page) as port:
+        send(
+            slack_event([slack_file("F2", url_private=f"http://127.0.0.1:{port}/F2.png")], ts="1795249502.1")
+        )
+        Job.delete().execute()
+        assert run_once(fetching.work(1_000_000))
+
+    assert f"authorization: bearer {TOKEN}".encode() in b"".join(seen).lower()
+    found = rows(Asset.select().order_by(Asset.id))
+    assert [(row["name"], row["status"]) for row in found] == [("F1.png", "ready"), ("F2.png", "failed")]
+    assert found[1]["reason"].startswith("is none of these")
+    assert found[1]["source_url"].endswith("/F2.png")
