@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from adapters.common.multipart import form_with_files
+from adapters.common.native_answers import BatchResult, FeedbackTaken, ProblemDetails
 from adapters.common.schemas import (
     Number,
     Object,
@@ -22,7 +23,8 @@ from adapters.common.schemas import (
 )
 from adapters.common.times import milliseconds
 from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
-from adapters.contract.description import FeedbackRecord, FieldFault, Shape, Shown, listed, text, whole
+from adapters.contract.description import Shape
+from adapters.contract.files import MOST_FILES
 from adapters.contract.record import CATEGORIES, OF_TRIAGE, SENTIMENTS, TYPES, Author, Record, Saved
 
 TITLES = {
@@ -126,32 +128,14 @@ class Document(Payload):
     occurred_at = Text(iso_time, allow_none=True)
 
 
-class ProblemDetails(Shown):
-    """RFC 9457."""
+class FeedbackForm(Payload):
+    """The record as JSON, and up to five files."""
 
-    sometimes = ("errors",)
-    type = text()
-    title = text()
-    status = whole()
-    detail = text()
-    instance = text()
-    errors = listed(FieldFault)
-
-
-class ItemResult(Shown):
-    sometimes = ("id", "error")
-    index = whole(minimum=0)
-    status = whole()
-    id = text()
-    error = fields.Nested(ProblemDetails)
-
-
-class BatchResult(Shown):
-    data = listed(ItemResult)
-    accepted = whole(minimum=0)
-    duplicate = whole(minimum=0)
-    invalid = whole(minimum=0)
-    failed = whole(minimum=0)
+    feedback = fields.Nested(Feedback, required=True)
+    file = fields.List(
+        fields.String(metadata={"contentMediaType": "application/octet-stream"}),
+        metadata={"maxItems": MOST_FILES},
+    )
 
 
 def read(inbound: Inbound) -> list[Record]:
@@ -265,7 +249,8 @@ ADAPTER = Adapter(
             shape=Shape(
                 summary="Take one piece of feedback.",
                 body=Feedback,
-                answers={201: FeedbackRecord},
+                form=FeedbackForm,
+                answers={201: FeedbackTaken},
                 example={
                     "text": "Sort by date would help",
                     "category": "feature",

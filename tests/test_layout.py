@@ -25,7 +25,7 @@ SHARED = {
     "corrections": "labels that people gave",
     "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
     "feedback_list": "the records that a filter means, in the API and in the inbox",
-    "files": "files that come with feedback: as adapters tell of them, and what keeps them",
+    "files": "what comes with feedback: as dialects bring it, and its bytes",
     "flora": "FLORA's dialect, and those of its routes that the trunk answers",
     "hook": "an address of a sender that signs: its command and its table",
     "hooks": "addresses of senders that sign: what is done to them, by whom, and their page",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -37,17 +36,12 @@ class Part(NamedTuple):
     media: str
 
 
-@dataclass(slots=True)
 class Form:
     """A form's parts, one after the other: the content of each is read before the next one is asked for."""
 
-    pieces: Iterator[bytes]
-    boundary: str
-    _mark: bytes = field(init=False)
-    _held: bytearray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._mark = b"\r\n--" + self.boundary.encode("latin-1", "replace")
+    def __init__(self, pieces: Iterator[bytes], boundary: str) -> None:
+        self._pieces = pieces
+        self._mark = b"\r\n--" + boundary.encode("latin-1", "replace")
         self._held = bytearray(b"\r\n")  # so that the first mark is as the others
 
     def __iter__(self) -> Iterator[tuple[Part, Iterator[bytes]]]:
@@ -59,7 +53,7 @@ class Form:
 
     def _more(self) -> None:
         try:
-            piece = next(self.pieces, None)
+            piece = next(self._pieces, None)
         except Refused as refused:
             raise Cut(refused.problem) from None
         if piece is None:
@@ -155,7 +149,7 @@ def form_of(inbound: Inbound, pieces: Iterator[bytes]) -> Form:
 def read_form(
     form: Form, fields: dict[str, str], most: int, keep: Keep, named: frozenset[str] = frozenset()
 ) -> None:
-    """Gathers the fields of up to `most` bytes in all, gives the files away as they come. Raises Refused."""
+    """Gathers fields of up to `most` bytes in all, and gives the files away as they come. Raises Refused."""
     for count, (part, content) in enumerate(form):
         if count >= MOST_FIELDS:
             raise invalid(Fault("body", f"Expected a form of at most {MOST_FIELDS} fields"))

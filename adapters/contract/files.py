@@ -19,7 +19,7 @@ CUT = "ended before all of it had come"  # why a file is refused whose sender we
 Keep = Callable[[str, str, Iterable[bytes]], None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SentFile:
     """A file that came with a request: its bytes are in the store, unless `refused` says why not.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from adapters.common.multipart import MEDIA
+from adapters.common.native_answers import Attachment
 from adapters.contract.description import Shape
 from gateway.api.attachments import add_attachments, delete_attachment, list_attachments
 from gateway.api.endpoint import Endpoint
 from gateway.api.file_download import THUMBNAIL, download_file
 from gateway.api.schemas.answers import page_of
-from gateway.api.schemas.attachments import Attached, Attachment, DownloadQuery, FilesForm
+from gateway.api.schemas.attachments import Attached, DownloadQuery, FilesForm
 from gateway.files.kinds import KINDS
 
 _ALL = "/gateway/v1/feedback/<feedback_id>/attachments"

@@ -68,10 +68,15 @@ def keep(workspace_id: str, file: File, *, most: int, asset_id: str = "") -> Kep
     try:
         stored = store().put(chain([head], chunks), most, admit)
     except TooLarge:
-        return Kept(name, refused=f"is larger than {most:,} bytes")
+        return Kept(name, refused=larger_than(most))
     except _OverQuota:
         return Kept(name, refused=f"has no room: the files of this workspace may take {limit:,} bytes")
     return Kept(name, stored.size, stored.digest, kind.content_type, id=made)
+
+
+def larger_than(most: int) -> str:
+    """Why a file of more bytes than this is refused."""
+    return f"is larger than {most:,} bytes"
 
 
 def rows_of(

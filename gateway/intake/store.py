@@ -165,6 +165,7 @@ def write_of(
         "fingerprint": repeat_reports.fingerprint(record),
     }
     row["words"] = words_of(row)
+    files = attached_of(adapter, inbound, record, row) if record.files else ()
     event = {
         "id": f"ev_{ulid}",
         "at": now,
@@ -175,6 +176,7 @@ def write_of(
             "content_type": inbound.headers.get("content-type", ""),
             "user_agent": inbound.headers.get("user-agent", ""),
             **({"visibility": record.secrecy} if record.secrecy else {}),
+            **({"files": [file.row["id"] for file in files]} if files else {}),
         },
         "payload": inbound.body if payload is None else payload,
         "delivery_id": delivery_id,
@@ -192,7 +194,7 @@ def write_of(
         part,
         record.comment and bounded(record.comment),
         record.server,
-        attached_of(adapter, inbound, record, row) if record.files else (),
+        files,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from adapters.common.multipart import form_of, read_form
@@ -68,15 +68,12 @@ def receive(adapter: Adapter, door: Door, sizes: Sizes, inbound: Inbound) -> Non
     inbound.receive(body, now_ms())
 
 
-@dataclass(slots=True)
 class _Taking:
     """The files of one request, which are kept one after the other."""
 
-    inbound: Inbound
-    workspace_id: str
-    sizes: Sizes
-    used: int = 0  # bytes of those that are kept
-    count: int = 0
+    def __init__(self, inbound: Inbound, workspace_id: str, sizes: Sizes) -> None:
+        self.inbound, self.workspace_id, self.sizes = inbound, workspace_id, sizes
+        self.used = self.count = 0  # bytes of those that are kept, and how many they are
 
     def take(self, name: str, declared: str, chunks: Iterable[bytes]) -> None:
         """Keeps one file, or notes why not; all of it is read. Raises what its chunks raise."""
@@ -89,21 +86,21 @@ class _Taking:
         except Refused:
             self._note(come, attachments.Kept(name, refused=CUT))
             raise
-        room = self.sizes.upload - self.used
-        if kept.refused and room < come.size <= self.sizes.file and self.count < MOST_FILES:
-            why = f"has no room: the files of a request may have {self.sizes.upload:,} bytes"
-            kept = replace(kept, refused=why)
         self._note(come, kept)
 
     def _kept(self, file: attachments.File) -> attachments.Kept:
         if self.count == MOST_FILES:
             return attachments.Kept(file.name, refused=f"is one more than the {MOST_FILES} that are kept")
-        most = min(self.sizes.file, self.sizes.upload - self.used)
+        room = self.sizes.upload - self.used
         try:
-            return attachments.keep(self.workspace_id, file, most=most)
+            kept = attachments.keep(self.workspace_id, file, most=min(self.sizes.file, room))
         except OSError as error:  # its words are worth more than the file
-            log.unavailable(error, self.inbound.request_id)
+            log.notice(f"a file could not be stored: {error}", self.inbound.request_id)
             return attachments.Kept(file.name, refused=UNSTORED)
+        if room < self.sizes.file and kept.refused == attachments.larger_than(room):
+            why = f"has no room: the files of a request may have {self.sizes.upload:,} bytes"
+            return replace(kept, refused=why)
+        return kept
 
     def _note(self, come: _Come, kept: attachments.Kept) -> None:
         kept = replace(kept, id=kept.id or new_id("asset"))

@@ -12,7 +12,6 @@ from models.database.base import Table, first, insert_all, locked, only, rows, v
 from models.tables.feedback import Feedback, iso
 from models.tables.loose_file import LooseFile
 
-STATUSES = ("pending_upload", "ready", "failed")
 MISSING = "its bytes are missing"
 
 

@@ -180,6 +180,8 @@ class _Description:
         if shape.example is not None:
             content["examples"] = {"example": {"value": shape.example}}
         media = {shape.media: content}
+        if shape.form is not None:
+            media[MEDIA] = {"schema": _any_of(shape.form)}
         if told.many:
             media[NDJSON] = {"schema": {"type": "string", "pattern": r"\S"}}
         # From vendors anything is taken: what cannot be understood is kept raw.

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from marshmallow import fields
 
+from adapters.common.native_answers import Attachment
 from adapters.contract.description import FeedbackRecord, Kind, Shown, listed, text, time, whole
 from gateway.access import api_keys
 from gateway.api.feedback_detail import EXPANSIONS
 from gateway.api.feedback_list import FIELDS
 from gateway.api.outcomes import OUTCOME_COLUMNS
-from gateway.api.schemas.attachments import Attachment
 from gateway.intake.outcomes import OUTCOMES
 from gateway.transfer.erasure import MODES
 from models.queries.statistics import DIMENSIONS
