@@ -7,6 +7,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from adapters.common.multipart import form_with_files
+from adapters.common.native_answers import BatchResult, FeedbackTaken, ProblemDetails
 from adapters.common.schemas import (
     Number,
     Object,
@@ -21,7 +23,8 @@ from adapters.common.schemas import (
 )
 from adapters.common.times import milliseconds
 from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
-from adapters.contract.description import FeedbackRecord, FieldFault, Shape, Shown, listed, text, whole
+from adapters.contract.description import Shape
+from adapters.contract.files import MOST_FILES
 from adapters.contract.record import CATEGORIES, OF_TRIAGE, SENTIMENTS, TYPES, Author, Record, Saved
 
 TITLES = {
@@ -38,6 +41,8 @@ TITLES = {
     "unsupported_encoding": "Content encoding not supported",
     "idempotency_conflict": "Idempotency-Key reused",
     "idempotency_in_flight": "Idempotency-Key in flight",
+    "conflict": "Not in this state",
+    "insufficient_credits": "Budget used up",
     "rate_limited": "Rate limit exceeded",
     "overloaded": "Overloaded",
     "internal": "Internal error",
@@ -123,36 +128,20 @@ class Document(Payload):
     occurred_at = Text(iso_time, allow_none=True)
 
 
-class ProblemDetails(Shown):
-    """RFC 9457."""
+class FeedbackForm(Payload):
+    """The record as JSON, and up to five files."""
 
-    sometimes = ("errors",)
-    type = text()
-    title = text()
-    status = whole()
-    detail = text()
-    instance = text()
-    errors = listed(FieldFault)
-
-
-class ItemResult(Shown):
-    sometimes = ("id", "error")
-    index = whole(minimum=0)
-    status = whole()
-    id = text()
-    error = fields.Nested(ProblemDetails)
-
-
-class BatchResult(Shown):
-    data = listed(ItemResult)
-    accepted = whole(minimum=0)
-    duplicate = whole(minimum=0)
-    invalid = whole(minimum=0)
-    failed = whole(minimum=0)
+    feedback = fields.Nested(Feedback, required=True)
+    file = fields.List(
+        fields.String(metadata={"contentMediaType": "application/octet-stream"}),
+        metadata={"maxItems": MOST_FILES},
+    )
 
 
 def read(inbound: Inbound) -> list[Record]:
-    return [_record(Feedback.of(inbound))]
+    record = _record(Feedback.of(inbound))
+    record.files = tuple(inbound.files)
+    return [record]
 
 
 def read_item(item: Any) -> Record:
@@ -227,6 +216,14 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
     return Reply(201, saved[0].document, {"Location": f"/gateway/v1/feedback/{saved[0].id}"})
 
 
+def _words(fields: Mapping[str, str]) -> bytes:
+    """The record in a form that brings files, which has nothing else."""
+    unknown = [Fault(name, "Unrecognized key") for name in fields if name != "feedback"]
+    if unknown or "feedback" not in fields:
+        raise invalid(*(unknown or [Fault("feedback", "Required")]))
+    return fields["feedback"].encode()
+
+
 def refuse(problem: Problem) -> Reply:
     """RFC 9457 problem details; `errors` names every bad field."""
     body: dict[str, Any] = {
@@ -248,10 +245,12 @@ ADAPTER = Adapter(
             "/gateway/v1/feedback",
             read,
             reply,
+            streamed=form_with_files(_words, named=frozenset({"feedback"})),
             shape=Shape(
                 summary="Take one piece of feedback.",
                 body=Feedback,
-                answers={201: FeedbackRecord},
+                form=FeedbackForm,
+                answers={201: FeedbackTaken},
                 example={
                     "text": "Sort by date would help",
                     "category": "feature",

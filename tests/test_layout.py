@@ -18,11 +18,15 @@ PACKAGES = ("adapters", "gateway", "models")
 TOP = 8  # modules directly in gateway/
 # Names of modules and folders that occur in several folders, each with the one thing that it means there.
 SHARED = {
+    "attachments": "files of records: kept, in the API, and on their page",
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
+    "callbacks": "what tells callers of the end of their runs: sent, and shown",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
     "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
     "feedback_list": "the records that a filter means, in the API and in the inbox",
+    "files": "what comes with feedback: as dialects bring it, and its bytes",
+    "flora": "FLORA's dialect, and those of its routes that the trunk answers",
     "hook": "an address of a sender that signs: its command and its table",
     "hooks": "addresses of senders that sign: what is done to them, by whom, and their page",
     "intake": "what takes feedback: the steps, and the one write",
@@ -34,10 +38,12 @@ SHARED = {
     "quarantine": "deliveries that are kept raw until they are understood",
     "retention": "what a project keeps for a time only",
     "schemas": "marshmallow schemas: their base, and those of the native API",
+    "store": "where things are put: records by the steps, and files",
     "themes": "what people talk about: computed, and shown",
     "topic": "what a project's records can be about: its commands and its table",
     "topics": "what they are about: defined, found out, asked for, and shown",
     "triage": "labels: the classifier, and its commands",
+    "workspace": "a tenant: its commands and its table",
     "user": "who may use the inbox: the command and the table",
 }
 

@@ -26,6 +26,7 @@ EXTRAS = {
     "models/database/postgres.py": "postgres",
     "models/database/postgres_connections.py": "postgres",
     "gateway/rate_limits/redis_counter.py": "redis",
+    "gateway/files/s3.py": "s3",
     "gateway/inbox/oidc.py": "oidc",
     "gateway/triage/second_reader.py": "meaning",
 }

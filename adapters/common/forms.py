@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from adapters.common.untrusted_json import MOST_FIELDS, form_of, json_in, looks_like_json
+from adapters.common.multipart import Cut, read_form
+from adapters.common.multipart import form_of as form_in
+from adapters.common.untrusted_json import form_of, json_in, looks_like_json
 from adapters.contract import Fault, Inbound, Refused, invalid
-
-_BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)  # RFC 2046, 5.1.1
 
 
 def sent_of(inbound: Inbound) -> Any:
@@ -36,32 +37,18 @@ def parts_of(inbound: Inbound) -> dict[str, str]:
 
     Raises Refused (400) when there is no such field.
     """
-    found = _BOUNDARY.search(inbound.headers.get("content-type", ""))
-    mark = b"--" + (found[1] or found[2]).encode("latin-1", "replace") if found else b""
-    pieces = (b"\r\n" + inbound.body).split(b"\r\n" + mark, MOST_FIELDS + 2)[1:] if found else []
-    if len(pieces) > MOST_FIELDS + 1:
-        raise invalid(Fault("body", f"Expected a form of at most {MOST_FIELDS} fields"))
-    fields = {}
-    for piece in pieces:
-        head, _, content = piece.partition(b"\r\n\r\n")
-        name = _name_in(head)
-        if name is not None:
-            fields[name] = content.decode("utf-8", "replace").replace("\x00", "\ufffd")
+    fields: dict[str, str] = {}
+    with suppress(Cut):
+        read_form(form_in(inbound, iter([inbound.body])), fields, len(inbound.body), _left_out)
+    fields.pop("", None)
     if not fields:
         raise invalid(Fault("body", "Expected a form, received none"))
     return fields
 
 
-def _name_in(head: bytes) -> str | None:
-    """The name of a part, by its headers; None for a file, and for what has none."""
-    for line in head.split(b"\r\n"):
-        header, _, value = line.partition(b":")
-        if header.strip().lower() == b"content-disposition":
-            pairs = (piece.strip().partition(b"=") for piece in value.split(b";")[1:])
-            known = {name.strip().lower(): given.strip(b' "') for name, _, given in pairs}
-            if b"name" in known and not known.keys() & {b"filename", b"filename*"}:
-                return known[b"name"].decode("utf-8", "replace").replace("\x00", "\ufffd")
-    return None
+def _left_out(name: str, declared: str, chunks: Iterable[bytes]) -> None:
+    for _ in chunks:
+        pass
 
 
 def _read(inbound: Inbound, text: str) -> Any:

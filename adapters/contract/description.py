@@ -45,7 +45,8 @@ class Shape:
     answer's body, several where it is one of them, None for an empty one. `refusals` are statuses
     that it refuses with beside those every route has. `example` is a body that is taken, `asked`
     parameters of the query; the tests send them. An `optional` body may be left out. `media` is the
-    type of the body, and `shown_as` those of an answer that is no JSON.
+    type of the body, and `shown_as` those of an answer that is no JSON. `form` is the form of several parts
+    that may bring files in place of the body.
     """
 
     summary: str = ""
@@ -59,6 +60,7 @@ class Shape:
     optional: bool = False
     media: str = "application/json"
     shown_as: tuple[str, ...] = ()
+    form: Kind | None = None
 
 
 NO_SHAPE = Shape()

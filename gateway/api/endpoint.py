@@ -1,4 +1,4 @@
-"""What a route of the native API is."""
+"""What a route is that the trunk answers itself."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from adapters.contract.description import Shape
 from gateway.access.caller import Caller
 from gateway.access.hooks import cut_ids
 
+NOBODY = Caller("", "", None, "", frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A route of the native API beside the feedback door: what it needs and what it does.
+    """A route beside the feedback doors: what it needs and what it does.
 
     `shape` tells readers of the API's description what it takes and answers; nothing else depends on it.
+    One of another `dialect` than the native API is refused in that, is also reachable below its mount, and
+    takes a request off its caller's budget. One that `takes_files` may be sent a form as large as an upload,
+    which it reads as it comes (`Inbound.rest`). One that is `linked` also answers who is signed in, or has a
+    signed address of a file. One without a `scope` asks for no key: what it is sent proves
+    who may send it.
     """
 
     path: str
@@ -23,6 +30,13 @@ class Endpoint:
     shape: Shape
     method: str = "GET"
     scope: str = "read"
+    dialect: str = "native"
+    takes_files: bool = False
+    linked: bool = False
+
+    @property
+    def is_native(self) -> bool:
+        return self.dialect == "native"
 
     def answer(self, caller: Caller, inbound: Inbound) -> Reply:
         """What it answers a caller; ids of hooks are cut for those who may not manage hooks."""

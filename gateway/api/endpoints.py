@@ -1,4 +1,4 @@
-"""The native API: each endpoint with what it takes and answers. All of it is within the caller's workspace.
+"""Each endpoint with what it takes and answers. All of it is within the caller's workspace.
 
 What is missing here, tests/api/test_openapi.py names.
 """
@@ -18,12 +18,14 @@ from gateway.api.admin import (
 )
 from gateway.api.admin.authors import Erasure, Who
 from gateway.api.admin.model import Choice
+from gateway.api.attachment_endpoints import ATTACHMENTS
 from gateway.api.endpoint import Endpoint
 from gateway.api.export import export_feedback
 from gateway.api.feedback_bulk import Chosen, ManyChanges, change_many, delete_feedback, delete_many
 from gateway.api.feedback_change import Change, change_feedback
 from gateway.api.feedback_detail import list_events, list_similar, show_feedback
 from gateway.api.feedback_list import list_feedback
+from gateway.api.flora import FLORA
 from gateway.api.learning_endpoints import LEARNING
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
@@ -260,6 +262,7 @@ ENDPOINTS = (
     ),
     *LEARNING,
     *TOPICS,
+    *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(
         "/gateway/v1/model/train", model.train_model, Shape(answers={202: TriageModel}), "POST", "admin"
@@ -295,4 +298,5 @@ ENDPOINTS = (
         Shape(query=PageQuery, answers={200: page_of(Act)}),
         scope="admin",
     ),
+    *FLORA,
 )

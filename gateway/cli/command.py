@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +16,7 @@ from gateway.cli.errors import NotHere, harmless, meant
 from gateway.core import storage
 from gateway.core.config import Config
 from gateway.core.rate import Rate
+from gateway.files import store
 from models.database.base import first
 from models.database.private_files import writing_out
 from models.tables.workspace import Project, Workspace
@@ -75,6 +75,7 @@ def open_database(needs_schema: bool = True, *, create: bool = False) -> str:
     name = meant(config.database_url)
     storage.open_database(config, create=create, schema=needs_schema)
     hooks.connect(config.url)
+    store.connect(config)
     return name
 
 
@@ -145,8 +146,3 @@ def place_of(workspace: str | None, project_id: str | None) -> tuple[str, str | 
             raise NotHere(f"no project {project_id} here")
         workspace = found["workspace"]
     return workspace_of(workspace), project_id
-
-
-def format_of(path: Path) -> str:
-    """The format that a file's name tells."""
-    return "csv" if path.suffix.lower() in (".csv", ".tsv") else "ndjson"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +14,7 @@ from gateway.access import audit_log, users
 from gateway.access.caller import Caller
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
-from gateway.inbox.session import NotAllowed, as_inbound
+from gateway.inbox.session import NotAllowed, as_inbound, recognise
 from models.database.base import dumps, writing
 
 
@@ -22,23 +23,39 @@ def caller() -> Caller:
     return Caller.of_session(g.session, users.SCOPES[g.session["user_role"]])
 
 
+def reader() -> Caller | None:
+    """The person whose browser asks outside of the pages, or None; it keeps no session alive."""
+    recognise(seen=False)
+    return None if g.session is None else caller()
+
+
 def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
     """What the API answers the reader at a route such as "GET /gateway/v1/feedback/<feedback_id>".
 
     `query` is a query string. A role may do there what a key with its scopes may. Raises Refused, and
     NotAllowed.
     """
-    endpoint, who = _endpoints()[route], caller()
-    if endpoint.scope not in who.scopes and "admin" not in who.scopes:
-        raise NotAllowed
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:
         raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))
     sent = b"" if body is None else dumps(body).encode("utf-8", "replace")
-    inbound = as_inbound(
-        endpoint.method, endpoint.path, body=sent, query=asked, params=params, query_string=query
-    )
-    return endpoint.answer(who, inbound).body
+    return _answer(route, params, body=sent, query=asked, query_string=query)
+
+
+def ask_with_form(route: str, rest: Iterator[bytes], **params: str) -> Any:
+    """The same of a form that the reader sent, which nobody has read: these are its bytes as they come.
+
+    What programs need the scope `ingest` for is for those who triage.
+    """
+    return _answer(route, params, rest=rest)
+
+
+def _answer(route: str, params: dict[str, str], **sent: Any) -> Any:
+    endpoint, who = _endpoints()[route], caller()
+    needed = "triage" if endpoint.scope == "ingest" else endpoint.scope
+    if needed not in who.scopes and "admin" not in who.scopes:
+        raise NotAllowed
+    return endpoint.answer(who, as_inbound(endpoint.method, endpoint.path, params=params, **sent)).body
 
 
 def has(route: str) -> bool:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
@@ -16,6 +15,7 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.background.second_reading import EVENT as SECOND_READING
 from gateway.inbox.api_calls import ask
+from gateway.inbox.attachments import attachments_of
 from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
 from gateway.inbox.github_issue import issue_url, markdown
 from gateway.inbox.i18n import _
@@ -23,6 +23,7 @@ from gateway.inbox.marked import marks_of
 from gateway.inbox.pages import go, local, page, show
 from gateway.inbox.reasons import as_written
 from gateway.inbox.session import base_url
+from gateway.inbox.web_link import link
 from models.queries.actor_names import called
 from models.tables import topic
 from models.tables.feedback import STATUSES
@@ -31,7 +32,6 @@ from models.tables.workspace import list_projects
 EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
 MOST_EVENTS = 100
 LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in the API
-LINKED = ("http", "https")
 
 
 @page("/records/<feedback_id>", "viewer")
@@ -51,6 +51,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
         notes=[_told(event, names) for event in events["data"] if event["type"] == "note"],
         raw=[raw for event in events["data"] for raw in _raw(event)],
         subject=list(_subject(row["subject"])),
+        files=attachments_of(feedback_id),
         project=project.get("name"),
         markdown=markdown(row),
         issue=issue_url(row, project.get("repository"), f"{base_url()}/records/{row['id']}"),
@@ -123,13 +124,3 @@ def _subject(subject: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield name.replace("_", " "), text, link(text)
-
-
-def link(text: str) -> str | None:
-    """The text when a browser may follow it: an http or https address, and nothing else (javascript:)."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return None
-    plain = text.isprintable() and not any(mark in text for mark in ' "<>\\^`{|}')
-    return text if parts.scheme in LINKED and parts.netloc and plain else None

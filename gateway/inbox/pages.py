@@ -52,10 +52,18 @@ SECURITY = {
 }
 
 
-def page(rule: str, role: str | None, *, method: str = "GET", seen: bool = True) -> Callable[[View], View]:
+def page(
+    rule: str,
+    role: str | None,
+    *,
+    method: str = "GET",
+    seen: bool = True,
+    most: Callable[[], int] = lambda: FORM_BYTES,
+) -> Callable[[View], View]:
     """Serves a view at a path to readers of at least this role; None serves everybody.
 
-    A request to one that is not `seen` is made by a page on its own, and keeps no session alive.
+    A request to one that is not `seen` is made by a page on its own, and keeps no session alive. `most` is
+    how many bytes a form may have.
     """
 
     def add(view: View) -> View:
@@ -63,7 +71,7 @@ def page(rule: str, role: str | None, *, method: str = "GET", seen: bool = True)
         def guarded(**params: str) -> ResponseReturnValue:
             recognise(seen=seen)
             if method == "POST":
-                request.max_content_length = request.max_form_memory_size = FORM_BYTES
+                request.max_content_length = request.max_form_memory_size = most()
                 csrf.check()
             if role is not None:
                 if g.session is None:

@@ -12,7 +12,7 @@ from typing import Any
 from models.database.base import dumps, insert, rows, update
 from models.intake import incident_merge
 from models.intake.writes import Stored, Write, row_of
-from models.tables import dedupe
+from models.tables import asset, dedupe
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -65,7 +65,7 @@ def hide(write: Write, secrecy: str, now: int) -> Stored:
 
 
 def delete(write: Write, now: int) -> Stored:
-    """Takes the words of a comment from its record, its history and what is kept of its deliveries."""
+    """Takes a comment's words and files from its record, its history and what is kept of its deliveries."""
     name, (used, known) = _name(write), _known(write)
     dedupe.take(*name, now=now)
     dedupe.remember_answer(*name, dumps(GONE))
@@ -75,6 +75,7 @@ def delete(write: Write, now: int) -> Stored:
     for event, _ in known:
         told = (Event.feedback == row["id"]) & (Event.id == event)
         for kept in rows(Event.select(Event.detail).where(told)):
+            asset.delete(kept["detail"].get("files", ()))
             Event.update(payload=None, detail={**kept["detail"], "deleted": True}).where(told).execute()
     changed = incident_merge.without_words(row, {key for _, key in known}) | {"updated_at": now}
     update(Feedback, row["id"], changed)

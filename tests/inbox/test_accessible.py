@@ -65,6 +65,10 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     httpx.patch(
         f"{site.url}/gateway/v1/feedback/{ids[1]}", json=given, headers=site.server.headers
     ).raise_for_status()
+    file = {"file": ("unbroken" * 24 + ".txt", b"words")}
+    httpx.post(
+        f"{site.url}/gateway/v1/feedback/{ids[1]}/attachments", files=file, headers=site.server.headers
+    ).raise_for_status()
     broken = []
     for path in (*PAGES, project, f"{project}/topics", f"/records/{ids[1]}"):
         who.go(path)

@@ -15,8 +15,8 @@ from playhouse.test_utils import count_queries
 
 from gateway.background import similar
 from gateway.background.lease import run_once
-from gateway.inbox.feedback_detail import link
 from gateway.inbox.feedback_list import VIEWS
+from gateway.inbox.web_link import link
 from models import Event, Feedback, Job, Project
 from models.queries import top_pages
 from tests.conftest import Call, Tenant

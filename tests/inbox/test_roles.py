@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.access.api_keys import create_key
 from gateway.core.ids import now_ms
 from models import (
     ApiKey,
+    Asset,
     Audit,
     Event,
     Feedback,
@@ -54,6 +56,8 @@ PAGES: dict[str, str | None] = {
     "POST /inbox/first-key": "admin",
     "GET /records/<feedback_id>": "viewer",
     "POST /records/<feedback_id>": "triager",
+    "POST /records/<feedback_id>/files": "triager",
+    "POST /records/<feedback_id>/files/<asset_id>/delete": "triager",
     "GET /overview": "viewer",
     "GET /settings": "viewer",
     "GET /settings/keys": "admin",
@@ -83,6 +87,8 @@ PAGES: dict[str, str | None] = {
     "POST /settings/hooks/<hook_id>/rotate": "admin",
     "POST /settings/hooks/<hook_id>/options": "admin",
     "POST /settings/hooks/<hook_id>/delete": "admin",
+    "GET /settings/callbacks": "admin",
+    "POST /settings/callbacks/rotate": "admin",
     "GET /settings/people": "admin",
     "POST /settings/people": "admin",
     "POST /settings/people/<user_id>": "admin",
@@ -134,13 +140,15 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
     path = filled(route, ids)
     if route.startswith("GET"):
         return who.get(path)
-    form = {name: value.format(**ids) for name, value in FORMS.get(route, {}).items()}
+    form: dict[str, Any] = {name: value.format(**ids) for name, value in FORMS.get(route, {}).items()}
+    if route.endswith("/files"):
+        form["file"] = (io.BytesIO(b"words"), "words.txt")
     return who.post(path, form)
 
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    tables = (Feedback, Event, Project, Topic, HookRow, Quarantine, User, Invite, SavedView, Audit)
+    tables = (Feedback, Event, Project, Topic, HookRow, Quarantine, User, Invite, SavedView, Audit, Asset)
     found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
     return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
 
@@ -156,6 +164,8 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     call("POST", hook["path"], data=b"topsecret, no JSON", headers=bearer)
     user_id = users.create_user(tenant.workspace_id, "topsecret@example.test", "topsecret", "triager")
     topic = topics.create(tenant.workspace_id, tenant.project_id, "topsecret", "", now_ms())
+    file = {"file": (io.BytesIO(b"topsecret"), "topsecret.txt")}
+    call("POST", f"/gateway/v1/feedback/{record}/attachments", data=file)
     return {
         "feedback_id": record,
         "key_id": key_id,
@@ -165,6 +175,7 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
         "user_id": user_id,
         "topic_id": topic["id"],
         "source": "generic",
+        "asset_id": Asset.get().id,
     }
 
 

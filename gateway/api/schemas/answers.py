@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from marshmallow import fields
 
+from adapters.common.native_answers import Attachment
 from adapters.contract.description import FeedbackRecord, Kind, Shown, listed, text, time, whole
 from gateway.access import api_keys
 from gateway.api.feedback_detail import EXPANSIONS
@@ -94,6 +95,7 @@ class FeedbackExpanded(FeedbackRecord):
     deliveries = listed(Delivery)
     similar = listed(Similar)
     related = listed(Similar)
+    attachments = listed(Attachment)
     explanation = fields.Nested(ExplanationShown)
 
 
