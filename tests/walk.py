@@ -35,6 +35,7 @@ from tests.background.test_second_reading import Reader as Second
 from tests.background.test_second_reading import reading
 from tests.conftest import Tenant
 from tests.inbox.test_roles import FORMS, PAGES
+from tests.uploads import multipart, png
 
 LIST = "/gateway/v1/feedback"
 TEXT = "The invoice list stays empty"
@@ -145,6 +146,14 @@ class Walk:
         for headers in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
             assert self.call("POST", LIST, headers, json=body).status_code < 400
             assert self.call("POST", f"{LIST}/batch", headers, json=many).status_code == 200
+        self._files(body)
+
+    def _files(self, body: Mapping[str, Any]) -> None:
+        """Files that come with a record, and again with one that has some."""
+        form, media = multipart({"feedback": json.dumps(body)}, [("file", "shot.png", png())])
+        assert self.call("POST", LIST, {"Content-Type": media}, data=form).status_code == 201
+        (path,) = [path for path in CASES if path.stem == "feedback_with_attachments"]
+        self._deliver(path.parent.name, inbound_of(json.loads(path.read_text())["request"]))
 
     def _deliver(self, name: str, inbound: Inbound) -> None:
         headers, where = dict(inbound.headers), filled(inbound.path, inbound.params)
