@@ -33,7 +33,7 @@ WORDS = {
     *(name for name, _ in feedback_list.VIEWS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
-    *("received", "repeated", "relabelled", "note", "updated", "tags"),
+    *("received", "repeated", "relabelled", "note", "updated", "tags", "attached", "detached"),
     KIND,
     HIDDEN,
 }
