@@ -109,7 +109,7 @@ class Task:
             raise
 
     def note(self, done: int, total: int, position: Any = None) -> None:
-        """Says how far it is, within the open transaction of `transact`; None leaves the position as it is."""
+        """Says how far it is, within the open transaction of `transact`; no position leaves it as it is."""
         progress = _percent(done, total)
         run.further(self.id, progress, position)
         self._noted = progress, time.monotonic()
