@@ -3,10 +3,12 @@
 from models.database.base import close, connect, sqlite_path
 from models.tables.asset import Asset
 from models.tables.audit import Audit
+from models.tables.callback import Callback, CallbackSecret
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.event import Event
 from models.tables.feedback import Feedback
+from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
 from models.tables.loose_file import LooseFile
@@ -52,6 +54,9 @@ TABLES = (
     Run,
     Asset,
     LooseFile,
+    Callback,
+    CallbackSecret,
+    Fetch,
 )
 
 __all__ = [
@@ -59,10 +64,13 @@ __all__ = [
     "ApiKey",
     "Asset",
     "Audit",
+    "Callback",
+    "CallbackSecret",
     "Dedupe",
     "Delivery",
     "Event",
     "Feedback",
+    "Fetch",
     "HookRow",
     "Job",
     "Invite",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from gateway.core.client_address import networks
+from gateway.core.outbound_rules import Rules
 from gateway.core.places import Places
 from gateway.core.rate import Rate
 from models.database.base import UnsupportedURL, is_embedded
@@ -30,6 +31,7 @@ WORDS = {
     "cpu_affinity": ("auto", "on", "off"),
     "background": ("on", "off"),
     "limits_when_away": ("open", "local", "closed"),
+    "outbound_private": ("on", "off"),
     "log_level": ("debug", "info", "warning", "error"),
     "passwords": ("on", "off"),
     "second_reader": ("on", "off"),
@@ -77,6 +79,8 @@ class Config(Places):
     max_file: int = 10_485_760
     max_upload: int = 26_214_400
     files_quota: int = 5_368_709_120
+    outbound_allow: str = ""
+    outbound_private: str = "off"
     cors_origins: str = "*"
     model: str = ""
     second_reader: str = "off"
@@ -149,6 +153,10 @@ class Config(Places):
             raise BadSetting(
                 f"GATEWAY_TRUSTED_PROXIES: must look like 10.0.0.0/8, fd00::/8, 192.0.2.7: {error}"
             ) from None
+        try:
+            Rules.parse(self.outbound_allow)
+        except ValueError as error:
+            raise BadSetting(f"GATEWAY_OUTBOUND_ALLOW: {error}: hooks.internal, 10.0.0.0/8") from None
         if not self.redis_url:
             return
         if not re.fullmatch(_REDIS, self.redis_url):

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from urllib3.response import HTTPResponse
 
 from gateway import __version__
+from gateway.core.config import Config
 from gateway.core.cooperative import aside
 from gateway.core.outbound_connection import Deadline, Unreachable, addresses_of, connected
 from gateway.core.outbound_rules import Forbidden, Rules
@@ -65,10 +66,10 @@ class Answer:
     body: bytes
 
 
-def connect(allow: str, private: bool) -> None:
-    """Sets what may be sent to: GATEWAY_OUTBOUND_ALLOW, GATEWAY_OUTBOUND_PRIVATE. Raises ValueError."""
+def connect(config: Config) -> None:
+    """Sets what may be sent to: GATEWAY_OUTBOUND_ALLOW and GATEWAY_OUTBOUND_PRIVATE."""
     global _rules
-    _rules = Rules.parse(allow, private)
+    _rules = Rules.parse(config.outbound_allow, config.outbound_private == "on")
 
 
 def check(url: str) -> None:

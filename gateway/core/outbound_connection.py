@@ -74,7 +74,7 @@ def connected(target: Target, addresses: list[str], patience: float) -> HTTPConn
             break
         connection = (
             HTTPSConnection(
-                address, target.port, timeout=left, ssl_context=_tls(), server_hostname=target.host
+                address, target.port, timeout=left, ssl_context=tls(), server_hostname=target.host
             )
             if target.scheme == "https"
             else HTTPConnection(address, target.port, timeout=left)
@@ -120,7 +120,7 @@ def _look_up(target: Target, found: Future[list[str]]) -> None:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """The system's certificate authorities; SSL_CERT_FILE names others, as everywhere."""
     return ssl.create_default_context()
 

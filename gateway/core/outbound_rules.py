@@ -66,7 +66,7 @@ class Rules:
     private: bool = False
 
     @classmethod
-    def parse(cls, allow: str, private: bool) -> Rules:
+    def parse(cls, allow: str, private: bool = False) -> Rules:
         """The rules of a list such as "hooks.internal, 10.0.0.0/8, 127.0.0.1". Raises ValueError."""
         hosts, found = set(), []
         for word in allow.replace(",", " ").split():
@@ -75,7 +75,7 @@ class Rules:
             elif re.fullmatch(_HOST, word):
                 hosts.add(_plain(word))
             else:
-                raise ValueError(f"{word} is neither a host nor a network")
+                raise ValueError("each must be a host or a network, without a scheme, port or path")
         return cls(frozenset(hosts), tuple(found), private)
 
     def read(self, url: str) -> Target:

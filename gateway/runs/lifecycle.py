@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.access import audit_log
 from gateway.core.ids import id_at, new_id, now_ms
+from gateway.runs import callbacks
 from gateway.runs.technique import Technique
 from models.database.base import insert, serialise, writing
 from models.tables import job, run
@@ -16,7 +17,7 @@ from models.tables.workspace import Workspace
 
 Row = dict[str, Any]
 # Hear of each run that ends, within the transaction that ends it.
-ENDED: list[Callable[[Row], None]] = []
+ENDED: list[Callable[[Row], None]] = [callbacks.schedule]
 
 
 class Spent(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from peewee import BigIntegerField, Case, TextField
@@ -83,10 +84,11 @@ def hurry(name: str) -> None:
     Job.update(due_at=0).where(Job.name == name).execute()
 
 
-def hurried(now: int) -> list[str]:
-    """The names of work that somebody wants at once and nobody does yet."""
+def hurried(now: int, prompt: Sequence[str] = ()) -> list[str]:
+    """The names of work that somebody wants at once, or that is `prompt` and due; nobody does it yet."""
     free = (Job.leased_until <= now) | (Job.leased_until > now + SKEW + LEASE)
-    found = Job.select(Job.name).where((Job.due_at <= 0) & free)
+    wanted = (Job.due_at <= 0) | (Job.name.in_(prompt) & (Job.due_at <= now))
+    found = Job.select(Job.name).where(wanted & free)
     return [row["name"] for row in rows(found)]
 
 
