@@ -15,6 +15,7 @@ from gateway.access.hooks import cut_ids
 class Endpoint:
     """A route beside the feedback doors: what it needs and what it does.
 
+    One without a `scope` takes every key, and its function decides what that may.
     `shape` tells readers of the API's description what it takes and answers; nothing else depends on it.
     One of another `dialect` than the native API is refused in that, is also reachable below its mount, and
     takes a request off its caller's budget. `limit` is the most bytes of its body, where that is not that of

@@ -85,7 +85,7 @@ def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     caller = _look_up(key, inbound)
     if caller is None or (caller.expires_at is not None and caller.expires_at <= inbound.received_at):
         raise _failed(inbound, "invalid_key", "Invalid API key.")
-    if scope not in caller.scopes and "admin" not in caller.scopes:
+    if scope and scope not in caller.scopes and "admin" not in caller.scopes:
         raise Refused(Problem(403, "forbidden", f"This key lacks the scope {scope}."))
     inbound.proofs = (key,)
     return caller

@@ -31,12 +31,13 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Something that a run is told, as a text of at most MOST_INPUT characters."""
+    """Something that a run is told, as a text of at most MOST_INPUT characters, which may be an address."""
 
     id: str
     name: str
     description: str
     optional: bool = False
+    takes_url: bool = False
 
 
 @dataclass(frozen=True, slots=True)

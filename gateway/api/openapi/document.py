@@ -34,6 +34,7 @@ ABOUT = (
 REASONS: Mapping[int, Code] = {
     400: "invalid",
     401: "invalid_key",
+    402: "insufficient_credits",
     403: "forbidden",
     404: "not_found",
     408: "invalid_request",
