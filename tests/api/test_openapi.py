@@ -22,7 +22,9 @@ from gateway.access import hooks, topics
 from gateway.access.api_keys import create_key
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page, document
+from gateway.runs import lifecycle, registry
 from models import Feedback, Quarantine, Topic
+from models.database.base import writing
 from tests.conftest import Call, Tenant
 from tests.described import check, operations
 from tests.signing import VENDORS, Vendor
@@ -215,7 +217,12 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
     made = hooks.create_hook(native, tenant.workspace_id, None, public_url="http://x", secret="secret-secret")
     bearer = {"Authorization": "Bearer secret-secret"}
     assert call("POST", made["path"], data=b"no JSON", headers=bearer).status_code == 200
+    export = registry.load()["export-feedback"]
+    with writing():
+        run, _ = lifecycle.start(export, {"filter": ""}, tenant.workspace_id, "key")
     yield {
+        "technique_id": export.slug,
+        "run_id": run["id"],
         "feedback_id": Feedback.get().id,
         "hook_id": made["hook_id"],
         "project_id": tenant.project_id,
@@ -372,6 +379,9 @@ def _written(value: Any) -> str:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
+_ALL = {"filter": ""}
+
+
 def _body(operation: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
     for media, told in content.items():
@@ -380,6 +390,9 @@ def _body(operation: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
             data = value if isinstance(value, str) else json.dumps(value)
             return {"data": data, "content_type": media}
     if "application/json" in content:  # what names the caller's own workspace can be no example
+        if "technique_id" in body_schema(operation).get("properties", ()):
+            export = registry.load()["export-feedback"].id
+            return {"json": {"technique_id": export, "workspace_id": tenant.workspace_id, "inputs": _ALL}}
         named = {"workspace_id": tenant.workspace_id, "name": "Web shop"}
         known = operation["parameters"][0]["name"] == "workspace_id"
         return {"json": {"name": "Web shop"} if known else named}

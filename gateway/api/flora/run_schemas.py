@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from adapters.common.schemas import Object, Strict, Text, length, one_of
 from adapters.contract.description import Shown, listed, text, whole
-from adapters.flora import PageMeta, identifier
+from adapters.flora import identifier
 from gateway.api.flora.techniques import PAGED, TYPES, Asked
 from gateway.runs.technique import MOST_INPUT
 from models.tables import run
@@ -83,9 +83,13 @@ class ListedRun(RunShown):
     technique = fields.Nested(TechniqueName)
 
 
+class Next(Shown):
+    next_cursor = text(allow_none=True)
+
+
 class Runs(Shown):
     technique_runs = listed(ListedRun)
-    meta = fields.Nested(PageMeta)
+    meta = fields.Nested(Next)
 
 
 class StartedRun(Shown):
