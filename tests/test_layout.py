@@ -19,6 +19,7 @@ TOP = 8  # modules directly in gateway/
 # Names of modules and folders that occur in several folders, each with the one thing that it means there.
 SHARED = {
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
+    "callbacks": "what tells callers of the end of their runs: sent, and shown",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
     "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
@@ -40,6 +41,7 @@ SHARED = {
     "topic": "what a project's records can be about: its commands and its table",
     "topics": "what they are about: defined, found out, asked for, and shown",
     "triage": "labels: the classifier, and its commands",
+    "workspace": "a tenant: its commands and its table",
     "user": "who may use the inbox: the command and the table",
 }
 

@@ -23,6 +23,7 @@ from gateway.cli.retention import retention
 from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
+from gateway.cli.workspace import workspace as of_workspace
 from gateway.core import storage
 from gateway.core.config import Config
 from gateway.intake.replay import replay as replay_one
@@ -142,6 +143,7 @@ def worker() -> None:
 
 
 for _command in (
+    of_workspace,
     project,
     topic,
     key,

@@ -113,7 +113,7 @@ def _look_up(target: Target, found: Future[list[str]]) -> None:
     try:
         entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
         found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
-    except BaseException as error:  # raised where the result is waited for
+    except (OSError, UnicodeError) as error:  # raised where the result is waited for
         found.set_exception(error)
     finally:
         _resolving.release()

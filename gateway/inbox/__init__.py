@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
+    callbacks,
     feedback_detail,
     feedback_list,
     hooks,

@@ -67,7 +67,7 @@ def test_every_page_in_dutch(reader: Make, call: Call) -> None:
         "/account",
         *(
             f"/settings/{name}"
-            for name in ("keys", "hooks", "projects", "quarantine", "people", "model", "audit")
+            for name in ("keys", "hooks", "callbacks", "projects", "quarantine", "people", "model", "audit")
         ),
     ):
         assert ann.get(path).status_code == 200, path

@@ -83,6 +83,8 @@ PAGES: dict[str, str | None] = {
     "POST /settings/hooks/<hook_id>/rotate": "admin",
     "POST /settings/hooks/<hook_id>/options": "admin",
     "POST /settings/hooks/<hook_id>/delete": "admin",
+    "GET /settings/callbacks": "admin",
+    "POST /settings/callbacks/rotate": "admin",
     "GET /settings/people": "admin",
     "POST /settings/people": "admin",
     "POST /settings/people/<user_id>": "admin",

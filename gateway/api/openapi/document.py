@@ -15,6 +15,7 @@ from typing import Any
 from apispec import APISpec
 
 import adapters
+from adapters.common.multipart import MEDIA
 from adapters.contract import Adapter, Batch, Code, Door, Lookup, Problem
 from adapters.contract.description import BEARER, Proof, Shape
 from adapters.native import TITLES
@@ -115,7 +116,7 @@ class _Description:
     def endpoint(self, adapter: Adapter, endpoint: Endpoint) -> None:
         """A route that the trunk answers itself; the first line of its function says what it does."""
         summary = (endpoint.act.__doc__ or "").partition("\n")[0]
-        keyed = endpoint.method == "POST" and not endpoint.is_native
+        keyed = endpoint.method == "POST" and not endpoint.is_native and bool(endpoint.scope)
         missed = (404,) if "<" in endpoint.path else ()
         told = _Told(
             adapter,
@@ -123,6 +124,7 @@ class _Description:
             summary,
             (*IDENTIFIED, *missed, *_repeats(adapter, keyed)),
             endpoint.scope,
+            closed=bool(endpoint.scope),
             keyed=keyed,
             servers=[] if endpoint.is_native else _mounts(adapter),
         )
@@ -171,7 +173,7 @@ class _Description:
 
     def _body(self, shape: Shape, told: _Told) -> Json:
         schema: Any = _any_of(shape.body)
-        if shape.media != "application/json":
+        if shape.media not in ("application/json", MEDIA):
             schema = {"type": "string"}
         if told.many:
             schema = {"type": "array", "items": schema, "maxItems": batch_items.MOST}

@@ -30,7 +30,7 @@ def test_all_of_them_are_floras() -> None:
 @pytest.mark.parametrize("mount", ["", "/flora"])
 def test_refusals_are_floras(call: Call, new_key: NewKey, mount: str) -> None:
     """Whatever is refused has FLORA's envelope and codes, at the root and below the mount."""
-    for route in FLORA:
+    for route in (route for route in FLORA if route.scope):
         path = mount + route.path.replace("<", "").replace(">", "")
         refusals = {
             401: call(route.method, path, headers=bearer("sk_live_nobody")),
