@@ -13,8 +13,9 @@ from adapters.common.schemas import type_name
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.contract.description import Shape
 from adapters.flora import limit_of
+from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
-from gateway.api.flora.route import Route, once, own_workspace, path_id
+from gateway.api.flora.route import Route, not_found, once, own_workspace, path_id
 from gateway.api.flora.run_schemas import LINKS, NewRun, NewTechniqueRun, RunPage, Runs, RunShown, StartedRun
 from gateway.api.flora.techniques import named
 from gateway.core.ids import is_ours
@@ -74,7 +75,7 @@ def show_run(caller: Caller, inbound: Inbound) -> Reply:
     technique = named(inbound.params["technique_id"])
     row = _found(caller, path_id(inbound, "run_id", "run", "Run"))
     if row["technique"] != technique.slug:
-        raise Refused(Problem(404, "not_found", "Not found."))
+        raise not_found()
     return Reply(200, _document(row, technique))
 
 
@@ -191,7 +192,7 @@ def _found(caller: Caller, run_id: str) -> dict[str, Any]:
         or caller.project_id not in (None, row["project_id"])
         or not _may_see(caller, registry.find(row["technique"]))
     ):
-        raise Refused(Problem(404, "not_found", "Not found."))
+        raise not_found()
     return row
 
 
@@ -248,23 +249,23 @@ RUNS = (
         start_run,
         Shape(body=NewRun, answers={200: RunShown, 201: RunShown}, refusals=(402, 403), example=_EXAMPLE),
         "POST",
-        "",
+        ANY,
     ),
     Route(
-        "/api/v1/techniques/<technique_id>/runs/<run_id>", show_run, Shape(answers={200: RunShown}), scope=""
+        "/api/v1/techniques/<technique_id>/runs/<run_id>", show_run, Shape(answers={200: RunShown}), scope=ANY
     ),
     Route(
         "/api/v1/technique-runs",
         list_runs,
         Shape(query=RunPage, answers={200: Runs}, asked={"limit": 5, "status": "failed"}),
-        scope="",
+        scope=ANY,
     ),
     Route(
         "/api/v1/runs/technique",
         start_technique,
         Shape(body=NewTechniqueRun, answers={201: StartedRun}, refusals=(402, 404)),
         "POST",
-        "",
+        ANY,
     ),
-    Route("/api/v1/runs/<run_id>", show_any_run, Shape(answers={200: RunShown}), scope=""),
+    Route("/api/v1/runs/<run_id>", show_any_run, Shape(answers={200: RunShown}), scope=ANY),
 )

@@ -7,11 +7,12 @@ from typing import Any
 from marshmallow import fields
 
 from adapters.common.schemas import Payload, Text
-from adapters.contract import Inbound, Problem, Refused, Reply
+from adapters.contract import Inbound, Reply
 from adapters.contract.description import Shape, Shown, listed, text, whole
 from adapters.flora import LONGEST_PAGE, PAGE, PageMeta, cursor_of, identifier, limit_of, offset_of
+from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
-from gateway.api.flora.route import Route, own_workspace
+from gateway.api.flora.route import Route, not_found, own_workspace
 from gateway.runs import registry
 from gateway.runs.technique import Technique
 
@@ -80,7 +81,7 @@ def named(name: str) -> Technique:
     """The technique with this id or slug. Raises Refused (404)."""
     found = registry.find(name)
     if found is None:
-        raise Refused(Problem(404, "not_found", "Not found."))
+        raise not_found()
     return found
 
 
@@ -118,12 +119,12 @@ TECHNIQUES = (
         "/api/v1/techniques",
         list_techniques,
         Shape(query=TechniquePage, answers={200: Techniques}, asked={"limit": 2}),
-        scope="",
+        scope=ANY,
     ),
     Route(
         "/api/v1/techniques/<technique_id>",
         show_technique,
         Shape(answers={200: TechniqueShown}),
-        scope="",
+        scope=ANY,
     ),
 )
