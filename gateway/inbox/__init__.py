@@ -22,6 +22,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     sign_in,
     topics,
 )
+from gateway.inbox.api_calls import reader
 from gateway.inbox.pages import mount, owns, told
 
-__all__ = ["mount", "owns", "told"]
+__all__ = ["mount", "owns", "reader", "told"]

@@ -13,13 +13,19 @@ from gateway.access import audit_log, users
 from gateway.access.caller import Caller
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
-from gateway.inbox.session import NotAllowed, as_inbound
+from gateway.inbox.session import NotAllowed, as_inbound, recognise
 from models.database.base import dumps, writing
 
 
 def caller() -> Caller:
     """The reader, as the API knows those who ask it."""
     return Caller.of_session(g.session, users.SCOPES[g.session["user_role"]])
+
+
+def reader() -> Caller | None:
+    """The person whose browser asks outside of the pages, or None; it keeps no session alive."""
+    recognise(seen=False)
+    return None if g.session is None else caller()
 
 
 def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from adapters.common.multipart import form_of, read_form
 from adapters.contract import Adapter, Door, Inbound, Refused
 from adapters.contract.files import CUT, LONGEST_NAME, MOST_FILES, SentFile
 from gateway.core import log
 from gateway.core.cooperative import aside
-from gateway.core.ids import now_ms
+from gateway.core.ids import new_id, now_ms
 from gateway.files import attachments
 from gateway.intake import auth, limits
 
@@ -28,6 +29,24 @@ class Sizes(NamedTuple):
     words: int
     file: int
     upload: int
+
+
+_sizes = Sizes(0, 0, 0)
+
+
+def connect(sizes: Sizes) -> None:
+    """Sets how large files and requests may be where no door says it."""
+    global _sizes
+    _sizes = sizes
+
+
+def take_form(workspace_id: str, inbound: Inbound) -> list[SentFile]:
+    """The files of a form that has nothing else; its fields are passed over. Raises Refused (400, 413)."""
+    pieces = inbound.rest or iter([inbound.body])
+    taking = _Taking(inbound, workspace_id, _sizes)
+    aside(read_form, form_of(inbound, pieces), {}, _sizes.words, taking.take)
+    inbound.rest = None
+    return inbound.files
 
 
 def receive(adapter: Adapter, door: Door, sizes: Sizes, inbound: Inbound) -> None:
@@ -87,6 +106,7 @@ class _Taking:
             return attachments.Kept(file.name, refused=UNSTORED)
 
     def _note(self, come: _Come, kept: attachments.Kept) -> None:
+        kept = replace(kept, id=kept.id or new_id("asset"))
         self.inbound.files.append(SentFile(kept.name, come.size, come.digest.hexdigest(), kept.refused, kept))
         if not kept.refused:
             self.used += kept.size

@@ -85,7 +85,7 @@ def test_a_run_is_created_and_polled(flora: Flora) -> None:
         (True, False),
         (False, True),
     ]
-    assert flora("runs.retrieve", done["run_id"]).data["data"]["status"] == "completed"
+    assert flora("get", f"/runs/{done['run_id']}").data["data"]["status"] == "completed"
 
 
 def test_the_key_in_the_body(flora: Flora) -> None:
@@ -171,8 +171,8 @@ def test_other_refusals(flora: Flora, server: Server) -> None:
         "forbidden",
     )
     refused(flora("techniques.retrieve", "nothing"), "NotFoundError", 404, "not_found")
-    refused(flora("runs.retrieve", "run_nothing"), "NotFoundError", 404, "not_found")
-    refused(flora("runs.retrieve", "fb_1"), "BadRequestError", 400, "input_validation_error")
+    refused(flora("get", "/runs/run_nothing"), "NotFoundError", 404, "not_found")
+    refused(flora("get", "/runs/fb_1"), "BadRequestError", 400, "input_validation_error")
     refused(flora("techniques.list", apiKey="sk_live_none"), "AuthenticationError", 401, "invalid_api_key")
 
 
