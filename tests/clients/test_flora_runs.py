@@ -195,7 +195,8 @@ curl -sf "{server.url}/api/v1/techniques/export-feedback" -H "Authorization: Bea
 curl -sf -X POST "{server.url}/api/v1/techniques/export-feedback/runs" \\
   -H "Authorization: Bearer $FLORA_API_KEY" -H "Content-Type: application/json" \\
   -d '{{"inputs":[{{"id":"filter","type":"text","value":"category=bug"}}],"mode":"async"}}' > two
-curl -sf "{server.url}/api/v1/techniques/export-feedback/runs/$(grep -o 'run_[0-9A-Z]\\{{26\\}}' two | head -1)" \\
+id=$(grep -o 'run_[0-9A-Z]\\{{26\\}}' two | head -1)
+curl -sf "{server.url}/api/v1/techniques/export-feedback/runs/$id" \\
   -H "Authorization: Bearer $FLORA_API_KEY" > three
 """
     environ = {"FLORA_API_KEY": server.tenant.key, "PATH": "/usr/bin:/bin"}
