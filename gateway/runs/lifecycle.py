@@ -88,8 +88,8 @@ def end(
 
 
 def address_of(row: Mapping[str, Any], output: Mapping[str, Any]) -> str:
-    """Where anybody can have a file that a run made, for a week after it has ended."""
-    seconds = addresses.VALID - (now_ms() - row["completed_at"]) // 1000
+    """Where anybody can have a file that a run made, for as long as it is kept."""
+    seconds = (row["completed_at"] + run.FILES_FOR - now_ms()) // 1000
     return addresses.signed_url({"id": output["asset_id"], "name": output["name"]}, seconds)
 
 

@@ -26,6 +26,7 @@ from models.tables.delivery import Delivery
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.quarantine import Quarantine
+from models.tables.run import VIA, Run
 from models.tables.search_words import words_of
 from models.tables.similarity import Signature
 from models.tables.topic import Topic
@@ -44,6 +45,7 @@ COUNTS = (
     "views",
     "audit",
     "topics",
+    "runs",
     "files",
 )
 
@@ -77,6 +79,8 @@ def erase(
         run.acts(page)
     for page in personal_data.by_id(Topic, workspace_id):
         run.topics(page)
+    for page in personal_data.by_id(Run, workspace_id):
+        run.runs(page)
     for page in personal_data.by_id(Asset, workspace_id):
         run.files(page)
     if not dry_run:
@@ -181,9 +185,20 @@ class _Erasure:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Topic, row))]
         self._change("topics", Topic, found)
 
+    def runs(self, page: list[Row]) -> None:
+        """Takes the address out of what runs were told, such as the filter of an export."""
+        found = [(row, changed) for row in page if (changed := self.person.mentions(Run, row))]
+        self._change("runs", Run, found)
+
     def files(self, page: list[Row]) -> None:
-        """Takes the address out of what files are called; those of the person's own records are gone."""
-        found = [(row, changed) for row in page if (changed := self.person.mentions(Asset, row))]
+        """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
+
+        Takes the address out of what others are called; those of the person's own records are gone.
+        """
+        made = [row for row in page if row["uploaded_via"].startswith(VIA)]
+        self._delete("files", Asset, made)
+        left = (row for row in page if row not in made)
+        found = [(row, changed) for row in left if (changed := self.person.mentions(Asset, row))]
         self._change("files", Asset, found)
 
     def themes(self, workspace_id: str) -> None:

@@ -24,11 +24,12 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.meaning import Meaning
 from models.tables.quarantine import Quarantine
+from models.tables.run import Run
 from models.tables.topic import Topic
 from models.tables.user import SavedView, User
 
 ERASED = "[erased]"  # what stands where an address was
-TOUCHED = (Feedback, Event, Delivery, Dedupe, Quarantine, Audit, SavedView, Topic, Asset)
+TOUCHED = (Feedback, Event, Delivery, Dedupe, Quarantine, Audit, SavedView, Topic, Asset, Run)
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes
 # Columns that say nothing of a person and must stay what they are.

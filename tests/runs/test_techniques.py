@@ -14,13 +14,16 @@ import pytest
 from gateway.background import retraining
 from gateway.background.lease import Work, run_once
 from gateway.core import outbound
+from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files.attachments import File, keep, rows_of
 from gateway.files.store import store
 from gateway.runs import lifecycle, registry, worker
 from gateway.runs.techniques import import_feedback
+from gateway.transfer import erasure
 from models import Feedback, Job, Run
 from models.database.base import writing
+from models.queries.personal_data import Person
 from models.tables import asset, job, run
 from tests.conftest import Call, Tenant
 
@@ -256,3 +259,39 @@ class TestRetrain:
         made = started("retrain", scope="model")
         work()
         assert (ended(made)["error_code"], ended(made)["error_message"]) == ("internal_error", "no space")
+
+
+def made_long_ago(run_id: str) -> None:
+    with writing():
+        Run.update(files_until=now_ms()).where(Run.id == run_id).execute()
+
+
+def test_files_are_kept_for_a_week(started: Started, call: Call) -> None:
+    """Then they go, bytes and all; the run still lists them."""
+    old, new = (started("export-feedback", filter="") for _ in range(2))
+    work()
+    kept = [asset.one(ended(made)["outputs"][0]["asset_id"]) for made in (old, new)]
+    assert ended(old)["files_until"] - ended(old)["completed_at"] == run.FILES_FOR
+    made_long_ago(old)
+    with writing():
+        Job.update(due_at=0).execute()
+    work()
+    assert [asset.one(str(one["id"])) is None for one in kept if one] == [True, False]
+    assert ended(old)["outputs"] and ended(old)["files_until"] is None
+
+
+@pytest.mark.parametrize("mode", erasure.MODES)
+def test_an_erasure_takes_what_runs_made(
+    started: Started, call: Call, tenant: Tenant, config: Config, mode: Any
+) -> None:
+    """Nothing of the person is left in the files of runs, nor in what they were told."""
+    call("POST", "/gateway/v1/feedback", json={"text": "topsecret", "author": {"email": "ann@example.test"}})
+    made = started("export-feedback", filter="q=ann@example.test&author=ann@example.test")
+    everything = started("export-feedback", filter="")
+    work()
+    assert b"ann@example.test" in content(ended(everything), "file")
+    receipt = erasure.erase(tenant.workspace_id, Person(email="ann@example.test"), mode, compact=False)
+    assert (receipt["counts"]["runs"], receipt["counts"]["files"]) == (1, 2)
+    assert "ann@" not in json.dumps(ended(made)["inputs"])
+    found = [path for path in config.files_path.rglob("*") if path.is_file()]
+    assert not any(b"topsecret" in path.read_bytes() for path in found)
