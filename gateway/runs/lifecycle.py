@@ -11,9 +11,8 @@ from gateway.core.ids import id_at, new_id, now_ms
 from gateway.files import addresses
 from gateway.runs import callbacks
 from gateway.runs.technique import Technique
-from models.database.base import insert, serialise, writing
+from models.database.base import serialise, writing
 from models.tables import job, run
-from models.tables.run import Run
 from models.tables.workspace import Workspace
 
 Row = dict[str, Any]
@@ -44,12 +43,17 @@ def start(
             return known, False
     now = now_ms()
     _spend(workspace_id)
-    row: Row = dict.fromkeys(Run._meta.fields)
-    row |= {"id": new_id("run"), "workspace_id": workspace_id, "project_id": project_id, "created_at": now}
-    row |= {"technique": technique.slug, "inputs": dict(inputs), "created_by": by, "status": "pending"}
-    row |= {"callback_url": callback_url, "idempotency_key": idempotency_key}
-    row |= {"progress": 0, "leased_until": 0, "attempts": 0}
-    insert(Run, row)
+    row = run.add(
+        id=new_id("run"),
+        workspace_id=workspace_id,
+        project_id=project_id,
+        technique=technique.slug,
+        inputs=dict(inputs),
+        created_at=now,
+        created_by=by,
+        callback_url=callback_url,
+        idempotency_key=idempotency_key,
+    )
     audit_log.note(workspace_id, by, "run.started", row["id"], technique=technique.slug)
     for work in run.WORKS:
         job.hurry(work)

@@ -73,6 +73,14 @@ _FURTHER = (
 _RELEASE = "UPDATE run SET owner = NULL, leased_until = 0 WHERE id = ? AND owner = ?"
 
 
+def add(**told: Any) -> dict[str, Any]:
+    """Stores a new run within the open transaction; the whole row."""
+    Run.insert(told).execute()
+    row = find(None, told["id"])
+    assert row is not None
+    return row
+
+
 def find(workspace_id: str | None, run_id: str) -> dict[str, Any] | None:
     """A run of this workspace, or of whichever when None is given; None when there is none."""
     return first(only(Run.select().where(Run.id == run_id), {Run.workspace_id: workspace_id}))
