@@ -15,7 +15,7 @@ from gateway.background.lease import Lease, Work
 from gateway.core import outbound
 from gateway.core.ids import now_ms
 from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
-from gateway.core.pacing import transact
+from gateway.core.pacing import Pace, transact
 from gateway.files import attachments
 from models.tables import fetch
 
@@ -58,7 +58,7 @@ def _fetch(lease: Lease, most: int) -> int:
             lease.carry_out(partial(transact, partial(_note, row, future.result())))
         if not lease.stopping():
             lease.extend()
-    lease.transact(fetch.forget_gone)
+    Pace(lease.transact).until_none(fetch.forget_gone)
     upcoming = fetch.next_due()
     return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
 
