@@ -11,10 +11,11 @@ from typing import Any
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from adapters.common.multipart import is_form
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import inbox
 from gateway.api import health
-from gateway.api.endpoint import Endpoint
+from gateway.api.endpoint import NOBODY, Endpoint
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page
 from gateway.core import log
@@ -24,8 +25,9 @@ from gateway.http.cors import allowed_origins, cors_headers, preflight
 from gateway.http.flask_app import Gateway
 from gateway.http.request import Large, inbound_of, path_of, request_id
 from gateway.http.responses import adapter_for, problem_of, respond
-from gateway.ingest import ingest
+from gateway.ingest import ingest, ingest_with_files
 from gateway.intake import auth, batch, limits, lookups, outcomes
+from gateway.intake.uploads import Sizes
 
 
 class Routes:
@@ -41,14 +43,14 @@ class Routes:
         self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
 
     def add(self, config: Config) -> None:
+        sizes = Sizes(config.max_body, config.max_file, config.max_upload)
+        forms = Large(is_form, config.max_upload)
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
-                large = None
-                if door.reduced:
-                    large = Large(
-                        door.reduced, config.max_envelope, partial(auth.identify, adapter, door.scope)
-                    )
+                act, admit, large = partial(ingest, adapter, door), _admitting(adapter, door.scope), None
+                if door.streamed:
+                    act = partial(ingest_with_files, adapter, door, sizes)
+                    large = Large(door.streamed.expects, config.max_envelope)
                 self._route(adapter, door.method, door.path, act, counted=True, admit=admit, large=large)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
@@ -60,10 +62,11 @@ class Routes:
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         for endpoint in ENDPOINTS:
             adapter = self.adapters[endpoint.dialect]
-            act, admit = partial(_identified, adapter, endpoint), _admitting(adapter, endpoint.scope)
-            mounted, limit = not endpoint.is_native, endpoint.limit
+            act = partial(_identified, adapter, endpoint)
+            admit = _admitting(adapter, endpoint.scope) if endpoint.scope else None
+            mounted, large = not endpoint.is_native, forms if endpoint.takes_files else None
             self._route(
-                adapter, endpoint.method, endpoint.path, act, mounted=mounted, limit=limit, admit=admit
+                adapter, endpoint.method, endpoint.path, act, mounted=mounted, admit=admit, large=large
             )
         native = self.adapters["native"]
         for path, check in health.CHECKS.items():
@@ -194,6 +197,8 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 
 
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
+    if not endpoint.scope:
+        return endpoint.answer(NOBODY, inbound)
     caller = auth.identify(adapter, endpoint.scope, inbound)
     if not endpoint.is_native:
         limits.spend(caller, inbound)

@@ -40,6 +40,7 @@ from gateway.background import (
     silence,
     similar,
     themes,
+    thumbnails,
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
@@ -76,6 +77,7 @@ WORKS: tuple[Work, ...] = (
     analyze.KEEP,
     silence.LOOK,
     topics.GIVE,
+    thumbnails.MAKE,
     *runs.WORKS,
     callbacks.SEND,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.access import audit_log
 from gateway.core.ids import id_at, new_id, now_ms
+from gateway.files import addresses
 from gateway.runs import callbacks
 from gateway.runs.technique import Technique
 from models.database.base import insert, serialise, writing
@@ -16,8 +17,6 @@ from models.tables.run import Run
 from models.tables.workspace import Workspace
 
 Row = dict[str, Any]
-# Hear of each run that ends, within the transaction that ends it.
-ENDED: list[Callable[[Row], None]] = [callbacks.schedule]
 
 
 class Spent(Exception):
@@ -84,9 +83,14 @@ def end(
         failed = {"status": "failed", "error_code": code, "error_message": message, "completed_at": now}
         ended = run.end(run_id, failed)
     if ended is not None:
-        for hear in ENDED:
-            hear(ended)
+        callbacks.schedule(ended)
     return ended
+
+
+def address_of(row: Mapping[str, Any], output: Mapping[str, Any]) -> str:
+    """Where anybody can have a file that a run made, for a week after it has ended."""
+    seconds = addresses.VALID - (now_ms() - row["completed_at"]) // 1000
+    return addresses.signed_url({"id": output["asset_id"], "name": output["name"]}, seconds)
 
 
 def left(workspace_id: str) -> int | None:

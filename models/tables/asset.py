@@ -59,9 +59,15 @@ def find(
     return first(locked(found) if to_change else found)
 
 
-def one(asset_id: str) -> dict[str, Any] | None:
+def one(asset_id: str, *, to_change: bool = False) -> dict[str, Any] | None:
     """An asset of whatever workspace, for whoever has a signed address or may read the database; or None."""
-    return first(Asset.select().where(Asset.id == asset_id))
+    found = Asset.select().where(Asset.id == asset_id)
+    return first(locked(found) if to_change else found)
+
+
+def change(asset_id: str, now: int, **told: Any) -> None:
+    """Sets columns of an asset, within the open transaction; nothing happens when it is gone."""
+    Asset.update(**told, updated_at=now).where(Asset.id == asset_id).execute()
 
 
 def of_feedback(feedback_ids: Iterable[str]) -> list[dict[str, Any]]:
@@ -72,10 +78,15 @@ def of_feedback(feedback_ids: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def list_page(
-    workspace_id: str, project_id: str | None, *, limit: int, before: str | None = None
+    workspace_id: str, project_id: str | None, *, limit: int, before: str | None = None, name: str = ""
 ) -> list[dict[str, Any]]:
-    """Assets of a workspace (and, when given, of a project), the newest first, older than the id `before`."""
+    """Assets of a workspace (and, when given, of a project), the newest first, older than the id `before`.
+
+    `name` is what their names contain.
+    """
     found = _mine(workspace_id, project_id)
+    if name:
+        found = found.where(Asset.name.contains(name))
     if before is not None:
         found = found.where(Asset.id < before)
     return rows(found.order_by(Asset.id.desc()).limit(limit))

@@ -6,7 +6,7 @@ taken, and a run whose host has died is taken by the next one that looks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peewee import BigIntegerField, IntegerField, TextField
@@ -83,14 +83,19 @@ def list_page(
     workspace_id: str | None,
     *,
     project_id: str | None = None,
-    technique: str | None = None,
+    techniques: Sequence[str] | None = None,
     status: str | None = None,
     before: str | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Runs of a workspace, or of all, the newest first, from after the id `before`."""
+    """Runs of a workspace, or of all, the newest first, from after the id `before`.
+
+    Without `techniques`, slugs, they are of all of them.
+    """
     wanted = {Run.workspace_id: workspace_id, Run.project_id: project_id}
-    found = only(Run.select(), {**wanted, Run.technique: technique, Run.status: status})
+    found = only(Run.select(), {**wanted, Run.status: status})
+    if techniques is not None:
+        found = found.where(Run.technique.in_(list(techniques)))
     if before is not None:
         found = found.where(Run.id < before)
     return rows(found.order_by(Run.id.desc()).limit(limit))

@@ -29,6 +29,7 @@ from gateway.background.lease import Lease, Work, run_once
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
+from gateway.runs import lifecycle, registry
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
 from models import Callback, Dedupe, Event, Feedback, Fetch, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
@@ -299,6 +300,13 @@ def fetch_all(bench: Bench) -> None:
     assert not Fetch.select().count()
 
 
+def exporting(bench: Bench) -> None:
+    """A run was started that reads all there are."""
+    export = registry.load()["export-feedback"]
+    with writing():
+        lifecycle.start(export, {"filter": ""}, bench.tenant.workspace_id, "key")
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -317,6 +325,8 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "meaning": correcting,
     "topics": sorting,
     "callbacks": telling,
+    "runs": exporting,
+    "more runs": exporting,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

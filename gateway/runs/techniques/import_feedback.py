@@ -155,7 +155,7 @@ TECHNIQUE = Kind(
     description="Stores a file of feedback, NDJSON or CSV, each of its rows once.",
     scope="ingest",
     inputs=(
-        Input(FILE, "File", "The id of an asset (asset_...), or an https URL."),
+        Input(FILE, "File", "The id of an asset (asset_...), or an https URL.", takes_url=True),
         Input(MAP, "Columns", "Which column each field comes from: text=body, title=subject.", True),
         Input("source", "Source", "What the records are filed under; import by default.", True),
         Input(KEY, "Key column", "A column that names each row: stored once for good.", True),
