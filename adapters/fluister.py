@@ -129,7 +129,7 @@ def read_app(inbound: Inbound) -> list[Record]:
             ),
             author=Author(email=sent.get("user_email") or None),
             tags=(f"platform:{sent['platform']}",) if sent.get("platform") else (),
-            files=inbound.files,
+            files=tuple(inbound.files),
         )
     ]
 

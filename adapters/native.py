@@ -156,7 +156,7 @@ class BatchResult(Shown):
 
 def read(inbound: Inbound) -> list[Record]:
     record = _record(Feedback.of(inbound))
-    record.files = inbound.files
+    record.files = tuple(inbound.files)
     return [record]
 
 

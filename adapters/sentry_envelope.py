@@ -101,7 +101,7 @@ def read(inbound: Inbound) -> list[Record]:
         subject = {**records[first].subject, "attachments": attachments}
         records[first] = replace(records[first], subject=subject)
     if inbound.files and records:  # those of somebody's words, else of what a program sent
-        records[_spoken(records) if first is None else first].files = inbound.files
+        records[_spoken(records) if first is None else first].files = tuple(inbound.files)
     kept = [record for record, _ in bad[:1]]
     if made and bad:
         kept = [replace(kept[0], held=envelope_of(inbound, (place for _, place in bad)))]

@@ -159,6 +159,8 @@ class _Made:
                 self._add(
                     FAULT if count > MOST_IN_ALL else line or b"{"
                 )  # whoever reads it says what is wrong
+                rest = source.take(self._most + 1)
+                self.parts += [rest] if len(rest) <= self._most else []  # it is held, and may be read one day
                 return
             goes_on = (
                 self._keep(source, line, header, length) if is_read else self._pass(source, header, length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -117,7 +117,7 @@ class Record:
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None
-    files: Sequence[SentFile | LinkedFile] = ()
+    files: tuple[SentFile | LinkedFile, ...] = ()
     workspace_ref: str | None = None
     project_ref: str | None = None
 

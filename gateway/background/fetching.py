@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache, partial
 from typing import Any
 
+from gateway.background.fetch_proofs import headers_for, without_proof
 from gateway.background.lease import Lease, Work
 from gateway.core import outbound
 from gateway.core.ids import now_ms
@@ -35,11 +36,6 @@ def work(most: int) -> Work:
         return _fetch(lease, most)
 
     return Work(NAME, act, prompt=True)
-
-
-def headers_for(row: Mapping[str, Any]) -> Mapping[str, str]:
-    """What proves to the other side that the gateway may have an asset's file; nothing for public ones."""
-    return {}
 
 
 def _fetch(lease: Lease, most: int) -> int:
@@ -95,7 +91,8 @@ def _note(row: Mapping[str, Any], became: dict[str, Any] | str) -> None:
             fetch.again(row["id"], attempt + 1, now_ms() + RETRIES[attempt] * 1000)
             return
         became = _failed(became)
-    fetch.settle(row["id"], {**became, "updated_at": now_ms()})
+    left = {"source_url": without_proof(row), "updated_at": now_ms()}
+    fetch.settle(row["id"], {**became, **left})
 
 
 @cache

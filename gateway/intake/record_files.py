@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Adapter, Inbound
@@ -22,9 +23,9 @@ def attached_of(adapter: Adapter, inbound: Inbound, record: Record, row: Mapping
     via, now = adapter.source or adapter.name, inbound.received_at
     found = []
     for file in record.files:
-        kept = attachments.Kept(file.name, content_type=UNKNOWN, id=new_id("asset"))
-        if isinstance(file, SentFile) and not file.refused:
-            kept = file.kept
+        kept = file.kept if isinstance(file, SentFile) else attachments.Kept(file.name, id=new_id("asset"))
+        if isinstance(file, LinkedFile) or file.refused:
+            kept = replace(kept, content_type=UNKNOWN, refused="")
         (made,) = attachments.rows_of([kept], row["workspace_id"], row["project_id"], None, via, now)
         if isinstance(file, LinkedFile):
             made |= {"sha256": None, "status": PENDING, "source_url": file.url}

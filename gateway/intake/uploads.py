@@ -15,7 +15,7 @@ from adapters.contract import Adapter, Door, Inbound, Refused
 from adapters.contract.files import CUT, LONGEST_NAME, MOST_FILES, SentFile
 from gateway.core import log
 from gateway.core.cooperative import aside
-from gateway.core.ids import now_ms
+from gateway.core.ids import new_id, now_ms
 from gateway.files import attachments
 from gateway.intake import auth, limits
 
@@ -83,10 +83,11 @@ class _Taking:
         try:
             return attachments.keep(self.workspace_id, file, most=most)
         except OSError as error:  # its words are worth more than the file
-            log.unavailable(error, self.inbound.request_id)
+            log.notice(f"a file could not be stored: {error}", self.inbound.request_id)
             return attachments.Kept(file.name, refused=UNSTORED)
 
     def _note(self, come: _Come, kept: attachments.Kept) -> None:
+        kept = replace(kept, id=kept.id or new_id("asset"))
         self.inbound.files.append(SentFile(kept.name, come.size, come.digest.hexdigest(), kept.refused, kept))
         if not kept.refused:
             self.used += kept.size

@@ -1,24 +1,25 @@
-"""What the law gives the people who wrote: all that is stored about them, and its erasure.
+"""The erasure of a person (GDPR article 17).
 
-GDPR articles 15 and 17. What is erased is counted, and the receipt kept in the audit trail has nothing
-of the person in it.
+What is erased is counted, and the receipt kept in the audit trail has nothing of the person in it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
 from gateway.access import audit_log
 from gateway.core.ids import new_id, now_ms
 from gateway.core.pacing import Pace
-from models.database.base import Table, dumps, first, insert, writing
+from gateway.files import removal
+from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import delivery, event, feedback, project_head, quarantine, theme
+from models.tables import asset, event, feedback, project_head, theme
+from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
@@ -43,6 +44,7 @@ COUNTS = (
     "views",
     "audit",
     "topics",
+    "files",
 )
 
 
@@ -75,6 +77,8 @@ def erase(
         run.acts(page)
     for page in personal_data.by_id(Topic, workspace_id):
         run.topics(page)
+    for page in personal_data.by_id(Asset, workspace_id):
+        run.files(page)
     if not dry_run:
         run.themes(workspace_id)
     remains = (
@@ -84,6 +88,8 @@ def erase(
     )
     if compact and not dry_run:
         remains = personal_data.compact()
+    if not dry_run and not removal.release_now(most=None):
+        remains.append("bytes of files, until their store can be written to")
     counts = {word: run.counts[word] for word in COUNTS}
     name = new_id("er")
     receipt = {
@@ -128,6 +134,7 @@ class _Erasure:
             return
         if self.dry_run:
             self._count(own, mentioned - own, told)
+            self.counts["files"] += asset.count(sorted(own))
             return
         gone = own if self.mode == "delete" else set()
         for name in event.crowded(sorted(gone)):
@@ -174,6 +181,11 @@ class _Erasure:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Topic, row))]
         self._change("topics", Topic, found)
 
+    def files(self, page: list[Row]) -> None:
+        """Takes the address out of what files are called; those of the person's own records are gone."""
+        found = [(row, changed) for row in page if (changed := self.person.mentions(Asset, row))]
+        self._change("files", Asset, found)
+
     def themes(self, workspace_id: str) -> None:
         """Deletes all of them: a label may hold the person's words. New ones come without."""
         for name in self._pace.write(partial(theme.hide, workspace_id)):
@@ -213,6 +225,8 @@ class _Erasure:
         own = self.person.wrote(row)
         project_head.mark_stale(row["workspace_id"], row["project_id"])  # it may have learnt from this text
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
+        if own:  # a picture may show the person
+            self.counts["files"] += asset.delete_of(row["id"])
         if own:  # what others share with them may tell of them, too
             for delivery_id in {item["delivery_id"] for item in told} - {None}:
                 personal_data.delete(Delivery, {"id": delivery_id})
@@ -245,42 +259,3 @@ class _Erasure:
             self._others["ids"].add(row["author_id"])
         if row["author_email"] and not self.person.is_named(row["author_email"]):
             self._others["emails"].add(row["author_email"])
-
-
-def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Everything a workspace holds about a person, each part with its kind.
-
-    `record` is one of theirs, with its history and raw payloads; `mention` is where somebody else's has
-    their address, with the words around it; `delivery` is raw and was not understood.
-    """
-    for page in personal_data.records(workspace_id, now_ms()):
-        own = [row["id"] for row in page if person.wrote(row)]
-        for row in map(_record, own):
-            if row is not None:
-                told = delivery.enveloped(event.of(row["id"], limit=None))
-                history = [event.document(item) for item in told]
-                yield "record", {**feedback.document(row), "events": history}
-        for row in page:
-            if row["id"] in own:
-                continue
-            for name in person.mentions(Feedback, row):
-                yield "mention", {"feedback_id": row["id"], "field": name, "words": person.around(row[name])}
-        for item in personal_data.events([row["id"] for row in page if row["id"] not in own]):
-            if person.is_in(item["payload"]) or person.mentions(Event, item):
-                words = bytes(item["payload"] or b"").decode("utf-8", "replace")
-                place = {"feedback_id": item["feedback_id"], "event_id": item["id"], "field": "payload"}
-                yield "mention", {**place, "words": person.around(words) or person.around(item["detail"])}
-    for page in personal_data.by_id(Delivery, workspace_id):
-        for row in page:
-            for name in ("envelope", "rest"):
-                if person.is_in(row[name]):
-                    words = person.around(bytes(row[name]).decode("utf-8", "replace"))
-                    yield "mention", {"delivery_id": row["id"], "field": name, "words": words}
-    for page in personal_data.by_id(Quarantine, workspace_id):
-        for row in page:
-            if person.is_in(row["payload"]) or person.mentions(Quarantine, row):
-                yield "delivery", quarantine.document({**row, "request": json.loads(row["request"])})
-
-
-def _record(feedback_id: str) -> Row | None:
-    return first(Feedback.select().where(Feedback.id == feedback_id))

@@ -12,6 +12,7 @@ from models.tables.feedback import Feedback, iso
 from models.tables.loose_file import LooseFile
 
 STATUSES = ("pending_upload", "ready", "failed")
+MISSING = "its bytes are missing"
 
 
 class Asset(Table):
@@ -104,9 +105,44 @@ def delete(ids: Sequence[str]) -> int:
     return int(Asset.delete().where(Asset.id.in_(ids)).execute()) if ids else 0
 
 
-def is_named(sha256: str) -> bool:
-    """Whether any asset has these bytes."""
-    return bool(Asset.select().where((Asset.sha256 == sha256) | (Asset.thumbnail == sha256)).exists())
+def delete_of(feedback_id: str) -> int:
+    """Deletes the assets of a record within the open transaction; how many there were."""
+    return int(Asset.delete().where(Asset.feedback_id == feedback_id).execute())
+
+
+def count(feedback_ids: Sequence[str]) -> int:
+    """How many assets records have."""
+    return int(Asset.select().where(Asset.feedback_id.in_(feedback_ids)).count()) if feedback_ids else 0
+
+
+def named(digests: Sequence[str]) -> set[str]:
+    """Which of these bytes any asset has."""
+    found: set[str] = set()
+    for column in (Asset.sha256, Asset.thumbnail):
+        mine = rows(Asset.select(column.alias("digest")).where(column.in_(digests)))
+        found.update(row["digest"] for row in mine)
+    return found
+
+
+def digests(column: Any, after: str, limit: int) -> list[str]:
+    """The bytes that assets have in a column, `Asset.sha256` or `Asset.thumbnail`, in ascending order."""
+    return _digests(Asset.select(column.alias("digest")), column, after, limit)
+
+
+def lost_digests(after: str, limit: int) -> list[str]:
+    """Those of assets that failed since their bytes were missing, in ascending order."""
+    lost = Asset.select(Asset.sha256.alias("digest")).where(Asset.reason == MISSING)
+    return _digests(lost, Asset.sha256, after, limit)
+
+
+def mark_missing(sha256: str, missing: bool, now: int) -> int:
+    """Says of the assets with these bytes, within the open transaction, whether those are missing."""
+    was = Asset.status == "ready" if missing else Asset.reason == MISSING
+    new = {"status": "failed", "reason": MISSING} if missing else {"status": "ready", "reason": None}
+    if missing:  # or it is a small picture's: that can be made anew
+        Asset.update(thumbnail=None).where(Asset.thumbnail == sha256).execute()
+    changed = Asset.update({**new, "updated_at": now}).where((Asset.sha256 == sha256) & was)
+    return int(changed.execute())
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,3 +155,8 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
 def _mine(workspace_id: str, project_id: str | None) -> Any:
     found = Asset.select().where(Asset.workspace_id == workspace_id)
     return only(found, {Asset.project_id: project_id})
+
+
+def _digests(found: Any, column: Any, after: str, limit: int) -> list[str]:
+    ordered = found.where(column > after).distinct().order_by(column).limit(limit)
+    return [row["digest"] for row in rows(ordered)]

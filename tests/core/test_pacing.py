@@ -36,7 +36,7 @@ from models import Callback, Dedupe, Event, Feedback, Fetch, Job, Meaning, Proje
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.personal_data import Person
-from models.tables import callback, fetch
+from models.tables import callback, fetch, loose_file
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
 from tests.conftest import Call, Tenant
@@ -307,6 +307,13 @@ def exporting(bench: Bench) -> None:
         lifecycle.start(export, {"filter": ""}, bench.tenant.workspace_id, "key")
 
 
+def attaching(bench: Bench) -> None:
+    """The records of many files are gone, and the bytes of as many others never had one."""
+    for number in range(2 * bench.many):
+        with writing():
+            loose_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -327,6 +334,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "callbacks": telling,
     "runs": exporting,
     "more runs": exporting,
+    "files": attaching,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))
