@@ -14,9 +14,11 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from adapters.common.multipart import is_form
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import inbox
+from gateway.access.caller import Caller
 from gateway.api import health
 from gateway.api.endpoint import NOBODY, Endpoint
 from gateway.api.endpoints import ENDPOINTS
+from gateway.api.file_download import by_address
 from gateway.api.openapi import docs_page
 from gateway.core import log
 from gateway.core.client_address import networks
@@ -26,7 +28,7 @@ from gateway.http.flask_app import Gateway
 from gateway.http.request import Large, inbound_of, path_of, request_id
 from gateway.http.responses import adapter_for, problem_of, respond
 from gateway.ingest import ingest, ingest_with_files
-from gateway.intake import auth, batch, limits, lookups, outcomes
+from gateway.intake import auth, batch, limits, lookups, outcomes, uploads
 from gateway.intake.uploads import Sizes
 
 
@@ -44,6 +46,7 @@ class Routes:
 
     def add(self, config: Config) -> None:
         sizes = Sizes(config.max_body, config.max_file, config.max_upload)
+        uploads.connect(sizes)
         forms = Large(is_form, config.max_upload)
         for adapter in self.adapters.values():
             for door in adapter.doors:
@@ -63,7 +66,8 @@ class Routes:
         for endpoint in ENDPOINTS:
             adapter = self.adapters[endpoint.dialect]
             act = partial(_identified, adapter, endpoint)
-            admit = _admitting(adapter, endpoint.scope) if endpoint.scope else None
+            closed = endpoint.scope and not endpoint.linked
+            admit = _admitting(adapter, endpoint.scope) if closed else None
             mounted, large = not endpoint.is_native, forms if endpoint.takes_files else None
             self._route(
                 adapter, endpoint.method, endpoint.path, act, mounted=mounted, admit=admit, large=large
@@ -199,10 +203,16 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
     if not endpoint.scope:
         return endpoint.answer(NOBODY, inbound)
-    caller = auth.identify(adapter, endpoint.scope, inbound)
+    caller = _linked(inbound) if endpoint.linked else None
+    caller = caller or auth.identify(adapter, endpoint.scope, inbound)
     if not endpoint.is_native:
         limits.spend(caller, inbound)
     return endpoint.answer(caller, inbound)
+
+
+def _linked(inbound: Inbound) -> Caller | None:
+    """Who may have a file without a key."""
+    return by_address(inbound) or inbox.reader()
 
 
 def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:

@@ -21,7 +21,8 @@ class Endpoint:
     `shape` tells readers of the API's description what it takes and answers; nothing else depends on it.
     One of another `dialect` than the native API is refused in that, is also reachable below its mount, and
     takes a request off its caller's budget. One that `takes_files` may be sent a form as large as an upload,
-    which it reads as it comes (`Inbound.rest`). One without a `scope` asks for no key: what it is sent proves
+    which it reads as it comes (`Inbound.rest`). One that is `linked` also answers who is signed in, or has a
+    signed address of a file. One without a `scope` asks for no key: what it is sent proves
     who may send it.
     """
 
@@ -32,6 +33,7 @@ class Endpoint:
     scope: str = "read"
     dialect: str = "native"
     takes_files: bool = False
+    linked: bool = False
 
     @property
     def is_native(self) -> bool:

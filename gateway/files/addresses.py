@@ -6,10 +6,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from gateway.core import encryption
 from gateway.core.ids import now_ms
+from models.tables.asset import path_of
 
 VALID = 7 * 86_400  # seconds
 
@@ -30,8 +30,7 @@ def absolute(path: str) -> str:
 def signed_url(asset: Mapping[str, Any], seconds: int = VALID) -> str:
     """Where anybody can have the bytes of an asset for so many seconds, as soon as they are here."""
     expires = now_ms() // 1000 + seconds
-    path = f"/files/{asset['id']}/{quote(asset['name'], safe='')}"
-    return absolute(f"{path}?exp={expires}&sig={_signature(asset['id'], str(expires))}")
+    return absolute(f"{path_of(asset)}?exp={expires}&sig={_signature(asset['id'], str(expires))}")
 
 
 def is_signed(asset_id: str, expires: str, signature: str) -> bool:

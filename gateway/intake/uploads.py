@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from adapters.common.multipart import form_of, read_form
 from adapters.contract import Adapter, Door, Inbound, Refused
 from adapters.contract.files import CUT, LONGEST_NAME, MOST_FILES, SentFile
 from gateway.core import log
@@ -28,6 +29,24 @@ class Sizes(NamedTuple):
     words: int
     file: int
     upload: int
+
+
+_sizes = Sizes(0, 0, 0)
+
+
+def connect(sizes: Sizes) -> None:
+    """Sets how large files and requests may be where no door says it."""
+    global _sizes
+    _sizes = sizes
+
+
+def take_form(workspace_id: str, inbound: Inbound) -> list[SentFile]:
+    """The files of a form that has nothing else; its fields are passed over. Raises Refused (400, 413)."""
+    pieces = inbound.rest or iter([inbound.body])
+    taking = _Taking(inbound, workspace_id, _sizes)
+    aside(read_form, form_of(inbound, pieces), {}, _sizes.words, taking.take)
+    inbound.rest = None
+    return inbound.files
 
 
 def receive(adapter: Adapter, door: Door, sizes: Sizes, inbound: Inbound) -> None:

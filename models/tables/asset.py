@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
 
@@ -149,7 +150,14 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it beside a record."""
     names = ("id", "feedback_id", "name", "content_type", "size", "sha256", "width", "height", "status")
     shown = {name: row[name] for name in (*names, "reason", "source_url", "uploaded_via")}
-    return {**shown, "created_at": iso(row["created_at"])}
+    path = path_of(row) if row["status"] == "ready" else None
+    thumbnail = f"{path}?size=thumbnail" if path and row["thumbnail"] else None
+    return {**shown, "created_at": iso(row["created_at"]), "path": path, "thumbnail_path": thumbnail}
+
+
+def path_of(row: Mapping[str, Any]) -> str:
+    """Where the gateway has the bytes of an asset."""
+    return f"/files/{row['id']}/{quote(row['name'], safe='')}"
 
 
 def _mine(workspace_id: str, project_id: str | None) -> Any:

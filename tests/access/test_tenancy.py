@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -75,6 +76,22 @@ ROUTES |= {
     ),
     "DELETE /gateway/v1/feedback": ("/gateway/v1/feedback", {"filter": "project={prj}"}, 200),
     "GET /gateway/v1/feedback/<feedback_id>/similar": ("/gateway/v1/feedback/{fb}/similar", None, 404),
+    "GET /gateway/v1/feedback/<feedback_id>/attachments": (
+        "/gateway/v1/feedback/{fb}/attachments",
+        None,
+        404,
+    ),
+    "POST /gateway/v1/feedback/<feedback_id>/attachments": (
+        "/gateway/v1/feedback/{fb}/attachments",
+        {},
+        404,
+    ),
+    "DELETE /gateway/v1/feedback/<feedback_id>/attachments/<asset_id>": (
+        "/gateway/v1/feedback/{fb}/attachments/{asset}",
+        None,
+        404,
+    ),
+    "GET /files/<asset_id>/<name>": ("/files/{asset}/topsecret.txt", None, 404),
     "GET /gateway/v1/stats": ("/gateway/v1/stats?by=project,source", None, 200),
     "GET /gateway/v1/outcomes": ("/gateway/v1/outcomes?by=key_id,source,outcome", None, 200),
     "GET /gateway/v1/quarantine": ("/gateway/v1/quarantine", None, 200),
@@ -205,6 +222,8 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     generic = adapters.load()["generic"]
     hook = hooks.create_hook(generic, other.workspace_id, None, public_url="http://x", name="topsecret")
     assert call("POST", hook["path"], data=b"topsecret", headers=bearer(hook["secret"])).status_code == 200
+    form = {"file": (BytesIO(b"topsecret"), "topsecret.txt")}
+    sent = call("POST", f"/gateway/v1/feedback/{record.id}/attachments", data=form, headers=other.headers)
     topic = topics.create(other.workspace_id, other.project_id, "topsecret", "topsecret", now_ms())
     with writing():
         export, of = registry.load()["export-feedback"], {"filter": "q=topsecret"}
@@ -218,6 +237,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{qr}": Quarantine.get().id,
         "{top}": topic["id"],
         "{run}": run["id"],
+        "{asset}": sent.json["data"][0]["id"],
     }
 
 
