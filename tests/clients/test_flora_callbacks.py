@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from gateway.runs import callbacks
 from tests.clients.conftest import Driver
+from tests.conftest import running, until
+from tests.receivers import answering, listening, trusted
 
 OLD, NEW = "whsec_the-one-before", "whsec_the-one-of-today"
 BODY = json.dumps(
@@ -58,8 +61,48 @@ def test_what_is_refused(flora_driver: Driver, case: str) -> None:
     elif case == "a flipped byte":
         body = BODY.replace("whd_01", "whd_00")
     elif case == "upper case":
-        time, _, proof = header.partition(",v1=")
-        header = f"{time},v1={proof.upper()}"
+        told, _, proof = header.partition(",v1=")
+        header = f"{told},v1={proof.upper()}"
     else:
         header = signed([NEW], 301 if case == "301 seconds" else -303)
     assert unwrapped(flora_driver, header, NEW, body) is None
+
+
+def test_a_run_from_its_start_to_its_callback(
+    flora_driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that the client starts is done by the worker, and the client takes what it is sent of its end."""
+    seen: list[bytes] = []
+    settings = {"GATEWAY_BACKGROUND": "on", "GATEWAY_OUTBOUND_ALLOW": "localhost"}
+    with (
+        trusted(tmp_path, monkeypatch) as authority,
+        listening(answering("200 OK", seen=seen), authority.serving("localhost")) as port,
+        running(tmp_path, SSL_CERT_FILE=str(authority.path), **settings) as server,
+    ):
+        secret = server.run("workspace", "callback-secret")["secret"]
+        started = flora_driver(
+            options={"apiKey": server.tenant.key, "baseURL": f"{server.url}/api/v1"},
+            call="techniques.runs.create",
+            args=[
+                "export-feedback",
+                {
+                    "inputs": [{"id": "filter", "type": "text", "value": "category=bug"}],
+                    "mode": "async",
+                    "callback_url": f"https://localhost:{port}/ended",
+                },
+            ],
+        )
+        run_id = started.data["data"]["run_id"]
+        until(lambda: seen, 120)
+    head, _, body = seen[0].decode().partition("\r\n\r\n")
+    lines = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    event = unwrapped(flora_driver, lines["Flora-Signature"], secret, body)
+
+    assert event is not None and event["type"] == lines["Flora-Event"] == "run.completed"
+    assert event["id"] == lines["Flora-Webhook-Id"]
+    assert event["data"] == {
+        "run_id": run_id,
+        "run_type": "technique",
+        "workspace_id": server.tenant.workspace_id,
+        "status": "completed",
+    }
