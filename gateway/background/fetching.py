@@ -11,11 +11,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache, partial
 from typing import Any
 
+from gateway.background.fetch_proofs import headers_for, without_proof
 from gateway.background.lease import Lease, Work
 from gateway.core import outbound
 from gateway.core.ids import now_ms
 from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
-from gateway.core.pacing import transact
+from gateway.core.pacing import Pace, transact
 from gateway.files import attachments
 from models.tables import fetch
 
@@ -37,11 +38,6 @@ def work(most: int) -> Work:
     return Work(NAME, act, prompt=True)
 
 
-def headers_for(row: Mapping[str, Any]) -> Mapping[str, str]:
-    """What proves to the other side that the gateway may have an asset's file; nothing for public ones."""
-    return {}
-
-
 def _fetch(lease: Lease, most: int) -> int:
     """Fetches what is due, some at a time; when the next one is."""
     under_way: dict[Future[dict[str, Any] | str], dict[str, Any]] = {}
@@ -58,7 +54,7 @@ def _fetch(lease: Lease, most: int) -> int:
             lease.carry_out(partial(transact, partial(_note, row, future.result())))
         if not lease.stopping():
             lease.extend()
-    lease.transact(fetch.forget_gone)
+    Pace(lease.transact).until_none(fetch.forget_gone)
     upcoming = fetch.next_due()
     return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
 
@@ -95,7 +91,8 @@ def _note(row: Mapping[str, Any], became: dict[str, Any] | str) -> None:
             fetch.again(row["id"], attempt + 1, now_ms() + RETRIES[attempt] * 1000)
             return
         became = _failed(became)
-    fetch.settle(row["id"], {**became, "updated_at": now_ms()})
+    left = {"source_url": without_proof(row), "updated_at": now_ms()}
+    fetch.settle(row["id"], {**became, **left})
 
 
 @cache

@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from http.client import HTTPException
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from gateway.core.outbound_rules import Rules, Target
 
 TRIED = 4  # addresses of a host
+LEAST = 0.001  # seconds for one of them: a socket takes none for not waiting at all
 RESOLVING = 16  # names at a time: the system's resolver cannot be interrupted
 
 _resolving = threading.BoundedSemaphore(RESOLVING)
@@ -65,30 +66,29 @@ class Deadline:
 
 
 def connected(target: Target, addresses: list[str], patience: float) -> HTTPConnection:
-    """A connection to the first of the checked addresses that takes one."""
+    """A connection to the first of the checked addresses that takes one, in so many seconds in all."""
     end = time.monotonic() + patience
     why = "did not answer in time"
     for address in addresses[:TRIED]:
-        left = end - time.monotonic()
-        if left <= 0:
-            break
-        connection = (
-            HTTPSConnection(
-                address, target.port, timeout=left, ssl_context=tls(), server_hostname=target.host
-            )
-            if target.scheme == "https"
-            else HTTPConnection(address, target.port, timeout=left)
-        )
         try:
-            connection.connect()
-        except (HTTPError, OSError) as error:
-            connection.close()
+            sock = _opened(target, address, end)
+        except OSError as error:
             why = _reason(error)
             continue
-        connection.timeout = None  # the deadline ends it
-        connection.sock.settimeout(None)
+        connection = HTTPConnection(target.host, target.port, timeout=None)
+        # It opens none itself, neither now nor later: that would resolve the name anew.
+        connection.sock, connection.auto_open = sock, 0
         return connection
     raise Unreachable(why)
+
+
+def _opened(target: Target, address: str, end: float) -> socket.socket:
+    sock = socket.create_connection((address, target.port), max(end - time.monotonic(), LEAST))
+    if target.scheme == "https":
+        sock.settimeout(max(end - time.monotonic(), LEAST))
+        sock = tls().wrap_socket(sock, server_hostname=target.host)
+    sock.settimeout(None)  # from here on a Deadline ends it
+    return sock
 
 
 def addresses_of(rules: Rules, target: Target, patience: float) -> list[str]:
@@ -122,7 +122,9 @@ def _look_up(target: Target, found: Future[list[str]]) -> None:
 @cache
 def tls() -> ssl.SSLContext:
     """The system's certificate authorities; SSL_CERT_FILE names others, as everywhere."""
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _reason(error: Exception) -> str:

@@ -53,7 +53,7 @@ def schedule(run: Mapping[str, Any]) -> None:
     row = {"id": name, "workspace_id": run["workspace_id"], "run_id": run["id"], "created_at": now}
     row |= {"url": url, "host": urlsplit(url).netloc.lower(), "event": event, "body": dumps(body)}
     callback.keep(row)
-    job.hurry(NAME)
+    job.ask(NAME, None)
 
 
 def send(lease: Lease) -> int:

@@ -21,6 +21,7 @@ from models.queries.personal_data import ERASED, Person, Row
 from models.tables import asset, event, feedback, project_head, theme
 from models.tables.asset import Asset
 from models.tables.audit import Audit
+from models.tables.callback import Callback
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.event import Event
@@ -45,8 +46,8 @@ COUNTS = (
     "views",
     "audit",
     "topics",
-    "runs",
     "files",
+    "runs",
 )
 
 
@@ -79,10 +80,11 @@ def erase(
         run.acts(page)
     for page in personal_data.by_id(Topic, workspace_id):
         run.topics(page)
-    for page in personal_data.by_id(Run, workspace_id):
-        run.runs(page)
     for page in personal_data.by_id(Asset, workspace_id):
         run.files(page)
+    for table in (Run, Callback):
+        for page in personal_data.by_id(table, workspace_id):
+            run.runs(table, page)
     if not dry_run:
         run.themes(workspace_id)
     remains = (
@@ -185,11 +187,6 @@ class _Erasure:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Topic, row))]
         self._change("topics", Topic, found)
 
-    def runs(self, page: list[Row]) -> None:
-        """Takes the address out of what runs were told, such as the filter of an export."""
-        found = [(row, changed) for row in page if (changed := self.person.mentions(Run, row))]
-        self._change("runs", Run, found)
-
     def files(self, page: list[Row]) -> None:
         """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
 
@@ -200,6 +197,11 @@ class _Erasure:
         left = (row for row in page if row not in made)
         found = [(row, changed) for row in left if (changed := self.person.mentions(Asset, row))]
         self._change("files", Asset, found)
+
+    def runs(self, table: type[Table], page: list[Row]) -> None:
+        """Takes the address out of what runs were given and said, and out of what is told of their end."""
+        found = [(row, changed) for row in page if (changed := self.person.mentions(table, row))]
+        self._change("runs", table, found)
 
     def themes(self, workspace_id: str) -> None:
         """Deletes all of them: a label may hold the person's words. New ones come without."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from peewee import JOIN, BigIntegerField, IntegerField, TextField, fn
+from peewee import JOIN, SQL, BigIntegerField, IntegerField, TextField, fn
 
 from models.database.base import Table, first, rows
 from models.tables.asset import Asset
-
-WAITING = "pending_upload"  # and a `source_url`
 
 
 class Fetch(Table):
@@ -21,7 +19,8 @@ class Fetch(Table):
     next_at = BigIntegerField()
 
 
-_WAITS = (Asset.status == WAITING) & Asset.source_url.is_null(False)
+# Written out, as the index says it.
+_WAITS = (Asset.status == SQL("'pending_upload'")) & Asset.source_url.is_null(False)
 _NEXT_AT = fn.COALESCE(Fetch.next_at, 0)
 
 
@@ -53,10 +52,12 @@ def settle(asset_id: str, changed: Mapping[str, Any]) -> None:
     Fetch.delete().where(Fetch.asset_id == asset_id).execute()
 
 
-def forget_gone() -> int:
-    """Forgets, within the open transaction, tries for assets that are there no more; how many."""
+def forget_gone(limit: int) -> int:
+    """Forgets, within the open transaction, some tries for assets that wait no longer; how many."""
     there = Asset.select(Asset.id).where(_WAITS)
-    return int(Fetch.delete().where(Fetch.asset_id.not_in(there)).execute())
+    gone = rows(Fetch.select(Fetch.asset_id).where(Fetch.asset_id.not_in(there)).limit(limit))
+    ids = [row["asset_id"] for row in gone]
+    return int(Fetch.delete().where(Fetch.asset_id.in_(ids)).execute()) if ids else 0
 
 
 def _waiting(*columns: Any) -> Any:

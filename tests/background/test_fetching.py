@@ -14,6 +14,7 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
+from gateway.files import attachments
 from gateway.files.store import store
 from models import Asset, Fetch, Job, LooseFile
 from models.database.base import writing
@@ -53,10 +54,9 @@ def _look(monkeypatch: pytest.MonkeyPatch) -> Look:
 
 def link(tenant: Tenant, url: str, **columns: Any) -> str:
     """Stores an asset whose file is at an address; its id."""
-    row: dict[str, Any] = dict.fromkeys(Asset._meta.sorted_field_names)
-    row |= {"id": new_id("asset"), "workspace_id": tenant.workspace_id, "name": "shot.png", "size": 0}
-    row |= {"content_type": "application/octet-stream", "status": "pending_upload", "source_url": url}
-    row |= {"uploaded_via": "slack", "created_at": now_ms(), "updated_at": now_ms(), **columns}
+    kept = attachments.Kept("shot.png", content_type="application/octet-stream", id=new_id("asset"))
+    (row,) = attachments.rows_of([kept], tenant.workspace_id, None, None, "slack", now_ms())
+    row |= {"sha256": None, "status": "pending_upload", "source_url": url, **columns}
     with writing():
         asset.keep([row])
     return str(row["id"])

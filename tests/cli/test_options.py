@@ -213,6 +213,19 @@ def elsewhere(site: Site, folder: Path) -> None:
     assert {row.workspace_id for row in Invite.select()} == {other}
 
 
+@uses("workspace callback-secret", "--workspace", "--rotate")
+def secret_of_callbacks(site: Site, folder: Path) -> None:
+    """The secret is printed when it is made, and made anew when that is asked for, in the workspace meant."""
+    other = site.run("init", "--workspace", "Other")["workspace_id"]
+    words = ("workspace", "callback-secret")
+    made = [site.run(*words, *more) for more in ((), (), ("--rotate",), ("--workspace", other))]
+    first, again, rotated, theirs = (one["secret"] for one in made)
+
+    assert again is None and len({first, rotated, theirs}) == 3
+    assert all(secret.startswith("whsec_") for secret in (first, rotated, theirs))
+    assert made[2]["older_until"] and made[3]["workspace_id"] == other
+
+
 @uses("project unlearn", "--lesson")
 def a_lesson_taken_back(site: Site, folder: Path) -> None:
     """One lesson is not learnt any more, then none is; a record that nobody corrected is no lesson."""
@@ -654,7 +667,7 @@ def test_each_option_has_an_example() -> None:
         group = words.partition(" ")[0]
         of_group = [text for text in tests if re.search(rf"\b{group}\b", text)]
         for option in options_of(command) - {"--help", "--json"} - USED.get(words, set()) - MINUTES:
-            here = group in ("hook", "key", "user", "project")
+            here = group in ("hook", "key", "user", "project", "workspace")
             if here or not any(re.search(rf"{option}(?![\w-])", text) for text in of_group):
                 missing.append(f"{words} {option}")
     assert missing == []

@@ -98,9 +98,10 @@ def test_an_authority_that_nobody_knows(authority: Authority, monkeypatch: pytes
         outbound.request("GET", f"https://localhost:{port}/", {})
 
 
-def test_tls_where_none_is_spoken() -> None:
-    with listening(answering("200 OK")) as port, pytest.raises(Unreachable):
-        outbound.request("GET", f"https://{HERE}:{port}/", {})
+def test_a_handshake_that_never_ends() -> None:
+    """Who takes a connection and says nothing is not waited for."""
+    with listening(answering("200 OK")) as port, pytest.raises(Unreachable, match="did not answer in time"):
+        outbound.request("GET", f"https://{HERE}:{port}/", {}, connect=0.2)
 
 
 def test_redirects_are_answers() -> None:

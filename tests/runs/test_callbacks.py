@@ -327,6 +327,29 @@ def test_a_worker_that_is_killed(
     assert len({told(request)[1] for request in seen}) == 1
 
 
+def test_a_worker(tenant: Tenant, receive: Any, config: Config, authority: Authority) -> None:
+    """The worker that people run sends what is due without being told, and again what was not taken."""
+    seen: list[bytes] = []
+    environ = {
+        **os.environ,
+        "GATEWAY_DATABASE_URL": config.database_url,
+        "GATEWAY_DATA_DIR": config.data_dir,
+        "GATEWAY_SECRET_KEY": config.secret_key,
+        "GATEWAY_OUTBOUND_ALLOW": "localhost",
+    }
+    command = [sys.executable, "-m", "gateway.cli", "worker"]
+    with receive(answering("500 Oh", seen=seen)) as port, subprocess.Popen(command, env=environ) as worker:
+        try:
+            name = end(tenant, port)
+            until(lambda: one(name).attempt == 1)
+            Callback.update(next_at=1).execute()
+            Job.update(due_at=2).where(Job.name == callbacks.NAME).execute()
+            until(lambda: one(name).attempt == 2)
+        finally:
+            worker.terminate()
+    assert len(seen) == 2 and worker.returncode == 0
+
+
 def test_old_ones_go(tenant: Tenant, send: Send) -> None:
     """A callback is kept for thirty days."""
     end(tenant, 9)
