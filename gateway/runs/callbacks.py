@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from gateway.access import callback_secrets
 from gateway.background.lease import Lease, Work
-from gateway.core import encryption, outbound
+from gateway.core import encryption, log, outbound
 from gateway.core.ids import id_at, new_id, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace, transact
@@ -67,7 +67,10 @@ def send(lease: Lease) -> int:
                 break
             for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
                 row = under_way.pop(future)
-                note = partial(callback.tried, row["id"], row["attempt"], future.result())
+                became = future.result()
+                if became.get("state") == callback.DEAD:
+                    log.notice("a callback was given up", row["id"], run=row["run_id"], why=became["why"])
+                note = partial(callback.tried, row["id"], row["attempt"], became)
                 # Also when the process is to end or has lost the lease: what was sent, was sent.
                 lease.carry_out(partial(transact, note))
     Pace(lease.transact).until_none(partial(callback.forget, id_at("whd", now_ms() - KEPT)))
@@ -100,13 +103,14 @@ def _secrets(row: Mapping[str, Any]) -> list[str]:
 
 def _tried(row: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
     """Sends a callback once; the columns that say what became of it."""
-    status, why = None, None
+    status = None
     try:
         status = _answered(row, secrets)
+        if 200 <= status < 300:
+            return {"state": callback.SENT, "status": status, "why": None}
+        why = f"answered {status}"
     except (Forbidden, Unreachable) as error:
         why = str(error)
-    if status is not None and 200 <= status < 300:
-        return {"state": callback.SENT, "status": status, "why": None}
     if row["attempt"] == len(RETRIES):
         return {"state": callback.DEAD, "status": status, "why": why}
     return {"status": status, "why": why, "next_at": now_ms() + RETRIES[row["attempt"]] * 1000}

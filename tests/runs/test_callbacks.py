@@ -19,7 +19,7 @@ import pytest
 
 from gateway.access import callback_secrets
 from gateway.background.lease import Lease, run_once
-from gateway.core import encryption, outbound
+from gateway.core import encryption, log, outbound
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
 from gateway.core.outbound import Forbidden
@@ -149,9 +149,17 @@ def test_a_run_that_failed(tenant: Tenant, receive: Any, send: Send) -> None:
     assert Callback.select().count() == 1
 
 
-def test_the_ladder(tenant: Tenant, receive: Any, send: Send) -> None:
+def test_the_ladder(
+    tenant: Tenant,
+    receive: Any,
+    send: Send,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is not taken is sent again after 10 s, a minute and five, with the same body, and no more."""
     seen: list[bytes] = []
+    monkeypatch.setattr(log.logger, "propagate", True)
+    caplog.set_level("WARNING", log.logger.name)
     with receive(answering("302 Found", "Location: /other", seen=seen)) as port:
         name = end(tenant, port)
         counts = []
@@ -163,6 +171,9 @@ def test_the_ladder(tenant: Tenant, receive: Any, send: Send) -> None:
     assert len({told(request)[1] for request in seen}) == 1
     assert len({proofs(told(request)[0])[0] for request in seen}) == 4
     assert (one(name).state, one(name).status, one(name).attempt) == ("dead", 302, 4)
+    assert one(name).why == "answered 302"
+    given_up = [record for record in caplog.records if "given up" in record.getMessage()]
+    assert {record.facts["why"] for record in given_up} == {"answered 302"}  # type: ignore[attr-defined]
 
 
 def test_the_next_look_is_when_the_next_is_due(tenant: Tenant, send: Send) -> None:
