@@ -91,13 +91,24 @@ def _opened(target: Target, address: str, end: float) -> socket.socket:
     return sock
 
 
+def is_numeric(rules: Rules, target: Target) -> bool:
+    """Whether a host is an address in any spelling, which is checked without a look-up. Raises Forbidden."""
+    try:
+        found = _look_up(target, socket.AI_NUMERICHOST)
+    except OSError:
+        return False
+    for address in found:
+        rules.check(target, address)
+    return True
+
+
 def addresses_of(rules: Rules, target: Target, patience: float) -> list[str]:
     """The addresses that a host leads to, all of them checked. Raises Forbidden and Unreachable."""
     end = time.monotonic() + patience
     if not _resolving.acquire(timeout=patience):
         raise Unreachable("its name could not be resolved in time")
     found: Future[list[str]] = Future()
-    threading.Thread(target=_look_up, args=(target, found), daemon=True).start()
+    threading.Thread(target=_resolve, args=(target, found), daemon=True).start()
     try:
         addresses = found.result(max(0.0, end - time.monotonic()))
     except TimeoutError:
@@ -109,10 +120,14 @@ def addresses_of(rules: Rules, target: Target, patience: float) -> list[str]:
     return addresses
 
 
-def _look_up(target: Target, found: Future[list[str]]) -> None:
+def _look_up(target: Target, flags: int = 0) -> list[str]:
+    entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, flags=flags)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+def _resolve(target: Target, found: Future[list[str]]) -> None:
     try:
-        entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+        found.set_result(_look_up(target))
     except (OSError, UnicodeError) as error:  # raised where the result is waited for
         found.set_exception(error)
     finally:
