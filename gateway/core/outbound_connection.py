@@ -95,7 +95,7 @@ def is_numeric(rules: Rules, target: Target) -> bool:
     """Whether a host is an address in any spelling, which is checked without a look-up. Raises Forbidden."""
     try:
         found = _look_up(target, socket.AI_NUMERICHOST)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     for address in found:
         rules.check(target, address)

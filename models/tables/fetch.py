@@ -24,12 +24,16 @@ _WAITS = (Asset.status == SQL("'pending_upload'")) & Asset.source_url.is_null(Fa
 _NEXT_AT = fn.COALESCE(Fetch.next_at, 0)
 
 
-def due(now: int, limit: int, but: Iterable[str]) -> list[dict[str, Any]]:
-    """Assets whose file is to be fetched now, but these ids: the oldest first, each with its `attempt`."""
+def due(now: int, limit: int, but: Iterable[str], workspaces: Iterable[str]) -> list[dict[str, Any]]:
+    """Assets whose file is to be fetched now, the oldest first, each with its `attempt`.
+
+    None of these ids, and none of these workspaces.
+    """
     found = _waiting(Asset, fn.COALESCE(Fetch.attempt, 0).alias("attempt"))
     found = found.where(Fetch.next_at.is_null() | (Fetch.next_at <= now))
-    if ids := [*but]:
-        found = found.where(Asset.id.not_in(ids))
+    for column, values in ((Asset.id, [*but]), (Asset.workspace_id, [*workspaces])):
+        if values:
+            found = found.where(column.not_in(values))
     return rows(found.order_by(Asset.id).limit(limit))
 
 
