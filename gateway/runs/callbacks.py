@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from gateway.access import callback_secrets
 from gateway.background.lease import Lease, Work
@@ -51,7 +51,8 @@ def schedule(run: Mapping[str, Any]) -> None:
     data |= {key: run[key] for key in ("error_code", "error_message") if run.get(key)}
     body = {"id": name, "type": event, "api_version": API_VERSION, "created_at": now, "data": data}
     row = {"id": name, "workspace_id": run["workspace_id"], "run_id": run["id"], "created_at": now}
-    row |= {"url": url, "host": urlsplit(url).netloc.lower(), "event": event, "body": dumps(body)}
+    host = re.split("[/?]", url.partition("://")[2])[0].lower()
+    row |= {"url": url, "host": host, "event": event, "body": dumps(body)}
     callback.keep(row)
     job.ask(NAME, None)
 
@@ -111,6 +112,9 @@ def _tried(row: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
         why = f"answered {status}"
     except (Forbidden, Unreachable) as error:
         why = str(error)
+    except Exception:  # one callback's fault must not keep the others waiting
+        log.logger.exception("a callback cannot be sent", extra={"facts": {"callback": row["id"]}})
+        why = "could not be sent"
     if row["attempt"] == len(RETRIES):
         return {"state": callback.DEAD, "status": status, "why": why}
     return {"status": status, "why": why, "next_at": now_ms() + RETRIES[row["attempt"]] * 1000}

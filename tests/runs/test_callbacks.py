@@ -236,7 +236,7 @@ def test_a_secret_of_another_key(tenant: Tenant, receive: Any, send: Send, tmp_p
 
 
 @pytest.mark.parametrize(
-    "url", ["https://127.0.0.1/", "https://10.0.0.1/", "http://localhost/", "https://a@b/", "x"]
+    "url", ["https://127.0.0.1/", "https://10.0.0.1/", "http://localhost/", "https://a@b/", "https://[", "x"]
 )
 def test_where_nothing_is_sent(tenant: Tenant, send: Send, url: str) -> None:
     """An address is refused when a run is started, and once more when its callback is sent."""
@@ -276,6 +276,25 @@ def test_a_slow_receiver(tenant: Tenant, receive: Any, send: Send) -> None:
         send()
     watcher.join()
     assert {row.state for row in Callback.select()} == {"sent"}
+
+
+def test_a_callback_that_breaks_what_sends_it(
+    tenant: Tenant, receive: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours with one callback leaves it to be tried again, and the others are sent."""
+    real = outbound.request
+
+    def request(method: str, url: str, *args: Any) -> outbound.Answer:
+        if url.endswith("bad"):
+            raise ZeroDivisionError
+        return real(method, url, *args)
+
+    monkeypatch.setattr(outbound, "request", request)
+    with receive(answering("200 OK")) as port:
+        names = [end(tenant, port, path=path) for path in ("/bad", "/good")]
+        send()
+    assert [one(name).state for name in names] == ["waiting", "sent"]
+    assert one(names[0]).why == "could not be sent"
 
 
 def test_a_process_that_is_to_end(tenant: Tenant, receive: Any) -> None:
