@@ -102,7 +102,7 @@ class _Taking:
         try:
             return attachments.keep(self.workspace_id, file, most=most)
         except OSError as error:  # its words are worth more than the file
-            log.unavailable(error, self.inbound.request_id)
+            log.notice(f"a file could not be stored: {error}", self.inbound.request_id)
             return attachments.Kept(file.name, refused=UNSTORED)
 
     def _note(self, come: _Come, kept: attachments.Kept) -> None:

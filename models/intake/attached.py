@@ -9,11 +9,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models.tables import asset, dedupe
+from models.tables import asset, dedupe, job
 
 if TYPE_CHECKING:
     from models.intake.writes import Stored, Write
 
+FETCH = "fetch"  # the work that fetches what is only linked to (gateway.background.fetching)
 MOST = 50  # files of a record: a story that goes on for years does not grow for ever
 REMEMBERED = 90 * 86_400_000  # milliseconds
 
@@ -43,3 +44,5 @@ def _attach(files: Sequence[Attached], stored: Stored, now: int) -> None:
     own = {"feedback_id": record["id"], "project_id": record["project_id"]}
     if rows := [{**row, **own} for row in new.values()][: max(0, room)]:
         asset.keep(rows)
+        if any(row["source_url"] for row in rows):
+            job.hurry(FETCH)

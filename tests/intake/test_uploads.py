@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from adapters import load
 from gateway.access.hooks import create_hook
 from gateway.core.config import Config
 from gateway.files import store
-from models import Asset, Event, Feedback, LooseFile
+from models import Asset, Event, Feedback, LooseFile, Quarantine
 from models.database.base import rows
-from tests.conftest import Call, Tenant, config_of
+from models.intake.attached import MOST
+from tests.clients.conftest import files_of
+from tests.conftest import Call, Server, Tenant, config_of
 from tests.uploads import multipart, png
 
 pytestmark = pytest.mark.both(long=True)
@@ -48,16 +51,18 @@ def _doors(call: Call, tenant: Tenant) -> dict[str, Door]:
 
         return send
 
-    def envelope(files: Files, cut: int = 0, **headers: str) -> TestResponse:
-        item = {"type": "feedback"}, json.dumps({"contexts": {"feedback": {"message": WORDS}}}).encode()
+    def envelope(files: Files, cut: int = 0, event_id: str = "", words: Any = WORDS) -> TestResponse:
+        item = {"type": "feedback"}, json.dumps({"contexts": {"feedback": {"message": words}}}).encode()
         items = [item]
         for name, content in files:
             head = {"type": "attachment", "filename": name, "length": len(content)}
             items.append((head, content))  # type: ignore[arg-type]
-        body = b"{}" + b"".join(b"\n" + json.dumps(head).encode() + b"\n" + part for head, part in items)
+        body = json.dumps({"event_id": event_id}).encode() + b"".join(
+            b"\n" + json.dumps(head).encode() + b"\n" + part for head, part in items
+        )
         number = made["dsn"].rpartition("/")[2]
         path = f"/api/{number}/envelope/?sentry_key={made['hook_id']}"
-        return call("POST", path, data=body[: len(body) - cut], headers=headers)
+        return call("POST", path, data=body[: len(body) - cut])
 
     return {
         "native": form("/gateway/v1/feedback", {"feedback": json.dumps({"text": WORDS})}),
@@ -213,3 +218,65 @@ def test_forms_of_the_app(call: Call, fields: dict[str, str], shown: dict[str, A
     (record,) = rows(Feedback.select())
     assert {**record["subject"], "type": record["type"]}.items() >= shown.items()
     assert len(rows(Asset.select())) == 1
+
+
+def test_a_file_is_kept_once(doors: dict[str, Door]) -> None:
+    """An envelope that comes again adds the files that its record has not got yet, and no second ones."""
+    first, second = ("a.png", png(1, 1)), ("b.png", png(30_000, 2))
+    named = {"event_id": "c7" * 16}
+    doors["sentry"]([first, second], 9_000, **named)
+    doors["sentry"]([first, second], **named)
+    doors["sentry"]([first, second], **named)
+
+    (record,) = rows(Feedback.select())
+    found = rows(Asset.select().order_by(Asset.id))
+    assert [(row["name"], row["status"]) for row in found] == [
+        ("a.png", "ready"),
+        ("b.png", "failed"),
+        ("b.png", "ready"),
+    ]
+    assert {row["feedback_id"] for row in found} == {record["id"]}
+
+
+def test_a_record_has_not_any_number_of_files(doors: dict[str, Door]) -> None:
+    """What comes to one record again and again stops to bring it files; those of a delivery fit always."""
+    for number in range(MOST // 5 + 2):
+        files = [(f"{each}.log", b"%d" % (number * 5 + each)) for each in range(5)]
+        assert doors["sentry"](files, event_id="c8" * 16).status_code == 200
+
+    assert len(rows(Asset.select())) == MOST
+    assert rows(Feedback.select())[0]["text"] == WORDS
+
+
+def test_what_is_held_is_replayed(doors: dict[str, Door], call: Call, tenant: Tenant) -> None:
+    """An envelope that nobody could read is held without its files, and its words can be replayed."""
+    doors["sentry"]([("a.png", png(30_000))], words=7)
+    (held,) = rows(Quarantine.select())
+    assert len(held["payload"]) < 1_000
+    assert rows(Asset.select()) == []
+    mended = bytes(held["payload"]).replace(b'"message": 7', b'"message": "It is slow"')
+    Quarantine.update(payload=mended).execute()
+
+    assert call("POST", f"/gateway/v1/quarantine/{held['id']}/replay").json["replayed"] is True
+    (record,) = rows(Feedback.select())
+    assert [one["name"] for one in record["subject"]["attachments"]] == ["a.png"]
+
+
+@pytest.mark.parametrize("door", ["native", "fluister"])
+def test_curl(door: str, server: Server, tmp_path: Path) -> None:
+    """`curl -F` with words and files, as the pages of the doors show it."""
+    (tmp_path / "shot.png").write_bytes(png(2_000_000))
+    (tmp_path / "app.log").write_bytes(b"GET /basket 500\n")
+    words = {"native": ["feedback={}".format(json.dumps({"text": WORDS}))], "fluister": ["sentiment=sad"]}
+    path = {"native": "/gateway/v1/feedback", "fluister": "/api/feedback"}[door]
+    fields = [*words[door], f"file=@{tmp_path}/shot.png", f"file=@{tmp_path}/app.log;type=image/png"]
+    command = ["curl", "-s", "-H", f"Authorization: Bearer {server.tenant.key}", server.url + path]
+    for field in fields:
+        command += ["-F", field]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+
+    found = files_of(server, json.loads(done.stdout)["id"])
+    assert [(one.name, one.content_type, len(one.content)) for one in found] == [
+        ("shot.png", "image/png", len(png(2_000_000))),
+        ("app.log", "text/plain", 16),
+    ]
