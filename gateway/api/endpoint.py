@@ -17,6 +17,7 @@ NOBODY = Caller("", "", None, "", frozenset())
 class Endpoint:
     """A route beside the feedback doors: what it needs and what it does.
 
+    With the scope ANY it takes every key, and its function decides what that may.
     `shape` tells readers of the API's description what it takes and answers; nothing else depends on it.
     One of another `dialect` than the native API is refused in that, is also reachable below its mount, and
     takes a request off its caller's budget. One that `takes_files` may be sent a form as large as an upload,

@@ -20,6 +20,7 @@ from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
+from gateway.cli.run import run, technique
 from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
@@ -146,6 +147,8 @@ for _command in (
     of_workspace,
     project,
     topic,
+    technique,
+    run,
     key,
     hook,
     user,

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from gateway.access import callback_secrets
+from gateway.access import audit_log, callback_secrets
 from gateway.cli.command import command, workspace_of
 from models.database.base import writing
 from models.tables.feedback import iso
+from models.tables.workspace import Workspace
 
 
 @click.group()
@@ -33,3 +34,33 @@ def callback_secret(given: str | None, rotate: bool) -> tuple[Any, str]:
         return made, f"made {told['made_at']} and shown once; --rotate makes a new one"
     older = f"; the one before signs, too, until {told['older_until']}" if told["older_until"] else ""
     return made, f"secret {secret}\n       shown once{older}"
+
+
+def budget(context: click.Context, parameter: click.Parameter, given: str) -> int | None:
+    """A checked --runs-a-month."""
+    if given == "any":
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 9:
+        raise click.BadParameter("must be a whole number, or any")
+    return int(given)
+
+
+@command(workspace, "change")
+@click.option("--workspace", "given", default=None, help="Workspace id [default: the first].")
+@click.option(
+    "--runs-a-month",
+    "runs",
+    required=True,
+    callback=budget,
+    help="How many runs it may start in a calendar month, UTC: a number, or any.",
+)
+def workspace_change(given: str | None, runs: int | None) -> tuple[Any, str]:
+    """Change what a workspace may do."""
+    workspace_id = workspace_of(given)
+    with writing():
+        Workspace.update(runs_a_month=runs).where(Workspace.id == workspace_id).execute()
+        audit_log.note(
+            workspace_id, audit_log.COMMAND_LINE, "workspace.changed", workspace_id, runs_a_month=runs
+        )
+    told = "any number of runs" if runs is None else f"{runs:,} runs"
+    return {"workspace_id": workspace_id, "runs_a_month": runs}, f"{workspace_id} may start {told} a month"

@@ -19,6 +19,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     oidc_sign_in,
     overview,
     projects,
+    runs,
     settings,
     sign_in,
     topics,

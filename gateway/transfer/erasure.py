@@ -21,11 +21,13 @@ from models.queries.personal_data import ERASED, Person, Row
 from models.tables import asset, event, feedback, project_head, theme
 from models.tables.asset import Asset
 from models.tables.audit import Audit
+from models.tables.callback import Callback
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.quarantine import Quarantine
+from models.tables.run import VIA, Run
 from models.tables.search_words import words_of
 from models.tables.similarity import Signature
 from models.tables.topic import Topic
@@ -45,6 +47,7 @@ COUNTS = (
     "audit",
     "topics",
     "files",
+    "runs",
 )
 
 
@@ -79,6 +82,9 @@ def erase(
         run.topics(page)
     for page in personal_data.by_id(Asset, workspace_id):
         run.files(page)
+    for table in (Run, Callback):
+        for page in personal_data.by_id(table, workspace_id):
+            run.runs(table, page)
     if not dry_run:
         run.themes(workspace_id)
     remains = (
@@ -182,9 +188,20 @@ class _Erasure:
         self._change("topics", Topic, found)
 
     def files(self, page: list[Row]) -> None:
-        """Takes the address out of what files are called; those of the person's own records are gone."""
-        found = [(row, changed) for row in page if (changed := self.person.mentions(Asset, row))]
+        """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
+
+        Takes the address out of what others are called; those of the person's own records are gone.
+        """
+        made = [row for row in page if row["uploaded_via"].startswith(VIA)]
+        self._delete("files", Asset, made)
+        left = (row for row in page if row not in made)
+        found = [(row, changed) for row in left if (changed := self.person.mentions(Asset, row))]
         self._change("files", Asset, found)
+
+    def runs(self, table: type[Table], page: list[Row]) -> None:
+        """Takes the address out of what runs were given and said, and out of what is told of their end."""
+        found = [(row, changed) for row in page if (changed := self.person.mentions(table, row))]
+        self._change("runs", table, found)
 
     def themes(self, workspace_id: str) -> None:
         """Deletes all of them: a label may hold the person's words. New ones come without."""

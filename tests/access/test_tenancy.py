@@ -13,7 +13,9 @@ from flask import Flask
 import adapters
 from gateway.access import bootstrap, hooks, topics
 from gateway.core.ids import now_ms
+from gateway.runs import lifecycle, registry
 from models import TABLES, ApiKey, Feedback, Outcome, Quarantine
+from models.database.base import writing
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both(long=True)
@@ -154,6 +156,27 @@ ROUTES |= {
     ),
     "GET /gateway/v1/audit": ("/gateway/v1/audit", None, 200),
 }
+_EXPORT = {"inputs": [{"id": "filter", "type": "text", "value": ""}], "mode": "async"}
+_IMPORT = {"file": "https://example.org/a.csv", "project": "{prj}"}
+_STARTED = {"technique_id": registry.load()["import-feedback"].id, "workspace_id": "{ws}", "inputs": _IMPORT}
+ROUTES |= {
+    "GET /api/v1/models": ("/api/v1/models", None, 200),
+    "GET /api/v1/techniques": ("/api/v1/techniques?workspace_id={ws}", None, 403),
+    "GET /api/v1/techniques/<technique_id>": ("/api/v1/techniques/export-feedback", None, 200),
+    "POST /api/v1/techniques/<technique_id>/runs": (
+        "/api/v1/techniques/export-feedback/runs",
+        _EXPORT,
+        201,
+    ),
+    "GET /api/v1/techniques/<technique_id>/runs/<run_id>": (
+        "/api/v1/techniques/export-feedback/runs/{run}",
+        None,
+        404,
+    ),
+    "GET /api/v1/technique-runs": ("/api/v1/technique-runs?project_id={prj}", None, 200),
+    "POST /api/v1/runs/technique": ("/api/v1/runs/technique", _STARTED, 403),
+    "GET /api/v1/runs/<run_id>": ("/api/v1/runs/{run}", None, 404),
+}
 # Doors of senders that sign: with another workspace's hook and no proof nothing gets in. Others that do
 # not stand above are tried all the same, whatever status they answer.
 for _adapter in adapters.load().values():
@@ -202,6 +225,9 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     form = {"file": (BytesIO(b"topsecret"), "topsecret.txt")}
     sent = call("POST", f"/gateway/v1/feedback/{record.id}/attachments", data=form, headers=other.headers)
     topic = topics.create(other.workspace_id, other.project_id, "topsecret", "topsecret", now_ms())
+    with writing():
+        export, of = registry.load()["export-feedback"], {"filter": "q=topsecret"}
+        run, _ = lifecycle.start(export, of, other.workspace_id, "key", idempotency_key="topsecret")
     return {
         "{ws}": other.workspace_id,
         "{prj}": other.project_id,
@@ -210,6 +236,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{key}": ApiKey.get(ApiKey.workspace == other.workspace_id).id,
         "{qr}": Quarantine.get().id,
         "{top}": topic["id"],
+        "{run}": run["id"],
         "{asset}": sent.json["data"][0]["id"],
     }
 

@@ -23,7 +23,9 @@ from gateway.access import hooks, topics
 from gateway.access.api_keys import create_key
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page, document
+from gateway.runs import lifecycle, registry
 from models import Feedback, Quarantine, Topic
+from models.database.base import writing
 from tests.conftest import Call, Tenant
 from tests.described import check, operations
 from tests.signing import VENDORS, Vendor
@@ -225,7 +227,12 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
     made = hooks.create_hook(native, tenant.workspace_id, None, public_url="http://x", secret="secret-secret")
     bearer = {"Authorization": "Bearer secret-secret"}
     assert call("POST", made["path"], data=b"no JSON", headers=bearer).status_code == 200
+    export = registry.load()["export-feedback"]
+    with writing():
+        run, _ = lifecycle.start(export, {"filter": ""}, tenant.workspace_id, "key")
     yield {
+        "technique_id": export.slug,
+        "run_id": run["id"],
         "feedback_id": Feedback.get().id,
         "hook_id": made["hook_id"],
         "project_id": tenant.project_id,
@@ -393,6 +400,9 @@ def _written(value: Any) -> str:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
+_ALL = {"filter": ""}
+
+
 def _body(operation: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
     for media, told in content.items():
@@ -403,6 +413,9 @@ def _body(operation: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
     if "multipart/form-data" in content:
         return {"data": {"file": (BytesIO(b"It broke again"), "again.txt")}}
     if "application/json" in content:  # what names the caller's own workspace can be no example
+        if "technique_id" in body_schema(operation).get("properties", ()):
+            export = registry.load()["export-feedback"].id
+            return {"json": {"technique_id": export, "workspace_id": tenant.workspace_id, "inputs": _ALL}}
         named = {"workspace_id": tenant.workspace_id, "name": "Web shop"}
         if "source" in body_schema(operation).get("required", ()):
             named = {"workspace_id": tenant.workspace_id, "source": "signed-url"}

@@ -73,6 +73,10 @@ def _gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 # What is right by its schema and refused all the same: what that depends on is no matter of one field.
 DEPENDS = {
     "GET /api/v1/projects": "a cursor is one that was given",
+    "GET /api/v1/assets/{asset_id}": "an id begins as those of assets do",
+    "POST /api/v1/assets/{asset_id}/complete": "the same",
+    "POST /api/v1/assets/{asset_id}/retry": "the same",
+    "POST /api/v1/assets/{asset_id}/upload": "the same, and a form is one that was given",
     "GET /gateway/v1/feedback": "since is before until, and a cursor is one that was given",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
     "GET /gateway/v1/themes": "since is before until",

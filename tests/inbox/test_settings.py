@@ -228,7 +228,7 @@ def test_callbacks(reader: Make, tenant: Tenant) -> None:
         assert callback_secrets.live(tenant.workspace_id) == [second[0], first[0]]
         run = {"id": "run_<b>", "workspace_id": tenant.workspace_id, "status": "completed"}
         callbacks.schedule({**run, "callback_url": "https://hooks.example/token"})
-    Callback.update(state="dead", attempt=4, status=500, why="answered <i>").execute()
+    Callback.update(state="dead", attempt=4, status=500, why="answered 500 <i>").execute()
     page = ann.get("/settings/callbacks").text
     assert all(word in page for word in ("run_&lt;b&gt;", "hooks.example", "given up", "4 tries", "500"))
     assert "token" not in page and "<i>" not in page

@@ -20,6 +20,7 @@ from adapters.contract import Adapter, Batch, Code, Door, Lookup, Problem
 from adapters.contract.description import BEARER, Proof, Shape
 from adapters.native import TITLES
 from gateway import __version__
+from gateway.access.api_keys import ANY
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi.json_schema import Plugin, name_of, tidied
@@ -35,6 +36,7 @@ ABOUT = (
 REASONS: Mapping[int, Code] = {
     400: "invalid",
     401: "invalid_key",
+    402: "insufficient_credits",
     403: "forbidden",
     404: "not_found",
     408: "invalid_request",
@@ -142,7 +144,10 @@ class _Description:
             "security": self._security(told),
         }
         if told.scope:
-            operation["description"] = f"Needs a key with the scope `{told.scope}`, or `admin`."
+            needed = f"Needs a key with the scope `{told.scope}`, or `admin`."
+            operation["description"] = (
+                "Needs a key; what that may depends on its scopes." if told.scope == ANY else needed
+            )
         if told.servers:
             operation["servers"] = told.servers
         if shape.body is not None or told.taken or shape.example is not None:
