@@ -72,6 +72,10 @@ def _gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 # What is right by its schema and refused all the same: what that depends on is no matter of one field.
 DEPENDS = {
     "GET /api/v1/projects": "a cursor is one that was given",
+    "GET /api/v1/techniques": "the same",
+    "GET /api/v1/technique-runs": "the same",
+    "POST /api/v1/techniques/{technique_id}/runs": "inputs are those of the technique, an address is public",
+    "POST /api/v1/runs/technique": "inputs are those of the technique",
     "GET /gateway/v1/feedback": "since is before until, and a cursor is one that was given",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
     "GET /gateway/v1/themes": "since is before until",
@@ -87,6 +91,7 @@ DEPENDS = {
 # Refusals of what is right: a key that was used with another body, an ETag that is none, too many items.
 BESIDE = [412, 413, 422]
 BATCH = "POST /gateway/v1/feedback/batch"  # tells each item by itself what is wrong with it
+STARTS = "POST /api/v1/runs/technique"  # by GET that would be a run's address, with a wrong id
 CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {"allow-x00": False},  # a NUL is refused everywhere: tests/http/test_hostile.py
@@ -98,6 +103,7 @@ CONFIG = SchemathesisConfig.from_dict(
             {"include-name": name, "checks": {"positive_data_acceptance": {"enabled": False}}}
             for name in DEPENDS
         ]
+        + [{"include-name": STARTS, "checks": {"unsupported_method": {"enabled": False}}}]
         + [{"include-name": BATCH, "checks": {"negative_data_rejection": {"enabled": False}}}],
     }
 )
