@@ -26,6 +26,7 @@ EVERY = 1.0  # seconds between two looks
 
 _pinned: Path | None = None
 _seen: Any = None  # what there was at the last look
+_lock = threading.Lock()
 
 
 def connect(pinned: Path | None) -> None:
@@ -34,6 +35,20 @@ def connect(pinned: Path | None) -> None:
     Leaves no connection open, since processes may fork afterwards. Raises ModelError when what is pinned
     cannot be used.
     """
+    _load(pinned)
+    close()
+
+
+def keep_up(pinned: Path | None) -> None:
+    """As `connect`, in a process whose connections stay open; loads nothing that is loaded."""
+    with _lock:
+        if _seen is None or pinned != _pinned:
+            _load(pinned)
+        else:
+            look()
+
+
+def _load(pinned: Path | None) -> None:
     global _pinned, _seen
     _pinned = pinned
     if pinned is not None:
@@ -43,7 +58,6 @@ def connect(pinned: Path | None) -> None:
     triage.load(None if _seen in (None, trained_model.SHIPPED) else triage.SHIPPED)
     _seen = trained_model.SHIPPED
     look()
-    close()
 
 
 def pinned() -> bool:

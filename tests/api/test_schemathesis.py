@@ -77,6 +77,10 @@ DEPENDS = {
     "POST /api/v1/assets/{asset_id}/complete": "the same",
     "POST /api/v1/assets/{asset_id}/retry": "the same",
     "POST /api/v1/assets/{asset_id}/upload": "the same, and a form is one that was given",
+    "GET /api/v1/techniques": "the same",
+    "GET /api/v1/technique-runs": "the same",
+    "POST /api/v1/techniques/{technique_id}/runs": "inputs are those of the technique, an address is public",
+    "POST /api/v1/runs/technique": "inputs are those of the technique",
     "GET /gateway/v1/feedback": "since is before until, and a cursor is one that was given",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
     "GET /gateway/v1/themes": "since is before until",
@@ -93,6 +97,7 @@ DEPENDS = {
 BESIDE = [412, 413, 422]
 WITH_FILES = "POST /gateway/v1/feedback"  # whatever stands for a file in its form is the bytes of one
 BATCH = "POST /gateway/v1/feedback/batch"  # tells each item by itself what is wrong with it
+STARTS = "POST /api/v1/runs/technique"  # by GET that would be a run's address, with a wrong id
 CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {"allow-x00": False},  # a NUL is refused everywhere: tests/http/test_hostile.py
@@ -104,6 +109,7 @@ CONFIG = SchemathesisConfig.from_dict(
             {"include-name": name, "checks": {"positive_data_acceptance": {"enabled": False}}}
             for name in DEPENDS
         ]
+        + [{"include-name": STARTS, "checks": {"unsupported_method": {"enabled": False}}}]
         + [{"include-name": BATCH, "checks": {"negative_data_rejection": {"enabled": False}}}],
     }
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway import triage
 from gateway.background import retraining
 from gateway.background.lease import Work, run_once
 from gateway.core import outbound
@@ -21,10 +22,11 @@ from gateway.files.store import store
 from gateway.runs import lifecycle, registry, worker
 from gateway.runs.techniques import import_feedback
 from gateway.transfer import erasure
+from gateway.triage import active_model
 from models import Feedback, Job, Run
-from models.database.base import writing
+from models.database.base import database, writing
 from models.queries.personal_data import Person
-from models.tables import asset, job, run
+from models.tables import asset, job, run, trained_model
 from tests.conftest import Call, Tenant
 
 Started = Callable[..., str]
@@ -89,6 +91,17 @@ class TestImport:
         assert (report["stored"], report["known"], report["rejected"]) == (2, 0, 1)
         (rejected,) = map(json.loads, content(row, "rejected").splitlines())
         assert rejected["line"] == 4 and rejected["reason"]
+
+    def test_by_the_model_in_use(self, started: Started, tenant: Tenant) -> None:
+        """The worker labels with the model that is chosen now, and keeps the connections of its threads."""
+        database.execute_sql("SELECT 1")
+        before = database.obj.connection()
+        active_model.keep_up(None)
+        assert database.obj.connection() is before
+        with writing():
+            trained_model.add("learnt-1", "key", 1, {}, b"", now_ms())
+        active_model.keep_up(None)  # a card of nothing: it is told, and the one in use stays
+        assert triage.version() != "learnt-1"
 
     def test_the_same_file_twice(self, started: Started, tenant: Tenant) -> None:
         """Nothing is stored twice, whichever run it is, and nothing was refused: no such file."""

@@ -16,8 +16,10 @@ from apispec import APISpec
 
 import adapters
 from adapters.common.multipart import MEDIA
+from adapters.common.schemas import meaning_of
 from adapters.contract import Adapter, Batch, Code, Door, Lookup, Problem
 from adapters.contract.description import BEARER, Proof, Shape
+from adapters.flora import identifier
 from adapters.native import TITLES
 from gateway import __version__
 from gateway.access.api_keys import ANY
@@ -54,6 +56,7 @@ ALWAYS = (400, 408, 413, 415, 500, 503)
 IDENTIFIED = (401, 403, 429)
 
 Json = dict[str, Any]
+RUN_ID = meaning_of(identifier("run", "Run"))  # of other ids in paths those that are none are not there
 
 
 @cache
@@ -144,10 +147,8 @@ class _Description:
             "security": self._security(told),
         }
         if told.scope:
-            needed = f"Needs a key with the scope `{told.scope}`, or `admin`."
-            operation["description"] = (
-                "Needs a key; what that may depends on its scopes." if told.scope == ANY else needed
-            )
+            which = "that may do this" if told.scope == ANY else f"with the scope `{told.scope}`, or `admin`"
+            operation["description"] = f"Needs a key {which}."
         if told.servers:
             operation["servers"] = told.servers
         if shape.body is not None or told.taken or shape.example is not None:
@@ -156,8 +157,9 @@ class _Description:
 
     def _parameters(self, path: str, shape: Shape, told: _Told) -> list[Json]:
         found: list[Json] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", **means}}
             for name in re.findall(r"<(\w+)>", path)
+            for means in [RUN_ID if name == "run_id" else {"minLength": 1}]
         ]
         converter = self.plugin.converter
         assert converter is not None, "made with the document"

@@ -57,7 +57,7 @@ def act(task: Task) -> Outputs:
     mapped = Mapped(_fields(inputs.get(MAP, "")), inputs.get(KEY) or None)
     project = inputs.get(PROJECT) or task.run["project_id"] or default_project(task.workspace_id)
     goal = Goal(task.workspace_id, project, inputs.get("source") or SOURCE)
-    active_model.connect(Config.from_env().model_path)
+    active_model.keep_up(Config.from_env().model_path)
     with _file(task) as (file, name, size), ExitStack() as stack:
         digest = digest_of(file)
         try:
