@@ -20,6 +20,7 @@ from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
+from gateway.cli.retriage import retriage
 from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
@@ -153,6 +154,7 @@ for _command in (
     *authors.commands.values(),
     *copying.commands.values(),
     *retention.commands.values(),
+    *retriage.commands.values(),
     triage,
     train,
     evaluate,

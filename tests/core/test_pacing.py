@@ -17,6 +17,7 @@ from peewee import OperationalError
 from gateway.access import topics as stored
 from gateway.background import encoding, retention, retraining, scheduler, second_reading, themes, topics
 from gateway.background.lease import Lease, Work, run_once
+from gateway.background.retriage import retriage as label_stored
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
@@ -25,6 +26,7 @@ from gateway.transfer.import_rows import Mapped, ndjson
 from models import Dedupe, Event, Feedback, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
+from models.queries.feedback_query import Filter
 from models.queries.personal_data import Person
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
@@ -306,6 +308,12 @@ def read_again(bench: Bench) -> None:
     assert read.count() >= bench.many
 
 
+def label_anew(bench: Bench) -> None:
+    Feedback.update(category_origin="predicted", category="praise", impact=14).execute()
+    *_, told = label_stored(Filter(), bench.tenant.workspace_id)
+    assert told.changed == bench.many + 1
+
+
 def encode_all(bench: Bench) -> None:
     worked(bench, ENCODE)
     assert Meaning.select().count() >= bench.many
@@ -367,6 +375,7 @@ OPERATIONS: dict[str, Callable[[Bench], None]] = {
     **{f"work {work.name}": partial(worked, work=work) for work in scheduler.WORKS},
     "work second_reader": read_again,
     "work meaning": encode_all,
+    "retriage": label_anew,
     "change many": change_many,
     "delete many": delete_many,
     "merge topics": merge_topics,
