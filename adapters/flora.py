@@ -51,6 +51,8 @@ ERRORS: dict[Code, tuple[str, str | None]] = {
     "too_large": ("input_validation_error", None),
     "unsupported_encoding": ("input_validation_error", None),
     "idempotency_duplicate": ("idempotency_duplicate", "Duplicate idempotency key."),
+    "conflict": ("conflict", None),
+    "insufficient_credits": ("insufficient_credits", None),
     "rate_limited": ("rate_limited", "Rate limit exceeded."),
     "overloaded": ("service_unavailable", None),
     "internal": ("unknown_error", "An unknown error occurred."),
@@ -173,7 +175,7 @@ def refuse(problem: Problem) -> Reply:
     if problem.faults:
         error["fields"] = [{"field": fault.field, "message": fault.message} for fault in problem.faults]
     # FLORA's client takes a 409 for retryable unless told otherwise.
-    stop = {"x-should-retry": "false"} if problem.code == "idempotency_duplicate" else {}
+    stop = {"x-should-retry": "false"} if problem.status == 409 else {}
     return Reply(problem.status, {"error": error}, {**problem.headers, **stop})
 
 
@@ -192,20 +194,17 @@ def show_workspaces(inbound: Inbound, answer: Answer) -> Reply:
 def ask_projects(inbound: Inbound) -> Ask:
     query = inbound.query
     sent = ProjectQuery.check(dict(query))
-    limit = query.get("limit", str(PAGE))
-    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= LONGEST_PAGE:
-        raise invalid(Fault("limit", f"Number must be from 1 to {LONGEST_PAGE}"))
     return Ask(
         "projects",
         workspace_id=sent["workspace_id"],
         name=query.get("query", ""),
-        offset=_offset(query.get("cursor", "")),
-        limit=int(limit),
+        offset=offset_of(query),
+        limit=limit_of(query),
     )
 
 
 def show_projects(inbound: Inbound, answer: Answer) -> Reply:
-    meta = {"next_cursor": _cursor(answer.next_offset), "total_estimate": answer.total}
+    meta = {"next_cursor": cursor_of(answer.next_offset), "total_estimate": answer.total}
     return Reply(200, {"projects": [_project(row) for row in answer.rows], "meta": meta})
 
 
@@ -240,7 +239,15 @@ def _project(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cursor(offset: int | None) -> str | None:
+def limit_of(query: Mapping[str, str]) -> int:
+    """How many items a page is to have. Raises Refused (400); so does `offset_of`."""
+    limit = query.get("limit", str(PAGE))
+    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= LONGEST_PAGE:
+        raise invalid(Fault("limit", f"Number must be from 1 to {LONGEST_PAGE}"))
+    return int(limit)
+
+
+def cursor_of(offset: int | None) -> str | None:
     """Opaque to clients: unpadded base64url of {"offset": 20}, as FLORA's own."""
     if offset is None:
         return None
@@ -248,7 +255,9 @@ def _cursor(offset: int | None) -> str | None:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _offset(cursor: str) -> int:
+def offset_of(query: Mapping[str, str]) -> int:
+    """Where the page begins that the cursor asks for."""
+    cursor = query.get("cursor", "")
     if not cursor:
         return 0
     try:

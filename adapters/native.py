@@ -38,6 +38,8 @@ TITLES = {
     "unsupported_encoding": "Content encoding not supported",
     "idempotency_conflict": "Idempotency-Key reused",
     "idempotency_in_flight": "Idempotency-Key in flight",
+    "conflict": "Not in this state",
+    "insufficient_credits": "Budget used up",
     "rate_limited": "Rate limit exceeded",
     "overloaded": "Overloaded",
     "internal": "Internal error",

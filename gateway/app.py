@@ -8,9 +8,10 @@ import adapters
 from gateway import inbox
 from gateway.access import encryption_key, hooks
 from gateway.api.openapi import docs_page
-from gateway.core import concurrency, log, metrics
+from gateway.core import concurrency, log, metrics, outbound
 from gateway.core.config import Config
 from gateway.core.cooperative import ASIDE, HANDOFF
+from gateway.files import store
 from gateway.http.flask_app import Gateway
 from gateway.intake import auth, limits
 from gateway.rate_limits import auth_failures
@@ -30,8 +31,10 @@ def create_app(config: Config | None = None) -> Flask:
     encryption_key.connect(config)
     hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
+    outbound.connect(config)
     auth_failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
+    store.connect(config)
     concurrency.connect(config.threads)
     active_model.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)

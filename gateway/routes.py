@@ -25,7 +25,7 @@ from gateway.http.flask_app import Gateway
 from gateway.http.request import Large, inbound_of, path_of, request_id
 from gateway.http.responses import adapter_for, problem_of, respond
 from gateway.ingest import ingest
-from gateway.intake import auth, batch, lookups, outcomes
+from gateway.intake import auth, batch, limits, lookups, outcomes
 
 
 class Routes:
@@ -58,10 +58,14 @@ class Routes:
             for lookup in adapter.lookups:
                 act, admit = partial(lookups.look_up, adapter, lookup), _admitting(adapter, lookup.scope)
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
-        native = self.adapters["native"]
         for endpoint in ENDPOINTS:
-            act, admit = partial(_identified, native, endpoint), _admitting(native, endpoint.scope)
-            self._route(native, endpoint.method, endpoint.path, act, mounted=False, admit=admit)
+            adapter = self.adapters[endpoint.dialect]
+            act, admit = partial(_identified, adapter, endpoint), _admitting(adapter, endpoint.scope)
+            mounted, limit = not endpoint.is_native, endpoint.limit
+            self._route(
+                adapter, endpoint.method, endpoint.path, act, mounted=mounted, limit=limit, admit=admit
+            )
+        native = self.adapters["native"]
         for path, check in health.CHECKS.items():
             self._route(native, "GET", path, partial(_unidentified, check), mounted=False, exact=True)
         for path, page in docs_page.PAGES.items():
@@ -190,7 +194,10 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 
 
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
-    return endpoint.answer(auth.identify(adapter, endpoint.scope, inbound), inbound)
+    caller = auth.identify(adapter, endpoint.scope, inbound)
+    if not endpoint.is_native:
+        limits.spend(caller, inbound)
+    return endpoint.answer(caller, inbound)
 
 
 def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:

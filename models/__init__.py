@@ -1,17 +1,22 @@
 """The tables and their queries. The classifier is gateway/triage."""
 
 from models.database.base import close, connect, sqlite_path
+from models.tables.asset import Asset
 from models.tables.audit import Audit
+from models.tables.callback import Callback, CallbackSecret
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.event import Event
 from models.tables.feedback import Feedback
+from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
+from models.tables.loose_file import LooseFile
 from models.tables.meaning import Meaning
 from models.tables.outcome import Outcome
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
+from models.tables.run import Run
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
 from models.tables.topic import Topic
@@ -46,25 +51,37 @@ TABLES = (
     ProjectHead,
     Unlearnt,
     Topic,
+    Run,
+    Asset,
+    LooseFile,
+    Callback,
+    CallbackSecret,
+    Fetch,
 )
 
 __all__ = [
     "TABLES",
     "ApiKey",
+    "Asset",
     "Audit",
+    "Callback",
+    "CallbackSecret",
     "Dedupe",
     "Delivery",
     "Event",
     "Feedback",
+    "Fetch",
     "HookRow",
     "Job",
     "Invite",
     "LearntModel",
+    "LooseFile",
     "Meaning",
     "Outcome",
     "Project",
     "ProjectHead",
     "Quarantine",
+    "Run",
     "Signature",
     "SignatureKey",
     "SavedView",

@@ -21,6 +21,7 @@ KNOWN = {
     ("gateway/api/health.py", "readyz"): "told as not ready, and logged unless the database is away",
     ("gateway/triage/active_model.py", "look"): "logged; the model in use stays",
     ("gateway/background/lease.py", "run_once"): "logged; the work is tried again",
+    ("gateway/runs/worker.py", "_do"): "logged, and the run has failed; the others are done",
     ("gateway/inbox/oidc.py", "run"): "raised where the step is waited for",
     ("gateway/core/storage.py", "open_database"): "the start or the command ends with it",
     ("gateway/server/gevent_worker.py", "_answer"): "raised, once the answer is closed",

@@ -127,7 +127,8 @@ def fault(line: list[str]) -> str:
 def test_names_exist(page: Path) -> None:
     """Whatever a page names of ours is there: files, modules, settings and commands."""
     text = read(page)
-    settings = {name.removesuffix("_FILE") for name in re.findall(r"\bGATEWAY_[A-Z_]+[A-Z]\b", text)}
+    named = set(re.findall(r"\bGATEWAY_[A-Z_]+[A-Z]\b", text))
+    settings = {name if name in SETTINGS else name.removesuffix("_FILE") for name in named}
     faults = [f"{' '.join(line)}: {why}" for line in command_lines(text) if (why := fault(line))]
 
     assert sorted({*missing_files(page), *missing_modules(text)} - THEIRS) == []

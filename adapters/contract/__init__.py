@@ -43,6 +43,8 @@ Code = Literal[
     "idempotency_duplicate",
     "idempotency_conflict",
     "idempotency_in_flight",
+    "conflict",
+    "insufficient_credits",
     "rate_limited",
     "overloaded",
     "internal",

@@ -1,4 +1,4 @@
-"""What a route of the native API is."""
+"""What a route is that the trunk answers itself."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from gateway.access.hooks import cut_ids
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A route of the native API beside the feedback door: what it needs and what it does.
+    """A route beside the feedback doors: what it needs and what it does.
 
     `shape` tells readers of the API's description what it takes and answers; nothing else depends on it.
+    One of another `dialect` than the native API is refused in that, is also reachable below its mount, and
+    takes a request off its caller's budget. `limit` is the most bytes of its body, where that is not that of
+    every route.
     """
 
     path: str
@@ -23,6 +26,12 @@ class Endpoint:
     shape: Shape
     method: str = "GET"
     scope: str = "read"
+    dialect: str = "native"
+    limit: int = 0
+
+    @property
+    def is_native(self) -> bool:
+        return self.dialect == "native"
 
     def answer(self, caller: Caller, inbound: Inbound) -> Reply:
         """What it answers a caller; ids of hooks are cut for those who may not manage hooks."""

@@ -1,4 +1,4 @@
-"""The native API: each endpoint with what it takes and answers. All of it is within the caller's workspace.
+"""Each endpoint with what it takes and answers. All of it is within the caller's workspace.
 
 What is missing here, tests/api/test_openapi.py names.
 """
@@ -24,6 +24,7 @@ from gateway.api.feedback_bulk import Chosen, ManyChanges, change_many, delete_f
 from gateway.api.feedback_change import Change, change_feedback
 from gateway.api.feedback_detail import list_events, list_similar, show_feedback
 from gateway.api.feedback_list import list_feedback
+from gateway.api.flora import FLORA
 from gateway.api.learning_endpoints import LEARNING
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
@@ -295,4 +296,5 @@ ENDPOINTS = (
         Shape(query=PageQuery, answers={200: page_of(Act)}),
         scope="admin",
     ),
+    *FLORA,
 )

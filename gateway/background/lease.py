@@ -87,10 +87,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A kind of background work. `act` does what there is and says in how many milliseconds to come again."""
+    """A kind of background work. `act` does what there is and says in how many milliseconds to come again.
+
+    What is `prompt` begins within two seconds of that time, other work within a minute.
+    """
 
     name: str
     act: Callable[[Lease], int]
+    prompt: bool = False
 
 
 def run_once(work: Work, stopping: Callable[[], bool] = lambda: False, carry_out: CarryOut = here) -> bool:

@@ -32,6 +32,7 @@ from gateway.background import (
     analyze,
     dedupe_expiry,
     encoding,
+    fetching,
     project_learning,
     retention,
     retraining,
@@ -42,10 +43,13 @@ from gateway.background import (
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
-from gateway.core import encryption, log, storage
+from gateway.core import encryption, log, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
+from gateway.files import store
 from gateway.rate_limits import redis_counter
+from gateway.runs import callbacks
+from gateway.runs import worker as runs
 from gateway.triage import ModelError, active_model, second_reader
 from models.database.base import close, rest
 from models.database.handoff import here
@@ -55,10 +59,11 @@ from models.tables import job
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 AWAY_SECONDS = 60.0  # between two lines about a queue that is away
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
-THREADS = 2  # so that the long work does not hold up the short
+# So that neither long work nor what waits for other servers holds up the short.
+THREADS = 4 + len(runs.WORKS)
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = 2 * THREADS + 3
+CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE
 
 
 WORKS: tuple[Work, ...] = (
@@ -71,13 +76,16 @@ WORKS: tuple[Work, ...] = (
     analyze.KEEP,
     silence.LOOK,
     topics.GIVE,
+    *runs.WORKS,
+    callbacks.SEND,
 )
 
 
 def works_of(config: Config) -> tuple[Work, ...]:
     """What is to be done with these settings. Raises BadSetting for a second reader that cannot be used."""
+    works = (*WORKS, fetching.work(config.max_file))
     if config.second_reader == "off":
-        return WORKS
+        return works
     try:
         active_model.connect(config.model_path)
         reader = second_reader.load(config.model_path)
@@ -85,7 +93,7 @@ def works_of(config: Config) -> tuple[Work, ...]:
         raise BadSetting(f"GATEWAY_SECOND_READER: {error}") from None
     below = config.second_reader_below
     reading = second_reading.work(reader.read, second_reading.Limits(below))
-    return (*WORKS, reading, encoding.work(reader.meanings, encoding.Limits(below)))
+    return (*works, reading, encoding.work(reader.meanings, encoding.Limits(below)))
 
 
 def queue_of(config: Config) -> Huey:
@@ -121,6 +129,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
         self._parent, self._carry_out = parent, carry_out
         self._next_look = 0.0
         self._wake = {work.name: self._registered(work) for work in works}
+        self._prompt = [work.name for work in works if work.prompt]
 
     def _registered(self, work: Work) -> Any:
         @self.huey.periodic_task(crontab(), name=work.name, expires=STALE)  # type: ignore[untyped-decorator]
@@ -142,7 +151,7 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
     def _hurry(self) -> None:
         """Wakes what somebody waits for; without a database or a queue, at the next look or minute."""
         with suppress(OperationalError):
-            for name in job.hurried(now_ms()):
+            for name in job.hurried(now_ms(), self._prompt):
                 try:
                     self._wake[name]()
                 except Exception as error:  # of whichever library keeps the queue, as Huey does it
@@ -191,6 +200,8 @@ def run(config: Config, parent: int | None = None) -> None:
     storage.open_database(config, CONNECTIONS)
     encryption_key.connect(config)
     encryption_key.check()
+    outbound.connect(config)
+    store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)
         try:

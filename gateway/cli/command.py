@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
@@ -145,8 +144,3 @@ def place_of(workspace: str | None, project_id: str | None) -> tuple[str, str | 
             raise NotHere(f"no project {project_id} here")
         workspace = found["workspace"]
     return workspace_of(workspace), project_id
-
-
-def format_of(path: Path) -> str:
-    """The format that a file's name tells."""
-    return "csv" if path.suffix.lower() in (".csv", ".tsv") else "ndjson"

@@ -15,8 +15,9 @@ import click
 from adapters.common.times import milliseconds
 from adapters.contract import Refused
 from gateway.api import filters
-from gateway.cli.command import FORMATS, command, format_of, place_of
+from gateway.cli.command import FORMATS, command, place_of
 from gateway.transfer.file_export import BOM, documents, lines
+from gateway.transfer.import_options import format_of
 from models.database.private_files import writing_out, writing_to
 from models.queries.feedback_query import Filter
 
@@ -61,7 +62,7 @@ def export_file(
     """Write every record, oldest first, to stdout or a file."""
     if click.get_current_context().params["as_json"] and output is None:
         raise click.UsageError("--json needs -o FILE: the records go to stdout")
-    form = form or (format_of(output) if output else "ndjson")
+    form = form or (format_of(output.name) if output else "ndjson")
     if bom and form != "csv":
         raise click.UsageError("--bom is for CSV")
     workspace_id, project_id = place_of(workspace, project_id)

@@ -3,74 +3,47 @@
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, TypeVar
 
 import click
 
-import adapters
-from gateway.cli.command import FORMATS, Partly, command, format_of, place_of, progress
+from gateway.cli.command import FORMATS, Partly, command, place_of, progress
 from gateway.cli.errors import harmless
 from gateway.core.config import Config
 from gateway.core.ids import new_id
 from gateway.transfer.file_import import Goal, Import, Tally, digest_of, name_of, rejected_path
-from gateway.transfer.import_rows import Mapped, Row, Unreadable, ndjson, table
+from gateway.transfer.import_options import SOURCE, BadOption, fields_of, format_of, opened, source_of
+from gateway.transfer.import_rows import Mapped, Row, Unreadable
 from gateway.triage import active_model
-from models.database.base import dumps, first
+from models.database.base import dumps
 from models.database.private_files import writing_to
-from models.tables.workspace import Workspace
+from models.tables.workspace import default_project
 
-FIELDS = (
-    "text",
-    "title",
-    "type",
-    "kind",
-    "category",
-    "sentiment",
-    "sentiment_score",
-    "severity",
-    "language",
-    "subject",
-    "author.id",
-    "author.name",
-    "author.email",
-    "tags",
-    "external_id",
-    "project_id",
-    "occurred_at",
-)
+Given = TypeVar("Given")
+Checked = TypeVar("Checked")
 
 imports = click.Group()
 
 
 def mapping(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """A checked --map: field to column."""
-    mapped: dict[str, str] = {}
-    for pair in given:
-        name, equals, column = pair.partition("=")
-        if not equals or not column.strip():
-            raise click.BadParameter(f"{pair}: must be FIELD=COLUMN")
-        if name not in FIELDS and not re.fullmatch(r"subject\.[^.=]+", name):
-            raise click.BadParameter(f"{name}: fields are {', '.join(FIELDS)} and subject.NAME")
-        if name in mapped:
-            raise click.BadParameter(f"{name}: given twice")
-        mapped[name] = column.strip()
-    if mapped and "text" not in mapped:
-        raise click.BadParameter("which column is the text? --map text=COLUMN")
-    return mapped
+    return _checked(fields_of, given)
 
 
 def source_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
     """A checked --source."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,39}", name) or name == "joins":
-        raise click.BadParameter("must be 1 to 40 of a-z, 0-9, dot, dash and underscore")
-    if name in adapters.load():
-        raise click.BadParameter(f"{name} is what its own door files records under")
-    return name
+    return _checked(source_of, name)
+
+
+def _checked(read: Callable[[Given], Checked], given: Given) -> Checked:
+    try:
+        return read(given)
+    except BadOption as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @command(imports, "import")
@@ -78,7 +51,7 @@ def source_name(context: click.Context, parameter: click.Parameter, name: str) -
 @click.option("--format", "form", type=FORMATS, default=None, help="[default: by the file's name]")
 @click.option("--map", "fields", multiple=True, callback=mapping, help="FIELD=COLUMN; may repeat.")
 @click.option("--source-key", "key", default=None, help="A column that names each row: stored once for good.")
-@click.option("--source", default="import", callback=source_name, help="Filed under [default: import].")
+@click.option("--source", default=SOURCE, callback=source_name, help="Filed under [default: import].")
 @click.option("--project", "project_id", default=None, help="For rows that name none [default: the first].")
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
 @click.option("--again", is_flag=True, help="Store rows that an earlier run of this file stored.")
@@ -98,12 +71,12 @@ def import_file(
     is 1 then. The same file again continues where it was stopped and stores nothing twice.
     """
     workspace_id, project_id = place_of(workspace, project_id)
-    goal = Goal(workspace_id, project_id or _default_project(workspace_id), source)
+    goal = Goal(workspace_id, project_id or default_project(workspace_id), source)
     active_model.connect(Config.from_env().model_path)
     begun = time.monotonic()
     with path.open("rb") as file:
         digest = digest_of(file)
-        rows, mapped = _opened(file, form or format_of(path), Mapped(fields, key))
+        rows, mapped = _opened(file, form or format_of(path.name), Mapped(fields, key))
         work = Import(
             goal, mapped, name_of(digest, goal, mapped, new_id("again") if again else ""), path.name
         )
@@ -131,25 +104,11 @@ def import_file(
 
 def _opened(file: BinaryIO, form: str, mapped: Mapped) -> tuple[Iterator[Row], Mapped]:
     """A file's rows and how they become records. Raises UsageError for a file that has no such rows."""
-    if form == "ndjson":
-        if file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-            raise click.UsageError("the file is one JSON array; give one record a line (jq -c '.[]' FILE)")
-        file.seek(0)
-        return ndjson(file), mapped
     try:
-        columns, rows = table(file)
+        found = opened(file, form, mapped)
     except Unreadable as error:
         raise click.UsageError(harmless(str(error))) from None
-    ours = {"id", "received_at", "text"} <= set(columns)
-    if not mapped.fields and not ours:
-        known = {name: name for name in columns if name in FIELDS or name.startswith("subject.")}
-        mapped = Mapped(known, mapped.key)
-    wanted = [*mapped.fields.values(), *([mapped.key] if mapped.key else [])]
-    missing = [name for name in wanted if name not in columns]
-    if missing or not (ours or "text" in mapped.fields):
-        what = f"no column {', '.join(missing)}" if missing else "which column is the text? --map text=COLUMN"
-        raise click.UsageError(harmless(f"{what}; the columns are: {', '.join(columns)}"))
-    return rows, mapped
+    return found.rows, found.mapped
 
 
 def _imported(work: Import, file: BinaryIO, rows: Iterator[Row], path: Path) -> tuple[Tally, Path]:
@@ -170,8 +129,3 @@ def _imported(work: Import, file: BinaryIO, rows: Iterator[Row], path: Path) -> 
         for tally in work.run(rows, reject):
             show(file.tell(), f"{tally.stored + tally.earlier:,} stored, {tally.rejected:,} rejected")
     return work.tally, rejected
-
-
-def _default_project(workspace_id: str) -> str:
-    row = first(Workspace.select().where(Workspace.id == workspace_id))
-    return str((row or {})["default_project_id"])

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import get_type_hints
 
 from gateway.core.client_address import networks
+from gateway.core.outbound_rules import Rules
+from gateway.core.places import Places
 from gateway.core.rate import Rate
-from models.database.base import UnsupportedURL, is_embedded, sqlite_path
+from models.database.base import UnsupportedURL, is_embedded
 
 _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})?(/\S*)?|unix://\S+"
 
@@ -29,10 +31,16 @@ WORDS = {
     "cpu_affinity": ("auto", "on", "off"),
     "background": ("on", "off"),
     "limits_when_away": ("open", "local", "closed"),
+    "outbound_private": ("on", "off"),
     "log_level": ("debug", "info", "warning", "error"),
     "passwords": ("on", "off"),
     "second_reader": ("on", "off"),
     "oidc_role": ("viewer", "triager", ""),
+}
+# The least that whole numbers may be.
+LEAST = {
+    **dict.fromkeys(("workers", "threads", "max_body", "max_batch_body", "max_envelope"), 1),
+    **{"max_file": 1, "max_upload": 1, "files_quota": 0},
 }
 LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains", "cors_origins"}
 FOR_CLIENTS = ("URL", "KEY")  # GATEWAY_URL and GATEWAY_KEY tell docs/clients.md's programs where to send
@@ -47,7 +55,7 @@ class BadSetting(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Places):
     """Every setting. The environment variable of `database_url` is GATEWAY_DATABASE_URL, and so on."""
 
     database_url: str = "sqlite:///var/gateway.db"
@@ -67,6 +75,12 @@ class Config:
     max_body: int = 1_048_576
     max_batch_body: int = 33_554_432
     max_envelope: int = 104_857_600
+    files_dir: str = ""
+    max_file: int = 10_485_760
+    max_upload: int = 26_214_400
+    files_quota: int = 5_368_709_120
+    outbound_allow: str = ""
+    outbound_private: str = "off"
     cors_origins: str = "*"
     model: str = ""
     second_reader: str = "off"
@@ -90,9 +104,9 @@ class Config:
             raise BadSetting("GATEWAY_SECRET_KEY: is required with a PostgreSQL database")
         if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", self.bind):
             raise BadSetting("GATEWAY_BIND: must be HOST:PORT")
-        for name in ("workers", "threads", "max_body", "max_batch_body", "max_envelope"):
-            if getattr(self, name) < 1:
-                raise BadSetting(f"GATEWAY_{name.upper()}: must be at least 1")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise BadSetting(f"GATEWAY_{name.upper()}: must be at least {least}")
         for name, words in WORDS.items():
             if getattr(self, name) not in words:
                 some = [word or "empty" for word in words]
@@ -139,6 +153,10 @@ class Config:
             raise BadSetting(
                 f"GATEWAY_TRUSTED_PROXIES: must look like 10.0.0.0/8, fd00::/8, 192.0.2.7: {error}"
             ) from None
+        try:
+            Rules.parse(self.outbound_allow)
+        except ValueError as error:
+            raise BadSetting(f"GATEWAY_OUTBOUND_ALLOW: {error}: hooks.internal, 10.0.0.0/8") from None
         if not self.redis_url:
             return
         if not re.fullmatch(_REDIS, self.redis_url):
@@ -170,52 +188,6 @@ class Config:
     def oidc_domain_names(self) -> tuple[str, ...]:
         """The domains whose addresses the provider may vouch for; without any, all."""
         return tuple(name.strip().lower() for name in self.oidc_domains.split(",") if name.strip())
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the database is a file of ours."""
-        return is_embedded(self.database_url)
-
-    @property
-    def data_path(self) -> Path:
-        """Where this host's own files are: beside the embedded database, unless GATEWAY_DATA_DIR says."""
-        if self.data_dir:
-            return Path(self.data_dir)
-        return sqlite_path(self.database_url).parent if self.embedded else Path("var")
-
-    @property
-    def limits_path(self) -> Path:
-        """Where rate limits are counted on this host: a file of its own."""
-        stem = sqlite_path(self.database_url).stem if self.embedded else "gateway"
-        return self.data_path / f"{stem}.limits"
-
-    @property
-    def failures_path(self) -> Path:
-        """Where failed authentications are counted by address, beside the limits."""
-        return self.limits_path.with_suffix(".failures")
-
-    @property
-    def queue_path(self) -> Path:
-        """This host's queue of background work, beside the limits."""
-        return self.limits_path.with_suffix(".queue")
-
-    @property
-    def own_files(self) -> list[Path]:
-        """Every file that the gateway keeps on this host, whether it is there or not."""
-        kept = [self.limits_path, self.failures_path, self.secret_path]
-        for path in [self.queue_path, *([sqlite_path(self.database_url)] if self.embedded else [])]:
-            kept += [path.with_name(path.name + end) for end in ("", "-wal", "-shm", "-journal", ".lock")]
-        return kept
-
-    @property
-    def model_path(self) -> Path | None:
-        """Directory of the triage model; None is the one shipped with the package."""
-        return Path(self.model) if self.model else None
-
-    @property
-    def secret_path(self) -> Path:
-        """Where the key that encrypts secrets is kept when GATEWAY_SECRET_KEY does not say it."""
-        return self.data_path / "secret.key"
 
     @property
     def url(self) -> str:

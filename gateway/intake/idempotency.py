@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from adapters.contract import Adapter, Fault, Idempotency, Inbound, Problem, Refused, invalid
 from gateway.access.caller import Caller
+from models.database.base import writing
+from models.intake import commit
 from models.intake.commit import Claim, Taken
 
 HEADER = "idempotency-key"
@@ -70,6 +72,23 @@ def _flight(*flight: str) -> Iterator[None]:
     finally:
         with _lock:
             _flying.discard(flight)
+
+
+@contextmanager
+def claimed(caller: Caller, adapter: Adapter, inbound: Inbound) -> Iterator[None]:
+    """A transaction that takes what the request claims, in a dialect that refuses every repeat.
+
+    Raises Refused: 400 for a bad key, 409 for one that was used before.
+    """
+    claim = claim_of(caller, adapter, inbound)
+    try:
+        with writing():
+            if claim is not None:
+                commit.take_claim(claim, now=inbound.received_at)
+            yield
+    except Taken as taken:
+        repeated(taken, claim, adapter.idempotency, inbound)
+        raise AssertionError("such routes exist only in dialects that refuse repeats") from taken
 
 
 def repeated(taken: Taken, claim: Claim | None, law: Idempotency, inbound: Inbound) -> str:

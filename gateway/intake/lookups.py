@@ -6,8 +6,7 @@ from adapters.contract import Adapter, Answer, Ask, Inbound, Lookup, Problem, Re
 from gateway.access.caller import Caller
 from gateway.access.projects import create_project
 from gateway.intake import auth, idempotency, limits
-from models.database.base import rows, writing
-from models.intake import commit
+from models.database.base import rows
 from models.tables.workspace import Project, Workspace, list_projects
 
 
@@ -45,17 +44,10 @@ def _create_project(caller: Caller, adapter: Adapter, inbound: Inbound, ask: Ask
     _own_workspace(caller, ask)
     if caller.project_id is not None:
         raise Refused(Problem(403, "forbidden", "Forbidden."))
-    claim = idempotency.claim_of(caller, adapter, inbound)
-    try:
-        with writing():
-            if claim is not None:
-                commit.take_claim(claim, now=inbound.received_at)
-            project_id = create_project(
-                caller.workspace_id, ask.name, inbound.received_at, origin="api", by=caller.key_id
-            )
-    except commit.Taken as taken:
-        idempotency.repeated(taken, claim, adapter.idempotency, inbound)
-        raise AssertionError("lookups exist only in dialects that refuse repeats") from taken
+    with idempotency.claimed(caller, adapter, inbound):
+        project_id = create_project(
+            caller.workspace_id, ask.name, inbound.received_at, origin="api", by=caller.key_id
+        )
     return Answer(tuple(list_projects(caller.workspace_id, only=project_id)[0]), 1)
 
 

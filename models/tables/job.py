@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from peewee import BigIntegerField, TextField
+from peewee import BigIntegerField, Case, TextField
 
 from models.database.base import JSONText, Table, database, first, rows, writing
 
@@ -31,10 +32,13 @@ class Lost(Exception):
     """The lease ended and somebody else has the work: what was about to be written must not be."""
 
 
-# One statement: two who come at once cannot both find it free.
+# One statement: two who come at once cannot both find it free. What was hurried is due at less than zero from
+# then on: a zero is somebody's who came too late for who is at it to see what there is.
 _CLAIM = (
-    "INSERT INTO job (name, owner, leased_until, due_at) VALUES (?, ?, ?, 0) "
-    "ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until "
+    "INSERT INTO job (name, owner, leased_until, due_at) VALUES (?, ?, ?, -1) "
+    "ON CONFLICT (name) DO UPDATE "
+    "SET owner = excluded.owner, leased_until = excluded.leased_until, "
+    "due_at = CASE WHEN job.due_at = 0 THEN -1 ELSE job.due_at END "
     "WHERE (job.leased_until <= ? OR job.leased_until > ?) AND (job.due_at <= ? OR job.finished_at > ?) "
     "RETURNING name"
 )
@@ -65,8 +69,12 @@ def keep(name: str, owner: str, until: int) -> None:
 
 
 def finish(name: str, owner: str, now: int, due_at: int) -> None:
-    """Gives the work back; nobody begins again before `due_at`. Nothing happens when it is lost."""
-    done = {"owner": None, "leased_until": 0, "due_at": due_at, "finished_at": now}
+    """Gives the work back; nobody begins again before `due_at`, unless somebody hurried it meanwhile.
+
+    Nothing happens when it is lost.
+    """
+    due = Case(None, [(Job.due_at == 0, 0)], due_at)
+    done = {"owner": None, "leased_until": 0, "due_at": due, "finished_at": now}
     with writing():
         Job.update(done).where((Job.name == name) & (Job.owner == owner)).execute()
 
@@ -76,10 +84,11 @@ def hurry(name: str) -> None:
     Job.update(due_at=0).where(Job.name == name).execute()
 
 
-def hurried(now: int) -> list[str]:
-    """The names of work that somebody wants at once and nobody does yet."""
+def hurried(now: int, prompt: Sequence[str] = ()) -> list[str]:
+    """The names of work that somebody wants at once, or that is `prompt` and due; nobody does it yet."""
     free = (Job.leased_until <= now) | (Job.leased_until > now + SKEW + LEASE)
-    found = Job.select(Job.name).where((Job.due_at == 0) & free)
+    wanted = (Job.due_at <= 0) | (Job.name.in_(prompt) & (Job.due_at <= now))
+    found = Job.select(Job.name).where(wanted & free)
     return [row["name"] for row in rows(found)]
 
 

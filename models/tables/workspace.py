@@ -11,12 +11,16 @@ from models.tables.feedback import Feedback
 
 
 class Workspace(Table):
-    """A tenant. `default_project_id` is where records land whose key names no project."""
+    """A tenant. `default_project_id` is where records land whose key names no project.
+
+    It may start `runs_a_month` runs in a calendar month, UTC; null is any number.
+    """
 
     id = TextField(primary_key=True)
     name = TextField()
     default_project_id = TextField(null=True)
     created_at = BigIntegerField()
+    runs_a_month = IntegerField(null=True)
 
 
 class Project(Table):
@@ -84,6 +88,12 @@ def is_workspace(workspace_id: str) -> bool:
     """Whether there is such a workspace."""
     found = database.execute_sql("SELECT 1 FROM workspace WHERE id = ?", (workspace_id,)).fetchone()
     return found is not None
+
+
+def default_project(workspace_id: str) -> str:
+    """The project where records of a workspace land whose key names none."""
+    found: str = Workspace.select(Workspace.default_project_id).where(Workspace.id == workspace_id).scalar()
+    return found
 
 
 def first_workspace() -> str:

@@ -235,7 +235,7 @@ def test_a_queue_that_cannot_be_written(
     encryption.connect("x" * 32, tmp_path / "key")
     queue = queue_of(config)
     consumer = _Consumer(queue, None)
-    monkeypatch.setattr("gateway.background.scheduler.job.hurried", lambda now: ["themes"])
+    monkeypatch.setattr("gateway.background.scheduler.job.hurried", lambda *_: ["themes"])
     monkeypatch.setattr(queue.storage, "enqueue", enqueue)
     consumer.stop_flag.set()
     with pytest.raises(ConsumerStopped):

@@ -449,3 +449,21 @@ class TestProjects:
         for query, field in (({}, "workspace_id"), ({"workspace_id": "ws_1", "limit": 101}, "limit")):
             error = refused(flora("projects.list", query), "BadRequestError", 400, "input_validation_error")
             assert [fault["field"] for fault in error["fields"]] == [field]
+
+
+def test_models(flora: Flora) -> None:
+    """models.list shows the triage model as one of texts, and none of another type."""
+    (model,) = flora("models.list").data["data"]["models"]
+
+    assert set(model) == {
+        "model_id",
+        "name",
+        "provider",
+        "type",
+        "capabilities",
+        "estimated_credits",
+        "estimated_seconds",
+        "params",
+    }
+    assert (model["type"], model["params"]) == ("text", [])
+    assert flora("models.list", {"type": "video"}).data["data"] == {"models": []}

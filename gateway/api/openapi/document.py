@@ -84,9 +84,9 @@ class _Description:
             ways: tuple[Door | Batch | Lookup, ...] = (*adapter.doors, *adapter.batches, *adapter.lookups)
             for way in ways:
                 self.way(adapter, way)
-        native = dialects["native"]
         for endpoint in ENDPOINTS:
-            self.endpoint(native, endpoint)
+            self.endpoint(dialects[endpoint.dialect], endpoint)
+        native = dialects["native"]
         self.spec.tag({"name": "Operations"})
         for path, shape in OPEN.items():
             self.add("GET", path, shape, _Told(native, "Operations", shape.summary, closed=False))
@@ -95,10 +95,8 @@ class _Description:
 
     def way(self, adapter: Adapter, way: Door | Batch | Lookup) -> None:
         """A route of a dialect."""
-        refusals: list[int] = [*IDENTIFIED]
         keyed = way.method == "POST" and adapter.signed is None
-        if keyed:
-            refusals += [409] if adapter.idempotency.repeat == "refuse" else [409, 422]
+        refusals = [*IDENTIFIED, *_repeats(adapter, keyed)]
         if isinstance(way, Lookup) and "<" in way.path:
             refusals.append(404)
         told = _Told(
@@ -109,15 +107,24 @@ class _Description:
             keyed=keyed,
             taken=isinstance(way, Door | Batch),
             many=isinstance(way, Batch),
-            servers=[{"url": "/"}, {"url": f"/{adapter.name}"}],
+            servers=_mounts(adapter),
         )
         self.add(way.method, way.path, way.shape, told)
 
-    def endpoint(self, native: Adapter, endpoint: Endpoint) -> None:
-        """A route of the native API beside its doors; the first line of its function says what it does."""
+    def endpoint(self, adapter: Adapter, endpoint: Endpoint) -> None:
+        """A route that the trunk answers itself; the first line of its function says what it does."""
         summary = (endpoint.act.__doc__ or "").partition("\n")[0]
-        refusals = (*IDENTIFIED, *((404,) if "<" in endpoint.path else ()))
-        told = _Told(native, native.title, summary, refusals, endpoint.scope)
+        keyed = endpoint.method == "POST" and not endpoint.is_native
+        missed = (404,) if "<" in endpoint.path else ()
+        told = _Told(
+            adapter,
+            adapter.title,
+            summary,
+            (*IDENTIFIED, *missed, *_repeats(adapter, keyed)),
+            endpoint.scope,
+            keyed=keyed,
+            servers=[] if endpoint.is_native else _mounts(adapter),
+        )
         self.add(endpoint.method, endpoint.path, endpoint.shape, told)
 
     def add(self, method: str, path: str, shape: Shape, told: _Told) -> None:
@@ -247,6 +254,18 @@ class _Told:
     taken: bool = False
     many: bool = False
     servers: list[Json] = field(default_factory=list)
+
+
+def _mounts(adapter: Adapter) -> list[Json]:
+    """Where a route of a dialect is reachable."""
+    return [{"url": "/"}, {"url": f"/{adapter.name}"}]
+
+
+def _repeats(adapter: Adapter, keyed: bool) -> tuple[int, ...]:
+    """How a dialect refuses an Idempotency-Key that was used before, on a route that takes one."""
+    if not keyed:
+        return ()
+    return (409,) if adapter.idempotency.repeat == "refuse" else (409, 422)
 
 
 def _answers(shape: Shape) -> Iterable[tuple[int | str, Any]]:

@@ -36,9 +36,8 @@ class Plugin(MarshmallowPlugin):
 def name_of(schema: Any) -> str:
     """A schema's name in the description: those of dialects begin with the dialect."""
     kind = schema if isinstance(schema, type) else type(schema)
-    package, _, module = kind.__module__.partition(".")
-    owner = module.title().replace("_", "") if package == "adapters" and module in adapters.load() else ""
-    return f"{owner}{kind.__name__}"
+    owner = next((part for part in kind.__module__.split(".") if part in adapters.load()), "")
+    return f"{owner.title().replace('_', '')}{kind.__name__}"
 
 
 def tidied(value: Any) -> Any:

@@ -1,0 +1,104 @@
+"""Files that are linked and not sent, such as those of chats: fetched by the background worker and kept.
+
+An asset that waits and has a `source_url` is one to fetch. What cannot be had leaves the asset failed, with
+why, and the link on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cache, partial
+from typing import Any
+
+from gateway.background.lease import Lease, Work
+from gateway.core import outbound
+from gateway.core.ids import now_ms
+from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
+from gateway.core.pacing import transact
+from gateway.files import attachments
+from models.tables import fetch
+
+NAME = "fetch"
+RETRIES = (10, 60, 300)  # seconds after a try that failed for what may pass
+AT_ONCE = 4  # files under way
+EVERY = 60_000  # milliseconds between two looks at most
+BREATH = 1.0  # seconds between two looks while some are under way
+SOURCE = "url"  # how assets are made whose address the API was given (FLORA)
+MOST_SOURCE = 52_428_800  # bytes of such a one
+
+
+def work(most: int) -> Work:
+    """The work that fetches files of at most so many bytes."""
+
+    def act(lease: Lease) -> int:
+        return _fetch(lease, most)
+
+    return Work(NAME, act, prompt=True)
+
+
+def headers_for(row: Mapping[str, Any]) -> Mapping[str, str]:
+    """What proves to the other side that the gateway may have an asset's file; nothing for public ones."""
+    return {}
+
+
+def _fetch(lease: Lease, most: int) -> int:
+    """Fetches what is due, some at a time; when the next one is."""
+    under_way: dict[Future[dict[str, Any] | str], dict[str, Any]] = {}
+    while True:
+        if not lease.stopping() and (free := AT_ONCE - len(under_way)):
+            for row in fetch.due(now_ms(), free, [row["id"] for row in under_way.values()]):
+                limit = MOST_SOURCE if row["uploaded_via"] == SOURCE else most
+                under_way[_pool().submit(_had, row, limit)] = row
+        if not under_way:
+            break
+        for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
+            row = under_way.pop(future)
+            # Also when the process is to end or has lost the lease: what is here, is here.
+            lease.carry_out(partial(transact, partial(_note, row, future.result())))
+        if not lease.stopping():
+            lease.extend()
+    lease.transact(fetch.forget_gone)
+    upcoming = fetch.next_due()
+    return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
+
+
+def _had(row: Mapping[str, Any], most: int) -> dict[str, Any] | str:
+    """Fetches a file into the store: the columns of its asset, or why to try again."""
+    try:
+        with outbound.fetch(row["source_url"], most, headers_for(row)) as chunks:
+            file = attachments.File(row["name"], chunks)
+            kept = attachments.keep(row["workspace_id"], file, most=most, asset_id=row["id"])
+    except (Forbidden, TooLarge) as error:
+        return _failed(str(error))
+    except Refused as error:
+        return str(error) if error.status >= 500 else _failed(str(error))
+    except Unreachable as error:
+        return str(error)
+    except OSError as error:  # of the store, such as a full disk
+        return f"cannot be kept: {error.strerror}"
+    if kept.refused:
+        return _failed(kept.refused)
+    found = {"name": kept.name, "size": kept.size, "sha256": kept.digest, "content_type": kept.content_type}
+    return {**found, "status": "ready", "reason": None}
+
+
+def _failed(why: str) -> dict[str, Any]:
+    return {"status": "failed", "reason": why}
+
+
+def _note(row: Mapping[str, Any], became: dict[str, Any] | str) -> None:
+    """Notes what became of a try, within the open transaction."""
+    attempt = row["attempt"]
+    if isinstance(became, str):
+        if attempt < len(RETRIES):
+            fetch.again(row["id"], attempt + 1, now_ms() + RETRIES[attempt] * 1000)
+            return
+        became = _failed(became)
+    fetch.settle(row["id"], {**became, "updated_at": now_ms()})
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads that stay, as each has a connection to the database."""
+    return ThreadPoolExecutor(AT_ONCE, "fetch")

@@ -1,0 +1,1 @@
+"""Files that come with feedback: their bytes, kinds and quota, and the removal of what nobody has."""

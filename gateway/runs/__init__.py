@@ -1,0 +1,1 @@
+"""Long jobs that a caller starts and looks after: techniques, and their runs."""

@@ -1,0 +1,144 @@
+"""Tells whoever started a run that it has ended: FLORA's signed webhook, sent until it is taken.
+
+A callback is stored in the transaction that ends its run, so none is lost. It is sent at least once: a
+process that dies between the answer and its note leaves it to be sent again, with the same id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.access import callback_secrets
+from gateway.background.lease import Lease, Work
+from gateway.core import encryption, outbound
+from gateway.core.ids import id_at, new_id, now_ms
+from gateway.core.outbound import Forbidden, Unreachable
+from gateway.core.pacing import Pace, transact
+from models.database.base import dumps
+from models.tables import callback, job
+
+NAME = "callbacks"
+API_VERSION = "2026-06-11"  # what FLORA's own events say
+RETRIES = (10, 60, 300)  # seconds after a try that failed
+AT_ONCE = 8  # callbacks under way
+OF_A_HOST = 2  # of those to one host, so that a slow one holds up nobody else's
+KEPT = 30 * 86_400_000  # milliseconds that a callback is kept
+EVERY = 60_000  # milliseconds between two looks at most
+BREATH = 1.0  # seconds between two looks while some are under way
+
+
+def check(url: str) -> None:
+    """Raises Forbidden for an address that no callback is sent to; https alone, whatever is allowed else."""
+    _need_tls(url)
+    outbound.check(url)
+
+
+def schedule(run: Mapping[str, Any]) -> None:
+    """Stores the callback of a run that has ended, if it wants one, within the transaction that ends it."""
+    url = run["callback_url"]
+    if not url:
+        return
+    now, name, event = now_ms(), new_id("whd"), f"run.{run['status']}"
+    data = {"run_id": run["id"], "run_type": "technique", "workspace_id": run["workspace_id"]}
+    data["status"] = run["status"]
+    data |= {key: run[key] for key in ("error_code", "error_message") if run.get(key)}
+    body = {"id": name, "type": event, "api_version": API_VERSION, "created_at": now, "data": data}
+    row = {"id": name, "workspace_id": run["workspace_id"], "run_id": run["id"], "created_at": now}
+    row |= {"url": url, "host": urlsplit(url).netloc.lower(), "event": event, "body": dumps(body)}
+    callback.keep(row)
+    job.hurry(NAME)
+
+
+def send(lease: Lease) -> int:
+    """Sends what is due, some at a time, and forgets what is old; when the next one is due."""
+    under_way: dict[Future[Mapping[str, Any]], dict[str, Any]] = {}
+    with ThreadPoolExecutor(AT_ONCE, "callbacks") as pool:
+        while True:
+            for row in [] if lease.stopping() else _due([*under_way.values()]):
+                under_way[pool.submit(_tried, row, lease.transact(partial(_secrets, row)))] = row
+            if not under_way:
+                break
+            for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
+                row = under_way.pop(future)
+                note = partial(callback.tried, row["id"], row["attempt"], future.result())
+                # Also when the process is to end or has lost the lease: what was sent, was sent.
+                lease.carry_out(partial(transact, note))
+    Pace(lease.transact).until_none(partial(callback.forget, id_at("whd", now_ms() - KEPT)))
+    upcoming = callback.next_due()
+    return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
+
+
+def _due(under_way: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What may begin now beside what is under way."""
+    hosts = Counter(row["host"] for row in under_way)
+    full = [host for host, count in hosts.items() if count >= OF_A_HOST]
+    free = AT_ONCE - len(under_way)
+    if free <= 0:
+        return []
+    chosen: list[dict[str, Any]] = []
+    for row in callback.due(now_ms(), AT_ONCE * OF_A_HOST, [row["id"] for row in under_way], full):
+        if len(chosen) < free and hosts[row["host"]] < OF_A_HOST:
+            hosts[row["host"]] += 1
+            chosen.append(row)
+    return chosen
+
+
+def _secrets(row: Mapping[str, Any]) -> list[str]:
+    """What to sign with; nothing where that cannot be opened."""
+    try:
+        return callback_secrets.live(row["workspace_id"])
+    except encryption.WrongKey:
+        return []
+
+
+def _tried(row: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
+    """Sends a callback once; the columns that say what became of it."""
+    status, why = None, None
+    try:
+        status = _answered(row, secrets)
+    except (Forbidden, Unreachable) as error:
+        why = str(error)
+    if status is not None and 200 <= status < 300:
+        return {"state": callback.SENT, "status": status, "why": None}
+    if row["attempt"] == len(RETRIES):
+        return {"state": callback.DEAD, "status": status, "why": why}
+    return {"status": status, "why": why, "next_at": now_ms() + RETRIES[row["attempt"]] * 1000}
+
+
+def _answered(row: Mapping[str, Any], secrets: Sequence[str]) -> int:
+    if not secrets:
+        raise Unreachable("its signing secret cannot be opened: rotate it")
+    _need_tls(row["url"])
+    body = row["body"].encode()
+    headers = {
+        "Content-Type": "application/json",
+        "Flora-Signature": signature(body, secrets, now_ms() // 1000),
+        "Flora-Webhook-Id": row["id"],
+        "Flora-Event": row["event"],
+    }
+    return outbound.request("POST", row["url"], headers, body).status
+
+
+def _need_tls(url: str) -> None:
+    if not url.lower().startswith("https://"):
+        raise Forbidden("must begin with https://")
+
+
+def signature(body: bytes, secrets: Sequence[str], seconds: int) -> str:
+    """The header that FLORA signs a webhook with: HMAC-SHA256 of the time and the body, once for each secret.
+
+    The key is the whole text of a secret, `whsec_` included. Source: FLORA's SDK, `webhooks.unwrap`.
+    """
+    signed = f"{seconds}.".encode() + body
+    proofs = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+    return ",".join([f"t={seconds}", *(f"v1={proof}" for proof in proofs)])
+
+
+SEND = Work(NAME, send, prompt=True)

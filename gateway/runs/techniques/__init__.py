@@ -1,0 +1,1 @@
+"""A technique a module, each with its TECHNIQUE (gateway.runs.technique)."""

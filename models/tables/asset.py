@@ -1,0 +1,110 @@
+"""Files of records and of workspaces. Their bytes are in gateway.files.store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
+
+from models.database.base import Table, first, insert_all, locked, only, rows, values
+from models.tables.feedback import Feedback, iso
+from models.tables.loose_file import LooseFile
+
+STATUSES = ("pending_upload", "ready", "failed")
+
+
+class Asset(Table):
+    """A file. Times are milliseconds UTC; `size` is bytes, `width` and `height` are pixels.
+
+    `sha256` (hex) names the bytes in the store, `thumbnail` those of a small picture of it; several may name
+    the same. `content_type` is by content, never as its sender said. `reason` says why one `failed`.
+    `feedback_id` is the record that it belongs to and goes with; without one it is the workspace's.
+    """
+
+    id = TextField(primary_key=True)
+    workspace_id = TextField()
+    project_id = TextField(null=True)
+    feedback_id = ForeignKeyField(
+        Feedback, null=True, on_delete="CASCADE", column_name="feedback_id", object_id_name="feedback_ref"
+    )
+    name = TextField()
+    content_type = TextField()
+    size = BigIntegerField()
+    sha256 = TextField(null=True, index=True)
+    width = IntegerField(null=True)
+    height = IntegerField(null=True)
+    status = TextField()
+    reason = TextField(null=True)
+    source_url = TextField(null=True)
+    uploaded_via = TextField()
+    thumbnail = TextField(null=True, index=True)
+    created_at = BigIntegerField()
+    updated_at = BigIntegerField()
+
+
+def keep(made: Sequence[Mapping[str, Any]]) -> None:
+    """Stores new rows that have every column, within the open transaction."""
+    insert_all(Asset, [values(Asset, row) for row in made])
+
+
+def find(
+    workspace_id: str, project_id: str | None, asset_id: str, *, to_change: bool = False
+) -> dict[str, Any] | None:
+    """An asset of this workspace (and, when given, of this project), or None.
+
+    With `to_change` nobody else changes it before the open transaction ends.
+    """
+    found = _mine(workspace_id, project_id).where(Asset.id == asset_id)
+    return first(locked(found) if to_change else found)
+
+
+def one(asset_id: str) -> dict[str, Any] | None:
+    """An asset of whatever workspace, for whoever has a signed address or may read the database; or None."""
+    return first(Asset.select().where(Asset.id == asset_id))
+
+
+def of_feedback(feedback_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The assets of records, those of each one together, the oldest first."""
+    wanted = list(feedback_ids)
+    found = Asset.select().where(Asset.feedback_id.in_(wanted))
+    return rows(found.order_by(Asset.feedback_id, Asset.id)) if wanted else []
+
+
+def list_page(
+    workspace_id: str, project_id: str | None, *, limit: int, before: str | None = None
+) -> list[dict[str, Any]]:
+    """Assets of a workspace (and, when given, of a project), the newest first, older than the id `before`."""
+    found = _mine(workspace_id, project_id)
+    if before is not None:
+        found = found.where(Asset.id < before)
+    return rows(found.order_by(Asset.id.desc()).limit(limit))
+
+
+def used_bytes(workspace_id: str) -> int:
+    """What the files of a workspace take, those on their way too; what is there twice counts twice."""
+    assets = Asset.select(fn.SUM(Asset.size)).where(Asset.workspace_id == workspace_id)
+    coming = LooseFile.select(fn.SUM(LooseFile.size)).where(LooseFile.workspace_id == workspace_id)
+    return int(assets.scalar() or 0) + int(coming.scalar() or 0)
+
+
+def delete(ids: Sequence[str]) -> int:
+    """Deletes assets within the open transaction and says how many there were. Their bytes go afterwards."""
+    return int(Asset.delete().where(Asset.id.in_(ids)).execute()) if ids else 0
+
+
+def is_named(sha256: str) -> bool:
+    """Whether any asset has these bytes."""
+    return bool(Asset.select().where((Asset.sha256 == sha256) | (Asset.thumbnail == sha256)).exists())
+
+
+def document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the API shows it beside a record."""
+    names = ("id", "feedback_id", "name", "content_type", "size", "sha256", "width", "height", "status")
+    shown = {name: row[name] for name in (*names, "reason", "source_url", "uploaded_via")}
+    return {**shown, "created_at": iso(row["created_at"])}
+
+
+def _mine(workspace_id: str, project_id: str | None) -> Any:
+    found = Asset.select().where(Asset.workspace_id == workspace_id)
+    return only(found, {Asset.project_id: project_id})

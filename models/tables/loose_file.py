@@ -1,0 +1,58 @@
+"""Bytes in the store of files that may belong to no asset: on their way to one, or left by one that is gone.
+
+A line is written before the bytes are, and goes in the transaction that stores their asset (triggers of
+0027). So bytes that no asset names have a line from their first moment on, and who deletes bytes knows of
+those that are about to be named.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import BigIntegerField, CompositeKey, TextField
+
+from models.database.base import Table, insert, rows, serialise
+
+
+class LooseFile(Table):
+    """Bytes by their SHA-256 (hex), and the asset they are meant for or were of.
+
+    `at` is when they were put (milliseconds UTC) and 0 once their asset is gone; `size` counts towards the
+    workspace's quota until then.
+    """
+
+    sha256 = TextField()
+    id = TextField()
+    workspace_id = TextField(index=True)
+    size = BigIntegerField()
+    at = BigIntegerField(index=True)
+
+    class Meta:
+        primary_key = CompositeKey("sha256", "id")
+        without_rowid = True
+
+
+def note(sha256: str, asset_id: str, workspace_id: str, size: int, now: int) -> None:
+    """Says, within the open transaction, that bytes are about to be put for an asset."""
+    serialise([("file", sha256)])
+    LooseFile.delete().where((LooseFile.sha256 == sha256) & (LooseFile.id == asset_id)).execute()
+    insert(
+        LooseFile, {"sha256": sha256, "id": asset_id, "workspace_id": workspace_id, "size": size, "at": now}
+    )
+
+
+def due(before: int, limit: int) -> list[str]:
+    """Bytes whose asset is gone, or was to come before a time (milliseconds UTC) and did not."""
+    found = LooseFile.select(LooseFile.sha256).where(LooseFile.at < before)
+    return list(dict.fromkeys(row["sha256"] for row in rows(found.order_by(LooseFile.at).limit(limit))))
+
+
+def forget(sha256: str, before: int) -> bool:
+    """Takes away, within the open transaction, the lines of bytes from before a time; whether none is left.
+
+    Until the transaction ends nobody puts the same bytes.
+    """
+    serialise([("file", sha256)])
+    mine: Any = LooseFile.sha256 == sha256
+    LooseFile.delete().where(mine & (LooseFile.at < before)).execute()
+    return not LooseFile.select().where(mine).exists()
