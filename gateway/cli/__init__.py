@@ -12,6 +12,7 @@ from gateway.access import bootstrap, hooks, users
 from gateway.cli.author import authors
 from gateway.cli.command import command, name_option, open_database
 from gateway.cli.copying import copying
+from gateway.cli.digest import digest
 from gateway.cli.errors import Commands, Failure, NotHere, meant
 from gateway.cli.exports import exports
 from gateway.cli.hook import hook
@@ -155,6 +156,7 @@ for _command in (
     *copying.commands.values(),
     *retention.commands.values(),
     *retriage.commands.values(),
+    *digest.commands.values(),
     triage,
     train,
     evaluate,
