@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from gateway.api.digest.figures import figures
-from gateway.api.digest.pages import FORMATS
-from gateway.api.digest.pages import digest as written
 from gateway.api.digest.period import BadPeriod, period_of, zone_of
+from gateway.api.digest.telling_figures import FORMATS
+from gateway.api.digest.telling_figures import digest as written
 from gateway.cli.command import command, place_of
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
