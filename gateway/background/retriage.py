@@ -208,9 +208,7 @@ class _Run:
 
     def _labelled(self, found: Sequence[Row]) -> list[_Told]:
         """What some records are given."""
-        rules = rules_in(
-            self.workspace_id
-        )  # read now: what a project has learnt may be forgotten at any time
+        rules = rules_in(self.workspace_id)  # now: what a project has learnt may be forgotten at any time
         rows = [row for row in found if to_label(row)]
         readings = self._readings(rows)
         items = {row["id"]: (record_of(row), rules.get(row["project_id"])) for row in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.database.base import first, insert, locked
+from models.database.base import insert, to_change, update
 from models.tables.event import Event
 from models.tables.feedback import Feedback, version
 
@@ -15,11 +15,10 @@ def apply(known: Mapping[str, Any], changed: Mapping[str, Any], event: Mapping[s
 
     Nothing happens, and False is returned, when it is not as it was when it was read.
     """
-    mine = Feedback.id == known["id"]
-    now = first(locked(Feedback.select().where(mine)))
+    now = to_change(Feedback, known["id"])
     if now is None or version(now) != version(known):
         return False
-    Feedback.update(dict(changed)).where(mine).execute()
+    update(Feedback, known["id"], changed)
     if event is not None:
         insert(Event, {**event, "feedback": known["id"], "payload": None, "delivery_id": None})
     return True
