@@ -17,8 +17,11 @@ from gateway.access import hooks, topics, users
 from gateway.access.api_keys import SCOPES, create_key
 from gateway.access.projects import create_project
 from gateway.api import filters
+from gateway.api.digest.figures import figures
+from gateway.api.digest.period import period_of, zone_of
 from gateway.background import clustering, encoding, fetching, scheduler, second_reading
 from gateway.background.lease import run_once
+from gateway.background.retriage import retriage
 from gateway.core.ids import now_ms
 from gateway.triage.second_reader import DIMENSIONS
 from models import Feedback, Job, Project, Quarantine
@@ -300,6 +303,14 @@ class Walk:
         encode = encoding.work(without_numbers, encoding.Limits(0.0))
         for work in (*scheduler.WORKS, second, encode, fetching.work(1)):
             assert run_once(work)
+        workspace_id, project_id = self.tenant.workspace_id, self.tenant.project_id
+        with self._ear.covered(), writing():
+            Feedback.update(impact=14, impact_origin="predicted").execute()
+        for query in ("", "status=open", "q=invoice", "author=ann"):
+            for _ in retriage(filters.parse(query), workspace_id):
+                pass
+        for place in (None, project_id):
+            figures(workspace_id, place, period_of("week", zone_of("UTC"), now_ms() + 86_400_000))
         for origin in ("corrected", "declared"):
             corrections.labelled(origin, self.tenant.workspace_id, 10)
 

@@ -34,7 +34,7 @@ def list_themes(caller: Caller, inbound: Inbound) -> Reply:
     if faults:
         raise invalid(*faults)
     run = _run_for(caller, inbound.query.get("project"))
-    found = _themes(run["id"], since, until, limit) if run else []
+    found = themes_of(run["id"], since, until, limit) if run else []
     covered = max(since, run["since"]) if run else None
     return Reply(
         200,
@@ -58,7 +58,8 @@ def _run_for(caller: Caller, project_id: str | None) -> dict[str, Any] | None:
     return theme.newest_run(caller.workspace_id, project_id)
 
 
-def _themes(run_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
+def themes_of(run_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
+    """The themes of a computation with most records of a period, each compared with the period before."""
     counted = theme.counts(run_id, 2 * since - until, since, until)
     most = sorted((item for item in counted if item[1]), key=lambda item: (-item[1], item[0]))[:limit]
     ids = [theme_id for theme_id, _, _ in most]

@@ -22,7 +22,7 @@ from gateway.core.pacing import Pace
 from gateway.triage import active_model
 from gateway.triage.second_reader import Reading
 from gateway.triage.stored import LABELS, record_of, relabelled
-from models.queries import doubtful
+from models.queries import doubtful, relabelling
 from models.tables import job, meaning
 
 NAME = "second_reader"
@@ -124,7 +124,7 @@ class _Search:
         self._rules.clear()  # a head may be forgotten at any time
         readings = self._read([triage.words_of(record_of(row)) for row in found])
         told = [
-            (row, reading, relabelled(row, self._rules_of(row), reading))
+            (row, reading, relabelled(row, triage.label(record_of(row), self._rules_of(row), second=reading)))
             for row, reading in zip(found, readings, strict=True)
         ]
         self._pace.each(told, _apply)
@@ -150,7 +150,7 @@ def _apply(told: Sequence[tuple[Row, Reading, dict[str, Any]]]) -> None:
         said = {name: _likeliest(getattr(reading, name)) for name in LABELS}
         detail = {"said": said, "changes": changes}
         event = {"id": new_id("ev"), "type": EVENT, "at": now, "detail": detail}
-        if doubtful.apply(row, {**given, "updated_at": now}, event) and reading.vector:
+        if relabelling.apply(row, {**given, "updated_at": now}, event) and reading.vector:
             meaning.put({row["id"]: reading.vector})
 
 

@@ -12,6 +12,7 @@ from gateway.access import bootstrap, hooks, users
 from gateway.cli.author import authors
 from gateway.cli.command import command, name_option, open_database
 from gateway.cli.copying import copying
+from gateway.cli.digest import digest
 from gateway.cli.errors import Commands, Failure, NotHere, meant
 from gateway.cli.exports import exports
 from gateway.cli.hook import hook
@@ -20,6 +21,7 @@ from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
+from gateway.cli.retriage import retriage
 from gateway.cli.run import run, technique
 from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
@@ -158,6 +160,8 @@ for _command in (
     *authors.commands.values(),
     *copying.commands.values(),
     *retention.commands.values(),
+    *retriage.commands.values(),
+    *digest.commands.values(),
     triage,
     train,
     evaluate,

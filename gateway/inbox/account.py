@@ -8,8 +8,9 @@ from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from gateway.access import users
+from gateway.core.languages import LANGUAGES
 from gateway.inbox.api_calls import note
-from gateway.inbox.i18n import LANGUAGES, _, zone_of
+from gateway.inbox.i18n import _, zone_of
 from gateway.inbox.pages import go, page, show
 from gateway.inbox.session import SIGNED_IN, NotAllowed, keep_cookie, passwords
 from gateway.inbox.sign_in import TooManyTriesError, proven

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import gettext
-import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from flask import g, request
 from markupsafe import Markup
 
-LANGUAGES = {"en": "English", "nl": "Nederlands"}
+from gateway.core.languages import LANGUAGES, catalogue, locale_of
 
 _FOLDER = Path(__file__).parent / "languages"
-
-
-@cache
-def catalogue(language: str) -> gettext.NullTranslations:
-    """The words of a language, read from its .po file: it is all there is to translate, nothing is built."""
-    path = _FOLDER / f"{language}.po"
-    if not path.exists():
-        return gettext.NullTranslations()
-    compiled = io.BytesIO()
-    with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
 
 
 @lru_cache(maxsize=1024)  # of a cookie's making
@@ -51,19 +33,14 @@ def choose(user: dict[str, Any] | None) -> None:
     best = request.accept_languages.best_match(list(LANGUAGES)) or "en"
     chosen = (user or {}).get("user_language") or best
     g.language = chosen if chosen in LANGUAGES else "en"
-    g.locale = _locale(g.language)
+    g.locale = locale_of(g.language)
     name = (user or {}).get("user_zone") or request.cookies.get("zone", "")
     g.zone = (zone_of(name) if 0 < len(name) < 64 else None) or UTC
 
 
-@cache
-def _locale(language: str) -> Locale:
-    return Locale.parse("en_GB" if language == "en" else language)
-
-
 def _(text: str, **values: Any) -> str:
     """A text in the reader's language, with its %(name)s filled in."""
-    said = catalogue(g.get("language", "en")).gettext(text) if text else ""
+    said = catalogue(_FOLDER, g.get("language", "en")).gettext(text) if text else ""
     return said % values if values else said
 
 

@@ -52,7 +52,7 @@ _PLAIN = {category: Reason("severity", points, why) for category, (points, why) 
 _CALM: dict[Sentiment, Reason] = {name: Reason("sentiment", 0, name) for name in SENTIMENTS}
 _ONCE = Reason("reach", 0, "reported once")
 _NO_AREA = Reason("area", 0, "no area that weighs more")
-_OVER = Reason("severity", 0, OVER)
+RESOLVED = Reason("severity", 0, OVER)
 _TONELESS = Reason("sentiment", 0, "the tone of an alert does not count")
 # Made before any word is met, for words give hints on the patterns that there are.
 _SEVERE_BITS = reduce(or_, (pattern.bit for _, _, pattern in SEVERE))
@@ -76,7 +76,7 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
     over has none.
     """
     if record.type in MACHINES and record.state == "resolved":
-        return _OVER
+        return RESOLVED
     if record.severity is not None:
         points = min(MOST_SEVERITY, max(0, record.severity))
         return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")

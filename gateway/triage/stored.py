@@ -1,4 +1,4 @@
-"""A stored record as triage reads it, and its labels anew with those of a second reader."""
+"""A stored record as triage reads it, and the columns that new labels give it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract.record import OF_TRIAGE, Record
+from adapters.contract.record import OF_TRIAGE, Labels, Record, State
 from gateway import triage
 from gateway.core.area_rules import Rules
-from gateway.triage.second_reader import Reading
-from models.intake.telling import MACHINES
+from gateway.triage.impact import RESOLVED
+from models.queries.personal_data import ERASED
 
 LABELS = ("category", "sentiment")
+# The label whose correction leaves a part of the impact as it was.
+_FOLLOWS = {"severity": "category", "sentiment": "sentiment"}
 _SAYS = re.compile(r"the sender says severity (\d)")
 _WORD, _WORD_ENDS = '; the sender says "', '", which is on no known scale'
 
@@ -27,7 +29,8 @@ def record_of(row: Row) -> Record:
     why = next((str(one["why"]) for one in row["impact_reasons"] if one["part"] == "severity"), "")
     severity, (_, _, word) = _SAYS.match(why), why.partition(_WORD)
     # A story of which nothing but remarks was told has no state.
-    remark = row["incident_key"] is not None and row["state_key"] is None and row["type"] not in MACHINES
+    remark = row["incident_key"] is not None and row["state_key"] is None
+    state: State | None = "resolved" if why == RESOLVED.why else "note" if remark else None
     return Record(
         text=row["text"],
         title=_given(row["title"], row["text"]),
@@ -38,7 +41,7 @@ def record_of(row: Row) -> Record:
         tags=tuple(row["tags"]),
         severity=int(severity[1]) if severity else None,
         severity_word=word.removesuffix(_WORD_ENDS) if word.endswith(_WORD_ENDS) else None,
-        state="note" if remark else None,
+        state=state,
         **declared,
     )
 
@@ -54,10 +57,21 @@ def explained(row: Row, rules: Rules) -> triage.Explanation:
     return triage.explain(record_of(row), row["impact_reasons"], rules, given)
 
 
-def relabelled(row: Row, rules: Rules, second: Reading) -> dict[str, Any]:
-    """The columns that a second reader's answer gives a row; what people or the sender said stays."""
-    labels = triage.label(record_of(row), rules, second=second)
-    given: dict[str, Any] = {"model_version": labels.model_version}
+def to_label(row: Row) -> bool:
+    """Whether a row has a label of triage's, and words that it can be labelled by.
+
+    Words that the sender took back or that were erased say nothing any more.
+    """
+    given = any(row[f"{name}_origin"] in OF_TRIAGE for name in LABELS) or row["impact_origin"] != "corrected"
+    return given and row["retracted_at"] is None and row["text"] != ERASED
+
+
+def relabelled(row: Row, labels: Labels) -> dict[str, Any]:
+    """The columns that new labels give a row; what people or the sender said stays.
+
+    So does its language where one is known, since the sender may have named it.
+    """
+    given: dict[str, Any] = {"model_version": labels.model_version, "language": labels.language}
     if row["category_origin"] in OF_TRIAGE:
         given |= {
             "category": labels.category,
@@ -83,7 +97,8 @@ def _kept(row: Row, reason: dict[str, Any]) -> dict[str, Any]:
     known = next((dict(one) for one in row["impact_reasons"] if one["part"] == reason["part"]), None)
     if known is None:
         return reason
-    if reason["part"] == "sentiment" and row["sentiment_origin"] == "corrected":
+    label = _FOLLOWS.get(reason["part"])
+    if label is not None and row[f"{label}_origin"] == "corrected":
         return known
     counted = reason["part"] == "reach" and not str(known["why"]).startswith("reported once")
     return known if counted and known["points"] >= reason["points"] else reason

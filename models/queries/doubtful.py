@@ -6,15 +6,14 @@ words, and with them its labels, change. The others are encoded by themselves (g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from peewee import SQL, fn
 
-from models.database.base import database, first, insert, locked, rows
+from models.database.base import database, rows
 from models.database.query_dialects import PRIMARY
-from models.tables.event import Event
-from models.tables.feedback import Feedback, version
+from models.tables.feedback import Feedback
 from models.tables.meaning import Meaning
 from models.tables.similarity import SPOKEN
 
@@ -72,17 +71,3 @@ def _unencoded(below: float) -> tuple[Any, ...]:
 
 def _is_doubtful(below: float) -> Any:
     return (Feedback.category_origin == "predicted") & (Feedback.category_confidence < below)
-
-
-def apply(known: Mapping[str, Any], changed: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Changes a record and tells its history, within the open transaction.
-
-    Nothing happens, and False is returned, when it is not as it was when it was read.
-    """
-    mine = Feedback.id == known["id"]
-    now = first(locked(Feedback.select().where(mine)))
-    if now is None or version(now) != version(known):
-        return False
-    Feedback.update(dict(changed)).where(mine).execute()
-    insert(Event, {**event, "feedback": known["id"], "payload": None, "delivery_id": None})
-    return True

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -537,6 +538,8 @@ def lists(site: Site, folder: Path) -> None:
 
 @uses("stats", "--by", "--project", "--workspace")
 @uses("retention", "--workspace")
+@uses("retriage", "--workspace")
+@uses("digest", "--workspace")
 def numbers(site: Site, folder: Path) -> None:
     """Counts are of the place that is named, and a place that is not there is said to be none."""
     project, other, _ = records(site)
@@ -547,8 +550,13 @@ def numbers(site: Site, folder: Path) -> None:
     Project.update(retention_days=30).execute()
     kept = [row["workspace_id"] for row in site.run("retention", "--workspace", other)["projects"]]
 
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    told = site.run("digest", "--period", f"{today}..{today}", "--workspace", other)["text"]
+
     assert (counts, kept) == ([2, 1, 1], [other])
-    for command in ("stats", "retention", "list", "export"):
+    assert site.run("retriage", "--workspace", other)["read"] == 1
+    assert "1 record came in" in told
+    for command in ("stats", "retention", "list", "export", "retriage", "digest"):
         done = CliRunner().invoke(main, [command, "--workspace", "ws_none"])
         assert (done.exit_code, done.stdout) == (1, "")
         assert "no workspace ws_none here" in done.stderr

@@ -26,6 +26,7 @@ from gateway.background import (
     topics,
 )
 from gateway.background.lease import Lease, Work, run_once
+from gateway.background.retriage import retriage as label_stored
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
@@ -35,6 +36,7 @@ from gateway.transfer.import_rows import Mapped, ndjson
 from models import Callback, Dedupe, Event, Feedback, Fetch, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
+from models.queries.feedback_query import Filter
 from models.queries.personal_data import Person
 from models.tables import callback, fetch, loose_file
 from tests.background.test_meaning import without_numbers
@@ -352,6 +354,12 @@ def read_again(bench: Bench) -> None:
     assert read.count() >= bench.many
 
 
+def label_anew(bench: Bench) -> None:
+    Feedback.update(category_origin="predicted", category="praise", impact=14).execute()
+    *_, told = label_stored(Filter(), bench.tenant.workspace_id)
+    assert told.changed == bench.many + 1
+
+
 def encode_all(bench: Bench) -> None:
     worked(bench, ENCODE)
     assert Meaning.select().count() >= bench.many
@@ -414,6 +422,7 @@ OPERATIONS: dict[str, Callable[[Bench], None]] = {
     "work second_reader": read_again,
     "work meaning": encode_all,
     "work fetch": fetch_all,
+    "retriage": label_anew,
     "change many": change_many,
     "delete many": delete_many,
     "merge topics": merge_topics,
