@@ -11,8 +11,6 @@ import click
 from gateway.access.audit_log import COMMAND_LINE
 from gateway.cli.command import Partly, command, place_of, progress, workspace_of
 from gateway.cli.errors import Failure, NotHere
-from gateway.core.config import Config
-from gateway.files import addresses
 from gateway.runs import lifecycle, registry
 from gateway.runs.technique import MOST_INPUT, Technique
 from models.database.base import rest, writing
@@ -55,7 +53,7 @@ def run() -> None:
     """Runs are long jobs that the background worker does."""
 
 
-@command(run, "list")
+@command(run, "list", seals=True)
 @_of
 @click.option("--status", type=click.Choice(tables.STATUSES), default=None, help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 200), default=20, help="At most so many [default: 20].")
@@ -151,7 +149,6 @@ def _found(run_id: str) -> dict[str, Any]:
 
 def _told(row: Mapping[str, Any]) -> tuple[Any, str]:
     """A run as a result; one that failed ends the command with 1."""
-    addresses.connect(Config.from_env().url)
     shown = _document(row)
     lines = [_line(row), *(f"{one['id']:<10} {one['url']}" for one in shown["outputs"])]
     if row["error_code"]:
