@@ -25,6 +25,7 @@ yaml = pytest.importorskip("yaml")
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 UNIT = ROOT / "deploy/feedback-gateway.service"
 FILES = ["Dockerfile", "compose.yaml", "deploy/kubernetes.yaml", "deploy/feedback-gateway.service"]
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Config)}
 SETTINGS = {f"GATEWAY_{field.name.upper()}" for field in fields(Config)}
 KNOWN = SETTINGS | {f"{name}_FILE" for name in SETTINGS}
 
@@ -139,9 +140,32 @@ def test_two_gateways_behind_the_proxy() -> None:
     assert {port for _, port in behind} == {"8000"}
     assert "GATEWAY_BIND=0.0.0.0:8000" in DOCKERFILE
     assert config.count("{") == config.count("}")
+    (most,) = re.findall(r"max_size (\d+)MB", config)
+    assert int(most) * 1_000_000 >= max(DEFAULTS["max_envelope"], DEFAULTS["max_batch_body"])
     for name, _ in behind:
         assert services[name]["read_only"]
         assert int(services[name]["stop_grace_period"].rstrip("s")) > DRAIN_SECONDS
+
+
+def test_files_are_shared_and_last() -> None:
+    """Every gateway keeps files in one volume, that outlives it and that the image's user may write to."""
+    services = [one for name, one in compose()["services"].items() if name.startswith("gateway-")]
+    folders = {one["environment"]["GATEWAY_FILES_DIR"] for one in services}
+    found = kubernetes()
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    claim = found["PersistentVolumeClaim"]
+    mounts = {one["mountPath"]: one["name"] for one in pod["containers"][0]["volumeMounts"]}
+    volumes = {one["name"]: one for one in pod["volumes"]}
+
+    folder = found["ConfigMap"]["data"]["GATEWAY_FILES_DIR"]
+    assert folders == {folder}
+    assert re.search(rf"install --directory --owner gateway .* {folder}$", DOCKERFILE, re.MULTILINE)
+    for one in services:
+        assert f"files:{folder}" in one["volumes"]
+        assert not any(place.split(":")[0] == folder for place in one["tmpfs"])
+    assert "files" in compose()["volumes"]
+    assert volumes[mounts[folder]]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 def test_the_unit() -> None:
