@@ -37,6 +37,12 @@ class AssetForm(Payload):
     file_name = Text(length(most=1_000))
 
 
+class NewAssetForm(AssetForm):
+    """That form, with the bytes."""
+
+    file = Text(required=True, metadata={"format": "binary"})
+
+
 class UploadForm(Payload):
     """What a reservation says, and the bytes in the part `file`."""
 

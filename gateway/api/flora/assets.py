@@ -21,6 +21,7 @@ from gateway.api.flora.asset_schemas import (
     AssetShown,
     AssetState,
     NewAsset,
+    NewAssetForm,
     UploadForm,
 )
 from gateway.api.flora.route import Route, conflict, not_found, once, own_workspace, path_id
@@ -207,6 +208,7 @@ ASSETS = (
         create_asset,
         Shape(
             body=NewAsset,
+            form=NewAssetForm,
             answers={201: AssetState},
             refusals=(404,),
         ),
