@@ -72,7 +72,9 @@ def up(migrator: Any, db: Any) -> None:
         id = TextField(primary_key=True)
         workspace_id = TextField()
         project_id = TextField(null=True)
-        feedback_id = ForeignKeyField(Feedback, null=True, on_delete="CASCADE", column_name="feedback_id")
+        feedback_id = ForeignKeyField(
+            Feedback, null=True, on_delete="CASCADE", column_name="feedback_id", index=False
+        )
         name = TextField()
         content_type = TextField()
         size = BigIntegerField()
@@ -88,7 +90,12 @@ def up(migrator: Any, db: Any) -> None:
         updated_at = BigIntegerField()
 
         class Meta:
-            indexes = ((("workspace_id", "id"), False), (("sha256",), False), (("thumbnail",), False))
+            indexes = (
+                (("workspace_id", "id"), False),
+                (("feedback_id", "id"), False),
+                (("sha256",), False),
+                (("thumbnail",), False),
+            )
 
     class LooseFile(Base):
         sha256 = TextField()

@@ -27,7 +27,12 @@ class Asset(Table):
     workspace_id = TextField()
     project_id = TextField(null=True)
     feedback_id = ForeignKeyField(
-        Feedback, null=True, on_delete="CASCADE", column_name="feedback_id", object_id_name="feedback_ref"
+        Feedback,
+        null=True,
+        index=False,
+        on_delete="CASCADE",
+        column_name="feedback_id",
+        object_id_name="feedback_ref",
     )
     name = TextField()
     content_type = TextField()

@@ -67,8 +67,8 @@ class ThemeMember(Table):
 
 _SUMS = (
     "SELECT theme_id, SUM(CASE WHEN at >= ? THEN 1 ELSE 0 END), SUM(CASE WHEN at < ? THEN 1 ELSE 0 END) "
-    "FROM theme_member JOIN theme ON theme.id = theme_id "
-    "WHERE run_id = ? AND at >= ? AND at < ? GROUP BY theme_id"
+    "FROM theme CROSS JOIN theme_member "
+    "WHERE theme_id = theme.id AND run_id = ? AND at >= ? AND at < ? GROUP BY theme_id"
 )
 _JOIN = (
     "INSERT INTO theme_member (theme_id, feedback_id, at, closeness) "

@@ -7,7 +7,9 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,11 +19,13 @@ import adapters
 from gateway.access import callback_secrets, hooks
 from gateway.api.health import SHOWN
 from gateway.app import create_app
+from gateway.background import fetch_proofs
 from gateway.background.scheduler import queue_of
 from gateway.cli import main
 from gateway.core import encryption
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.files import addresses
 from gateway.inbox import oidc
 from gateway.intake import auth
 from gateway.server.gunicorn_app import Server
@@ -44,6 +48,10 @@ PLACES = {
     "gateway/access/hooks.py": "test_a_new_secret_mends_a_hook",
     "gateway/access/callback_secrets.py": "test_callbacks",
     "gateway/inbox/oidc.py": "test_tickets",
+    "gateway/files/addresses.py": "test_signed_addresses",
+    "gateway/api/flora/signed_upload.py": "test_signed_uploads",
+    "gateway/access/sealed_options.py": "test_tokens_of_bots",
+    "gateway/background/fetch_proofs.py": "test_tokens_of_bots",
     "gateway/background/scheduler.py": "test_wake_up_calls",
     "gateway/access/encryption_key.py": "test_the_start_is_refused",
 }
@@ -245,6 +253,51 @@ def test_callbacks(config: Config, app: Flask, tenant: Tenant, settings: Callabl
     with_key(config, OTHER)
     with writing():
         assert callback_secrets.live(tenant.workspace_id) == [told["secret"]]
+
+
+def test_signed_addresses(config: Config, app: Flask) -> None:
+    """An address that was signed with another key opens nothing."""
+    asset = {"id": "asset_1", "name": "a.txt"}
+    signed = urlsplit(addresses.signed_url(asset))
+    told = dict(parse_qsl(signed.query))
+    assert addresses.is_signed("asset_1", told["exp"], told["sig"])
+    with_key(config, OTHER)
+
+    assert not addresses.is_signed("asset_1", told["exp"], told["sig"])
+
+
+def test_signed_uploads(config: Config, app: Flask, tenant: Tenant) -> None:
+    """A form that was signed with another key uploads nothing."""
+    asked = {"workspace_id": tenant.workspace_id, "source": "signed-url", "file_name": "a.txt"}
+    made = app.test_client().post("/api/v1/assets", json=asked, headers=tenant.headers)
+    told = made.json["upload"]
+    form = {**told["form_fields"], "file": (BytesIO(b"words"), "a.txt")}
+    answer = with_key(config, OTHER).test_client().post(urlsplit(told["url"]).path, data=form)
+
+    assert answer.status_code == 403
+
+
+def test_tokens_of_bots(
+    config: Config,
+    app: Flask,
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With another key no token leaves the gateway, and a line of the log says why."""
+    hook = made(tenant, "slack", options={"bot_token": "xoxb-1-2-abcdef"})
+    told = [{"detail": {"key_id": hook["hook_id"]}}]
+    monkeypatch.setattr(fetch_proofs.event, "of", lambda *_, **__: told)
+    row = {"id": "asset_1", "uploaded_via": "slack", "feedback_id": "fb_1"}
+    row["source_url"] = "https://files.slack.com/files-pri/T1-F1/a.png"
+    before = fetch_proofs.headers_for(row)
+    with_key(config, OTHER)
+    logging.getLogger("gateway").propagate = True
+    after = fetch_proofs.headers_for(row)
+
+    assert (before, after) == ({"Authorization": "Bearer xoxb-1-2-abcdef"}, {})
+    assert "GATEWAY_SECRET_KEY" in caplog.text
+    assert "xoxb-1" not in caplog.text
 
 
 def test_wake_up_calls(config: Config, app: Flask) -> None:

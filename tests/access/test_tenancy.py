@@ -156,11 +156,18 @@ ROUTES |= {
     ),
     "GET /gateway/v1/audit": ("/gateway/v1/audit", None, 200),
 }
+_ASSET = {"source": "https://example.org/a.png", "name": "a.png"}
 _EXPORT = {"inputs": [{"id": "filter", "type": "text", "value": ""}], "mode": "async"}
 _IMPORT = {"file": "https://example.org/a.csv", "project": "{prj}"}
 _STARTED = {"technique_id": registry.load()["import-feedback"].id, "workspace_id": "{ws}", "inputs": _IMPORT}
 ROUTES |= {
     "GET /api/v1/models": ("/api/v1/models", None, 200),
+    "GET /api/v1/assets": ("/api/v1/assets?workspace_id={ws}", None, 403),
+    "GET /api/v1/assets/<asset_id>": ("/api/v1/assets/{asset}", None, 404),
+    "POST /api/v1/assets": ("/api/v1/assets", {**_ASSET, "workspace_id": "{ws}"}, 403),
+    "POST /api/v1/assets/<asset_id>/complete": ("/api/v1/assets/{asset}/complete", {}, 404),
+    "POST /api/v1/assets/<asset_id>/retry": ("/api/v1/assets/{asset}/retry", {}, 404),
+    "POST /api/v1/assets/<asset_id>/upload": ("/api/v1/assets/{asset}/upload", {}, None),
     "GET /api/v1/techniques": ("/api/v1/techniques?workspace_id={ws}", None, 403),
     "GET /api/v1/techniques/<technique_id>": ("/api/v1/techniques/export-feedback", None, 200),
     "POST /api/v1/techniques/<technique_id>/runs": (

@@ -23,6 +23,7 @@ from gateway.background import (
     scheduler,
     second_reading,
     themes,
+    thumbnails,
     topics,
 )
 from gateway.background.lease import Lease, Work, run_once
@@ -33,7 +34,20 @@ from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
 from gateway.runs import lifecycle, registry
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
-from models import Callback, Dedupe, Event, Feedback, Fetch, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
+from models import (
+    Asset,
+    Callback,
+    Dedupe,
+    Event,
+    Feedback,
+    Fetch,
+    Job,
+    Meaning,
+    Project,
+    ThemeRun,
+    Topic,
+    Unlearnt,
+)
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.feedback_query import Filter
@@ -316,6 +330,16 @@ def attaching(bench: Bench) -> None:
             loose_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
 
 
+def picturing(bench: Bench) -> None:
+    """Many pictures have no thumbnail, and none of them can be decoded."""
+    row = {"workspace_id": bench.tenant.workspace_id, "name": "a.png", "content_type": "image/png", "size": 1}
+    row |= {"status": "ready", "sha256": f"{0:064x}", "uploaded_via": "native", "created_at": 1}
+    with writing():
+        for number in range(bench.many):
+            Asset.insert({**row, "id": f"asset_{number}", "updated_at": 1}).execute()
+    bench.monkeypatch.setattr(thumbnails, "_told", lambda *_: {"reason": "no thumbnail: damaged"})
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -337,6 +361,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "runs": exporting,
     "more runs": exporting,
     "files": attaching,
+    "thumbnails": picturing,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

@@ -68,8 +68,16 @@ COMMANDS = [
     ["retention", "--apply"],
     ["erase", "--email", "ada@example.test"],
     ["author-export", "--email", "ada@example.test"],
+    ["workspace", "callback-secret"],
+    ["workspace", "change", "--runs-a-month", "10"],
+    ["run", "list"],
+    ["run", "show", "run_1"],
+    ["run", "start", "export-feedback"],
+    ["run", "cancel", "run_1"],
+    ["retriage"],
+    ["digest"],
 ]
-ELSEWHERE = {"copy", "triage", "train", "evaluate"}  # they open none, or one of their own
+ELSEWHERE = {"copy", "triage", "train", "evaluate", "technique"}  # they open none, or one of their own
 
 
 def change_schema() -> None:
