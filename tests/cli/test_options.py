@@ -458,11 +458,12 @@ FILTERS = {
     ("sentry", "errors"): ("error_created_on_request", "errors=true", True),
     ("slack", "bots"): ("bot_allowed", "bots=B0RELAY", True),
 }
-# What proves a delivery, and what is tried elsewhere: tests/adapters, tests/background/test_silence.py.
+# What proves a delivery, and what is tried elsewhere: tests/adapters, tests/background, tests/intake.
 PROOFS = {
     ("watchdog", "silence"),
     ("gitlab", "votes"),
     ("slack", "votes"),
+    ("slack", "bot_token"),
     ("generic", "signature_header"),
     ("generic", "signature_prefix"),
     ("grafana", "signature_header"),
