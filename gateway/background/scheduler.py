@@ -205,6 +205,7 @@ def run(config: Config, parent: int | None = None) -> None:
     encryption_key.connect(config)
     encryption_key.check()
     outbound.connect(config)
+    store.check_folder(config)
     store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)

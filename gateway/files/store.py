@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from gateway.core.config import Config
+from gateway.core.config import BadSetting, Config
 from gateway.core.ids import new_ulid
 from models.database.private_files import make_folder
 
@@ -200,6 +201,19 @@ def connect(config: Config) -> None:
         _store = S3Store(config.files_url)
     else:
         _store = LocalStore(config.files_path)
+
+
+def check_folder(config: Config) -> None:
+    """Makes the folder of files where it is absent. Raises BadSetting when nothing can be kept in it."""
+    if config.files_url:
+        return
+    try:
+        make_folder(config.files_path)
+        if not os.access(config.files_path, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        why = f"cannot use {config.files_path}: {error.strerror}"
+        raise BadSetting(f"GATEWAY_FILES_DIR: {why}") from None
 
 
 def store() -> Store:

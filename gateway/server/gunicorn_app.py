@@ -23,6 +23,7 @@ from gateway.access import encryption_key
 from gateway.core import storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.program import typed
+from gateway.files.store import check_folder
 from gateway.rate_limits import redis_counter
 from gateway.server.companion import DRAIN_SECONDS, Companion, say
 from gateway.server.cpu_affinity import bind, choose, processors
@@ -59,6 +60,7 @@ def serve(overrides: Mapping[str, str]) -> None:
         migrate()
     encryption_key.connect(config)
     encryption_key.check()
+    check_folder(config)
     for line in [*told, f"database {named(config.database_url)}", *storage.close_files(config)]:
         say(f"feedback-gateway: {typed(line)}")
     ways_in = list(_ways_in())
