@@ -13,6 +13,7 @@ from peewee import SQL, fn
 
 from models.database.base import database, first, insert, locked, rows
 from models.database.query_dialects import PRIMARY
+from models.tables import outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback, version
 from models.tables.meaning import Meaning
@@ -85,4 +86,5 @@ def apply(known: Mapping[str, Any], changed: Mapping[str, Any], event: Mapping[s
         return False
     Feedback.update(dict(changed)).where(mine).execute()
     insert(Event, {**event, "feedback": known["id"], "payload": None, "delivery_id": None})
+    outbox.note(outbox.RELABELLED, known, event["at"], event["id"])
     return True

@@ -19,15 +19,29 @@ from models.queries.email_addresses import Address
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
+from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.meaning import Meaning
+from models.tables.outgoing import Attempt, Outgoing
 from models.tables.quarantine import Quarantine
 from models.tables.topic import Topic
 from models.tables.user import SavedView, User
 
 ERASED = "[erased]"  # what stands where an address was
-TOUCHED = (Feedback, Event, Delivery, Dedupe, Quarantine, Audit, SavedView, Topic)
+TOUCHED = (
+    Feedback,
+    Event,
+    Delivery,
+    Dedupe,
+    Quarantine,
+    Audit,
+    SavedView,
+    Topic,
+    Destination,
+    Outgoing,
+    Attempt,
+)
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes
 # Columns that say nothing of a person and must stay what they are.
