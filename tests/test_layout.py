@@ -21,6 +21,8 @@ SHARED = {
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
+    "destination": "somebody who is told of changes: its commands and its table",
+    "destinations": "who is told of changes: the telling, the endpoints and what they take",
     "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
     "feedback_list": "the records that a filter means, in the API and in the inbox",
     "flora": "FLORA's dialect, and those of its routes that the trunk answers",

@@ -12,6 +12,7 @@ from flask import Flask
 import adapters
 from gateway.access import bootstrap, hooks, topics
 from gateway.core.ids import now_ms
+from gateway.destinations import managing
 from models import TABLES, ApiKey, Feedback, Outcome, Quarantine
 from tests.conftest import Call, Tenant
 
@@ -121,6 +122,35 @@ ROUTES |= {
         None,
         404,
     ),
+    "GET /gateway/v1/destinations": ("/gateway/v1/destinations", None, 200),
+    "POST /gateway/v1/destinations": (
+        "/gateway/v1/destinations",
+        {"url": "https://example.test/", "project_id": "{prj}"},
+        400,
+    ),
+    "GET /gateway/v1/destinations/<destination_id>": ("/gateway/v1/destinations/{dst}", None, 404),
+    "PATCH /gateway/v1/destinations/<destination_id>": (
+        "/gateway/v1/destinations/{dst}",
+        {"name": "mine"},
+        404,
+    ),
+    "DELETE /gateway/v1/destinations/<destination_id>": ("/gateway/v1/destinations/{dst}", None, 404),
+    "POST /gateway/v1/destinations/<destination_id>/rotate": (
+        "/gateway/v1/destinations/{dst}/rotate",
+        None,
+        404,
+    ),
+    "POST /gateway/v1/destinations/<destination_id>/test": ("/gateway/v1/destinations/{dst}/test", None, 404),
+    "POST /gateway/v1/destinations/<destination_id>/replay": (
+        "/gateway/v1/destinations/{dst}/replay",
+        {"state": "dead"},
+        404,
+    ),
+    "GET /gateway/v1/destinations/<destination_id>/deliveries": (
+        "/gateway/v1/destinations/{dst}/deliveries",
+        None,
+        404,
+    ),
     "GET /gateway/v1/export": ("/gateway/v1/export?project={prj}", None, 200),
     "GET /gateway/v1/model": ("/gateway/v1/model", None, 200),
     "POST /gateway/v1/model/train": ("/gateway/v1/model/train", None, 403),
@@ -183,6 +213,8 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     hook = hooks.create_hook(generic, other.workspace_id, None, public_url="http://x", name="topsecret")
     assert call("POST", hook["path"], data=b"topsecret", headers=bearer(hook["secret"])).status_code == 200
     topic = topics.create(other.workspace_id, other.project_id, "topsecret", "topsecret", now_ms())
+    url, named = "https://topsecret.example.test/", {"name": "topsecret"}
+    destination = managing.create(other.workspace_id, None, "webhook", url, named, by="key_test")
     return {
         "{ws}": other.workspace_id,
         "{prj}": other.project_id,
@@ -191,6 +223,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{key}": ApiKey.get(ApiKey.workspace == other.workspace_id).id,
         "{qr}": Quarantine.get().id,
         "{top}": topic["id"],
+        "{dst}": destination["id"],
     }
 
 

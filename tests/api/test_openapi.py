@@ -22,6 +22,7 @@ from gateway.access import hooks, topics
 from gateway.access.api_keys import create_key
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page, document
+from gateway.destinations import managing
 from models import Feedback, Quarantine, Topic
 from tests.conftest import Call, Tenant
 from tests.described import check, operations
@@ -224,8 +225,14 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
         "key_id": create_key(tenant.workspace_id)[0],
         "source": "native",
         "name": "start.js",
+        "destination_id": made_destination(tenant),
         "topic_id": topics.create(tenant.workspace_id, tenant.project_id, "Maps", "", 1)["id"],
     }
+
+
+def made_destination(tenant: Tenant) -> str:
+    made = managing.create(tenant.workspace_id, None, "webhook", "https://example.test/", {}, by="key_test")
+    return str(made["id"])
 
 
 def merging(tenant: Tenant, sent: dict[str, Any]) -> str:
