@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from marshmallow import fields
 
+from adapters.common.discord_files import given_with, linked_in
 from adapters.common.discord_words import given_in, name_of, names_in, words_of
 from adapters.common.hook_options import flag
 from adapters.common.plain_text import first_line
@@ -139,12 +140,18 @@ def _is_event(sent: dict[str, Any]) -> bool:
 
 def _slash(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
     name, words = needed_text(data, "name"), given_in(data)
-    return [_record(sent, words, f"/{name} {first_line(words)}", "command", command=name)] if words else []
+    if not words:
+        return []
+    record = _record(sent, words, f"/{name} {first_line(words)}", "command", command=name)
+    return [replace(record, files=given_with(data))]
 
 
 def _modal(sent: dict[str, Any], data: dict[str, Any]) -> list[Record]:
     form, words = needed_text(data, "custom_id"), given_in(data)
-    return [_record(sent, words, f"{form} / {first_line(words)}", "modal", custom_id=form)] if words else []
+    if not words:
+        return []
+    record = _record(sent, words, f"{form} / {first_line(words)}", "modal", custom_id=form)
+    return [replace(record, files=given_with(data))]
 
 
 def _reported(sent: dict[str, Any], data: dict[str, Any], options: dict[str, Any]) -> list[Record]:
@@ -174,6 +181,7 @@ def _reported(sent: dict[str, Any], data: dict[str, Any], options: dict[str, Any
             external_id=target,
             occurred_at=moment_of(text_of(message, "timestamp")) or sent_at(target),
             dedupe_key=f"{guild}:{channel}:{target}",  # the same message, whoever reports it
+            files=linked_in(message),
         )
     ]
 

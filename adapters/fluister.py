@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from marshmallow import fields
 
+from adapters.common.multipart import form_with_files
 from adapters.common.schemas import Flag, Object, Payload, Text, length, not_blank, one_of
 from adapters.contract import Adapter, Answer, Ask, Code, Door, Inbound, Lookup, Problem, Reply, bearer
 from adapters.contract.description import BEARER, FieldFault, Proof, Shape, Shown, listed, text, time, whole
 from adapters.contract.record import Author, Category, Record, Saved, Sentiment
+from adapters.contract.strict_json import InvalidJSON, parse
 
 CATEGORIES: tuple[Category, ...] = ("bug", "feature", "question")  # the only ones Fluister's clients know
 # The face a person picked in the app: sentiment, its score (-1..1), and what a face without words is.
@@ -22,6 +26,7 @@ FACES: dict[str, tuple[Sentiment, float, Category]] = {
 }
 CODES: dict[Code, str] = {"invalid": "validation_error", "invalid_key": "invalid_api_key"}
 METADATA = ("app_version", "android_version", "device_model")
+YES = ("true", "1", "on", "yes")  # how forms write what JSON writes as true
 
 
 class Feedback(Payload):
@@ -91,6 +96,19 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
     return Reply(201, _shown(saved[0], sent["projectId"], sent["text"], sent.get("page")))
 
 
+def _words(fields: Mapping[str, str]) -> bytes:
+    """The JSON that a form with files stands for: one field that is it, or its own names as fields."""
+    whole = next((value for value in fields.values() if value.lstrip()[:1] == "{"), "")
+    if whole and "sentiment" not in fields:
+        return whole.encode()
+    sent: dict[str, Any] = dict(fields)
+    if "email_followup_opted_in" in sent:
+        sent["email_followup_opted_in"] = fields["email_followup_opted_in"].strip().lower() in YES
+    with suppress(InvalidJSON):  # without it the words are as good
+        sent["metadata"] = parse(sent.pop("metadata", "null").encode())
+    return json.dumps(sent).encode()
+
+
 def read_app(inbound: Inbound) -> list[Record]:
     sent = AppFeedback.of(inbound)
     sentiment, score, wordless = FACES[sent["sentiment"]]
@@ -111,6 +129,7 @@ def read_app(inbound: Inbound) -> list[Record]:
             ),
             author=Author(email=sent.get("user_email") or None),
             tags=(f"platform:{sent['platform']}",) if sent.get("platform") else (),
+            files=tuple(inbound.files),
         )
     ]
 
@@ -191,6 +210,7 @@ ADAPTER = Adapter(
             "/api/feedback",
             read_app,
             reply_app,
+            streamed=form_with_files(_words),
             shape=Shape(
                 summary="Take a face, with or without words, from an app.",
                 body=AppFeedback,

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from adapters.common.multipart import form_with_files
 from adapters.common.schemas import (
     Number,
     Object,
@@ -154,7 +155,9 @@ class BatchResult(Shown):
 
 
 def read(inbound: Inbound) -> list[Record]:
-    return [_record(Feedback.of(inbound))]
+    record = _record(Feedback.of(inbound))
+    record.files = tuple(inbound.files)
+    return [record]
 
 
 def read_item(item: Any) -> Record:
@@ -229,6 +232,14 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
     return Reply(201, saved[0].document, {"Location": f"/gateway/v1/feedback/{saved[0].id}"})
 
 
+def _words(fields: Mapping[str, str]) -> bytes:
+    """The record in a form that brings files, which has nothing else."""
+    unknown = [Fault(name, "Unrecognized key") for name in fields if name != "feedback"]
+    if unknown or "feedback" not in fields:
+        raise invalid(*(unknown or [Fault("feedback", "Required")]))
+    return fields["feedback"].encode()
+
+
 def refuse(problem: Problem) -> Reply:
     """RFC 9457 problem details; `errors` names every bad field."""
     body: dict[str, Any] = {
@@ -250,6 +261,7 @@ ADAPTER = Adapter(
             "/gateway/v1/feedback",
             read,
             reply,
+            streamed=form_with_files(_words, named=frozenset({"feedback"})),
             shape=Shape(
                 summary="Take one piece of feedback.",
                 body=Feedback,

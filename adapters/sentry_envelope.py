@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from marshmallow import fields
 
 from adapters.common import sentry_dialog, sentry_store, signatures
 from adapters.common.envelopes import MOST_ITEMS, envelope_of, header_of, items_of
-from adapters.common.large_envelopes import reduced
+from adapters.common.large_envelopes import envelope_with_files
 from adapters.common.plain_text import one_line
 from adapters.common.sentry_records import (
     READERS,
@@ -101,11 +100,18 @@ def read(inbound: Inbound) -> list[Record]:
     if first is not None and attachments:  # with the first one only: what is kept grows with the envelope
         subject = {**records[first].subject, "attachments": attachments}
         records[first] = replace(records[first], subject=subject)
+    if inbound.files and records:  # those of somebody's words, else of what a program sent
+        records[_spoken(records) if first is None else first].files = tuple(inbound.files)
     kept = [record for record, _ in bad[:1]]
     if made and bad:
         kept = [replace(kept[0], held=envelope_of(inbound, (place for _, place in bad)))]
     inbound.parts = [*(place for _, place in made), *(None for _ in kept)]
     return [*told_apart(inbound, records), *kept]
+
+
+def _spoken(records: list[Record]) -> int:
+    """The number of the first record that somebody wrote, else of the first."""
+    return next((number for number, record in enumerate(records) if record.kind == "user_report"), 0)
 
 
 def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
@@ -230,7 +236,7 @@ ADAPTER = Adapter(
             "/api/<project_number>/envelope",
             tolerant(read),
             reply,
-            reduced=partial(reduced, read=READERS),
+            streamed=envelope_with_files(READERS),
             shape=Shape(
                 summary="Take an envelope of one of Sentry's SDKs.",
                 answers={200: Stored},

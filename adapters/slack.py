@@ -14,10 +14,11 @@ from typing import Any
 from marshmallow import fields
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from adapters.common.hook_options import words
+from adapters.common.hook_options import words, wrong
 from adapters.common.plain_text import first_line, slack_typed
 from adapters.common.reactions import OPTION, is_vote
 from adapters.common.signatures import hook_adapter, is_fresh, refuse_retryable
+from adapters.common.slack_files import linked_in
 from adapters.common.slack_words import answer, is_typed, words_of
 from adapters.common.tags import PRIVATE, marked, tags
 from adapters.common.untrusted_json import (
@@ -48,6 +49,7 @@ MENTION = re.compile(r"\A\s*+<@([A-Z0-9]{1,30})(?:\|([^<>]{1,100}))?>")
 # Source: Slack's pages on message events, slash commands and message shortcuts.
 PRIVATE_TYPES = ("group", "im", "mpim", "app_home")
 PRIVATE_NAMES = ("privategroup", "directmessage")
+BOT_TOKEN = re.compile(r"xoxb-[\w-]{10,300}", re.ASCII)
 TIMESTAMP = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 
 THANKS = "Thanks, your feedback is recorded."
@@ -55,6 +57,15 @@ USAGE = "Usage: {command} followed by your feedback, in your own words."
 
 
 def read(inbound: Inbound) -> list[Record]:
+    """With the hook's token the worker can fetch the files that a message links to; else it has the links."""
+    records = _read(inbound)
+    if "bot_token" not in inbound.options:
+        for record in records:
+            record.files = ()
+    return records
+
+
+def _read(inbound: Inbound) -> list[Record]:
     sent = _sent(inbound)
     kind = text_of(sent, "type")
     if "command" in sent or "ssl_check" in sent:
@@ -96,6 +107,13 @@ def reply(inbound: Inbound, saved: list[Saved]) -> Reply:
         said = THANKS if text_of(sent, "text").strip() else USAGE.format(command=command)
         return Reply(200, {"response_type": "ephemeral", "text": said})
     return Reply(200)
+
+
+def bot_token(value: Any) -> str:
+    """A bot token of Slack's. Source: docs.slack.dev, "Tokens"."""
+    if not isinstance(value, str) or not BOT_TOKEN.fullmatch(value):
+        raise wrong("Must be a bot token, which begins with xoxb-")
+    return value
 
 
 def verify(inbound: Inbound, hook: Hook) -> bool:
@@ -242,6 +260,7 @@ def _said(
         comment=f"{team}:{channel}:{ts}" if thread else None,
         state="note" if thread else "triggered",  # a root begins the story, a reply only adds to it
         occurrence=None if thread else ts,  # Slack may tell of one message several times
+        files=linked_in(message),
         **more,
     )
 
@@ -407,7 +426,8 @@ ADAPTER = hook_adapter(
         # The token of old apps, where to answer in the channel, and what a function may act with.
         conceals=("token", "response_url", "bot_access_token"),
         new_secret=None,  # Slack makes it
-        options={"bots": words, **OPTION},
+        options={"bots": words, "bot_token": bot_token, **OPTION},
+        sealed=("bot_token",),
         advice=(
             "At api.slack.com/apps open your app. The secret of this hook must be the Signing Secret under "
             "Basic Information. Paste {url} as the Request URL under Event Subscriptions (subscribe to "

@@ -11,7 +11,7 @@ from gateway.api.openapi import docs_page
 from gateway.core import concurrency, log, metrics, outbound
 from gateway.core.config import Config
 from gateway.core.cooperative import ASIDE, HANDOFF
-from gateway.files import store
+from gateway.files import addresses, store
 from gateway.http.flask_app import Gateway
 from gateway.intake import auth, limits
 from gateway.rate_limits import auth_failures
@@ -35,6 +35,7 @@ def create_app(config: Config | None = None) -> Flask:
     auth_failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
     store.connect(config)
+    addresses.connect(config.url)
     concurrency.connect(config.threads)
     active_model.connect(config.model_path)
     app = Gateway("gateway", static_folder=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from adapters.contract import Adapter, Door, Inbound, Reply
 from gateway import triage
 from gateway.core.cooperative import Together
-from gateway.intake import auth, limits, store
+from gateway.intake import auth, limits, store, uploads
 
 label = Together(triage.label_all)
 
@@ -21,3 +21,9 @@ def ingest(adapter: Adapter, door: Door, inbound: Inbound) -> Reply:
     labels = label([(record, caller.rules_for(record.project_ref)) for record in records])
     saved = store.save(caller, adapter, inbound, records, labels)
     return door.reply(inbound, saved)
+
+
+def ingest_with_files(adapter: Adapter, door: Door, sizes: uploads.Sizes, inbound: Inbound) -> Reply:
+    """As `ingest`, at a door whose requests may bring files: these go into the store before it is read."""
+    uploads.receive(adapter, door, sizes, inbound)
+    return ingest(adapter, door, inbound)

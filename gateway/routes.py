@@ -11,11 +11,14 @@ from typing import Any
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from adapters.common.multipart import is_form
 from adapters.contract import Adapter, Inbound, Reply
 from gateway import inbox
+from gateway.access.caller import Caller
 from gateway.api import health
-from gateway.api.endpoint import Endpoint
+from gateway.api.endpoint import NOBODY, Endpoint
 from gateway.api.endpoints import ENDPOINTS
+from gateway.api.file_download import by_address
 from gateway.api.openapi import docs_page
 from gateway.core import log
 from gateway.core.client_address import networks
@@ -24,8 +27,9 @@ from gateway.http.cors import allowed_origins, cors_headers, preflight
 from gateway.http.flask_app import Gateway
 from gateway.http.request import Large, inbound_of, path_of, request_id
 from gateway.http.responses import adapter_for, problem_of, respond
-from gateway.ingest import ingest
-from gateway.intake import auth, batch, limits, lookups, outcomes
+from gateway.ingest import ingest, ingest_with_files
+from gateway.intake import auth, batch, limits, lookups, outcomes, uploads
+from gateway.intake.uploads import Sizes
 
 
 class Routes:
@@ -41,14 +45,15 @@ class Routes:
         self.told_by: dict[str, Adapter] = {}  # endpoint -> whose dialect it speaks
 
     def add(self, config: Config) -> None:
+        sizes = Sizes(config.max_body, config.max_file, config.max_upload)
+        uploads.connect(sizes)
+        forms = Large(is_form, config.max_upload)
         for adapter in self.adapters.values():
             for door in adapter.doors:
-                act, admit = partial(ingest, adapter, door), _admitting(adapter, door.scope)
-                large = None
-                if door.reduced:
-                    large = Large(
-                        door.reduced, config.max_envelope, partial(auth.identify, adapter, door.scope)
-                    )
+                act, admit, large = partial(ingest, adapter, door), _admitting(adapter, door.scope), None
+                if door.streamed:
+                    act = partial(ingest_with_files, adapter, door, sizes)
+                    large = Large(door.streamed.expects, config.max_envelope)
                 self._route(adapter, door.method, door.path, act, counted=True, admit=admit, large=large)
             for many in adapter.batches:
                 act = partial(batch.take, adapter, many, config.max_body)
@@ -60,10 +65,12 @@ class Routes:
                 self._route(adapter, lookup.method, lookup.path, act, admit=admit)
         for endpoint in ENDPOINTS:
             adapter = self.adapters[endpoint.dialect]
-            act, admit = partial(_identified, adapter, endpoint), _admitting(adapter, endpoint.scope)
-            mounted, limit = not endpoint.is_native, endpoint.limit
+            act = partial(_identified, adapter, endpoint)
+            closed = endpoint.scope and not endpoint.linked
+            admit = _admitting(adapter, endpoint.scope) if closed else None
+            mounted, large = not endpoint.is_native, forms if endpoint.takes_files else None
             self._route(
-                adapter, endpoint.method, endpoint.path, act, mounted=mounted, limit=limit, admit=admit
+                adapter, endpoint.method, endpoint.path, act, mounted=mounted, admit=admit, large=large
             )
         native = self.adapters["native"]
         for path, check in health.CHECKS.items():
@@ -194,10 +201,18 @@ def _admitting(adapter: Adapter, scope: str) -> Callable[[Inbound], object] | No
 
 
 def _identified(adapter: Adapter, endpoint: Endpoint, inbound: Inbound) -> Reply:
-    caller = auth.identify(adapter, endpoint.scope, inbound)
+    if not endpoint.scope:
+        return endpoint.answer(NOBODY, inbound)
+    caller = _linked(inbound) if endpoint.linked else None
+    caller = caller or auth.identify(adapter, endpoint.scope, inbound)
     if not endpoint.is_native:
         limits.spend(caller, inbound)
     return endpoint.answer(caller, inbound)
+
+
+def _linked(inbound: Inbound) -> Caller | None:
+    """Who may have a file without a key."""
+    return by_address(inbound) or inbox.reader()
 
 
 def _unidentified(check: Callable[[], Reply], inbound: Inbound) -> Reply:

@@ -261,6 +261,12 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "schemathesis.pytest._test_builder.build_operation_test(given_kwargs, feedback)",
         ),
     },
+    "urllib3": {
+        "gateway/core/outbound_connection.py": (
+            "urllib3.connection.HTTPConnection().auto_open",
+            "urllib3.connection.HTTPConnection().sock",
+        ),
+    },
     "redis": {
         "tests/rate_limits/test_redis_counter.py": ("redis.Redis().connection_pool",),
     },
@@ -278,6 +284,7 @@ MADE: Mapping[str, Callable[[Any], Any]] = {
     "peewee.Model": lambda kind: type("Row", (kind,), {})(),
     "peewee.PostgresqlDatabase": lambda kind: kind(None),
     "peewee.SqliteDatabase": lambda kind: kind(None),
+    "urllib3.connection.HTTPConnection": lambda kind: kind("localhost"),
 }
 FOLDERS = ("adapters", "gateway", "models", "tests", "benchmarks")
 ROWS = [

@@ -19,6 +19,7 @@ TOP = 8  # modules directly in gateway/
 # Names of modules and folders that occur in several folders, each with the one thing that it means there.
 SHARED = {
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
+    "callbacks": "what tells callers of the end of their runs: sent, and shown",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
     "destination": "somebody who is told of changes: its commands and its table",
@@ -36,12 +37,16 @@ SHARED = {
     "projects": "groups of a workspace's records",
     "quarantine": "deliveries that are kept raw until they are understood",
     "retention": "what a project keeps for a time only",
+    "run": "a long job: its command and its table",
+    "runs": "long jobs: done, in the API, and on their page",
     "schemas": "marshmallow schemas: their base, and those of the native API",
     "store": "where things are put: records by the steps, and files",
+    "techniques": "what kinds of runs there are: a module each, and as the API lists them",
     "themes": "what people talk about: computed, and shown",
     "topic": "what a project's records can be about: its commands and its table",
     "topics": "what they are about: defined, found out, asked for, and shown",
     "triage": "labels: the classifier, and its commands",
+    "workspace": "a tenant: its commands and its table",
     "user": "who may use the inbox: the command and the table",
 }
 

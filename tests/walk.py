@@ -17,7 +17,7 @@ from gateway.access import hooks, topics, users
 from gateway.access.api_keys import SCOPES, create_key
 from gateway.access.projects import create_project
 from gateway.api import filters
-from gateway.background import clustering, encoding, scheduler, second_reading
+from gateway.background import clustering, encoding, fetching, scheduler, second_reading
 from gateway.background.lease import run_once
 from gateway.core.ids import now_ms
 from gateway.triage.second_reader import DIMENSIONS
@@ -289,7 +289,7 @@ class Walk:
         read = replace(reading(), vector=bytes(DIMENSIONS))
         second = second_reading.work(Second(read), second_reading.Limits(1.0))
         encode = encoding.work(without_numbers, encoding.Limits(0.0))
-        for work in (*scheduler.WORKS, second, encode):
+        for work in (*scheduler.WORKS, second, encode, fetching.work(1)):
             assert run_once(work)
         for origin in ("corrected", "declared"):
             corrections.labelled(origin, self.tenant.workspace_id, 10)

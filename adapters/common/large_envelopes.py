@@ -1,4 +1,4 @@
-"""A large envelope of Sentry's, read as it comes: what nobody reads of it is never in memory.
+"""An envelope of Sentry's that is large or has attachments, read as it comes: its files are given away.
 
 Sentry takes 100 MB compressed, 200 MB in all and 1 MB of an event: develop.sentry.dev, "Envelopes", "Size
 Limits". What is made here is an envelope too: items that are read stand in it as they came, of an attachment
@@ -9,24 +9,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from adapters.common.envelopes import MOST_IN_ALL, MOST_ITEMS
 from adapters.common.untrusted_json import first_text, present
 from adapters.contract import Inbound, Problem, Refused
+from adapters.contract.files import Keep, Streamed
 
 MOST_HEADER = 65_536  # bytes of a header
 FAULT = b'{"length": -1}'  # where an item begins that cannot be read
 ROOM = 4  # times the most bytes of an item: what is kept of all of them
 
 
-def reduced(pieces: Iterator[bytes], most: int, *, read: Collection[str]) -> bytes:
+def envelope_with_files(read: Collection[str]) -> Streamed:
+    """How a door reads envelopes, of which it reads the items of the types in `read`."""
+
+    def made(inbound: Inbound, pieces: Iterator[bytes], most: int, keep: Keep) -> bytes:
+        return reduced(pieces, most, keep, read=read)
+
+    return Streamed(lambda inbound: True, lambda inbound: b"attachment" in inbound.body, made)
+
+
+def reduced(pieces: Iterator[bytes], most: int, keep: Keep, *, read: Collection[str]) -> bytes:
     """The envelope without what is not read: of the types in `read` the items of up to `most` bytes are kept.
 
     What goes wrong behind a kept item costs only what comes later. Raises Refused: 413 when nothing is kept
     and an item was too large, and what `pieces` raises when nothing is kept.
     """
-    source, made = _Source(pieces), _Made(most, read)
+    source, made = _Source(pieces), _Made(most, read, keep)
     try:
         made.copy(source)
     except Refused:
@@ -38,13 +49,17 @@ def reduced(pieces: Iterator[bytes], most: int, *, read: Collection[str]) -> byt
     return b"".join(made.parts)
 
 
+class _Short(Refused):
+    """An attachment that ends before its header says."""
+
+
 class _Source:
     """Pieces of bytes as lines and lengths of them."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._piece, self._at = b"", 0
-        self.skipped = 0  # bytes, of the last time
+        self.skipped = 0  # bytes that were passed over or given out in parts, the last time
 
     def __bool__(self) -> bool:
         """Whether there is more."""
@@ -78,14 +93,25 @@ class _Source:
             taken += part
         return bytes(taken)
 
-    def skip(self, size: int) -> int:
-        """Passes over so many bytes, or all that are left; how many those were."""
-        self.skipped = 0
-        while self.skipped < size and self:
-            step = min(size - self.skipped, len(self._piece) - self._at)
-            self._at += step
-            self.skipped += step
+    def skip(self, size: int | None) -> int:
+        """Passes over what `parts` gives; how many bytes those were."""
+        for _ in self.parts(size):
+            pass
         return self.skipped
+
+    def parts(self, size: int | None) -> Iterator[bytes]:
+        """So many bytes as they come, or all that are left; None is the rest of the line, without its end."""
+        self.skipped = 0
+        while (size is None or self.skipped < size) and self:
+            end = self._piece.find(b"\n", self._at) if size is None else self._at + size - self.skipped
+            stop = len(self._piece) if end < 0 else min(end, len(self._piece))
+            part, self._at = self._piece[self._at : stop], stop
+            self.skipped += len(part)
+            if part:
+                yield part
+            if size is None and stop == end:
+                self._at += 1
+                return
 
     def skip_empty_lines(self) -> None:
         while self and self._piece[self._at : self._at + 1] == b"\n":
@@ -95,8 +121,8 @@ class _Source:
 class _Made:
     """The smaller envelope."""
 
-    def __init__(self, most: int, read: Collection[str]) -> None:
-        self._most, self._read = most, read
+    def __init__(self, most: int, read: Collection[str], keep: Keep) -> None:
+        self._most, self._read, self._give = most, read, keep
         self._room = ROOM * most
         self.parts: list[bytes] = []
         self.kept = 0  # items that are read
@@ -133,6 +159,8 @@ class _Made:
                 self._add(
                     FAULT if count > MOST_IN_ALL else line or b"{"
                 )  # whoever reads it says what is wrong
+                rest = source.take(self._most + 1)
+                self.parts += [rest] if len(rest) <= self._most else []  # it is held, and may be read one day
                 return
             goes_on = (
                 self._keep(source, line, header, length) if is_read else self._pass(source, header, length)
@@ -159,12 +187,20 @@ class _Made:
         return length is None or self._ends(source, complete=size > most or len(payload) == length)
 
     def _pass(self, source: _Source, header: dict[str, Any], length: int | None) -> bool:
-        """Passes over an item that is not read, as `_keep`; of an attachment it notes that it was there."""
+        """Passes over an item that is not read, as `_keep`.
+
+        An attachment is given away, and noted: the files that were given are those that are noted, in order.
+        """
         noted = first_text(header, "type") == "attachment" and self._attachments < MOST_ITEMS
         names = {name: first_text(header, name)[:200] for name in ("type", "filename", "content_type")}
         self._open = present(names) if noted else None
         self._attachments += noted
-        dropped = source.line(0)[1] if length is None else source.skip(length)
+        if noted:
+            with suppress(_Short):
+                self._give(names["filename"], names["content_type"], _whole(source, length))
+        else:
+            source.skip(length)
+        dropped = source.skipped
         self._close(dropped)
         return length is None or self._ends(source, complete=dropped == length)
 
@@ -189,6 +225,13 @@ class _Made:
     def _add(self, *lines: bytes) -> None:
         for line in lines:
             self.parts += (line, b"\n")
+
+
+def _whole(source: _Source, length: int | None) -> Iterator[bytes]:
+    """An item's payload. Raises _Short when less is left than its header says."""
+    yield from source.parts(length)
+    if length is not None and source.skipped < length:
+        raise _Short(Problem(400, "invalid_request", "The attachment ends before its length."))
 
 
 def _object_in(line: bytes) -> dict[str, Any] | None:

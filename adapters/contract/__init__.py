@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 from adapters.contract.ansi import without_ansi
 from adapters.contract.charsets import in_utf8
 from adapters.contract.description import BEARER, NO_SHAPE, Kind, Proof, Shape
+from adapters.contract.files import SentFile, Streamed
 from adapters.contract.lenient_json import mended
 from adapters.contract.record import Record, Saved
 from adapters.contract.strict_json import InvalidJSON, parse
@@ -115,6 +116,8 @@ class Inbound:
     that is no one place; each is kept with its record, and what is left of the body once. `caller` is
     who sends and `proofs` what shows it, written by the step that identifies (gateway.intake.auth), and
     `outcome` what became of the request, by the one that stores it, once that is counted.
+    `rest` is the whole body in pieces while it is not read yet, as it may bring files, `files` what came of
+    those, in their order, and `spent` says that its limit has been asked (gateway.intake.uploads).
     With `lenient`, JSON that a template broke is mended where it can be: a person asked for that.
     `aside` calls a function where it holds up nobody else, however long it takes.
     """
@@ -136,6 +139,9 @@ class Inbound:
     caller: Identity | None = None
     proofs: tuple[str, ...] = field(default=(), repr=False)
     outcome: str | None = None
+    rest: Iterator[bytes] | None = field(default=None, repr=False)
+    files: list[SentFile] = field(default_factory=list)
+    spent: bool = False
     lenient: bool = False
     aside: Callable[..., Any] = field(default=call, repr=False)
 
@@ -202,8 +208,7 @@ class Door:
     """A route that takes feedback: how its body is read and how its sender is answered.
 
     `shape` tells readers of the API's description what that looks like; nothing else depends on it. With
-    `reduced` bodies may be larger than others': it makes of the pieces of such a body one that has only what
-    `read` needs, each part of it of at most so many bytes.
+    `streamed` requests may bring files, and be larger than others: `read` sees their bodies without these.
     """
 
     path: str
@@ -212,7 +217,7 @@ class Door:
     method: str = "POST"
     scope: str = "ingest"
     shape: Shape = NO_SHAPE
-    reduced: Callable[[Iterator[bytes], int], bytes] | None = None
+    streamed: Streamed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,8 +339,8 @@ class Signed:
     `conceals` names texts of the body that let their reader act, and `conceals_in_lists` those in lists of
     JSON, by the list's name, that do or that are kept elsewhere: they are starred before anything is read.
     `options` are those that a hook may be made with, each with what reads its value
-    (adapters.common.hook_options). `unusable` says why a secret proves
-    nothing here, "" of one that can.
+    (adapters.common.hook_options); those that are `sealed` are secrets, and kept as such. `unusable` says why
+    a secret proves nothing here, "" of one that can.
     """
 
     verify: Callable[[Inbound, Hook], bool]
@@ -349,6 +354,7 @@ class Signed:
     conceals: tuple[str, ...] = ()
     conceals_in_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, Reader] = field(default_factory=dict)
+    sealed: tuple[str, ...] = ()
     unusable: Callable[[str], str] = lambda secret: ""
     advise: Callable[[str, Mapping[str, Any]], str] | None = None
 

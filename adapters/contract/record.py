@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
+from adapters.contract.files import LinkedFile, SentFile
+
 Category = Literal["bug", "feature", "question", "praise", "other"]
 Sentiment = Literal["positive", "neutral", "negative"]
 RecordType = Literal["message", "rating", "correction", "alert", "ci", "chat"]
@@ -75,6 +77,7 @@ class Record:
     `unreadable` says why a delivery that proved its origin could not be understood: it is kept raw
     in quarantine and is no record. With `held`, a body of the same dialect, only that is kept there: the
     rest of the delivery was read.
+    `files` are those of the request that belong to it, and those that it links to.
     `workspace_ref` and `project_ref` are ids the sender named; when they are ours they must be
     ones the caller may use, otherwise they are kept as references.
     """
@@ -114,6 +117,7 @@ class Record:
     voter: str | None = None
     unreadable: str | None = None
     held: str | bytes | None = None
+    files: tuple[SentFile | LinkedFile, ...] = ()
     workspace_ref: str | None = None
     project_ref: str | None = None
 

@@ -16,6 +16,7 @@ from models.database.base import first, locked, only, rows
 from models.tables.workspace import ApiKey
 
 SCOPES = ("ingest", "read", "triage", "admin")
+ANY = "any"  # of a route that takes every key, and decides itself what that may
 PREFIX = "sk_live_"
 OVERLAP = 24 * 3600 * 1000  # milliseconds an old key still works after a rotation
 SHOWN = (

@@ -8,8 +8,13 @@ from gateway.core import encryption
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from models.database.base import close, database
+from models.tables.callback import any_secret
 from models.tables.hook import live_secrets
 
+REMEDY_OF_CALLBACKS = (
+    "put that key back; if it is lost for good, set a new one and run "
+    "`feedback-gateway workspace callback-secret --rotate`"
+)
 REMEDY = "put that key back; if it is lost for good, set a new one and run `feedback-gateway hook rotate ID`"
 
 
@@ -23,6 +28,8 @@ def connect(config: Config) -> None:
     except encryption.NoKey as error:
         hooks = _sealed()
         needed = f"; the secrets of {len(hooks)} hook(s) here need it: {REMEDY}" if hooks else ""
+        if not hooks and any_secret():
+            needed = f"; the secret of callbacks needs it: {REMEDY_OF_CALLBACKS}"
         raise BadSetting(f"GATEWAY_SECRET_KEY: is not set, and {error}{needed}") from None
 
 
@@ -49,7 +56,7 @@ def _holds_any() -> bool:
     """Whether anything is sealed here, with no connection left that was not open before."""
     closed = database.obj.is_closed()
     try:
-        return bool(_sealed())
+        return bool(_sealed()) or any_secret()
     finally:
         if closed:
             close()

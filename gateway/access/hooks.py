@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from adapters import load
 from adapters.common.hook_options import InvalidOption, read_options
 from adapters.contract import Adapter, Fault, Reader, Signed
-from gateway.access import audit_log
+from gateway.access import audit_log, sealed_options
 from gateway.core import encryption
 from gateway.core.ids import now_ms
 from models.database.base import dumps, first, only, rows
@@ -126,6 +126,7 @@ def change_hook(
     """
     row = _found(hook_id)
     signed = _signed(load()[row["source"]])
+    options = sealed_options.changed(signed.sealed, options)
     # What is taken away must be an option as well.
     asked = {
         name: value for name, value in options.items() if value is not None or name not in signed.options
@@ -164,6 +165,13 @@ def list_hooks(
     return [_listed(row) for row in rows(found.order_by(HookRow.created_at, HookRow.id).limit(limit))]
 
 
+def options_shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A hook's options as its readers see them."""
+    signed = _signed(load()[row["source"]])
+    own = {name: value for name, value in row["options"].items() if name != HIDDEN}
+    return sealed_options.hidden(signed.sealed, own)
+
+
 def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
     """A hook as it is listed."""
     return {
@@ -173,7 +181,7 @@ def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
         "project_id": row["project"],
         "live_secrets": len(row["secrets"]),
         **{name: row[name] for name in ("name", "unsigned", "rate_limit", "created_at")},
-        "options": {name: value for name, value in row["options"].items() if name != HIDDEN},
+        "options": options_shown(row),
     }
 
 
@@ -239,7 +247,7 @@ def _checked(signed: Signed, options: Mapping[str, Any]) -> dict[str, Any]:
         raise HookError(*found) from None
     if len(dumps(kept)) > LONGEST_OPTIONS:
         raise HookError(Fault("options", f"Must have at most {LONGEST_OPTIONS} characters as JSON"))
-    return kept
+    return sealed_options.sealed(signed.sealed, kept)
 
 
 def _word(adapter: Adapter) -> str:

@@ -10,15 +10,20 @@ from adapters.contract.description import Shape
 from gateway.access.caller import Caller
 from gateway.access.hooks import cut_ids
 
+NOBODY = Caller("", "", None, "", frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A route beside the feedback doors: what it needs and what it does.
 
+    With the scope ANY it takes every key, and its function decides what that may.
     `shape` tells readers of the API's description what it takes and answers; nothing else depends on it.
     One of another `dialect` than the native API is refused in that, is also reachable below its mount, and
-    takes a request off its caller's budget. `limit` is the most bytes of its body, where that is not that of
-    every route.
+    takes a request off its caller's budget. One that `takes_files` may be sent a form as large as an upload,
+    which it reads as it comes (`Inbound.rest`). One that is `linked` also answers who is signed in, or has a
+    signed address of a file. One without a `scope` asks for no key: what it is sent proves
+    who may send it.
     """
 
     path: str
@@ -27,7 +32,8 @@ class Endpoint:
     method: str = "GET"
     scope: str = "read"
     dialect: str = "native"
-    limit: int = 0
+    takes_files: bool = False
+    linked: bool = False
 
     @property
     def is_native(self) -> bool:

@@ -18,6 +18,7 @@ from gateway.api.admin import (
 )
 from gateway.api.admin.authors import Erasure, Who
 from gateway.api.admin.model import Choice
+from gateway.api.attachment_endpoints import ATTACHMENTS
 from gateway.api.destination_endpoints import DESTINATIONS
 from gateway.api.endpoint import Endpoint
 from gateway.api.export import export_feedback
@@ -263,6 +264,7 @@ ENDPOINTS = (
     *LEARNING,
     *TOPICS,
     *DESTINATIONS,
+    *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(
         "/gateway/v1/model/train", model.train_model, Shape(answers={202: TriageModel}), "POST", "admin"

@@ -23,6 +23,7 @@ from gateway.api.feedback_list import cursor_of, position_of
 from gateway.api.pagination import PAGE
 from gateway.core import concurrency
 from gateway.core.pacing import Pace
+from gateway.files import removal
 from models.database.base import writing
 from models.queries import feedback_query, selection
 from models.queries.feedback_query import Filter
@@ -141,7 +142,9 @@ def delete_many(caller: Caller, inbound: Inbound) -> Reply:
             audit_log.note(caller.workspace_id, caller.key_id, "feedback.deleted", rows[0]["id"], **detail)
         return len(rows)
 
-    return _answered(meant, sent["dry_run"], act, "deleted", first=_shorten)
+    reply = _answered(meant, sent["dry_run"], act, "deleted", first=_shorten)
+    removal.release_now()
+    return reply
 
 
 def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
@@ -170,6 +173,7 @@ def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
         Pace().until_none(partial(event.delete_some, wanted, None))
     with writing():
         act()
+    removal.release_now()
     return Reply(204)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.access.caller import Caller, rules_in
 from gateway.api import pagination, query_parameters
+from gateway.api.attachments import attachments_of
 from gateway.api.feedback_change import shown
 from gateway.background.related import related
 from gateway.background.similar import similar
@@ -72,6 +73,7 @@ EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
     "deliveries": _deliveries,
     "similar": similar,
     "related": related,
+    "attachments": attachments_of,
 }
 
 

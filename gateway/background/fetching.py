@@ -6,22 +6,28 @@ why, and the link on it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache, partial
 from typing import Any
 
+from peewee import PeeweeException
+
+from gateway.background.fetch_proofs import headers_for, without_proof
 from gateway.background.lease import Lease, Work
-from gateway.core import outbound
+from gateway.core import log, outbound
 from gateway.core.ids import now_ms
 from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
-from gateway.core.pacing import transact
+from gateway.core.pacing import Pace, transact
 from gateway.files import attachments
+from models.database.sqlite import reason
 from models.tables import fetch
 
 NAME = "fetch"
 RETRIES = (10, 60, 300)  # seconds after a try that failed for what may pass
 AT_ONCE = 4  # files under way
+OF_A_WORKSPACE = 2  # of those, so that one with slow files holds up nobody else's
 EVERY = 60_000  # milliseconds between two looks at most
 BREATH = 1.0  # seconds between two looks while some are under way
 SOURCE = "url"  # how assets are made whose address the API was given (FLORA)
@@ -37,19 +43,13 @@ def work(most: int) -> Work:
     return Work(NAME, act, prompt=True)
 
 
-def headers_for(row: Mapping[str, Any]) -> Mapping[str, str]:
-    """What proves to the other side that the gateway may have an asset's file; nothing for public ones."""
-    return {}
-
-
 def _fetch(lease: Lease, most: int) -> int:
     """Fetches what is due, some at a time; when the next one is."""
     under_way: dict[Future[dict[str, Any] | str], dict[str, Any]] = {}
     while True:
-        if not lease.stopping() and (free := AT_ONCE - len(under_way)):
-            for row in fetch.due(now_ms(), free, [row["id"] for row in under_way.values()]):
-                limit = MOST_SOURCE if row["uploaded_via"] == SOURCE else most
-                under_way[_pool().submit(_had, row, limit)] = row
+        for row in [] if lease.stopping() else _due([*under_way.values()]):
+            limit = MOST_SOURCE if row["uploaded_via"] == SOURCE else most
+            under_way[_pool().submit(_had, row, limit)] = row
         if not under_way:
             break
         for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
@@ -58,9 +58,22 @@ def _fetch(lease: Lease, most: int) -> int:
             lease.carry_out(partial(transact, partial(_note, row, future.result())))
         if not lease.stopping():
             lease.extend()
-    lease.transact(fetch.forget_gone)
+    Pace(lease.transact).until_none(fetch.forget_gone)
     upcoming = fetch.next_due()
     return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
+
+
+def _due(under_way: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What may begin now beside what is under way."""
+    counts = Counter(row["workspace_id"] for row in under_way)
+    full = [workspace_id for workspace_id, count in counts.items() if count >= OF_A_WORKSPACE]
+    free = AT_ONCE - len(under_way)
+    chosen: list[dict[str, Any]] = []
+    for row in fetch.due(now_ms(), AT_ONCE, [row["id"] for row in under_way], full) if free else []:
+        if len(chosen) < free and counts[row["workspace_id"]] < OF_A_WORKSPACE:
+            counts[row["workspace_id"]] += 1
+            chosen.append(row)
+    return chosen
 
 
 def _had(row: Mapping[str, Any], most: int) -> dict[str, Any] | str:
@@ -77,6 +90,11 @@ def _had(row: Mapping[str, Any], most: int) -> dict[str, Any] | str:
         return str(error)
     except OSError as error:  # of the store, such as a full disk
         return f"cannot be kept: {error.strerror}"
+    except PeeweeException as error:
+        return f"cannot be kept: {reason(error)}"
+    except Exception:  # one file's fault must not keep the others waiting
+        log.logger.exception("a linked file cannot be read", extra={"facts": {"asset": row["id"]}})
+        return _failed("cannot be read")
     if kept.refused:
         return _failed(kept.refused)
     found = {"name": kept.name, "size": kept.size, "sha256": kept.digest, "content_type": kept.content_type}
@@ -95,7 +113,8 @@ def _note(row: Mapping[str, Any], became: dict[str, Any] | str) -> None:
             fetch.again(row["id"], attempt + 1, now_ms() + RETRIES[attempt] * 1000)
             return
         became = _failed(became)
-    fetch.settle(row["id"], {**became, "updated_at": now_ms()})
+    left = {"source_url": without_proof(row), "updated_at": now_ms()}
+    fetch.settle(row["id"], {**became, **left})
 
 
 @cache

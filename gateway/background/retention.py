@@ -16,15 +16,16 @@ from gateway.access import audit_log
 from gateway.background.lease import Lease, Work
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import Pace, Transact, transact
+from gateway.files import removal
 from models.queries import retention
 from models.queries.retention import START, Place
-from models.tables import event
+from models.tables import asset, event
 
 NAME = "retention"
 DAY = 86_400_000
 EVERY = 3_600_000  # milliseconds between two looks
 PAGE = 500  # records looked at together
-COUNTS = ("records", "payloads", "quarantine")
+COUNTS = ("records", "files", "payloads", "quarantine")
 BY = "retention"  # who acts in the audit trail
 
 
@@ -46,7 +47,11 @@ def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[st
         for ids in _pages(partial(retention.expired, row, before), PAGE):
             for feedback_id in event.crowded(ids):  # the old part of it, also if the record stays after all
                 pace.until_none(partial(event.delete_some, feedback_id, before))
-            counts["records"] += sum(pace.each(ids, partial(retention.delete_records, before=before)))
+            for records, files in pace.each(ids, partial(retention.delete_records, before=before)):
+                counts["records"] += records
+                counts["files"] += files
+        if counts["files"]:
+            removal.release_now(transact, most=None)
     if (before := limits["payloads"]) is not None:
         for ids in _pages(partial(retention.received, row, before), PAGE):
             events = retention.with_payloads(ids, before)
@@ -65,8 +70,9 @@ def count(project: Mapping[str, Any]) -> dict[str, int]:
     row, counts = dict(project), dict.fromkeys(COUNTS, 0)
     limits = _limits(row, _now())
     if limits["records"] is not None:
-        pages = _pages(partial(retention.expired, row, limits["records"]), PAGE)
-        counts["records"] = sum(map(len, pages))
+        for ids in _pages(partial(retention.expired, row, limits["records"]), PAGE):
+            counts["records"] += len(ids)
+            counts["files"] += asset.count(ids)
     if limits["payloads"] is not None:
         pages = _pages(partial(retention.received, row, limits["payloads"]), PAGE)
         counts["payloads"] = sum(retention.count_payloads(ids, limits["payloads"]) for ids in pages)

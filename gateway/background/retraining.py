@@ -17,8 +17,10 @@ from typing import Any
 from gateway.access import audit_log
 from gateway.background.lease import Lease, Work
 from gateway.core.ids import now_ms
+from gateway.triage import active_model
 from models.database.base import writing
 from models.tables import job, trained_model
+from models.tables.workspace import Workspace
 
 NAME = "retrain"
 IDLE = 86_400_000  # milliseconds until the next look when nobody asks
@@ -46,6 +48,15 @@ def ask(workspace_id: str, by: str) -> dict[str, Any]:
         job.ask(NAME, asked)
         audit_log.note(workspace_id, by, "model.training_asked", "")
     return asked
+
+
+def refusal(project_id: str | None) -> str:
+    """Why nobody who acts for a workspace, or for only this project, may change the model; "" if they may."""
+    if project_id is not None:
+        return "The model is the whole gateway's."
+    if Workspace.select().count() > 1:
+        return "The model is every workspace's: the command line changes it."
+    return "GATEWAY_MODEL says which model is in use." if active_model.pinned() else ""
 
 
 def retrain(lease: Lease) -> int:

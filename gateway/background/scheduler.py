@@ -33,6 +33,7 @@ from gateway.background import (
     dedupe_expiry,
     encoding,
     fetching,
+    file_sweep,
     project_learning,
     retention,
     retraining,
@@ -40,6 +41,7 @@ from gateway.background import (
     silence,
     similar,
     themes,
+    thumbnails,
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
@@ -77,6 +79,8 @@ WORKS: tuple[Work, ...] = (
     analyze.KEEP,
     silence.LOOK,
     topics.GIVE,
+    file_sweep.SWEEP,
+    thumbnails.MAKE,
     *runs.WORKS,
     callbacks.SEND,
     sender.SEND,

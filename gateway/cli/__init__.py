@@ -21,9 +21,11 @@ from gateway.cli.key import key
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
+from gateway.cli.run import run, technique
 from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
+from gateway.cli.workspace import workspace as of_workspace
 from gateway.core import storage
 from gateway.core.config import Config
 from gateway.intake.replay import replay as replay_one
@@ -143,8 +145,11 @@ def worker() -> None:
 
 
 for _command in (
+    of_workspace,
     project,
     topic,
+    technique,
+    run,
     key,
     hook,
     destination,

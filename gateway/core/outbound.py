@@ -11,6 +11,7 @@ which resolves aside (gateway.core.cooperative).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -21,7 +22,7 @@ from urllib3.response import HTTPResponse
 from gateway import __version__
 from gateway.core.config import Config
 from gateway.core.cooperative import aside
-from gateway.core.outbound_connection import Deadline, Unreachable, addresses_of, connected
+from gateway.core.outbound_connection import Deadline, Unreachable, addresses_of, connected, is_numeric
 from gateway.core.outbound_rules import Forbidden, Rules
 
 __all__ = [
@@ -42,7 +43,10 @@ FETCH = 60.0  # seconds to fetch a file
 ANSWER = 65_536  # bytes of an answer that are read
 CHUNK = 65_536  # bytes
 
+CHECKED = 2  # names of URLs that are only checked, at a time
+
 _rules = Rules()
+_checking = threading.BoundedSemaphore(CHECKED)
 
 
 class TooLarge(Exception):
@@ -76,10 +80,17 @@ def check(url: str) -> None:
     """Raises Forbidden for a URL that nothing would be sent to now.
 
     A name that cannot be resolved now is not refused: that may pass, and whatever is sent is checked again.
+    Nor is one for which nobody is free to ask: names whose servers do not answer hold up CHECKED requests of
+    a process and no more.
     """
     target = _rules.read(url)
-    with suppress(Unreachable):
-        aside(addresses_of, _rules, target, CONNECT)
+    if is_numeric(_rules, target) or not _checking.acquire(blocking=False):
+        return
+    try:
+        with suppress(Unreachable):
+            aside(addresses_of, _rules, target, CONNECT)
+    finally:
+        _checking.release()
 
 
 def request(

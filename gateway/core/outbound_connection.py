@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from http.client import HTTPException
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from gateway.core.outbound_rules import Rules, Target
 
 TRIED = 4  # addresses of a host
+LEAST = 0.001  # seconds for one of them: a socket takes none for not waiting at all
 RESOLVING = 16  # names at a time: the system's resolver cannot be interrupted
 
 _resolving = threading.BoundedSemaphore(RESOLVING)
@@ -65,30 +66,40 @@ class Deadline:
 
 
 def connected(target: Target, addresses: list[str], patience: float) -> HTTPConnection:
-    """A connection to the first of the checked addresses that takes one."""
+    """A connection to the first of the checked addresses that takes one, in so many seconds in all."""
     end = time.monotonic() + patience
     why = "did not answer in time"
     for address in addresses[:TRIED]:
-        left = end - time.monotonic()
-        if left <= 0:
-            break
-        connection = (
-            HTTPSConnection(
-                address, target.port, timeout=left, ssl_context=tls(), server_hostname=target.host
-            )
-            if target.scheme == "https"
-            else HTTPConnection(address, target.port, timeout=left)
-        )
         try:
-            connection.connect()
-        except (HTTPError, OSError) as error:
-            connection.close()
+            sock = _opened(target, address, end)
+        except OSError as error:
             why = _reason(error)
             continue
-        connection.timeout = None  # the deadline ends it
-        connection.sock.settimeout(None)
+        connection = HTTPConnection(target.host, target.port, timeout=None)
+        # It opens none itself, neither now nor later: that would resolve the name anew.
+        connection.sock, connection.auto_open = sock, 0
         return connection
     raise Unreachable(why)
+
+
+def _opened(target: Target, address: str, end: float) -> socket.socket:
+    sock = socket.create_connection((address, target.port), max(end - time.monotonic(), LEAST))
+    if target.scheme == "https":
+        sock.settimeout(max(end - time.monotonic(), LEAST))
+        sock = tls().wrap_socket(sock, server_hostname=target.host)
+    sock.settimeout(None)  # from here on a Deadline ends it
+    return sock
+
+
+def is_numeric(rules: Rules, target: Target) -> bool:
+    """Whether a host is an address in any spelling, which is checked without a look-up. Raises Forbidden."""
+    try:
+        found = _look_up(target, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return False
+    for address in found:
+        rules.check(target, address)
+    return True
 
 
 def addresses_of(rules: Rules, target: Target, patience: float) -> list[str]:
@@ -97,7 +108,7 @@ def addresses_of(rules: Rules, target: Target, patience: float) -> list[str]:
     if not _resolving.acquire(timeout=patience):
         raise Unreachable("its name could not be resolved in time")
     found: Future[list[str]] = Future()
-    threading.Thread(target=_look_up, args=(target, found), daemon=True).start()
+    threading.Thread(target=_resolve, args=(target, found), daemon=True).start()
     try:
         addresses = found.result(max(0.0, end - time.monotonic()))
     except TimeoutError:
@@ -109,10 +120,14 @@ def addresses_of(rules: Rules, target: Target, patience: float) -> list[str]:
     return addresses
 
 
-def _look_up(target: Target, found: Future[list[str]]) -> None:
+def _look_up(target: Target, flags: int = 0) -> list[str]:
+    entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, flags=flags)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+def _resolve(target: Target, found: Future[list[str]]) -> None:
     try:
-        entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+        found.set_result(_look_up(target))
     except (OSError, UnicodeError) as error:  # raised where the result is waited for
         found.set_exception(error)
     finally:
@@ -122,7 +137,9 @@ def _look_up(target: Target, found: Future[list[str]]) -> None:
 @cache
 def tls() -> ssl.SSLContext:
     """The system's certificate authorities; SSL_CERT_FILE names others, as everywhere."""
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _reason(error: Exception) -> str:

@@ -30,7 +30,9 @@ _GLOBAL_V6 = ip_network("2000::/3")
 _NAT64 = ip_network("64:ff9b::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address whose last one is an IPv4 address
 
-_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"  # of RFC 1035, and underscores, which some have
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?"
+LONGEST_HOST = 253  # characters
 _URL = re.compile(
     rf"(?P<scheme>[a-z]+)://(?P<host>\[[0-9A-Fa-f:.]+\]|{_HOST})(?P<colon>:(?P<port>[0-9]{{1,5}}))?"
     r"(?P<path>(?:[/?].*)?)"
@@ -176,7 +178,7 @@ def _parts(url: str) -> Target:
         raise Forbidden("must name a host")
     found = _URL.fullmatch(f"{scheme.lower()}://{rest}")
     port = int(found["port"] or {"http": 80, "https": 443}[found["scheme"]]) if found else 0
-    if found is None or not 0 < port <= 65_535 or ".." in found["host"]:
+    if found is None or not 0 < port <= 65_535 or len(_plain(found["host"])) > LONGEST_HOST:
         raise Forbidden("must name a host, and a port up to 65535 if any")
     host = found["host"]
     if host.startswith("["):

@@ -86,6 +86,11 @@ def kind_of(head: bytes, name: str) -> Kind | None:
     return _text(head, name)
 
 
+def kind_called(content_type: str) -> Kind:
+    """The kind of a media type that `kind_of` gave."""
+    return next(kind for kind in KINDS if kind.content_type == content_type)
+
+
 def safe_name(name: str, kind: Kind) -> str:
     """What a file is called here: the last part of its name, without what a system or a reader trips over.
 

@@ -17,7 +17,7 @@ from gateway.core.ids import new_ulid
 from models.database.private_files import make_folder
 
 CHUNK = 262_144  # bytes that are read at once
-_DIGEST = re.compile("[0-9a-f]{64}")
+DIGEST = re.compile("[0-9a-f]{64}")
 _COMING = ".coming-"  # how the name of a file begins that is not whole yet
 
 
@@ -85,7 +85,7 @@ class LocalStore:
         coming = self._folder / f"{_COMING}{new_ulid()}"
         try:
             with open(coming, "xb", opener=_for_owner) as file:
-                stored = _written(file, chunks, most)
+                stored = written(file, chunks, most)
                 file.flush()
                 self._sync(file.fileno())
             admit(stored)
@@ -118,7 +118,7 @@ class LocalStore:
             for folder in sorted(path for path in self._folder.iterdir() if len(path.name) == 2):
                 for name in sorted(os.listdir(folder)):
                     with suppress(FileNotFoundError):
-                        if _DIGEST.fullmatch(name):
+                        if DIGEST.fullmatch(name):
                             yield name, now - (folder / name).stat().st_mtime
 
     def tidy(self, seconds: float) -> int:
@@ -132,7 +132,7 @@ class LocalStore:
         return gone
 
     def _path(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise Missing(digest)
         return self._folder / digest[:2] / digest
 
@@ -170,7 +170,8 @@ class _Pieces:
     __del__ = close
 
 
-def _written(file: IO[bytes], chunks: Iterable[bytes], most: int) -> Stored:
+def written(file: IO[bytes], chunks: Iterable[bytes], most: int) -> Stored:
+    """Writes bytes, at most so many, and says what they are. Raises TooLarge and what `chunks` raise."""
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:
         size += len(chunk)
@@ -186,13 +187,19 @@ def _for_owner(path: str, flags: int) -> int:
 
 
 _store: Store | None = None
-_quota = 0
+_quota = _largest = _upload = 0
 
 
 def connect(config: Config) -> None:
-    """Sets where this process keeps files, and how many bytes a workspace may have. Opens nothing yet."""
-    global _store, _quota
-    _store, _quota = LocalStore(config.files_path), config.files_quota
+    """Sets where this process keeps files, and how many bytes they may have. Opens nothing yet."""
+    global _store, _quota, _largest, _upload
+    _quota, _largest, _upload = config.files_quota, config.max_file, config.max_upload
+    if config.files_url:
+        from gateway.files.s3 import S3Store  # and only now, as few have its extra
+
+        _store = S3Store(config.files_url)
+    else:
+        _store = LocalStore(config.files_path)
 
 
 def store() -> Store:
@@ -204,3 +211,13 @@ def store() -> Store:
 def quota() -> int:
     """Bytes that the files of a workspace may take; 0 is any number."""
     return _quota
+
+
+def largest() -> int:
+    """Bytes that a file may have which comes with something else."""
+    return _largest
+
+
+def largest_upload() -> int:
+    """Bytes that the files of a request may have together, and one that is uploaded alone."""
+    return _upload

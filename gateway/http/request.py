@@ -23,15 +23,13 @@ if TYPE_CHECKING:
 
 
 class Large(NamedTuple):
-    """How a route reads bodies that are larger than others': see adapters.contract.Door.
+    """How a route reads bodies that are larger than others': see adapters.contract.files.Streamed.
 
-    `limit` is bytes before decompression, of which there may be twice as many after it; `admit` refuses
-    those who may not send, by what comes first.
+    `limit` is bytes before decompression, of which there may be twice as many after it.
     """
 
-    reduced: Callable[[Iterator[bytes], int], bytes]
+    expects: Callable[[Inbound], bool]
     limit: int
-    admit: Callable[[Inbound], object]
 
 
 REQUEST_ID = "gateway.request_id"  # in the WSGI environment
@@ -64,9 +62,9 @@ def inbound_of(
 ) -> Inbound:
     """The request as the adapters and steps see it; `proxies` are believed about whom they heard from.
 
-    `admit` looks at it before its body is read, and refuses what is not worth reading; `large` says how
-    bodies are read that have more bytes than `limit`. Raises Refused (400, 413, 415) and what reading
-    the body raises.
+    `admit` looks at it before its body is read, and refuses what is not worth reading; `large` says which
+    bodies may have more bytes than `limit`: of such a one only the beginning is read, and it has the `rest`.
+    Raises Refused (400, 413, 415) and what reading the body raises.
     """
     headers, asked = headers_of(environ), environ.get("QUERY_STRING", "")
     query = _query(asked) if asked else {}
@@ -87,15 +85,14 @@ def inbound_of(
     stream, length = get_input_stream(environ), get_content_length(environ)
     encoding = headers.get("content-encoding", "")
     try:
-        if large is None or (length is not None and length <= limit and not encoding):
+        known = length is not None and length <= limit and not encoding
+        if large is None or known or not large.expects(inbound):
             body = read_body(stream, length, encoding, limit)
         else:
             pieces = pieces_of(_Stream(stream), encoding, large.limit, 2 * large.limit)
-            body = beginning = _up_to(limit, pieces)
-            if len(beginning) > limit:
-                inbound.receive(beginning, now_ms())
-                large.admit(inbound)  # who has no key is told so before the rest is read
-                body = large.reduced(chain([beginning], pieces), limit)
+            body = _up_to(limit, pieces)
+            if len(body) > limit:
+                inbound.rest = chain([body], pieces)
     except ClientDisconnected:
         raise Refused(Problem(400, "invalid_json", "Body ended before its Content-Length.")) from None
     inbound.receive(body, now_ms())

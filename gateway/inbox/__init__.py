@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
+    callbacks,
     feedback_detail,
     feedback_list,
     hooks,
@@ -17,10 +18,12 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     oidc_sign_in,
     overview,
     projects,
+    runs,
     settings,
     sign_in,
     topics,
 )
+from gateway.inbox.api_calls import reader
 from gateway.inbox.pages import mount, owns, told
 
-__all__ = ["mount", "owns", "told"]
+__all__ = ["mount", "owns", "reader", "told"]

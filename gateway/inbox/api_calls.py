@@ -10,16 +10,23 @@ from flask import g
 
 from adapters.contract import Fault, invalid
 from gateway.access import audit_log, users
+from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
-from gateway.inbox.session import NotAllowed, as_inbound
+from gateway.inbox.session import NotAllowed, as_inbound, recognise
 from models.database.base import dumps, writing
 
 
 def caller() -> Caller:
     """The reader, as the API knows those who ask it."""
     return Caller.of_session(g.session, users.SCOPES[g.session["user_role"]])
+
+
+def reader() -> Caller | None:
+    """The person whose browser asks outside of the pages, or None; it keeps no session alive."""
+    recognise(seen=False)
+    return None if g.session is None else caller()
 
 
 def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
@@ -29,7 +36,7 @@ def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
     NotAllowed.
     """
     endpoint, who = _endpoints()[route], caller()
-    if endpoint.scope not in who.scopes and "admin" not in who.scopes:
+    if not {endpoint.scope, "admin"} & who.scopes and endpoint.scope != ANY:
         raise NotAllowed
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:

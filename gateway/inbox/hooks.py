@@ -83,7 +83,7 @@ def _hook_page(
     adapter = adapters.load()[row["source"]]
     made = addresses.shown(adapter, hook_id, row["project"], secret, row["options"], base_url())
     known = addresses.options_of(adapter)
-    own = {name: value for name, value in row["options"].items() if name in known}
+    own = {name: value for name, value in addresses.options_shown(row).items() if name in known}
     shown = json.dumps(own, indent=2, ensure_ascii=False) if own else ""
     return setting(
         "hooks",

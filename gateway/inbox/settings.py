@@ -23,6 +23,8 @@ DAY_MS = 86_400_000
 SECTIONS = (
     ("keys", "Keys", "admin"),
     ("hooks", "Hooks", "admin"),
+    ("runs", "Runs", "viewer"),
+    ("callbacks", "Callbacks", "admin"),
     ("projects", "Projects", "viewer"),
     ("quarantine", "Quarantine", "viewer"),
     ("people", "People", "admin"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.contract import Adapter, Code, Hook, Inbound, Problem, Refused, Signed
-from gateway.access.api_keys import digest, is_well_formed
+from gateway.access.api_keys import ANY, digest, is_well_formed
 from gateway.access.caller import Caller, rules_in
 from gateway.core import encryption, log
 from gateway.core.cooperative import aside
@@ -85,7 +85,7 @@ def _by_key(adapter: Adapter, scope: str, inbound: Inbound) -> Caller:
     caller = _look_up(key, inbound)
     if caller is None or (caller.expires_at is not None and caller.expires_at <= inbound.received_at):
         raise _failed(inbound, "invalid_key", "Invalid API key.")
-    if scope not in caller.scopes and "admin" not in caller.scopes:
+    if scope not in caller.scopes and "admin" not in caller.scopes and scope != ANY:
         raise Refused(Problem(403, "forbidden", f"This key lacks the scope {scope}."))
     inbound.proofs = (key,)
     return caller

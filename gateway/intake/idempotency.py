@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from adapters.contract import Adapter, Fault, Idempotency, Inbound, Problem, Refused, invalid
+from adapters.contract.files import CUT
 from gateway.access.caller import Caller
 from models.database.base import writing
 from models.intake import commit
@@ -29,7 +30,7 @@ def claim_of(caller: Caller, adapter: Adapter, inbound: Inbound) -> Claim | None
     """What the request claims by its Idempotency-Key header; None without one.
 
     Bare and quoted keys are the same. Keys are the caller's own, per route. Raises Refused (400)
-    for an empty or overlong key.
+    for an empty or overlong key, and for a file that was cut: whoever has a key sends all of it again.
     """
     sent = inbound.headers.get(HEADER)
     if sent is None or adapter.signed is not None:  # relays have natural keys, and a 4xx ends some hooks
@@ -40,9 +41,13 @@ def claim_of(caller: Caller, adapter: Adapter, inbound: Inbound) -> Claim | None
     if not 1 <= len(key) <= LONGEST:
         raise invalid(Fault("Idempotency-Key", f"must have 1 to {LONGEST} characters"))
     scope = f"header:{caller.key_id}:{inbound.method} {inbound.path}"
-    body = hashlib.sha256(inbound.body).hexdigest()
+    body = hashlib.sha256(inbound.body)
+    for file in inbound.files:
+        if file.refused == CUT:
+            raise Refused(Problem(400, "invalid_request", f"Body ended within the file {file.name}."))
+        body.update(f"\n{file.digest}".encode())
     expires_at = inbound.received_at + adapter.idempotency.seconds * 1000
-    return Claim(caller.workspace_id, scope, key, body, expires_at)
+    return Claim(caller.workspace_id, scope, key, body.hexdigest(), expires_at)
 
 
 def in_flight(claim: Claim | None, law: Idempotency) -> AbstractContextManager[None]:

@@ -39,9 +39,11 @@ def spend(caller: Caller, inbound: Inbound) -> None:
     """Takes one request off the caller's budget and notes what is left for the answer's headers.
 
     Headers: RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11), and the
-    older X-RateLimit-Limit, -Remaining and -Reset (Unix seconds). Raises Refused (429 with an
-    integer Retry-After) and Unavailable.
+    older X-RateLimit-Limit, -Remaining and -Reset (Unix seconds). One that is `spent` has done so. Raises
+    Refused (429 with an integer Retry-After) and Unavailable.
     """
+    if inbound.spent:
+        return
     rate, now = Rate.parse(caller.rate_limit or _default), time.time()
     headers = inbound.answer_headers
     headers["RateLimit-Policy"] = _policy(rate)

@@ -14,6 +14,7 @@ from gateway.access.caller import Caller
 from gateway.core.cooperative import aside
 from gateway.core.ids import is_ours, new_id, new_ulid
 from gateway.intake import idempotency, outcomes, repeat_reports
+from gateway.intake.record_files import attached_of, shown
 from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
@@ -48,7 +49,7 @@ def save(
     request = commit.Request(
         writes,
         claim,
-        lambda stored: _snapshot(stored, scores),
+        lambda stored: _snapshot(stored, scores, writes),
         REACH,
         outcomes.entry(adapter.source or adapter.name, inbound.received_at, caller),
         inbound.received_at,
@@ -60,7 +61,7 @@ def save(
     except commit.Taken as taken:
         return _replayed(idempotency.repeated(taken, claim, adapter.idempotency, inbound))
     inbound.outcome = commit.ended([item.outcome for item in stored])
-    return [_saved(item, score) for item, score in zip(stored, scores, strict=True)]
+    return [_saved(*item) for item in zip(stored, scores, writes, strict=True)]
 
 
 def place(caller: Caller, record: Record) -> str:
@@ -191,6 +192,7 @@ def write_of(
         part,
         record.comment and bounded(record.comment),
         record.server,
+        attached_of(adapter, inbound, record, row) if record.files else (),
     )
 
 
@@ -275,14 +277,18 @@ def shorten(text: str) -> str:
     return (head.rpartition(" ")[0] or head).rstrip() + "…"
 
 
-def _saved(stored: commit.Stored, scores: Mapping[str, float]) -> Saved:
-    shown = document(stored.row) if stored.row else {}
-    return Saved(stored.outcome, shown, scores)  # type: ignore[arg-type]  # intake speaks contract.Outcome
+def _saved(stored: commit.Stored, scores: Mapping[str, float], write: commit.Write) -> Saved:
+    made = document(stored.row) if stored.row else {}
+    if write.files and made:
+        made["attachments"] = shown(write.files, made["id"])
+    return Saved(stored.outcome, made, scores)  # type: ignore[arg-type]  # intake speaks contract.Outcome
 
 
-def _snapshot(stored: Sequence[commit.Stored], scores: Sequence[Mapping[str, float]]) -> str:
+def _snapshot(
+    stored: Sequence[commit.Stored], scores: Sequence[Mapping[str, float]], writes: Sequence[commit.Write]
+) -> str:
     """What a repeat of this request will be answered from."""
-    saved = [_saved(*pair) for pair in zip(stored, scores, strict=True)]
+    saved = [_saved(*item) for item in zip(stored, scores, writes, strict=True)]
     return dumps([[item.outcome, item.document, item.category_scores] for item in saved])
 
 

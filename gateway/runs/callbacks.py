@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from gateway.access import callback_secrets
 from gateway.background.lease import Lease, Work
-from gateway.core import encryption, outbound
+from gateway.core import encryption, log, outbound
 from gateway.core.ids import id_at, new_id, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace, transact
@@ -51,9 +51,10 @@ def schedule(run: Mapping[str, Any]) -> None:
     data |= {key: run[key] for key in ("error_code", "error_message") if run.get(key)}
     body = {"id": name, "type": event, "api_version": API_VERSION, "created_at": now, "data": data}
     row = {"id": name, "workspace_id": run["workspace_id"], "run_id": run["id"], "created_at": now}
-    row |= {"url": url, "host": urlsplit(url).netloc.lower(), "event": event, "body": dumps(body)}
+    host = re.split("[/?]", url.partition("://")[2])[0].lower()
+    row |= {"url": url, "host": host, "event": event, "body": dumps(body)}
     callback.keep(row)
-    job.hurry(NAME)
+    job.ask(NAME, None)
 
 
 def send(lease: Lease) -> int:
@@ -67,7 +68,10 @@ def send(lease: Lease) -> int:
                 break
             for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
                 row = under_way.pop(future)
-                note = partial(callback.tried, row["id"], row["attempt"], future.result())
+                became = future.result()
+                if became.get("state") == callback.DEAD:
+                    log.notice("a callback was given up", row["id"], run=row["run_id"], why=became["why"])
+                note = partial(callback.tried, row["id"], row["attempt"], became)
                 # Also when the process is to end or has lost the lease: what was sent, was sent.
                 lease.carry_out(partial(transact, note))
     Pace(lease.transact).until_none(partial(callback.forget, id_at("whd", now_ms() - KEPT)))
@@ -100,13 +104,17 @@ def _secrets(row: Mapping[str, Any]) -> list[str]:
 
 def _tried(row: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
     """Sends a callback once; the columns that say what became of it."""
-    status, why = None, None
+    status = None
     try:
         status = _answered(row, secrets)
+        if 200 <= status < 300:
+            return {"state": callback.SENT, "status": status, "why": None}
+        why = f"answered {status}"
     except (Forbidden, Unreachable) as error:
         why = str(error)
-    if status is not None and 200 <= status < 300:
-        return {"state": callback.SENT, "status": status, "why": None}
+    except Exception:  # one callback's fault must not keep the others waiting
+        log.logger.exception("a callback cannot be sent", extra={"facts": {"callback": row["id"]}})
+        why = "could not be sent"
     if row["attempt"] == len(RETRIES):
         return {"state": callback.DEAD, "status": status, "why": why}
     return {"status": status, "why": why, "next_at": now_ms() + RETRIES[row["attempt"]] * 1000}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.access import audit_log
 from gateway.core.ids import id_at, new_id, now_ms
+from gateway.files import addresses
 from gateway.runs import callbacks
 from gateway.runs.technique import Technique
-from models.database.base import insert, serialise, writing
+from models.database.base import serialise, writing
 from models.tables import job, run
-from models.tables.run import Run
 from models.tables.workspace import Workspace
 
 Row = dict[str, Any]
-# Hear of each run that ends, within the transaction that ends it.
-ENDED: list[Callable[[Row], None]] = [callbacks.schedule]
 
 
 class Spent(Exception):
@@ -45,12 +43,17 @@ def start(
             return known, False
     now = now_ms()
     _spend(workspace_id)
-    row: Row = dict.fromkeys(Run._meta.fields)
-    row |= {"id": new_id("run"), "workspace_id": workspace_id, "project_id": project_id, "created_at": now}
-    row |= {"technique": technique.slug, "inputs": dict(inputs), "created_by": by, "status": "pending"}
-    row |= {"callback_url": callback_url, "idempotency_key": idempotency_key}
-    row |= {"progress": 0, "leased_until": 0, "attempts": 0}
-    insert(Run, row)
+    row = run.add(
+        id=new_id("run"),
+        workspace_id=workspace_id,
+        project_id=project_id,
+        technique=technique.slug,
+        inputs=dict(inputs),
+        created_at=now,
+        created_by=by,
+        callback_url=callback_url,
+        idempotency_key=idempotency_key,
+    )
     audit_log.note(workspace_id, by, "run.started", row["id"], technique=technique.slug)
     for work in run.WORKS:
         job.hurry(work)
@@ -84,9 +87,14 @@ def end(
         failed = {"status": "failed", "error_code": code, "error_message": message, "completed_at": now}
         ended = run.end(run_id, failed)
     if ended is not None:
-        for hear in ENDED:
-            hear(ended)
+        callbacks.schedule(ended)
     return ended
+
+
+def address_of(row: Mapping[str, Any], output: Mapping[str, Any]) -> str:
+    """Where anybody can have a file that a run made, for as long as it is kept."""
+    seconds = (row["completed_at"] + run.FILES_FOR - now_ms()) // 1000
+    return addresses.signed_url({"id": output["asset_id"], "name": output["name"]}, seconds)
 
 
 def left(workspace_id: str) -> int | None:

@@ -10,7 +10,7 @@ from gateway.files.attachments import Kept, rows_of
 from gateway.files.store import Stored, store
 from gateway.runs import lifecycle
 from gateway.runs.technique import Outputs, Result, Task
-from models.tables import asset, loose_file
+from models.tables import asset, loose_file, run
 
 MOST = 1 << 40  # bytes of a file; an export is as large as what it is of
 
@@ -31,7 +31,7 @@ def end(task: Task, kept: list[tuple[Result, Kept]]) -> None:
 
 def store_rows(task: Task, kept: list[Kept], source_url: str | None = None) -> None:
     """Stores the rows of a run's files within the open transaction."""
-    rows = rows_of(kept, task.workspace_id, task.run["project_id"], None, f"run:{task.id}", now_ms())
+    rows = rows_of(kept, task.workspace_id, task.run["project_id"], None, run.via_of(task.id), now_ms())
     asset.keep([{**row, "source_url": source_url} for row in rows])
 
 

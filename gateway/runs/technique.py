@@ -31,12 +31,13 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Something that a run is told, as a text of at most MOST_INPUT characters."""
+    """Something that a run is told, as a text of at most MOST_INPUT characters, which may be an address."""
 
     id: str
     name: str
     description: str
     optional: bool = False
+    takes_url: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Task:
             raise
 
     def note(self, done: int, total: int, position: Any = None) -> None:
-        """Says how far it is, within the open transaction of `transact`; None leaves the position as it is."""
+        """Says how far it is, within the open transaction of `transact`; no position leaves it as it is."""
         progress = _percent(done, total)
         run.further(self.id, progress, position)
         self._noted = progress, time.monotonic()

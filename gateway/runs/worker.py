@@ -11,6 +11,7 @@ from peewee import OperationalError
 from gateway.background.lease import LEASE, Lease, Stopping, Work
 from gateway.core import log, pacing
 from gateway.core.ids import now_ms
+from gateway.core.pacing import MOST, Pace
 from gateway.runs import lifecycle, registry, results
 from gateway.runs.technique import Cancelled, Failed, Task
 from models.tables import job, run
@@ -19,12 +20,15 @@ IDLE = 60_000  # milliseconds until the next look for runs of hosts that died; a
 
 
 def do_runs(lease: Lease) -> int:
-    """Does runs that nobody else is at, the oldest first, until there are none."""
+    """Does runs that nobody else is at, the oldest first, until there are none; lets go of old files."""
     while run.waiting(now_ms()):
         until = now_ms() + LEASE
         found = lease.transact(partial(run.claim, lease.owner, now_ms(), until))
         if found is not None:
             _do(Task(found, lease))
+    pace = Pace(lease.transact)
+    while some := run.outdated(now_ms(), MOST):
+        pace.each(some, run.forget_files)
     return IDLE
 
 

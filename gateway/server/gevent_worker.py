@@ -49,6 +49,7 @@ TICK = 0.25  # between looks at all connections
 TELL = 60.0  # between two lines in the log about connections that cannot be accepted
 
 SPARE = 32  # file descriptors that connections leave to the database and others
+AT_HAND = 1 << 20  # bytes of an answer that a process holds as a whole; a longer one it sends in pieces
 MANY = 500  # commas of a body, each of which may part two records
 NO_LIMIT = nullcontext()
 DELIVERIES = 256  # answered at once; they wait for the disk
@@ -201,7 +202,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         with ExitStack() as stack:
             close: Callable[[], object] = getattr(parts, "close", bool)
             stack.callback(close)
-            if any(name.lower() == "content-length" for name, _ in told[1]):
+            length = next((int(value) for name, value in told[1] if name.lower() == "content-length"), None)
+            if length is not None and length <= AT_HAND:
                 return told, [*parts]
             pieces = iter(parts)
             first = next(pieces, b"")  # what fails now can still be told

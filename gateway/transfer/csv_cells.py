@@ -15,6 +15,7 @@ from models.database.base import dumps
 AS_JSON = (
     "subject",
     "tags",
+    "attachments",
     "impact_reasons",
     "overruled",
     "category_confidence",

@@ -1,25 +1,27 @@
-"""What the law gives the people who wrote: all that is stored about them, and its erasure.
+"""The erasure of a person (GDPR article 17).
 
-GDPR articles 15 and 17. What is erased is counted, and the receipt kept in the audit trail has nothing
-of the person in it.
+What is erased is counted, and the receipt kept in the audit trail has nothing of the person in it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
 from gateway.access import audit_log
 from gateway.core.ids import new_id, now_ms
 from gateway.core.pacing import Pace
-from models.database.base import Table, dumps, first, insert, writing
+from gateway.files import removal
+from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import delivery, event, feedback, outbox, outgoing, project_head, quarantine, theme
+from models.tables import asset, event, feedback, outbox, outgoing, project_head, theme
+from models.tables.asset import Asset
 from models.tables.audit import Audit
+from models.tables.callback import Callback
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.destination import Destination
@@ -27,6 +29,7 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.outgoing import Outgoing
 from models.tables.quarantine import Quarantine
+from models.tables.run import VIA, Run
 from models.tables.search_words import words_of
 from models.tables.similarity import Signature
 from models.tables.topic import Topic
@@ -47,6 +50,8 @@ COUNTS = (
     "topics",
     "deliveries",
     "destinations",
+    "files",
+    "runs",
 )
 
 
@@ -83,6 +88,11 @@ def erase(
         run.topics(page)
     for page in personal_data.by_id(Destination, workspace_id):
         run.destinations(page)
+    for page in personal_data.by_id(Asset, workspace_id):
+        run.files(page)
+    for table in (Run, Callback):
+        for page in personal_data.by_id(table, workspace_id):
+            run.runs(table, page)
     if not dry_run:
         run.themes(workspace_id)
     remains = (
@@ -92,6 +102,8 @@ def erase(
     )
     if compact and not dry_run:
         remains = personal_data.compact()
+    if not dry_run and not removal.release_now(most=None):
+        remains.append("bytes of files, until their store can be written to")
     counts = {word: run.counts[word] for word in COUNTS}
     name = new_id("er")
     receipt = {
@@ -136,6 +148,7 @@ class _Erasure:
             return
         if self.dry_run:
             self._count(own, mentioned - own, told)
+            self.counts["files"] += asset.count(sorted(own))
             return
         gone = own if self.mode == "delete" else set()
         for name in event.crowded(sorted(gone)):
@@ -199,6 +212,22 @@ class _Erasure:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Destination, row))]
         self._change("destinations", Destination, found)
 
+    def files(self, page: list[Row]) -> None:
+        """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
+
+        Takes the address out of what others are called; those of the person's own records are gone.
+        """
+        made = [row for row in page if row["uploaded_via"].startswith(VIA)]
+        self._delete("files", Asset, made)
+        left = (row for row in page if row not in made)
+        found = [(row, changed) for row in left if (changed := self.person.mentions(Asset, row))]
+        self._change("files", Asset, found)
+
+    def runs(self, table: type[Table], page: list[Row]) -> None:
+        """Takes the address out of what runs were given and said, and out of what is told of their end."""
+        found = [(row, changed) for row in page if (changed := self.person.mentions(table, row))]
+        self._change("runs", table, found)
+
     def themes(self, workspace_id: str) -> None:
         """Deletes all of them: a label may hold the person's words. New ones come without."""
         for name in self._pace.write(partial(theme.hide, workspace_id)):
@@ -238,6 +267,8 @@ class _Erasure:
         own = self.person.wrote(row)
         project_head.mark_stale(row["workspace_id"], row["project_id"])  # it may have learnt from this text
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
+        if own:  # a picture may show the person
+            self.counts["files"] += asset.delete_of(row["id"])
         if own:  # what others share with them may tell of them, too
             for delivery_id in {item["delivery_id"] for item in told} - {None}:
                 personal_data.delete(Delivery, {"id": delivery_id})
@@ -273,42 +304,3 @@ class _Erasure:
             self._others["ids"].add(row["author_id"])
         if row["author_email"] and not self.person.is_named(row["author_email"]):
             self._others["emails"].add(row["author_email"])
-
-
-def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Everything a workspace holds about a person, each part with its kind.
-
-    `record` is one of theirs, with its history and raw payloads; `mention` is where somebody else's has
-    their address, with the words around it; `delivery` is raw and was not understood.
-    """
-    for page in personal_data.records(workspace_id, now_ms()):
-        own = [row["id"] for row in page if person.wrote(row)]
-        for row in map(_record, own):
-            if row is not None:
-                told = delivery.enveloped(event.of(row["id"], limit=None))
-                history = [event.document(item) for item in told]
-                yield "record", {**feedback.document(row), "events": history}
-        for row in page:
-            if row["id"] in own:
-                continue
-            for name in person.mentions(Feedback, row):
-                yield "mention", {"feedback_id": row["id"], "field": name, "words": person.around(row[name])}
-        for item in personal_data.events([row["id"] for row in page if row["id"] not in own]):
-            if person.is_in(item["payload"]) or person.mentions(Event, item):
-                words = bytes(item["payload"] or b"").decode("utf-8", "replace")
-                place = {"feedback_id": item["feedback_id"], "event_id": item["id"], "field": "payload"}
-                yield "mention", {**place, "words": person.around(words) or person.around(item["detail"])}
-    for page in personal_data.by_id(Delivery, workspace_id):
-        for row in page:
-            for name in ("envelope", "rest"):
-                if person.is_in(row[name]):
-                    words = person.around(bytes(row[name]).decode("utf-8", "replace"))
-                    yield "mention", {"delivery_id": row["id"], "field": name, "words": words}
-    for page in personal_data.by_id(Quarantine, workspace_id):
-        for row in page:
-            if person.is_in(row["payload"]) or person.mentions(Quarantine, row):
-                yield "delivery", quarantine.document({**row, "request": json.loads(row["request"])})
-
-
-def _record(feedback_id: str) -> Row | None:
-    return first(Feedback.select().where(Feedback.id == feedback_id))

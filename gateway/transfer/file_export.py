@@ -10,13 +10,13 @@ from models.database.base import dumps
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
 from models.queries.ordering import Position
-from models.tables import feedback
+from models.tables import asset, feedback
 
 FIRST, PAGE = 50, 500  # records read at once: at first, and at most
 AT_HAND = 2_000_000  # characters of their texts, about
 OLDEST = "received_at"
 FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
-FIELDS = (*feedback.SHOWN, "author")
+FIELDS = (*feedback.SHOWN, "author", "attachments")
 AUTHOR = ("author.id", "author.name", "author.email")
 BOM = b"\xef\xbb\xbf"
 
@@ -30,11 +30,21 @@ def documents(
         page, after = feedback_query.page(
             workspace_id, project_id, chosen, limit=limit, sort=OLDEST, after=after
         )
-        yield from map(feedback.document, page)
+        yield from _with_files(page)
         if after is None:
             return
         characters = sum(len(row["text"]) for row in page)
         limit = max(1, min(PAGE, 2 * limit, AT_HAND * limit // max(characters, 1)))
+
+
+def _with_files(page: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records with what is known of their files; the bytes are asked for one by one."""
+    files: dict[str, list[dict[str, Any]]] = {}
+    for file in asset.of_feedback(row["id"] for row in page):
+        told = {name: file[name] for name in ("id", "name", "size", "content_type", "sha256")}
+        files.setdefault(file["feedback_id"], []).append(told)
+    for row in page:
+        yield {**feedback.document(row), "attachments": files.get(row["id"], [])}
 
 
 def lines(shown: Iterator[Mapping[str, Any]], form: str, fields: Sequence[str] = FIELDS) -> Iterator[str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from models.database.base import AT_ONCE, database, serialise
 from models.database.group_commit import Busy, Writer
+from models.intake.attached import attach
 from models.intake.beginnings import begin, store_all
 from models.intake.delivery_rules import CONTENT, store
 from models.intake.telling import Telling
@@ -223,6 +224,8 @@ def _apply(requests: list[Request]) -> list[Any]:
             told = zip(request.writes, result, strict=True)
             parts = [(write.part, write.event["id"] if stored.told else None) for write, stored in told]
             delivery.keep(request.parted, parts)
+        if request.has_files and not isinstance(result, Taken):
+            attach(request.writes, result, request.now)
     return results
 
 

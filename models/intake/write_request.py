@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from models.database.base import values
@@ -13,6 +14,8 @@ from models.tables.delivery import Parted
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.outcome import Entry
+
+_FILES = attrgetter("files")
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Request:
     `now` milliseconds UTC. `rows` is what it inserts if it begins new records only. One stored in
     parts is `counted` with its last part, whose `before` are the outcomes of all its items so far.
     `parted` is the delivery whose parts the writes' payloads are, when they are no more than that.
+    With `has_files` some of its writes have them.
     `marks` are the words and the names of keys by which requests have to do with each other.
     """
 
@@ -59,9 +63,11 @@ class Request:
     rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list, init=False)
     keys: list[Key] = field(default_factory=list, init=False)
     marks: list[Any] = field(default_factory=list, init=False)
+    has_files: bool = field(default=False, init=False)
 
     def prepare(self) -> None:
         """Does beforehand, in the request's own thread, what a request that only begins records needs."""
+        self.has_files = any(map(_FILES, self.writes))
         self.marks = [mark for write in self.writes for mark in write.marks]
         if self.claim is not None:
             self.marks.append((self.claim.workspace_id, self.claim.scope, self.claim.key))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.database.base import database, insert, locked, rows, to_change, update
+from models.intake.attached import Attached
 from models.intake.telling import Telling, Told
 from models.tables import dedupe, outbox
 from models.tables.event import Event
@@ -44,6 +45,7 @@ class Write:
     `telling` is what it is to its story. With `held` the delivery goes to quarantine as this row instead.
     `comment` is the key of the comment that it tells, or with `retracts` the end of (models.intake.comments).
     `server` is what its keys begin with (models.intake.servers).
+    `files` are the record's, as far as it has not got them yet (models.intake.attached).
     `part` is where the event's payload stands in a delivery that makes several records.
     """
 
@@ -59,6 +61,7 @@ class Write:
     part: slice | None = None
     comment: str | None = None
     server: str | None = None
+    files: Sequence[Attached] = ()
 
     @property
     def begins(self) -> bool:

@@ -1,4 +1,4 @@
-"""Runs of techniques, and how many of them a workspace may start in a month: null is any number."""
+"""Runs of techniques, how their files are found, and how many a workspace may start in a month."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def up(migrator: Any, db: Any) -> None:
         owner = TextField(null=True)
         leased_until = BigIntegerField()
         attempts = IntegerField()
+        files_until = BigIntegerField(null=True)
 
         class Meta:
             indexes = (
@@ -45,4 +46,6 @@ def up(migrator: Any, db: Any) -> None:
     db.create_tables([Run])
     # Only what has not ended, which is a few: those who look for work look here.
     db.execute_sql("CREATE INDEX run_open ON run (id) WHERE status IN ('pending', 'running')")
+    db.execute_sql("CREATE INDEX run_files ON run (files_until) WHERE files_until IS NOT NULL")
+    db.execute_sql("CREATE INDEX asset_via ON asset (uploaded_via)")  # which says of which run one is
     migrate(migrator.add_column("workspace", "runs_a_month", IntegerField(null=True)))

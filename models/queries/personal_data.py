@@ -16,7 +16,9 @@ from peewee import Tuple
 
 from models.database.base import JSONText, Table, database, dumps, locked
 from models.queries.email_addresses import Address
+from models.tables.asset import Asset
 from models.tables.audit import Audit
+from models.tables.callback import Callback
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.destination import Destination
@@ -25,6 +27,7 @@ from models.tables.feedback import Feedback
 from models.tables.meaning import Meaning
 from models.tables.outgoing import Attempt, Outgoing
 from models.tables.quarantine import Quarantine
+from models.tables.run import Run
 from models.tables.topic import Topic
 from models.tables.user import SavedView, User
 
@@ -38,6 +41,9 @@ TOUCHED = (
     Audit,
     SavedView,
     Topic,
+    Asset,
+    Run,
+    Callback,
     Destination,
     Outgoing,
     Attempt,

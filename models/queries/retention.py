@@ -13,6 +13,7 @@ from peewee import Tuple
 
 from models.database.base import locked, rows
 from models.queries.selection import delete
+from models.tables import asset
 from models.tables.event import Event, EventKey
 from models.tables.feedback import Feedback
 from models.tables.quarantine import Quarantine
@@ -41,15 +42,16 @@ def expired(project: dict[str, Any], before: int, after: Place, limit: int) -> l
     return [(row["received_at"], row["id"]) for row in rows(found)]
 
 
-def delete_records(ids: Sequence[str], before: int) -> int:
+def delete_records(ids: Sequence[str], before: int) -> tuple[int, int]:
     """Deletes those that are still expired, with all that hangs on them, within the open transaction.
 
-    Keys they were sent with stay used. Says how many there were.
+    Keys they were sent with stay used. Says how many there were, and how many files they had.
     """
     found = Feedback.select(Feedback.id).where(Feedback.id.in_(ids), Feedback.received_at < before)
     gone = [row["id"] for row in rows(locked(found.where(_old(before)).order_by(Feedback.id)))]
+    files = asset.count(gone)
     delete(gone)
-    return len(gone)
+    return len(gone), files
 
 
 def with_payloads(ids: Sequence[str], before: int) -> Iterator[EventKey]:

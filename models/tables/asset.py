@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
 
@@ -12,6 +13,7 @@ from models.tables.feedback import Feedback, iso
 from models.tables.loose_file import LooseFile
 
 STATUSES = ("pending_upload", "ready", "failed")
+MISSING = "its bytes are missing"
 
 
 class Asset(Table):
@@ -59,9 +61,15 @@ def find(
     return first(locked(found) if to_change else found)
 
 
-def one(asset_id: str) -> dict[str, Any] | None:
+def one(asset_id: str, *, to_change: bool = False) -> dict[str, Any] | None:
     """An asset of whatever workspace, for whoever has a signed address or may read the database; or None."""
-    return first(Asset.select().where(Asset.id == asset_id))
+    found = Asset.select().where(Asset.id == asset_id)
+    return first(locked(found) if to_change else found)
+
+
+def change(asset_id: str, now: int, **told: Any) -> None:
+    """Sets columns of an asset, within the open transaction; nothing happens when it is gone."""
+    Asset.update(**told, updated_at=now).where(Asset.id == asset_id).execute()
 
 
 def of_feedback(feedback_ids: Iterable[str]) -> list[dict[str, Any]]:
@@ -72,10 +80,15 @@ def of_feedback(feedback_ids: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def list_page(
-    workspace_id: str, project_id: str | None, *, limit: int, before: str | None = None
+    workspace_id: str, project_id: str | None, *, limit: int, before: str | None = None, name: str = ""
 ) -> list[dict[str, Any]]:
-    """Assets of a workspace (and, when given, of a project), the newest first, older than the id `before`."""
+    """Assets of a workspace (and, when given, of a project), the newest first, older than the id `before`.
+
+    `name` is what their names contain.
+    """
     found = _mine(workspace_id, project_id)
+    if name:
+        found = found.where(Asset.name.contains(name))
     if before is not None:
         found = found.where(Asset.id < before)
     return rows(found.order_by(Asset.id.desc()).limit(limit))
@@ -93,18 +106,65 @@ def delete(ids: Sequence[str]) -> int:
     return int(Asset.delete().where(Asset.id.in_(ids)).execute()) if ids else 0
 
 
-def is_named(sha256: str) -> bool:
-    """Whether any asset has these bytes."""
-    return bool(Asset.select().where((Asset.sha256 == sha256) | (Asset.thumbnail == sha256)).exists())
+def delete_of(feedback_id: str) -> int:
+    """Deletes the assets of a record within the open transaction; how many there were."""
+    return int(Asset.delete().where(Asset.feedback_id == feedback_id).execute())
+
+
+def count(feedback_ids: Sequence[str]) -> int:
+    """How many assets records have."""
+    return int(Asset.select().where(Asset.feedback_id.in_(feedback_ids)).count()) if feedback_ids else 0
+
+
+def named(digests: Sequence[str]) -> set[str]:
+    """Which of these bytes any asset has."""
+    found: set[str] = set()
+    for column in (Asset.sha256, Asset.thumbnail):
+        mine = rows(Asset.select(column.alias("digest")).where(column.in_(digests)))
+        found.update(row["digest"] for row in mine)
+    return found
+
+
+def digests(column: Any, after: str, limit: int) -> list[str]:
+    """The bytes that assets have in a column, `Asset.sha256` or `Asset.thumbnail`, in ascending order."""
+    return _digests(Asset.select(column.alias("digest")), column, after, limit)
+
+
+def lost_digests(after: str, limit: int) -> list[str]:
+    """Those of assets that failed since their bytes were missing, in ascending order."""
+    lost = Asset.select(Asset.sha256.alias("digest")).where(Asset.reason == MISSING)
+    return _digests(lost, Asset.sha256, after, limit)
+
+
+def mark_missing(sha256: str, missing: bool, now: int) -> int:
+    """Says of the assets with these bytes, within the open transaction, whether those are missing."""
+    was = Asset.status == "ready" if missing else Asset.reason == MISSING
+    new = {"status": "failed", "reason": MISSING} if missing else {"status": "ready", "reason": None}
+    if missing:  # or it is a small picture's: that can be made anew
+        Asset.update(thumbnail=None).where(Asset.thumbnail == sha256).execute()
+    changed = Asset.update({**new, "updated_at": now}).where((Asset.sha256 == sha256) & was)
+    return int(changed.execute())
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it beside a record."""
     names = ("id", "feedback_id", "name", "content_type", "size", "sha256", "width", "height", "status")
     shown = {name: row[name] for name in (*names, "reason", "source_url", "uploaded_via")}
-    return {**shown, "created_at": iso(row["created_at"])}
+    path = path_of(row) if row["status"] == "ready" else None
+    thumbnail = f"{path}?size=thumbnail" if path and row["thumbnail"] else None
+    return {**shown, "created_at": iso(row["created_at"]), "path": path, "thumbnail_path": thumbnail}
+
+
+def path_of(row: Mapping[str, Any]) -> str:
+    """Where the gateway has the bytes of an asset."""
+    return f"/files/{row['id']}/{quote(row['name'], safe='')}"
 
 
 def _mine(workspace_id: str, project_id: str | None) -> Any:
     found = Asset.select().where(Asset.workspace_id == workspace_id)
     return only(found, {Asset.project_id: project_id})
+
+
+def _digests(found: Any, column: Any, after: str, limit: int) -> list[str]:
+    ordered = found.where(column > after).distinct().order_by(column).limit(limit)
+    return [row["digest"] for row in rows(ordered)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from peewee import BigIntegerField, IntegerField, TextField
+from peewee import SQL, BigIntegerField, IntegerField, TextField
 
 from models.database.base import JSONText, Table, database, first, insert, rows
 
@@ -42,6 +42,9 @@ class CallbackSecret(Table):
     changed_at = BigIntegerField()
 
 
+_WAITS = Callback.state == SQL("'waiting'")  # written out, as the index says it
+
+
 def keep(row: Mapping[str, Any]) -> None:
     """Stores a new callback, to be sent at once, within the open transaction."""
     new = {"state": WAITING, "attempt": 0, "next_at": row["created_at"], "status": None, "why": None}
@@ -50,7 +53,7 @@ def keep(row: Mapping[str, Any]) -> None:
 
 def due(now: int, limit: int, but: Iterable[str], hosts: Iterable[str]) -> list[dict[str, Any]]:
     """Callbacks whose time has come, the longest due first; none of these ids, and none to these hosts."""
-    found = Callback.select().where((Callback.state == WAITING) & (Callback.next_at <= now))
+    found = Callback.select().where(_WAITS & (Callback.next_at <= now))
     for column, values in ((Callback.id, [*but]), (Callback.host, [*hosts])):
         if values:
             found = found.where(column.not_in(values))
@@ -59,7 +62,7 @@ def due(now: int, limit: int, but: Iterable[str], hosts: Iterable[str]) -> list[
 
 def next_due() -> int | None:
     """When the next callback is to be sent; None when none is waiting."""
-    waiting = Callback.select(Callback.next_at).where(Callback.state == WAITING)
+    waiting = Callback.select(Callback.next_at).where(_WAITS)
     row = first(waiting.order_by(Callback.next_at).limit(1))
     return None if row is None else int(row["next_at"])
 
@@ -69,7 +72,7 @@ def tried(callback_id: str, attempt: int, changed: Mapping[str, Any]) -> None:
 
     Nothing happens when another process noted its own in the meantime.
     """
-    known = (Callback.id == callback_id) & (Callback.attempt == attempt) & (Callback.state == WAITING)
+    known = (Callback.id == callback_id) & (Callback.attempt == attempt) & _WAITS
     Callback.update({**changed, "attempt": attempt + 1}).where(known).execute()
 
 

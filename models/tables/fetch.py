@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from peewee import JOIN, BigIntegerField, IntegerField, TextField, fn
+from peewee import JOIN, SQL, BigIntegerField, IntegerField, TextField, fn
 
 from models.database.base import Table, first, rows
 from models.tables.asset import Asset
-
-WAITING = "pending_upload"  # and a `source_url`
 
 
 class Fetch(Table):
@@ -21,16 +19,21 @@ class Fetch(Table):
     next_at = BigIntegerField()
 
 
-_WAITS = (Asset.status == WAITING) & Asset.source_url.is_null(False)
+# Written out, as the index says it.
+_WAITS = (Asset.status == SQL("'pending_upload'")) & Asset.source_url.is_null(False)
 _NEXT_AT = fn.COALESCE(Fetch.next_at, 0)
 
 
-def due(now: int, limit: int, but: Iterable[str]) -> list[dict[str, Any]]:
-    """Assets whose file is to be fetched now, but these ids: the oldest first, each with its `attempt`."""
+def due(now: int, limit: int, but: Iterable[str], workspaces: Iterable[str]) -> list[dict[str, Any]]:
+    """Assets whose file is to be fetched now, the oldest first, each with its `attempt`.
+
+    None of these ids, and none of these workspaces.
+    """
     found = _waiting(Asset, fn.COALESCE(Fetch.attempt, 0).alias("attempt"))
     found = found.where(Fetch.next_at.is_null() | (Fetch.next_at <= now))
-    if ids := [*but]:
-        found = found.where(Asset.id.not_in(ids))
+    for column, values in ((Asset.id, [*but]), (Asset.workspace_id, [*workspaces])):
+        if values:
+            found = found.where(column.not_in(values))
     return rows(found.order_by(Asset.id).limit(limit))
 
 
@@ -53,10 +56,12 @@ def settle(asset_id: str, changed: Mapping[str, Any]) -> None:
     Fetch.delete().where(Fetch.asset_id == asset_id).execute()
 
 
-def forget_gone() -> int:
-    """Forgets, within the open transaction, tries for assets that are there no more; how many."""
+def forget_gone(limit: int) -> int:
+    """Forgets, within the open transaction, some tries for assets that wait no longer; how many."""
     there = Asset.select(Asset.id).where(_WAITS)
-    return int(Fetch.delete().where(Fetch.asset_id.not_in(there)).execute())
+    gone = rows(Fetch.select(Fetch.asset_id).where(Fetch.asset_id.not_in(there)).limit(limit))
+    ids = [row["asset_id"] for row in gone]
+    return int(Fetch.delete().where(Fetch.asset_id.in_(ids)).execute()) if ids else 0
 
 
 def _waiting(*columns: Any) -> Any:

@@ -32,12 +32,13 @@ class Lost(Exception):
     """The lease ended and somebody else has the work: what was about to be written must not be."""
 
 
-# One statement: two who come at once cannot both find it free. From then on a zero is somebody's who wants
-# it done once more (`hurry`), too late for who is at it to see what there is.
+# One statement: two who come at once cannot both find it free. What was hurried is due at less than zero from
+# then on: a zero is somebody's who came too late for who is at it to see what there is.
 _CLAIM = (
-    "INSERT INTO job (name, owner, leased_until, due_at) VALUES (?, ?, ?, 1) "
+    "INSERT INTO job (name, owner, leased_until, due_at) VALUES (?, ?, ?, -1) "
     "ON CONFLICT (name) DO UPDATE "
-    "SET owner = excluded.owner, leased_until = excluded.leased_until, due_at = excluded.due_at "
+    "SET owner = excluded.owner, leased_until = excluded.leased_until, "
+    "due_at = CASE WHEN job.due_at = 0 THEN -1 ELSE job.due_at END "
     "WHERE (job.leased_until <= ? OR job.leased_until > ?) AND (job.due_at <= ? OR job.finished_at > ?) "
     "RETURNING name"
 )
@@ -86,7 +87,7 @@ def hurry(name: str) -> None:
 def hurried(now: int, prompt: Sequence[str] = ()) -> list[str]:
     """The names of work that somebody wants at once, or that is `prompt` and due; nobody does it yet."""
     free = (Job.leased_until <= now) | (Job.leased_until > now + SKEW + LEASE)
-    wanted = (Job.due_at == 0) | (Job.name.in_(prompt) & (Job.due_at <= now))
+    wanted = (Job.due_at <= 0) | (Job.name.in_(prompt) & (Job.due_at <= now))
     found = Job.select(Job.name).where(wanted & free)
     return [row["name"] for row in rows(found)]
 

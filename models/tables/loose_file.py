@@ -7,6 +7,7 @@ those that are about to be named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from peewee import BigIntegerField, CompositeKey, TextField
@@ -47,12 +48,19 @@ def due(before: int, limit: int) -> list[str]:
     return list(dict.fromkeys(row["sha256"] for row in rows(found.order_by(LooseFile.at).limit(limit))))
 
 
-def forget(sha256: str, before: int) -> bool:
-    """Takes away, within the open transaction, the lines of bytes from before a time; whether none is left.
+def forget(digests: Sequence[str], before: int) -> list[str]:
+    """Takes away, within the open transaction, the lines of bytes from before a time; which have none left.
 
     Until the transaction ends nobody puts the same bytes.
     """
-    serialise([("file", sha256)])
-    mine: Any = LooseFile.sha256 == sha256
+    serialise([("file", sha256) for sha256 in digests])
+    mine: Any = LooseFile.sha256.in_(digests)
     LooseFile.delete().where(mine & (LooseFile.at < before)).execute()
-    return not LooseFile.select().where(mine).exists()
+    kept = {row["sha256"] for row in rows(LooseFile.select(LooseFile.sha256).where(mine))}
+    return [sha256 for sha256 in digests if sha256 not in kept]
+
+
+def digests(after: str, limit: int) -> list[str]:
+    """The bytes that have lines, in ascending order, after some."""
+    found = LooseFile.select(LooseFile.sha256).where(LooseFile.sha256 > after).distinct()
+    return [row["sha256"] for row in rows(found.order_by(LooseFile.sha256).limit(limit))]

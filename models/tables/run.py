@@ -6,18 +6,21 @@ taken, and a run whose host has died is taken by the next one that looks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peewee import BigIntegerField, IntegerField, TextField
 
 from models.database.base import JSONText, Table, database, dumps, first, only, rows, update
 from models.tables import job
+from models.tables.asset import Asset
 
 STATUSES = ("pending", "running", "completed", "failed")
 OPEN = ("pending", "running")
 ATTEMPTS = 5  # hosts that a run may take down, or be left by, without getting any further in between
 WORKS = ("runs", "more runs")  # the background work that does them: as many at a time
+FILES_FOR = 7 * 86_400_000  # milliseconds after its end that a run's files are kept
+VIA = "run:"  # how the door begins by which a run's files came
 CANCELLED = "cancelled"  # the error code of a run that an admin ended
 
 
@@ -27,7 +30,8 @@ class Run(Table):
     `technique` is its slug and `inputs` maps ids of inputs to texts. `progress` goes from 0 to 100 and never
     back; `position` is what the technique needs to go on from there. Until `leased_until` only `owner` works
     on it, and `attempts` is how often it was taken since it last got further. `outputs` lists what it made:
-    `id`, `type`, `name` and `asset_id`.
+    `id`, `type`, `name` and `asset_id`; those files are there for `FILES_FOR`, and `files_until` is null once
+    they are gone.
     """
 
     id = TextField(primary_key=True)
@@ -50,6 +54,7 @@ class Run(Table):
     owner = TextField(null=True)
     leased_until = BigIntegerField(default=0)
     attempts = IntegerField(default=0)
+    files_until = BigIntegerField(null=True)
 
 
 # One statement: two who come at once cannot both find it free. On a server the second one looks again.
@@ -68,6 +73,14 @@ _FURTHER = (
 _RELEASE = "UPDATE run SET owner = NULL, leased_until = 0 WHERE id = ? AND owner = ?"
 
 
+def add(**told: Any) -> dict[str, Any]:
+    """Stores a new run within the open transaction; the whole row."""
+    Run.insert(told).execute()
+    row = find(None, told["id"])
+    assert row is not None
+    return row
+
+
 def find(workspace_id: str | None, run_id: str) -> dict[str, Any] | None:
     """A run of this workspace, or of whichever when None is given; None when there is none."""
     return first(only(Run.select().where(Run.id == run_id), {Run.workspace_id: workspace_id}))
@@ -83,14 +96,19 @@ def list_page(
     workspace_id: str | None,
     *,
     project_id: str | None = None,
-    technique: str | None = None,
+    techniques: Sequence[str] | None = None,
     status: str | None = None,
     before: str | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Runs of a workspace, or of all, the newest first, from after the id `before`."""
+    """Runs of a workspace, or of all, the newest first, from after the id `before`.
+
+    Without `techniques`, slugs, they are of all of them.
+    """
     wanted = {Run.workspace_id: workspace_id, Run.project_id: project_id}
-    found = only(Run.select(), {**wanted, Run.technique: technique, Run.status: status})
+    found = only(Run.select(), {**wanted, Run.status: status})
+    if techniques is not None:
+        found = found.where(Run.technique.in_(list(techniques)))
     if before is not None:
         found = found.where(Run.id < before)
     return rows(found.order_by(Run.id.desc()).limit(limit))
@@ -143,6 +161,25 @@ def end(run_id: str, ended: Mapping[str, Any]) -> dict[str, Any] | None:
     row = first(Run.select().where(Run.id == run_id))
     if row is None or row["status"] not in OPEN:
         return None
-    changed = {**ended, "owner": None, "leased_until": 0, "position": None}
+    until = ended["completed_at"] + FILES_FOR
+    changed = {**ended, "owner": None, "leased_until": 0, "position": None, "files_until": until}
     update(Run, run_id, changed)
     return {**row, **changed}
+
+
+def outdated(now: int, limit: int) -> list[str]:
+    """Runs whose files have been kept for long enough."""
+    found = Run.select(Run.id).where(Run.files_until <= now).order_by(Run.files_until).limit(limit)
+    return [row["id"] for row in rows(found)]
+
+
+def forget_files(run_ids: Sequence[str]) -> None:
+    """Deletes the assets of runs within the open transaction; their bytes go afterwards."""
+    via = [via_of(run_id) for run_id in run_ids]
+    Asset.delete().where(Asset.uploaded_via.in_(via)).execute()
+    Run.update(files_until=None).where(Run.id.in_(list(run_ids))).execute()
+
+
+def via_of(run_id: str) -> str:
+    """How an asset is marked that a run made."""
+    return f"{VIA}{run_id}"

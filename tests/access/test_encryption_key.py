@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 import adapters
-from gateway.access import hooks
+from gateway.access import callback_secrets, hooks
 from gateway.api.health import SHOWN
 from gateway.app import create_app
 from gateway.background.scheduler import queue_of
@@ -26,7 +26,7 @@ from gateway.inbox import oidc
 from gateway.intake import auth
 from gateway.server.gunicorn_app import Server
 from models import HookRow
-from models.database.base import close, database
+from models.database.base import close, database, writing
 from models.intake import commit
 from models.migrations import migrate
 from tests.conftest import ROOT, Tenant
@@ -42,6 +42,7 @@ USES = re.compile(rf"\b{encryption.__name__.rpartition('.')[2]}\.(encrypt|decryp
 PLACES = {
     "gateway/intake/auth.py": "test_deliveries",
     "gateway/access/hooks.py": "test_a_new_secret_mends_a_hook",
+    "gateway/access/callback_secrets.py": "test_callbacks",
     "gateway/inbox/oidc.py": "test_tickets",
     "gateway/background/scheduler.py": "test_wake_up_calls",
     "gateway/access/encryption_key.py": "test_the_start_is_refused",
@@ -231,6 +232,19 @@ def test_tickets(config: Config, app: Flask) -> None:
 
     with pytest.raises(oidc.NotProven):
         oidc.opened(ticket)
+
+
+def test_callbacks(config: Config, app: Flask, tenant: Tenant, settings: Callable[..., None]) -> None:
+    """With another key no callback is signed, and a new secret signs alone."""
+    assert command("workspace", "callback-secret").exit_code == 0
+    settings(secret_key=OTHER)
+    with_key(config, OTHER)
+    with pytest.raises(encryption.WrongKey), writing():
+        callback_secrets.live(tenant.workspace_id)
+    told = json.loads(command("workspace", "callback-secret", "--rotate", "--json").stdout)
+    with_key(config, OTHER)
+    with writing():
+        assert callback_secrets.live(tenant.workspace_id) == [told["secret"]]
 
 
 def test_wake_up_calls(config: Config, app: Flask) -> None:

@@ -57,9 +57,12 @@ MORE: list[tuple[str, str, Any]] = [
     ("POST", "/gateway/v1/hooks", {"source": "generic", "project_id": "{prj}"}),
     ("POST", "/gateway/v1/preview/generic?hook={hook}", {"text": "x"}),
     ("POST", "/gateway/v1/authors/export", {"id": "{fb}"}),
+    ("DELETE", f"{FB}/{{mine}}/attachments/{{asset}}", None),
+    ("GET", "/files/{asset}/a.txt?size=thumbnail", None),
+    ("GET", "/files/{asset}/a.txt?exp=9999999999&sig=0", None),
 ]
 EVERY = [(route.partition(" ")[0], *ROUTES[route][:2]) for route in ROUTES if route not in SAID] + MORE
-CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|top|dst|cursor)\}", str(case))]
+CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|top|asset|dst|cursor)\}", str(case))]
 
 
 @pytest.fixture(name="ids")

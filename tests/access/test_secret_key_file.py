@@ -53,6 +53,17 @@ def test_no_key_is_made_anew(
 
 
 @pytest.mark.usefixtures("environ")
+def test_a_secret_of_callbacks_keeps_the_key(config: Config, app: Flask, tenant: Tenant) -> None:
+    """Where callbacks alone have a secret no other key is made either, and it is said what to do."""
+    assert CliRunner().invoke(main, ["workspace", "callback-secret"]).exit_code == 0
+    config.secret_path.unlink()
+    done = CliRunner().invoke(main, ["workspace", "callback-secret", "--rotate"])
+
+    assert done.exit_code == 1 and "callback-secret --rotate" in done.stderr
+    assert not config.secret_path.exists()
+
+
+@pytest.mark.usefixtures("environ")
 def test_what_needs_no_key(config: Config, app: Flask, tenant: Tenant) -> None:
     """Records can still be read, and hooks listed and ended, without the key."""
     hook = made(tenant, "github")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ import adapters
 from gateway.access import bootstrap, hooks, topics
 from gateway.core.ids import now_ms
 from gateway.destinations import managing
+from gateway.runs import lifecycle, registry
 from models import TABLES, ApiKey, Feedback, Outcome, Quarantine
+from models.database.base import writing
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both(long=True)
@@ -74,6 +77,22 @@ ROUTES |= {
     ),
     "DELETE /gateway/v1/feedback": ("/gateway/v1/feedback", {"filter": "project={prj}"}, 200),
     "GET /gateway/v1/feedback/<feedback_id>/similar": ("/gateway/v1/feedback/{fb}/similar", None, 404),
+    "GET /gateway/v1/feedback/<feedback_id>/attachments": (
+        "/gateway/v1/feedback/{fb}/attachments",
+        None,
+        404,
+    ),
+    "POST /gateway/v1/feedback/<feedback_id>/attachments": (
+        "/gateway/v1/feedback/{fb}/attachments",
+        {},
+        404,
+    ),
+    "DELETE /gateway/v1/feedback/<feedback_id>/attachments/<asset_id>": (
+        "/gateway/v1/feedback/{fb}/attachments/{asset}",
+        None,
+        404,
+    ),
+    "GET /files/<asset_id>/<name>": ("/files/{asset}/topsecret.txt", None, 404),
     "GET /gateway/v1/stats": ("/gateway/v1/stats?by=project,source", None, 200),
     "GET /gateway/v1/outcomes": ("/gateway/v1/outcomes?by=key_id,source,outcome", None, 200),
     "GET /gateway/v1/quarantine": ("/gateway/v1/quarantine", None, 200),
@@ -167,6 +186,27 @@ ROUTES |= {
     ),
     "GET /gateway/v1/audit": ("/gateway/v1/audit", None, 200),
 }
+_EXPORT = {"inputs": [{"id": "filter", "type": "text", "value": ""}], "mode": "async"}
+_IMPORT = {"file": "https://example.org/a.csv", "project": "{prj}"}
+_STARTED = {"technique_id": registry.load()["import-feedback"].id, "workspace_id": "{ws}", "inputs": _IMPORT}
+ROUTES |= {
+    "GET /api/v1/models": ("/api/v1/models", None, 200),
+    "GET /api/v1/techniques": ("/api/v1/techniques?workspace_id={ws}", None, 403),
+    "GET /api/v1/techniques/<technique_id>": ("/api/v1/techniques/export-feedback", None, 200),
+    "POST /api/v1/techniques/<technique_id>/runs": (
+        "/api/v1/techniques/export-feedback/runs",
+        _EXPORT,
+        201,
+    ),
+    "GET /api/v1/techniques/<technique_id>/runs/<run_id>": (
+        "/api/v1/techniques/export-feedback/runs/{run}",
+        None,
+        404,
+    ),
+    "GET /api/v1/technique-runs": ("/api/v1/technique-runs?project_id={prj}", None, 200),
+    "POST /api/v1/runs/technique": ("/api/v1/runs/technique", _STARTED, 403),
+    "GET /api/v1/runs/<run_id>": ("/api/v1/runs/{run}", None, 404),
+}
 # Doors of senders that sign: with another workspace's hook and no proof nothing gets in. Others that do
 # not stand above are tried all the same, whatever status they answer.
 for _adapter in adapters.load().values():
@@ -212,9 +252,14 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     generic = adapters.load()["generic"]
     hook = hooks.create_hook(generic, other.workspace_id, None, public_url="http://x", name="topsecret")
     assert call("POST", hook["path"], data=b"topsecret", headers=bearer(hook["secret"])).status_code == 200
+    form = {"file": (BytesIO(b"topsecret"), "topsecret.txt")}
+    sent = call("POST", f"/gateway/v1/feedback/{record.id}/attachments", data=form, headers=other.headers)
     topic = topics.create(other.workspace_id, other.project_id, "topsecret", "topsecret", now_ms())
     url, named = "https://topsecret.example.test/", {"name": "topsecret"}
     destination = managing.create(other.workspace_id, None, "webhook", url, named, by="key_test")
+    with writing():
+        export, of = registry.load()["export-feedback"], {"filter": "q=topsecret"}
+        run, _ = lifecycle.start(export, of, other.workspace_id, "key", idempotency_key="topsecret")
     return {
         "{ws}": other.workspace_id,
         "{prj}": other.project_id,
@@ -224,6 +269,8 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{qr}": Quarantine.get().id,
         "{top}": topic["id"],
         "{dst}": destination["id"],
+        "{run}": run["id"],
+        "{asset}": sent.json["data"][0]["id"],
     }
 
 

@@ -6,8 +6,9 @@ import gzip
 import json
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from hashlib import sha256
 from io import BytesIO
 from itertools import chain, repeat
 from typing import Any
@@ -32,7 +33,18 @@ HEAD = b'{"event_id":"c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7"}\n'
 WORDS = b'{"contexts":{"feedback":{"message":"The basket is empty"}}}'
 FEEDBACK = b'{"type":"feedback"}\n' + WORDS + b"\n"
 DOOR = ADAPTER.doors[0]
-reduce = partial(reduced, read=READERS)
+GIVEN: list[tuple[str, str, bytes]] = []  # the files of the last envelope
+
+
+def keep(name: str, declared: str, chunks: Iterable[bytes]) -> None:
+    """Notes a file and hashes it, unless it is cut."""
+    digest = sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    GIVEN.append((name, declared, digest.digest()))
+
+
+reduce = partial(reduced, keep=keep, read=READERS)
 
 
 def attachment(size: int, said: Any = None) -> bytes:
@@ -45,6 +57,7 @@ def in_pieces(body: bytes, size: int) -> Iterator[bytes]:
 
 
 def records(body: bytes, size: int = 1_000) -> list[Any]:
+    GIVEN.clear()
     made = reduce(in_pieces(body, size), MOST)
     return DOOR.read(Inbound("POST", DOOR.path, {}, made, params={"project_number": "7301"}))
 
@@ -90,6 +103,16 @@ def test_what_is_kept(body: bytes, words: int, held: list[str], sizes: list[int]
     assert said == [EMPTY] * words
     assert [reason[: len(begin)] for reason, begin in zip(reasons, held, strict=True)] == held
     assert found == sizes
+
+
+@pytest.mark.parametrize("size", [1, 7, 999, 100_000])
+def test_files_are_given_away(size: int) -> None:
+    """Each attachment is given as it came, with or without a length; one that is cut is given to nobody."""
+    line = b'{"type":"attachment","filename":"a.log","content_type":"text/plain"}\nlast words\n'
+    records(HEAD + attachment(5_000) + FEEDBACK + line + attachment(300, 900), size)
+
+    whole = ("shot.png", "", sha256(bytes(5_000)).digest())
+    assert [whole, ("a.log", "text/plain", sha256(b"last words").digest())] == GIVEN
 
 
 def broken(body: bytes, status: int) -> Iterator[bytes]:

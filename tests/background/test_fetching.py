@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from peewee import OperationalError
 
 from gateway.background import fetching
 from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
+from gateway.files import attachments
 from gateway.files.store import store
 from models import Asset, Fetch, Job, LooseFile
 from models.database.base import writing
@@ -53,10 +55,9 @@ def _look(monkeypatch: pytest.MonkeyPatch) -> Look:
 
 def link(tenant: Tenant, url: str, **columns: Any) -> str:
     """Stores an asset whose file is at an address; its id."""
-    row: dict[str, Any] = dict.fromkeys(Asset._meta.sorted_field_names)
-    row |= {"id": new_id("asset"), "workspace_id": tenant.workspace_id, "name": "shot.png", "size": 0}
-    row |= {"content_type": "application/octet-stream", "status": "pending_upload", "source_url": url}
-    row |= {"uploaded_via": "slack", "created_at": now_ms(), "updated_at": now_ms(), **columns}
+    kept = attachments.Kept("shot.png", content_type="application/octet-stream", id=new_id("asset"))
+    (row,) = attachments.rows_of([kept], tenant.workspace_id, None, None, "slack", now_ms())
+    row |= {"sha256": None, "status": "pending_upload", "source_url": url, **columns}
     with writing():
         asset.keep([row])
     return str(row["id"])
@@ -176,6 +177,25 @@ def test_a_slow_server(tenant: Tenant, look: Look) -> None:
     assert {one(name).status for name in names} == {"ready"}
 
 
+def test_slow_files_of_a_workspace(tenant: Tenant, other: Tenant, look: Look) -> None:
+    """While all that one workspace wants comes slowly, another's files are fetched."""
+    arrived = threading.Event()
+
+    def slow(sock: socket.socket, request: bytes) -> None:
+        assert arrived.wait(50)
+        answering("200 OK", body=PNG)(sock, request)
+
+    def quick(sock: socket.socket, request: bytes) -> None:
+        answering("200 OK", body=PNG)(sock, request)
+        arrived.set()
+
+    with listening(slow) as first, listening(quick) as second:
+        names = [link(tenant, f"http://127.0.0.1:{first}/") for _ in range(3 * fetching.AT_ONCE)]
+        names.append(link(other, f"http://127.0.0.1:{second}/"))
+        look()
+    assert {one(name).status for name in names} == {"ready"}
+
+
 def test_an_asset_that_is_gone(tenant: Tenant, look: Look) -> None:
     """One that is deleted while its file comes stays so, and nothing is left to do for it."""
 
@@ -188,6 +208,27 @@ def test_an_asset_that_is_gone(tenant: Tenant, look: Look) -> None:
         look()
     assert Asset.select().count() == Fetch.select().count() == 0
     assert LooseFile.select().count() == 1  # which the sweep takes
+
+
+def test_a_file_that_breaks_what_reads_it(
+    tenant: Tenant, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours with one file leaves that one failed; a database that is away leaves it for later."""
+    real = attachments.keep
+
+    def keep(workspace_id: str, file: attachments.File, **more: Any) -> attachments.Kept:
+        if file.name == "bad":
+            raise ZeroDivisionError
+        if file.name == "later":
+            raise OperationalError("away")
+        return real(workspace_id, file, **more)
+
+    monkeypatch.setattr(attachments, "keep", keep)
+    with listening(answering("200 OK", body=PNG)) as port:
+        names = [link(tenant, f"http://127.0.0.1:{port}/", name=word) for word in ("bad", "later", "good")]
+        look()
+    assert [one(name).status for name in names] == ["failed", "pending_upload", "ready"]
+    assert one(names[0]).reason == "cannot be read"
 
 
 def test_one_that_is_asked_for_again(tenant: Tenant, look: Look) -> None:

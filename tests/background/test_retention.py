@@ -96,7 +96,7 @@ def test_records(call: Call, tenant: Tenant, send: Send) -> None:
     assert {row.feedback_id for row in Event.select()} == {row.id for row in Feedback.select()}
     act = Audit.get(Audit.action == "retention.applied")
     assert (act.target, act.key_id) == (tenant.project_id, "retention")
-    assert act.detail == {"records": 7, "payloads": 0, "quarantine": 0}
+    assert act.detail == {"records": 7, "files": 0, "payloads": 0, "quarantine": 0}
 
 
 def test_all_that_belongs_to_a_record(call: Call, tenant: Tenant, send: Send) -> None:
@@ -137,7 +137,7 @@ def test_raw_payloads(call: Call, tenant: Tenant, send: Send) -> None:
     assert {bytes(row.payload) for row in kept} >= {b"again"}
     assert kept.count() == 2
     counts = [row.detail for row in Audit.select().where(Audit.action == "retention.applied")]
-    assert counts == [{"records": 0, "payloads": 6, "quarantine": 0}]
+    assert counts == [{"records": 0, "files": 0, "payloads": 6, "quarantine": 0}]
     assert call("GET", f"{PATH}/{story}?expand=raw").json["raw"][0]["payload"] == "again"
 
 
@@ -240,10 +240,10 @@ def test_the_command(
         (found,) = json.loads(done.stdout)["projects"]
         return dict(found)
 
-    assert run()["due"] == {"records": 5, "payloads": 6, "quarantine": 0}
+    assert run()["due"] == {"records": 5, "files": 0, "payloads": 6, "quarantine": 0}
     assert len(left()) == 6
-    assert run("--apply")["removed"] == {"records": 5, "payloads": 1, "quarantine": 0}
-    assert run()["due"] == {"records": 0, "payloads": 0, "quarantine": 0}
+    assert run("--apply")["removed"] == {"records": 5, "files": 0, "payloads": 1, "quarantine": 0}
+    assert run()["due"] == {"records": 0, "files": 0, "payloads": 0, "quarantine": 0}
     assert left() == {"young"}
 
 

@@ -17,14 +17,17 @@ from flask.testing import FlaskClient
 
 import adapters
 from gateway.access import hooks
+from gateway.background.lease import Work, run_once
 from gateway.cli import main
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.intake import auth
-from models import ApiKey, Dedupe, Feedback, HookRow, Invite, Project
-from models.database.base import close
+from gateway.runs import worker
+from models import ApiKey, Dedupe, Feedback, HookRow, Invite, Project, Run
+from models.database.base import close, database
+from models.tables import run as tables
 from tests.access.test_hooks import FIXTURES, body_of
-from tests.conftest import ROOT, Tenant
+from tests.conftest import ROOT, Tenant, until
 from tests.signing import VENDORS, hex_hmac
 
 WORDS = b'{"text": "The map is upside down"}'
@@ -210,6 +213,19 @@ def elsewhere(site: Site, folder: Path) -> None:
     assert {row.workspace_id for row in Invite.select()} == {other}
 
 
+@uses("workspace callback-secret", "--workspace", "--rotate")
+def secret_of_callbacks(site: Site, folder: Path) -> None:
+    """The secret is printed when it is made, and made anew when that is asked for, in the workspace meant."""
+    other = site.run("init", "--workspace", "Other")["workspace_id"]
+    words = ("workspace", "callback-secret")
+    made = [site.run(*words, *more) for more in ((), (), ("--rotate",), ("--workspace", other))]
+    first, again, rotated, theirs = (one["secret"] for one in made)
+
+    assert again is None and len({first, rotated, theirs}) == 3
+    assert all(secret.startswith("whsec_") for secret in (first, rotated, theirs))
+    assert made[2]["older_until"] and made[3]["workspace_id"] == other
+
+
 @uses("project unlearn", "--lesson")
 def a_lesson_taken_back(site: Site, folder: Path) -> None:
     """One lesson is not learnt any more, then none is; a record that nobody corrected is no lesson."""
@@ -226,6 +242,57 @@ def a_lesson_taken_back(site: Site, folder: Path) -> None:
     assert counts == [2, 1, 0]
     with pytest.raises(AssertionError):
         site.run("project", "unlearn", one.project_id, "--lesson", other.id)
+
+
+@uses("run start", "--input", "--project", "--workspace", "--wait")
+@uses("run list", "--workspace", "--status", "--limit")
+@uses("workspace change", "--workspace", "--runs-a-month")
+def runs_of_techniques(site: Site, folder: Path) -> None:
+    """A run is started, listed, shown and cancelled; one that is waited for is told when it has ended."""
+    project, workspace = site.tenant.project_id, site.tenant.workspace_id
+    start = ["run", "start", "export-feedback", "--input", "filter=category=bug"]
+    made = site.run(*start, "--project", project)
+    assert (made["status"], made["project_id"], made["created_by"]) == ("pending", project, "command line")
+    more = site.run(*start, "--workspace", workspace)["run_id"]
+    assert site.run("run", "cancel", more) == {"run_id": more, "status": "failed"}
+    (failed,) = site.run("run", "list", "--status", "failed", "--workspace", workspace)["runs"]
+    assert (failed["run_id"], failed["error_code"]) == (more, "cancelled")
+    assert [one["run_id"] for one in site.run("run", "list", "--limit", "1")["runs"]] == [more]
+
+    host = threading.Thread(target=_done_by_a_worker)
+    host.start()
+    waited = site.run(*start, "--wait")
+    host.join()
+    assert waited["status"] == "completed"
+    (output,) = waited["outputs"]
+    assert "/files/asset_" in output["url"]
+    assert site.run("run", "show", made["run_id"])["status"] == "completed"
+    assert "export-feedback" in [one["slug"] for one in site.run("technique", "list")["techniques"]]
+
+    budget = ["workspace", "change", "--workspace", workspace, "--runs-a-month"]
+    assert site.run(*budget, "3")["runs_a_month"] == 3
+    for refused in (
+        start,
+        ["run", "start", "none"],
+        ["run", "start", "export-feedback"],
+        [*start, "--input", "filter=twice"],
+        [*start, "--input", "color=red"],
+        [*start, "--input", "fields=shoe"],
+        ["run", "show", "run_none"],
+        ["run", "show", more],
+        ["run", "cancel", more],
+        [*budget, "some"],
+    ):
+        done = CliRunner().invoke(main, refused)
+        assert done.exit_code and "Traceback" not in done.output, refused
+    assert site.run(*budget, "any")["runs_a_month"] is None
+
+
+def _done_by_a_worker() -> None:
+    """Does the runs that there are once somebody waits for a third."""
+    until(lambda: Run.select().count() == 3)
+    run_once(Work(tables.WORKS[0], worker.do_runs))
+    database.close()
 
 
 @uses("topic create", "--description")
@@ -600,7 +667,7 @@ def test_each_option_has_an_example() -> None:
         group = words.partition(" ")[0]
         of_group = [text for text in tests if re.search(rf"\b{group}\b", text)]
         for option in options_of(command) - {"--help", "--json"} - USED.get(words, set()) - MINUTES:
-            here = group in ("hook", "key", "user", "project")
+            here = group in ("hook", "key", "user", "project", "workspace")
             if here or not any(re.search(rf"{option}(?![\w-])", text) for text in of_group):
                 missing.append(f"{words} {option}")
     assert missing == []

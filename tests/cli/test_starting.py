@@ -173,6 +173,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("topic", "change"): ("top_1", "--name", "Bills"),
     ("topic", "merge"): ("top_1", "top_2"),
     ("topic", "delete"): ("top_1",),
+    ("workspace", "callback-secret"): (),
     ("key", "create"): (),
     ("key", "list"): (),
     ("key", "revoke"): ("key_1",),

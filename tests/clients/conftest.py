@@ -8,10 +8,11 @@ import os
 import secrets
 import select
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -264,3 +265,25 @@ def _neighbour(server: Server) -> Tenant:
     """Another workspace of the same gateway."""
     made = server.run("init", "--workspace", "Neighbour")
     return Tenant(made["workspace_id"], made["project_id"], made["key"])
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file of a record, as the gateway keeps it; one that it refused has a reason and no content."""
+
+    name: str
+    content_type: str
+    reason: str | None
+    content: bytes
+
+
+def files_of(server: Server, feedback_id: str) -> list[KeptFile]:
+    """The files of a record, from the server's own database and folder."""
+    asked = "SELECT name, content_type, reason, sha256 FROM asset WHERE feedback_id = ? ORDER BY id"
+    with closing(sqlite3.connect(f"file:{server.directory}/gateway.db?mode=ro", uri=True)) as found:
+        rows = found.execute(asked, (feedback_id,)).fetchall()
+    folder = server.directory / "files"
+    return [
+        KeptFile(*told, (folder / digest[:2] / digest).read_bytes() if digest else b"")
+        for *told, digest in rows
+    ]

@@ -9,6 +9,7 @@ async function perform({ options, call, args }, fetch) {
   const resource = names.reduce((part, name) => part[name], client);
   const pending = resource[method](...args);
   if (Symbol.asyncIterator in pending) return { data: await all(pending) };
+  if (!('withResponse' in pending)) return { data: await pending };
   const { data, response } = await pending.withResponse();
   return { data, status: response.status, headers: Object.fromEntries(response.headers) };
 }

@@ -18,9 +18,10 @@ import pytest
 import sentry_sdk
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
-from tests.clients.conftest import Inbox, new_hook, severity_of
+from tests.clients.conftest import Inbox, files_of, new_hook, severity_of
 from tests.clients.lossy import Lossy
 from tests.conftest import Server
+from tests.uploads import png
 
 TOO_MUCH = b"\0" * 1_100_000  # more than GATEWAY_MAX_BODY, next to nothing when compressed
 COMPRESSION: dict[str | None, dict[str, Any]] = {
@@ -104,6 +105,42 @@ def send(kind: str, payload: dict[str, Any], event_id: str, *more: Item) -> None
     assert transport is not None
     transport.capture_envelope(envelope)
     sentry_sdk.flush(timeout=20)
+
+
+class TestAttachments:
+    @pytest.mark.parametrize("compression", COMPRESSION)
+    def test_of_a_feedback(
+        self, connect: Connect, server: Server, inbox: Inbox, trace_id: str, compression: str | None
+    ) -> None:
+        """What the scope has attached is kept with the words, and what is of no kind we keep is named."""
+        connect(compression=compression)
+        large, small = png(2_000_000), png(seed=1)
+        scope = sentry_sdk.get_current_scope()
+        scope.add_attachment(bytes=large, filename="week.png", content_type="application/octet-stream")
+        scope.add_attachment(bytes=b"MDMP" + bytes(99), filename="crash.dmp")
+        scope.add_attachment(bytes=small, filename="small.png")
+
+        feedback = {"message": f"The week is empty {trace_id}"}
+        event_id = sentry_sdk.capture_event({"type": "feedback", "contexts": {"feedback": feedback}})
+
+        found = files_of(server, of(inbox, event_id)["id"])
+        assert [(file.name, file.content_type, file.content) for file in found] == [
+            ("week.png", "image/png", large),
+            ("crash.dmp", "application/octet-stream", b""),
+            ("small.png", "image/png", small),
+        ]
+        assert found[1].reason is not None
+        assert found[1].reason.startswith("is none of these: png, jpeg")
+
+    def test_of_an_error(
+        self, client: sentry_sdk.Client, server: Server, inbox: Inbox, trace_id: str
+    ) -> None:
+        """Without anybody's words they belong to the error that they came with."""
+        sentry_sdk.get_current_scope().add_attachment(bytes=b"last words", filename="app.log")
+        event_id = sentry_sdk.capture_message(f"The deck {trace_id} is full", level="error")
+
+        (found,) = files_of(server, of(inbox, event_id)["id"])
+        assert (found.name, found.content_type, found.content) == ("app.log", "text/plain", b"last words")
 
 
 class TestFeedback:

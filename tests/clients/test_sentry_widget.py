@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Response, Route, sync_playwright
 
-from tests.clients.conftest import Inbox, new_hook
+from tests.clients.conftest import Inbox, files_of, new_hook
 from tests.conftest import Server
 
 pytestmark = pytest.mark.long
 
 CHROMIUM = "/usr/bin/chromium"
 SHOP = "http://shop.example/"  # the page; answered by the test, since no such host is known
-SCREENSHOT = 4_000_000  # bytes
+SIDE = 1_200  # pixels of a screenshot of noise, which has three bytes for each
 
 
 @pytest.fixture(name="script", scope="session")
@@ -75,31 +75,42 @@ def stored(inbox: Inbox, words: str) -> dict[str, Any]:
     return record
 
 
-def test_feedback_with_a_large_screenshot(page: Page, inbox: Inbox, trace_id: str) -> None:
-    """What a person wrote is stored and the SDK content, though a screenshot of 4 MB came along."""
+def test_feedback_with_a_large_screenshot(page: Page, server: Server, inbox: Inbox, trace_id: str) -> None:
+    """What a person wrote and the screenshot of more than 4 MB that came along are on the record."""
     words = f"The basket is empty {trace_id}"
     with page.expect_response(is_envelope) as answered:
         sent = page.evaluate(
-            """async ([message, size]) => {
-                const data = new Uint8Array(size);
-                for (let at = 0; at < size; at += 65536) {
-                    crypto.getRandomValues(data.subarray(at, Math.min(at + 65536, size)));
+            """async ([message, side]) => {
+                const canvas = Object.assign(document.createElement("canvas"), {width: side, height: side});
+                const drawn = canvas.getContext("2d"), pixels = drawn.createImageData(side, side);
+                for (let at = 0; at < pixels.data.length; at += 65536) {
+                    crypto.getRandomValues(new Uint8Array(pixels.data.buffer, at,
+                                                          Math.min(65536, pixels.data.length - at)));
                 }
+                for (let at = 3; at < pixels.data.length; at += 4) pixels.data[at] = 255;
+                drawn.putImageData(pixels, 0, 0);
+                const blob = await new Promise(made => canvas.toBlob(made, "image/png"));
+                const data = new Uint8Array(await blob.arrayBuffer());
                 const shot = {data, filename: "screenshot.png", contentType: "application/png"};
-                return await Sentry.sendFeedback({message, name: "Kim", email: "kim@example.org"},
-                                                 {attachments: [shot]});
+                const id = await Sentry.sendFeedback({message, name: "Kim", email: "kim@example.org"},
+                                                     {attachments: [shot]});
+                return [id, data.length, Array.from(data.slice(0, 64)), Array.from(data.slice(-64))];
             }""",
-            [words, SCREENSHOT],
+            [words, SIDE],
         )
 
     assert answered.value.status == 200
     record = stored(inbox, words)
-    assert record["external_id"] == sent
+    assert record["external_id"] == sent[0]
     assert (record["text"], record["kind"]) == (words, "feedback")
     assert record["author"]["email"] == "kim@example.org"
     assert record["subject"]["url"] == SHOP
     (shot,) = record["subject"]["attachments"]
-    assert shot == {"name": "screenshot.png", "type": "application/png", "size": SCREENSHOT}
+    assert shot == {"name": "screenshot.png", "type": "application/png", "size": sent[1]}
+    (kept,) = files_of(server, record["id"])
+    assert (kept.name, kept.content_type, len(kept.content)) == ("screenshot.png", "image/png", sent[1])
+    assert (list(kept.content[:64]), list(kept.content[-64:])) == (sent[2], sent[3])
+    assert sent[1] > 4_000_000
 
 
 def test_widget(page: Page, inbox: Inbox, trace_id: str) -> None:

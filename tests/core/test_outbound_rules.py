@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -89,6 +90,15 @@ def v6_forms(address: IPv4Address, network: int) -> list[str]:
     ]
 
 
+@given(st.text(alphabet="https://aA0.-_:@[]#?%\\\u0000 \u00e4\u3002", max_size=80) | st.text())
+def test_no_text_breaks_it(text: str) -> None:
+    """Any text is a URL to send to or refused, and what is one can be looked up."""
+    for url in (text, f"https://{text}", f"https://{text}.example/{text}"):
+        with contextlib.suppress(Forbidden):
+            target = STRICT.read(url)
+            assert len(target.host.encode("idna")) > 0 and target.path.startswith("/")
+
+
 @given(FORBIDDEN, NETWORKS)
 def test_no_spelling_gets_round(address: IPv4Address, network: int) -> None:
     """In whatever form the system's resolver understands it, what may not be sent to is recognised."""
@@ -132,6 +142,10 @@ def leads_to(rules: Rules, url: str) -> None:
         ("https://:443/", "host"),
         ("https://./", "host"),
         ("https://a..b/", "host"),
+        (f"https://{'a' * 64}.example/", "host"),
+        (f"https://{'a.' * 127}example/", "host"),
+        ("https://-a.example/", "host"),
+        ("https://a-.example/", "host"),
         ("https://[::1/", "host"),
         ("https://[::g]/", "host"),
         ("https://[1.2.3.4]/", "host"),

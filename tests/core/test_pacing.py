@@ -15,17 +15,28 @@ import pytest
 from peewee import OperationalError
 
 from gateway.access import topics as stored
-from gateway.background import encoding, retention, retraining, scheduler, second_reading, themes, topics
+from gateway.background import (
+    encoding,
+    fetching,
+    retention,
+    retraining,
+    scheduler,
+    second_reading,
+    themes,
+    topics,
+)
 from gateway.background.lease import Lease, Work, run_once
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
+from gateway.runs import lifecycle, registry
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
-from models import Dedupe, Event, Feedback, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
+from models import Callback, Dedupe, Event, Feedback, Fetch, Job, Meaning, Project, ThemeRun, Topic, Unlearnt
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.personal_data import Person
+from models.tables import callback, fetch, loose_file
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
 from tests.conftest import Call, Tenant
@@ -272,6 +283,37 @@ def merge_topics(bench: Bench) -> None:
     assert bench.call("POST", f"{path}/{old}/merge", json={"into": new}).json["examples"] == bench.many + 1
 
 
+def telling(bench: Bench) -> None:
+    """Every callback was given up long ago."""
+    row = {"workspace_id": bench.tenant.workspace_id, "run_id": "run_1", "url": "https://a.example/"}
+    row |= {"host": "a.example", "event": "run.completed", "body": "{}", "created_at": 1}
+    for number in range(bench.many):
+        callback.keep({**row, "id": id_at("whd", number)})
+    Callback.update(state="dead").execute()
+
+
+def fetch_all(bench: Bench) -> None:
+    """Every asset whose file could not be had is gone."""
+    for number in range(bench.many):
+        fetch.again(id_at("asset", number), 1, 1)
+    assert run_once(fetching.work(1))
+    assert not Fetch.select().count()
+
+
+def exporting(bench: Bench) -> None:
+    """A run was started that reads all there are."""
+    export = registry.load()["export-feedback"]
+    with writing():
+        lifecycle.start(export, {"filter": ""}, bench.tenant.workspace_id, "key")
+
+
+def attaching(bench: Bench) -> None:
+    """The records of many files are gone, and the bytes of as many others never had one."""
+    for number in range(2 * bench.many):
+        with writing():
+            loose_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -289,6 +331,10 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "second_reader": doubting,
     "meaning": correcting,
     "topics": sorting,
+    "callbacks": telling,
+    "runs": exporting,
+    "more runs": exporting,
+    "files": attaching,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))
@@ -367,6 +413,7 @@ OPERATIONS: dict[str, Callable[[Bench], None]] = {
     **{f"work {work.name}": partial(worked, work=work) for work in scheduler.WORKS},
     "work second_reader": read_again,
     "work meaning": encode_all,
+    "work fetch": fetch_all,
     "change many": change_many,
     "delete many": delete_many,
     "merge topics": merge_topics,

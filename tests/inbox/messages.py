@@ -12,12 +12,14 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
 from gateway.inbox import feedback_list, reasons, settings
 from gateway.intake.outcomes import OUTCOMES
+from gateway.runs import registry
 from gateway.triage import wording
 from models.intake.comments import HIDDEN, KIND
 from models.tables.feedback import STATUSES
 from tests.conftest import ROOT
 
 INBOX = ROOT / "gateway" / "inbox"
+INPUTS = [each for one in registry.load().values() for each in one.inputs]
 # Words of the API that pages show, which are in no _() of their own.
 WORDS = {
     *CATEGORIES,
@@ -34,6 +36,8 @@ WORDS = {
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags"),
+    *(text for one in registry.load().values() for text in (one.name, one.description)),
+    *(text for one in INPUTS for text in (one.name, one.description)),
     KIND,
     HIDDEN,
 }

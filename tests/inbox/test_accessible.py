@@ -26,6 +26,7 @@ PAGES = (
     "/settings/projects",
     "/settings/quarantine",
     "/settings/people",
+    "/settings/runs",
     "/settings/model",
     "/settings/audit",
     "/account",

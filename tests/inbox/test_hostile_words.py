@@ -153,6 +153,7 @@ PLACES = (
     "/settings/hooks",
     "/settings/projects",
     "/settings/people",
+    "/settings/runs",
     "/settings/quarantine",
     "/settings/audit",
     "/account",

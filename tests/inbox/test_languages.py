@@ -13,6 +13,7 @@ from flask import Flask, g
 from adapters.contract.record import SENTIMENTS, Category, Record
 from gateway.background.similar import ALIKE_WHY
 from gateway.inbox import reasons
+from gateway.inbox.settings import SECTIONS
 from gateway.intake import repeat_reports
 from gateway.triage import impact
 from models import Feedback, User
@@ -65,10 +66,7 @@ def test_every_page_in_dutch(reader: Make, call: Call) -> None:
         "/overview",
         f"/records/{made}",
         "/account",
-        *(
-            f"/settings/{name}"
-            for name in ("keys", "hooks", "projects", "quarantine", "people", "model", "audit")
-        ),
+        *(f"/settings/{name}" for name, _, _ in SECTIONS),
     ):
         assert ann.get(path).status_code == 200, path
     assert "het model zei" in ann.get(f"/records/{made}").text

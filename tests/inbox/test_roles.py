@@ -13,6 +13,7 @@ import adapters
 from gateway.access import hooks, topics, users
 from gateway.access.api_keys import create_key
 from gateway.core.ids import now_ms
+from gateway.runs import lifecycle, registry
 from models import (
     ApiKey,
     Audit,
@@ -22,10 +23,12 @@ from models import (
     Invite,
     Project,
     Quarantine,
+    Run,
     SavedView,
     Topic,
     User,
 )
+from models.database.base import writing
 from models.tables.user import views_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
@@ -83,6 +86,12 @@ PAGES: dict[str, str | None] = {
     "POST /settings/hooks/<hook_id>/rotate": "admin",
     "POST /settings/hooks/<hook_id>/options": "admin",
     "POST /settings/hooks/<hook_id>/delete": "admin",
+    "GET /settings/runs": "viewer",
+    "POST /settings/runs/start/<slug>": "viewer",
+    "POST /settings/runs/<run_id>/cancel": "admin",
+    "POST /settings/runs/budget": "admin",
+    "GET /settings/callbacks": "admin",
+    "POST /settings/callbacks/rotate": "admin",
     "GET /settings/people": "admin",
     "POST /settings/people": "admin",
     "POST /settings/people/<user_id>": "admin",
@@ -107,6 +116,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /settings/projects/<project_id>/topics/<topic_id>": {"act": "remove"},
     "POST /settings/hooks/new/<source>": {"name": "n"},
     "POST /settings/model/use": {"version": "shipped"},
+    "POST /settings/runs/start/<slug>": {"filter": "q=x"},
+    "POST /settings/runs/budget": {"runs": "5"},
     "POST /settings/people": {"email": "new@example.test", "role": "admin"},
     "POST /settings/people/<user_id>": {"act": "role", "role": "viewer"},
 }
@@ -140,7 +151,7 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    tables = (Feedback, Event, Project, Topic, HookRow, Quarantine, User, Invite, SavedView, Audit)
+    tables = (Feedback, Event, Project, Topic, HookRow, Quarantine, User, Invite, SavedView, Audit, Run)
     found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
     return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
 
@@ -156,7 +167,12 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     call("POST", hook["path"], data=b"topsecret, no JSON", headers=bearer)
     user_id = users.create_user(tenant.workspace_id, "topsecret@example.test", "topsecret", "triager")
     topic = topics.create(tenant.workspace_id, tenant.project_id, "topsecret", "", now_ms())
+    export = registry.load()["export-feedback"]
+    with writing():
+        run, _ = lifecycle.start(export, {"filter": "q=topsecret"}, tenant.workspace_id, "key")
     return {
+        "run_id": run["id"],
+        "slug": export.slug,
         "feedback_id": record,
         "key_id": key_id,
         "project_id": tenant.project_id,

@@ -8,9 +8,11 @@ from html import unescape
 
 import pytest
 
-from gateway.access import users
+from gateway.access import callback_secrets, users
 from gateway.intake import auth
-from models import ApiKey, Audit, HookRow, Project, User
+from gateway.runs import callbacks
+from models import ApiKey, Audit, Callback, HookRow, Project, User
+from models.database.base import writing
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import PASSWORD, Reader
 
@@ -209,3 +211,25 @@ def test_ones_account(reader: Make) -> None:
 
     assert ann.get("/account").status_code == 200
     assert other.get("/account").status_code == 303
+
+
+def test_callbacks(reader: Make, tenant: Tenant) -> None:
+    """The secret of callbacks is made, shown once and rotated; what was sent is listed with what is wrong."""
+    ann = reader("admin")
+    assert "There is no secret yet" in ann.get("/settings/callbacks").text
+    first = re.search(r"whsec_[\w-]{43}", ann.post("/settings/callbacks/rotate").text)
+    assert first
+    page = ann.get("/settings/callbacks").text
+    assert first[0] not in page and "The secret was made" in page
+    rotated = ann.post("/settings/callbacks/rotate").text
+    second = re.search(r"whsec_[\w-]{43}", rotated)
+    assert second and second[0] != first[0] and "The old one works until" in rotated
+    with writing():
+        assert callback_secrets.live(tenant.workspace_id) == [second[0], first[0]]
+        run = {"id": "run_<b>", "workspace_id": tenant.workspace_id, "status": "completed"}
+        callbacks.schedule({**run, "callback_url": "https://hooks.example/token"})
+    Callback.update(state="dead", attempt=4, status=500, why="answered 500 <i>").execute()
+    page = ann.get("/settings/callbacks").text
+    assert all(word in page for word in ("run_&lt;b&gt;", "hooks.example", "given up", "4 tries", "500"))
+    assert "token" not in page and "<i>" not in page
+    assert "callback_secret.rotated" in ann.get("/settings/audit").text

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.transfer import erasure
+from gateway.transfer import erasure, subject_access
 from models import TABLES, Dedupe, Event, Feedback, Quarantine
 from models.database.base import writing
 from models.queries import email_addresses
@@ -265,7 +265,7 @@ def test_erased_everywhere(call: Call, tenant: Tenant, name: str, mode: Any) -> 
     person = Person(ADDRESS)
     seeded(call, tenant, SPELLINGS[name])
     assert len(found(person)) >= 12
-    told = [kind for kind, _ in erasure.export(tenant.workspace_id, person)]
+    told = [kind for kind, _ in subject_access.export(tenant.workspace_id, person)]
     assert {"record", "mention", "delivery"} == set(told)
     erasure.erase(tenant.workspace_id, person, mode, compact=False)
 

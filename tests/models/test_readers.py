@@ -18,7 +18,7 @@ from gateway.api import feedback_bulk
 from gateway.background import clustering, retention, themes
 from gateway.core import pacing
 from gateway.core.ids import now_ms
-from gateway.transfer import erasure, file_export
+from gateway.transfer import file_export, subject_access
 from models import Feedback, Quarantine
 from models.database.base import close, connect, database
 from models.intake import commit
@@ -47,7 +47,7 @@ READERS: dict[str, Callable[[Tenant], Iterator[Any]]] = {
     "bulk change": lambda tenant: feedback_bulk.Meant(
         caller(tenant), chosen=Filter(status=("open",))
     ).chunks(),
-    "author's data": lambda tenant: erasure.export(tenant.workspace_id, ADA),
+    "author's data": lambda tenant: subject_access.export(tenant.workspace_id, ADA),
     "erasure, records": lambda tenant: personal_data.records(tenant.workspace_id, now_ms()),
     "erasure, history": lambda tenant: personal_data.events([row.id for row in Feedback.select()]),
     "erasure, keys": lambda tenant: personal_data.keys(tenant.workspace_id),

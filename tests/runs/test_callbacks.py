@@ -19,7 +19,7 @@ import pytest
 
 from gateway.access import callback_secrets
 from gateway.background.lease import Lease, run_once
-from gateway.core import encryption, outbound
+from gateway.core import encryption, log, outbound
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
 from gateway.core.outbound import Forbidden
@@ -149,9 +149,17 @@ def test_a_run_that_failed(tenant: Tenant, receive: Any, send: Send) -> None:
     assert Callback.select().count() == 1
 
 
-def test_the_ladder(tenant: Tenant, receive: Any, send: Send) -> None:
+def test_the_ladder(
+    tenant: Tenant,
+    receive: Any,
+    send: Send,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is not taken is sent again after 10 s, a minute and five, with the same body, and no more."""
     seen: list[bytes] = []
+    monkeypatch.setattr(log.logger, "propagate", True)
+    caplog.set_level("WARNING", log.logger.name)
     with receive(answering("302 Found", "Location: /other", seen=seen)) as port:
         name = end(tenant, port)
         counts = []
@@ -163,6 +171,9 @@ def test_the_ladder(tenant: Tenant, receive: Any, send: Send) -> None:
     assert len({told(request)[1] for request in seen}) == 1
     assert len({proofs(told(request)[0])[0] for request in seen}) == 4
     assert (one(name).state, one(name).status, one(name).attempt) == ("dead", 302, 4)
+    assert one(name).why == "answered 302"
+    given_up = [record for record in caplog.records if "given up" in record.getMessage()]
+    assert {record.facts["why"] for record in given_up} == {"answered 302"}  # type: ignore[attr-defined]
 
 
 def test_the_next_look_is_when_the_next_is_due(tenant: Tenant, send: Send) -> None:
@@ -225,7 +236,7 @@ def test_a_secret_of_another_key(tenant: Tenant, receive: Any, send: Send, tmp_p
 
 
 @pytest.mark.parametrize(
-    "url", ["https://127.0.0.1/", "https://10.0.0.1/", "http://localhost/", "https://a@b/", "x"]
+    "url", ["https://127.0.0.1/", "https://10.0.0.1/", "http://localhost/", "https://a@b/", "https://[", "x"]
 )
 def test_where_nothing_is_sent(tenant: Tenant, send: Send, url: str) -> None:
     """An address is refused when a run is started, and once more when its callback is sent."""
@@ -265,6 +276,25 @@ def test_a_slow_receiver(tenant: Tenant, receive: Any, send: Send) -> None:
         send()
     watcher.join()
     assert {row.state for row in Callback.select()} == {"sent"}
+
+
+def test_a_callback_that_breaks_what_sends_it(
+    tenant: Tenant, receive: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours with one callback leaves it to be tried again, and the others are sent."""
+    real = outbound.request
+
+    def request(method: str, url: str, *args: Any) -> outbound.Answer:
+        if url.endswith("bad"):
+            raise ZeroDivisionError
+        return real(method, url, *args)
+
+    monkeypatch.setattr(outbound, "request", request)
+    with receive(answering("200 OK")) as port:
+        names = [end(tenant, port, path=path) for path in ("/bad", "/good")]
+        send()
+    assert [one(name).state for name in names] == ["waiting", "sent"]
+    assert one(names[0]).why == "could not be sent"
 
 
 def test_a_process_that_is_to_end(tenant: Tenant, receive: Any) -> None:
@@ -325,6 +355,29 @@ def test_a_worker_that_is_killed(
         subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=True, timeout=100)
     assert one(name).state == "sent" and len(seen) == 2
     assert len({told(request)[1] for request in seen}) == 1
+
+
+def test_a_worker(tenant: Tenant, receive: Any, config: Config, authority: Authority) -> None:
+    """The worker that people run sends what is due without being told, and again what was not taken."""
+    seen: list[bytes] = []
+    environ = {
+        **os.environ,
+        "GATEWAY_DATABASE_URL": config.database_url,
+        "GATEWAY_DATA_DIR": config.data_dir,
+        "GATEWAY_SECRET_KEY": config.secret_key,
+        "GATEWAY_OUTBOUND_ALLOW": "localhost",
+    }
+    command = [sys.executable, "-m", "gateway.cli", "worker"]
+    with receive(answering("500 Oh", seen=seen)) as port, subprocess.Popen(command, env=environ) as worker:
+        try:
+            name = end(tenant, port)
+            until(lambda: one(name).attempt == 1)
+            Callback.update(next_at=1).execute()
+            Job.update(due_at=2).where(Job.name == callbacks.NAME).execute()
+            until(lambda: one(name).attempt == 2)
+        finally:
+            worker.terminate()
+    assert len(seen) == 2 and worker.returncode == 0
 
 
 def test_old_ones_go(tenant: Tenant, send: Send) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.background.lease import LEASE, Work, run_once
 from gateway.core.ids import now_ms
 from gateway.files.store import store
-from gateway.runs import lifecycle, registry, worker
+from gateway.runs import callbacks, lifecycle, registry, worker
 from gateway.runs.technique import Failed, Outputs, Result, Task, Technique, _percent
 from models import Job, Run
 from models.database.base import close, database, writing
@@ -344,19 +344,26 @@ def test_a_budget_of_runs(start: Start, probed: Probed, tenant: Tenant) -> None:
     assert lifecycle.left(tenant.workspace_id) == 1
 
 
-def test_who_hears_of_an_end_is_in_its_transaction(
+def test_an_end_and_its_callback_are_one(
     start: Start, probed: Probed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What goes wrong there has the run not ended."""
-    heard: list[tuple[str, bool]] = []
+    """The callback is stored in the transaction that ends the run: without it the run has not ended."""
+    heard: list[tuple[str, str, bool]] = []
 
-    def hear(row: dict[str, Any]) -> None:
-        heard.append((row["status"], database.in_transaction()))
+    def schedule(row: dict[str, Any]) -> None:
+        heard.append((row["status"], row["callback_url"], database.in_transaction()))
+        if len(heard) == 1:
+            raise Killed
 
-    monkeypatch.setattr(lifecycle, "ENDED", [hear])
-    start(probed(lambda task: report()))
+    monkeypatch.setattr(callbacks, "schedule", schedule)
+    made = start(probed(lambda task: report()), callback_url="https://example.org/")
+    with pytest.raises(Killed):
+        host()
+    assert row_of(made["id"])["status"] == "running"
+    later()
     host()
-    assert heard == [("completed", True)]
+    assert heard == [("completed", "https://example.org/", True)] * 2
+    assert row_of(made["id"])["status"] == "completed"
 
 
 def test_techniques_are_found_by_being_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -9,12 +10,14 @@ import httpx
 import pytest
 
 from gateway.server.streamed_body import MAX_AHEAD
+from tests.clients.conftest import files_of, new_hook
 from tests.conftest import Server, running
 from tests.server.answers import read_answers
 from tests.server.attack import JSON, Target, chunk
 from tests.server.crowd import Sender, crowd, forget_peak, peak, workers
 from tests.server.judging import REFUSALS
 from tests.server.test_framing import address_of
+from tests.uploads import png
 
 CONNECTIONS = 200
 TRIES = 3
@@ -133,3 +136,28 @@ def test_endless_bodies(lone: Lone, name: str) -> None:
     # What is in chunks may be read ahead before anybody can tell that it comes in many.
     allowed = 2 * CONNECTIONS * MAX_AHEAD if name in READ_AHEAD else GROWTH
     check_refused(lone, lambda: [Sender(heads[n % 3], repeated, MOST) for n in range(CONNECTIONS)], allowed)
+
+
+@pytest.mark.long
+def test_an_envelope_with_files(lone: Lone) -> None:
+    """A hundred megabytes of attachments, kept and refused, cost what a few pieces of them do."""
+    made = new_hook(lone.server, "sentry-dsn")
+    path = f"/api/{made['dsn'].rpartition('/')[2]}/envelope/?sentry_key={made['hook_id']}"
+    parts = [b"{}", b'{"type":"feedback"}', b'{"contexts":{"feedback":{"message":"It is slow"}}}']
+    for number, size in enumerate((9_000_000, 9_000_000, 75_000_000, 5_000_000)):
+        picture = png(size, number)
+        head = {"type": "attachment", "filename": f"{number}.png", "length": len(picture)}
+        parts += [json.dumps(head).encode(), picture]
+    body = b"\n".join(parts)
+    growths = []
+    for _ in range(TRIES):
+        before = ordinary(lone.server)
+        forget_peak(lone.worker)
+        assert httpx.post(lone.server.url + path, content=body, timeout=60).status_code == 200
+        growths.append(peak(lone.worker) - before)
+
+    with lone.server.client() as client:
+        record = client.get("/gateway/v1/feedback").json()["data"][0]
+    found = files_of(lone.server, record["id"])
+    assert [bool(file.content) for file in found] == [True, True, False, True]
+    assert min(growths) <= GROWTH, f"{growths} bytes"

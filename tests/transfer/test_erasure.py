@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from gateway.cli import main
 from gateway.core.config import Config
+from gateway.runs import callbacks, lifecycle, registry
 from models import TABLES, Audit, Dedupe, Event, Feedback, Quarantine, Topic
-from models.database.base import close
+from models.database.base import close, writing
 from models.intake import commit
 from models.queries.personal_data import ERASED, Person
 from models.tables.user import SavedView, User
@@ -75,6 +76,12 @@ def _seeded(call: Call) -> dict[str, str]:
     project_id = Feedback.get().project_id
     topic = {"name": "Her wishes", "description": f"What {EMAIL} asks for"}
     call("POST", f"/gateway/v1/projects/{project_id}/topics", json=topic)
+    # A run of what she wrote, which failed and is told.
+    export = registry.load()["export-feedback"]
+    failed = {"callback_url": "https://hooks.example", "status": "failed", "error_message": f"No {EMAIL}"}
+    with writing():
+        run, _ = lifecycle.start(export, {"filter": f"author={EMAIL}"}, Feedback.get().workspace_id, "key")
+        callbacks.schedule({**run, **failed})
     # A story whose first delivery was hers, a delivery known by her address, and two in quarantine.
     options = {"map": {name: name for name in ("text", "incident_key", "dedupe_key", "author.email")}}
     hook = call("POST", "/gateway/v1/hooks", json={"source": "generic", "options": options}).json
@@ -135,6 +142,8 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
         "topics": 1,
         "deliveries": 0,
         "destinations": 0,
+        "files": 0,
+        "runs": 2,
     }
     assert receipt["linked"] == {"ids": [ADA["id"]], "emails": []}
     assert [what for what in receipt["remains"] if config.embedded] == []

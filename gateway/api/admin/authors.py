@@ -12,7 +12,7 @@ from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.access import audit_log
 from gateway.access.caller import Caller
 from gateway.core import concurrency
-from gateway.transfer import erasure
+from gateway.transfer import erasure, subject_access
 from gateway.transfer.erasure import MODES
 from models.database.base import writing
 from models.queries.email_addresses import Address
@@ -79,9 +79,9 @@ def export_author(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def collected(workspace_id: str, person: Person) -> dict[str, Any]:
-    """What privacy.export tells, in one document."""
+    """What subject_access.export tells, in one document."""
     found: dict[str, list[Any]] = {"record": [], "mention": [], "delivery": []}
-    for kind, part in erasure.export(workspace_id, person):
+    for kind, part in subject_access.export(workspace_id, person):
         found[kind].append(part)
     return {
         "records": found["record"],

@@ -22,7 +22,6 @@ from models.database.base import writing
 from models.queries.corrections import corrected
 from models.tables import trained_model as models
 from models.tables.feedback import iso
-from models.tables.workspace import Workspace
 
 
 class Choice(Strict):
@@ -64,14 +63,8 @@ def choose_model(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def _check(caller: Caller) -> None:
-    if caller.project_id is not None:
-        raise Refused(Problem(403, "forbidden", "The model is the whole gateway's."))
-    if Workspace.select().count() > 1:
-        raise Refused(
-            Problem(403, "forbidden", "The model is every workspace's: the command line changes it.")
-        )
-    if active_model.pinned():
-        raise Refused(Problem(403, "forbidden", "GATEWAY_MODEL says which model is in use."))
+    if reason := retraining.refusal(caller.project_id):
+        raise Refused(Problem(403, "forbidden", reason))
 
 
 def _document(caller: Caller) -> dict[str, Any]:

@@ -5,6 +5,9 @@ Each module has its own; what is refused leaves in FLORA's dialect (adapters.flo
 
 from __future__ import annotations
 
+from gateway.api.flora.assets import ASSETS
+from gateway.api.flora.runs import RUNS
+from gateway.api.flora.techniques import TECHNIQUES
 from gateway.api.flora.triage_models import MODELS
 
-FLORA = (*MODELS,)
+FLORA = (*MODELS, *ASSETS, *TECHNIQUES, *RUNS)

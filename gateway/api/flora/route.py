@@ -14,7 +14,16 @@ from gateway.api.endpoint import Endpoint
 from gateway.intake import idempotency
 
 Route = partial(Endpoint, dialect=ADAPTER.name)
-NOT_FOUND = Refused(Problem(404, "not_found", "Not found."))
+
+
+def not_found() -> Refused:
+    """The refusal of what is not there, or is another's."""
+    return Refused(Problem(404, "not_found", "Not found."))
+
+
+def conflict(message: str) -> Refused:
+    """The refusal of what cannot be done in the state that something is in."""
+    return Refused(Problem(409, "conflict", message))
 
 
 def once(caller: Caller, inbound: Inbound) -> AbstractContextManager[None]:

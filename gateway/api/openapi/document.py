@@ -15,10 +15,12 @@ from typing import Any
 from apispec import APISpec
 
 import adapters
+from adapters.common.multipart import MEDIA
 from adapters.contract import Adapter, Batch, Code, Door, Lookup, Problem
 from adapters.contract.description import BEARER, Proof, Shape
 from adapters.native import TITLES
 from gateway import __version__
+from gateway.access.api_keys import ANY
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi.json_schema import Plugin, name_of, tidied
@@ -34,6 +36,7 @@ ABOUT = (
 REASONS: Mapping[int, Code] = {
     400: "invalid",
     401: "invalid_key",
+    402: "insufficient_credits",
     403: "forbidden",
     404: "not_found",
     408: "invalid_request",
@@ -114,7 +117,7 @@ class _Description:
     def endpoint(self, adapter: Adapter, endpoint: Endpoint) -> None:
         """A route that the trunk answers itself; the first line of its function says what it does."""
         summary = (endpoint.act.__doc__ or "").partition("\n")[0]
-        keyed = endpoint.method == "POST" and not endpoint.is_native
+        keyed = endpoint.method == "POST" and not endpoint.is_native and bool(endpoint.scope)
         missed = (404,) if "<" in endpoint.path else ()
         told = _Told(
             adapter,
@@ -122,6 +125,7 @@ class _Description:
             summary,
             (*IDENTIFIED, *missed, *_repeats(adapter, keyed)),
             endpoint.scope,
+            closed=bool(endpoint.scope),
             keyed=keyed,
             servers=[] if endpoint.is_native else _mounts(adapter),
         )
@@ -140,7 +144,10 @@ class _Description:
             "security": self._security(told),
         }
         if told.scope:
-            operation["description"] = f"Needs a key with the scope `{told.scope}`, or `admin`."
+            needed = f"Needs a key with the scope `{told.scope}`, or `admin`."
+            operation["description"] = (
+                "Needs a key; what that may depends on its scopes." if told.scope == ANY else needed
+            )
         if told.servers:
             operation["servers"] = told.servers
         if shape.body is not None or told.taken or shape.example is not None:
@@ -170,7 +177,7 @@ class _Description:
 
     def _body(self, shape: Shape, told: _Told) -> Json:
         schema: Any = _any_of(shape.body)
-        if shape.media != "application/json":
+        if shape.media not in ("application/json", MEDIA):
             schema = {"type": "string"}
         if told.many:
             schema = {"type": "array", "items": schema, "maxItems": batch_items.MOST}

@@ -11,6 +11,7 @@ from gateway.access import api_keys
 from gateway.api.feedback_detail import EXPANSIONS
 from gateway.api.feedback_list import FIELDS
 from gateway.api.outcomes import OUTCOME_COLUMNS
+from gateway.api.schemas.attachments import Attachment
 from gateway.intake.outcomes import OUTCOMES
 from gateway.transfer.erasure import MODES
 from models.queries.statistics import DIMENSIONS
@@ -94,6 +95,7 @@ class FeedbackExpanded(FeedbackRecord):
     deliveries = listed(Delivery)
     similar = listed(Similar)
     related = listed(Similar)
+    attachments = listed(Attachment)
     explanation = fields.Nested(ExplanationShown)
 
 

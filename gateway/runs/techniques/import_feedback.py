@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from io import BufferedReader
 from tempfile import TemporaryFile
@@ -58,14 +58,14 @@ def act(task: Task) -> Outputs:
     project = inputs.get(PROJECT) or task.run["project_id"] or default_project(task.workspace_id)
     goal = Goal(task.workspace_id, project, inputs.get("source") or SOURCE)
     active_model.connect(Config.from_env().model_path)
-    with _file(task) as (file, name, size):
+    with _file(task) as (file, name, size), ExitStack() as stack:
         digest = digest_of(file)
         try:
             found = opened(file, format_of(name), mapped)
         except Unreadable as error:
             raise Failed("input_unreachable", str(error)) from None
         work = Import(goal, found.mapped, name_of(digest, goal, found.mapped), name)
-        rejected = TemporaryFile()  # noqa: SIM115  # it is read after this returns
+        rejected = stack.enter_context(TemporaryFile())
 
         def reject(row: Row, reason: str) -> None:
             told = {"line": row.line, "reason": reason, "row": row.raw.decode("utf-8", "replace")}
@@ -73,6 +73,8 @@ def act(task: Task) -> Outputs:
 
         for _ in work.run(found.rows, reject):
             task.step(file.tell(), size)
+        if work.tally.rejected:
+            stack.pop_all()  # it is read when this has returned
     return _outputs(work.tally, goal, rejected)
 
 
@@ -88,11 +90,15 @@ def _outputs(tally: Tally, goal: Goal, rejected: IO[bytes]) -> Outputs:
     }
     report |= {"project_id": goal.project_id, "source": goal.source}
     made = [Result("report", "report.json", "application/json", [dumps(report).encode()])]
-    rejected.seek(0)
     if tally.rejected:
-        lines = iter(partial(rejected.read, PIECE), b"")
-        made.append(Result("rejected", "rejected.ndjson", "application/x-ndjson", lines))
+        made.append(Result("rejected", "rejected.ndjson", "application/x-ndjson", _pieces(rejected)))
     return made
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        yield from iter(partial(file.read, PIECE), b"")
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -155,7 +161,7 @@ TECHNIQUE = Kind(
     description="Stores a file of feedback, NDJSON or CSV, each of its rows once.",
     scope="ingest",
     inputs=(
-        Input(FILE, "File", "The id of an asset (asset_...), or an https URL."),
+        Input(FILE, "File", "The id of an asset (asset_...), or an https URL.", takes_url=True),
         Input(MAP, "Columns", "Which column each field comes from: text=body, title=subject.", True),
         Input("source", "Source", "What the records are filed under; import by default.", True),
         Input(KEY, "Key column", "A column that names each row: stored once for good.", True),

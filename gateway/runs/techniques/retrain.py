@@ -18,7 +18,8 @@ LOOK = 0.5  # seconds between two looks at a learning that somebody else does
 
 def check(inputs: Mapping[str, str], workspace_id: str, project_id: str | None) -> Sequence[Fault]:
     """What is wrong with the inputs of a retraining."""
-    return [] if inputs[SCOPE] == MODEL else [Fault(SCOPE, f"Must be {MODEL}")]
+    wrong = retraining.refusal(project_id) if inputs[SCOPE] == MODEL else f"Must be {MODEL}"
+    return [Fault(SCOPE, wrong)] if wrong else []
 
 
 def act(task: Task) -> Outputs:
