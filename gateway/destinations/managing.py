@@ -69,7 +69,7 @@ def create(
             raise invalid(Fault("body", f"There are {MOST} destinations, which is the most"))
         destination.add(row)
         audit_log.note(workspace_id, by, "destination.created", name, kind=kind, project_id=project_id)
-        job.hurry(NAME)
+        job.ask(NAME, None)
     outbox.forget_listeners()
     made = destination.find(workspace_id, None, name)
     assert made is not None, "it was stored just now"
@@ -85,6 +85,10 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
         raise invalid(*faults)
     now = now_ms()
     columns = {**sent, **_sealed({name: sent[name] for name in _SEALED if name in sent})}
+    if "url" in sent and "headers" not in sent and _opened(row["headers"]) is None:
+        columns |= _sealed(
+            {"headers": {}}
+        )  # those that nobody can open any more would keep all from being sent
     if sent.get("state") == destination.ENABLED and row["state"] != destination.ENABLED:
         columns |= {"reason": None, "resume_at": 0, "failing_since": None, "enabled_at": now}
     with writing():
@@ -92,7 +96,7 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
         if sent.get("state") == destination.PAUSED:
             outgoing.hold(row["id"])
         audit_log.note(row["workspace_id"], by, "destination.changed", row["id"], fields=", ".join(sent))
-        job.hurry(NAME)
+        job.ask(NAME, None)
     outbox.forget_listeners()
     return shown({**row, **columns})
 
@@ -121,7 +125,7 @@ def test(row: Row) -> None:
     """Has a `destination.test` sent, the whole way that changes go."""
     with writing():
         outbox.note_destination(outbox.TEST, row, now_ms())
-        job.hurry(NAME)
+        job.ask(NAME, None)
 
 
 def replay(
@@ -147,7 +151,7 @@ def replay(
     done = sum(Pace().each(ids, lambda some: outgoing.replay(some, now_ms())))
     with writing():
         audit_log.note(row["workspace_id"], by, "destination.replayed", row["id"], deliveries=done)
-        job.hurry(NAME)
+        job.ask(NAME, None)
     return done
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from gateway.background.lease import HEARTBEAT, Lease, Work
-from gateway.core import encryption, outbound
+from gateway.core import encryption, log, outbound
 from gateway.core.ids import id_at, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace, transact
@@ -147,6 +147,9 @@ def _attempt(row: Row, one: Row) -> Outcome:
         why = "its address or secret cannot be opened: set them anew"
     except (Forbidden, Unreachable) as error:
         why = str(error)
+    except Exception:  # one delivery's fault must not keep the others waiting
+        log.logger.exception("a delivery cannot be sent", extra={"facts": {"delivery": row["id"]}})
+        why = "could not be sent"
     ms = round((time.perf_counter() - began) * 1000)
     return Outcome(at, ms, status, why, answer.decode("utf-8", "replace").replace("\0", "\ufffd"), headers)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import BigIntegerField, BooleanField, TextField
 
-from models.database.base import JSONText, Table, first, insert, locked, rows
+from models.database.base import JSONText, Table, database, first, insert, locked, rows
 
 ENABLED, PAUSED, DISABLED = STATES = ("enabled", "paused", "disabled")
 
@@ -80,8 +80,8 @@ def delete(destination_id: str) -> None:
 
 
 def any_at_all() -> bool:
-    """Whether there is any destination."""
-    return bool(Destination.select().exists())
+    """Whether there is any destination; False where the schema has none of these yet."""
+    return database.table_exists("destination") and bool(Destination.select().exists())
 
 
 def _mine(workspace_id: str | None, project_id: str | None) -> Any:

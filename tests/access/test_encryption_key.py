@@ -7,11 +7,13 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from standardwebhooks import Webhook
 
 import adapters
 from gateway.access import callback_secrets, hooks
@@ -22,6 +24,7 @@ from gateway.cli import main
 from gateway.core import encryption
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.destinations import managing, sender
 from gateway.inbox import oidc
 from gateway.intake import auth
 from gateway.server.gunicorn_app import Server
@@ -29,6 +32,7 @@ from models import HookRow
 from models.database.base import close, database, writing
 from models.intake import commit
 from models.migrations import migrate
+from models.tables import destination
 from tests.conftest import ROOT, Tenant
 from tests.signing import VENDORS
 
@@ -43,6 +47,10 @@ PLACES = {
     "gateway/intake/auth.py": "test_deliveries",
     "gateway/access/hooks.py": "test_a_new_secret_mends_a_hook",
     "gateway/access/callback_secrets.py": "test_callbacks",
+    **dict.fromkeys(
+        (f"gateway/destinations/{name}.py" for name in ("managing", "sender", "signing_secrets")),
+        "test_destinations",
+    ),
     "gateway/inbox/oidc.py": "test_tickets",
     "gateway/background/scheduler.py": "test_wake_up_calls",
     "gateway/access/encryption_key.py": "test_the_start_is_refused",
@@ -245,6 +253,28 @@ def test_callbacks(config: Config, app: Flask, tenant: Tenant, settings: Callabl
     with_key(config, OTHER)
     with writing():
         assert callback_secrets.live(tenant.workspace_id) == [told["secret"]]
+
+
+def test_destinations(config: Config, app: Flask, tenant: Tenant) -> None:
+    """With another key nothing is sent, and its address and a new secret mend a destination."""
+    url, headers = "https://example.test/", {"Authorization": "Bearer abc"}
+    made = managing.create(tenant.workspace_id, None, "webhook", url, {"headers": headers}, by="key_test")
+    with_key(config, OTHER)
+
+    def now() -> dict[str, Any]:
+        found = destination.find(None, None, made["id"])
+        assert found is not None
+        return found
+
+    delivery = {"id": "msg_1", "body": "{}", "replay": False}
+    assert "opened" in str(sender._attempt(delivery, now()).why)
+    assert managing.shown(now())["url"] is None
+    managing.change(now(), {"url": url}, by="key_test")
+    rotated = managing.rotate(now(), by="key_test")
+    assert (rotated["url"], rotated["headers"], rotated["live_secrets"]) == (url, [], 1)
+    at = now()["created_at"]
+    signed = Webhook(rotated["secret"]).sign("msg_1", datetime.fromtimestamp(at // 1000, UTC), "{}")
+    assert sender._headers(delivery, now(), at)["webhook-signature"] == signed
 
 
 def test_wake_up_calls(config: Config, app: Flask) -> None:
