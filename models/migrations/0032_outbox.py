@@ -92,4 +92,4 @@ def up(migrator: Any, db: Any) -> None:
 
     db.create_tables([Destination, Outbox, Outgoing, Attempt])
     # Only what is still to be sent: whoever looks for work looks here.
-    db.execute_sql("CREATE INDEX outgoing_waiting ON outgoing (next_at) WHERE state = 'waiting'")
+    db.execute_sql("CREATE INDEX outgoing_waiting ON outgoing (next_at, id) WHERE state = 'waiting'")
