@@ -59,6 +59,8 @@ class Outcome:
 def send(lease: Lease) -> int:
     """Tells destinations what there is and goes on looking for more; when to come again."""
     if not destination.any_at_all():
+        if outbox.any_waiting():  # for one that is gone: not for the next one that is made
+            Pace(lease.transact).until_none(fan_out)
         return EVERY
     with ThreadPoolExecutor(AT_ONCE, "send") as pool:
         turn = _Turn(lease, pool)

@@ -437,7 +437,12 @@ def test_a_destination_that_ends(call: Call, add: Add, send: Send) -> None:
     made = add(9)
     post(call)
     send()
+    post(call, "What nobody was told yet")
     assert Outgoing.select().count() == Attempt.select().count() == 1
     managing.delete(now_of(made), by="key_test")
     assert Outgoing.select().count() == Attempt.select().count() == Destination.select().count() == 0
     assert destination.any_at_all() is False
+    send()
+    add(9)
+    send()
+    assert Outbox.select().count() == Outgoing.select().count() == 0
