@@ -6,6 +6,7 @@ from models.tables.audit import Audit
 from models.tables.callback import Callback, CallbackSecret
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
+from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.fetch import Fetch
@@ -13,7 +14,9 @@ from models.tables.hook import HookRow
 from models.tables.job import Job
 from models.tables.loose_file import LooseFile
 from models.tables.meaning import Meaning
+from models.tables.outbox import Outbox
 from models.tables.outcome import Outcome
+from models.tables.outgoing import Attempt, Outgoing
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
 from models.tables.run import Run
@@ -57,17 +60,23 @@ TABLES = (
     Callback,
     CallbackSecret,
     Fetch,
+    Destination,
+    Outbox,
+    Outgoing,
+    Attempt,
 )
 
 __all__ = [
     "TABLES",
     "ApiKey",
     "Asset",
+    "Attempt",
     "Audit",
     "Callback",
     "CallbackSecret",
     "Dedupe",
     "Delivery",
+    "Destination",
     "Event",
     "Feedback",
     "Fetch",
@@ -77,7 +86,9 @@ __all__ = [
     "LearntModel",
     "LooseFile",
     "Meaning",
+    "Outbox",
     "Outcome",
+    "Outgoing",
     "Project",
     "ProjectHead",
     "Quarantine",
