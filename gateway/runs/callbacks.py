@@ -69,7 +69,7 @@ def send(lease: Lease) -> int:
             for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
                 row = under_way.pop(future)
                 became = future.result()
-                if became.get("state") in (callback.DEAD,):
+                if became.get("state") == callback.DEAD:
                     log.notice("a callback was given up", row["id"], run=row["run_id"], why=became["why"])
                 note = partial(callback.tried, row["id"], row["attempt"], became)
                 # Also when the process is to end or has lost the lease: what was sent, was sent.
