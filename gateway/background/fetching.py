@@ -14,7 +14,7 @@ from typing import Any
 
 from peewee import PeeweeException
 
-from gateway.background.fetch_proofs import headers_for, without_proof
+from gateway.background.fetch_credentials import headers_for, without_signature
 from gateway.background.lease import Lease, Work
 from gateway.core import log, outbound
 from gateway.core.ids import now_ms
@@ -113,7 +113,7 @@ def _note(row: Mapping[str, Any], became: dict[str, Any] | str) -> None:
             fetch.again(row["id"], attempt + 1, now_ms() + RETRIES[attempt] * 1000)
             return
         became = _failed(became)
-    left = {"source_url": without_proof(row), "updated_at": now_ms()}
+    left = {"source_url": without_signature(row), "updated_at": now_ms()}
     fetch.settle(row["id"], {**became, **left})
 
 

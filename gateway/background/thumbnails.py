@@ -1,7 +1,7 @@
 """Thumbnails of the pictures that came in, made by the background worker.
 
-Each picture is decoded in a process of its own (gateway.background.shrinking), so that one which cannot be
-fails alone: it stays as it came, and its row says why it has no thumbnail.
+Each picture is decoded in a process of its own (gateway.background.thumbnail_process), so that one which
+cannot be fails alone: it stays as it came, and its row says why it has no thumbnail.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 from gateway.background.lease import Lease, Work
 from gateway.core.ids import now_ms
 from gateway.files.store import Missing, Stored, store
-from models.queries import pictures
-from models.tables import loose_file
+from models.queries import missing_thumbnails
+from models.tables import unclaimed_file
 from models.tables.asset import change
 
 EVERY = 60_000  # milliseconds between two looks
@@ -26,12 +26,12 @@ AT_ONCE = 50  # pictures that are looked for at once
 PATIENCE = 60.0  # seconds of one picture
 LARGEST = 4 << 20  # bytes of a thumbnail: four times its pixels
 MEDIA = "image/webp"  # of a thumbnail
-COMMAND = [sys.executable, "-m", "gateway.background.shrinking"]
+COMMAND = [sys.executable, "-m", "gateway.background.thumbnail_process"]
 
 
 def make(lease: Lease) -> int:
     """Makes what is missing. Every picture that is looked at has a thumbnail afterwards, or a reason."""
-    while due := pictures.without_thumbnail(AT_ONCE):
+    while due := missing_thumbnails.due(AT_ONCE):
         for asset in due:
             lease.transact(partial(change, asset["id"], now_ms(), **_told(lease, asset)))
     return EVERY
@@ -61,7 +61,9 @@ def _told(lease: Lease, asset: Mapping[str, Any]) -> dict[str, Any]:
 
 def _announce(lease: Lease, asset: Mapping[str, Any], stored: Stored) -> None:
     """Says that bytes are about to be put: without a line of theirs the sweep would not know of them."""
-    lease.transact(partial(loose_file.note, stored.digest, asset["id"], asset["workspace_id"], 0, now_ms()))
+    lease.transact(
+        partial(unclaimed_file.note, stored.digest, asset["id"], asset["workspace_id"], 0, now_ms())
+    )
 
 
 MAKE = Work("thumbnails", make)

@@ -10,7 +10,7 @@ from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
 
 from models.database.base import Table, first, insert_all, locked, only, rows, values
 from models.tables.feedback import Feedback, iso
-from models.tables.loose_file import LooseFile
+from models.tables.unclaimed_file import UnclaimedFile
 
 MISSING = "its bytes are missing"
 
@@ -96,7 +96,9 @@ def list_page(
 def used_bytes(workspace_id: str) -> int:
     """What the files of a workspace take, those on their way too; what is there twice counts twice."""
     assets = Asset.select(fn.SUM(Asset.size)).where(Asset.workspace_id == workspace_id)
-    coming = LooseFile.select(fn.SUM(LooseFile.size)).where(LooseFile.workspace_id == workspace_id)
+    coming = UnclaimedFile.select(fn.SUM(UnclaimedFile.size)).where(
+        UnclaimedFile.workspace_id == workspace_id
+    )
     return int(assets.scalar() or 0) + int(coming.scalar() or 0)
 
 

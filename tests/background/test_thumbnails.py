@@ -17,9 +17,9 @@ from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files import attachments, store
 from gateway.files.attachments import File
-from models import Asset, Job, LooseFile
+from models import Asset, Job, UnclaimedFile
 from models.database.base import database, rows, writing
-from models.queries import pictures
+from models.queries import missing_thumbnails
 from models.tables import asset
 from tests.background.pictures import photograph, picture, png
 from tests.conftest import Tenant
@@ -65,7 +65,7 @@ def test_a_thumbnail(add: Add) -> None:
 
     assert (row["width"], row["height"], row["status"], row["reason"]) == (800, 1200, "ready", None)
     assert (small.format, small.size, dict(small.getexif())) == ("WEBP", (320, 480), {})
-    assert rows(LooseFile.select()) == []
+    assert rows(UnclaimedFile.select()) == []
 
 
 def test_one_that_cannot_be_decoded_harms_no_other(add: Add) -> None:
@@ -144,7 +144,7 @@ def test_one_that_is_deleted_meanwhile(add: Add, monkeypatch: pytest.MonkeyPatch
 
     assert rows(Asset.select()) == []
     assert {digest for digest, _ in store.store().digests()} == {
-        row["sha256"] for row in rows(LooseFile.select())
+        row["sha256"] for row in rows(UnclaimedFile.select())
     }
 
 
@@ -152,6 +152,6 @@ def test_what_there_is_to_do_is_found_at_once(add: Add, kind: str) -> None:
     """Through an index of those pictures alone, however many other files there are."""
     if kind != "sqlite":  # a server scans a table of a few rows, whatever indexes it has
         return
-    (plan,) = database.execute_sql(f"EXPLAIN QUERY PLAN {pictures._DUE}", (1,)).fetchall()
+    (plan,) = database.execute_sql(f"EXPLAIN QUERY PLAN {missing_thumbnails._DUE}", (1,)).fetchall()
 
     assert plan[3] == "SEARCH asset USING INDEX asset_pictures (status=?)"

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from gateway.api.flora import signed_upload
 from gateway.core.ids import now_ms
 from gateway.files.store import store
-from models import Asset, LooseFile
+from models import Asset, UnclaimedFile
 from models.database.base import rows, writing
 from models.tables import asset, job
 from tests.conftest import Call, Tenant
@@ -91,7 +91,7 @@ class TestDirect:
         assert (shown["failure_message"], shown["workspace_id"]) == (None, tenant.workspace_id)
         (row,) = rows(Asset.select())
         assert b"".join(store().open(row["sha256"])) == PNG
-        assert rows(LooseFile.select()) == []
+        assert rows(UnclaimedFile.select()) == []
 
     def test_name(self, call: Call, tenant: Tenant) -> None:
         """The name in a field of its own goes before the part's."""
@@ -165,7 +165,7 @@ class TestSigned:
         assert (waiting["status"], waiting["size_bytes"]) == ("pending_upload", len(PNG))
         assert [(answer.status_code, answer.json["status"]) for answer in done] == [(200, "ready")] * 2
         assert "upload" not in done[0].json
-        assert rows(LooseFile.select()) == []
+        assert rows(UnclaimedFile.select()) == []
 
     @pytest.mark.parametrize(
         "changed",
@@ -179,7 +179,7 @@ class TestSigned:
 
         assert code(upload(client, reserved, **changed)) == (403, "forbidden")
         assert state(reserved["asset_id"]) == ("pending_upload", None)
-        assert rows(LooseFile.select()) == []
+        assert rows(UnclaimedFile.select()) == []
 
     def test_a_form_is_for_its_asset(self, client: FlaskClient, reserve: Reserve) -> None:
         """The signature of one opens no other."""

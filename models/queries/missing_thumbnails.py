@@ -16,7 +16,7 @@ _DUE = (
 )
 
 
-def without_thumbnail(limit: int) -> list[dict[str, Any]]:
-    """Some of those that can have one, the oldest first, each with `id`, `workspace_id` and `sha256`."""
+def due(limit: int) -> list[dict[str, Any]]:
+    """Some that can have one, the oldest first, each with `id`, `workspace_id` and `sha256`."""
     found = database.execute_sql(_DUE, (limit,)).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
