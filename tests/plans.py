@@ -26,6 +26,7 @@ COMMON |= {"impact", "category_origin", "sentiment_origin"}
 # Indexes of what is rare by itself, or is asked for in the order of the index.
 RARE = {"signature_stale", "feedback_corrected", "feedback_taught", "quarantine_held"}
 RARE |= {"callback_waiting", "asset_linked", "run_open", "run_files"}
+RARE |= {"asset_reserved"}
 # One program may write all that a workspace has: its records are not sorted for a page in their usual order.
 OF_AUTHOR = r'^[^(]* INDEXED BY feedback_(author|email) .*ORDER BY "t1"."received_at"'
 # Statements that read many rows all the same, by their text, and why that is right.

@@ -103,6 +103,9 @@ def up(migrator: Any, db: Any) -> None:
             without_rowid = True
 
     db.create_tables([Asset, UnclaimedFile])
+    # Only what is yet to be uploaded, which is a few.
+    reserved = "status = 'pending_upload' AND source_url IS NULL AND sha256 IS NULL"
+    db.execute_sql(f"CREATE INDEX asset_reserved ON asset (updated_at) WHERE {reserved}")
     db.execute_sql(f"CREATE INDEX asset_pictures ON asset (status, id) WHERE {_PICTURES}")
     for statement in (_SQLITE if isinstance(db, SqliteDatabase) else _POSTGRES).split(";;"):
         db.execute_sql(statement.strip())
