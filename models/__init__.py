@@ -12,7 +12,6 @@ from models.tables.feedback import Feedback
 from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
-from models.tables.loose_file import LooseFile
 from models.tables.meaning import Meaning
 from models.tables.outbox import Outbox
 from models.tables.outcome import Outcome
@@ -24,6 +23,7 @@ from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
 from models.tables.topic import Topic
 from models.tables.trained_model import LearntModel
+from models.tables.unclaimed_file import UnclaimedFile
 from models.tables.user import Invite, SavedView, Session, User
 from models.tables.workspace import ApiKey, Project, Workspace
 
@@ -56,7 +56,7 @@ TABLES = (
     Topic,
     Run,
     Asset,
-    LooseFile,
+    UnclaimedFile,
     Callback,
     CallbackSecret,
     Fetch,
@@ -84,7 +84,7 @@ __all__ = [
     "Job",
     "Invite",
     "LearntModel",
-    "LooseFile",
+    "UnclaimedFile",
     "Meaning",
     "Outbox",
     "Outcome",

@@ -139,9 +139,27 @@ def test_two_gateways_behind_the_proxy() -> None:
     assert {port for _, port in behind} == {"8000"}
     assert "GATEWAY_BIND=0.0.0.0:8000" in DOCKERFILE
     assert config.count("{") == config.count("}")
+    (largest,) = re.findall(r"max_size (\d+)MB", config)
+    known = Config()
+    assert int(largest) * 1_000_000 >= max(known.max_batch_body, known.max_envelope, known.max_upload)
     for name, _ in behind:
         assert services[name]["read_only"]
         assert int(services[name]["stop_grace_period"].rstrip("s")) > DRAIN_SECONDS
+
+
+def test_files_outlive_the_hosts_that_share_them() -> None:
+    """No two gateways keep files where the other does not see them, or where they end with the container."""
+    config = compose()
+    for name, one in config["services"].items():
+        if not name.startswith("gateway-"):
+            continue
+        (volume,) = [text.split(":") for text in one["volumes"]]
+        assert volume[0] in config["volumes"]
+        assert one["environment"]["GATEWAY_FILES_DIR"] == volume[1]
+        assert f" {volume[1]}\n" in DOCKERFILE  # whose owner a new volume takes
+    assert kubernetes()["ConfigMap"]["data"]["GATEWAY_FILES_URL"].startswith("s3://")
+    (built,) = [words for name, words in instructions() if name == "RUN" and "pip" in words]
+    assert ",s3]" in built
 
 
 def test_the_unit() -> None:

@@ -53,7 +53,7 @@ from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.feedback_query import Filter
 from models.queries.personal_data import Person
-from models.tables import callback, destination, fetch, loose_file, outbox
+from models.tables import callback, destination, fetch, outbox, unclaimed_file
 from models.tables.destination import Destination
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
@@ -329,7 +329,7 @@ def attaching(bench: Bench) -> None:
     """The records of many files are gone, and the bytes of as many others never had one."""
     for number in range(2 * bench.many):
         with writing():
-            loose_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
+            unclaimed_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
 
 
 def picturing(bench: Bench) -> None:
