@@ -12,7 +12,19 @@ from marshmallow import fields
 from adapters.common.multipart import form_with_files
 from adapters.common.schemas import Flag, Object, Payload, Text, length, not_blank, one_of
 from adapters.contract import Adapter, Answer, Ask, Code, Door, Inbound, Lookup, Problem, Reply, bearer
-from adapters.contract.description import BEARER, FieldFault, Proof, Shape, Shown, listed, text, time, whole
+from adapters.contract.description import (
+    BEARER,
+    FieldFault,
+    Proof,
+    Shape,
+    Shown,
+    binaries,
+    listed,
+    text,
+    time,
+    whole,
+)
+from adapters.contract.files import MOST_FILES
 from adapters.contract.record import Author, Category, Record, Saved, Sentiment
 from adapters.contract.strict_json import InvalidJSON, parse
 
@@ -45,6 +57,12 @@ class AppFeedback(Payload):
     user_email = Text(allow_none=True)
     email_followup_opted_in = Flag(allow_none=True)
     metadata = Object(allow_none=True)
+
+
+class AppFeedbackForm(AppFeedback):
+    """The same as fields of a form, and up to five files under any names."""
+
+    file = binaries(maxItems=MOST_FILES)
 
 
 class FeedbackShown(Shown):
@@ -214,6 +232,7 @@ ADAPTER = Adapter(
             shape=Shape(
                 summary="Take a face, with or without words, from an app.",
                 body=AppFeedback,
+                form=AppFeedbackForm,
                 answers={201: FeedbackShown},
                 example={"sentiment": "sad", "message": "It stops at the login", "platform": "android"},
             ),

@@ -23,7 +23,7 @@ from adapters.common.schemas import (
 )
 from adapters.common.times import milliseconds
 from adapters.contract import Adapter, Batch, Door, Fault, Inbound, Problem, Reply, invalid
-from adapters.contract.description import Shape
+from adapters.contract.description import Shape, binaries
 from adapters.contract.files import MOST_FILES
 from adapters.contract.record import CATEGORIES, OF_TRIAGE, SENTIMENTS, TYPES, Author, Record, Saved
 
@@ -132,10 +132,7 @@ class FeedbackForm(Payload):
     """The record as JSON, and up to five files."""
 
     feedback = fields.Nested(Feedback, required=True)
-    file = fields.List(
-        fields.String(metadata={"contentMediaType": "application/octet-stream"}),
-        metadata={"maxItems": MOST_FILES},
-    )
+    file = binaries(maxItems=MOST_FILES)
 
 
 def read(inbound: Inbound) -> list[Record]:

@@ -53,7 +53,7 @@ MANY = {
     r'FROM "quarantine" AS "t1" (?!.*"replayed_at").*ORDER BY .* LIMIT': "the same, replayed or not",
     r"FROM dedupe WHERE expires_at <= .* LIMIT": "what has expired, some at a time",
     r'FROM "(asset|delivery|outgoing)" AS "t1" WHERE .* ORDER BY "t1"."id" (DESC )?LIMIT': "some by pages",
-    r'^SELECT "t1"."sha256" FROM "unclaimed_file" .* ORDER BY "t1"."at" LIMIT': "bytes that were left, by pages",
+    r'^SELECT "t1"."sha256" FROM "unclaimed_file" .* ORDER BY "t1"."at" LIMIT': "bytes left, by pages",
     r'FROM "(asset|unclaimed_file)" .*"(sha256|thumbnail)" > \?.* LIMIT': "the whole store by pages, hourly",
     r'^SELECT SUM\("t1"."size"\) FROM "(asset|unclaimed_file)"': "what files take, for each that comes",
 }

@@ -99,6 +99,12 @@ def whole(**words: int) -> fields.Integer:
     return fields.Integer(metadata=words)
 
 
+def binaries(*, required: bool = False, **words: int) -> fields.List[Any]:
+    """The files of a form, each as its bytes, with what JSON Schema says of how many they are."""
+    one = fields.String(metadata={"contentMediaType": "application/octet-stream"})
+    return fields.List(one, required=required, metadata=words)
+
+
 def listed(schema: Kind, **options: Any) -> fields.List[Any]:
     """An array of these objects in an answer."""
     return fields.List(fields.Nested(schema), **options)

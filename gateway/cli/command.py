@@ -16,7 +16,7 @@ from gateway.cli.errors import NotHere, harmless, meant
 from gateway.core import storage
 from gateway.core.config import Config
 from gateway.core.rate import Rate
-from gateway.files import store
+from gateway.files import addresses, store
 from models.database.base import first
 from models.database.private_files import writing_out
 from models.tables.workspace import Project, Workspace
@@ -75,6 +75,7 @@ def open_database(needs_schema: bool = True, *, create: bool = False) -> str:
     name = meant(config.database_url)
     storage.open_database(config, create=create, schema=needs_schema)
     hooks.connect(config.url)
+    addresses.connect(config.url)
     store.connect(config)
     return name
 

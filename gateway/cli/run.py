@@ -11,8 +11,6 @@ import click
 from gateway.access.audit_log import COMMAND_LINE
 from gateway.cli.command import Partly, command, place_of, progress, workspace_of
 from gateway.cli.errors import Failure, NotHere
-from gateway.core.config import Config
-from gateway.files import addresses
 from gateway.runs import lifecycle, registry
 from gateway.runs.technique import MOST_INPUT, Technique
 from models.database.base import rest, writing
@@ -33,7 +31,7 @@ def technique() -> None:
 
 @command(technique, "list", opens=False)
 def technique_list() -> tuple[Any, str]:
-    """List the techniques with their inputs; those in brackets may be left out."""
+    """List the techniques: what each does and its inputs; those in brackets may be left out."""
     known = registry.load().values()
     shown = [
         {
@@ -42,12 +40,14 @@ def technique_list() -> tuple[Any, str]:
             "name": one.name,
             "description": one.description,
             "scope": one.scope,
-            "inputs": [each.id for each in one.inputs],
+            "inputs": [{"id": each.id, "optional": each.optional} for each in one.inputs],
             "outputs": [each.id for each in one.outputs],
         }
         for one in known
     ]
-    return {"techniques": shown}, "\n".join(f"{one.slug:<16} {_inputs(one)}" for one in known)
+    return {"techniques": shown}, "\n".join(
+        f"{one.slug:<16} {_inputs(one)}\n{'':<16} {one.description}" for one in known
+    )
 
 
 @click.group()
@@ -55,7 +55,7 @@ def run() -> None:
     """Runs are long jobs that the background worker does."""
 
 
-@command(run, "list")
+@command(run, "list", seals=True)
 @_of
 @click.option("--status", type=click.Choice(tables.STATUSES), default=None, help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 200), default=20, help="At most so many [default: 20].")
@@ -82,7 +82,7 @@ def run_show(run_id: str) -> tuple[Any, str]:
 def run_start(
     slug: str, pairs: tuple[str, ...], project_id: str | None, workspace: str | None, wait: bool
 ) -> tuple[Any, str]:
-    """Start a run, which the background worker does."""
+    """Start a run, which the background worker does; `technique list` has what can be run."""
     workspace_id, project_id = place_of(workspace, project_id)
     found = registry.find(slug)
     if found is None:
@@ -122,9 +122,10 @@ def _checked(
             wrong = "given twice" if name in inputs else f"longer than {MOST_INPUT} characters"
             raise click.UsageError(f"--input {name}: is {wrong}")
         inputs[name] = text
-    missing = [one.id for one in found.inputs if not one.optional and one.id not in inputs]
+    missing = [one for one in found.inputs if not one.optional and one.id not in inputs]
     if missing:
-        raise click.UsageError(f"--input: give {', '.join(missing)}")
+        said = (f"give --input {one.id}=TEXT: {one.description}" for one in missing)
+        raise click.UsageError("\n".join(said))
     if faults := found.check(inputs, workspace_id, project_id):
         raise click.UsageError("; ".join(f"--input {one.field}: {one.message}" for one in faults))
     return inputs
@@ -151,7 +152,6 @@ def _found(run_id: str) -> dict[str, Any]:
 
 def _told(row: Mapping[str, Any]) -> tuple[Any, str]:
     """A run as a result; one that failed ends the command with 1."""
-    addresses.connect(Config.from_env().url)
     shown = _document(row)
     lines = [_line(row), *(f"{one['id']:<10} {one['url']}" for one in shown["outputs"])]
     if row["error_code"]:

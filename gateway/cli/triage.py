@@ -138,7 +138,8 @@ def _learn(
     url = database_url or Config.from_env().database_url
     given, declared = read_labelled(url, workspace)
     if not given:
-        raise click.ClickException(f"nobody has overruled a category or a sentiment yet in {named(url)}")
+        _say(f"database {named(url)}")  # beside the reason, which the API and callbacks tell, too
+        raise click.ClickException("nobody has overruled a category or a sentiment yet")
     from gateway.triage.training.learn import learn  # takes a second
 
     _say(f"{len(given)} corrected texts")

@@ -31,7 +31,7 @@ def callback_secret(given: str | None, rotate: bool) -> tuple[Any, str]:
     told = {name: iso(at) for name, at in state.items()}
     made = {"workspace_id": workspace_id, "secret": secret, **told}
     if secret is None:
-        return made, f"made {told['made_at']} and shown once; --rotate makes a new one"
+        return made, f"made {told['made_at']}, and not shown again: --rotate makes a new one"
     older = f"; the one before signs, too, until {told['older_until']}" if told["older_until"] else ""
     return made, f"secret {secret}\n       shown once{older}"
 

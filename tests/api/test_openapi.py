@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 import adapters
+from adapters.common.multipart import is_form
 from adapters.common.plain_text import SPACE
 from gateway.access import hooks, topics
 from gateway.access.api_keys import create_key
@@ -70,6 +71,19 @@ def test_every_route_says_what_it_takes_and_answers() -> None:
         assert adapter.signed is None or adapter.signed.proofs, adapter.name
         for way in (*adapter.doors, *adapter.batches, *adapter.lookups):
             assert way.shape.answers and way.shape.summary, f"{way.path}{HOW}"
+
+
+def test_forms_that_bring_files_are_described() -> None:
+    """Whatever takes a form with files says so, beside the JSON that it takes as well."""
+    described = {(method, path): operation for method, path, operation in operations()}
+    doors = [door for adapter in adapters.load().values() for door in adapter.doors]
+    takes = {("POST", door.path) for door in doors if door.streamed and door.streamed.expects is is_form}
+    takes |= {(one.method, one.path) for one in ENDPOINTS if one.takes_files}
+
+    assert len(takes) >= 5
+    for method, path in takes:
+        content = described[method, re.sub(r"<(\w+)>", r"{\1}", path)]["requestBody"]["content"]
+        assert "multipart/form-data" in content, path
 
 
 def test_what_checks_mean_is_described() -> None:
@@ -417,7 +431,7 @@ def _body(operation: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
             value = example["value"]
             data = value if isinstance(value, str) else json.dumps(value)
             return {"data": data, "content_type": media}
-    if "multipart/form-data" in content:
+    if content.keys() == {"multipart/form-data"}:
         return {"data": {"file": (BytesIO(b"It broke again"), "again.txt")}}
     if "application/json" in content:  # what names the caller's own workspace can be no example
         if "technique_id" in body_schema(operation).get("properties", ()):

@@ -73,6 +73,8 @@ def _gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 # What is right by its schema and refused all the same: what that depends on is no matter of one field.
 DEPENDS = {
     "GET /api/v1/projects": "a cursor is one that was given",
+    "GET /api/v1/assets": "a cursor is one that was given",
+    "POST /api/v1/assets": "an address is public, a file is of a kind that is kept",
     "GET /api/v1/assets/{asset_id}": "an id begins as those of assets do",
     "POST /api/v1/assets/{asset_id}/complete": "the same",
     "POST /api/v1/assets/{asset_id}/retry": "the same",
@@ -98,7 +100,8 @@ DEPENDS = {
 }
 # Refusals of what is right: a key that was used with another body, an ETag that is none, too many items.
 BESIDE = [412, 413, 422]
-WITH_FILES = "POST /gateway/v1/feedback"  # whatever stands for a file in its form is the bytes of one
+# Whatever stands for a file in their forms is the bytes of one.
+WITH_FILES = ("POST /gateway/v1/feedback", "POST /api/feedback", "POST /api/v1/assets")
 BATCH = "POST /gateway/v1/feedback/batch"  # tells each item by itself what is wrong with it
 STARTS = "POST /api/v1/runs/technique"  # by GET that would be a run's address, with a wrong id
 CONFIG = SchemathesisConfig.from_dict(
@@ -141,7 +144,7 @@ def ask(case: schemathesis.Case, gateway: Gateway, scope: str) -> None:
     header = case.meta.components.get(ParameterLocation.HEADER)
     # A header that is wrong on purpose may be the one that the key replaces.
     replaced = [negative_data_rejection] if header is not None and header.mode.is_negative else []
-    if case.operation.label == WITH_FILES and case.media_type == MEDIA:
+    if case.operation.label in WITH_FILES and case.media_type == MEDIA:
         replaced = [negative_data_rejection]
     case.call_and_validate(
         app=gateway.app, headers={"Authorization": f"Bearer {key}"}, excluded_checks=replaced

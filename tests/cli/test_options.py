@@ -28,7 +28,7 @@ from models import ApiKey, Dedupe, Feedback, HookRow, Invite, Project, Run
 from models.database.base import close, database
 from models.tables import run as tables
 from tests.access.test_hooks import FIXTURES, body_of
-from tests.conftest import ROOT, Tenant, until
+from tests.conftest import ROOT, Tenant, run_command, until
 from tests.signing import VENDORS, hex_hmac
 
 WORDS = b'{"text": "The map is upside down"}'
@@ -267,6 +267,8 @@ def runs_of_techniques(site: Site, folder: Path) -> None:
     assert waited["status"] == "completed"
     (output,) = waited["outputs"]
     assert "/files/asset_" in output["url"]
+    alone = run_command(dict(os.environ), "run", "list", "--limit", "1")["runs"]  # by a process of its own
+    assert alone[0]["outputs"][0]["url"].partition("?")[0] == output["url"].partition("?")[0]
     assert site.run("run", "show", made["run_id"])["status"] == "completed"
     assert "export-feedback" in [one["slug"] for one in site.run("technique", "list")["techniques"]]
 
@@ -456,11 +458,12 @@ FILTERS = {
     ("sentry", "errors"): ("error_created_on_request", "errors=true", True),
     ("slack", "bots"): ("bot_allowed", "bots=B0RELAY", True),
 }
-# What proves a delivery, and what is tried elsewhere: tests/adapters, tests/background/test_silence.py.
+# What proves a delivery, and what is tried elsewhere: tests/adapters, tests/background, tests/intake.
 PROOFS = {
     ("watchdog", "silence"),
     ("gitlab", "votes"),
     ("slack", "votes"),
+    ("slack", "bot_token"),
     ("generic", "signature_header"),
     ("generic", "signature_prefix"),
     ("grafana", "signature_header"),

@@ -27,11 +27,11 @@ def test_a_run_from_the_page(reader: Make, call: Call) -> None:
     assert "No runs yet." in ann.get("/settings/runs").text
     assert ann.post(START, {"filter": "", "format": "csv", "fields": ""}).status_code == 303
     page = ann.get("/settings/runs").text
-    assert "waiting" in page and '<progress max="100" value="0">' in page
+    assert "pending" in page and '<progress max="100" value="0">' in page
     assert "format: csv" in page
     run_once(Work(run.WORKS[0], worker.do_runs))
     page = ann.get("/settings/runs").text
-    assert "done" in page
+    assert "completed" in page
     found = re.search(r'href="(/files/asset_\w+/feedback-\d+\.csv)"', page)
     assert found and "The export stalls" in ann.get(found[1]).text
 

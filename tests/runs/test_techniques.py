@@ -27,6 +27,7 @@ from models import Feedback, Job, Run
 from models.database.base import database, writing
 from models.queries.personal_data import Person
 from models.tables import asset, job, run, trained_model
+from tests.background.pictures import picture
 from tests.conftest import Call, Tenant
 
 Started = Callable[..., str]
@@ -115,7 +116,12 @@ class TestImport:
 
     @pytest.mark.parametrize(
         ("name", "sent"),
-        [("a.json", b'[{"text":"x"}]'), ("a.csv", b"one,two\n1,2\n"), ("a.csv", b"\n\n")],
+        [
+            ("a.json", b'[{"text":"x"}]'),
+            ("a.csv", b"one,two\n1,2\n"),
+            ("a.csv", b"\n\n"),
+            ("a.csv", picture("PNG") + b"\nx\n"),
+        ],
     )
     def test_a_file_that_cannot_be_read(
         self, started: Started, tenant: Tenant, name: str, sent: bytes

@@ -37,6 +37,12 @@ class AssetForm(Payload):
     file_name = Text(length(most=1_000))
 
 
+class NewAssetForm(AssetForm):
+    """That form, with the bytes."""
+
+    file = Text(required=True, metadata={"format": "binary"})
+
+
 class UploadForm(Payload):
     """What a reservation says, and the bytes in the part `file`."""
 
@@ -68,7 +74,7 @@ class AssetState(Shown):
     asset_id = text()
     status = text(*STATUS)
     uploaded_via = text()
-    url = text()
+    url = text(allow_none=True)
     visibility = text("workspace")
     workspace_id = text()
     failure_message = text(allow_none=True)
@@ -88,7 +94,7 @@ class AssetTold(Shown):
     status = text(*STATUS)
     upload_content_type = text(allow_none=True)
     uploaded_via = text()
-    url = text()
+    url = text(allow_none=True)
     width = fields.Integer(allow_none=True)
     workspace_id = text()
 

@@ -21,9 +21,10 @@ from gateway.api.flora.asset_schemas import (
     AssetShown,
     AssetState,
     NewAsset,
+    NewAssetForm,
     UploadForm,
 )
-from gateway.api.flora.route import Route, conflict, not_found, once, own_workspace, path_id
+from gateway.api.flora.route import Route, conflict, last_of, not_found, once, own_workspace, path_id
 from gateway.core import outbound
 from gateway.core.ids import new_id
 from gateway.files import addresses, attachments
@@ -114,7 +115,7 @@ def list_assets(caller: Caller, inbound: Inbound) -> Reply:
         caller.workspace_id,
         project_id,
         limit=limit + 1,
-        before=sent.get("cursor") or None,
+        before=last_of("asset", sent),
         name=sent.get("query", ""),
     )
     kept = found[:limit]
@@ -174,6 +175,11 @@ def _failure(row: Mapping[str, Any]) -> str | None:
     return row["reason"] if row["status"] == "failed" else None
 
 
+def _url(row: Mapping[str, Any]) -> str | None:
+    """Where its bytes are, or will be."""
+    return None if row["status"] == "failed" else addresses.signed_url(row)
+
+
 def _state(row: Mapping[str, Any]) -> dict[str, Any]:
     """What became of it, with the form to upload in where there is something to upload."""
     return {
@@ -181,7 +187,7 @@ def _state(row: Mapping[str, Any]) -> dict[str, Any]:
         "asset_id": row["id"],
         "status": row["status"],
         "uploaded_via": row["uploaded_via"],
-        "url": addresses.signed_url(row),
+        "url": _url(row),
         "visibility": "workspace",
         "workspace_id": row["workspace_id"],
         "failure_message": _failure(row),
@@ -196,7 +202,7 @@ def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
         "description": None,
         "size_bytes": row["size"],
         "upload_content_type": None,
-        "url": addresses.signed_url(row),
+        "url": _url(row),
     }
 
 
@@ -207,6 +213,7 @@ ASSETS = (
         create_asset,
         Shape(
             body=NewAsset,
+            form=NewAssetForm,
             answers={201: AssetState},
             refusals=(404,),
         ),

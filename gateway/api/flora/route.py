@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -11,6 +12,7 @@ from adapters.contract import Fault, Inbound, Problem, Refused, invalid
 from adapters.flora import ADAPTER, identifier
 from gateway.access.caller import Caller
 from gateway.api.endpoint import Endpoint
+from gateway.core.ids import is_ours
 from gateway.intake import idempotency
 
 Route = partial(Endpoint, dialect=ADAPTER.name)
@@ -35,6 +37,14 @@ def own_workspace(caller: Caller, workspace_id: str | None) -> None:
     """Another's workspace and one that does not exist are answered alike. Raises Refused (403)."""
     if workspace_id not in (None, caller.workspace_id):
         raise Refused(Problem(403, "forbidden", "Forbidden."))
+
+
+def last_of(prefix: str, query: Mapping[str, str]) -> str | None:
+    """The id with which the page before ended, as the cursor has it. Raises Refused (400)."""
+    cursor = query.get("cursor")
+    if cursor and not is_ours(prefix, cursor):
+        raise invalid(Fault("cursor", "Invalid cursor"))
+    return cursor or None
 
 
 def path_id(inbound: Inbound, name: str, prefix: str, called: str) -> str:

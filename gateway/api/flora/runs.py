@@ -15,7 +15,7 @@ from adapters.contract.description import Shape
 from adapters.flora import limit_of
 from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
-from gateway.api.flora.route import Route, not_found, once, own_workspace, path_id
+from gateway.api.flora.route import Route, last_of, not_found, once, own_workspace, path_id
 from gateway.api.flora.run_schemas import LINKS, NewRun, NewTechniqueRun, RunPage, Runs, RunShown, StartedRun
 from gateway.api.flora.techniques import named
 from gateway.core.ids import is_ours
@@ -92,7 +92,7 @@ def list_runs(caller: Caller, inbound: Inbound) -> Reply:
     )
     own_workspace(caller, sent.get("workspace_id"))
     project_id = sent.get("project_id", caller.project_id)
-    limit, before = limit_of(inbound.query), _before(inbound.query)
+    limit, before = limit_of(inbound.query), last_of("run", inbound.query)
     seen = [one for one in registry.load().values() if _may_see(caller, one)]
     if "technique_id" in sent:
         seen = [one for one in seen if one.id == sent["technique_id"]]
@@ -194,14 +194,6 @@ def _found(caller: Caller, run_id: str) -> dict[str, Any]:
     ):
         raise not_found()
     return row
-
-
-def _before(query: Mapping[str, str]) -> str | None:
-    """The run after which a page begins. Raises Refused (400)."""
-    cursor = query.get("cursor")
-    if cursor and not is_ours("run", cursor):
-        raise invalid(Fault("cursor", "Invalid cursor"))
-    return cursor or None
 
 
 def _document(row: Mapping[str, Any], technique: Technique | None) -> dict[str, Any]:

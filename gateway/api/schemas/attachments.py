@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from adapters.common.native_answers import Attachment
 from adapters.common.schemas import Text, one_of
-from adapters.contract.description import Shown, listed, text
+from adapters.contract.description import Shown, binaries, listed, text
 from adapters.contract.files import MOST_FILES
 from gateway.api.file_download import SIZES
 
@@ -26,11 +26,7 @@ class Attached(Shown):
 class FilesForm(Schema):
     """A form of up to five parts `file`."""
 
-    file = fields.List(
-        fields.String(metadata={"contentMediaType": "application/octet-stream"}),
-        required=True,
-        metadata={"minItems": 1, "maxItems": MOST_FILES},
-    )
+    file = binaries(required=True, minItems=1, maxItems=MOST_FILES)
 
 
 class DownloadQuery(Schema):

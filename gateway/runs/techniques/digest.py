@@ -24,14 +24,19 @@ def check(inputs: Mapping[str, str], workspace_id: str, project_id: str | None) 
     try:
         zone = zone_of(inputs.get(ZONE) or zone.key)
     except BadPeriod as error:
-        faults.append(Fault(ZONE, str(error).capitalize()))
+        faults.append(_fault(ZONE, error))
     try:
         period_of(inputs[PERIOD], zone, now_ms())
     except BadPeriod as error:
-        faults.append(Fault(PERIOD, str(error).capitalize()))
+        faults.append(_fault(PERIOD, error))
     if (inputs.get(LANGUAGE) or "en") not in LANGUAGES:
         faults.append(Fault(LANGUAGE, f"Must be one of {', '.join(LANGUAGES)}"))
     return faults
+
+
+def _fault(field: str, error: BadPeriod) -> Fault:
+    text = str(error)
+    return Fault(field, text[0].upper() + text[1:])  # names such as Europe/Amsterdam stay as they are
 
 
 def act(task: Task) -> Outputs:

@@ -29,6 +29,7 @@ from models.tables.workspace import default_project, list_projects
 
 MOST = 1 << 30  # bytes of a file that is fetched
 PATIENCE = 1800.0  # seconds to fetch it
+OF_ROWS = ("text/", "application/json", "application/x-ndjson")  # how types of files begin that may have rows
 PIECE = 262_144  # bytes that are read at once
 FILE, MAP, KEY, PROJECT = "file", "map", "source_key", "project"
 
@@ -117,6 +118,8 @@ def _file(task: Task) -> Iterator[tuple[BufferedReader, str, int]]:
     row = asset.find(task.workspace_id, task.run["project_id"], asset_id)
     if row is None or row["status"] != "ready":
         raise Failed("input_unreachable", f"{asset_id}: {'no such file' if row is None else row['status']}")
+    if not row["content_type"].startswith(OF_ROWS):
+        raise Failed("input_unreachable", f"{asset_id}: {row['content_type']} has no rows that can be read")
     with TemporaryFile() as file:
         try:
             for piece in store().open(row["sha256"]):

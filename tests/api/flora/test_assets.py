@@ -313,7 +313,8 @@ class TestFetched:
             asset.change(asset_id, now_ms(), status="failed", reason="answered 500")
 
         assert code(early) == (409, "conflict")
-        assert call("GET", f"{PATH}/{asset_id}").json["failure_message"] == "answered 500"
+        told = call("GET", f"{PATH}/{asset_id}").json
+        assert (told["failure_message"], told["url"]) == ("answered 500", None)
         assert call("POST", f"{PATH}/{asset_id}/retry").json["status"] == "pending_upload"
 
 
@@ -330,6 +331,7 @@ class TestList:
             reserve()
 
         assert found == made[::-1]
+        assert code(call("GET", f"{PATH}?cursor=zzz")) == (400, "input_validation_error")
 
     def test_filters(self, call: Call, tenant: Tenant, reserve: Reserve) -> None:
         """By what a name contains, and by project."""
