@@ -20,7 +20,8 @@ ENV PATH=/opt/gateway/bin:$PATH \
     GATEWAY_BIND=0.0.0.0:8000 \
     GATEWAY_DATABASE_URL=sqlite:////var/lib/gateway/gateway.db \
     GATEWAY_DATA_DIR=/var/lib/gateway
-# Beside this folder, and that of files where several gateways share one, only /tmp and /dev/shm are written to, so the root file system may be read-only.
+# Beside this folder, GATEWAY_FILES_DIR if it is set, /tmp and /dev/shm nothing is written to, so the root file
+# system may be read-only. gateway-files is there for a volume of files that several containers share.
 WORKDIR /var/lib/gateway
 VOLUME ["/var/lib/gateway"]
 USER 10001:10001

@@ -6,14 +6,16 @@ from models.tables.audit import Audit
 from models.tables.callback import Callback, CallbackSecret
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
+from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
-from models.tables.loose_file import LooseFile
 from models.tables.meaning import Meaning
+from models.tables.outbox import Outbox
 from models.tables.outcome import Outcome
+from models.tables.outgoing import Attempt, Outgoing
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
 from models.tables.run import Run
@@ -21,6 +23,7 @@ from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
 from models.tables.topic import Topic
 from models.tables.trained_model import LearntModel
+from models.tables.unclaimed_file import UnclaimedFile
 from models.tables.user import Invite, SavedView, Session, User
 from models.tables.workspace import ApiKey, Project, Workspace
 
@@ -53,21 +56,27 @@ TABLES = (
     Topic,
     Run,
     Asset,
-    LooseFile,
+    UnclaimedFile,
     Callback,
     CallbackSecret,
     Fetch,
+    Destination,
+    Outbox,
+    Outgoing,
+    Attempt,
 )
 
 __all__ = [
     "TABLES",
     "ApiKey",
     "Asset",
+    "Attempt",
     "Audit",
     "Callback",
     "CallbackSecret",
     "Dedupe",
     "Delivery",
+    "Destination",
     "Event",
     "Feedback",
     "Fetch",
@@ -75,9 +84,11 @@ __all__ = [
     "Job",
     "Invite",
     "LearntModel",
-    "LooseFile",
+    "UnclaimedFile",
     "Meaning",
+    "Outbox",
     "Outcome",
+    "Outgoing",
     "Project",
     "ProjectHead",
     "Quarantine",

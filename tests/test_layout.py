@@ -23,6 +23,8 @@ SHARED = {
     "callbacks": "what tells callers of the end of their runs: sent, and shown",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
+    "destination": "somebody who is told of changes: its commands and its table",
+    "destinations": "who is told of changes: the telling, the endpoints and what they take",
     "digest": "a period in words and numbers: made, its command and its technique",
     "feedback_detail": "one record and what hangs on it, in the API and in the inbox",
     "feedback_list": "the records that a filter means, in the API and in the inbox",

@@ -9,11 +9,16 @@ from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from models.database.base import close, database
 from models.tables.callback import any_secret
+from models.tables.destination import any_at_all
 from models.tables.hook import live_secrets
 
 REMEDY_OF_CALLBACKS = (
     "put that key back; if it is lost for good, set a new one and run "
     "`feedback-gateway workspace callback-secret --rotate`"
+)
+REMEDY_OF_DESTINATIONS = (
+    "put that key back; if it is lost for good, set a new one, "
+    "give each destination its `url` anew and rotate it"
 )
 REMEDY = "put that key back; if it is lost for good, set a new one and run `feedback-gateway hook rotate ID`"
 
@@ -30,6 +35,8 @@ def connect(config: Config) -> None:
         needed = f"; the secrets of {len(hooks)} hook(s) here need it: {REMEDY}" if hooks else ""
         if not hooks and any_secret():
             needed = f"; the secret of callbacks needs it: {REMEDY_OF_CALLBACKS}"
+        elif not hooks and any_at_all():
+            needed = f"; the destinations here need it: {REMEDY_OF_DESTINATIONS}"
         raise BadSetting(f"GATEWAY_SECRET_KEY: is not set, and {error}{needed}") from None
 
 
@@ -56,7 +63,7 @@ def _holds_any() -> bool:
     """Whether anything is sealed here, with no connection left that was not open before."""
     closed = database.obj.is_closed()
     try:
-        return bool(_sealed()) or any_secret()
+        return bool(_sealed()) or any_secret() or any_at_all()
     finally:
         if closed:
             close()

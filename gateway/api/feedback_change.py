@@ -27,10 +27,16 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.access.caller import Caller
 from gateway.core.ids import new_id
 from models.database.base import insert_all, values, writing
-from models.tables import feedback, topic
+from models.tables import feedback, outbox, topic
 from models.tables.event import Event
 from models.tables.feedback import STATUSES, Feedback
 
+TOLD = {
+    "relabelled": outbox.RELABELLED,
+    "status": outbox.STATUS_CHANGED,
+    "tagged": outbox.TAGGED,
+    "note": outbox.NOTED,
+}
 LABELS = ("category", "sentiment", "impact")
 SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person does not say how much
 LONGEST_TAG = 200  # characters, as at the doors
@@ -166,6 +172,7 @@ def apply(
         of_it = None
     changed: list[dict[str, Any]] = []
     events: list[list[Any]] = []
+    noted: list[tuple[str, dict[str, Any], int, str | None]] = []
     for row in rows:
         apart = change.get("topic") is not None and row["project_id"] != of_it
         columns, told = ({}, []) if apart else _planned(row, change, at)
@@ -176,7 +183,9 @@ def apply(
             detail |= {"key_id": caller.key_id, "request_id": request_id}
             event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": at}
             events.append(values(Event, {**event, "detail": detail, "payload": None, "delivery_id": None}))
+            noted.append((TOLD[kind], row, at, event["id"]))
     insert_all(Event, events)
+    outbox.note_all(noted)
     return changed
 
 

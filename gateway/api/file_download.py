@@ -16,7 +16,7 @@ from gateway.files.store import Missing, store
 from models.tables import asset
 
 SIZES = ("full", "thumbnail")
-THUMBNAIL = "image/webp"  # as gateway.background.shrinking draws them
+THUMBNAIL = "image/webp"  # as gateway.background.thumbnail_process draws them
 ALONE = {
     # What is opened all the same has no script, no origin and nothing to load.
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",

@@ -6,20 +6,20 @@ why, and the link on it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
 from peewee import PeeweeException
 
-from gateway.background.fetch_proofs import headers_for, without_proof
+from gateway.background.bounded import Bounded, Row, pause
+from gateway.background.fetch_credentials import headers_for, without_signature
 from gateway.background.lease import Lease, Work
 from gateway.core import log, outbound
 from gateway.core.ids import now_ms
 from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
-from gateway.core.pacing import Pace, transact
+from gateway.core.pacing import Pace
 from gateway.files import attachments
 from models.database.sqlite import reason
 from models.tables import fetch
@@ -28,8 +28,6 @@ NAME = "fetch"
 RETRIES = (10, 60, 300)  # seconds after a try that failed for what may pass
 AT_ONCE = 4  # files under way
 OF_A_WORKSPACE = 2  # of those, so that one with slow files holds up nobody else's
-EVERY = 60_000  # milliseconds between two looks at most
-BREATH = 1.0  # seconds between two looks while some are under way
 SOURCE = "url"  # how assets are made whose address the API was given (FLORA)
 MOST_SOURCE = 52_428_800  # bytes of such a one
 
@@ -45,35 +43,16 @@ def work(most: int) -> Work:
 
 def _fetch(lease: Lease, most: int) -> int:
     """Fetches what is due, some at a time; when the next one is."""
-    under_way: dict[Future[dict[str, Any] | str], dict[str, Any]] = {}
-    while True:
-        for row in [] if lease.stopping() else _due([*under_way.values()]):
-            limit = MOST_SOURCE if row["uploaded_via"] == SOURCE else most
-            under_way[_pool().submit(_had, row, limit)] = row
-        if not under_way:
-            break
-        for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
-            row = under_way.pop(future)
-            # Also when the process is to end or has lost the lease: what is here, is here.
-            lease.carry_out(partial(transact, partial(_note, row, future.result())))
-        if not lease.stopping():
-            lease.extend()
+
+    def begin(row: Row) -> Callable[[], dict[str, Any] | str]:
+        return partial(_had, row, MOST_SOURCE if row["uploaded_via"] == SOURCE else most)
+
+    def due(limit: int, but: Iterable[str], workspaces: Iterable[str]) -> list[Row]:
+        return fetch.due(now_ms(), limit, but, workspaces)
+
+    Bounded(_pool(), AT_ONCE, OF_A_WORKSPACE, "workspace_id", due, begin, _note).until_none(lease)
     Pace(lease.transact).until_none(fetch.forget_gone)
-    upcoming = fetch.next_due()
-    return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
-
-
-def _due(under_way: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What may begin now beside what is under way."""
-    counts = Counter(row["workspace_id"] for row in under_way)
-    full = [workspace_id for workspace_id, count in counts.items() if count >= OF_A_WORKSPACE]
-    free = AT_ONCE - len(under_way)
-    chosen: list[dict[str, Any]] = []
-    for row in fetch.due(now_ms(), AT_ONCE, [row["id"] for row in under_way], full) if free else []:
-        if len(chosen) < free and counts[row["workspace_id"]] < OF_A_WORKSPACE:
-            counts[row["workspace_id"]] += 1
-            chosen.append(row)
-    return chosen
+    return pause(fetch.next_due())
 
 
 def _had(row: Mapping[str, Any], most: int) -> dict[str, Any] | str:
@@ -113,7 +92,7 @@ def _note(row: Mapping[str, Any], became: dict[str, Any] | str) -> None:
             fetch.again(row["id"], attempt + 1, now_ms() + RETRIES[attempt] * 1000)
             return
         became = _failed(became)
-    left = {"source_url": without_proof(row), "updated_at": now_ms()}
+    left = {"source_url": without_signature(row), "updated_at": now_ms()}
     fetch.settle(row["id"], {**became, **left})
 
 

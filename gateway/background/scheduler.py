@@ -48,6 +48,7 @@ from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
+from gateway.destinations import fan_out, sender
 from gateway.files import store
 from gateway.rate_limits import redis_counter
 from gateway.runs import callbacks
@@ -62,7 +63,7 @@ STALE = 50  # seconds after which a wake-up call is void, since the next one is 
 AWAY_SECONDS = 60.0  # between two lines about a queue that is away
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 # So that neither long work nor what waits for other servers holds up the short.
-THREADS = 4 + len(runs.WORKS)
+THREADS = 5 + len(runs.WORKS)
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
 CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE
@@ -82,6 +83,7 @@ WORKS: tuple[Work, ...] = (
     thumbnails.MAKE,
     *runs.WORKS,
     callbacks.SEND,
+    sender.SEND,
 )
 
 
@@ -206,6 +208,7 @@ def run(config: Config, parent: int | None = None) -> None:
     encryption_key.check()
     outbound.connect(config)
     store.check_folder(config)
+    fan_out.connect(config)
     store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)

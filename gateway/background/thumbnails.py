@@ -1,12 +1,13 @@
 """Thumbnails of the pictures that came in, made by the background worker.
 
-Each picture is decoded in a process of its own (gateway.background.shrinking), so that one which cannot be
-fails alone: it stays as it came, and its row says why it has no thumbnail.
+Each picture is decoded in a process of its own (gateway.background.thumbnail_process), so that one which
+cannot be fails alone: it stays as it came, and its row says why it has no thumbnail.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -15,25 +16,40 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gateway.background.lease import Lease, Work
+from gateway.core import log
 from gateway.core.ids import now_ms
 from gateway.files.store import Missing, Stored, store
-from models.queries import pictures
-from models.tables import loose_file
-from models.tables.asset import change
+from models.queries import missing_thumbnails
+from models.tables import unclaimed_file
 
 EVERY = 60_000  # milliseconds between two looks
 AT_ONCE = 50  # pictures that are looked for at once
 PATIENCE = 60.0  # seconds of one picture
 LARGEST = 4 << 20  # bytes of a thumbnail: four times its pixels
 MEDIA = "image/webp"  # of a thumbnail
-COMMAND = [sys.executable, "-m", "gateway.background.shrinking"]
+NEEDED = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "TMPDIR")  # variables of its process
+COMMAND = [sys.executable, "-m", "gateway.background.thumbnail_process"]
 
 
 def make(lease: Lease) -> int:
-    """Makes what is missing. Every picture that is looked at has a thumbnail afterwards, or a reason."""
-    while due := pictures.without_thumbnail(AT_ONCE):
+    """Makes what is missing. Every picture that can be read has a thumbnail afterwards, or a reason.
+
+    One that cannot keeps no other waiting, unless there are many: then the store is away.
+    """
+    unread, after = 0, ""
+    while unread < AT_ONCE and (due := missing_thumbnails.due(AT_ONCE, after)):
         for asset in due:
-            lease.transact(partial(change, asset["id"], now_ms(), **_told(lease, asset)))
+            try:
+                told = _told(lease, asset)
+            except OSError as error:  # of the store or the disk: it is tried again at the next look
+                facts = {"asset": asset["id"], "error": str(error)}
+                log.logger.warning("a thumbnail cannot be made now", extra={"facts": facts})
+                lease.extend()
+                unread += 1
+                continue
+            told["updated_at"] = now_ms()
+            lease.transact(partial(missing_thumbnails.settle, asset, told))
+        after = due[-1]["id"]
     return EVERY
 
 
@@ -47,7 +63,7 @@ def _told(lease: Lease, asset: Mapping[str, Any]) -> dict[str, Any]:
         except Missing:
             return {"reason": "no thumbnail: the file is gone"}
         try:
-            done = lease.run([*COMMAND, str(picture), str(thumbnail)], PATIENCE)
+            done = lease.run([*COMMAND, str(picture), str(thumbnail)], PATIENCE, _environment())
         except RuntimeError:
             return {"reason": "no thumbnail: it takes too long to decode"}
         if done.returncode:
@@ -59,9 +75,16 @@ def _told(lease: Lease, asset: Mapping[str, Any]) -> dict[str, Any]:
         return {"thumbnail": stored.digest, "width": said["width"], "height": said["height"]}
 
 
+def _environment() -> dict[str, str]:
+    """What the process needs to find its modules, and none of the secrets that are beside it."""
+    return {name: os.environ[name] for name in NEEDED if name in os.environ}
+
+
 def _announce(lease: Lease, asset: Mapping[str, Any], stored: Stored) -> None:
     """Says that bytes are about to be put: without a line of theirs the sweep would not know of them."""
-    lease.transact(partial(loose_file.note, stored.digest, asset["id"], asset["workspace_id"], 0, now_ms()))
+    lease.transact(
+        partial(unclaimed_file.note, stored.digest, asset["id"], asset["workspace_id"], 0, now_ms())
+    )
 
 
 MAKE = Work("thumbnails", make)

@@ -25,7 +25,7 @@ from gateway.triage.topics import Given, Sorter
 from models.database.base import dumps
 from models.queries import topics as records
 from models.queries.ordering import NEWEST, Position
-from models.tables import job, topic
+from models.tables import job, outbox, topic
 
 EVERY = 60_000  # milliseconds between two looks
 SECONDS = 30.0  # of one look; then others get the thread
@@ -107,6 +107,7 @@ class _Search:
         """Gives some records what they are about; whether the topics are still those that were learnt."""
         told = [(row, *sorter.sort(_words(row))) for row in rows]
         given = [(row["id"], one, sure) for row, one, sure in told if not _has(row, one, sure)]
+        other = {row["id"] for row, one, _ in told if row["topic"] != one}
 
         def write(some: Sequence[tuple[str, str | None, float | None]]) -> bool:
             records.hold([feedback_id for feedback_id, _, _ in some])
@@ -117,6 +118,7 @@ class _Search:
                 alike.setdefault((topic_id, sure), []).append(feedback_id)
             for (topic_id, sure), ids in alike.items():
                 records.give(ids, topic_id, sure)
+            outbox.note_ids(outbox.RELABELLED, [one for one, _, _ in some if one in other])
             return True
 
         return all(self._pace.each(given, write))

@@ -12,6 +12,7 @@ from gateway.access import bootstrap, hooks, users
 from gateway.cli.author import authors
 from gateway.cli.command import command, name_option, open_database
 from gateway.cli.copying import copying
+from gateway.cli.destination import destination
 from gateway.cli.digest import digest
 from gateway.cli.errors import Commands, Failure, NotHere, meant
 from gateway.cli.exports import exports
@@ -153,6 +154,7 @@ for _command in (
     run,
     key,
     hook,
+    destination,
     user,
     *imports.commands.values(),
     *exports.commands.values(),

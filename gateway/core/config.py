@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import get_type_hints
 
 from gateway.core.client_address import networks
+from gateway.core.file_paths import FilePaths
 from gateway.core.outbound_rules import Rules
-from gateway.core.places import Places
 from gateway.core.rate import Rate
 from models.database.base import UnsupportedURL, is_embedded
 
@@ -66,7 +66,7 @@ class BadSetting(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Config(Places):
+class Config(FilePaths):
     """Every setting. The environment variable of `database_url` is GATEWAY_DATABASE_URL, and so on."""
 
     database_url: str = "sqlite:///var/gateway.db"

@@ -12,6 +12,7 @@ from gateway.core.ids import now_ms
 from models.tables.asset import path_of
 
 VALID = 7 * 86_400  # seconds
+_DOWNLOAD = "file address"  # what the signatures of addresses are for
 
 _public_url = ""
 
@@ -30,16 +31,21 @@ def absolute(path: str) -> str:
 def signed_url(asset: Mapping[str, Any], seconds: int = VALID) -> str:
     """Where anybody can have the bytes of an asset for so many seconds, as soon as they are here."""
     expires = now_ms() // 1000 + seconds
-    return absolute(f"{path_of(asset)}?exp={expires}&sig={_signature(asset['id'], str(expires))}")
+    return absolute(f"{path_of(asset)}?exp={expires}&sig={signature(_DOWNLOAD, asset['id'], str(expires))}")
 
 
-def is_signed(asset_id: str, expires: str, signature: str) -> bool:
+def is_signed(asset_id: str, expires: str, sent: str) -> bool:
     """Whether an address with these was made here and still holds."""
-    right = _signature(asset_id, expires)
-    same = hmac.compare_digest(right.encode(), signature.encode("utf-8", "replace"))
-    return same and int(expires) >= now_ms() // 1000
+    return is_right(sent, _DOWNLOAD, asset_id, expires) and int(expires) >= now_ms() // 1000
 
 
-def _signature(asset_id: str, expires: str) -> str:
-    key = encryption.key_for("file address").encode()
+def is_right(sent: str, purpose: str, asset_id: str, expires: str) -> bool:
+    """Whether a signature was made here, of exactly these."""
+    right = signature(purpose, asset_id, expires)
+    return hmac.compare_digest(right.encode(), sent.encode("utf-8", "replace"))
+
+
+def signature(purpose: str, asset_id: str, expires: str) -> str:
+    """What proves that the gateway lets somebody without a key do something with an asset until then."""
+    key = encryption.key_for(purpose).encode()
     return hmac.new(key, f"{asset_id}.{expires}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()

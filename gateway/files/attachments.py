@@ -12,7 +12,7 @@ from gateway.core.pacing import transact
 from gateway.files import kinds
 from gateway.files.store import Stored, TooLarge, quota, store
 from models.database.base import serialise
-from models.tables import asset, loose_file
+from models.tables import asset, unclaimed_file
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def keep(workspace_id: str, file: File, *, most: int, asset_id: str = "") -> Kep
             serialise([("files", workspace_id)] if limit else [])
             if limit and asset.used_bytes(workspace_id) + stored.size > limit:
                 raise _OverQuota
-            loose_file.note(stored.digest, made, workspace_id, stored.size, now_ms())
+            unclaimed_file.note(stored.digest, made, workspace_id, stored.size, now_ms())
 
         transact(note)
 

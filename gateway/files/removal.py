@@ -13,7 +13,7 @@ from gateway.core import log
 from gateway.core.ids import now_ms
 from gateway.core.pacing import Pace, Transact, transact
 from gateway.files.store import Missing, store
-from models.tables import asset, loose_file
+from models.tables import asset, unclaimed_file
 from models.tables.asset import Asset
 
 GRACE = 3_600  # seconds that bytes may wait for their asset, and a file for its last bytes
@@ -29,7 +29,7 @@ def release(before: int = LEFT, transact: Transact = transact, most: int | None 
     when the store cannot.
     """
     pace, done = Pace(transact), 0
-    while (most is None or done < most) and (found := loose_file.due(before, min(PAGE, most or PAGE))):
+    while (most is None or done < most) and (found := unclaimed_file.due(before, min(PAGE, most or PAGE))):
         pace.each(found, partial(_release, before))
         done += len(found)
     return done
@@ -83,7 +83,7 @@ def sweep(transact: Transact = transact) -> dict[str, int]:
 
 def _release(before: int, digests: Iterable[str]) -> None:
     """Deletes bytes without line or asset. Until the open transaction ends nobody puts the same ones."""
-    free = loose_file.forget(list(digests), before)
+    free = unclaimed_file.forget(list(digests), before)
     for digest in sorted(set(free) - asset.named(free)):
         store().delete(digest)
 
@@ -98,7 +98,7 @@ def _sorted() -> Iterator[Iterator[tuple[str, int, float]]]:
     yield ((digest, STORED, age) for digest, age in store().digests())
     names: dict[int, tuple[Callable[[str, int], list[str]], ...]] = {
         NAMED: (partial(asset.digests, Asset.sha256), partial(asset.digests, Asset.thumbnail)),
-        NOTED: (loose_file.digests,),
+        NOTED: (unclaimed_file.digests,),
         LOST: (asset.lost_digests,),
     }
     for what, looks in names.items():

@@ -78,15 +78,15 @@ class _Taking:
     def take(self, name: str, declared: str, chunks: Iterable[bytes]) -> None:
         """Keeps one file, or notes why not; all of it is read. Raises what its chunks raise."""
         name = name.encode("utf-8", "replace").decode().replace("\0", "")[:LONGEST_NAME] or "attachment"
-        come = _Come(iter(chunks))
+        counted = _CountedChunks(iter(chunks))
         try:
-            kept = self._kept(attachments.File(name, come, declared))
-            for _ in come:  # what is refused is passed over
+            kept = self._kept(attachments.File(name, counted, declared))
+            for _ in counted:  # what is refused is passed over
                 pass
         except Refused:
-            self._note(come, attachments.Kept(name, refused=CUT))
+            self._note(counted, attachments.Kept(name, refused=CUT))
             raise
-        self._note(come, kept)
+        self._note(counted, kept)
 
     def _kept(self, file: attachments.File) -> attachments.Kept:
         if self.count == MOST_FILES:
@@ -102,15 +102,17 @@ class _Taking:
             return replace(kept, refused=why)
         return kept
 
-    def _note(self, come: _Come, kept: attachments.Kept) -> None:
+    def _note(self, counted: _CountedChunks, kept: attachments.Kept) -> None:
         kept = replace(kept, id=kept.id or new_id("asset"))
-        self.inbound.files.append(SentFile(kept.name, come.size, come.digest.hexdigest(), kept.refused, kept))
+        self.inbound.files.append(
+            SentFile(kept.name, counted.size, counted.digest.hexdigest(), kept.refused, kept)
+        )
         if not kept.refused:
             self.used += kept.size
             self.count += 1
 
 
-class _Come:
+class _CountedChunks:
     """A file's bytes while they come, counted."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -118,7 +120,7 @@ class _Come:
         self.size = 0
         self.digest = hashlib.sha256()
 
-    def __iter__(self) -> _Come:
+    def __iter__(self) -> _CountedChunks:
         return self
 
     def __next__(self) -> bytes:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from gateway.access import callback_secrets
+from gateway.background.bounded import Bounded, Row, pause
 from gateway.background.lease import Lease, Work
 from gateway.core import encryption, log, outbound
 from gateway.core.ids import id_at, new_id, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
-from gateway.core.pacing import Pace, transact
+from gateway.core.pacing import Pace
 from models.database.base import dumps
 from models.tables import callback, job
 
@@ -30,8 +30,6 @@ RETRIES = (10, 60, 300)  # seconds after a try that failed
 AT_ONCE = 8  # callbacks under way
 OF_A_HOST = 2  # of those to one host, so that a slow one holds up nobody else's
 KEPT = 30 * 86_400_000  # milliseconds that a callback is kept
-EVERY = 60_000  # milliseconds between two looks at most
-BREATH = 1.0  # seconds between two looks while some are under way
 
 
 def check(url: str) -> None:
@@ -59,39 +57,22 @@ def schedule(run: Mapping[str, Any]) -> None:
 
 def send(lease: Lease) -> int:
     """Sends what is due, some at a time, and forgets what is old; when the next one is due."""
-    under_way: dict[Future[Mapping[str, Any]], dict[str, Any]] = {}
+
+    def begin(row: Row) -> Callable[[], dict[str, Any]]:
+        return partial(_tried, row, lease.transact(partial(_secrets, row)))
+
+    def due(limit: int, but: Iterable[str], hosts: Iterable[str]) -> list[Row]:
+        return callback.due(now_ms(), limit, but, hosts)
+
     with ThreadPoolExecutor(AT_ONCE, "callbacks") as pool:
-        while True:
-            for row in [] if lease.stopping() else _due([*under_way.values()]):
-                under_way[pool.submit(_tried, row, lease.transact(partial(_secrets, row)))] = row
-            if not under_way:
-                break
-            for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
-                row = under_way.pop(future)
-                became = future.result()
-                if became.get("state") in (callback.DEAD,):
-                    log.notice("a callback was given up", row["id"], run=row["run_id"], why=became["why"])
-                note = partial(callback.tried, row["id"], row["attempt"], became)
-                # Also when the process is to end or has lost the lease: what was sent, was sent.
-                lease.carry_out(partial(transact, note))
+        Bounded(pool, AT_ONCE, OF_A_HOST, "host", due, begin, _note).until_none(lease)
     Pace(lease.transact).until_none(partial(callback.forget, id_at("whd", now_ms() - KEPT)))
-    upcoming = callback.next_due()
-    return EVERY if upcoming is None else min(max(upcoming - now_ms(), 1), EVERY)
+    return pause(callback.next_due())
 
 
-def _due(under_way: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What may begin now beside what is under way."""
-    hosts = Counter(row["host"] for row in under_way)
-    full = [host for host, count in hosts.items() if count >= OF_A_HOST]
-    free = AT_ONCE - len(under_way)
-    if free <= 0:
-        return []
-    chosen: list[dict[str, Any]] = []
-    for row in callback.due(now_ms(), AT_ONCE * OF_A_HOST, [row["id"] for row in under_way], full):
-        if len(chosen) < free and hosts[row["host"]] < OF_A_HOST:
-            hosts[row["host"]] += 1
-            chosen.append(row)
-    return chosen
+def _note(row: Row, became: Mapping[str, Any]) -> None:
+    """Notes what became of a try, within the open transaction."""
+    callback.tried(row["id"], row["attempt"], became)
 
 
 def _secrets(row: Mapping[str, Any]) -> list[str]:
@@ -116,6 +97,7 @@ def _tried(row: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
         log.logger.exception("a callback cannot be sent", extra={"facts": {"callback": row["id"]}})
         why = "could not be sent"
     if row["attempt"] == len(RETRIES):
+        log.notice("a callback was given up", row["id"], run=row["run_id"], why=why)
         return {"state": callback.DEAD, "status": status, "why": why}
     return {"status": status, "why": why, "next_at": now_ms() + RETRIES[row["attempt"]] * 1000}
 

@@ -10,7 +10,7 @@ from gateway.files.attachments import Kept, rows_of
 from gateway.files.store import Stored, store
 from gateway.runs import lifecycle
 from gateway.runs.technique import Outputs, Result, Task
-from models.tables import asset, loose_file, run
+from models.tables import asset, run, unclaimed_file
 
 MOST = 1 << 40  # bytes of a file; an export is as large as what it is of
 
@@ -41,7 +41,7 @@ def put(task: Task, result: Result) -> Kept:
 
     def admit(stored: Stored) -> None:
         args = stored.digest, made, task.workspace_id, stored.size, now_ms()
-        transact(lambda: loose_file.note(*args))
+        transact(lambda: unclaimed_file.note(*args))
 
     stored = store().put(result.chunks, MOST, admit)
     return Kept(result.name, stored.size, stored.digest, result.content_type, id=made)

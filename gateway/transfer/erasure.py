@@ -18,14 +18,16 @@ from gateway.files import removal
 from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import asset, event, feedback, project_head, theme
+from models.tables import asset, event, feedback, outbox, outgoing, project_head, theme
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.callback import Callback
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
+from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.feedback import Feedback
+from models.tables.outgoing import Outgoing
 from models.tables.quarantine import Quarantine
 from models.tables.run import VIA, Run
 from models.tables.search_words import words_of
@@ -46,6 +48,8 @@ COUNTS = (
     "views",
     "audit",
     "topics",
+    "deliveries",
+    "destinations",
     "files",
     "runs",
 )
@@ -69,6 +73,8 @@ def erase(
     run = _Erasure(person, mode, by, dry_run)
     for page in personal_data.by_id(Delivery, workspace_id):  # first: they go with their parts, too
         run.deliveries(page)
+    for page in personal_data.by_id(Outgoing, workspace_id):
+        run.outgoing(page)
     for page in personal_data.records(workspace_id, now_ms()):
         run.records(page)
     for page in personal_data.keys(workspace_id):
@@ -80,6 +86,8 @@ def erase(
         run.acts(page)
     for page in personal_data.by_id(Topic, workspace_id):
         run.topics(page)
+    for page in personal_data.by_id(Destination, workspace_id):
+        run.destinations(page)
     for page in personal_data.by_id(Asset, workspace_id):
         run.files(page)
     for table in (Run, Callback):
@@ -187,6 +195,23 @@ class _Erasure:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Topic, row))]
         self._change("topics", Topic, found)
 
+    def outgoing(self, page: list[Row]) -> None:
+        """What was sent, or is to be sent yet, and mentions the person, or was answered so."""
+        answered = {
+            item["delivery"]
+            for item in outgoing.attempts_of([row["id"] for row in page])
+            if self.person.is_in(item["answer"])
+        }
+        self._delete(
+            "deliveries",
+            Outgoing,
+            [row for row in page if row["id"] in answered or self.person.is_in(row["body"])],
+        )
+
+    def destinations(self, page: list[Row]) -> None:
+        found = [(row, changed) for row in page if (changed := self.person.mentions(Destination, row))]
+        self._change("destinations", Destination, found)
+
     def files(self, page: list[Row]) -> None:
         """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
 
@@ -248,7 +273,8 @@ class _Erasure:
             for delivery_id in {item["delivery_id"] for item in told} - {None}:
                 personal_data.delete(Delivery, {"id": delivery_id})
         if own and self.mode == "delete":
-            personal_data.delete(Feedback, row)  # its history goes with it
+            outbox.note(outbox.ERASED, row, now_ms())
+            personal_data.delete(Feedback, row)  # its history goes with it, and what is sent of it
             return
         changed = self.person.mentions(Feedback, row)
         if own:
@@ -263,6 +289,8 @@ class _Erasure:
         note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at}
         note |= {"payload": None, "delivery_id": None}
         insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
+        self.counts["deliveries"] += outgoing.forget_record(row["id"])
+        outbox.note(outbox.ERASED, row, at, note["id"])
 
     def _event(self, item: Row, own: bool) -> None:
         """Erases the person from a part of a record's history, within the open transaction."""

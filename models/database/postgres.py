@@ -183,6 +183,10 @@ class Postgres(
         """A query whose rows nobody changes before the transaction ends; others may ask for the same."""
         return query.for_update("FOR SHARE")
 
+    def free(self, query: Any) -> Any:
+        """A query whose rows are taken by nobody else, and by nobody else before the transaction ends."""
+        return query.for_update("FOR UPDATE SKIP LOCKED")
+
     def compact(self, tables: Sequence[str]) -> list[str]:
         """Rewrites the tables' files without what was deleted, and says what may still be elsewhere."""
         with self.connection_context():

@@ -250,7 +250,7 @@ class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, Sqlite
         """A query whose rows nobody else changes before the transaction ends: any, as who writes is alone."""
         return query
 
-    kept = locked
+    kept = free = locked
 
     def compact(self, tables: Sequence[str]) -> list[str]:
         """Rewrites the file without what was deleted, and says what may still be in it.

@@ -16,8 +16,8 @@ from models.database.base import database, dumps, update
 from models.intake import incident_merge
 from models.intake.story_state import RANKS, StoryState, moment_of, state_of
 from models.intake.telling import STATUS, Telling, Told
-from models.intake.writes import Reach, Write, add, reached, row_with
-from models.tables import dedupe
+from models.intake.writes import Reach, Write, add, reached, row_with, told_as
+from models.tables import dedupe, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -142,6 +142,7 @@ def arrived(write: Write, found: Place, record: str) -> None:
     _move(write, found.moved, record)
     if found.left:  # what people noted there goes along
         Event.update(feedback=record).where(Event.feedback == found.moved.record).execute()
+        outbox.note_ids(outbox.DELETED, [found.moved.record])
         Feedback.delete().where(Feedback.id == found.moved.record).execute()
 
 
@@ -246,6 +247,7 @@ def _keep(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach, now: 
     if "impact_reasons" in changed:
         changed |= reached({**known, **changed}, reach)
     update(Feedback, known["id"], {**changed, "updated_at": now})
+    outbox.note(told_as(known, changed), known, now)
 
 
 def _apart(write: Write, told: Telling, end: End, reach: Reach, now: int) -> None:

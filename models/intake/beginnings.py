@@ -9,7 +9,7 @@ from models.database.base import insert_all
 from models.intake.delivery_rules import reported, store
 from models.intake.write_request import Request
 from models.intake.writes import Stored
-from models.tables import dedupe
+from models.tables import dedupe, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -42,6 +42,8 @@ def begin(requests: Sequence[Request]) -> set[int]:
     rows = [pair for number in sorted(begun) for pair in requests[number].rows]
     insert_all(Feedback, [row for row, _ in rows])
     insert_all(Event, [event for _, event in rows])
+    written = ((write, requests[number].now) for number in sorted(begun) for write in requests[number].writes)
+    outbox.note_all((outbox.CREATED, write.row, now, write.event["id"]) for write, now in written)
     return begun
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from models.database.base import dumps, insert, rows, update
 from models.intake import incident_merge
 from models.intake.writes import Stored, Write, row_of
-from models.tables import asset, dedupe
+from models.tables import asset, dedupe, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -61,6 +61,7 @@ def hide(write: Write, secrecy: str, now: int) -> Stored:
     changed = incident_merge.hidden(row, {key for _, key in known}, secrecy) | {"updated_at": now}
     update(Feedback, row["id"], changed)
     insert(Event, {**write.event, "feedback": row["id"], "type": HIDDEN})
+    outbox.note(outbox.UPDATED, row, now, write.event["id"])
     return Stored("updated", {**row, **changed})
 
 
@@ -81,6 +82,7 @@ def delete(write: Write, now: int) -> Stored:
     update(Feedback, row["id"], changed)
     # What tells of the end repeats the words.
     insert(Event, {**write.event, "payload": None, "delivery_id": None, "feedback": row["id"], "type": KIND})
+    outbox.note(outbox.UPDATED, row, now, write.event["id"])
     return Stored("updated", {**row, **changed})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.attached import Attached
 from models.intake.telling import Telling, Told
-from models.tables import dedupe
+from models.tables import dedupe, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -152,13 +152,22 @@ def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
     """Stores a new record with the reach that the same words from others give it."""
     row = joined(row, reach, now) if row["fingerprint"] else row
     insert(Feedback, row)
+    outbox.note(outbox.CREATED, row, now)
     return row
 
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:
     update(Feedback, known["id"], changed)
     insert(Event, {**write.event, "feedback": known["id"], "type": kind})
+    told = outbox.RETRACTED if kind == "retracted" else told_as(known, changed)
+    outbox.note(told, known, write.event["at"], write.event["id"])
     return Stored("updated", {**known, **changed})
+
+
+def told_as(known: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
+    """What destinations are told that a delivery did to a record."""
+    same = changed.get("status", known["status"]) == known["status"]
+    return outbox.UPDATED if same else outbox.STATUS_CHANGED
 
 
 def joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
@@ -173,13 +182,15 @@ def joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
         for earlier in _saying(*same):
             changed = raised(earlier["impact_origin"], reach.raised(earlier["impact_reasons"], reports))
             update(Feedback, earlier["id"], {**changed, "updated_at": now})
+            outbox.note(outbox.UPDATED, earlier, now)
     return {**row, **raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))}
 
 
 def _saying(workspace_id: str, fingerprint: str, since: int, limit: int) -> list[dict[str, Any]]:
     """The newest records with these words, to be changed."""
     said = (Feedback.workspace_id == workspace_id) & (Feedback.fingerprint == fingerprint)
-    found = Feedback.select(Feedback.id, Feedback.impact_origin, Feedback.impact_reasons)
+    columns = (Feedback.id, Feedback.workspace_id, Feedback.project_id)
+    found = Feedback.select(*columns, Feedback.impact_origin, Feedback.impact_reasons)
     found = found.where(said & (Feedback.received_at >= since))
     return rows(locked(found.order_by(Feedback.received_at.desc()).limit(limit)))
 

@@ -19,7 +19,7 @@ from peewee import (
 )
 
 _COLUMNS = ("sha256", "thumbnail")
-# In the words of models.queries.pictures, which a partial index is used for alone.
+# In the words of models.queries.missing_thumbnails, which a partial index is used for alone.
 _PICTURES = (
     "thumbnail IS NULL AND reason IS NULL AND content_type IN "
     "('image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif')"
@@ -28,7 +28,7 @@ _PICTURES = (
 
 def _left(column: str) -> str:
     return (
-        f"INSERT INTO loose_file (sha256, id, workspace_id, size, at) "
+        f"INSERT INTO unclaimed_file (sha256, id, workspace_id, size, at) "
         f"SELECT OLD.{column}, OLD.id, OLD.workspace_id, 0, 0 WHERE OLD.{column} IS NOT NULL "
         "ON CONFLICT (sha256, id) DO UPDATE SET size = 0, at = 0"
     )
@@ -40,7 +40,7 @@ def _changed(column: str) -> str:
     )
 
 
-_TAKEN = "DELETE FROM loose_file WHERE id = NEW.id AND sha256 IN (NEW.sha256, NEW.thumbnail)"
+_TAKEN = "DELETE FROM unclaimed_file WHERE id = NEW.id AND sha256 IN (NEW.sha256, NEW.thumbnail)"
 _GONE = "; ".join(map(_left, _COLUMNS))
 _OTHERS = "; ".join([*map(_changed, _COLUMNS), _TAKEN])
 _SQLITE = f"""
@@ -97,7 +97,7 @@ def up(migrator: Any, db: Any) -> None:
                 (("thumbnail",), False),
             )
 
-    class LooseFile(Base):
+    class UnclaimedFile(Base):
         sha256 = TextField()
         id = TextField()
         workspace_id = TextField()
@@ -109,7 +109,10 @@ def up(migrator: Any, db: Any) -> None:
             indexes = ((("at",), False), (("workspace_id",), False))
             without_rowid = True
 
-    db.create_tables([Asset, LooseFile])
+    db.create_tables([Asset, UnclaimedFile])
+    # Only what is yet to be uploaded, which is a few.
+    reserved = "status = 'pending_upload' AND source_url IS NULL AND sha256 IS NULL"
+    db.execute_sql(f"CREATE INDEX asset_reserved ON asset (updated_at) WHERE {reserved}")
     db.execute_sql(f"CREATE INDEX asset_pictures ON asset (status, id) WHERE {_PICTURES}")
     for statement in (_SQLITE if isinstance(db, SqliteDatabase) else _POSTGRES).split(";;"):
         db.execute_sql(statement.strip())

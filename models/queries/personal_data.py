@@ -21,16 +21,33 @@ from models.tables.audit import Audit
 from models.tables.callback import Callback
 from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
+from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.meaning import Meaning
+from models.tables.outgoing import Attempt, Outgoing
 from models.tables.quarantine import Quarantine
 from models.tables.run import Run
 from models.tables.topic import Topic
 from models.tables.user import SavedView, User
 
 ERASED = "[erased]"  # what stands where an address was
-TOUCHED = (Feedback, Event, Delivery, Dedupe, Quarantine, Audit, SavedView, Topic, Asset, Run, Callback)
+TOUCHED = (
+    Feedback,
+    Event,
+    Delivery,
+    Dedupe,
+    Quarantine,
+    Audit,
+    SavedView,
+    Topic,
+    Asset,
+    Run,
+    Callback,
+    Destination,
+    Outgoing,
+    Attempt,
+)
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes
 # Columns that say nothing of a person and must stay what they are.

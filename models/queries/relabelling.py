@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.database.base import insert, to_change, update
+from models.tables import outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback, version
 
@@ -21,4 +22,5 @@ def apply(known: Mapping[str, Any], changed: Mapping[str, Any], event: Mapping[s
     update(Feedback, known["id"], changed)
     if event is not None:
         insert(Event, {**event, "feedback": known["id"], "payload": None, "delivery_id": None})
+        outbox.note(outbox.RELABELLED, known, event["at"], event["id"])
     return True

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
+from peewee import SQL, BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
 
 from models.database.base import Table, first, insert_all, locked, only, rows, values
 from models.tables.feedback import Feedback, iso
-from models.tables.loose_file import LooseFile
+from models.tables.unclaimed_file import UnclaimedFile
 
 MISSING = "its bytes are missing"
+EXPIRED = "nothing was uploaded in time"
 
 
 class Asset(Table):
@@ -76,6 +77,15 @@ def change(asset_id: str, now: int, **told: Any) -> None:
     Asset.update(**told, updated_at=now).where(Asset.id == asset_id).execute()
 
 
+def expire_uploads(before: int, now: int, limit: int) -> int:
+    """Fails, within the open transaction, some assets that were to be uploaded before a time; how many."""
+    pending = (Asset.status == SQL("'pending_upload'")) & Asset.source_url.is_null()  # as the index says it
+    reserved = pending & Asset.sha256.is_null() & (Asset.updated_at < before)
+    ids = [row["id"] for row in rows(Asset.select(Asset.id).where(reserved).limit(limit))]
+    failed = Asset.update(status="failed", reason=EXPIRED, updated_at=now)
+    return int(failed.where(Asset.id.in_(ids) & reserved).execute()) if ids else 0
+
+
 def of_feedback(feedback_ids: Iterable[str]) -> list[dict[str, Any]]:
     """The assets of records, those of each one together, the oldest first."""
     wanted = list(feedback_ids)
@@ -101,7 +111,9 @@ def list_page(
 def used_bytes(workspace_id: str) -> int:
     """What the files of a workspace take, those on their way too; what is there twice counts twice."""
     assets = Asset.select(fn.SUM(Asset.size)).where(Asset.workspace_id == workspace_id)
-    coming = LooseFile.select(fn.SUM(LooseFile.size)).where(LooseFile.workspace_id == workspace_id)
+    coming = UnclaimedFile.select(fn.SUM(UnclaimedFile.size)).where(
+        UnclaimedFile.workspace_id == workspace_id
+    )
     return int(assets.scalar() or 0) + int(coming.scalar() or 0)
 
 

@@ -17,7 +17,7 @@ from models.tables.asset import Asset
 
 STATUSES = ("pending", "running", "completed", "failed")
 OPEN = ("pending", "running")
-ATTEMPTS = 5  # hosts that a run may take down, or be left by, without getting any further in between
+ATTEMPTS = 5  # hosts that a run may take down without getting any further in between
 WORKS = ("runs", "more runs")  # the background work that does them: as many at a time
 FILES_FOR = 7 * 86_400_000  # milliseconds after its end that a run's files are kept
 VIA = "run:"  # how the door begins by which a run's files came
@@ -29,9 +29,9 @@ class Run(Table):
 
     `technique` is its slug and `inputs` maps ids of inputs to texts. `progress` goes from 0 to 100 and never
     back; `position` is what the technique needs to go on from there. Until `leased_until` only `owner` works
-    on it, and `attempts` is how often it was taken since it last got further. `outputs` lists what it made:
-    `id`, `type`, `name` and `asset_id`; those files are there for `FILES_FOR`, and `files_until` is null once
-    they are gone.
+    on it, and `attempts` is how often it was taken, and not given back, since it last got further. `outputs`
+    lists what it made: `id`, `type`, `name` and `asset_id`; those files are there for `FILES_FOR`, and
+    `files_until` is null once they are gone.
     """
 
     id = TextField(primary_key=True)
@@ -70,7 +70,10 @@ _FURTHER = (
     "position = COALESCE(?, position), attempts = 0 "
     "WHERE id = ?"
 )
-_RELEASE = "UPDATE run SET owner = NULL, leased_until = 0 WHERE id = ? AND owner = ?"
+_RELEASE = (
+    "UPDATE run SET owner = NULL, leased_until = 0, "
+    "attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END WHERE id = ? AND owner = ?"
+)
 
 
 def add(**told: Any) -> dict[str, Any]:
@@ -152,7 +155,10 @@ def further(run_id: str, progress: int, position: Any) -> None:
 
 
 def release(run_id: str, owner: str) -> None:
-    """Gives a run back unfinished, within the open transaction; nothing happens when it is lost."""
+    """Gives a run back unfinished, within the open transaction; nothing happens when it is lost.
+
+    That was no attempt: a host that stops is not one that the run took down.
+    """
     database.execute_sql(_RELEASE, (run_id, owner))
 
 

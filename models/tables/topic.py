@@ -12,6 +12,7 @@ from typing import Any
 from peewee import BigIntegerField, ForeignKeyField, TextField
 
 from models.database.base import Table, first, kept, locked, only, rows
+from models.tables import outbox
 from models.tables.feedback import Feedback
 from models.tables.workspace import Project
 
@@ -125,6 +126,7 @@ def move_some(topic_id: str, now: int, at_most: int) -> int:
         columns = {"topic": ended["merged_into"]}
     if ids:
         Feedback.update(columns).where(Feedback.id.in_(ids), mine).execute()
+        outbox.note_ids(outbox.RELABELLED, ids)
     elif first(some):
         return 1  # somebody else changed those that were looked at: there are others
     else:

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from standardwebhooks import Webhook
 
 import adapters
 from gateway.access import callback_secrets, hooks
@@ -25,6 +27,7 @@ from gateway.cli import main
 from gateway.core import encryption
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.destinations import managing, sender
 from gateway.files import addresses
 from gateway.inbox import oidc
 from gateway.intake import auth
@@ -33,6 +36,7 @@ from models import HookRow
 from models.database.base import close, database, writing
 from models.intake import commit
 from models.migrations import migrate
+from models.tables import destination
 from tests.conftest import ROOT, Tenant
 from tests.signing import VENDORS
 
@@ -47,6 +51,10 @@ PLACES = {
     "gateway/intake/auth.py": "test_deliveries",
     "gateway/access/hooks.py": "test_a_new_secret_mends_a_hook",
     "gateway/access/callback_secrets.py": "test_callbacks",
+    **dict.fromkeys(
+        (f"gateway/destinations/{name}.py" for name in ("managing", "sender", "signing_secrets")),
+        "test_destinations",
+    ),
     "gateway/inbox/oidc.py": "test_tickets",
     "gateway/files/addresses.py": "test_signed_addresses",
     "gateway/api/flora/signed_upload.py": "test_signed_uploads",
@@ -298,6 +306,28 @@ def test_tokens_of_bots(
     assert (before, after) == ({"Authorization": "Bearer xoxb-1-2-abcdef"}, {})
     assert "GATEWAY_SECRET_KEY" in caplog.text
     assert "xoxb-1" not in caplog.text
+
+
+def test_destinations(config: Config, app: Flask, tenant: Tenant) -> None:
+    """With another key nothing is sent, and its address and a new secret mend a destination."""
+    url, headers = "https://example.test/", {"Authorization": "Bearer abc"}
+    made = managing.create(tenant.workspace_id, None, "webhook", url, {"headers": headers}, by="key_test")
+    with_key(config, OTHER)
+
+    def now() -> dict[str, Any]:
+        found = destination.find(None, None, made["id"])
+        assert found is not None
+        return found
+
+    delivery = {"id": "msg_1", "body": "{}", "replay": False}
+    assert "opened" in str(sender._attempt(delivery, now()).why)
+    assert managing.shown(now())["url"] is None
+    managing.change(now(), {"url": url}, by="key_test")
+    rotated = managing.rotate(now(), by="key_test")
+    assert (rotated["url"], rotated["headers"], rotated["live_secrets"]) == (url, [], 1)
+    at = now()["created_at"]
+    signed = Webhook(rotated["secret"]).sign("msg_1", datetime.fromtimestamp(at // 1000, UTC), "{}")
+    assert sender._headers(delivery, now(), at)["webhook-signature"] == signed
 
 
 def test_wake_up_calls(config: Config, app: Flask) -> None:

@@ -42,6 +42,7 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", "/gateway/v1/keys?cursor={key}", None),
     ("GET", "/gateway/v1/hooks?cursor={hook}", None),
     ("GET", "/gateway/v1/projects?cursor={prj}", None),
+    ("GET", "/gateway/v1/destinations?cursor={dst}", None),
     ("GET", f"{FB}/{{mine}}/events?cursor={{cursor}}", None),
     ("PATCH", FB, {"ids": ["{fb}"], "change": {"status": "resolved"}, "dry_run": True}),
     ("PATCH", FB, {"ids": ["{fb}", "{mine}"], "change": {"note": "x"}, "dry_run": True}),
@@ -61,7 +62,7 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", "/files/{asset}/a.txt?exp=9999999999&sig=0", None),
 ]
 EVERY = [(route.partition(" ")[0], *ROUTES[route][:2]) for route in ROUTES if route not in SAID] + MORE
-CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|top|asset|cursor)\}", str(case))]
+CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|top|asset|dst|cursor)\}", str(case))]
 
 
 @pytest.fixture(name="ids")

@@ -13,6 +13,7 @@ from gateway.app import create_app
 from gateway.cli import main
 from gateway.core import encryption
 from gateway.core.config import BadSetting, Config
+from gateway.destinations import managing
 from gateway.server.gunicorn_app import Server
 from tests.access.test_encryption_key import ADAPTERS, made
 from tests.conftest import Tenant
@@ -60,6 +61,17 @@ def test_a_secret_of_callbacks_keeps_the_key(config: Config, app: Flask, tenant:
     done = CliRunner().invoke(main, ["workspace", "callback-secret", "--rotate"])
 
     assert done.exit_code == 1 and "callback-secret --rotate" in done.stderr
+    assert not config.secret_path.exists()
+
+
+@pytest.mark.usefixtures("environ")
+def test_destinations_keep_the_key(config: Config, app: Flask, tenant: Tenant) -> None:
+    """Where destinations alone hold something sealed no other key is made either."""
+    managing.create(tenant.workspace_id, None, "webhook", "https://example.test/", {}, by="key_test")
+    config.secret_path.unlink()
+    done = CliRunner().invoke(main, ["destination", "list"])
+
+    assert done.exit_code == 1 and "each destination" in done.stderr
     assert not config.secret_path.exists()
 
 

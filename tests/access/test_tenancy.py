@@ -13,6 +13,7 @@ from flask import Flask
 import adapters
 from gateway.access import bootstrap, hooks, topics
 from gateway.core.ids import now_ms
+from gateway.destinations import managing
 from gateway.runs import lifecycle, registry
 from models import TABLES, ApiKey, Feedback, Outcome, Quarantine
 from models.database.base import writing
@@ -140,6 +141,35 @@ ROUTES |= {
         None,
         404,
     ),
+    "GET /gateway/v1/destinations": ("/gateway/v1/destinations", None, 200),
+    "POST /gateway/v1/destinations": (
+        "/gateway/v1/destinations",
+        {"url": "https://example.test/", "project_id": "{prj}"},
+        400,
+    ),
+    "GET /gateway/v1/destinations/<destination_id>": ("/gateway/v1/destinations/{dst}", None, 404),
+    "PATCH /gateway/v1/destinations/<destination_id>": (
+        "/gateway/v1/destinations/{dst}",
+        {"name": "mine"},
+        404,
+    ),
+    "DELETE /gateway/v1/destinations/<destination_id>": ("/gateway/v1/destinations/{dst}", None, 404),
+    "POST /gateway/v1/destinations/<destination_id>/rotate": (
+        "/gateway/v1/destinations/{dst}/rotate",
+        None,
+        404,
+    ),
+    "POST /gateway/v1/destinations/<destination_id>/test": ("/gateway/v1/destinations/{dst}/test", None, 404),
+    "POST /gateway/v1/destinations/<destination_id>/replay": (
+        "/gateway/v1/destinations/{dst}/replay",
+        {"state": "dead"},
+        404,
+    ),
+    "GET /gateway/v1/destinations/<destination_id>/deliveries": (
+        "/gateway/v1/destinations/{dst}/deliveries",
+        None,
+        404,
+    ),
     "GET /gateway/v1/export": ("/gateway/v1/export?project={prj}", None, 200),
     "GET /gateway/v1/model": ("/gateway/v1/model", None, 200),
     "POST /gateway/v1/model/train": ("/gateway/v1/model/train", None, 403),
@@ -232,6 +262,8 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     form = {"file": (BytesIO(b"topsecret"), "topsecret.txt")}
     sent = call("POST", f"/gateway/v1/feedback/{record.id}/attachments", data=form, headers=other.headers)
     topic = topics.create(other.workspace_id, other.project_id, "topsecret", "topsecret", now_ms())
+    url, named = "https://topsecret.example.test/", {"name": "topsecret"}
+    destination = managing.create(other.workspace_id, None, "webhook", url, named, by="key_test")
     with writing():
         export, of = registry.load()["export-feedback"], {"filter": "q=topsecret"}
         run, _ = lifecycle.start(export, of, other.workspace_id, "key", idempotency_key="topsecret")
@@ -243,6 +275,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{key}": ApiKey.get(ApiKey.workspace == other.workspace_id).id,
         "{qr}": Quarantine.get().id,
         "{top}": topic["id"],
+        "{dst}": destination["id"],
         "{run}": run["id"],
         "{asset}": sent.json["data"][0]["id"],
     }

@@ -24,6 +24,7 @@ from gateway.access import hooks, topics
 from gateway.access.api_keys import create_key
 from gateway.api.endpoints import ENDPOINTS
 from gateway.api.openapi import docs_page, document
+from gateway.destinations import managing
 from gateway.runs import lifecycle, registry
 from models import Feedback, Quarantine, Topic
 from models.database.base import writing
@@ -256,8 +257,14 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
         "source": "native",
         "asset_id": asset_of(call, record["id"]),
         "name": "start.js",
+        "destination_id": made_destination(tenant),
         "topic_id": topics.create(tenant.workspace_id, tenant.project_id, "Maps", "", 1)["id"],
     }
+
+
+def made_destination(tenant: Tenant) -> str:
+    made = managing.create(tenant.workspace_id, None, "webhook", "https://example.test/", {}, by="key_test")
+    return str(made["id"])
 
 
 def asset_of(call: Call, feedback_id: str) -> str:

@@ -93,6 +93,9 @@ DEPENDS = {
     "POST /gateway/v1/feedback": "a score goes with a sentiment, a time is a clock's",
     "POST /gateway/v1/keys": "a key ends in the future, and a project is here",
     "POST /gateway/v1/hooks": "a source is one of those that sign, each with options of its own",
+    "POST /gateway/v1/destinations": "where to, filters and headers have rules of their own",
+    "PATCH /gateway/v1/destinations/{destination_id}": "the same",
+    "POST /gateway/v1/destinations/{destination_id}/replay": "one delivery stands alone",
     "POST /gateway/v1/hooks/{hook_id}/rotate": "some vendors make the secret",
 }
 # Refusals of what is right: a key that was used with another body, an ETag that is none, too many items.

@@ -17,7 +17,7 @@ from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
 from gateway.files import attachments
 from gateway.files.store import store
-from models import Asset, Fetch, Job, LooseFile
+from models import Asset, Fetch, Job, UnclaimedFile
 from models.database.base import writing
 from models.tables import asset
 from tests.conftest import Tenant
@@ -80,7 +80,7 @@ def test_a_file_is_fetched(tenant: Tenant, look: Look) -> None:
     assert b"".join(store().open(row.sha256)) == PNG
     assert row.source_url.endswith("/shot")
     assert len(seen) == 1 and seen[0].startswith(b"GET /shot HTTP/1.1\r\n")
-    assert LooseFile.select().count() == Fetch.select().count() == 0
+    assert UnclaimedFile.select().count() == Fetch.select().count() == 0
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_an_asset_that_is_gone(tenant: Tenant, look: Look) -> None:
         link(tenant, f"http://127.0.0.1:{port}/")
         look()
     assert Asset.select().count() == Fetch.select().count() == 0
-    assert LooseFile.select().count() == 1  # which the sweep takes
+    assert UnclaimedFile.select().count() == 1  # which the sweep takes
 
 
 def test_a_file_that_breaks_what_reads_it(

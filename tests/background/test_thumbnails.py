@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files import attachments, store
 from gateway.files.attachments import File
-from models import Asset, Job, LooseFile
+from models import Asset, Job, UnclaimedFile
 from models.database.base import database, rows, writing
-from models.queries import pictures
+from models.queries import missing_thumbnails
 from models.tables import asset
 from tests.background.pictures import photograph, picture, png
 from tests.conftest import Tenant
@@ -65,7 +66,7 @@ def test_a_thumbnail(add: Add) -> None:
 
     assert (row["width"], row["height"], row["status"], row["reason"]) == (800, 1200, "ready", None)
     assert (small.format, small.size, dict(small.getexif())) == ("WEBP", (320, 480), {})
-    assert rows(LooseFile.select()) == []
+    assert rows(UnclaimedFile.select()) == []
 
 
 def test_one_that_cannot_be_decoded_harms_no_other(add: Add) -> None:
@@ -119,6 +120,77 @@ def test_bytes_that_are_gone(add: Add) -> None:
     assert told(asset_id)["reason"] == "no thumbnail: the file is gone"
 
 
+def test_bytes_that_cannot_be_read(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad block of the disk holds up no other picture; once it can be read it has its turn."""
+    bad, well = add("a.png", picture("PNG")), add("b.png", picture("PNG", (20, 10)))
+    digest, read = told(bad)["sha256"], type(store.store()).open
+
+    def broken(self: Any, wanted: str) -> Iterator[bytes]:
+        if wanted == digest:
+            raise OSError("bad block")
+        return read(self, wanted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.store()), "open", broken)
+        make()
+    assert (told(bad)["thumbnail"], told(bad)["reason"]) == (None, None)
+    assert told(well)["thumbnail"]
+    make()
+    assert told(bad)["thumbnail"]
+
+
+def test_a_store_that_is_away_is_left(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After as many as are looked for at once, whatever else there is."""
+    tried = []
+    for side in (10, 20, 30):
+        add(f"{side}.png", picture("PNG", (side, 10)))
+
+    def away(self: Any, wanted: str) -> Iterator[bytes]:
+        tried.append(wanted)
+        raise OSError("away")
+
+    monkeypatch.setattr(thumbnails, "AT_ONCE", 2)
+    monkeypatch.setattr(type(store.store()), "open", away)
+    make()
+    assert len(tried) == 2
+
+
+def test_the_process_has_no_secrets(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decodes a stranger's bytes knows neither keys nor the database's password."""
+    for name in ("GATEWAY_SECRET_KEY", "GATEWAY_DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    show = 'import json, os; print(json.dumps({"refusal": " ".join(sorted(os.environ))}))'
+    monkeypatch.setattr(thumbnails, "COMMAND", [sys.executable, "-c", show])
+    asset_id = add("a.png", picture("PNG"))
+    make()
+
+    known = told(asset_id)["reason"].removeprefix("no thumbnail: ").split()
+    assert set(known) <= {*thumbnails.NEEDED, "LC_CTYPE"}  # which Python sets itself
+
+
+@pytest.mark.parametrize("changed", [{"status": "failed", "reason": asset.MISSING}, {"sha256": "0" * 64}])
+def test_bytes_that_change_meanwhile(
+    add: Add, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thumbnail of other bytes, or a reason for them, is not noted."""
+    asset_id = add("a.png", picture("PNG"))
+    whole = thumbnails._told
+
+    def told_late(*words: Any) -> dict[str, Any]:
+        found = whole(*words)
+        with writing():
+            asset.change(asset_id, now_ms(), **changed)
+        monkeypatch.setattr(thumbnails, "_told", lambda *words: {"reason": "no thumbnail: once is enough"})
+        return {**found, "reason": "no thumbnail"}
+
+    monkeypatch.setattr(thumbnails, "_told", told_late)
+    make()
+
+    row = told(asset_id)
+    assert row["thumbnail"] is None
+    assert {name: row[name] for name in changed} == changed
+
+
 def test_one_that_takes_too_long(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process is ended."""
     monkeypatch.setattr(thumbnails, "PATIENCE", 0.0)
@@ -144,7 +216,7 @@ def test_one_that_is_deleted_meanwhile(add: Add, monkeypatch: pytest.MonkeyPatch
 
     assert rows(Asset.select()) == []
     assert {digest for digest, _ in store.store().digests()} == {
-        row["sha256"] for row in rows(LooseFile.select())
+        row["sha256"] for row in rows(UnclaimedFile.select())
     }
 
 
@@ -152,6 +224,6 @@ def test_what_there_is_to_do_is_found_at_once(add: Add, kind: str) -> None:
     """Through an index of those pictures alone, however many other files there are."""
     if kind != "sqlite":  # a server scans a table of a few rows, whatever indexes it has
         return
-    (plan,) = database.execute_sql(f"EXPLAIN QUERY PLAN {pictures._DUE}", (1,)).fetchall()
+    (plan,) = database.execute_sql(f"EXPLAIN QUERY PLAN {missing_thumbnails._DUE}", ("", 1)).fetchall()
 
-    assert plan[3] == "SEARCH asset USING INDEX asset_pictures (status=?)"
+    assert plan[3] == "SEARCH asset USING INDEX asset_pictures (status=? AND id>?)"

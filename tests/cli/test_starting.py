@@ -176,6 +176,19 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("topic", "merge"): ("top_1", "top_2"),
     ("topic", "delete"): ("top_1",),
     ("workspace", "callback-secret"): (),
+    ("workspace", "change"): ("--runs-a-month", "5"),
+    ("destination", "create"): ("webhook", "https://hooks.example/a"),
+    ("destination", "list"): (),
+    ("destination", "rotate"): ("dst_1",),
+    ("destination", "test"): ("dst_1",),
+    ("destination", "replay"): ("dst_1",),
+    ("destination", "delete"): ("dst_1",),
+    ("run", "start"): ("digest", "--input", "period=week"),
+    ("run", "list"): (),
+    ("run", "show"): ("run_1",),
+    ("run", "cancel"): ("run_1",),
+    ("digest",): (),
+    ("retriage",): (),
     ("key", "create"): (),
     ("key", "list"): (),
     ("key", "revoke"): ("key_1",),
@@ -202,7 +215,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("train",): ("--corrections", "--out", "{folder}/model"),
     ("copy",): ("--from", "sqlite:///{folder}/new/gateway.db", "--to", "sqlite:///{folder}/new/copy.db"),
 }
-NONE = {("init",), ("triage",), ("evaluate",)}  # makes one, or needs none
+NONE = {("init",), ("triage",), ("evaluate",), ("technique", "list")}  # makes one, or needs none
 
 
 def leaves() -> set[tuple[str, ...]]:

@@ -31,6 +31,7 @@ from gateway.background.retriage import retriage as label_stored
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import FIRST, HELD, LONGEST_REST, MOST, Pace
+from gateway.destinations import managing, sender
 from gateway.runs import lifecycle, registry
 from gateway.transfer import erasure, file_import
 from gateway.transfer.import_rows import Mapped, ndjson
@@ -52,7 +53,8 @@ from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.feedback_query import Filter
 from models.queries.personal_data import Person
-from models.tables import callback, fetch, loose_file
+from models.tables import callback, destination, fetch, outbox, unclaimed_file
+from models.tables.destination import Destination
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
 from tests.conftest import Call, Tenant
@@ -327,7 +329,7 @@ def attaching(bench: Bench) -> None:
     """The records of many files are gone, and the bytes of as many others never had one."""
     for number in range(2 * bench.many):
         with writing():
-            loose_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
+            unclaimed_file.note(f"{number:064x}", f"a{number}", bench.tenant.workspace_id, 1, number % 2)
 
 
 def picturing(bench: Bench) -> None:
@@ -338,6 +340,18 @@ def picturing(bench: Bench) -> None:
         for number in range(bench.many):
             Asset.insert({**row, "id": f"asset_{number}", "updated_at": 1}).execute()
     bench.monkeypatch.setattr(thumbnails, "_told", lambda *_: {"reason": "no thumbnail: damaged"})
+
+
+def announcing(bench: Bench) -> None:
+    """Every record was just made, and who listens is paused."""
+    workspace_id = bench.tenant.workspace_id
+    managing.create(workspace_id, None, "webhook", "https://a.example/", {}, by="key")
+    Destination.update(state=destination.PAUSED).execute()
+    outbox.forget_listeners()
+    for row in Feedback.select(Feedback.id):
+        with writing():
+            outbox.note_ids(outbox.CREATED, [row.id])
+    bench.monkeypatch.setattr(sender, "LINGER", 0.0)
 
 
 def nothing(bench: Bench) -> None:
@@ -362,6 +376,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "more runs": exporting,
     "files": attaching,
     "thumbnails": picturing,
+    "send": announcing,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

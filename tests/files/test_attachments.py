@@ -12,7 +12,7 @@ from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files import attachments, store
 from gateway.files.attachments import File, Kept
-from models import Asset, LooseFile
+from models import Asset, UnclaimedFile
 from models.database.base import rows, writing
 from models.tables import asset
 from tests.conftest import Tenant
@@ -44,11 +44,11 @@ def test_a_kept_file_gets_its_row(files: Path, tenant: Tenant) -> None:
 
     assert (kept.name, kept.size, kept.content_type, kept.refused) == ("shot.png", len(PNG), "image/png", "")
     assert b"".join(store.store().open(kept.digest)) == PNG
-    assert [(row["sha256"], row["id"]) for row in rows(LooseFile.select())] == [(kept.digest, kept.id)]
+    assert [(row["sha256"], row["id"]) for row in rows(UnclaimedFile.select())] == [(kept.digest, kept.id)]
     make(tenant, kept)
     (row,) = rows(Asset.select())
     assert (row["id"], row["sha256"], row["status"]) == (kept.id, kept.digest, "ready")
-    assert rows(LooseFile.select()) == []
+    assert rows(UnclaimedFile.select()) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_refused(files: Path, tenant: Tenant, name: str, body: bytes, words: str
     assert kept.name == name
     assert kept.refused.startswith(words)
     assert attachments.rows_of([kept], tenant.workspace_id, None, None, "native", 0) == []
-    assert rows(LooseFile.select()) == []
+    assert rows(UnclaimedFile.select()) == []
     assert not files.exists() or list(files.rglob("*")) == []
 
 

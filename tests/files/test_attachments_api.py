@@ -16,7 +16,7 @@ from flask import Flask
 from gateway.core.config import Config
 from gateway.files import addresses, store
 from gateway.intake import uploads
-from models import Asset, Event, LooseFile
+from models import Asset, Event, UnclaimedFile
 from models.database.base import writing
 from models.intake import attached
 from models.tables import asset
@@ -183,7 +183,7 @@ def test_a_deleted_file_leaves_no_byte(send: Send, call: Call, folder: Path, fee
     assert call("DELETE", path).status_code == 404
     assert call("GET", shown["path"]).status_code == 404
     assert bytes_in(folder) == []
-    assert not LooseFile.select().count()
+    assert not UnclaimedFile.select().count()
     assert Event.select().where(Event.type == "detached").count() == 1
 
 

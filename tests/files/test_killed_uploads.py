@@ -13,7 +13,7 @@ from flask import Flask
 from gateway.core.config import Config
 from gateway.files import removal, store
 from gateway.files.store import LocalStore
-from models import Asset, LooseFile
+from models import Asset, UnclaimedFile
 from models.database.base import close
 from models.intake import commit
 from tests.conftest import ROOT, Call, Tenant
@@ -53,7 +53,7 @@ def swept(folder: Path) -> None:
     removal.sweep()
     assert digests(folder) == {row.sha256 for row in Asset.select()}
     assert {row.status for row in Asset.select()} == {"ready"}
-    assert not LooseFile.select().count()
+    assert not UnclaimedFile.select().count()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")

@@ -18,7 +18,7 @@ from gateway.core.ids import now_ms
 from gateway.files import attachments, removal, store
 from gateway.files.attachments import File, Kept
 from gateway.files.store import LocalStore, Stored
-from models import Asset, Feedback, Job, LooseFile
+from models import Asset, Feedback, Job, UnclaimedFile
 from models.database.base import close, database, writing
 from models.tables import asset
 from tests.conftest import Call, Tenant
@@ -44,7 +44,7 @@ def age(folder: Path, seconds: float = DAY) -> None:
     for path in folder.rglob("*"):
         at = path.stat().st_mtime - seconds
         os.utime(path, (at, at))
-    LooseFile.update(at=LooseFile.at - int(seconds * 1000)).where(LooseFile.at > 0).execute()
+    UnclaimedFile.update(at=UnclaimedFile.at - int(seconds * 1000)).where(UnclaimedFile.at > 0).execute()
 
 
 @pytest.fixture(name="attach")
@@ -84,7 +84,7 @@ def test_bytes_go_with_the_last_that_has_them(attach: Callable[..., str], folder
     assert bytes_in(folder) == [b"shared"]
     assert call("DELETE", PATH, json={"ids": [second]}).json["deleted"] == 1
     assert bytes_in(folder) == []
-    assert not Asset.select().count() + LooseFile.select().count()
+    assert not Asset.select().count() + UnclaimedFile.select().count()
 
 
 def test_a_thumbnail_goes_too(attach: Callable[..., str], folder: Path, tenant: Tenant, call: Call) -> None:
@@ -115,7 +115,7 @@ def test_bytes_that_never_had_a_row(folder: Path, tenant: Tenant) -> None:
     work()
 
     assert bytes_in(folder) == []
-    assert not LooseFile.select().count()
+    assert not UnclaimedFile.select().count()
 
 
 def test_bytes_without_a_line(attach: Callable[..., str], folder: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_worker_deletes_what_could_not_be(
         patch.setattr(LocalStore, "delete", fail)
         assert call("DELETE", f"{PATH}/{feedback_id}").status_code == 204
         assert bytes_in(folder) == [b"stuck"]
-    assert LooseFile.select().count() == 1
+    assert UnclaimedFile.select().count() == 1
 
     Job.update(due_at=0).execute()
     assert run_once(file_sweep.SWEEP)
@@ -264,7 +264,7 @@ def test_erasure(attach: Callable[..., str], folder: Path, call: Call, tenant: T
     assert done["counts"]["files"] == 4
     assert bytes_in(folder) == [b"both", b"his"]
     assert {row.name for row in Asset.select()} == {"of [erased] (1).txt"}
-    assert not LooseFile.select().count()
+    assert not UnclaimedFile.select().count()
 
 
 def test_two_that_sweep(attach: Callable[..., str], folder: Path) -> None:

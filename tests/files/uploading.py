@@ -30,7 +30,7 @@ TRACED = (
     "gateway/files/removal.py",
     "gateway/api/attachments.py",
     "models/tables/asset.py",
-    "models/tables/loose_file.py",
+    "models/tables/unclaimed_file.py",
 )
 ROUNDS = 20
 SHARED = [f"shared {number}".encode() for number in range(4)]

@@ -16,10 +16,18 @@ from werkzeug.test import EnvironBuilder
 
 from adapters import fluister
 from gateway import ingest as module
+from gateway.destinations import managing
 from gateway.ingest import ingest
+from models.tables import outbox
 from tests.conftest import Call, Tenant
 
 POST = ("/v1/feedback", {"projectId": "p", "text": "De zoekbalk verdwijnt als ik scroll"})
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who listens to changes is looked up now and then, which is no POST's own cost: here once."""
+    monkeypatch.setattr(outbox, "FRESH", 3_600.0)
 
 
 @pytest.fixture(name="order")
@@ -102,6 +110,17 @@ def test_query_budget(app: Flask, call: Call, reported: int, headers: dict[str, 
     # Now and then a thread copies the log meanwhile, which no POST waits for.
     asked = [query for query in counted.get_queries() if not query.msg[0].startswith("PRAGMA")]
     assert len(asked) <= queries
+
+
+def test_a_destination_costs_a_statement(app: Flask, call: Call, tenant: Tenant) -> None:
+    """With a destination for it a POST writes one row more, whatever that destination wants of it."""
+    managing.create(tenant.workspace_id, None, "webhook", "https://example.test/", {}, by="key_test")
+    call("POST", POST[0], json={**POST[1], "text": "Iets heel anders hier"})
+    with count_queries() as counted:
+        call("POST", POST[0], json=POST[1])
+
+    asked = [query for query in counted.get_queries() if not query.msg[0].startswith("PRAGMA")]
+    assert len(asked) <= 6
 
 
 def test_call_budget(app: Flask, tenant: Tenant) -> None:

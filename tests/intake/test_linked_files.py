@@ -13,7 +13,7 @@ import pytest
 from adapters import load
 from adapters.common import slack_files
 from gateway.access import hooks
-from gateway.background import fetch_proofs, fetching
+from gateway.background import fetch_credentials, fetching
 from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
@@ -130,14 +130,14 @@ def test_the_token_is_a_secret(tenant: Tenant, call: Call) -> None:
     assert call("PATCH", path, json={"options": listed}).status_code == 200
     send(slack_event([slack_file("F1")]))
     (row,) = rows(Asset.select())
-    assert fetch_proofs.headers_for(row) == {"Authorization": f"Bearer {TOKEN}"}
+    assert fetch_credentials.headers_for(row) == {"Authorization": f"Bearer {TOKEN}"}
     for other in ("https://files.slack.com.example.org/x", "http://files.slack.com/x", "https://a.test/"):
-        assert fetch_proofs.headers_for({**row, "source_url": other}) == {}
+        assert fetch_credentials.headers_for({**row, "source_url": other}) == {}
 
     assert call("PATCH", path, json={"options": {"bot_token": None}}).status_code == 200
-    assert fetch_proofs.headers_for(row) == {}
+    assert fetch_credentials.headers_for(row) == {}
     call("PATCH", path, json={"options": {"bot_token": "********"}})
-    assert fetch_proofs.headers_for(row) == {}
+    assert fetch_credentials.headers_for(row) == {}
     assert call("PATCH", path, json={"options": {"bot_token": "xoxp-1"}}).status_code == 400
 
 

@@ -17,7 +17,7 @@ from adapters import load
 from gateway.access.hooks import create_hook
 from gateway.core.config import Config
 from gateway.files import store
-from models import Asset, Event, Feedback, LooseFile, Quarantine
+from models import Asset, Event, Feedback, Quarantine, UnclaimedFile
 from models.database.base import rows
 from models.intake.attached import MOST
 from tests.clients.conftest import files_of
@@ -125,7 +125,7 @@ def test_doors(door: str, case: str, doors: dict[str, Door], config: Config) -> 
         assert row["status"] == ("failed" if reason else "ready")
         if not reason:
             assert b"".join(store.store().open(row["sha256"])) == content
-    assert rows(LooseFile.select()) == []
+    assert rows(UnclaimedFile.select()) == []
     (event,) = rows(Event.select())
     assert len(event["payload"]) < 3_000  # files are not kept a second time
     if door == "native":
@@ -147,7 +147,7 @@ def test_no_words_no_record(door: str, doors: dict[str, Door], tenant: Tenant, c
         answer = doors[door]([("a.png", png(30_000))], **stranger)
 
     assert answer.status_code in (401, 403)
-    assert rows(Feedback.select()) == rows(LooseFile.select()) == rows(Asset.select()) == []
+    assert rows(Feedback.select()) == rows(UnclaimedFile.select()) == rows(Asset.select()) == []
 
 
 @pytest.mark.parametrize(

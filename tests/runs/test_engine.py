@@ -293,6 +293,28 @@ def test_a_host_that_stops_gives_back(probed: Probed, start: Start) -> None:
     assert row["status"] == "completed"
 
 
+def test_stopping_is_no_attempt(probed: Probed, start: Start) -> None:
+    """A run that is slow to its first step outlives any number of restarts."""
+    stop, late = threading.Event(), False
+
+    def act(task: Task) -> Outputs:
+        if not late:
+            stop.set()
+        task.step(1, 2)
+        return report()
+
+    made = start(probed(act))
+    for _ in range(run.ATTEMPTS + 2):
+        stop.clear()
+        run_once(Work(run.WORKS[0], worker.do_runs), stop.is_set)
+        later()
+        assert (row_of(made["id"])["status"], row_of(made["id"])["attempts"]) == ("running", 0)
+    late = True
+    stop.clear()
+    assert host()
+    assert row_of(made["id"])["status"] == "completed"
+
+
 def test_an_unknown_technique_fails(start: Start, probed: Probed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that a newer program started is told as failed."""
     made = start(probed(lambda task: report()))

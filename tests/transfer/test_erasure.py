@@ -140,6 +140,8 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
         "views": 1,
         "audit": 0,
         "topics": 1,
+        "deliveries": 0,
+        "destinations": 0,
         "files": 0,
         "runs": 2,
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +11,6 @@ from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.contract.files import CUT
 from gateway.access.caller import Caller
 from gateway.api.flora.route import conflict, not_found, path_id
-from gateway.core import encryption
 from gateway.files import addresses, attachments
 from gateway.files.attachments import File, Kept
 from gateway.files.store import largest_upload
@@ -23,6 +20,7 @@ from models.tables.feedback import iso
 
 VALID = 15 * 60_000  # milliseconds that a form may be posted for
 WORDS = 65_536  # bytes of a form's fields
+UPLOAD = "asset upload"  # what the signatures of forms are for
 UNNAMED = "file"  # an asset whose client gave no name
 
 Take = Callable[[Mapping[str, str], File], Kept]
@@ -31,7 +29,7 @@ Take = Callable[[Mapping[str, str], File], Kept]
 def reservation(row: Mapping[str, Any]) -> dict[str, Any]:
     """The form that an asset's bytes may be posted in, and until when."""
     expires = row["updated_at"] + VALID
-    fields = {"expires": str(expires), "signature": _signature(row["id"], str(expires))}
+    fields = {"expires": str(expires), "signature": addresses.signature(UPLOAD, row["id"], str(expires))}
     upload = {
         "content_type": "multipart/form-data",
         "file_field": "file",
@@ -120,13 +118,7 @@ def waits(row: Mapping[str, Any]) -> bool:
 def _check(asset_id: str, fields: Mapping[str, str], now: int) -> None:
     """Raises Refused: 403 for fields that let nobody upload, 409 for those that no longer do."""
     expires = fields.get("expires", "")
-    right, sent = _signature(asset_id, expires), fields.get("signature", "")
-    if not hmac.compare_digest(right.encode(), sent.encode("utf-8", "replace")):
+    if not addresses.is_right(fields.get("signature", ""), UPLOAD, asset_id, expires):
         raise Refused(Problem(403, "forbidden", "Forbidden."))
     if int(expires) < now:
         raise conflict("The time to upload is over: ask for another try.")
-
-
-def _signature(asset_id: str, expires: str) -> str:
-    key = encryption.key_for("asset upload").encode()
-    return hmac.new(key, f"{asset_id}.{expires}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()

@@ -41,7 +41,7 @@ def act(task: Task) -> Outputs:
     chosen = filters.parse(task.inputs[FILTER], now=began)
     chosen = replace(chosen, until=min(chosen.until or began, began))
     model_path = Config.from_env().model_path
-    active_model.connect(model_path)
+    active_model.keep_up(model_path)
     place = task.workspace_id, task.run["project_id"]
     total = selection.count(*place, chosen)
     told = before = Progress.of(task.position) if task.position else Progress()

@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gateway.api.flora import signed_upload
+from gateway.background import file_sweep
+from gateway.background.lease import run_once
 from gateway.core.ids import now_ms
 from gateway.files.store import store
-from models import Asset, LooseFile
+from models import Asset, Job, UnclaimedFile
 from models.database.base import rows, writing
 from models.tables import asset, job
 from tests.conftest import Call, Tenant
@@ -91,7 +93,7 @@ class TestDirect:
         assert (shown["failure_message"], shown["workspace_id"]) == (None, tenant.workspace_id)
         (row,) = rows(Asset.select())
         assert b"".join(store().open(row["sha256"])) == PNG
-        assert rows(LooseFile.select()) == []
+        assert rows(UnclaimedFile.select()) == []
 
     def test_name(self, call: Call, tenant: Tenant) -> None:
         """The name in a field of its own goes before the part's."""
@@ -165,7 +167,7 @@ class TestSigned:
         assert (waiting["status"], waiting["size_bytes"]) == ("pending_upload", len(PNG))
         assert [(answer.status_code, answer.json["status"]) for answer in done] == [(200, "ready")] * 2
         assert "upload" not in done[0].json
-        assert rows(LooseFile.select()) == []
+        assert rows(UnclaimedFile.select()) == []
 
     @pytest.mark.parametrize(
         "changed",
@@ -179,7 +181,7 @@ class TestSigned:
 
         assert code(upload(client, reserved, **changed)) == (403, "forbidden")
         assert state(reserved["asset_id"]) == ("pending_upload", None)
-        assert rows(LooseFile.select()) == []
+        assert rows(UnclaimedFile.select()) == []
 
     def test_a_form_is_for_its_asset(self, client: FlaskClient, reserve: Reserve) -> None:
         """The signature of one opens no other."""
@@ -214,6 +216,25 @@ class TestSigned:
         assert code(late) == (409, "conflict")
         assert again.status_code == 200
         assert code(soon) == (409, "conflict")
+
+    def test_what_nobody_uploads_fails(self, call: Call, client: FlaskClient, reserve: Reserve) -> None:
+        """An hour later; neither what waits for less, nor what was uploaded, nor what is fetched."""
+        names = [reserve()["asset_id"] for _ in range(2)]
+        uploaded, source = reserve(), "https://example.com/a.png"
+        fetched = reserve(source=source)["asset_id"]
+        assert upload(client, uploaded).status_code == 204
+        with writing():
+            hour_ago = now_ms() - 3_601_000
+            Asset.update(updated_at=hour_ago).where(Asset.id != names[1]).execute()
+            Job.delete().execute()
+        assert run_once(file_sweep.SWEEP)
+        states = {row["id"]: (row["status"], row["reason"]) for row in rows(Asset.select())}
+
+        assert states.pop(names[0]) == ("failed", "nothing was uploaded in time")
+        waits = ("pending_upload", None)
+        assert states == {names[1]: waits, uploaded["asset_id"]: waits, fetched: waits}
+        again = call("POST", f"{PATH}/{names[0]}/retry").json
+        assert upload(client, again).status_code == 204
 
     def test_what_failed_can_be_tried_again(self, call: Call, client: FlaskClient, reserve: Reserve) -> None:
         """A file that is not kept fails its asset, with why; another try may bring another one."""

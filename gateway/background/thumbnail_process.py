@@ -1,6 +1,6 @@
-"""A small picture of a large one, in a process of its own, since it reads bytes that anybody may have made.
+"""Makes the thumbnail of a picture in a process of its own, since anybody may have made its bytes.
 
-    python -m gateway.background.shrinking PICTURE THUMBNAIL
+    python -m gateway.background.thumbnail_process PICTURE THUMBNAIL
 
 Prints {"width": 3840, "height": 2160} of the picture and writes the thumbnail, or prints {"refusal": "..."}.
 When it ends in any other way, such as killed for the memory it asked for, that is the picture's doing, too.
@@ -26,7 +26,7 @@ SECONDS = 20  # of processor time
 ON_ITS_SIDE = (5, 6, 7, 8)  # orientations of EXIF whose width is the height of what is stored
 
 
-def shrink(picture: str, thumbnail: str) -> dict[str, Any]:
+def write_thumbnail(picture: str, thumbnail: str) -> dict[str, Any]:
     """Writes a WebP of a picture's first frame, and says how large the picture is or why there is none.
 
     Nothing is in it but pixels: no place, camera or text of the picture's own.
@@ -53,11 +53,11 @@ def shrink(picture: str, thumbnail: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Shrinks one picture within the limits."""
+    """Makes the thumbnail of one picture within the limits."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    print(json.dumps(shrink(*sys.argv[1:3])))
+    print(json.dumps(write_thumbnail(*sys.argv[1:3])))
 
 
 if __name__ == "__main__":

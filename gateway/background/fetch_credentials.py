@@ -34,7 +34,7 @@ def headers_for(row: Mapping[str, Any]) -> Mapping[str, str]:
     return {}
 
 
-def without_proof(row: Mapping[str, Any]) -> str:
+def without_signature(row: Mapping[str, Any]) -> str:
     """The address of a file that was asked for, without what Discord signs it with: that is used up."""
     address: str = row["source_url"]
     return address.partition("?")[0] if row["uploaded_via"] == "discord" else address

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.database.base import is_embedded, sqlite_path
 
 
-class Places:
+class FilePaths:
     """The folders and files of a Config, whose settings it reads."""
 
     __slots__ = ()

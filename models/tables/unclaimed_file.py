@@ -15,7 +15,7 @@ from peewee import BigIntegerField, CompositeKey, TextField
 from models.database.base import Table, insert, rows, serialise
 
 
-class LooseFile(Table):
+class UnclaimedFile(Table):
     """Bytes by their SHA-256 (hex), and the asset they are meant for or were of.
 
     `at` is when they were put (milliseconds UTC) and 0 once their asset is gone; `size` counts towards the
@@ -36,16 +36,17 @@ class LooseFile(Table):
 def note(sha256: str, asset_id: str, workspace_id: str, size: int, now: int) -> None:
     """Says, within the open transaction, that bytes are about to be put for an asset."""
     serialise([("file", sha256)])
-    LooseFile.delete().where((LooseFile.sha256 == sha256) & (LooseFile.id == asset_id)).execute()
+    UnclaimedFile.delete().where((UnclaimedFile.sha256 == sha256) & (UnclaimedFile.id == asset_id)).execute()
     insert(
-        LooseFile, {"sha256": sha256, "id": asset_id, "workspace_id": workspace_id, "size": size, "at": now}
+        UnclaimedFile,
+        {"sha256": sha256, "id": asset_id, "workspace_id": workspace_id, "size": size, "at": now},
     )
 
 
 def due(before: int, limit: int) -> list[str]:
     """Bytes whose asset is gone, or was to come before a time (milliseconds UTC) and did not."""
-    found = LooseFile.select(LooseFile.sha256).where(LooseFile.at < before)
-    return list(dict.fromkeys(row["sha256"] for row in rows(found.order_by(LooseFile.at).limit(limit))))
+    found = UnclaimedFile.select(UnclaimedFile.sha256).where(UnclaimedFile.at < before)
+    return list(dict.fromkeys(row["sha256"] for row in rows(found.order_by(UnclaimedFile.at).limit(limit))))
 
 
 def forget(digests: Sequence[str], before: int) -> list[str]:
@@ -54,13 +55,13 @@ def forget(digests: Sequence[str], before: int) -> list[str]:
     Until the transaction ends nobody puts the same bytes.
     """
     serialise([("file", sha256) for sha256 in digests])
-    mine: Any = LooseFile.sha256.in_(digests)
-    LooseFile.delete().where(mine & (LooseFile.at < before)).execute()
-    kept = {row["sha256"] for row in rows(LooseFile.select(LooseFile.sha256).where(mine))}
+    mine: Any = UnclaimedFile.sha256.in_(digests)
+    UnclaimedFile.delete().where(mine & (UnclaimedFile.at < before)).execute()
+    kept = {row["sha256"] for row in rows(UnclaimedFile.select(UnclaimedFile.sha256).where(mine))}
     return [sha256 for sha256 in digests if sha256 not in kept]
 
 
 def digests(after: str, limit: int) -> list[str]:
     """The bytes that have lines, in ascending order, after some."""
-    found = LooseFile.select(LooseFile.sha256).where(LooseFile.sha256 > after).distinct()
-    return [row["sha256"] for row in rows(found.order_by(LooseFile.sha256).limit(limit))]
+    found = UnclaimedFile.select(UnclaimedFile.sha256).where(UnclaimedFile.sha256 > after).distinct()
+    return [row["sha256"] for row in rows(found.order_by(UnclaimedFile.sha256).limit(limit))]

@@ -13,37 +13,37 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gateway.background import shrinking
+from gateway.background import thumbnail_process
 from tests.background import pictures
 from tests.background.pictures import photograph, picture, png
 
-Shrink = Callable[[bytes], tuple[dict[str, Any], bytes]]
+WriteThumbnail = Callable[[bytes], tuple[dict[str, Any], bytes]]
 
 
-@pytest.fixture(name="shrink")
-def _shrink(tmp_path: Path) -> Shrink:
+@pytest.fixture(name="write_thumbnail")
+def _write_thumbnail(tmp_path: Path) -> WriteThumbnail:
     """What the process prints of a picture, and the thumbnail that it writes."""
 
-    def shrink(data: bytes) -> tuple[dict[str, Any], bytes]:
+    def write_thumbnail(data: bytes) -> tuple[dict[str, Any], bytes]:
         at, thumbnail = tmp_path / "picture", tmp_path / "thumbnail"
         at.write_bytes(data)
         thumbnail.unlink(missing_ok=True)
-        command = [sys.executable, "-m", shrinking.__name__, str(at), str(thumbnail)]
+        command = [sys.executable, "-m", thumbnail_process.__name__, str(at), str(thumbnail)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         said = json.loads(done.stdout) if done.returncode == 0 else {"killed": done.returncode}
         return said, thumbnail.read_bytes() if thumbnail.exists() else b""
 
-    return shrink
+    return write_thumbnail
 
 
-@pytest.mark.parametrize("kind", shrinking.FORMATS)
-def test_every_format(shrink: Shrink, kind: str) -> None:
+@pytest.mark.parametrize("kind", thumbnail_process.FORMATS)
+def test_every_format(write_thumbnail: WriteThumbnail, kind: str) -> None:
     """Each becomes a WebP of at most so many pixels a side, with the same picture in it."""
-    said, thumbnail = shrink(picture(kind))
+    said, thumbnail = write_thumbnail(picture(kind))
     small = Image.open(io.BytesIO(thumbnail))
 
     assert said == {"width": 1200, "height": 800}
-    assert (small.format, small.size) == ("WEBP", (shrinking.SIDE, 320))
+    assert (small.format, small.size) == ("WEBP", (thumbnail_process.SIDE, 320))
     colours = small.convert("RGB")
     left, right = colours.getpixel((100, 100)), colours.getpixel((400, 100))
     assert isinstance(left, tuple) and isinstance(right, tuple)
@@ -51,37 +51,37 @@ def test_every_format(shrink: Shrink, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_nothing_of_its_own_is_left(shrink: Shrink, kind: str) -> None:
+def test_nothing_of_its_own_is_left(write_thumbnail: WriteThumbnail, kind: str) -> None:
     """Neither who took it nor where is in the thumbnail, nor a profile or text."""
     data = photograph(kind)
     assert pictures.CAMERA.encode() in data
-    small = Image.open(io.BytesIO(shrink(data)[1]))
+    small = Image.open(io.BytesIO(write_thumbnail(data)[1]))
 
     assert dict(small.getexif()) == {}
     assert set(small.info) <= {"loop", "background", "duration", "timestamp"}
-    assert pictures.CAMERA.encode() not in shrink(data)[1]
+    assert pictures.CAMERA.encode() not in write_thumbnail(data)[1]
 
 
-def test_it_stands_upright(shrink: Shrink) -> None:
+def test_it_stands_upright(write_thumbnail: WriteThumbnail) -> None:
     """A photograph that is stored on its side is turned, and its size is that of the turned one."""
-    said, thumbnail = shrink(photograph("JPEG", orientation=6))
+    said, thumbnail = write_thumbnail(photograph("JPEG", orientation=6))
 
     assert said == {"width": 800, "height": 1200}
-    assert Image.open(io.BytesIO(thumbnail)).size == (320, shrinking.SIDE)
+    assert Image.open(io.BytesIO(thumbnail)).size == (320, thumbnail_process.SIDE)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16", "CMYK"])
-def test_every_mode(shrink: Shrink, mode: str) -> None:
+def test_every_mode(write_thumbnail: WriteThumbnail, mode: str) -> None:
     """However its colours are stored."""
-    said, thumbnail = shrink(picture("JPEG" if mode == "CMYK" else "PNG", (30, 20), mode))
+    said, thumbnail = write_thumbnail(picture("JPEG" if mode == "CMYK" else "PNG", (30, 20), mode))
 
     assert said == {"width": 30, "height": 20}
     assert Image.open(io.BytesIO(thumbnail)).size == (30, 20)
 
 
-def test_as_many_pixels_as_may_be(shrink: Shrink) -> None:
+def test_as_many_pixels_as_may_be(write_thumbnail: WriteThumbnail) -> None:
     """One of just under fifty megapixels fits into the memory that the process has."""
-    said, thumbnail = shrink(png(7_071, 7_071))
+    said, thumbnail = write_thumbnail(png(7_071, 7_071))
 
     assert said == {"width": 7_071, "height": 7_071}
     assert thumbnail
@@ -99,23 +99,23 @@ def test_as_many_pixels_as_may_be(shrink: Shrink) -> None:
     ],
     ids=["100 megapixels", "a header that claims", "svg", "postscript", "tiff", "empty"],
 )
-def test_refused(shrink: Shrink, data: bytes, why: str) -> None:
+def test_refused(write_thumbnail: WriteThumbnail, data: bytes, why: str) -> None:
     """What is no picture of these formats, or has too many pixels, is refused before it is decoded."""
-    assert shrink(data) == ({"refusal": why}, b"")
+    assert write_thumbnail(data) == ({"refusal": why}, b"")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
-def test_truncated(shrink: Shrink, kind: str) -> None:
+def test_truncated(write_thumbnail: WriteThumbnail, kind: str) -> None:
     """One that ends early has no thumbnail: what is missing is not made up."""
-    said, thumbnail = shrink(picture(kind)[:-60])
+    said, thumbnail = write_thumbnail(picture(kind)[:-60])
 
     assert said.keys() & {"killed", "refusal"}
     assert thumbnail == b""
 
 
-def test_memory_is_bounded(shrink: Shrink) -> None:
+def test_memory_is_bounded(write_thumbnail: WriteThumbnail) -> None:
     """A canvas for which a decoder takes a gigabyte before it is asked for a pixel ends the process only."""
-    said, thumbnail = shrink(pictures.huge_webp())
+    said, thumbnail = write_thumbnail(pictures.huge_webp())
 
     assert said.keys() & {"killed", "refusal"}
     assert thumbnail == b""

@@ -1,0 +1,88 @@
+"""/gateway/v1/destinations: who is told of changes, and what became of telling them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.contract import Fault, Inbound, Reply, invalid
+from gateway.access.caller import Caller
+from gateway.api import pagination, query_parameters
+from gateway.api.admin.request_schemas import body_of, project_of, secret, unknown
+from gateway.api.query_parameters import moment_of
+from gateway.api.schemas.destinations import DestinationChange, NewDestination, Replay
+from gateway.destinations import managing
+from models.tables import destination, outgoing
+
+
+def list_destinations(caller: Caller, inbound: Inbound) -> Reply:
+    """The workspace's destinations, the oldest first, without their secrets."""
+    limit, after = pagination.asked(inbound)
+    found = destination.list_page(caller.workspace_id, caller.project_id, after=after, limit=limit + 1)
+    return pagination.answer([managing.shown(row) for row in found], limit)
+
+
+def create_destination(caller: Caller, inbound: Inbound) -> Reply:
+    """A new destination; its secret is in this answer only. Raises Refused (400)."""
+    sent = NewDestination.of(inbound)
+    project_id = project_of(caller, sent)
+    kind, url = sent["kind"], sent["url"]
+    made = managing.create(caller.workspace_id, project_id, kind, url, sent, by=caller.key_id)
+    return secret(201, made)
+
+
+def show_destination(caller: Caller, inbound: Inbound) -> Reply:
+    """One destination. Raises Refused (404)."""
+    return Reply(200, managing.shown(_found(caller, inbound)))
+
+
+def change_destination(caller: Caller, inbound: Inbound) -> Reply:
+    """Sets what is sent; what waits is held while it is paused. Raises Refused (400, 404)."""
+    sent = DestinationChange.of(inbound)
+    if not sent:
+        raise invalid(Fault("body", f"Must have one of {', '.join(DestinationChange().fields)}"))
+    return Reply(200, managing.change(_found(caller, inbound), sent, by=caller.key_id))
+
+
+def delete_destination(caller: Caller, inbound: Inbound) -> Reply:
+    """Ends a destination with its deliveries. Raises Refused (404)."""
+    managing.delete(_found(caller, inbound), by=caller.key_id)
+    return Reply(204)
+
+
+def rotate_destination(caller: Caller, inbound: Inbound) -> Reply:
+    """A new secret, in this answer only; the old one signs for another day, too. Raises Refused (404)."""
+    return secret(200, managing.rotate(_found(caller, inbound), by=caller.key_id))
+
+
+def test_destination(caller: Caller, inbound: Inbound) -> Reply:
+    """Has a `destination.test` sent as changes are. Raises Refused (404)."""
+    managing.test(_found(caller, inbound))
+    return Reply(202, {"queued": 1})
+
+
+def list_deliveries(caller: Caller, inbound: Inbound) -> Reply:
+    """What was sent and is to be sent, the newest first, with each attempt. Raises Refused (400, 404)."""
+    faults: list[Fault] = []
+    state = query_parameters.word(inbound, "state", outgoing.STATES, faults)
+    if faults:
+        raise invalid(*faults)
+    limit, before = pagination.asked(inbound, "state")
+    row = _found(caller, inbound)
+    return pagination.answer(managing.deliveries(row, state=state, before=before, limit=limit + 1), limit)
+
+
+def replay_deliveries(caller: Caller, inbound: Inbound) -> Reply:
+    """Sends deliveries anew: one, or those of a state and a time. Raises Refused (400, 404)."""
+    sent = Replay.check(body_of(inbound))
+    row = _found(caller, inbound)
+    if "delivery_id" in sent and len(sent) > 1:
+        raise invalid(Fault("delivery_id", "Must stand alone"))
+    times: dict[str, Any] = {name: moment_of(sent[name]) for name in ("since", "until") if name in sent}
+    return Reply(202, {"queued": managing.replay(row, by=caller.key_id, **{**sent, **times})})
+
+
+def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:
+    row = destination.find(caller.workspace_id, caller.project_id, inbound.params["destination_id"])
+    if row is None:
+        raise unknown("destination")
+    return row

@@ -1,0 +1,249 @@
+"""Destinations made, changed, rotated, tested and ended by admins; what is wrong is told field by field."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from adapters.contract import Fault, invalid
+from gateway.access import audit_log
+from gateway.api import filters
+from gateway.core import encryption, outbound
+from gateway.core.ids import id_at, new_id, now_ms
+from gateway.core.outbound import Forbidden
+from gateway.core.pacing import Pace
+from gateway.destinations import found_kinds, signing_secrets
+from gateway.destinations.sender import NAME
+from models.database.base import dumps, writing
+from models.tables import destination, job, outbox, outgoing
+from models.tables.feedback import iso
+
+MOST = 50  # destinations of a workspace
+MOST_HEADERS = 8
+LONGEST_VALUE = 2_000  # characters of a header's value
+MOST_REPLAYED = 10_000  # deliveries at once
+ALL = "msg~"  # behind every id
+REPLAYABLE = (outgoing.SENT, outgoing.HELD, outgoing.DEAD)
+EVENTS = tuple(name for name in outbox.TYPES if name != outbox.TEST)  # what may be asked for
+CHANGEABLE = (destination.ENABLED, destination.PAUSED)
+# What a request's headers say of itself, and what the kinds set.
+_RESERVED = re.compile(
+    r"webhook-.*|gateway-.*|proxy-.*|content-.*|accept-encoding|connection|expect|host|keep-alive|te|trailer|"
+    r"transfer-encoding|upgrade|user-agent|cookie",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110: token
+_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_SEALED = ("url", "headers")
+
+Row = Mapping[str, Any]
+
+
+def create(
+    workspace_id: str, project_id: str | None, kind: str, url: str, sent: Row, *, by: str
+) -> dict[str, Any]:
+    """Stores a destination and answers it with its secret, for the only time.
+
+    `sent` may have name, events, filter, headers and thin. Raises Refused (400) that names every bad field.
+    """
+    faults = _faults({**sent, "url": url})
+    kinds = found_kinds.load()
+    if kind not in kinds:
+        faults.append(Fault("kind", f"Must be one of {', '.join(kinds)}"))
+    if faults:
+        raise invalid(*faults)
+    now, secret = now_ms(), kinds[kind].new_secret()
+    name = new_id("dst")
+    row: dict[str, Any] = {"id": name, "workspace_id": workspace_id, "project_id": project_id, "kind": kind}
+    row |= {"name": sent.get("name", ""), "filter": sent.get("filter", ""), "thin": sent.get("thin", False)}
+    row |= {
+        "events": list(sent.get("events") or [outbox.CREATED]),
+        "secrets": [signing_secrets.sealed(secret)],
+    }
+    row |= _sealed({"url": url, "headers": sent.get("headers", {})}) | {"created_at": now}
+    with writing():
+        if len(destination.list_page(workspace_id, None, limit=MOST)) >= MOST:
+            raise invalid(Fault("body", f"There are {MOST} destinations, which is the most"))
+        destination.add(row)
+        audit_log.note(workspace_id, by, "destination.created", name, kind=kind, project_id=project_id)
+        job.ask(NAME, None)
+    outbox.forget_listeners()
+    made = destination.find(workspace_id, None, name)
+    assert made is not None, "it was stored just now"
+    return {**shown(made), "secret": secret}
+
+
+def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
+    """Sets what is sent: name, url, events, filter, headers, thin, and state (enabled or paused).
+
+    What waits is held while it is paused. Raises Refused (400) that names every bad field.
+    """
+    if faults := _faults(sent):
+        raise invalid(*faults)
+    now = now_ms()
+    columns = {**sent, **_sealed({name: sent[name] for name in _SEALED if name in sent})}
+    if "url" in sent and "headers" not in sent and _opened(row["headers"]) is None:
+        columns |= _sealed(
+            {"headers": {}}
+        )  # those that nobody can open any more would keep all from being sent
+    if sent.get("state") == destination.ENABLED and row["state"] != destination.ENABLED:
+        columns |= {"reason": None, "resume_at": 0, "failing_since": None, "enabled_at": now}
+    with writing():
+        destination.change(row["id"], columns)
+        if sent.get("state") == destination.PAUSED:
+            outgoing.hold(row["id"])
+        audit_log.note(row["workspace_id"], by, "destination.changed", row["id"], fields=", ".join(sent))
+        job.ask(NAME, None)
+    outbox.forget_listeners()
+    return shown({**row, **columns})
+
+
+def rotate(row: Row, *, by: str) -> dict[str, Any]:
+    """Gives a destination a new secret, told for the only time; the one before signs for another day, too."""
+    secret = found_kinds.load()[row["kind"]].new_secret()
+    with writing():
+        now = destination.find(row["workspace_id"], None, row["id"], to_change=True) or row
+        kept = signing_secrets.rotated(now["secrets"], secret, now_ms())
+        destination.change(row["id"], {"secrets": kept})
+        audit_log.note(row["workspace_id"], by, "destination.rotated", row["id"])
+    return {**shown({**row, "secrets": kept}), "secret": secret}
+
+
+def delete(row: Row, *, by: str) -> None:
+    """Ends a destination with its deliveries."""
+    Pace().until_none(partial(outgoing.forget_of, row["id"]))
+    with writing():
+        destination.delete(row["id"])
+        audit_log.note(row["workspace_id"], by, "destination.deleted", row["id"])
+    outbox.forget_listeners()
+
+
+def test(row: Row) -> None:
+    """Has a `destination.test` sent, the whole way that changes go."""
+    with writing():
+        outbox.note_destination(outbox.TEST, row, now_ms())
+        job.ask(NAME, None)
+
+
+def replay(
+    row: Row,
+    *,
+    by: str,
+    delivery_id: str | None = None,
+    state: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> int:
+    """Sends one delivery anew, or those of a state and a time (milliseconds UTC); how many, 10,000 at most.
+
+    Each keeps its id, is signed with the secrets of now, and decides nothing when it fails. Without a state
+    those are meant that were given up.
+    """
+    if delivery_id is not None:
+        ids = outgoing.ids_between(row["id"], REPLAYABLE, delivery_id, f"{delivery_id}\0", 1)
+    else:
+        first = id_at("msg", since or 0)
+        last = ALL if until is None else id_at("msg", until)
+        ids = outgoing.ids_between(row["id"], (state or outgoing.DEAD,), first, last, MOST_REPLAYED)
+    done = sum(Pace().each(ids, lambda some: outgoing.replay(some, now_ms())))
+    with writing():
+        audit_log.note(row["workspace_id"], by, "destination.replayed", row["id"], deliveries=done)
+        job.ask(NAME, None)
+    return done
+
+
+def shown(row: Row) -> dict[str, Any]:
+    """A destination as it is listed: without its secrets and the values of its headers."""
+    named = (
+        "id",
+        "kind",
+        "name",
+        "workspace_id",
+        "project_id",
+        "events",
+        "filter",
+        "thin",
+        "state",
+        "reason",
+    )
+    times = ("resume_at", "succeeded_at", "failing_since", "created_at")
+    return {
+        **{name: row[name] for name in named},
+        "url": _opened(row["url"]),
+        "headers": sorted(json.loads(_opened(row["headers"]) or "{}")),
+        "live_secrets": len(signing_secrets.live(row["secrets"], now_ms())),
+        **{
+            state: outgoing.count(row["id"], state)
+            for state in (outgoing.WAITING, outgoing.HELD, outgoing.DEAD)
+        },
+        **{name: iso(row[name] or None) for name in times},
+    }
+
+
+def deliveries(
+    row: Row, *, state: str | None = None, before: str | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """A destination's deliveries, the newest first, each with its attempts."""
+    found = outgoing.list_page(row["id"], state=state, before=before, limit=limit)
+    attempts: dict[str, list[dict[str, Any]]] = {one["id"]: [] for one in found}
+    for item in outgoing.attempts_of(list(attempts)):
+        told = {name: item[name] for name in ("n", "ms", "status", "why", "answer")}
+        attempts[item["delivery"]].append({**told, "at": iso(item["at"])})
+    return [
+        {
+            **{name: one[name] for name in ("id", "type", "state", "replay", "body")},
+            "feedback_id": one["feedback"],
+            "next_at": iso(one["next_at"]) if one["state"] == outgoing.WAITING else None,
+            "created_at": iso(one["created_at"]),
+            "attempts": attempts[one["id"]],
+        }
+        for one in found
+    ]
+
+
+def _faults(sent: Row) -> list[Fault]:
+    """What is wrong with the fields that are there."""
+    faults: list[Fault] = []
+    if "url" in sent:
+        try:
+            outbound.check(sent["url"])
+        except Forbidden as error:
+            faults.append(Fault("url", str(error)))
+    if "filter" in sent:
+        wrong: list[Fault] = []
+        filters.read(sent["filter"], (), wrong)
+        faults += [Fault(f"filter.{fault.field}", fault.message) for fault in wrong]
+    if "headers" in sent:
+        faults += _bad_headers(sent["headers"])
+    return faults
+
+
+def _bad_headers(headers: Row) -> Sequence[Fault]:
+    faults = []
+    if len(headers) > MOST_HEADERS:
+        faults.append(Fault("headers", f"Must be at most {MOST_HEADERS}"))
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name):
+            faults.append(Fault("headers", f"{name!r} is no name of a header"))
+        elif _RESERVED.fullmatch(name):
+            faults.append(Fault(f"headers.{name}", "Is set by the gateway"))
+        elif not isinstance(value, str) or len(value) > LONGEST_VALUE or not _VALUE.fullmatch(value):
+            why = f"Must be 1 to {LONGEST_VALUE} printable ASCII characters without blanks at its ends"
+            faults.append(Fault(f"headers.{name}", why))
+    return faults
+
+
+def _sealed(sent: Row) -> dict[str, str]:
+    texts = {name: value if isinstance(value, str) else dumps(value) for name, value in sent.items()}
+    return {name: encryption.encrypt(text) for name, text in texts.items()}
+
+
+def _opened(sealed: str) -> str | None:
+    """A sealed text; None for one that was sealed with another key."""
+    try:
+        return encryption.decrypt(sealed)
+    except encryption.WrongKey:
+        return None

@@ -1,0 +1,219 @@
+"""Sends deliveries until they are taken or given up: at least once each, always with the same id.
+
+One host at a time has the right to it. A process that dies between an answer and its note leaves the delivery
+to be sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from gateway.background.lease import HEARTBEAT, Lease, Work
+from gateway.core import encryption, log, outbound
+from gateway.core.ids import id_at, now_ms
+from gateway.core.outbound import Forbidden, Unreachable
+from gateway.core.pacing import Pace, transact
+from gateway.destinations import found_kinds, ladder
+from gateway.destinations.fan_out import disable, fan_out
+from gateway.destinations.signing_secrets import live
+from models.tables import destination, outbox, outgoing
+
+NAME = "send"
+AT_ONCE = 16  # deliveries under way
+OF_ONE = 2  # of those to one destination, so that a slow one holds up nobody else's
+TIMEOUT, CONNECT = 15.0, 5.0  # seconds for a request in all, and to connect
+KEPT_ANSWER = 4_096  # bytes
+KEPT = 30 * ladder.DAY  # that a delivery is kept
+EVERY = 60_000  # milliseconds between two looks while there is no destination
+BREATH = 0.5  # seconds between two looks
+LINGER = 50.0  # seconds of looking without anything to do: the lease is taken up less often
+TURN = 1.0  # seconds of fanning out before what is due is begun
+CLEANING = 3_600.0  # seconds between two looks for what is old
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attempt. `status` is None when there was no answer, and `why` says what was wrong."""
+
+    at: int
+    ms: int
+    status: int | None
+    why: str | None
+    answer: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_taken(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+def send(lease: Lease) -> int:
+    """Tells destinations what there is and goes on looking for more; when to come again."""
+    if not destination.any_at_all():
+        if outbox.any_waiting():  # for one that is gone: not for the next one that is made
+            Pace(lease.transact).until_none(fan_out)
+        return EVERY
+    with ThreadPoolExecutor(AT_ONCE, "send") as pool:
+        turn = _Turn(lease, pool)
+        try:
+            turn.go()
+        finally:  # what was sent, was sent
+            turn.note(wait(turn.under_way, TIMEOUT + CONNECT).done)
+    return 1
+
+
+class _Turn:
+    """One time of having the right to send."""
+
+    def __init__(self, lease: Lease, pool: ThreadPoolExecutor) -> None:
+        self.under_way: dict[Future[Outcome], dict[str, Any]] = {}
+        self._lease, self._pool = lease, pool
+
+    def go(self) -> None:
+        """Until there was nothing to do for a while, or the process is to end."""
+        pace, active = Pace(self._lease.transact), time.monotonic()
+        extended, cleaned = active, active - CLEANING
+        while not self._lease.stopping():
+            now = time.monotonic()
+            if now - cleaned >= CLEANING:
+                pace.until_none(partial(outgoing.forget, id_at("msg", now_ms() - KEPT)), TURN)
+                cleaned = now
+            if outbox.any_waiting():
+                pace.until_none(fan_out, TURN)
+                active = now
+            self._begin()
+            if now - extended >= HEARTBEAT:
+                self._lease.extend()
+                extended = now
+            if self.under_way:
+                self.note(wait(self.under_way, BREATH, FIRST_COMPLETED).done)
+                active = now
+            elif now - active >= LINGER:
+                return
+            else:
+                time.sleep(BREATH)
+
+    def note(self, done: Iterable[Future[Outcome]]) -> None:
+        """Notes what became of attempts, also when the lease is lost meanwhile."""
+        for future in done:
+            row = self.under_way.pop(future)
+            self._lease.carry_out(partial(transact, partial(_note, row, future.result())))
+
+    def _begin(self) -> None:
+        """Begins what is due and may be under way beside the rest."""
+        taken = Counter(row["destination"] for row in self.under_way.values())
+        known: dict[str, dict[str, Any] | None] = {}
+        while (free := AT_ONCE - len(self.under_way)) > 0:
+            full = [name for name, count in taken.items() if count >= OF_ONE]
+            busy = [row["id"] for row in self.under_way.values()]
+            if not (found := outgoing.due(now_ms(), free, busy, full)):
+                return
+            for row in found:
+                name = row["destination"]
+                if taken[name] >= OF_ONE:
+                    continue
+                if name not in known:
+                    known[name] = destination.find(None, None, name)
+                if (one := known[name]) is None:
+                    return
+                taken[name] += 1
+                self.under_way[self._pool.submit(_attempt, row, one)] = row
+
+
+def _attempt(row: Row, one: Row) -> Outcome:
+    """Sends a delivery once."""
+    at, began = now_ms(), time.perf_counter()
+    status, why, answer, headers = None, None, b"", dict[str, str]()
+    try:
+        told = outbound.request(
+            "POST",
+            encryption.decrypt(one["url"]),
+            _headers(row, one, at),
+            row["body"].encode(),
+            timeout=TIMEOUT,
+            connect=CONNECT,
+        )
+        status, answer, headers = told.status, told.body[:KEPT_ANSWER], dict(told.headers)
+        if 300 <= status < 400:
+            why = "is redirected, which is not followed"
+    except encryption.WrongKey:
+        why = "its address or secret cannot be opened: set them anew"
+    except (Forbidden, Unreachable) as error:
+        why = str(error)
+    except Exception:  # one delivery's fault must not keep the others waiting
+        log.logger.exception("a delivery cannot be sent", extra={"facts": {"delivery": row["id"]}})
+        why = "could not be sent"
+    ms = round((time.perf_counter() - began) * 1000)
+    return Outcome(at, ms, status, why, answer.decode("utf-8", "replace").replace("\0", "\ufffd"), headers)
+
+
+def _headers(row: Row, one: Row, at: int) -> dict[str, str]:
+    secrets = [encryption.decrypt(item["secret"]) for item in live(one["secrets"], at)]
+    signed = found_kinds.load()[one["kind"]].headers(row["id"], row["body"], secrets, at // 1000)
+    replayed = {"Gateway-Replay": "true"} if row["replay"] else {}
+    return {**json.loads(encryption.decrypt(one["headers"])), **signed, **replayed}
+
+
+def _note(row: Row, outcome: Outcome) -> None:
+    """Writes down an attempt and what follows from it, within the open transaction."""
+    now = now_ms()
+    one = destination.find(None, None, row["destination"], to_change=True)
+    if one is None:  # it was deleted meanwhile, with its deliveries
+        return
+    gone = outcome.status == 410 and not row["replay"]
+    noted = {name: getattr(outcome, name) for name in ("at", "ms", "status", "why", "answer")}
+    if not outgoing.tried(row, _changed(row, one, outcome, gone, now), noted):
+        return
+    health = _health(row, one, outcome, now)
+    if health:
+        destination.change(one["id"], health)
+    if one["state"] != destination.ENABLED:
+        return
+    if gone:
+        disable(one, "it answered 410 Gone", now)
+    elif not outcome.is_taken and not row["replay"] and ladder.is_lost({**one, **health}, now):
+        disable(one, "it has taken nothing for five days", now)
+
+
+def _changed(row: Row, one: Row, outcome: Outcome, gone: bool, now: int) -> dict[str, Any]:
+    """The delivery's columns after an attempt."""
+    if outcome.is_taken:
+        return {"state": outgoing.SENT}
+    if gone:
+        return {"state": outgoing.HELD}
+    rung = row["rung"] + 1
+    pause = ladder.delay(rung)
+    if pause is None:
+        return {"state": outgoing.DEAD, "rung": rung}
+    state = outgoing.WAITING if one["state"] == destination.ENABLED else outgoing.HELD
+    return {
+        "state": state,
+        "rung": rung,
+        "next_at": now + max(pause, ladder.retry_after(outcome.headers, now)),
+    }
+
+
+def _health(row: Row, one: Row, outcome: Outcome, now: int) -> dict[str, Any]:
+    """The destination's columns after an attempt."""
+    if outcome.is_taken:
+        recent = one["succeeded_at"] is not None and now - one["succeeded_at"] < EVERY
+        return {} if recent and one["failing_since"] is None else {"succeeded_at": now, "failing_since": None}
+    found: dict[str, Any] = {}
+    if not row["replay"] and one["failing_since"] is None:
+        found["failing_since"] = now
+    if outcome.status in ladder.BUSY:
+        asked = ladder.retry_after(outcome.headers, now) or ladder.delay(row["rung"] + 1) or 0
+        found["resume_at"] = max(one["resume_at"], now + asked)
+    return found
+
+
+SEND = Work(NAME, send, prompt=True)

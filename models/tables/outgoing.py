@@ -1,0 +1,152 @@
+"""What is sent to destinations: each delivery until it is taken or given up, and each attempt at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from peewee import BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
+
+from models.database.base import Table, first, insert, insert_all, only, rows, values
+from models.tables.destination import ENABLED, Destination
+from models.tables.feedback import Feedback
+
+WAITING, SENT, HELD, DEAD = STATES = ("waiting", "sent", "held", "dead")
+MOST_COUNTED = 10_000
+
+
+class Outgoing(Table):
+    """One change for one destination: the same id and `body` at each attempt. Times are milliseconds UTC.
+
+    It goes with its record, which one that tells of a record's end has not. `rung` says how far up the
+    ladder of delays it is, `tries` how many attempts there were, before a replay, too. `next_at` is when it
+    is tried next while it is waiting.
+    """
+
+    id = TextField(primary_key=True)
+    workspace_id = TextField()
+    destination = ForeignKeyField(Destination, on_delete="CASCADE")
+    feedback = ForeignKeyField(Feedback, null=True, on_delete="CASCADE")
+    type = TextField()
+    body = TextField()
+    state = TextField()
+    replay = BooleanField()
+    rung = IntegerField()
+    tries = IntegerField()
+    next_at = BigIntegerField()
+    created_at = BigIntegerField()
+
+
+class Attempt(Table):
+    """One request: its number, when, how many milliseconds it took, and what was answered.
+
+    `status` is null when there was no answer, and `why` says what was wrong. `answer` is its beginning.
+    """
+
+    delivery = ForeignKeyField(Outgoing, on_delete="CASCADE")
+    n = IntegerField()
+    at = BigIntegerField()
+    ms = IntegerField()
+    status = IntegerField(null=True)
+    why = TextField(null=True)
+    answer = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("delivery", "n")
+
+
+def add_all(deliveries: Sequence[Mapping[str, Any]]) -> None:
+    """Stores new deliveries within the open transaction."""
+    new = {"replay": False, "rung": 0, "tries": 0}
+    insert_all(Outgoing, [values(Outgoing, {**new, **row}) for row in deliveries])
+
+
+def due(now: int, limit: int, but: Iterable[str], full: Iterable[str]) -> list[dict[str, Any]]:
+    """Deliveries whose time has come, the longest due first; none of these ids or to `full` destinations."""
+    ready = (Destination.state == ENABLED) & (Destination.resume_at <= now)
+    found = Outgoing.select().join(Destination).where(_waiting() & (Outgoing.next_at <= now) & ready)
+    for column, unwanted in ((Outgoing.id, [*but]), (Outgoing.destination, [*full])):
+        if unwanted:
+            found = found.where(column.not_in(unwanted))
+    return rows(found.order_by(Outgoing.next_at, Outgoing.id).limit(limit))
+
+
+def next_due() -> int | None:
+    """When the next delivery is due; None when none is waiting."""
+    row = first(Outgoing.select(Outgoing.next_at).where(_waiting()).order_by(Outgoing.next_at).limit(1))
+    return None if row is None else int(row["next_at"])
+
+
+def tried(known: Mapping[str, Any], changed: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
+    """Notes an attempt and what became of it, within the open transaction.
+
+    Nothing happens, and False is returned, when another process noted its own meanwhile or it is gone.
+    """
+    mine = (Outgoing.id == known["id"]) & (Outgoing.tries == known["tries"])
+    if not Outgoing.update({**changed, "tries": known["tries"] + 1}).where(mine).execute():
+        return False
+    insert(Attempt, {**attempt, "delivery": known["id"], "n": known["tries"] + 1})
+    return True
+
+
+def hold(destination_id: str) -> None:
+    """Holds what waits for a destination, within the open transaction."""
+    Outgoing.update(state=HELD).where((Outgoing.destination == destination_id) & _waiting()).execute()
+
+
+def replay(ids: Sequence[str], now: int) -> int:
+    """Has deliveries that do not wait sent anew, within the open transaction; how many."""
+    mine = Outgoing.id.in_(list(ids)) & (Outgoing.state != WAITING)
+    anew = {"state": WAITING, "replay": True, "rung": 0, "next_at": now}
+    return int(Outgoing.update(anew).where(mine).execute()) if ids else 0
+
+
+def list_page(
+    destination_id: str, *, state: str | None = None, before: str | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """A destination's deliveries, the newest first, with ids before one if that is given."""
+    found = only(Outgoing.select(), {Outgoing.destination: destination_id, Outgoing.state: state})
+    found = found if before is None else found.where(Outgoing.id < before)
+    return rows(found.order_by(Outgoing.id.desc()).limit(limit))
+
+
+def ids_between(destination_id: str, states: Sequence[str], since: str, until: str, limit: int) -> list[str]:
+    """The ids of a destination's deliveries in these states, from `since` on and before `until`."""
+    mine = (Outgoing.destination == destination_id) & Outgoing.state.in_(list(states))
+    found = Outgoing.select(Outgoing.id).where(mine & (Outgoing.id >= since) & (Outgoing.id < until))
+    return [row["id"] for row in rows(found.order_by(Outgoing.id).limit(limit))]
+
+
+def attempts_of(ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The attempts at these deliveries, in their order."""
+    found = Attempt.select().where(Attempt.delivery.in_(list(ids)))
+    return rows(found.order_by(Attempt.delivery, Attempt.n)) if ids else []
+
+
+def count(destination_id: str, state: str) -> int:
+    """How many deliveries of a destination are in this state, MOST_COUNTED at most."""
+    mine = (Outgoing.destination == destination_id) & (Outgoing.state == state)
+    return int(Outgoing.select(Outgoing.id).where(mine).limit(MOST_COUNTED).count())
+
+
+def forget_record(feedback_id: str) -> int:
+    """Deletes what was or is to be sent of a record, within the open transaction; how many deliveries."""
+    return int(Outgoing.delete().where(Outgoing.feedback == feedback_id).execute())
+
+
+def forget(before: str, limit: int) -> int:
+    """Deletes some deliveries with ids below `before` within the open transaction, and says how many."""
+    old = Outgoing.select(Outgoing.id).where(Outgoing.id < before).order_by(Outgoing.id).limit(limit)
+    ids = [row["id"] for row in rows(old)]
+    return int(Outgoing.delete().where(Outgoing.id.in_(ids)).execute()) if ids else 0
+
+
+def forget_of(destination_id: str, limit: int) -> int:
+    """Deletes some of a destination's deliveries within the open transaction, and says how many."""
+    mine = Outgoing.select(Outgoing.id).where(Outgoing.destination == destination_id)
+    ids = [row["id"] for row in rows(mine.order_by(Outgoing.id).limit(limit))]
+    return int(Outgoing.delete().where(Outgoing.id.in_(ids)).execute()) if ids else 0
+
+
+def _waiting() -> Any:
+    return Outgoing.state == WAITING
