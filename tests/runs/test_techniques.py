@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway import triage
+from gateway.access.projects import create_project
 from gateway.background import retraining
 from gateway.background.lease import Work, run_once
 from gateway.core import outbound
@@ -37,12 +38,12 @@ def work() -> None:
     run_once(Work(run.WORKS[0], worker.do_runs))
 
 
-def uploaded(tenant: Tenant, name: str, content: bytes) -> str:
+def uploaded(tenant: Tenant, name: str, content: bytes, project_id: str | None = None) -> str:
     """The id of a file that somebody has uploaded."""
     kept = keep(tenant.workspace_id, File(name, [content]), most=10_000_000)
     assert not kept.refused
     with writing():
-        asset.keep(rows_of([kept], tenant.workspace_id, None, None, "direct", now_ms()))
+        asset.keep(rows_of([kept], tenant.workspace_id, project_id, None, "direct", now_ms()))
     return kept.id
 
 
@@ -146,6 +147,35 @@ class TestImport:
             {"file": "https://example.org/", "project": tenant.project_id}, tenant.workspace_id, "prj_own"
         )
         assert [fault.field for fault in faults] == ["project"]
+
+    def test_rows_of_other_projects(self, started: Started, tenant: Tenant) -> None:
+        """A run of the workspace sends them where they say; one of a project's key takes its own alone."""
+        with writing():
+            theirs = create_project(tenant.workspace_id, "theirs", now_ms())
+        own, named = {"text": "own"}, {"text": "named", "project_id": theirs}
+        file = uploaded(
+            tenant, "a.ndjson", "\n".join(map(json.dumps, (own, named))).encode(), tenant.project_id
+        )
+        bound = started("import-feedback", tenant.project_id, file=file)
+        work()
+        assert [(one.text, one.project_id) for one in Feedback.select()] == [("own", tenant.project_id)]
+        (rejected,) = map(json.loads, content(ended(bound), "rejected").splitlines())
+        assert (rejected["line"], rejected["reason"]) == (2, "Forbidden.")
+        started("import-feedback", file=file)
+        work()
+        assert {one.project_id for one in Feedback.select().where(Feedback.text == "named")} == {theirs}
+
+    @pytest.mark.parametrize("file", ["https:/[x", "http://example.org/", "//example.org/", "asset_", ""])
+    def test_no_file(self, tenant: Tenant, file: str) -> None:
+        faults = import_feedback.check({"file": file}, tenant.workspace_id, None)
+        assert [fault.field for fault in faults] == ["file"]
+
+    @pytest.mark.parametrize("file", ["https://[x", "https://ex\u2100mple.org/", "HTTPS://[::1]]/", "https://"])
+    def test_an_address_that_is_none(self, started: Started, file: str) -> None:
+        """Whoever starts it hears of it as of any that cannot be had."""
+        made = started("import-feedback", file=file)
+        work()
+        assert ended(made)["error_code"] == "input_unreachable"
 
     def test_a_file_by_its_address(
         self, started: Started, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
