@@ -46,5 +46,6 @@ def test_inputs() -> None:
     """What is wrong with each input is said; what may be left out may be empty."""
     wrong = TECHNIQUE.check({"period": "year", "zone": "Mars", "language": "de"}, "ws", None)
     assert [fault.field for fault in wrong] == ["zone", "period", "language"]
+    assert wrong[0].message == "Must be a zone such as Europe/Amsterdam"
     assert not TECHNIQUE.check({"period": "week", "zone": "", "language": ""}, "ws", None)
     assert not TECHNIQUE.check({"period": "day", "zone": "Europe/Amsterdam", "language": "nl"}, "ws", None)

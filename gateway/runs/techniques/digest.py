@@ -24,14 +24,19 @@ def check(inputs: Mapping[str, str], workspace_id: str, project_id: str | None) 
     try:
         zone = zone_of(inputs.get(ZONE) or zone.key)
     except BadPeriod as error:
-        faults.append(Fault(ZONE, str(error).capitalize()))
+        faults.append(Fault(ZONE, _sentence(error)))
     try:
         period_of(inputs[PERIOD], zone, now_ms())
     except BadPeriod as error:
-        faults.append(Fault(PERIOD, str(error).capitalize()))
+        faults.append(Fault(PERIOD, _sentence(error)))
     if (inputs.get(LANGUAGE) or "en") not in LANGUAGES:
         faults.append(Fault(LANGUAGE, f"Must be one of {', '.join(LANGUAGES)}"))
     return faults
+
+
+def _sentence(error: BadPeriod) -> str:
+    words = str(error)
+    return words[:1].upper() + words[1:]
 
 
 def act(task: Task) -> Outputs:
