@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from adapters.common.multipart import is_form
 from adapters.contract import Fault, Inbound, Reply, invalid
 from adapters.contract.description import Shape
+from adapters.contract.strict_json import cleaned
 from adapters.flora import limit_of
 from gateway.access.caller import Caller
 from gateway.api.flora import signed_upload
@@ -76,7 +77,7 @@ def _announced(caller: Caller, inbound: Inbound) -> dict[str, Any]:
             outbound.check(source)
         except outbound.Forbidden as error:
             raise invalid(Fault("source", str(error))) from None
-    name = sent.get("file_name") or (fetched and unquote(PurePosixPath(urlsplit(source).path).name))
+    name = sent.get("file_name") or (fetched and cleaned(unquote(PurePosixPath(urlsplit(source).path).name)))
     nothing = dict.fromkeys(("feedback_id", "sha256", "width", "height", "reason", "thumbnail"))
     return {
         **nothing,
