@@ -91,7 +91,7 @@ class Form:
         return head
 
     def _pass_over(self, size: int) -> None:
-        """Counts bytes that are no content: a door that learns from a form who sends it reads no end of them."""
+        """Counts bytes that are no content: who is to prove in a form who it is sends no end of them."""
         self._around += size
         if self._around > MOST_AROUND:
             raise invalid(Fault("body", f"What is around the parts is larger than {MOST_AROUND} bytes"))

@@ -271,13 +271,13 @@ class TestFetched:
         assert "upload" not in told
         (row,) = rows(Asset.select())
         assert (row["source_url"], row["name"]) == (sent["source"], "Plan B.pdf")
+        assert job.hurried(now_ms()) == ["fetch"]
 
     def test_a_name_that_nobody_can_store(self, call: Call, tenant: Tenant) -> None:
         sent = {"source": "https://93.184.215.14/a%00b%FF.png", "workspace_id": tenant.workspace_id}
         made = call("POST", PATH, json=sent)
         assert made.status_code == 201
         assert asset.one(made.json["asset_id"])["name"] == "a\ufffdb\ufffd.png"  # type: ignore[index]
-        assert job.hurried(now_ms()) == ["fetch"]
 
     @pytest.mark.parametrize(
         "source",
