@@ -55,7 +55,7 @@ def run() -> None:
     """Runs are long jobs that the background worker does."""
 
 
-@command(run, "list")
+@command(run, "list", seals=True)
 @_of
 @click.option("--status", type=click.Choice(tables.STATUSES), default=None, help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 200), default=20, help="At most so many [default: 20].")
@@ -151,7 +151,6 @@ def _found(run_id: str) -> dict[str, Any]:
 
 def _told(row: Mapping[str, Any]) -> tuple[Any, str]:
     """A run as a result; one that failed ends the command with 1."""
-    addresses.connect(Config.from_env().url)
     shown = _document(row)
     lines = [_line(row), *(f"{one['id']:<10} {one['url']}" for one in shown["outputs"])]
     if row["error_code"]:
@@ -160,6 +159,7 @@ def _told(row: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def _document(row: Mapping[str, Any]) -> dict[str, Any]:
+    addresses.connect(Config.from_env().url)
     outputs = [{**one, "url": lifecycle.address_of(row, one)} for one in row["outputs"] or ()]
     times = {name: iso(row[name]) for name in TIMES}
     shown = {"run_id": row["id"], **{name: row[name] for name in SHOWN}, **times}

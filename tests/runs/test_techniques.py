@@ -170,7 +170,9 @@ class TestImport:
         faults = import_feedback.check({"file": file}, tenant.workspace_id, None)
         assert [fault.field for fault in faults] == ["file"]
 
-    @pytest.mark.parametrize("file", ["https://[x", "https://ex\u2100mple.org/", "HTTPS://[::1]]/", "https://"])
+    @pytest.mark.parametrize(
+        "file", ["https://[x", "https://ex\u2100mple.org/", "HTTPS://[::1]]/", "https://"]
+    )
     def test_an_address_that_is_none(self, started: Started, file: str) -> None:
         """Whoever starts it hears of it as of any that cannot be had."""
         made = started("import-feedback", file=file)
