@@ -267,10 +267,7 @@ def runs_of_techniques(site: Site, folder: Path) -> None:
     assert waited["status"] == "completed"
     (output,) = waited["outputs"]
     assert "/files/asset_" in output["url"]
-    shown = site.run("run", "show", made["run_id"])
-    assert shown["status"] == "completed"
-    (listed,) = site.run("run", "list", "--status", "completed")["runs"]
-    assert listed["outputs"][0]["url"].startswith(shown["outputs"][0]["url"].partition("?")[0])
+    assert site.run("run", "show", made["run_id"])["status"] == "completed"
     assert "export-feedback" in [one["slug"] for one in site.run("technique", "list")["techniques"]]
 
     budget = ["workspace", "change", "--workspace", workspace, "--runs-a-month"]
