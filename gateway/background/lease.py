@@ -61,16 +61,25 @@ class Lease:
         """Says that the work goes on. Raises as `transact` does."""
         self.transact(lambda: None)
 
-    def run(self, command: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: Sequence[str], patience: float, files: Sequence[int] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end in a process of its own, while the work stays ours; what it said.
 
-        Raises as `transact` does, and RuntimeError after so many seconds. The process ends with it. It has a
-        session of its own: Ctrl-C ends the worker, and the worker ends it.
+        It has `files` open under the same numbers. Raises as `transact` does, and RuntimeError after so many
+        seconds. The process ends with it. It has a session of its own: Ctrl-C ends the worker, and the worker
+        ends it.
         """
         end = time.monotonic() + patience
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+            pass_fds=files,
         ) as process:
             try:
                 while time.monotonic() < end:
