@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files.attachments import File, keep, rows_of
-from gateway.files.store import store
+from gateway.files.store import connect, store
 from gateway.runs import lifecycle, registry, worker
 from gateway.runs.techniques import import_feedback
 from gateway.transfer import erasure
@@ -212,6 +213,25 @@ class TestImport:
         assert ended(made)["status"] == "completed"
         assert asked == [url]
         assert Feedback.select().count() == 2
+
+    def test_a_file_for_which_there_is_no_room(
+        self, started: Started, tenant: Tenant, config: Config, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is fetched counts towards the quota as what is uploaded does."""
+
+        @contextmanager
+        def fetch(url: str, most: int, **options: Any) -> Iterator[Iterator[bytes]]:
+            yield iter([CSV])
+
+        monkeypatch.setattr(outbound, "fetch", fetch)
+        connect(replace(config, files_quota=len(CSV) - 1))
+        made = started("import-feedback", file="https://example.org/a.csv", map="text=body")
+        work()
+        assert ended(made)["error_message"].startswith("has no room")
+        connect(replace(config, files_quota=len(CSV)))
+        made = started("import-feedback", file="https://example.org/a.csv", map="text=body")
+        work()
+        assert ended(made)["status"] == "completed"
 
     @pytest.mark.parametrize(
         "error",

@@ -15,6 +15,7 @@ from adapters.contract import Fault
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import is_ours
+from gateway.files.attachments import OverQuota
 from gateway.files.store import Missing, store
 from gateway.runs import results
 from gateway.runs.technique import Failed, Input, Output, Outputs, Result, Task
@@ -141,8 +142,8 @@ def _fetched(task: Task, url: str) -> str:
         with outbound.fetch(url, MOST, timeout=PATIENCE) as chunks:  # it is one that can be read
             name = urlsplit(url).path.rpartition("/")[2][:200] or "file"
             kind = "text/csv" if format_of(name) == "csv" else "application/x-ndjson"
-            kept = results.put(task, Result(FILE, name, kind, pieces(chunks)))
-    except (outbound.Forbidden, outbound.Unreachable, outbound.Refused) as error:
+            kept = results.put(task, Result(FILE, name, kind, pieces(chunks)), fetched=True)
+    except (outbound.Forbidden, outbound.Unreachable, outbound.Refused, OverQuota) as error:
         raise Failed("input_unreachable", str(error)) from None
     except outbound.TooLarge:
         raise Failed("input_unreachable", f"It has more than {MOST:,} bytes.") from None
