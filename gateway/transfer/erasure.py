@@ -20,6 +20,7 @@ from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
 from models.tables import asset, event, feedback, project_head, theme
+from models.tables import run as runs
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.callback import Callback
@@ -81,6 +82,8 @@ def erase(
         run.acts(page)
     for page in personal_data.by_id(Topic, workspace_id):
         run.topics(page)
+    if not dry_run:  # what they have read of the person is read anew
+        Pace().write(partial(runs.interrupt, workspace_id))
     for page in personal_data.by_id(Asset, workspace_id):
         run.files(page)
     for table in (Run, Callback):

@@ -156,6 +156,15 @@ def release(run_id: str, owner: str) -> None:
     database.execute_sql(_RELEASE, (run_id, owner))
 
 
+def interrupt(workspace_id: str) -> None:
+    """Has the runs of a workspace go on from their last step, within the open transaction.
+
+    Whoever is at one has lost it, with what was read since then.
+    """
+    mine = (Run.workspace_id == workspace_id) & (Run.status == "running")
+    Run.update(owner=None, leased_until=0).where(mine).execute()
+
+
 def end(run_id: str, ended: Mapping[str, Any]) -> dict[str, Any] | None:
     """Ends a run within the open transaction; the row as it is now, or None when it had ended before."""
     row = first(locked(Run.select().where(Run.id == run_id)))

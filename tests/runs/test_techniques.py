@@ -22,7 +22,7 @@ from gateway.core.ids import now_ms
 from gateway.files.attachments import File, keep, rows_of
 from gateway.files.store import connect, store
 from gateway.runs import lifecycle, registry, worker
-from gateway.runs.techniques import import_feedback
+from gateway.runs.techniques import export_feedback, import_feedback
 from gateway.transfer import erasure
 from gateway.triage import active_model
 from models import Feedback, Job, Run
@@ -343,6 +343,29 @@ def test_files_are_kept_for_a_week(started: Started, call: Call) -> None:
     work()
     assert [asset.one(str(one["id"])) is None for one in kept if one] == [True, False]
     assert ended(old)["outputs"] and ended(old)["files_until"] is None
+
+
+def test_an_erasure_while_a_run_reads(
+    started: Started, call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is done once more: nothing of the person comes out of it when they are gone."""
+    call("POST", "/gateway/v1/feedback", json={"text": "topsecret", "author": {"email": "ann@example.test"}})
+    real, read = export_feedback.lines, list[bool]()
+
+    def lines(*args: Any) -> Iterator[str]:
+        found = [*real(*args)]
+        if not read:
+            erasure.erase(tenant.workspace_id, Person(email="ann@example.test"), compact=False)
+        read.append(any("topsecret" in line for line in found))
+        yield from found
+
+    monkeypatch.setattr(export_feedback, "lines", lines)
+    made = started("export-feedback", filter="")
+    work()
+    Job.update(due_at=0).execute()
+    work()
+    assert read == [True, False]
+    assert b"topsecret" not in content(ended(made), "file")
 
 
 @pytest.mark.parametrize("mode", erasure.MODES)
