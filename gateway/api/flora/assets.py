@@ -141,7 +141,8 @@ def retry_asset(caller: Caller, inbound: Inbound) -> Reply:
         row, now = _found(caller, inbound, to_change=True), inbound.received_at
         if row["status"] != "failed" and not signed_upload.is_over(row, now):
             raise conflict("Only an asset that failed, or whose upload is over, can be tried again.")
-        again: dict[str, Any] = {"status": "pending_upload", "reason": None, "sha256": None}
+        nothing = dict.fromkeys(("reason", "sha256", "thumbnail", "width", "height"))
+        again: dict[str, Any] = {**nothing, "status": "pending_upload", "size": 0}
         if row["source_url"] is None:  # however it came the first time
             again["uploaded_via"] = "signed_url"
         row |= {**again, "updated_at": now}

@@ -296,10 +296,13 @@ class TestFetched:
         early = call("POST", f"{PATH}/{asset_id}/retry")
         with writing():
             asset.change(asset_id, now_ms(), status="failed", reason="answered 500")
+            asset.change(asset_id, now_ms(), thumbnail="0" * 64, width=9, height=9, size=99)
 
         assert code(early) == (409, "conflict")
         assert call("GET", f"{PATH}/{asset_id}").json["failure_message"] == "answered 500"
         assert call("POST", f"{PATH}/{asset_id}/retry").json["status"] == "pending_upload"
+        (row,) = rows(Asset.select())  # nothing of what was there is told of what comes
+        assert [row[name] for name in ("thumbnail", "width", "height", "size")] == [None, None, None, 0]
 
 
 class TestList:
