@@ -16,6 +16,7 @@ from adapters.contract import Fault, Inbound, Problem, Refused, invalid
 from adapters.contract.files import LONGEST_NAME, Keep, Streamed
 
 MOST_HEAD = 8_192  # bytes of a part's own headers
+MOST_AROUND = 262_144  # bytes of all headers, and of what stands before the first part
 MEDIA = "multipart/form-data"
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.IGNORECASE)  # RFC 2046: 70
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))""")
@@ -43,11 +44,12 @@ class Form:
         self._pieces = pieces
         self._mark = b"\r\n--" + boundary.encode("latin-1", "replace")
         self._held = bytearray(b"\r\n")  # so that the first mark is as the others
+        self._around = 0  # bytes that are no content
 
     def __iter__(self) -> Iterator[tuple[Part, Iterator[bytes]]]:
         """Raises Refused (400), and Cut."""
-        for _ in self._content():
-            pass  # what stands before the first mark is no part
+        for piece in self._content():  # what stands before the first mark is no part
+            self._pass_over(len(piece))
         while head := self._head():
             yield part_of(head), self._content()
 
@@ -85,7 +87,14 @@ class Form:
             raise invalid(Fault("body", f"The headers of a part are larger than {MOST_HEAD} bytes"))
         head = bytes(held[: at + 4])
         del held[: at + 4]
+        self._pass_over(len(head))
         return head
+
+    def _pass_over(self, size: int) -> None:
+        """Counts bytes that are no content: who is to prove in a form who it is sends no end of them."""
+        self._around += size
+        if self._around > MOST_AROUND:
+            raise invalid(Fault("body", f"What is around the parts is larger than {MOST_AROUND} bytes"))
 
 
 def part_of(head: bytes) -> Part:

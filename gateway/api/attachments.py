@@ -12,6 +12,7 @@ from gateway.access import audit_log
 from gateway.access.caller import Caller
 from gateway.api import query_parameters
 from gateway.core.ids import new_id
+from gateway.core.rate import RETRY_AFTER
 from gateway.files import attachments, removal
 from gateway.intake import limits, uploads
 from models.database.base import insert_all, update, values, writing
@@ -41,7 +42,7 @@ def add_attachments(caller: Caller, inbound: Inbound) -> Reply:
     """Keep up to five files with a record; the answer names those that are refused, with why.
 
     A file that the record has already, by name and content, is not kept twice. Raises Refused: 400 when no
-    file could be kept, 404, 413, 429.
+    file could be kept, or 503 when it is the store that cannot, 404, 413, 429.
     """
     _found(caller, inbound)
     if not is_form(inbound):
@@ -58,6 +59,8 @@ def add_attachments(caller: Caller, inbound: Inbound) -> Reply:
         why = f"is one more than the {MOST} of a record"
         refused += [{"name": one["name"], "reason": why} for one in left]
         kept = [one for one in kept if one["id"] is not None]
+        if not kept and any(file.refused == uploads.UNSTORED for file in sent):
+            raise Refused(Problem(503, "overloaded", "Storage is busy, try again.", headers=RETRY_AFTER))
         if not kept:
             raise invalid(*(Fault("file", f"{one['name']} {one['reason']}") for one in refused))
         asset.keep(new)

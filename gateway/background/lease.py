@@ -62,13 +62,17 @@ class Lease:
         self.transact(lambda: None)
 
     def run(
-        self, command: Sequence[str], patience: float, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        patience: float,
+        env: Mapping[str, str] | None = None,
+        files: Sequence[int] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end in a process of its own, while the work stays ours; what it said.
 
-        Raises as `transact` does, and RuntimeError after so many seconds. The process ends with it. It has a
-        session of its own: Ctrl-C ends the worker, and the worker ends it. `env` is its environment; ours
-        by default.
+        It has `files` open under the same numbers; `env` is its environment, ours by default. Raises as
+        `transact` does, and RuntimeError after so many seconds. The process ends with it. It has a session of
+        its own: Ctrl-C ends the worker, and the worker ends it.
         """
         end = time.monotonic() + patience
         pipe = subprocess.PIPE
@@ -80,6 +84,7 @@ class Lease:
             text=True,
             start_new_session=True,
             env=env,
+            pass_fds=files,
         ) as process:
             try:
                 while time.monotonic() < end:

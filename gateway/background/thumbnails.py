@@ -11,8 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from typing import Any
 
 from gateway.background.lease import Lease, Work
@@ -55,15 +54,16 @@ def make(lease: Lease) -> int:
 
 def _told(lease: Lease, asset: Mapping[str, Any]) -> dict[str, Any]:
     """What the picture's row is to say."""
-    with TemporaryDirectory(prefix="feedback-gateway-") as directory:
-        picture, thumbnail = Path(directory, "picture"), Path(directory, "thumbnail")
+    with TemporaryFile() as picture, TemporaryFile() as thumbnail:  # no name, so that nothing stays of them
         try:
-            with picture.open("wb") as file:
-                file.writelines(store().open(asset["sha256"]))
+            picture.writelines(store().open(asset["sha256"]))
         except Missing:
             return {"reason": "no thumbnail: the file is gone"}
+        picture.seek(0)
+        files = picture.fileno(), thumbnail.fileno()
         try:
-            done = lease.run([*COMMAND, str(picture), str(thumbnail)], PATIENCE, _environment())
+            paths = [f"/dev/fd/{number}" for number in files]
+            done = lease.run([*COMMAND, *paths], PATIENCE, _environment(), files)
         except RuntimeError:
             return {"reason": "no thumbnail: it takes too long to decode"}
         if done.returncode:
@@ -71,7 +71,8 @@ def _told(lease: Lease, asset: Mapping[str, Any]) -> dict[str, Any]:
         said = json.loads(done.stdout)
         if "refusal" in said:
             return {"reason": f"no thumbnail: {said['refusal']}"}
-        stored = store().put([thumbnail.read_bytes()], LARGEST, partial(_announce, lease, asset))
+        thumbnail.seek(0)
+        stored = store().put([thumbnail.read()], LARGEST, partial(_announce, lease, asset))
         return {"thumbnail": stored.digest, "width": said["width"], "height": said["height"]}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -36,8 +37,8 @@ class Kept:
     id: str = ""  # of the asset that its row will be
 
 
-class _OverQuota(Exception):
-    """The workspace has no room for a file."""
+class OverQuota(Exception):
+    """The workspace has no room for a file; the message says so."""
 
 
 def keep(workspace_id: str, file: File, *, most: int, asset_id: str = "") -> Kept:
@@ -54,24 +55,27 @@ def keep(workspace_id: str, file: File, *, most: int, asset_id: str = "") -> Kep
         return Kept(name, refused="is empty")
     if kind is None:
         return Kept(name, refused=f"is none of these: {kinds.ALLOWED}")
-    made, limit = asset_id or new_id("asset"), quota()
-
-    def admit(stored: Stored) -> None:
-        def note() -> None:
-            serialise([("files", workspace_id)] if limit else [])
-            if limit and asset.used_bytes(workspace_id) + stored.size > limit:
-                raise _OverQuota
-            unclaimed_file.note(stored.digest, made, workspace_id, stored.size, now_ms())
-
-        transact(note)
-
+    made = asset_id or new_id("asset")
     try:
-        stored = store().put(chain([head], chunks), most, admit)
+        stored = store().put(chain([head], chunks), most, partial(admit, workspace_id, made))
     except TooLarge:
         return Kept(name, refused=larger_than(most))
-    except _OverQuota:
-        return Kept(name, refused=f"has no room: the files of this workspace may take {limit:,} bytes")
+    except OverQuota as error:
+        return Kept(name, refused=str(error))
     return Kept(name, stored.size, stored.digest, kind.content_type, id=made)
+
+
+def admit(workspace_id: str, asset_id: str, stored: Stored) -> None:
+    """Counts bytes that are about to be put for an asset. Raises OverQuota."""
+    limit = quota()
+
+    def note() -> None:
+        serialise([("files", workspace_id)] if limit else [])
+        if limit and asset.used_bytes(workspace_id) + stored.size > limit:
+            raise OverQuota(f"has no room: the files of this workspace may take {limit:,} bytes")
+        unclaimed_file.note(stored.digest, asset_id, workspace_id, stored.size, now_ms())
+
+    transact(note)
 
 
 def larger_than(most: int) -> str:

@@ -65,7 +65,7 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_WIDE = (b"\xff\xfe", b"\xfe\xff")  # texts of Windows in UTF-16
+WIDE = (b"\xff\xfe", b"\xfe\xff")  # texts of Windows in UTF-16
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f"*:<>?|\\/]')
 
 
@@ -116,7 +116,7 @@ def _media(head: bytes) -> Kind | None:
 
 
 def _text(head: bytes, name: str) -> Kind | None:
-    wide = head[:2] in _WIDE and len(head) > 2
+    wide = head[:2] in WIDE and len(head) > 2
     plain = head[2:].replace(b"\x00", b"") if wide else head
     if not plain or _BINARY.search(plain) or _MARKUP.match(plain):
         return None

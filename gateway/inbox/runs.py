@@ -60,7 +60,7 @@ def cancel_run(run_id: str) -> ResponseReturnValue:
 def change_budget() -> ResponseReturnValue:
     """How many runs the workspace may start in a month; an empty field is any number."""
     text, workspace_id = request.form.get("runs", "").strip(), g.session["user_workspace"]
-    if text and not (text.isascii() and text.isdigit() and int(text[:10]) <= MOST):
+    if text and not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST))):
         return _runs_page(faults=[_("Must be a whole number.")])
     allowed = int(text) if text else None
     with writing():

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.core.ids import new_id, now_ms
 from gateway.core.pacing import transact
+from gateway.files import attachments
 from gateway.files.attachments import Kept, rows_of
 from gateway.files.store import Stored, store
 from gateway.runs import lifecycle
@@ -35,11 +36,17 @@ def store_rows(task: Task, kept: list[Kept], source_url: str | None = None) -> N
     asset.keep([{**row, "source_url": source_url} for row in rows])
 
 
-def put(task: Task, result: Result) -> Kept:
-    """Puts a file of our own making into the store: it is what it says, and there is always room for it."""
+def put(task: Task, result: Result, *, fetched: bool = False) -> Kept:
+    """Puts a file into the store: it is what it says, and there is always room for one of our own making.
+
+    Raises OverQuota for one that was fetched.
+    """
     made = new_id("asset")
 
     def admit(stored: Stored) -> None:
+        if fetched:
+            attachments.admit(task.workspace_id, made, stored)
+            return
         args = stored.digest, made, task.workspace_id, stored.size, now_ms()
         transact(lambda: unclaimed_file.note(*args))
 

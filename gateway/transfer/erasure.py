@@ -14,11 +14,13 @@ from typing import Any, Literal
 from gateway.access import audit_log
 from gateway.core.ids import new_id, now_ms
 from gateway.core.pacing import Pace
-from gateway.files import removal
+from gateway.files import removal, texts
+from gateway.files.store import Missing
 from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
 from models.tables import asset, event, feedback, outbox, outgoing, project_head, theme
+from models.tables import run as runs
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.callback import Callback
@@ -88,6 +90,8 @@ def erase(
         run.topics(page)
     for page in personal_data.by_id(Destination, workspace_id):
         run.destinations(page)
+    if not dry_run:  # what they have read of the person is read anew
+        Pace().write(partial(runs.interrupt, workspace_id))
     for page in personal_data.by_id(Asset, workspace_id):
         run.files(page)
     for table in (Run, Callback):
@@ -104,6 +108,8 @@ def erase(
         remains = personal_data.compact()
     if not dry_run and not removal.release_now(most=None):
         remains.append("bytes of files, until their store can be written to")
+    if run.unread:
+        remains.append("texts that were uploaded, until their store can be read and this is done again")
     counts = {word: run.counts[word] for word in COUNTS}
     name = new_id("er")
     receipt = {
@@ -127,6 +133,7 @@ class _Erasure:
         self.counts: Counter[str] = Counter()
         self._others: dict[str, set[str]] = {"ids": set(), "emails": set()}
         self._pace = Pace()
+        self.unread = False  # files that may tell of the person
 
     def linked(self) -> dict[str, list[str]]:
         """Other names that the person's records bore, which may be theirs, too."""
@@ -215,11 +222,12 @@ class _Erasure:
     def files(self, page: list[Row]) -> None:
         """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
 
-        Takes the address out of what others are called; those of the person's own records are gone.
+        So do texts that were uploaded, such as rows to import, that mention the person. Takes the address out
+        of what others are called; those of the person's own records are gone.
         """
-        made = [row for row in page if row["uploaded_via"].startswith(VIA)]
-        self._delete("files", Asset, made)
-        left = (row for row in page if row not in made)
+        gone = [row for row in page if row["uploaded_via"].startswith(VIA) or self._tells(row)]
+        self._delete("files", Asset, gone)
+        left = (row for row in page if row not in gone)
         found = [(row, changed) for row in left if (changed := self.person.mentions(Asset, row))]
         self._change("files", Asset, found)
 
@@ -227,6 +235,18 @@ class _Erasure:
         """Takes the address out of what runs were given and said, and out of what is told of their end."""
         found = [(row, changed) for row in page if (changed := self.person.mentions(table, row))]
         self._change("runs", table, found)
+
+    def _tells(self, row: Row) -> bool:
+        """Whether a file is a text that mentions the person."""
+        if row["status"] != "ready" or not row["sha256"]:
+            return False
+        try:
+            return any(map(self.person.is_in, texts.passages(row["sha256"], row["content_type"])))
+        except Missing:
+            return False
+        except OSError:
+            self.unread = True
+            return False
 
     def themes(self, workspace_id: str) -> None:
         """Deletes all of them: a label may hold the person's words. New ones come without."""

@@ -35,11 +35,15 @@ NEVER = 253_402_300_799_000  # milliseconds, the last second of the year 9999
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Where imported rows land, as what: `source` is what their records are filed under."""
+    """Where imported rows land, as what: `source` is what their records are filed under.
+
+    Those that name another project of ours land there, or are refused when it is to be this one `only`.
+    """
 
     workspace_id: str
     project_id: str
     source: str
+    only: bool = False
 
 
 @dataclass
@@ -64,7 +68,8 @@ class Import:
 
     def __post_init__(self) -> None:
         goal = self.goal
-        caller = Caller.inside("", goal.workspace_id, None, goal.project_id)
+        own = goal.project_id if goal.only else None
+        caller = Caller.inside("", goal.workspace_id, own, goal.project_id)
         inbound = Inbound("IMPORT", self.path, {}, request_id=new_id("req"))
         self._sender = Sender(caller, replace(native.ADAPTER, source=goal.source), inbound)
         self._projects = {str(row["id"]) for row in list_projects(goal.workspace_id)[0]}
@@ -146,6 +151,8 @@ def digest_of(file: BufferedReader) -> str:
 def name_of(digest: str, goal: Goal, mapped: Mapped, again: str = "") -> str:
     """What an import is known by: the file's content, where it goes and how it is read."""
     how = [digest, *(goal.workspace_id, goal.project_id, goal.source), dict(mapped.fields), mapped.key, again]
+    if goal.only:  # other rows are refused
+        how.append("only")
     return hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import BigIntegerField, IntegerField, TextField
 
-from models.database.base import JSONText, Table, database, dumps, first, only, rows, update
+from models.database.base import JSONText, Table, database, dumps, first, locked, only, rows, update
 from models.tables import job
 from models.tables.asset import Asset
 
@@ -162,9 +162,18 @@ def release(run_id: str, owner: str) -> None:
     database.execute_sql(_RELEASE, (run_id, owner))
 
 
+def interrupt(workspace_id: str) -> None:
+    """Has the runs of a workspace go on from their last step, within the open transaction.
+
+    Whoever is at one has lost it, with what was read since then.
+    """
+    mine = (Run.workspace_id == workspace_id) & (Run.status == "running")
+    Run.update(owner=None, leased_until=0).where(mine).execute()
+
+
 def end(run_id: str, ended: Mapping[str, Any]) -> dict[str, Any] | None:
     """Ends a run within the open transaction; the row as it is now, or None when it had ended before."""
-    row = first(Run.select().where(Run.id == run_id))
+    row = first(locked(Run.select().where(Run.id == run_id)))
     if row is None or row["status"] not in OPEN:
         return None
     until = ended["completed_at"] + FILES_FOR

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.common.multipart import MOST_HEAD, form_with_files, part_of
+from adapters.common.multipart import MOST_AROUND, MOST_HEAD, form_with_files, part_of
 from adapters.contract import Inbound, Refused
 from adapters.contract.files import LONGEST_NAME
-from tests.uploads import multipart
+from tests.uploads import BOUNDARY, multipart
 
 MOST = 10_000
+HEADS = f"\r\n--{BOUNDARY}\r\nX: {'x' * 8_000}\r\n\r\n".encode() * 40  # of parts without content
 
 
 def read(
@@ -108,6 +109,8 @@ def test_heads(head: bytes, part: tuple[str, str | None, str]) -> None:
         (lambda body, media: (b"no form", media), 400),
         (lambda body, media: (b"", media), 400),
         (lambda body, media: (body.replace(b'name="text"', b"x" * MOST_HEAD), media), 400),
+        (lambda body, media: (bytes(MOST_AROUND) + body, media), 400),
+        (lambda body, media: (HEADS + b"\r\n" + body, media), 400),
         (lambda body, media: (body.replace(b"slow", b"s" * MOST), media), 413),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,18 @@ def test_bytes_that_change_meanwhile(
     row = told(asset_id)
     assert row["thumbnail"] is None
     assert {name: row[name] for name in changed} == changed
+
+
+def test_no_copy_has_a_name(add: Add, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker that is killed leaves no picture behind, which nobody would find to erase."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    look = "import json, os, sys; print(json.dumps({'refusal': str(os.listdir(sys.argv[1]))}))"
+    monkeypatch.setattr(thumbnails, "COMMAND", [sys.executable, "-c", look, str(folder)])
+    made = add("a.png", picture("PNG"))
+    make()
+    assert told(made)["reason"] == "no thumbnail: []"
 
 
 def test_one_that_takes_too_long(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from flask import Flask
 
 from gateway.core.config import Config
 from gateway.files import addresses, store
+from gateway.files.store import LocalStore, Stored
 from gateway.intake import uploads
 from models import Asset, Event, UnclaimedFile
 from models.database.base import writing
@@ -214,6 +216,23 @@ def test_what_is_no_form(
 
     assert answer.status_code == status
     assert Asset.select().count() == 0
+
+
+def test_no_room_on_the_disk(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a file alone is told to try again; beside another it is refused by name."""
+    real, full = LocalStore.put, [True, True, False]
+
+    def put(self: LocalStore, *args: Any) -> Stored:
+        if full.pop(0):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, *args)
+
+    monkeypatch.setattr(LocalStore, "put", put)
+    alone = send(("a.txt", b"words"))
+    assert alone.status_code == 503 and alone.headers["Retry-After"]
+    both = send(("a.txt", b"words"), ("b.txt", b"more"))
+    assert both.status_code == 201
+    assert both.json["refused"] == [{"name": "a.txt", "reason": "could not be stored"}]
 
 
 def test_who_may(

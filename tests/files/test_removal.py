@@ -60,8 +60,9 @@ def _attach(folder: Path, tenant: Tenant, call: Call) -> Callable[..., str]:
     return attach
 
 
-def put(tenant: Tenant, words: str) -> Kept:
-    return attachments.keep(tenant.workspace_id, File("a.txt", [words.encode()]), most=1_000)
+def put(tenant: Tenant, words: str | bytes) -> Kept:
+    content = words.encode() if isinstance(words, str) else words
+    return attachments.keep(tenant.workspace_id, File("a.txt", [content]), most=1_000_000)
 
 
 def add(tenant: Tenant, kept: list[Kept], feedback_id: str | None = None) -> None:
@@ -265,6 +266,33 @@ def test_erasure(attach: Callable[..., str], folder: Path, call: Call, tenant: T
     assert bytes_in(folder) == [b"both", b"his"]
     assert {row.name for row in Asset.select()} == {"of [erased] (1).txt"}
     assert not UnclaimedFile.select().count()
+
+
+@pytest.mark.parametrize("code", ["utf-8", "utf-16"])
+def test_erasure_from_texts(
+    folder: Path, tenant: Tenant, call: Call, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """A text that mentions the person goes, wherever in it; what cannot be read is told."""
+    long = "x" * (store.CHUNK - 9)  # the address is cut where pieces are
+    hers = [f"{long} Ada@example.com said so".encode(code), b'{"author": {"email": "ada\\u0040example.com"}}']
+    others = [b"of bada@example.com", b"%PDF-1.7 ada@example.com"]
+    add(tenant, [put(tenant, each) for each in [*hers, *others]])
+    who = {"email": "ada@example.com"}
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "open", failing)
+        done = call("POST", "/gateway/v1/authors/erase", json=who).json
+    assert (done["counts"]["files"], len(bytes_in(folder))) == (0, 4)
+    assert "texts that were uploaded" in " ".join(done["remains"])
+
+    done = call("POST", "/gateway/v1/authors/erase", json=who).json
+
+    assert done["counts"]["files"] == 2
+    assert not any("texts" in each for each in done["remains"])
+    assert bytes_in(folder) == sorted(others)
+
+
+def failing(*_: object) -> None:
+    raise OSError("away")
 
 
 def test_two_that_sweep(attach: Callable[..., str], folder: Path) -> None:

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.background.lease import LEASE, Work, run_once
+from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files.store import store
 from gateway.runs import callbacks, lifecycle, registry, worker
 from gateway.runs.technique import Failed, Outputs, Result, Task, Technique, _percent
-from models import Job, Run
+from models import Callback, Job, Run
 from models.database.base import close, database, writing
 from models.tables import asset, job, run
 from models.tables.workspace import Workspace
@@ -228,6 +229,28 @@ def test_a_run_is_cancelled(probed: Probed, start: Start, tenant: Tenant) -> Non
         assert row["completed_at"] and not row["outputs"]
         assert not lifecycle.cancel(tenant.workspace_id, one["id"], "usr_admin")
     assert after == []
+
+
+def test_cancelled_as_it_ends(probed: Probed, start: Start, tenant: Tenant, config: Config) -> None:
+    """Whoever comes while the last transaction is under way changes nothing of what that has told."""
+    made = start(probed(lambda task: report()), callback_url="https://example.org/")
+
+    def cancelled() -> bool:
+        try:
+            return lifecycle.cancel(tenant.workspace_id, made["id"], "usr_admin")
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing():
+            lifecycle.end(made["id"])
+            late = pool.submit(cancelled)
+            held = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not config.embedded and not late.done() and not database.execute_sql(held).fetchone()[0]:
+                pass
+        assert late.result() is False
+    assert row_of(made["id"])["status"] == "completed"
+    assert [row.event for row in Callback.select()] == ["run.completed"]
 
 
 def test_only_ones_own_is_cancelled(probed: Probed, start: Start, other: Tenant) -> None:

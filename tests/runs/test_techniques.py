@@ -7,20 +7,22 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway import triage
+from gateway.access.projects import create_project
 from gateway.background import retraining
 from gateway.background.lease import Work, run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.files.attachments import File, keep, rows_of
-from gateway.files.store import store
+from gateway.files.store import connect, store
 from gateway.runs import lifecycle, registry, worker
-from gateway.runs.techniques import import_feedback
+from gateway.runs.techniques import export_feedback, import_feedback
 from gateway.transfer import erasure
 from gateway.triage import active_model
 from models import Feedback, Job, Run
@@ -38,12 +40,12 @@ def work() -> None:
     run_once(Work(run.WORKS[0], worker.do_runs))
 
 
-def uploaded(tenant: Tenant, name: str, content: bytes) -> str:
+def uploaded(tenant: Tenant, name: str, content: bytes, project_id: str | None = None) -> str:
     """The id of a file that somebody has uploaded."""
     kept = keep(tenant.workspace_id, File(name, [content]), most=10_000_000)
     assert not kept.refused
     with writing():
-        asset.keep(rows_of([kept], tenant.workspace_id, None, None, "direct", now_ms()))
+        asset.keep(rows_of([kept], tenant.workspace_id, project_id, None, "direct", now_ms()))
     return kept.id
 
 
@@ -153,6 +155,37 @@ class TestImport:
         )
         assert [fault.field for fault in faults] == ["project"]
 
+    def test_rows_of_other_projects(self, started: Started, tenant: Tenant) -> None:
+        """A run of the workspace sends them where they say; one of a project's key takes its own alone."""
+        with writing():
+            theirs = create_project(tenant.workspace_id, "theirs", now_ms())
+        own, named = {"text": "own"}, {"text": "named", "project_id": theirs}
+        file = uploaded(
+            tenant, "a.ndjson", "\n".join(map(json.dumps, (own, named))).encode(), tenant.project_id
+        )
+        bound = started("import-feedback", tenant.project_id, file=file)
+        work()
+        assert [(one.text, one.project_id) for one in Feedback.select()] == [("own", tenant.project_id)]
+        (rejected,) = map(json.loads, content(ended(bound), "rejected").splitlines())
+        assert (rejected["line"], rejected["reason"]) == (2, "Forbidden.")
+        started("import-feedback", file=file)
+        work()
+        assert {one.project_id for one in Feedback.select().where(Feedback.text == "named")} == {theirs}
+
+    @pytest.mark.parametrize("file", ["https:/[x", "http://example.org/", "//example.org/", "asset_", ""])
+    def test_no_file(self, tenant: Tenant, file: str) -> None:
+        faults = import_feedback.check({"file": file}, tenant.workspace_id, None)
+        assert [fault.field for fault in faults] == ["file"]
+
+    @pytest.mark.parametrize(
+        "file", ["https://[x", "https://ex\u2100mple.org/", "HTTPS://[::1]]/", "https://"]
+    )
+    def test_an_address_that_is_none(self, started: Started, file: str) -> None:
+        """Whoever starts it hears of it as of any that cannot be had."""
+        made = started("import-feedback", file=file)
+        work()
+        assert ended(made)["error_code"] == "input_unreachable"
+
     def test_a_file_by_its_address(
         self, started: Started, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -186,6 +219,25 @@ class TestImport:
         assert ended(made)["status"] == "completed"
         assert asked == [url]
         assert Feedback.select().count() == 2
+
+    def test_a_file_for_which_there_is_no_room(
+        self, started: Started, tenant: Tenant, config: Config, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is fetched counts towards the quota as what is uploaded does."""
+
+        @contextmanager
+        def fetch(url: str, most: int, **options: Any) -> Iterator[Iterator[bytes]]:
+            yield iter([CSV])
+
+        monkeypatch.setattr(outbound, "fetch", fetch)
+        connect(replace(config, files_quota=len(CSV) - 1))
+        made = started("import-feedback", file="https://example.org/a.csv", map="text=body")
+        work()
+        assert ended(made)["error_message"].startswith("has no room")
+        connect(replace(config, files_quota=len(CSV)))
+        made = started("import-feedback", file="https://example.org/a.csv", map="text=body")
+        work()
+        assert ended(made)["status"] == "completed"
 
     @pytest.mark.parametrize(
         "error",
@@ -297,6 +349,29 @@ def test_files_are_kept_for_a_week(started: Started, call: Call) -> None:
     work()
     assert [asset.one(str(one["id"])) is None for one in kept if one] == [True, False]
     assert ended(old)["outputs"] and ended(old)["files_until"] is None
+
+
+def test_an_erasure_while_a_run_reads(
+    started: Started, call: Call, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is done once more: nothing of the person comes out of it when they are gone."""
+    call("POST", "/gateway/v1/feedback", json={"text": "topsecret", "author": {"email": "ann@example.test"}})
+    real, read = export_feedback.lines, list[bool]()
+
+    def lines(*args: Any) -> Iterator[str]:
+        found = [*real(*args)]
+        if not read:
+            erasure.erase(tenant.workspace_id, Person(email="ann@example.test"), compact=False)
+        read.append(any("topsecret" in line for line in found))
+        yield from found
+
+    monkeypatch.setattr(export_feedback, "lines", lines)
+    made = started("export-feedback", filter="")
+    work()
+    Job.update(due_at=0).execute()
+    work()
+    assert read == [True, False]
+    assert b"topsecret" not in content(ended(made), "file")
 
 
 @pytest.mark.parametrize("mode", erasure.MODES)

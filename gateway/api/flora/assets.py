@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from adapters.common.multipart import is_form
 from adapters.contract import Fault, Inbound, Reply, invalid
 from adapters.contract.description import Shape
+from adapters.contract.strict_json import cleaned
 from adapters.flora import limit_of
 from gateway.access.caller import Caller
 from gateway.api.flora import signed_upload
@@ -77,7 +78,7 @@ def _announced(caller: Caller, inbound: Inbound) -> dict[str, Any]:
             outbound.check(source)
         except outbound.Forbidden as error:
             raise invalid(Fault("source", str(error))) from None
-    name = sent.get("file_name") or (fetched and unquote(PurePosixPath(urlsplit(source).path).name))
+    name = sent.get("file_name") or (fetched and cleaned(unquote(PurePosixPath(urlsplit(source).path).name)))
     nothing = dict.fromkeys(("feedback_id", "sha256", "width", "height", "reason", "thumbnail"))
     return {
         **nothing,
@@ -141,7 +142,8 @@ def retry_asset(caller: Caller, inbound: Inbound) -> Reply:
         row, now = _found(caller, inbound, to_change=True), inbound.received_at
         if row["status"] != "failed" and not signed_upload.is_over(row, now):
             raise conflict("Only an asset that failed, or whose upload is over, can be tried again.")
-        again: dict[str, Any] = {"status": "pending_upload", "reason": None, "sha256": None}
+        nothing = dict.fromkeys(("reason", "sha256", "thumbnail", "width", "height"))
+        again: dict[str, Any] = {**nothing, "status": "pending_upload", "size": 0}
         if row["source_url"] is None:  # however it came the first time
             again["uploaded_via"] = "signed_url"
         row |= {**again, "updated_at": now}

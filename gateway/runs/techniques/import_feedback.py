@@ -15,6 +15,7 @@ from adapters.contract import Fault
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import is_ours
+from gateway.files.attachments import OverQuota
 from gateway.files.store import Missing, store
 from gateway.runs import results
 from gateway.runs.technique import Failed, Input, Output, Outputs, Result, Task
@@ -37,7 +38,7 @@ FILE, MAP, KEY, PROJECT = "file", "map", "source_key", "project"
 def check(inputs: Mapping[str, str], workspace_id: str, project_id: str | None) -> Sequence[Fault]:
     """What is wrong with the inputs of an import; what is in the file is seen when it runs."""
     faults = []
-    if not is_ours("asset", inputs[FILE]) and urlsplit(inputs[FILE]).scheme != "https":
+    if not is_ours("asset", inputs[FILE]) and not inputs[FILE].lower().startswith("https://"):
         faults.append(Fault(FILE, "Must be the id of an asset or an https URL"))
     for name, read in (("map", _fields), ("source", source_of)):
         try:
@@ -57,7 +58,8 @@ def act(task: Task) -> Outputs:
     inputs = task.inputs
     mapped = Mapped(_fields(inputs.get(MAP, "")), inputs.get(KEY) or None)
     project = inputs.get(PROJECT) or task.run["project_id"] or default_project(task.workspace_id)
-    goal = Goal(task.workspace_id, project, inputs.get("source") or SOURCE)
+    only = task.run["project_id"] is not None  # who started it may send to no other one
+    goal = Goal(task.workspace_id, project, inputs.get("source") or SOURCE, only)
     active_model.keep_up(Config.from_env().model_path)
     with _file(task) as (file, name, size), ExitStack() as stack:
         digest = digest_of(file)
@@ -139,12 +141,12 @@ def _fetched(task: Task, url: str) -> str:
             task.step(0, 1)
             yield chunk
 
-    name = urlsplit(url).path.rpartition("/")[2][:200] or "file"
-    kind = "text/csv" if format_of(name) == "csv" else "application/x-ndjson"
     try:
-        with outbound.fetch(url, MOST, timeout=PATIENCE) as chunks:
-            kept = results.put(task, Result(FILE, name, kind, pieces(chunks)))
-    except (outbound.Forbidden, outbound.Unreachable, outbound.Refused) as error:
+        with outbound.fetch(url, MOST, timeout=PATIENCE) as chunks:  # it is one that can be read
+            name = urlsplit(url).path.rpartition("/")[2][:200] or "file"
+            kind = "text/csv" if format_of(name) == "csv" else "application/x-ndjson"
+            kept = results.put(task, Result(FILE, name, kind, pieces(chunks)), fetched=True)
+    except (outbound.Forbidden, outbound.Unreachable, outbound.Refused, OverQuota) as error:
         raise Failed("input_unreachable", str(error)) from None
     except outbound.TooLarge:
         raise Failed("input_unreachable", f"It has more than {MOST:,} bytes.") from None

@@ -294,6 +294,12 @@ class TestFetched:
         assert (row["source_url"], row["name"]) == (sent["source"], "Plan B.pdf")
         assert job.hurried(now_ms()) == ["fetch"]
 
+    def test_a_name_that_nobody_can_store(self, call: Call, tenant: Tenant) -> None:
+        sent = {"source": "https://93.184.215.14/a%00b%FF.png", "workspace_id": tenant.workspace_id}
+        made = call("POST", PATH, json=sent)
+        assert made.status_code == 201
+        assert asset.one(made.json["asset_id"])["name"] == "a\ufffdb\ufffd.png"  # type: ignore[index]
+
     @pytest.mark.parametrize(
         "source",
         ["http://example.com/a.png", "https://127.0.0.1/a", "https://169.254.169.254/x", "ftp://x", "x", ""],
@@ -311,11 +317,14 @@ class TestFetched:
         early = call("POST", f"{PATH}/{asset_id}/retry")
         with writing():
             asset.change(asset_id, now_ms(), status="failed", reason="answered 500")
+            asset.change(asset_id, now_ms(), thumbnail="0" * 64, width=9, height=9, size=99)
 
         assert code(early) == (409, "conflict")
         told = call("GET", f"{PATH}/{asset_id}").json
         assert (told["failure_message"], told["url"]) == ("answered 500", None)
         assert call("POST", f"{PATH}/{asset_id}/retry").json["status"] == "pending_upload"
+        (row,) = rows(Asset.select())  # nothing of what was there is told of what comes
+        assert [row[name] for name in ("thumbnail", "width", "height", "size")] == [None, None, None, 0]
 
 
 class TestList:
