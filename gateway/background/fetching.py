@@ -22,9 +22,10 @@ from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
 from gateway.core.pacing import Pace
 from gateway.files import attachments
 from models.database.sqlite import reason
+from models.intake.attached import FETCH
 from models.tables import fetch
 
-NAME = "fetch"
+NAME = FETCH
 RETRIES = (10, 60, 300)  # seconds after a try that failed for what may pass
 AT_ONCE = 4  # files under way
 OF_A_WORKSPACE = 2  # of those, so that one with slow files holds up nobody else's

@@ -60,7 +60,7 @@ class Store(Protocol):
         ...
 
     def delete(self, digest: str) -> None:
-        """Deletes bytes, if they are there."""
+        """Deletes bytes, if they are there. Within a transaction: it must not wait for long."""
         ...
 
     def digests(self) -> Iterator[tuple[str, float]]:
