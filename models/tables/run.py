@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import BigIntegerField, IntegerField, TextField
 
-from models.database.base import JSONText, Table, database, dumps, first, only, rows, update
+from models.database.base import JSONText, Table, database, dumps, first, locked, only, rows, update
 from models.tables import job
 from models.tables.asset import Asset
 
@@ -164,7 +164,7 @@ def release(run_id: str, owner: str) -> None:
 
 def end(run_id: str, ended: Mapping[str, Any]) -> dict[str, Any] | None:
     """Ends a run within the open transaction; the row as it is now, or None when it had ended before."""
-    row = first(Run.select().where(Run.id == run_id))
+    row = first(locked(Run.select().where(Run.id == run_id)))  # who ends it elsewhere meanwhile comes first
     if row is None or row["status"] not in OPEN:
         return None
     until = ended["completed_at"] + FILES_FOR
