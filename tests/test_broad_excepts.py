@@ -14,7 +14,7 @@ KNOWN = {
     ("gateway/intake/auth.py", "_found_out"): "logged, counted as failed and told as 503",
     ("gateway/destinations/sender.py", "_attempt"): "logged; tried again like what was not taken",
     ("gateway/runs/callbacks.py", "_tried"): "logged; tried again like what was not taken, the others go on",
-    ("gateway/background/fetching.py", "_had"): "logged; the file failed, the others go on",
+    ("gateway/background/fetching.py", "_fetched"): "logged; the file failed, the others go on",
     ("gateway/background/scheduler.py", "_hurry"): "logged; the queue is tried again",
     ("gateway/background/scheduler.py", "main"): "the worker ends with it",
     ("gateway/cli/copying.py", "copy"): "the command ends with it",

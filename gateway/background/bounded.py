@@ -14,7 +14,7 @@ from gateway.core.ids import now_ms
 from gateway.core.pacing import transact
 
 EVERY = 60_000  # milliseconds between two looks at most
-BREATH = 1.0  # seconds between two looks while some are under way
+POLL = 1.0  # seconds between two looks while some are under way
 
 Row = dict[str, Any]
 Result = TypeVar("Result")
@@ -49,7 +49,7 @@ class Bounded(Generic[Result]):
                 under_way[self.pool.submit(self.begin(row))] = row
             if not under_way:
                 return
-            for future in wait(under_way, BREATH, FIRST_COMPLETED).done:
+            for future in wait(under_way, POLL, FIRST_COMPLETED).done:
                 note = partial(self.note, under_way.pop(future), future.result())
                 # Also when the process is to end or has lost the lease: what is done, is done.
                 lease.carry_out(partial(transact, note))

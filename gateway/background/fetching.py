@@ -22,9 +22,10 @@ from gateway.core.outbound import Forbidden, Refused, TooLarge, Unreachable
 from gateway.core.pacing import Pace
 from gateway.files import attachments
 from models.database.sqlite import reason
+from models.intake.attached import FETCH
 from models.tables import fetch
 
-NAME = "fetch"
+NAME = FETCH
 RETRIES = (10, 60, 300)  # seconds after a try that failed for what may pass
 AT_ONCE = 4  # files under way
 OF_A_WORKSPACE = 2  # of those, so that one with slow files holds up nobody else's
@@ -45,7 +46,7 @@ def _fetch(lease: Lease, most: int) -> int:
     """Fetches what is due, some at a time; when the next one is."""
 
     def begin(row: Row) -> Callable[[], dict[str, Any] | str]:
-        return partial(_had, row, MOST_SOURCE if row["uploaded_via"] == SOURCE else most)
+        return partial(_fetched, row, MOST_SOURCE if row["uploaded_via"] == SOURCE else most)
 
     def due(limit: int, but: Iterable[str], workspaces: Iterable[str]) -> list[Row]:
         return fetch.due(now_ms(), limit, but, workspaces)
@@ -55,7 +56,7 @@ def _fetch(lease: Lease, most: int) -> int:
     return pause(fetch.next_due())
 
 
-def _had(row: Mapping[str, Any], most: int) -> dict[str, Any] | str:
+def _fetched(row: Mapping[str, Any], most: int) -> dict[str, Any] | str:
     """Fetches a file into the store: the columns of its asset, or why to try again."""
     try:
         with outbound.fetch(row["source_url"], most, headers_for(row)) as chunks:

@@ -160,7 +160,6 @@ def _told(row: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def _document(row: Mapping[str, Any]) -> dict[str, Any]:
-    addresses.connect(Config.from_env().url)
     outputs = [{**one, "url": lifecycle.address_of(row, one)} for one in row["outputs"] or ()]
     times = {name: iso(row[name]) for name in TIMES}
     shown = {"run_id": row["id"], **{name: row[name] for name in SHOWN}, **times}

@@ -36,13 +36,22 @@ class S3Store:
     @cached_property
     def _client(self) -> Any:
         """Made when it is first needed, which is after processes have forked."""
+        return self._made(connect=5, read=30, attempts=3)
+
+    @cached_property
+    def _brief_client(self) -> Any:
+        """For what is done within a transaction, while others wait to write: it is tried again later."""
+        return self._made(connect=1, read=2, attempts=1)
+
+    def _made(self, connect: int, read: int, attempts: int) -> Any:
+        """A client with so many seconds to connect and for each read of an answer."""
         from boto3.session import Session  # an extra, and 0.3 s of every start
         from botocore.config import Config
 
         careful = Config(
-            connect_timeout=5,
-            read_timeout=30,
-            retries={"total_max_attempts": 3},
+            connect_timeout=connect,
+            read_timeout=read,
+            retries={"total_max_attempts": attempts},
             # Others than Amazon's own do not know its newer checksums.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -65,8 +74,8 @@ class S3Store:
         return chunks
 
     def delete(self, digest: str) -> None:
-        """As Store says."""
-        self._call("delete_object", Key=self._key(digest))
+        """As Store says, within seconds or not at all."""
+        self._call("delete_object", self._brief_client, Key=self._key(digest))
 
     def digests(self) -> Iterator[tuple[str, float]]:
         """As Store says; the seconds are by the clock of this host and of the bucket's server."""
@@ -84,12 +93,12 @@ class S3Store:
         """As Store says: a bucket has whole objects only."""
         return 0
 
-    def _call(self, name: str, **arguments: Any) -> Any:
+    def _call(self, name: str, client: Any = None, **arguments: Any) -> Any:
         """One call. Raises Missing, and OSError for whatever else went wrong."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            return getattr(self._client, name)(Bucket=self._bucket, **arguments)
+            return getattr(client or self._client, name)(Bucket=self._bucket, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] in GONE and "Key" in arguments:
                 raise Missing(arguments["Key"].rpartition("/")[2]) from None

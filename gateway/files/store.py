@@ -19,7 +19,7 @@ from models.database.private_files import make_folder
 
 CHUNK = 262_144  # bytes that are read at once
 DIGEST = re.compile("[0-9a-f]{64}")
-_COMING = ".coming-"  # how the name of a file begins that is not whole yet
+_PARTIAL = ".partial-"  # how the name of a file begins that is not whole yet
 
 
 class TooLarge(Exception):
@@ -61,7 +61,7 @@ class Store(Protocol):
         ...
 
     def delete(self, digest: str) -> None:
-        """Deletes bytes, if they are there."""
+        """Deletes bytes, if they are there. Within a transaction: it must not wait for long."""
         ...
 
     def digests(self) -> Iterator[tuple[str, float]]:
@@ -83,9 +83,9 @@ class LocalStore:
     def put(self, chunks: Iterable[bytes], most: int, admit: Admit = admit_all) -> Stored:
         """As Store says. The same bytes once more take the place of those that are there."""
         make_folder(self._folder)
-        coming = self._folder / f"{_COMING}{new_ulid()}"
+        partial = self._folder / f"{_PARTIAL}{new_ulid()}"
         try:
-            with open(coming, "xb", opener=_for_owner) as file:
+            with open(partial, "xb", opener=_for_owner) as file:
                 stored = written(file, chunks, most)
                 file.flush()
                 self._sync(file.fileno())
@@ -94,10 +94,10 @@ class LocalStore:
             if not path.parent.is_dir():
                 make_folder(path.parent)
                 self._sync_folder(self._folder)
-            os.rename(coming, path)
+            os.rename(partial, path)
             self._sync_folder(path.parent)
         finally:
-            coming.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
         return stored
 
     def open(self, digest: str) -> Iterator[bytes]:
@@ -125,7 +125,7 @@ class LocalStore:
     def tidy(self, seconds: float) -> int:
         """As Store says."""
         gone, before = 0, time.time() - seconds
-        for path in self._folder.glob(f"{_COMING}*"):
+        for path in self._folder.glob(f"{_PARTIAL}*"):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < before:
                     path.unlink()

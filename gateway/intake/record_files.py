@@ -14,9 +14,6 @@ from gateway.files import attachments
 from models.intake.attached import Attached
 from models.tables import asset
 
-PENDING = "pending_upload"  # with an address: the worker fetches it
-UNKNOWN = "application/octet-stream"  # the type of what is not here, as nobody has looked at it
-
 
 def attached_of(adapter: Adapter, inbound: Inbound, record: Record, row: Mapping[str, Any]) -> list[Attached]:
     """What the record of this row has in files, those that were refused included."""
@@ -25,10 +22,10 @@ def attached_of(adapter: Adapter, inbound: Inbound, record: Record, row: Mapping
     for file in record.files:
         kept = file.kept if isinstance(file, SentFile) else attachments.Kept(file.name, id=new_id("asset"))
         if isinstance(file, LinkedFile) or file.refused:
-            kept = replace(kept, content_type=UNKNOWN, refused="")
+            kept = replace(kept, content_type=asset.UNKNOWN_TYPE, refused="")
         (made,) = attachments.rows_of([kept], row["workspace_id"], row["project_id"], None, via, now)
         if isinstance(file, LinkedFile):
-            made |= {"sha256": None, "status": PENDING, "source_url": file.url}
+            made |= {"sha256": None, "status": asset.PENDING, "source_url": file.url}
         elif file.refused:
             made |= {"sha256": None, "status": "failed", "reason": file.refused}
         key = file.key if isinstance(file, LinkedFile) else f"{file.name}:{file.digest}"

@@ -12,6 +12,8 @@ from models.database.base import Table, first, insert_all, locked, only, rows, v
 from models.tables.feedback import Feedback, iso
 from models.tables.unclaimed_file import UnclaimedFile
 
+PENDING = "pending_upload"  # the status of one whose bytes are yet to come
+UNKNOWN_TYPE = "application/octet-stream"  # until they are here, as nobody has looked at them
 MISSING = "its bytes are missing"
 EXPIRED = "nothing was uploaded in time"
 

@@ -93,4 +93,4 @@ def test_durable_before_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "rename", rename)
     stored = LocalStore(tmp_path / "kept").put([b"abc"], 3, lambda one: steps.append("admit"))
 
-    assert steps == ["sync .coming-", "admit", "sync kept", "rename", f"sync {stored.digest[:2]}"]
+    assert steps == ["sync .partial", "admit", "sync kept", "rename", f"sync {stored.digest[:2]}"]

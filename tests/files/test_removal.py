@@ -108,7 +108,7 @@ def test_a_thumbnail_goes_too(attach: Callable[..., str], folder: Path, tenant: 
 def test_bytes_that_never_had_a_row(folder: Path, tenant: Tenant) -> None:
     """They stay for an hour, in which the row may come, and then they go; so does half a file."""
     put(tenant, "never")
-    (folder / ".coming-1").write_bytes(b"half")
+    (folder / ".partial-1").write_bytes(b"half")
     work()
     assert len(bytes_in(folder)) == 2
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core.config import Config
 from gateway.files import store as stores
+from gateway.files.s3 import S3Store
 from gateway.files.store import CHUNK, Missing, Store, Stored, TooLarge
 from tests.files import bucket as s3
 from tests.files.bucket import Bucket
@@ -190,3 +191,19 @@ class TestBucket:
 
         with pytest.raises(OSError, match="the bucket files cannot be reached"):
             in_bucket(bucket).delete("a" * 64)
+
+
+def test_a_bucket_that_does_not_delete_is_not_waited_for(bucket: Bucket) -> None:
+    """Others wait to write meanwhile: one try, within seconds, where whatever else is tried again."""
+    store = in_bucket(bucket)
+    stored = store.put([b"bytes"], 5)
+    bucket.failing[:] = [503] * 2
+    with pytest.raises(OSError):
+        store.delete(stored.digest)
+    assert bucket.failing == [503]
+    assert b"".join(store.open(stored.digest)) == b"bytes"
+    assert isinstance(store, S3Store)
+    limits = store._brief_client.meta.config
+    assert limits.connect_timeout + limits.read_timeout <= 3
+    store.delete(stored.digest)
+    assert not dict(store.digests())

@@ -316,6 +316,37 @@ def test_a_host_that_stops_gives_back(probed: Probed, start: Start) -> None:
     assert row["status"] == "completed"
 
 
+def test_a_run_ends_once(
+    probed: Probed, start: Start, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who cancels while it is being completed finds that it has ended, and nothing is told of it twice."""
+    made = start(probed(lambda task: report()))
+    looked, plain = threading.Event(), run.first
+
+    def first(query: Any) -> Any:
+        found = plain(query)
+        if threading.current_thread() is not threading.main_thread():
+            looked.set()
+        return found
+
+    def cancel() -> bool:
+        try:
+            return lifecycle.cancel(tenant.workspace_id, made["id"], "key")
+        finally:
+            database.close()
+
+    monkeypatch.setattr(run, "find", lambda workspace_id, run_id: made)
+    monkeypatch.setattr(run, "first", first)
+    with ThreadPoolExecutor(1) as pool:
+        with writing():
+            assert lifecycle.end(made["id"], [])
+            cancelled = pool.submit(cancel)
+            looked.wait(1)  # who looks too early has seen a run that has not ended; who waits has not looked
+        assert not cancelled.result()
+    monkeypatch.undo()
+    assert row_of(made["id"])["status"] == "completed"
+
+
 def test_stopping_is_no_attempt(probed: Probed, start: Start) -> None:
     """A run that is slow to its first step outlives any number of restarts."""
     stop, late = threading.Event(), False

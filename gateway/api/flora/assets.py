@@ -32,13 +32,12 @@ from gateway.files import addresses, attachments
 from gateway.files.attachments import File, Kept
 from gateway.files.kinds import kind_called, safe_name
 from gateway.files.store import largest
+from models.intake.attached import FETCH
 from models.tables import asset, job
 from models.tables.feedback import iso
 from models.tables.workspace import list_projects
 
 SIGNED = "signed-url"  # as a source: the bytes are uploaded afterwards
-FETCH = "fetch"  # the background work that gets the others
-UNKNOWN = "application/octet-stream"  # until the bytes are here
 
 
 def create_asset(caller: Caller, inbound: Inbound) -> Reply:
@@ -86,9 +85,9 @@ def _announced(caller: Caller, inbound: Inbound) -> dict[str, Any]:
         "workspace_id": caller.workspace_id,
         "project_id": project_id,
         "name": name or signed_upload.UNNAMED,
-        "content_type": UNKNOWN,
+        "content_type": asset.UNKNOWN_TYPE,
         "size": 0,
-        "status": "pending_upload",
+        "status": asset.PENDING,
         "source_url": source if fetched else None,
         "uploaded_via": "url" if fetched else "signed_url",
         "created_at": now,
@@ -143,7 +142,7 @@ def retry_asset(caller: Caller, inbound: Inbound) -> Reply:
         if row["status"] != "failed" and not signed_upload.is_over(row, now):
             raise conflict("Only an asset that failed, or whose upload is over, can be tried again.")
         nothing = dict.fromkeys(("reason", "sha256", "thumbnail", "width", "height"))
-        again: dict[str, Any] = {**nothing, "status": "pending_upload", "size": 0}
+        again: dict[str, Any] = {**nothing, "status": asset.PENDING, "size": 0}
         if row["source_url"] is None:  # however it came the first time
             again["uploaded_via"] = "signed_url"
         row |= {**again, "updated_at": now}

@@ -112,7 +112,7 @@ def _waiting(row: dict[str, Any] | None) -> dict[str, Any]:
 
 def waits(row: Mapping[str, Any]) -> bool:
     """Whether an asset's bytes are to be uploaded."""
-    return (row["status"], row["uploaded_via"], row["sha256"]) == ("pending_upload", "signed_url", None)
+    return (row["status"], row["uploaded_via"], row["sha256"]) == (asset.PENDING, "signed_url", None)
 
 
 def _check(asset_id: str, fields: Mapping[str, str], now: int) -> None:
