@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from gateway.api.digest.composition import FORMATS
+from gateway.api.digest.composition import digest as written
 from gateway.api.digest.figures import figures
 from gateway.api.digest.period import BadPeriod, period_of, zone_of
-from gateway.api.digest.wording import FORMATS
-from gateway.api.digest.wording import digest as written
 from gateway.cli.command import command, place_of
 from gateway.core.config import Config
 from gateway.core.ids import now_ms

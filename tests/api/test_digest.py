@@ -21,13 +21,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.access import topics
-from gateway.api.digest import wording
+from gateway.api.digest import composition
 from gateway.api.digest.as_html import html
 from gateway.api.digest.as_markdown import markdown
 from gateway.api.digest.blocks import MOST_SAID, Block, Grid, Heading, Items, Link, Paragraph, Said
+from gateway.api.digest.composition import digest
 from gateway.api.digest.figures import figures
 from gateway.api.digest.period import BadPeriod, Period, period_of, zone_of
-from gateway.api.digest.wording import digest
 from gateway.cli import main
 from gateway.core.config import Config
 from gateway.core.languages import LANGUAGES
@@ -323,7 +323,7 @@ def test_hostile_records(call: Call, tenant: Tenant, form: str) -> None:
 
 def test_all_of_it_in_dutch(call: Call, tenant: Tenant, week: dict[str, str]) -> None:
     """Each text has a translation with the same places to fill in, and none is left over."""
-    source = Path(wording.__file__)
+    source = Path(composition.__file__)
     said = {*CATEGORIES, *SENTIMENTS}
     with source.open("rb") as file:
         for _, message, *_ in extract("python", file, keywords={"_": None, "_count": (1, 2)}):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters.contract import Fault
+from gateway.api.digest.composition import FORMATS, digest
 from gateway.api.digest.figures import figures
 from gateway.api.digest.period import BadPeriod, period_of, zone_of
-from gateway.api.digest.wording import FORMATS, digest
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.core.languages import LANGUAGES
