@@ -96,7 +96,8 @@ def safe_name(name: str, kind: Kind) -> str:
 
     It ends as its kind does.
     """
-    last = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
+    # What is cut is more than a name may have: composing takes time by the square of accents on one letter.
+    last = re.split(r"[\\/]", unicodedata.normalize("NFC", name[-4 * LONGEST_NAME :]))[-1]
     # Neither controls nor what turns the direction of writing: "gpj.exe" must not read as "exe.jpg".
     plain = "".join(
         "_" if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") else each for each in last

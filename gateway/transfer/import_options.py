@@ -58,7 +58,7 @@ def fields_of(pairs: Iterable[str]) -> dict[str, str]:
             raise BadOption(f"{name}: given twice")
         fields[name] = column.strip()
     if fields and "text" not in fields:
-        raise BadOption("which column is the text? text=COLUMN")
+        raise BadOption("which column is the text? Give the map text=COLUMN")
     return fields
 
 
@@ -91,6 +91,10 @@ def opened(file: BinaryIO, form: str, mapped: Mapped) -> Opened:
     wanted = [*mapped.fields.values(), *([mapped.key] if mapped.key else [])]
     missing = [name for name in wanted if name not in columns]
     if missing or not (ours or "text" in mapped.fields):
-        what = f"no column {', '.join(missing)}" if missing else "which column is the text? text=COLUMN"
+        what = (
+            f"no column {', '.join(missing)}"
+            if missing
+            else "which column is the text? Give the map text=COLUMN"
+        )
         raise Unreadable(f"{what}; the columns are: {', '.join(columns)}")
     return Opened(rows, mapped)

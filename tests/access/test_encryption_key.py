@@ -21,7 +21,7 @@ import adapters
 from gateway.access import callback_secrets, hooks
 from gateway.api.health import SHOWN
 from gateway.app import create_app
-from gateway.background import fetch_proofs
+from gateway.background import fetch_credentials
 from gateway.background.scheduler import queue_of
 from gateway.cli import main
 from gateway.core import encryption
@@ -57,9 +57,8 @@ PLACES = {
     ),
     "gateway/inbox/oidc.py": "test_tickets",
     "gateway/files/addresses.py": "test_signed_addresses",
-    "gateway/api/flora/signed_upload.py": "test_signed_uploads",
     "gateway/access/sealed_options.py": "test_tokens_of_bots",
-    "gateway/background/fetch_proofs.py": "test_tokens_of_bots",
+    "gateway/background/fetch_credentials.py": "test_tokens_of_bots",
     "gateway/background/scheduler.py": "test_wake_up_calls",
     "gateway/access/encryption_key.py": "test_the_start_is_refused",
 }
@@ -295,13 +294,13 @@ def test_tokens_of_bots(
     """With another key no token leaves the gateway, and a line of the log says why."""
     hook = made(tenant, "slack", options={"bot_token": "xoxb-1-2-abcdef"})
     told = [{"detail": {"key_id": hook["hook_id"]}}]
-    monkeypatch.setattr(fetch_proofs.event, "of", lambda *_, **__: told)
+    monkeypatch.setattr(fetch_credentials.event, "of", lambda *_, **__: told)
     row = {"id": "asset_1", "uploaded_via": "slack", "feedback_id": "fb_1"}
     row["source_url"] = "https://files.slack.com/files-pri/T1-F1/a.png"
-    before = fetch_proofs.headers_for(row)
+    before = fetch_credentials.headers_for(row)
     with_key(config, OTHER)
     logging.getLogger("gateway").propagate = True
-    after = fetch_proofs.headers_for(row)
+    after = fetch_credentials.headers_for(row)
 
     assert (before, after) == ({"Authorization": "Bearer xoxb-1-2-abcdef"}, {})
     assert "GATEWAY_SECRET_KEY" in caplog.text

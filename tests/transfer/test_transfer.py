@@ -203,9 +203,9 @@ def test_csv(environ: dict[str, str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words", "message"),
     [
-        (b"a,b\n1,2\n", [], "--map text=COLUMN; the columns are: a, b"),
+        (b"a,b\n1,2\n", [], "map text=COLUMN; the columns are: a, b"),
         (b"a,b\n1,2\n", ["--map", "text=c"], "no column c"),
-        (b"a,b\n1,2\n", ["--map", "title=a"], "--map text=COLUMN"),
+        (b"a,b\n1,2\n", ["--map", "title=a"], "map text=COLUMN"),
         (b"a,b\n1,2\n", ["--map", "words=a"], "fields are text"),
         (b"a,b\n1,2\n", ["--map", "text=a", "--source", "slack"], "its own door"),
         (b"", [], "no header"),
