@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from flask.testing import FlaskClient
 
@@ -23,6 +24,7 @@ from gateway.background import clustering, encoding, fetching, scheduler, second
 from gateway.background.lease import run_once
 from gateway.background.retriage import retriage
 from gateway.core.ids import now_ms
+from gateway.destinations import sender
 from gateway.triage.second_reader import DIMENSIONS
 from models import Feedback, Job, Project, Quarantine
 from models.database.base import database, writing
@@ -301,8 +303,9 @@ class Walk:
         read = replace(reading(), vector=bytes(DIMENSIONS))
         second = second_reading.work(Second(read), second_reading.Limits(1.0))
         encode = encoding.work(without_numbers, encoding.Limits(0.0))
-        for work in (*scheduler.WORKS, second, encode, fetching.work(1)):
-            assert run_once(work)
+        with patch.object(sender, "LINGER", 0.0):
+            for work in (*scheduler.WORKS, second, encode, fetching.work(1)):
+                assert run_once(work)
         workspace_id, project_id = self.tenant.workspace_id, self.tenant.project_id
         with self._ear.covered(), writing():
             Feedback.update(impact=14, impact_origin="predicted").execute()
