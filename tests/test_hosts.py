@@ -68,6 +68,7 @@ def stored(url: str, column: str = "text") -> Counter[str]:
         return Counter(row[0] for row in connection.execute(f"SELECT {column} FROM feedback"))
 
 
+@pytest.mark.long
 def test_networks_of_their_own(both_hosts: list[Host]) -> None:
     """What listens on a host's loopback is not there on any other, where namespaces are permitted."""
     first = both_hosts[0]

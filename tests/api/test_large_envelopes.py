@@ -223,6 +223,7 @@ def test_codings(coding: str) -> None:
 @pytest.mark.parametrize(
     "coding", ["gzip", *(pytest.param(one, marks=pytest.mark.long) for one in ("", "chunked"))]
 )
+@pytest.mark.long
 def test_by_a_real_server(server: Server, coding: str) -> None:
     """Five megabytes beside a feedback are taken, plain, compressed and in chunks; strangers are refused."""
     made = new_hook(server, "sentry-dsn")

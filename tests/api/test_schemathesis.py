@@ -126,6 +126,10 @@ OPERATIONS = {
 }
 
 
+# What only reads, and the doors; the others are tried with each scope in the long run.
+FIRST = [name for name in OPERATIONS if name.startswith("GET ") or "feedback" in name]
+
+
 @schemathesis.serializer("application/x-sentry-envelope", "application/x-ndjson")
 def _as_it_is(ctx: object, value: object) -> bytes:
     return str(value).encode("utf-8", "replace")
@@ -170,7 +174,7 @@ def ask_all(name: str, gateway: Gateway, scope: str, **options: Any) -> None:
     )()
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", FIRST)
 def test_with_a_key_for_all(name: str, gateway: Gateway) -> None:
     """Whatever is asked with a key that may do everything, the answer is as described."""
     ask_all(name, gateway, "admin", max_examples=1, derandomize=True)

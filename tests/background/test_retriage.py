@@ -275,7 +275,7 @@ for _ in retriage(Filter(), workspace_id, after=after, keep=keep, by="run_1"):
 """
 
 
-@both
+@pytest.mark.both(long=True)
 def test_a_kill_loses_nothing(call: Call, tenant: Tenant, database_url: str) -> None:
     """Killed (SIGKILL) again and again it goes on: every record is counted, changed and told of once."""
     items = [{"text": f"{TEXTS[n % 5]} {'x' * n}"} for n in range(120)]

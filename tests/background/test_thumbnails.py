@@ -26,7 +26,7 @@ from models.tables import asset
 from tests.background.pictures import photograph, picture, png
 from tests.conftest import Tenant
 
-pytestmark = pytest.mark.both
+pytestmark = pytest.mark.both(long=True)
 
 Add = Callable[[str, bytes], str]
 

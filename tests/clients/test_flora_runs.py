@@ -132,6 +132,7 @@ def test_runs_in_pages(flora: Flora, server: Server) -> None:
     assert none == []
 
 
+@pytest.mark.long
 def test_an_import_that_cannot_be_had(flora: Flora) -> None:
     """A run that starts is a 2xx, also when it fails later; nothing is sent to an address of ours."""
     inputs = [{"id": "file", "type": "text", "value": "https://127.0.0.1/a.csv"}]

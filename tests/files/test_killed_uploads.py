@@ -67,6 +67,7 @@ def test_killed_at_each_line(command: list[str], every: str) -> None:
     swept(Path(command[1]))
 
 
+@pytest.mark.long
 def test_several_at_once(command: list[str]) -> None:
     """Processes that keep and delete the same bytes at once: whoever was told that a file is kept has it."""
     for process in [start("busy", command) for _ in range(3)]:

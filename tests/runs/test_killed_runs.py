@@ -102,6 +102,7 @@ def test_an_import_whose_hosts_are_killed(
     assert [json.loads(line)["line"] for line in rejected.splitlines()] == list(range(1, rows + 1, 100))
 
 
+@pytest.mark.long
 def test_two_hosts(config: Config, tenant: Tenant, tmp_path: Path, call: Call) -> None:
     """Each of many runs is done by one of them, once: there is one file of each."""
     call("POST", "/gateway/v1/feedback", json={"text": "The export stalls"})

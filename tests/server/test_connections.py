@@ -137,6 +137,7 @@ def test_slow_clients_hold_no_thread(hasty: Server) -> None:
             check_dialect(dialect, body, 408)
 
 
+@pytest.mark.long
 def test_large_and_chunked_bodies_take_a_share_of_the_threads(hasty: Server) -> None:
     """Bodies that threads must wait for leave half of them free, and end with 408 when they stall."""
     large = request_head(hasty, "Content-Length: 900000") + b'{"text":"'
@@ -254,6 +255,7 @@ def test_disconnects_leak_nothing(hasty: Server) -> None:
     until(lambda: open_sockets(hasty) <= before)
 
 
+@pytest.mark.long
 def test_idle_connections_make_room(tmp_path: Path) -> None:
     """When all places are taken, the connection that is idle longest gives up its place."""
     few = {"worker_connections": 20} | IMPATIENT
@@ -406,6 +408,7 @@ def server_outcomes(server: Server) -> dict[str, int]:
     return sums
 
 
+@pytest.mark.long
 def test_patience(tmp_path: Path) -> None:
     """Who waits too long for a turn or a thread is told 503, though no thread is free to say it."""
     hurried = {**BUSY, **NO_TURNS, "gateway.server.admission.CROWDED": 60.0}

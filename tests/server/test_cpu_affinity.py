@@ -62,6 +62,7 @@ def test_which() -> None:
     assert fresh.processor is None
 
 
+@pytest.mark.long
 def test_a_running_worker(tmp_path: Path) -> None:
     """The worker of a server runs on one processor when asked to, its parent on all."""
     with running(tmp_path, GATEWAY_CPU_AFFINITY="on", GATEWAY_WORKERS="1") as server:

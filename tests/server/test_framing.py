@@ -56,7 +56,11 @@ def check(server: Server, rng: random.Random, chosen: int, made: Iterable[Attack
     assert httpx.get(f"{server.url}/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("part", [chunks, lengths, heads], ids=lambda part: part.__name__.rpartition(".")[2])
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(chunks, marks=pytest.mark.long), lengths, heads],
+    ids=lambda part: part.__name__.rpartition(".")[2],
+)
 @pytest.mark.parametrize("rounds", ROUNDS)
 def test_every_request_has_one_answer(hasty: Server, part: ModuleType, rounds: int) -> None:
     """Each kind of attack, to a door or another path, with or without a key."""

@@ -38,6 +38,7 @@ def send(server: Server, url: str, *bodies: bytes) -> list[dict[str, str]]:
     return found
 
 
+@pytest.mark.long
 def test_memory_is_bounded(serving: Server) -> None:
     """Four files of 10 MiB in one request, and out again, cost a worker less than one of them."""
     url = attachments(serving)

@@ -25,7 +25,7 @@ from gateway.server.gunicorn_app import _Arbiter
 from tests.conftest import ROOT, Server, environ_of, running
 
 PATH = "/gateway/v1/feedback"
-POSTS = [300, pytest.param(2_000, marks=pytest.mark.long)]
+POSTS = [pytest.param(count, marks=pytest.mark.long) for count in (300, 2_000)]
 
 
 def test_numbers_of_all_workers(server: Server) -> None:

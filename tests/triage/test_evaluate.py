@@ -152,6 +152,7 @@ def test_a_file_that_was_trained_on_counts_only_with_what_was_held_out(tmp_path:
     assert len(known[1].rows) == 3
 
 
+@pytest.mark.long
 def test_classes_languages_calibration_and_confusion(data: Path, trained: Path, shipped_again: str) -> None:
     """The terminal shows them all, from the numbers of the JSON."""
     done = run("--data", data, "--model", trained, "--json")
