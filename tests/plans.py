@@ -48,6 +48,8 @@ MANY = {
     r'^SELECT "t1"."id" FROM .* WHERE \(*"t1"."id" (<|>|BETWEEN) \?': "ids by pages of 1,000",
     r"^SELECT page, COUNT": "what the newest records are about, some thousand",
     r'LIMIT %s\) AS "t1" WHERE': "on a server: 3,000 rows, before an index is asked",
+    r'sentiment_confidence < 0\.6\)\) AND .*"received_at" < .* LIMIT': "what a digest finds longest in doubt",
+    r'"received_at" < (\?|%s)\)\) ORDER BY "t1"."impact" DESC': "the same of the highest impact",
     r"FROM search_doc CROSS JOIN .* docid BETWEEN": "records not yet in the index of words, 255",
     r'FROM "(audit|callback|dedupe|run)" AS "t1" .*ORDER BY .* LIMIT': "a page in the order of an index",
     r'FROM "quarantine" AS "t1" (?!.*"replayed_at").*ORDER BY .* LIMIT': "the same, replayed or not",

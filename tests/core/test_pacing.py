@@ -336,8 +336,8 @@ def picturing(bench: Bench) -> None:
     """Many pictures have no thumbnail, and none of them can be decoded."""
     row = {"workspace_id": bench.tenant.workspace_id, "name": "a.png", "content_type": "image/png", "size": 1}
     row |= {"status": "ready", "sha256": f"{0:064x}", "uploaded_via": "native", "created_at": 1}
-    with writing():
-        for number in range(bench.many):
+    for number in range(bench.many):
+        with writing():
             Asset.insert({**row, "id": f"asset_{number}", "updated_at": 1}).execute()
     bench.monkeypatch.setattr(thumbnails, "_told", lambda *_: {"reason": "no thumbnail: damaged"})
 
