@@ -88,13 +88,14 @@ def test_the_certificate_is_the_names(authority: Authority, served: str) -> None
 
 def test_an_authority_that_nobody_knows(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A certificate of an unknown authority is none."""
-    monkeypatch.delenv("SSL_CERT_FILE")
-    outbound_connection.tls.cache_clear()
     outbound.connect(Config(outbound_allow="localhost"))
     with (
+        monkeypatch.context() as patched,  # which ends before the authority's own does: nothing is left of it
         listening(answering("200 OK"), authority.serving("localhost")) as port,
         pytest.raises(Unreachable, match="certificate"),
     ):
+        patched.delenv("SSL_CERT_FILE")
+        outbound_connection.tls.cache_clear()
         outbound.request("GET", f"https://localhost:{port}/", {})
 
 
