@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from gateway.access import audit_log
-from gateway.access.hooks import OVERLAP
+from gateway.access import audit_log, signing_secrets
 from gateway.core import encryption
 from gateway.core.ids import now_ms
 from models.database.base import serialise
@@ -23,8 +22,8 @@ def live(workspace_id: str) -> list[str]:
     serialise([f"callback secret {workspace_id}"])
     kept = _live(workspace_id)
     if not kept:
-        _keep(workspace_id, _new(), [])
-        kept = _live(workspace_id)
+        kept = [signing_secrets.sealed(_new())]
+        callback.keep_secrets(workspace_id, kept, now_ms())
     return [encryption.decrypt(item["secret"]) for item in kept]
 
 
@@ -34,10 +33,8 @@ def rotate(workspace_id: str, *, by: str = audit_log.COMMAND_LINE) -> str:
     The one before signs beside it for another day, unless it cannot be opened any more.
     """
     serialise([f"callback secret {workspace_id}"])
-    until = now_ms() + OVERLAP
-    older = [{**item, "expires_at": item["expires_at"] or until} for item in _live(workspace_id)]
-    secret = _new()
-    _keep(workspace_id, secret, [item for item in older if encryption.opens(item["secret"])][:1])
+    secret, now = _new(), now_ms()
+    callback.keep_secrets(workspace_id, signing_secrets.rotated(_live(workspace_id), secret, now), now)
     audit_log.note(workspace_id, by, "callback_secret.rotated", workspace_id)
     return secret
 
@@ -51,15 +48,8 @@ def state(workspace_id: str) -> dict[str, Any]:
 
 def _live(workspace_id: str) -> list[dict[str, Any]]:
     row = callback.secrets_of(workspace_id)
-    now = now_ms()
-    kept = row["secrets"] if row else []
-    return [item for item in kept if item["expires_at"] is None or item["expires_at"] > now]
+    return signing_secrets.live(row["secrets"] if row else [], now_ms())
 
 
 def _new() -> str:
     return PREFIX + secrets.token_urlsafe(32)
-
-
-def _keep(workspace_id: str, secret: str, older: list[dict[str, Any]]) -> None:
-    sealed = {"secret": encryption.encrypt(secret), "expires_at": None}
-    callback.keep_secrets(workspace_id, [sealed, *older], now_ms())

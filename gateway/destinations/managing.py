@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 from adapters.contract import Fault, invalid
-from gateway.access import audit_log
+from gateway.access import audit_log, signing_secrets
 from gateway.api import filters
 from gateway.core import encryption, outbound
 from gateway.core.ids import id_at, new_id, now_ms
 from gateway.core.outbound import Forbidden
 from gateway.core.pacing import Pace
-from gateway.destinations import found_kinds, signing_secrets
+from gateway.destinations import found_kinds
 from gateway.destinations.sender import NAME
 from models.database.base import dumps, writing
 from models.tables import destination, job, outbox, outgoing

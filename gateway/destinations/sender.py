@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from gateway.access.signing_secrets import live
 from gateway.background.lease import HEARTBEAT, Lease, Work
 from gateway.core import encryption, log, outbound
 from gateway.core.ids import id_at, now_ms
@@ -22,7 +23,6 @@ from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace, transact
 from gateway.destinations import found_kinds, ladder
 from gateway.destinations.fan_out import disable, fan_out
-from gateway.destinations.signing_secrets import live
 from models.tables import destination, outbox, outgoing
 
 NAME = "send"

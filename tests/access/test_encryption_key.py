@@ -51,8 +51,9 @@ PLACES = {
     "gateway/intake/auth.py": "test_deliveries",
     "gateway/access/hooks.py": "test_a_new_secret_mends_a_hook",
     "gateway/access/callback_secrets.py": "test_callbacks",
+    "gateway/access/signing_secrets.py": "test_destinations",
     **dict.fromkeys(
-        (f"gateway/destinations/{name}.py" for name in ("managing", "sender", "signing_secrets")),
+        (f"gateway/destinations/{name}.py" for name in ("managing", "sender")),
         "test_destinations",
     ),
     "gateway/inbox/oidc.py": "test_tickets",

@@ -118,7 +118,7 @@ def test_tidy_removes_what_never_ended(store: LocalStore, tmp_path: Path) -> Non
     """A file of a process that is gone goes once it is old; one that may still grow stays."""
     folder = tmp_path / "files"
     folder.mkdir()
-    old, new = folder / ".partial-1", folder / ".coming-2"
+    old, new = folder / ".partial-1", folder / ".partial-2"
     old.write_bytes(b"half")
     new.write_bytes(b"half")
     os.utime(old, (1, 1))

@@ -1,4 +1,4 @@
-"""What deliveries are signed with: a secret of the destination's own, and the one before for a day."""
+"""What is sent is signed with a secret of its receiver's, and with the one before for a day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kept = dict[str, Any]
 
 
 def live(kept: Sequence[Kept], now: int) -> list[Kept]:
-    """Those of a destination's secrets that sign at a time (ms UTC), the newest first."""
+    """Those of some secrets that sign at a time (ms UTC), the newest first."""
     return [item for item in kept if item["expires_at"] is None or item["expires_at"] > now]
 
 
