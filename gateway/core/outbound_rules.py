@@ -72,7 +72,9 @@ class Rules:
         """The rules of a list such as "hooks.internal, 10.0.0.0/8, 127.0.0.1". Raises ValueError."""
         hosts, found = set(), []
         for word in allow.replace(",", " ").split():
-            if re.fullmatch(r"[0-9.]+(/\d*)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/\d*)?", word):
+            if re.fullmatch(r"[0-9.]+(/[0-9]*)?", word) or (
+                ":" in word and re.fullmatch(r"[0-9A-Fa-f:.]+(/[0-9]*)?", word)
+            ):
                 found.append(ip_network(word))
             elif re.fullmatch(_HOST, word):
                 hosts.add(_plain(word))
