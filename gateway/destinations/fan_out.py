@@ -12,7 +12,7 @@ from gateway.access import audit_log
 from gateway.api import filters
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
-from gateway.destinations import found_kinds
+from gateway.destinations import found_kinds, messages
 from gateway.destinations.kind import Change
 from models.queries import selection
 from models.tables import destination, event, feedback, outbox, outgoing
@@ -95,9 +95,15 @@ def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> 
     told = row is not None and change["type"] not in outbox.GONE
     made = {"id": new_id("msg"), "workspace_id": one["workspace_id"], "destination": one["id"]}
     made |= {"feedback": change["feedback_id"] if told else None, "type": change["type"]}
-    body = found_kinds.load()[one["kind"]].render(_change(one, change, row if told else None, detail))
+    kind, whole = found_kinds.load()[one["kind"]], _change(one, change, row if told else None, detail)
+    if kind.write is not None:
+        message = messages.of_change(whole)
+        made |= {"body": kind.write(message), "thread": message.thread or None}
+    else:
+        assert kind.render is not None
+        made["body"] = kind.render(whole)
     state = outgoing.WAITING if one["state"] == destination.ENABLED else outgoing.HELD
-    return {**made, "body": body, "state": state, "next_at": now, "created_at": now}
+    return {**made, "state": state, "next_at": now, "created_at": now}
 
 
 def _change(one: Row, change: Row, row: Row | None, detail: Row) -> Change:

@@ -1,10 +1,13 @@
-"""What a kind of destination is: how it puts a change, and what each request with it says."""
+"""What a kind of destination is: how it puts what is told, and how it sends that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from gateway.core import outbound
+from gateway.destinations.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,53 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt at telling something; `body` is the same at each. `at` is milliseconds UTC.
+
+    `headers` are those that the destination's admin set, `secrets` those that live. `earlier` is the
+    reference of the first message of the same thread that was taken here, None without one.
+    """
+
+    id: str
+    url: str
+    body: str
+    headers: Mapping[str, str]
+    secrets: Sequence[str]
+    at: int
+    earlier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver answered. `status` is None when it did not, and `why` says what was wrong.
+
+    `reference` is its own name for the message, by which a later one can change or follow it.
+    """
+
+    status: int | None
+    why: str | None = None
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    reference: str | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        return self.why is None and self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of destination. `name` is the admin's word for it.
 
-    `render` makes the body, which stays the same at each attempt. `headers` are those of one attempt: of a
-    delivery's id, its body, the secrets that live and the time in seconds. `new_secret` makes a secret.
+    Either `render` makes the body of a change, for programs, or `write` that of a message, for people. `send`
+    makes one attempt: it blocks, in a thread of the worker's, and raises outbound.Forbidden, Unreachable.
+    `new_secret` makes a secret; None when nothing is signed. `check` raises Forbidden for an address that is
+    none of this kind, and says what to give instead.
     """
 
     name: str
-    render: Callable[[Change], str]
-    headers: Callable[[str, str, Sequence[str], int], dict[str, str]]
-    new_secret: Callable[[], str]
+    send: Callable[[Delivery], Answer]
+    render: Callable[[Change], str] | None = None
+    write: Callable[[Message], str] | None = None
+    new_secret: Callable[[], str] | None = None
+    check: Callable[[str], None] = outbound.check

@@ -49,19 +49,20 @@ def create(
 
     `sent` may have name, events, filter, headers and thin. Raises Refused (400) that names every bad field.
     """
-    faults = _faults({**sent, "url": url})
     kinds = found_kinds.load()
+    faults = _faults(kind, {**sent, "url": url})
     if kind not in kinds:
         faults.append(Fault("kind", f"Must be one of {', '.join(kinds)}"))
     if faults:
         raise invalid(*faults)
-    now, secret = now_ms(), kinds[kind].new_secret()
+    now, new_secret = now_ms(), kinds[kind].new_secret
+    secret = None if new_secret is None else new_secret()
     name = new_id("dst")
     row: dict[str, Any] = {"id": name, "workspace_id": workspace_id, "project_id": project_id, "kind": kind}
     row |= {"name": sent.get("name", ""), "filter": sent.get("filter", ""), "thin": sent.get("thin", False)}
     row |= {
         "events": list(sent.get("events") or [outbox.CREATED]),
-        "secrets": [signing_secrets.sealed(secret)],
+        "secrets": [] if secret is None else [signing_secrets.sealed(secret)],
     }
     row |= _sealed({"url": url, "headers": sent.get("headers", {})}) | {"created_at": now}
     with writing():
@@ -81,7 +82,7 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
 
     What waits is held while it is paused. Raises Refused (400) that names every bad field.
     """
-    if faults := _faults(sent):
+    if faults := _faults(row["kind"], sent):
         raise invalid(*faults)
     now = now_ms()
     columns = {**sent, **_sealed({name: sent[name] for name in _SEALED if name in sent})}
@@ -102,8 +103,14 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
 
 
 def rotate(row: Row, *, by: str) -> dict[str, Any]:
-    """Gives a destination a new secret, told for the only time; the one before signs for another day, too."""
-    secret = found_kinds.load()[row["kind"]].new_secret()
+    """Gives a destination a new secret, told for the only time; the one before signs for another day, too.
+
+    Raises Refused (400) for a kind that signs nothing.
+    """
+    new_secret = found_kinds.load()[row["kind"]].new_secret
+    if new_secret is None:
+        raise invalid(Fault("kind", f"Nothing is signed for {row['kind']}"))
+    secret = new_secret()
     with writing():
         now = destination.find(row["workspace_id"], None, row["id"], to_change=True) or row
         kept = signing_secrets.rotated(now["secrets"], secret, now_ms())
@@ -204,12 +211,13 @@ def deliveries(
     ]
 
 
-def _faults(sent: Row) -> list[Fault]:
+def _faults(kind: str, sent: Row) -> list[Fault]:
     """What is wrong with the fields that are there."""
     faults: list[Fault] = []
     if "url" in sent:
         try:
-            outbound.check(sent["url"])
+            known = found_kinds.load().get(kind)
+            (known.check if known else outbound.check)(sent["url"])
         except Forbidden as error:
             faults.append(Fault("url", str(error)))
     if "filter" in sent:

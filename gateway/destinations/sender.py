@@ -11,24 +11,25 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from gateway.access.signing_secrets import live
 from gateway.background.lease import HEARTBEAT, Lease, Work
-from gateway.core import encryption, log, outbound
+from gateway.core import encryption, log
 from gateway.core.ids import id_at, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace, transact
 from gateway.destinations import found_kinds, ladder
 from gateway.destinations.fan_out import disable, fan_out
+from gateway.destinations.http_post import CONNECT, TIMEOUT
+from gateway.destinations.kind import Answer, Delivery
 from models.tables import destination, outbox, outgoing
 
 NAME = "send"
 AT_ONCE = 16  # deliveries under way
 OF_ONE = 2  # of those to one destination, so that a slow one holds up nobody else's
-TIMEOUT, CONNECT = 15.0, 5.0  # seconds for a request in all, and to connect
 KEPT_ANSWER = 4_096  # bytes
 KEPT = 30 * ladder.DAY  # that a delivery is kept
 EVERY = 60_000  # milliseconds between two looks while there is no destination
@@ -42,18 +43,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attempt. `status` is None when there was no answer, and `why` says what was wrong."""
+    """What became of an attempt: when it was (milliseconds UTC), how long it took, and the answer."""
 
     at: int
     ms: int
-    status: int | None
-    why: str | None
-    answer: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_taken(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+    answer: Answer
 
 
 def send(lease: Lease) -> int:
@@ -126,41 +120,31 @@ class _Turn:
                 if (one := known[name]) is None:
                     return
                 taken[name] += 1
-                self.under_way[self._pool.submit(_attempt, row, one)] = row
+                earlier = outgoing.reference_of(name, row["thread"])
+                self.under_way[self._pool.submit(_attempt, row, one, earlier)] = row
 
 
-def _attempt(row: Row, one: Row) -> Outcome:
+def _attempt(row: Row, one: Row, earlier: str | None) -> Outcome:
     """Sends a delivery once."""
     at, began = now_ms(), time.perf_counter()
-    status, why, answer, headers = None, None, b"", dict[str, str]()
     try:
-        told = outbound.request(
-            "POST",
-            encryption.decrypt(one["url"]),
-            _headers(row, one, at),
-            row["body"].encode(),
-            timeout=TIMEOUT,
-            connect=CONNECT,
-        )
-        status, answer, headers = told.status, told.body[:KEPT_ANSWER], dict(told.headers)
-        if 300 <= status < 400:
-            why = "is redirected, which is not followed"
+        answer = found_kinds.load()[one["kind"]].send(_opened(row, one, at, earlier))
     except encryption.WrongKey:
-        why = "its address or secret cannot be opened: set them anew"
+        answer = Answer(None, "its address or secret cannot be opened: set them anew")
     except (Forbidden, Unreachable) as error:
-        why = str(error)
+        answer = Answer(None, str(error))
     except Exception:  # one delivery's fault must not keep the others waiting
         log.logger.exception("a delivery cannot be sent", extra={"facts": {"delivery": row["id"]}})
-        why = "could not be sent"
-    ms = round((time.perf_counter() - began) * 1000)
-    return Outcome(at, ms, status, why, answer.decode("utf-8", "replace").replace("\0", "\ufffd"), headers)
+        answer = Answer(None, "could not be sent")
+    return Outcome(at, round((time.perf_counter() - began) * 1000), answer)
 
 
-def _headers(row: Row, one: Row, at: int) -> dict[str, str]:
+def _opened(row: Row, one: Row, at: int, earlier: str | None) -> Delivery:
     secrets = [encryption.decrypt(item["secret"]) for item in live(one["secrets"], at)]
-    signed = found_kinds.load()[one["kind"]].headers(row["id"], row["body"], secrets, at // 1000)
-    replayed = {"Gateway-Replay": "true"} if row["replay"] else {}
-    return {**json.loads(encryption.decrypt(one["headers"])), **signed, **replayed}
+    headers = json.loads(encryption.decrypt(one["headers"]))
+    if row["replay"]:
+        headers["Gateway-Replay"] = "true"
+    return Delivery(row["id"], encryption.decrypt(one["url"]), row["body"], headers, secrets, at, earlier)
 
 
 def _note(row: Row, outcome: Outcome) -> None:
@@ -169,25 +153,27 @@ def _note(row: Row, outcome: Outcome) -> None:
     one = destination.find(None, None, row["destination"], to_change=True)
     if one is None:  # it was deleted meanwhile, with its deliveries
         return
-    gone = outcome.status == 410 and not row["replay"]
-    noted = {name: getattr(outcome, name) for name in ("at", "ms", "status", "why", "answer")}
-    if not outgoing.tried(row, _changed(row, one, outcome, gone, now), noted):
+    answer = outcome.answer
+    gone = answer.status == 410 and not row["replay"]
+    said = answer.body[:KEPT_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
+    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "why": answer.why, "answer": said}
+    if not outgoing.tried(row, _changed(row, one, answer, gone, now), noted):
         return
-    health = _health(row, one, outcome, now)
+    health = _health(row, one, answer, now)
     if health:
         destination.change(one["id"], health)
     if one["state"] != destination.ENABLED:
         return
     if gone:
         disable(one, "it answered 410 Gone", now)
-    elif not outcome.is_taken and not row["replay"] and ladder.is_lost({**one, **health}, now):
+    elif not answer.is_taken and not row["replay"] and ladder.is_lost({**one, **health}, now):
         disable(one, "it has taken nothing for five days", now)
 
 
-def _changed(row: Row, one: Row, outcome: Outcome, gone: bool, now: int) -> dict[str, Any]:
+def _changed(row: Row, one: Row, answer: Answer, gone: bool, now: int) -> dict[str, Any]:
     """The delivery's columns after an attempt."""
-    if outcome.is_taken:
-        return {"state": outgoing.SENT}
+    if answer.is_taken:
+        return {"state": outgoing.SENT, "reference": answer.reference}
     if gone:
         return {"state": outgoing.HELD}
     rung = row["rung"] + 1
@@ -198,20 +184,20 @@ def _changed(row: Row, one: Row, outcome: Outcome, gone: bool, now: int) -> dict
     return {
         "state": state,
         "rung": rung,
-        "next_at": now + max(pause, ladder.retry_after(outcome.headers, now)),
+        "next_at": now + max(pause, ladder.retry_after(answer.headers, now)),
     }
 
 
-def _health(row: Row, one: Row, outcome: Outcome, now: int) -> dict[str, Any]:
+def _health(row: Row, one: Row, answer: Answer, now: int) -> dict[str, Any]:
     """The destination's columns after an attempt."""
-    if outcome.is_taken:
+    if answer.is_taken:
         recent = one["succeeded_at"] is not None and now - one["succeeded_at"] < EVERY
         return {} if recent and one["failing_since"] is None else {"succeeded_at": now, "failing_since": None}
     found: dict[str, Any] = {}
     if not row["replay"] and one["failing_since"] is None:
         found["failing_since"] = now
-    if outcome.status in ladder.BUSY:
-        asked = ladder.retry_after(outcome.headers, now) or ladder.delay(row["rung"] + 1) or 0
+    if answer.status in ladder.BUSY:
+        asked = ladder.retry_after(answer.headers, now) or ladder.delay(row["rung"] + 1) or 0
         found["resume_at"] = max(one["resume_at"], now + asked)
     return found
 

@@ -17,8 +17,9 @@ class Destination(Table):
 
     `url`, `headers` (a JSON object) and each of the `secrets`, kept as a hook's (models.tables.hook), are
     sealed. `filter` is a list's query string. A `thin` one is told ids alone. `reason` says why it is
-    disabled. Nothing is sent before `resume_at`. `enabled_at`, `succeeded_at` and `failing_since` (the first
-    failure since the last success) are what decides whether it is given up.
+    disabled. `ordered` means that each waits for the one before. `subscription` says when people are told.
+    Nothing is sent before `resume_at`. `enabled_at`, `succeeded_at` and `failing_since` (the first failure
+    since the last success) are what decides whether it is given up.
     """
 
     id = TextField(primary_key=True)
@@ -32,6 +33,8 @@ class Destination(Table):
     filter = TextField()  # type: ignore[assignment]  # in place of peewee's method of that name
     events = JSONText()
     thin = BooleanField()
+    ordered = BooleanField()
+    subscription = JSONText()
     state = TextField()
     reason = TextField(null=True)
     resume_at = BigIntegerField()
@@ -43,7 +46,14 @@ class Destination(Table):
 
 def add(row: Mapping[str, Any]) -> None:
     """Stores a new destination, enabled, within the open transaction."""
-    new = {"state": ENABLED, "reason": None, "resume_at": 0, "enabled_at": row["created_at"]}
+    new = {
+        "ordered": False,
+        "subscription": {},
+        "state": ENABLED,
+        "reason": None,
+        "resume_at": 0,
+        "enabled_at": row["created_at"],
+    }
     insert(Destination, {**new, "succeeded_at": None, "failing_since": None, **row})
 
 

@@ -20,7 +20,8 @@ class Outgoing(Table):
 
     It goes with its record, which one that tells of a record's end has not. `rung` says how far up the
     ladder of delays it is, `tries` how many attempts there were, before a replay, too. `next_at` is when it
-    is tried next while it is waiting.
+    is tried next while it is waiting. `thread` is what a message is about, `reference` the receiver's own
+    name for it once it is taken.
     """
 
     id = TextField(primary_key=True)
@@ -35,6 +36,8 @@ class Outgoing(Table):
     tries = IntegerField()
     next_at = BigIntegerField()
     created_at = BigIntegerField()
+    thread = TextField(null=True)
+    reference = TextField(null=True)
 
 
 class Attempt(Table):
@@ -57,7 +60,7 @@ class Attempt(Table):
 
 def add_all(deliveries: Sequence[Mapping[str, Any]]) -> None:
     """Stores new deliveries within the open transaction."""
-    new = {"replay": False, "rung": 0, "tries": 0}
+    new = {"replay": False, "rung": 0, "tries": 0, "thread": None, "reference": None}
     insert_all(Outgoing, [values(Outgoing, {**new, **row}) for row in deliveries])
 
 
@@ -75,6 +78,16 @@ def next_due() -> int | None:
     """When the next delivery is due; None when none is waiting."""
     row = first(Outgoing.select(Outgoing.next_at).where(_waiting()).order_by(Outgoing.next_at).limit(1))
     return None if row is None else int(row["next_at"])
+
+
+def reference_of(destination_id: str, thread: str | None) -> str | None:
+    """The receiver's name for the first message of a thread that it took; None when there is none."""
+    if thread is None:
+        return None
+    mine = (Outgoing.destination == destination_id) & (Outgoing.thread == thread)
+    taken = Outgoing.select(Outgoing.reference).where(mine & Outgoing.reference.is_null(False))
+    row = first(taken.order_by(Outgoing.id).limit(1))
+    return None if row is None else str(row["reference"])
 
 
 def tried(known: Mapping[str, Any], changed: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:

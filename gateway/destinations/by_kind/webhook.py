@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from standardwebhooks import Webhook
 
-from gateway.destinations.kind import Change, Kind
+from gateway.destinations.http_post import post
+from gateway.destinations.kind import Answer, Change, Delivery, Kind
 from models.database.base import dumps
 from models.tables.feedback import iso
 
@@ -46,15 +47,18 @@ def _written(change: Change, data: dict[str, Any], more: dict[str, Any]) -> str:
     return dumps({**said, "data": data, **more}).encode("utf-8", "replace").decode()
 
 
-def headers(delivery_id: str, body: str, live: Sequence[str], seconds: int) -> dict[str, str]:
-    """The headers of an attempt, signed once with each secret."""
+def send(delivery: Delivery) -> Answer:
+    """One attempt, signed once with each secret."""
+    seconds = delivery.at // 1000
     at = datetime.fromtimestamp(seconds, UTC)
-    return {
+    signed = (Webhook(secret).sign(delivery.id, at, delivery.body) for secret in delivery.secrets)
+    headers = {
         "Content-Type": "application/json",
-        "webhook-id": delivery_id,
+        "webhook-id": delivery.id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": " ".join(Webhook(secret).sign(delivery_id, at, body) for secret in live),
+        "webhook-signature": " ".join(signed),
     }
+    return post(delivery.url, {**delivery.headers, **headers}, delivery.body)
 
 
 def new_secret() -> str:
@@ -62,4 +66,4 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET)).decode()
 
 
-KIND = Kind("webhook", render, headers, new_secret)
+KIND = Kind("webhook", send, render=render, new_secret=new_secret)

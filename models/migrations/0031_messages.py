@@ -1,0 +1,20 @@
+"""Threads of messages, order, and when people are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import BooleanField, TextField
+from playhouse.migrate import migrate
+
+
+def up(migrator: Any, db: Any) -> None:
+    migrate(
+        migrator.add_column("destination", "ordered", BooleanField(default=False)),
+        migrator.add_column("destination", "subscription", TextField(default="{}")),
+        migrator.add_column("outgoing", "thread", TextField(null=True)),
+        migrator.add_column("outgoing", "reference", TextField(null=True)),
+    )
+    db.execute_sql(
+        "CREATE INDEX outgoing_thread ON outgoing (destination_id, thread, id) WHERE reference IS NOT NULL"
+    )
