@@ -81,9 +81,9 @@ def answer(back: str, said: str, done: Outcome) -> ResponseReturnValue:
     if done.stale:
         words.append(_("%(n)s left as they are: somebody else changed them meanwhile.", n=len(done.stale)))
     if not done.changes:
-        return go(back, " ".join(words), bad=True) if words else go(back)
+        return go(back, " ".join(words), bad=True, left=len(done.stale)) if words else go(back)
     kept = [[record_id, *_undoable(was, made)] for record_id, was, made in done.changes]
-    return go(back, " ".join(words), undo=new_id("undo"), changes=kept)
+    return go(back, " ".join(words), undo=new_id("undo"), changes=kept, left=len(done.stale))
 
 
 @page("/inbox/undo", "triager", method="POST")

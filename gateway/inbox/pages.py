@@ -38,6 +38,7 @@ inbox = Blueprint("inbox", __name__, template_folder="templates")
 # The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
 OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
 
+UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with
 FORM_BYTES = 262_144
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -123,7 +124,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
     if g.session and g.session["note"] and "say" in g.session["note"]:
         said = g.session["note"]
         # What can be undone is kept until something else is said.
-        say({name: said[name] for name in ("undo", "changes") if name in said} or None)
+        say({name: said[name] for name in UNDO if name in said} or None)
     return _made(template, status, said=said, **values)
 
 
@@ -136,7 +137,15 @@ def _made(template: str, status: int, **values: Any) -> Response:
 
 
 def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
-    """Sends the browser on after a form; the next page says this, with a way back when there is `undo`."""
+    """Sends the browser on after a form; the next page says this, with a way back when there is `undo`.
+
+    A script that sent the form is told it instead, as JSON; with some `left` as they were it shows that page.
+    """
+    if request.accept_mimetypes.best == "application/json":
+        kept = {"say": message, **more} if more.get("left") else {n: more[n] for n in UNDO if n in more}
+        say(kept or None)
+        told = {"say": message, **{name: value for name, value in more.items() if name != "changes"}}
+        return Response(dumps(told), content_type="application/json")
     if message and g.session is not None:
         say({"say": message, **more})
     return redirect(path, 303)
