@@ -19,7 +19,7 @@ from gateway.core.ids import new_id
 from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import go, local, page, show
+from gateway.inbox.pages import go, hand_over, handed_over, local, page, show
 from gateway.inbox.session import base_url
 from models.database.base import dumps, writing
 from models.queries.top_pages import sources
@@ -69,6 +69,7 @@ def inbox_list() -> ResponseReturnValue:
         older=older and _joined(given, cursor=older),
         later=bool(cursor),
         newest="" if cursor else max((row["id"] for row in rows), default=""),
+        key=handed_over().get("key"),
         first=not rows and not given and not cursor,
     )
 
@@ -92,7 +93,7 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
 def first_key() -> ResponseReturnValue:
     """The empty list's command with a key in it, shown once."""
     made = ask("POST /gateway/v1/keys", body={"name": "first feedback", "scopes": ["ingest"]})
-    return _list_page(key=made["key"])
+    return hand_over("/inbox", {"key": made["key"]})
 
 
 def choices() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
@@ -18,7 +19,7 @@ from flask.typing import ResponseReturnValue
 from adapters.contract import Problem, Refused
 from gateway.access import users
 from gateway.access.hooks import cut_ids
-from gateway.core import log
+from gateway.core import encryption, log
 from gateway.core.client_address import networks
 from gateway.core.config import Config
 from gateway.http.request import request_id
@@ -149,6 +150,28 @@ def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
     if message and g.session is not None:
         say({"say": message, **more})
     return redirect(path, 303)
+
+
+def hand_over(path: str, made: Mapping[str, Any]) -> ResponseReturnValue:
+    """Sends the browser on to a page that shows what was made, a secret among it, once.
+
+    To load that page again makes no second one. Until it is shown the session keeps it encrypted.
+    """
+    say({"made": encryption.encrypt(dumps(made)), "path": path})
+    return redirect(path, 303)
+
+
+def handed_over() -> dict[str, Any]:
+    """What was made for this page to show, which it is told once; empty when there is nothing."""
+    note = g.session["note"] or {}
+    if note.get("path") != request.path:
+        return {}
+    say(None)
+    try:
+        made: dict[str, Any] = json.loads(encryption.decrypt(note["made"]))
+    except encryption.WrongKey:
+        return {}
+    return made
 
 
 def say(note: dict[str, Any] | None) -> None:

@@ -139,7 +139,7 @@ def test_teaches_when_empty(reader: Make, call: Call) -> None:
     """An empty inbox shows the command that fills it; with the key it makes, that command works."""
     ann = reader("admin")
     assert "$KEY" in ann.get("/inbox").text
-    page = unescape(ann.post("/inbox/first-key").text)
+    page = unescape(ann.post("/inbox/first-key", follow_redirects=True).text)
     found = re.search(r"Bearer (sk_live_\w+)", page)
     assert found
     key = {"Authorization": f"Bearer {found[1]}"}
