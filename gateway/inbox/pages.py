@@ -40,6 +40,7 @@ inbox = Blueprint("inbox", __name__, template_folder="templates")
 OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
 
 UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with
+FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 262_144
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -92,10 +93,14 @@ def page(
 def _sent_to_sign_in() -> ResponseReturnValue:
     if request.accept_mimetypes.best == "application/json":
         return Response(dumps({"signed_in": False}), 401, content_type="application/json")
-    # Who sent a form comes back to the page that it stood on.
-    sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else sent_from
-    return redirect(url("/sign-in", then=wanted), 303)
+    if request.method == "POST":
+        # Who sent a form comes back to the page that it stood on, and what was written is sent then.
+        sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
+        if request.mimetype == FORM and request.form:
+            held = dumps([request.full_path.rstrip("?"), list(request.form.items(multi=True))])
+            return show("sign-in.html", 401, then=local(sent_from), email="", fault="", held=held)
+        return redirect(url("/sign-in", then=sent_from), 303)
+    return redirect(url("/sign-in", then=request.full_path.rstrip("?")), 303)
 
 
 def url(path: str, **query: Any) -> str:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.inbox.conftest import Site, Visit
+from tests.inbox.conftest import PASSWORD, Site, Visit
 
 pytestmark = pytest.mark.long
 
@@ -124,3 +124,23 @@ def test_arrow_keys_in_a_filter(visit: Open, site: Site) -> None:
     assert "category" not in page.url
     page.keyboard.press("Enter")
     page.wait_for_url("**category=*")
+
+
+def test_a_note_in_an_ended_session(visit: Open, site: Site) -> None:
+    """What was typed outlives a reload and the end of the session: signed in on the spot, it is sent."""
+    sent = site.send(text="Ended: the export is broken")
+    who = visit("triager")
+    page = who.page
+    page.goto(f"{site.url}/records/{sent['id']}")
+    page.locator("#note").fill("Called them back")
+    page.reload()
+    expect(page.locator("#note")).to_have_value("Called them back")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Add note").click()
+    page.fill("[name=email]", "triager@example.test")
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".said")).to_contain_text("Noted")
+
+    expect(page.locator(".note .words")).to_have_text("Called them back")
+    expect(page.locator("#note")).to_have_value("")

@@ -151,6 +151,23 @@
     addEventListener("pagehide", flush);
   }
 
+  // What is written is kept in this browser until it has been sent
+  const pending = sessionStorage.getItem("sent");
+  if (pending?.startsWith(`draft ${location.pathname} `)) {  // back where it was written
+    if (one(".said:not(.bad)")) localStorage.removeItem(pending);
+    sessionStorage.removeItem("sent");
+  }
+  for (const field of all("textarea[data-draft]")) {
+    const name = `draft ${location.pathname} ${field.name}`;
+    field.value ||= localStorage.getItem(name) ?? "";
+    field.addEventListener("input", () => { if (field.value) localStorage.setItem(name, field.value); else localStorage.removeItem(name); });
+    field.form.addEventListener("submit", () => sessionStorage.setItem("sent", name));
+  }
+  one('form[action="/sign-out"]')?.addEventListener("submit", () => {
+    for (const name of Object.keys(localStorage)) if (name.startsWith("draft ")) localStorage.removeItem(name);
+  });
+  one("form[data-send]")?.requestSubmit();
+
   // A form is sent once, however often it is clicked
   addEventListener("submit", (event) => {
     const form = event.target;
