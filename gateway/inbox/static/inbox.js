@@ -153,7 +153,7 @@
 
   // What is written is kept in this browser until it has been sent
   const pending = sessionStorage.getItem("sent");
-  if (pending?.startsWith(`draft ${location.pathname} `)) {  // back where it was written
+  if (one("[data-draft]") && pending?.startsWith(`draft ${location.pathname} `)) {  // back where it was written
     if (one(".said:not(.bad)")) localStorage.removeItem(pending);
     sessionStorage.removeItem("sent");
   }
