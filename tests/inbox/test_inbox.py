@@ -475,3 +475,17 @@ def test_nothing_is_new_where_nothing_came(reader: Make, send: Callable[..., str
     assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 0
     Feedback.update(category_confidence=0.2).where(Feedback.id == send("One more")).execute()
     assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 1
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/inboxes/old", "/%00", "/wp-login.php"])
+def test_addresses_that_are_none(stranger: Reader, reader: Make, path: str) -> None:
+    """A browser is shown a page at an address that is none of ours; programs are told as ever."""
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for who in (stranger, reader("viewer")):
+        page = who.get(path, headers=browser)
+        assert (page.status_code, page.mimetype) == (404, "text/html")
+        assert "Not here" in page.text
+    for accept in ("application/json", "*/*"):
+        told = stranger.get(path, headers={"Accept": accept})
+        assert (told.status_code, told.mimetype) == (404, "application/problem+json")
+    assert stranger.get("/gateway/v1/nowhere", headers=browser).mimetype == "application/problem+json"

@@ -55,6 +55,16 @@ def test_undo_leaves_nothing_behind(reader: Make, record_id: str, name: str) -> 
 
 
 @pytest.mark.parametrize("name", CHANGES)
+def test_the_model_said(reader: Make, record_id: str, name: str) -> None:
+    """What the model said is told beside a label that a person changed, and beside no other."""
+    ben, before = reader("triager"), row_of(record_id)
+    page = ben.get(ben.post(f"/records/{record_id}", {name: CHANGES[name]}).location).text
+    said = re.findall(r"the model said (\w*)", page)
+
+    assert said == [before[name]] if name in ("category", "sentiment") else said == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("other", CHANGES)
 def test_undo_after_a_colleague(reader: Make, call: Call, record_id: str, name: str, other: str) -> None:
     """Undo takes back one's own change where it still stands, and never a colleague's."""
