@@ -477,6 +477,23 @@ def test_nothing_is_new_where_nothing_came(reader: Make, send: Callable[..., str
     assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 1
 
 
+def test_the_order_is_that_of_the_times(reader: Make, send: Callable[..., str]) -> None:
+    """The time beside each row is the one that the list is sorted by; others are said in words."""
+    ids = [send(f"Report {n}") for n in range(3)]
+    hour = 3_600_000
+    now = Feedback.get_by_id(ids[0]).received_at
+    for number, (received, seen) in enumerate([(-30, -1), (-20, -20), (-10, -300)]):
+        times = {"received_at": now + received * hour, "last_seen_at": now + seen * hour}
+        Feedback.update(times).where(Feedback.id == ids[number]).execute()
+    page = reader("viewer").get("/inbox").text
+    shown = re.findall(r'<div class="when"><time datetime="([^"]+)"', page)
+    said = re.findall(r"<span>(last|happened) <time", page)
+
+    assert shown == sorted(shown, reverse=True)
+    assert listed(page) == ids[::-1]
+    assert said == ["happened", "last"]
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/inboxes/old", "/%00", "/wp-login.php"])
 def test_addresses_that_are_none(stranger: Reader, reader: Make, path: str) -> None:
     """A browser is shown a page at an address that is none of ours; programs are told as ever."""
