@@ -12,7 +12,6 @@ from gateway.api.admin import (
     hooks,
     keys,
     model,
-    quarantine,
     request_schemas,
 )
 from gateway.api.admin.authors import Erasure, Who
@@ -30,6 +29,7 @@ from gateway.api.learning_endpoints import LEARNING
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
 from gateway.api.project_endpoints import PROJECTS
+from gateway.api.quarantine_endpoints import QUARANTINE
 from gateway.api.schemas.answers import (
     Act,
     Changed,
@@ -37,8 +37,6 @@ from gateway.api.schemas.answers import (
     Event,
     FeedbackExpanded,
     Held,
-    HeldDelivery,
-    HeldShown,
     Hook,
     HookMade,
     Key,
@@ -47,7 +45,6 @@ from gateway.api.schemas.answers import (
     Listed,
     Preview,
     Receipt,
-    Replayed,
     Similar,
     Stats,
     Themes,
@@ -56,13 +53,11 @@ from gateway.api.schemas.answers import (
 from gateway.api.schemas.model import TriageModel
 from gateway.api.schemas.parameters import (
     ExportQuery,
-    HeldQuery,
     IfMatch,
     ListQuery,
     OutcomesQuery,
     PageQuery,
     PreviewQuery,
-    ReplayQuery,
     ShowQuery,
     SimilarQuery,
     StatsQuery,
@@ -155,19 +150,7 @@ ENDPOINTS = (
         list_outcomes,
         Shape(query=OutcomesQuery, answers={200: page_of(Count)}, asked={"by": ["source", "outcome"]}),
     ),
-    Endpoint(
-        "/gateway/v1/quarantine",
-        quarantine.list_quarantine,
-        Shape(query=HeldQuery, answers={200: page_of(HeldDelivery)}),
-    ),
-    Endpoint("/gateway/v1/quarantine/<quarantine_id>", quarantine.show_held, Shape(answers={200: HeldShown})),
-    Endpoint(
-        "/gateway/v1/quarantine/<quarantine_id>/replay",
-        quarantine.replay_held,
-        Shape(query=ReplayQuery, answers={200: Replayed}),
-        "POST",
-        "triage",
-    ),
+    *QUARANTINE,
     Endpoint(
         "/gateway/v1/preview/<source>",
         show_preview,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +18,9 @@ from gateway.inbox.session import base_url
 from gateway.inbox.session import settings as of_the_gateway
 from models.queries.actor_names import called
 from models.tables.feedback import iso
+from models.tables.quarantine import waiting
 
+PAGE = 200  # deliveries of a group that are listed
 DAY_MS = 86_400_000
 # What settings there are, by the least role they are for.
 SECTIONS = (
@@ -37,7 +40,8 @@ def setting(section: str, template: str, status: int = 200, **values: Any) -> Re
     """A page of the settings, beside the list of those that the reader may see."""
     admin = g.session["user_role"] == "admin"
     sections = [(name, _(title)) for name, title, role in SECTIONS if admin or role == "viewer"]
-    return show(template, status, sections=sections, section=section, **values)
+    menu_counts = {"quarantine": waiting(g.session["user_workspace"])}
+    return show(template, status, sections=sections, section=section, menu_counts=menu_counts, **values)
 
 
 def told(refused: Refused) -> list[str]:
@@ -118,7 +122,38 @@ def revoke_key(key_id: str) -> ResponseReturnValue:
 
 @page("/settings/quarantine", "viewer")
 def quarantine() -> ResponseReturnValue:
-    return setting("quarantine", "quarantine.html", rows=every("GET /gateway/v1/quarantine"))
+    """Groups of the same source and reason, or the deliveries of one."""
+    source, reason = request.args.get("source", ""), request.args.get("reason", "")
+    if source:
+        chosen = urlencode({"source": source, "reason": reason, "limit": PAGE})
+        rows = ask("GET /gateway/v1/quarantine", chosen)["data"]
+        return setting("quarantine", "held-group.html", rows=rows, source=source, reason=reason, most=PAGE)
+    groups = every("GET /gateway/v1/quarantine/groups")
+    return setting("quarantine", "quarantine.html", groups=groups)
+
+
+@page("/settings/quarantine/replay", "triager", method="POST")
+def replay_group() -> ResponseReturnValue:
+    """Sends all of a group through today's adapter, for some seconds."""
+    sent = {"source": request.form.get("source", ""), "reason": request.form.get("reason", "")}
+    done = ask("POST /gateway/v1/quarantine/replay", body=sent)
+    said = _("%(n)s understood, %(held)s still held.", n=done["replayed"], held=done["held"])
+    if done["next_cursor"]:
+        said += " " + _("Go on with the rest.")
+    return go("/settings/quarantine", said, bad=not done["replayed"])
+
+
+@page("/settings/quarantine/discard", "admin", method="POST")
+def discard_group() -> ResponseReturnValue:
+    sent = {"source": request.form.get("source", ""), "reason": request.form.get("reason", "")}
+    done = ask("POST /gateway/v1/quarantine/discard", body=sent)
+    return go("/settings/quarantine", _("%(n)s discarded.", n=done["discarded"]))
+
+
+@page("/settings/quarantine/<quarantine_id>/discard", "admin", method="POST")
+def discard(quarantine_id: str) -> ResponseReturnValue:
+    ask("DELETE /gateway/v1/quarantine/<quarantine_id>", quarantine_id=quarantine_id)
+    return go("/settings/quarantine", _("%(n)s discarded.", n=1))
 
 
 @page("/settings/quarantine/<quarantine_id>", "viewer")

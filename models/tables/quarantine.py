@@ -10,6 +10,9 @@ from peewee import BigIntegerField, BlobField, TextField, fn
 from models.database.base import JSONText, Table, first, only, rows
 from models.tables.feedback import iso
 
+MOST_COUNTED = 10_000  # of the newest, in groups
+MOST_SHOWN = 1_000  # of a number in a menu
+
 
 class Quarantine(Table):
     """One delivery as it came. `replayed_at` says when it was understood after all. Times are ms UTC."""
@@ -31,21 +34,69 @@ def held(
     project_id: str | None = None,
     *,
     source: str | None = None,
+    reason: str | None = None,
     before: str | None = None,
     replayed: bool = False,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """What is held, newest first, starting after the id `before`; of every workspace when None is given."""
-    found = _held(Quarantine.select(), workspace_id, project_id, source, before, replayed)
+    found = _held(Quarantine.select(), workspace_id, project_id, source, reason, before, replayed)
     return rows(found.limit(limit) if limit is not None else found)
 
 
 def sizes(
-    workspace_id: str, project_id: str | None, *, source: str | None, before: str | None, limit: int
+    workspace_id: str,
+    project_id: str | None,
+    *,
+    source: str | None,
+    reason: str | None = None,
+    before: str | None,
+    limit: int,
 ) -> list[int]:
     """The bytes of the payloads of what is held, as `held` gives it."""
     found = Quarantine.select(fn.LENGTH(Quarantine.payload).alias("size"))
-    return [row["size"] for row in rows(_held(found, workspace_id, project_id, source, before).limit(limit))]
+    found = _held(found, workspace_id, project_id, source, reason, before)
+    return [row["size"] for row in rows(found.limit(limit))]
+
+
+def groups(workspace_id: str, project_id: str | None = None) -> list[dict[str, Any]]:
+    """How many of the newest MOST_COUNTED that are held have the same source and reason, the newest first.
+
+    Each has `source`, `reason`, `count`, when the `last` came (milliseconds UTC) and the id of the `newest`.
+    """
+    columns = (Quarantine.id, Quarantine.source, Quarantine.reason, Quarantine.received_at)
+    some = _held(Quarantine.select(*columns), workspace_id, project_id, None, None, None)
+    some = some.limit(MOST_COUNTED).alias("some")
+    newest = fn.MAX(some.c.id)
+    found = Quarantine.select(
+        some.c.source,
+        some.c.reason,
+        fn.COUNT(some.c.id).alias("count"),
+        fn.MAX(some.c.received_at).alias("last"),
+        newest.alias("newest"),
+    ).from_(some)
+    return rows(found.group_by(some.c.source, some.c.reason).order_by(newest.desc()))
+
+
+def waiting(workspace_id: str, project_id: str | None = None) -> int:
+    """How many are held, MOST_SHOWN at most."""
+    some = _held(Quarantine.select(Quarantine.id), workspace_id, project_id, None, None, None)
+    return int(some.limit(MOST_SHOWN).count())
+
+
+def next_of(
+    workspace_id: str, project_id: str | None, source: str, reason: str | None, *, after: str | None
+) -> dict[str, Any] | None:
+    """The oldest that is held of a source and for a reason, if one is given, behind an id."""
+    found = _held(Quarantine.select(), workspace_id, project_id, source, reason, None)
+    found = found if after is None else found.where(Quarantine.id > after)
+    return first(found.order_by(Quarantine.id).limit(1))
+
+
+def ids_of(workspace_id: str, project_id: str | None, source: str, reason: str | None) -> list[str]:
+    """The ids of the oldest MOST_COUNTED that are held of a source and for a reason, if one is given."""
+    found = _held(Quarantine.select(Quarantine.id), workspace_id, project_id, source, reason, None)
+    return [row["id"] for row in rows(found.order_by(Quarantine.id).limit(MOST_COUNTED))]
 
 
 def _held(
@@ -53,12 +104,13 @@ def _held(
     workspace_id: str | None,
     project_id: str | None,
     source: str | None,
+    reason: str | None,
     before: str | None,
     replayed: bool = False,
 ) -> Any:
     found = found.order_by(Quarantine.id.desc())
     wanted = {Quarantine.workspace_id: workspace_id, Quarantine.project_id: project_id}
-    found = only(found, {**wanted, Quarantine.source: source})
+    found = only(found, {**wanted, Quarantine.source: source, Quarantine.reason: reason})
     if before is not None:
         found = found.where(Quarantine.id < before)
     if not replayed:

@@ -13,15 +13,19 @@ from gateway.api.admin.request_schemas import unknown
 from gateway.intake.replay import leniently, preview, replay, resumed, sender_of
 from models.database.base import writing
 from models.queries import bounded_pages
+from models.queries.retention import delete_held
 from models.tables import quarantine
 
 
 def list_quarantine(caller: Caller, inbound: Inbound) -> Reply:
     """Deliveries that could not be understood, newest first, with why; those replayed since are left out."""
-    limit, before = pagination.asked(inbound, "source")
+    limit, before = pagination.asked(inbound, "source", "reason")
     where, source = (caller.workspace_id, caller.project_id), inbound.query.get("source")
-    limit = bounded_pages.fit(quarantine.sizes(*where, source=source, before=before, limit=limit))
-    rows = quarantine.held(*where, source=source, before=before, limit=limit + 1)
+    reason = inbound.query.get("reason")
+    limit = bounded_pages.fit(
+        quarantine.sizes(*where, source=source, reason=reason, before=before, limit=limit)
+    )
+    rows = quarantine.held(*where, source=source, reason=reason, before=before, limit=limit + 1)
     return pagination.answer([quarantine.document(row) for row in rows], limit)
 
 
@@ -49,6 +53,16 @@ def replay_held(caller: Caller, inbound: Inbound) -> Reply:
         done = {"reason": reason, "feedback_ids": ids}
         audit_log.note(caller.workspace_id, caller.key_id, "quarantine.replayed", row["id"], **done)
     return Reply(200, {"id": row["id"], "replayed": reason is None, **done})
+
+
+def discard_held(caller: Caller, inbound: Inbound) -> Reply:
+    """Deletes one of them for good. Raises Refused (404)."""
+    row = _found(caller, inbound)
+    with writing():
+        delete_held([row["id"]])
+        detail = {"source": row["source"], "reason": row["reason"]}
+        audit_log.note(caller.workspace_id, caller.key_id, "quarantine.discarded", row["id"], **detail)
+    return Reply(204)
 
 
 def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:

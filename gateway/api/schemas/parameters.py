@@ -34,6 +34,7 @@ class PageQuery(Schema):
 
 class HeldQuery(PageQuery):
     source = Text()
+    reason = Text(metadata={"description": "Only those that are held for exactly this reason."})
 
 
 class ReplayQuery(Schema):

@@ -240,8 +240,11 @@
   }
 
   // What cannot be taken back is asked about
-  for (const form of all("form[data-sure]")) {
-    form.addEventListener("submit", (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); });
+  for (const form of all("form")) {
+    form.addEventListener("submit", (event) => {
+      const sure = event.submitter?.dataset.sure ?? form.dataset.sure;
+      if (sure && !confirm(sure)) event.preventDefault();
+    });
   }
 
   // A training: how it goes, and the page anew when it has ended
