@@ -59,9 +59,8 @@ def fan_out(limit: int) -> int:
 
 
 def disable(one: Row, reason: str, now: int) -> None:
-    """Gives a destination up, within the open transaction: what waits for it is held, and others are told."""
+    """Gives a destination up, within the open transaction; others are told, and what waits is held soon."""
     destination.change(one["id"], {"state": destination.DISABLED, "reason": reason})
-    outgoing.hold(one["id"])
     audit_log.note(one["workspace_id"], BY, "destination.disabled", one["id"], reason=reason)
     outbox.note_destination(outbox.DISABLED, one, now)
 

@@ -15,6 +15,11 @@ def up(migrator: Any, db: Any) -> None:
         migrator.add_column("outgoing", "thread", TextField(null=True)),
         migrator.add_column("outgoing", "reference", TextField(null=True)),
     )
+    # Each destination's own: whoever looks for work asks every one for its next, however much waits for one.
+    db.execute_sql("DROP INDEX outgoing_waiting")
+    db.execute_sql(
+        "CREATE INDEX outgoing_waiting ON outgoing (destination_id, next_at, id) WHERE state = 'waiting'"
+    )
     db.execute_sql(
         "CREATE INDEX outgoing_thread ON outgoing (destination_id, thread, id) WHERE reference IS NOT NULL"
     )
