@@ -10,6 +10,7 @@ from typing import Any
 from adapters.contract import Refused
 from gateway.access import audit_log
 from gateway.api import filters
+from gateway.core import log
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
 from gateway.destinations import found_kinds, messages
@@ -53,7 +54,11 @@ def fan_out(limit: int) -> int:
                 or change["type"] in outbox.GONE
                 or (row is not None and row["id"] in meant)
             ):
-                made.append(_delivery(one, change, row, details.get(change["event_id"], {}), now))
+                try:
+                    made.append(_delivery(one, change, row, details.get(change["event_id"], {}), now))
+                except Exception:  # what one kind cannot put must not keep all others waiting
+                    facts = {"destination": one["id"], "type": change["type"], "id": change["feedback_id"]}
+                    log.logger.exception("a change cannot be told", extra={"facts": facts})
     outgoing.add_all(made)
     return len(taken)
 
@@ -109,7 +114,8 @@ def _change(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
     more: dict[str, Any] = {"event_id": change["event_id"]} if change["event_id"] else {}
     url = ""
     if change["feedback_id"] is None:
-        data: dict[str, Any] = {"destination_id": change["destination_id"]}
+        data: dict[str, Any] = change["data"] or {"destination_id": change["destination_id"]}
+        data = {name: data[name] for name in data if name.endswith("_id")} if one["thin"] else data
     elif row is None or one["thin"]:
         data = {"id": change["feedback_id"], "project_id": change["project_id"]}
     else:

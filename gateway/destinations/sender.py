@@ -83,14 +83,14 @@ def _goes_alone(row: Row) -> bool:
 
 
 def _begin(row: Row) -> Callable[[], Outcome]:
-    return partial(_attempt, row, row["to"], outgoing.reference_of(row["destination"], row["thread"]))
+    return partial(_attempt, row, outgoing.reference_of(row["destination"], row["thread"]))
 
 
-def _attempt(row: Row, one: Row, earlier: str | None) -> Outcome:
+def _attempt(row: Row, earlier: str | None) -> Outcome:
     """Sends a delivery once."""
     at, began = now_ms(), time.perf_counter()
     try:
-        answer = found_kinds.load()[one["kind"]].send(_opened(row, one, at, earlier))
+        answer = found_kinds.load()[row["to"]["kind"]].send(_opened(row, at, earlier))
     except encryption.WrongKey:
         answer = Answer(None, "its address or secret cannot be opened: set them anew")
     except (Forbidden, Unreachable) as error:
@@ -101,7 +101,8 @@ def _attempt(row: Row, one: Row, earlier: str | None) -> Outcome:
     return Outcome(at, round((time.perf_counter() - began) * 1000), answer)
 
 
-def _opened(row: Row, one: Row, at: int, earlier: str | None) -> Delivery:
+def _opened(row: Row, at: int, earlier: str | None) -> Delivery:
+    one = row["to"]
     secrets = [encryption.decrypt(item["secret"]) for item in live(one["secrets"], at)]
     headers = json.loads(encryption.decrypt(one["headers"]))
     if row["replay"]:

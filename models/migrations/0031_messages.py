@@ -1,4 +1,4 @@
-"""Threads of messages, order, and when people are told."""
+"""Threads of messages, order, when people are told, and changes that are of no record."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ def up(migrator: Any, db: Any) -> None:
     migrate(
         migrator.add_column("destination", "ordered", BooleanField(default=False)),
         migrator.add_column("destination", "subscription", TextField(default="{}")),
+        migrator.add_column("outbox", "data", TextField(null=True)),
         migrator.add_column("outgoing", "thread", TextField(null=True)),
         migrator.add_column("outgoing", "reference", TextField(null=True)),
     )
