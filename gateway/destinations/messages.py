@@ -24,6 +24,10 @@ _SAID = {
     outbox.RETRACTED: "Retracted",
     outbox.DELETED: "Deleted",
     outbox.ERASED: "Erased",
+    outbox.HELD: "A delivery is held in quarantine",
+    outbox.COMPLETED: "A run has ended",
+    outbox.FAILED: "A run failed",
+    outbox.EXPIRING: "A key ends soon",
     outbox.DISABLED: "A destination was disabled",
     outbox.TEST: "This is a test",
 }

@@ -111,21 +111,24 @@ def _made(
     def changes(told: Told) -> list[Change]:
         return [_change(one, known[record], reason, now) for record, reason in told if record in known]
 
-    total = sum(waiting.counts.values())
-    alone = (*waiting.apart, *(waiting.highest if total == 1 else ()))
-    found: list[tuple[dict[str, Any], Sequence[str]]] = [
-        (deliveries.of_change(one, change, change.data["id"], now), ()) for change in changes(alone)
-    ]
+    total, found = sum(waiting.counts.values()), list[tuple[dict[str, Any], Sequence[str]]]()
+    for change in changes((*waiting.apart, *(waiting.highest if total == 1 else ()))):
+        make = partial(deliveries.of_change, one, change, change.data["id"], now)
+        found += [(row, ()) for row in deliveries.safely(one, change.type, make)]
     if total > 1:
         shown = changes(waiting.highest)
         named, url = subscription.of(one).include_author, links.of_list(one["filter"])
         message = messages.of_many(shown, waiting.counts, url, now, follows=follows, include_author=named)
-        row = deliveries.of_message(one, outgoing.ROLL_UP, message, None, now)
-        found.append((row, [change.data["id"] for change in shown]))
+        make = partial(deliveries.of_message, one, outgoing.ROLL_UP, message, None, now)
+        found += [(row, _ids(shown)) for row in deliveries.safely(one, outgoing.ROLL_UP, make)]
     return found
 
 
+def _ids(shown: Sequence[Change]) -> list[str]:
+    return [change.data["id"] for change in shown]
+
+
 def _change(one: Row, row: Row, reason: str, now: int) -> Change:
-    about = {"type": reason, "at": now, "feedback_id": row["id"], "event_id": None}
+    about = {"type": reason, "at": now, "feedback_id": row["id"], "event_id": None, "data": None}
     about |= {name: row[name] for name in ("workspace_id", "project_id")}
     return deliveries.change_of(one, about, row, {})
