@@ -31,7 +31,7 @@ def of_change(change: Change) -> Message:
     if "text" not in data:
         return Message(said, (Paragraph(f"{said}: {', '.join(map(str, data.values()))}"),), change.at)
     words = " ".join((data["subject"] or data["text"]).split())
-    subject = f"{said}: {data['category']}, impact {data['impact_score']}: {words}"[:LONGEST_SUBJECT]
+    subject = f"{said}: {data['category']}, impact {data['impact']}: {words}"[:LONGEST_SUBJECT]
     parts: list[Part] = [Quote(data["text"][:LONGEST_QUOTE]), Facts(_facts(data))]
     if note := change.more.get("note"):
         parts.append(Quote(note[:LONGEST_QUOTE]))
