@@ -28,8 +28,7 @@ _ITEMS = Markup('<ul style="margin:0 0 12px;padding-left:20px">\n{}\n</ul>')
 _ITEM = Markup('<li style="margin:0 0 8px">{}{}</li>')
 _SECOND = Markup('<br><span style="color:#4a5565">{}</span>')
 _QUOTE = Markup(
-    '<blockquote style="margin:0 0 12px;padding:4px 0 4px 12px;border-left:3px solid #c3c9d2"><bdi>{}</bdi>'
-    "</blockquote>"
+    '<blockquote style="margin:0 0 12px;padding:4px 0 4px 12px;border-left:3px solid #c3c9d2">{}</blockquote>'
 )
 _GRID = Markup('<table style="border-collapse:collapse;margin:0 0 12px">\n{}\n{}\n</table>')
 _LINE = Markup("<tr>{}</tr>")
@@ -58,7 +57,7 @@ def _block(block: Block) -> Markup:
     if isinstance(block, Items):
         return _ITEMS.format(Markup("\n").join(_item(*item) for item in block.items))
     if isinstance(block, Quote):
-        return _QUOTE.format(Markup("<br>").join(map(escape, block.lines)))
+        return _QUOTE.format(Markup("<br>").join(_SAID.format(line) for line in block.lines))
     head = _line(block.columns, _HEADS) if block.columns else ""
     return _GRID.format(head, Markup("\n").join(_line(line, _CELLS) for line in block.lines))
 
