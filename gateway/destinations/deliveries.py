@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.core import log
 from gateway.core.ids import new_id
@@ -14,6 +14,7 @@ from models.tables import destination, feedback, outbox, outgoing
 from models.tables.notification import REOPENED, RESOLVED
 
 Row = Mapping[str, Any]
+Made = TypeVar("Made")
 
 
 def change_of(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
@@ -32,8 +33,8 @@ def change_of(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
     return Change(change["type"], change["at"], change["workspace_id"], data, more, url)
 
 
-def safely(one: Row, type_: str, make: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
-    """The delivery that is made; none, and a line in the log, of what a kind cannot put."""
+def safely(one: Row, type_: str, make: Callable[[], Made]) -> list[Made]:
+    """What is made of a type for a destination; nothing, and a line in the log, when it cannot be put."""
     try:
         return [make()]
     except Exception:  # it must not keep all others waiting

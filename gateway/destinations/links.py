@@ -13,6 +13,11 @@ def connect(config: Config) -> None:
     _url = config.url.rstrip("/")
 
 
+def of_inbox() -> str:
+    """What all pages begin with."""
+    return _url
+
+
 def of_record(feedback_id: str) -> str:
     """The page of a record."""
     return f"{_url}/records/{feedback_id}"

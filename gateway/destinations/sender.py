@@ -143,7 +143,7 @@ def _changed(row: Row, one: Row, answer: Answer, gone: bool, now: int) -> dict[s
     if gone:
         return {"state": outgoing.HELD}
     rung = row["rung"] + 1
-    pause = ladder.delay(rung)
+    pause = None if answer.is_final else ladder.delay(rung)
     if pause is None:
         return {"state": outgoing.DEAD, "rung": rung}
     state = outgoing.WAITING if one["state"] == destination.ENABLED else outgoing.HELD

@@ -281,5 +281,7 @@ def test_bodies_fit(text: str, subject: dict[str, str]) -> None:
 
 def test_kinds_are_found() -> None:
     """Each module is a kind by its name."""
-    assert {name: kind.name for name, kind in found_kinds.load().items()} == {"webhook": "webhook"}
+    kinds = found_kinds.load()
+    assert {name: kind.name for name, kind in kinds.items()} == {name: name for name in kinds}
+    assert {"email", "webhook"} <= set(kinds)
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", webhook.new_secret())

@@ -274,3 +274,19 @@ def test_what_people_cannot_have(subscribe: Subscribe, sent: dict[str, Any], fie
     with pytest.raises(Refused) as refused:
         subscribe(9, **sent)
     assert [fault.field for fault in refused.value.problem.faults] == [field]
+
+
+def test_a_digest(call: Call, subscribe: Subscribe, send: Send) -> None:
+    """It comes at its hour if anything happened, and goes with the records whose words are in it."""
+    seen: list[bytes] = []
+    with listening(answering("200 OK", seen=seen)) as port:
+        made = subscribe(port, when="daily", subscription={"content": "digest", "hour": 0})
+        record = post(call, "The export button does nothing", category="bug")
+        wait = (now_of(made)["tell_at"] - now_of(made)["created_at"]) / 1000
+        for days in (0, 1, 2, 3):  # the second tells that nothing came
+            send(wait + days * DAY + 60)
+    first, second = Outgoing.select().order_by(Outgoing.id)
+    assert first.type == "feedback.digest" and "export button" in first.body
+    assert {quote.feedback_id for quote in Quote.select()} == {record}
+    assert call("DELETE", f"{PATH}/{record}").status_code == 204
+    assert not Outgoing.select().where(Outgoing.body.contains("export button")).exists()
