@@ -49,7 +49,7 @@ from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, mail, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
-from gateway.destinations import links, sender
+from gateway.destinations import alarms, links, sender
 from gateway.files import store
 from gateway.rate_limits import redis_counter
 from gateway.runs import callbacks
@@ -86,6 +86,7 @@ WORKS: tuple[Work, ...] = (
     *runs.WORKS,
     callbacks.SEND,
     sender.SEND,
+    alarms.LOOK,
 )
 
 

@@ -33,9 +33,10 @@ RETRACTED, DELETED, ERASED = "feedback.retracted", "feedback.deleted", "feedback
 DISABLED, TEST = "destination.disabled", "destination.test"
 HELD, EXPIRING = "quarantine.held", "key.expiring"
 COMPLETED, FAILED = "run.completed", "run.failed"
+SPIKE, SILENT = ALARMS = ("spike.started", "hook.silent")  # raised for each who listens: noted for nobody
 RECORDS = (CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, RETRACTED, DELETED, ERASED)
 GONE = (DELETED, ERASED)  # told by the record's id alone
-TYPES = (*RECORDS, HELD, COMPLETED, FAILED, EXPIRING, DISABLED, TEST)
+TYPES = (*RECORDS, HELD, COMPLETED, FAILED, EXPIRING, *ALARMS, DISABLED, TEST)
 
 
 class Outbox(Table):
