@@ -13,7 +13,7 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
-from gateway.destinations import alarms, fan_out, found_kinds, managing, sender, telling
+from gateway.destinations import alarms, fan_out, found_kinds, managing, notifying, sender
 from gateway.destinations.by_kind import webhook
 from gateway.destinations.http_post import post
 from gateway.destinations.kind import Answer, Delivery, Kind
@@ -67,7 +67,7 @@ def _send(monkeypatch: pytest.MonkeyPatch) -> Send:
     monkeypatch.setattr(sender, "BREATH", 0.01)
 
     def send(seconds: float = 0) -> None:
-        for module in (sender, fan_out, managing, telling, alarms):
+        for module in (sender, fan_out, managing, notifying, alarms):
             monkeypatch.setattr(module, "now_ms", lambda: began + round(seconds * 1000))
         Job.delete().execute()
         assert run_once(sender.SEND)

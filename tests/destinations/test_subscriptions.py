@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import Refused
-from gateway.destinations import managing, subscription, telling
+from gateway.destinations import managing, notifying, subscription
 from models import Notification, Outbox, Outgoing, Quote
 from tests.conftest import Call, Tenant
 from tests.destinations.conftest import Send, Subscribe, now_of, told
@@ -45,7 +45,7 @@ def test_the_first_at_once_then_together(call: Call, subscribe: Subscribe, send:
         send(11 * MINUTE)
         _, more = messages(seen)
         assert more["subject"].startswith("12 more: 12 new") and not more["thread"]
-        assert len(more["parts"][0]["Entries"]["entries"]) == telling.MOST_SHOWN
+        assert len(more["parts"][0]["Entries"]["entries"]) == notifying.MOST_SHOWN
         assert more["parts"][-1]["Link"]["url"].endswith("/inbox?min_impact=0")
         assert "ada@" not in seen[0].decode() + seen[1].decode()
         send(20 * MINUTE)  # nothing has come
@@ -93,7 +93,7 @@ def test_many_that_end_together(call: Call, subscribe: Subscribe, send: Send) ->
     with listening(answering("200 OK", seen=seen)) as port:
         subscribe(port)
         ids = []
-        for number in range(telling.MOST_APART + 3):
+        for number in range(notifying.MOST_APART + 3):
             ids.append(post(call, f"One of a kind, {number}"))
             send(number * HOUR)
         for name in ids:
@@ -102,7 +102,7 @@ def test_many_that_end_together(call: Call, subscribe: Subscribe, send: Send) ->
         send(20 * HOUR)
         send(21 * HOUR)
     later = sorted(messages(seen)[len(ids) :], key=lambda one: str(one["thread"]))
-    assert {one["thread"] for one in later[1:]} == set(ids[: telling.MOST_APART])
+    assert {one["thread"] for one in later[1:]} == set(ids[: notifying.MOST_APART])
     assert all(one["is_over"] for one in later[1:])
     assert later[0]["subject"].startswith("3 more: 3 resolved") and not later[0]["thread"]
 

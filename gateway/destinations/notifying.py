@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.core.ids import now_ms
 from gateway.core.pacing import Pace
-from gateway.destinations import deliveries, digests, links, messages, stories, subscription
+from gateway.destinations import deliveries, digests, gathering, links, messages, subscription
 from gateway.destinations.kind import Change
 from gateway.destinations.message import Message
 from gateway.destinations.subscription import DIGEST, EACH, MINUTE
@@ -70,7 +70,7 @@ def tell(pace: Pace) -> None:
 
 def forget(limit: int) -> int:
     """Forgets some of what people were told long ago, within the open transaction; how many records."""
-    before = now_ms() - stories.REMEMBERED
+    before = now_ms() - gathering.REMEMBERED
     found = (notification.forget(one["id"], before, limit) for one in destination.list_page(None, None))
     return next(filter(None, found), 0)
 
