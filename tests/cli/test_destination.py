@@ -44,6 +44,7 @@ def test_life_of_a_destination(run: Any) -> None:
     assert (changed["url"], changed["name"], changed["events"]) == (f"{URL}/2", "Web", ["feedback.deleted"])
     assert (changed["filter"], changed["headers"]) == ("tag=vip", ["X-Shop"])
     assert changed["ordered"] and not changed["thin"]
+    assert not answer(run, "destination", "change", made["id"], "--unordered")["ordered"]
     assert answer(run, "destination", "pause", made["id"])["state"] == "paused"
     assert answer(run, "destination", "enable", made["id"])["state"] == "enabled"
     assert answer(run, "destination", "log", made["id"]) == {"deliveries": []}
@@ -62,7 +63,7 @@ def test_the_log(run: Any) -> None:
         outgoing.add_all([row])
         attempt = {"at": 0, "ms": 12, "status": 500, "why": None, "answer": "Oops,\nsorry"}
         assert outgoing.tried({"id": "msg_1", "tries": 0}, {}, attempt)
-    shown = run("destination", "log", made, "--state", "waiting", "-n", "5").stdout.splitlines()
+    shown = run("destination", "log", made, "--state", "waiting", "--limit", "5").stdout.splitlines()
     time = "1970-01-01T00:00:00.000Z"
     assert shown == [
         f"msg_1  {time}  waiting  destination.test",
