@@ -95,14 +95,17 @@ def _of(message: Message) -> dict[str, Any]:
 
 
 def _pass_on(delivery: Delivery) -> Answer:
-    answer = post(delivery.url, {"earlier": delivery.earlier or ""}, delivery.body)
+    answer = post(delivery.url, {"earlier": delivery.earlier or "", "webhook-id": delivery.id}, delivery.body)
     return Answer(answer.status, answer.why, answer.body, answer.headers, reference=f"r-{delivery.id}")
+
+
+NOTE = Kind("note", _pass_on, write=_write)
 
 
 @pytest.fixture(name="subscribe")
 def _subscribe(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subscribe]:
     """Makes a destination of people's: subscribe(port, filter="tag=vip", when="daily")."""
-    kinds = {"webhook": webhook.KIND, "note": Kind("note", _pass_on, write=_write)}
+    kinds = {"webhook": webhook.KIND, "note": NOTE}
     monkeypatch.setattr(found_kinds, "load", lambda: kinds)
 
     def subscribe(port: int, *, when: Any = None, **sent: Any) -> dict[str, Any]:

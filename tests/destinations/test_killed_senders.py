@@ -76,12 +76,12 @@ class Receiver:
 
 
 @contextmanager
-def worker(config: Config) -> Iterator[subprocess.Popen[bytes]]:
+def worker(config: Config, program: str = PROGRAM) -> Iterator[subprocess.Popen[bytes]]:
     """A process that sends, until the block ends, when it is killed."""
     settings = {"DATABASE_URL": config.database_url, "DATA_DIR": config.data_dir}
     settings |= {"SECRET_KEY": config.secret_key, "OUTBOUND_ALLOW": "localhost"}
     environ = {**os.environ, **{f"GATEWAY_{name}": value for name, value in settings.items()}}
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], env=environ, cwd=ROOT) as process:
+    with subprocess.Popen([sys.executable, "-c", program], env=environ, cwd=ROOT) as process:
         yield process
         process.kill()
 
