@@ -21,6 +21,7 @@ from models.queries import selection
 from models.tables import destination, notification, outgoing
 
 MOST_SHOWN = 10  # records of a message that tells of many
+AT_ONCE = 4  # destinations, since a digest takes a while, before deliveries go on
 MOST_APART = 5  # messages of before that are changed or followed at once
 
 Row = Mapping[str, Any]
@@ -58,9 +59,9 @@ def at_once(one: Row, first: Row, now: int) -> list[dict[str, Any]]:
 
 
 def tell(pace: Pace) -> None:
-    """Tells people what they are to be told by now, a destination at a time."""
+    """Tells people what they are to be told by now, at some destinations, one at a time."""
     now = now_ms()
-    for one in notification.due(now):
+    for one in notification.due(now, AT_ONCE):
         made: list[Digest | None] = []
         if subscription.of(one).content == DIGEST:
             made = deliveries.safely(one, outgoing.DIGEST, partial(digests.of_subscription, one, now))
