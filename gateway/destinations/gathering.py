@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.destinations.messages import DONE
+from gateway.destinations.subscription import EVENTS
 from models.queries.feedback_query import Filter
 from models.tables import notification, outbox
 from models.tables.notification import REOPENED, RESOLVED
 
 REMEMBERED = 30 * 86_400_000  # milliseconds that it is known what people were told of a record
 _CHANGED = {outbox.UPDATED, outbox.RELABELLED}
-_ASKED = (outbox.RETRACTED, outbox.TAGGED, outbox.NOTED)  # told each time, to those who ask for it
+# What is told each time, to those who ask for it: of several the last in this list is told.
+_ASKED = tuple(name for name in outbox.RECORDS if name not in (*EVENTS, *outbox.GONE))
 
 Row = Mapping[str, Any]
 
@@ -58,8 +60,7 @@ def _again(one: Row, row: Row, changes: Sequence[Row], told: Row, is_meant: bool
     waits = told["at"] > one["told_at"]
     if is_over != told["is_over"] and types & {*_CHANGED, outbox.STATUS_CHANGED}:
         return told["reason"] if waits and told["reason"] == outbox.CREATED else _turn(is_over)
-    asked = [name for name in _ASKED if name in types]
-    return asked[0] if asked and is_meant and not waits else None
+    return _asked(types) if is_meant and not waits else None
 
 
 def _first(
@@ -83,7 +84,11 @@ def _first(
             return REOPENED
         if is_over and outbox.CREATED not in one["events"]:
             return RESOLVED
-    return next((name for name in _ASKED if name in types), None)
+    return _asked(types)
+
+
+def _asked(types: set[str]) -> str | None:
+    return next((name for name in reversed(_ASKED) if name in types), None)
 
 
 def _reopens(detail: Row) -> bool:

@@ -65,7 +65,7 @@ def of_many(
     """
     total = sum(counts.values())
     impact = max((change.data.get("impact", 0) for change in changes), default=0)
-    what = ", ".join(f"{count:,} {_SAID[type_].lower()}" for type_, count in counts.items())
+    what = ", ".join(f"{count:,} {_word(type_).lower()}" for type_, count in counts.items())
     subject = f"{total:,} {'more' if follows else 'records'}: {what}"
     parts: list[Part] = [Entries([_entry(change, include_author) for change in changes])]
     if total > len(changes):
@@ -122,7 +122,11 @@ def _entry(change: Change, include_author: bool) -> Entry:
 def _said(change: Change) -> str:
     if change.type == RESOLVED and change.data.get("status") == "ignored":
         return "Ignored"
-    return _SAID.get(change.type, change.type)
+    return _word(change.type)
+
+
+def _word(type_: str) -> str:
+    return _SAID.get(type_) or type_.rpartition(".")[2].replace("_", " ").capitalize()
 
 
 def _facts(data: Mapping[str, Any], include_author: bool) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from gateway.destinations.kind import Change
 from gateway.destinations.message import Message
 from gateway.destinations.subscription import DIGEST, EACH, MINUTE
 from models.queries import selection
-from models.tables import destination, notification, outgoing
+from models.tables import destination, event, notification, outbox, outgoing
 
 MOST_SHOWN = 10  # records of a message that tells of many
 AT_ONCE = 4  # destinations, since a digest takes a while, before deliveries go on
@@ -143,4 +143,5 @@ def _ids(shown: Sequence[Change]) -> list[str]:
 def _change(one: Row, row: Row, reason: str, now: int) -> Change:
     about = {"type": reason, "at": now, "feedback_id": row["id"], "event_id": None, "data": None}
     about |= {name: row[name] for name in ("workspace_id", "project_id")}
-    return deliveries.change_of(one, about, row, {})
+    detail = event.last_detail(row["id"], "note") if reason == outbox.NOTED else {}
+    return deliveries.change_of(one, about, row, detail)

@@ -69,6 +69,13 @@ def details(keys: Sequence[EventKey]) -> dict[str, dict[str, Any]]:
     return {row["id"]: {**row["detail"], "type": row["type"]} for row in rows(found)} if keys else {}
 
 
+def last_detail(feedback_id: str, type_: str) -> dict[str, Any]:
+    """The detail of a record's last event of a type; nothing when there is none."""
+    mine = (Event.feedback == feedback_id) & (Event.type == type_)
+    found = rows(Event.select(Event.detail).where(mine).order_by(Event.id.desc()).limit(1))
+    return dict(found[0]["detail"]) if found else {}
+
+
 def crowded(ids: Sequence[str], most: int = HISTORY) -> list[str]:
     """Those of these records that have more events than so many.
 

@@ -320,3 +320,16 @@ def test_the_erased_among_many(
     assert (
         "His alone" in again.body and traces(config) == [] and again.destination_id == waiting.destination_id
     )
+
+
+def test_what_is_asked_for(call: Call, subscribe: Subscribe, send: Send) -> None:
+    """Notes and tags are told each time, to those who ask for them: a note with its words."""
+    subscribe(9, events=["feedback.noted", "feedback.tagged"])
+    record = post(call, "The export button does nothing")
+    sent = [{"note": "Called her"}, {"category": "praise"}, {"note": "Mailed her"}, {"tags": ["vip"]}]
+    for hours, change in enumerate(sent):
+        assert call("PATCH", f"{PATH}/{record}", json=change).status_code == 200
+        send(hours * HOUR)
+    bodies = [(row.type, row.body) for row in Outgoing.select().order_by(Outgoing.id)]
+    assert [type_ for type_, _ in bodies] == ["feedback.noted", "feedback.noted", "feedback.tagged"]
+    assert "Called her" in bodies[0][1] and "Mailed her" in bodies[1][1]
