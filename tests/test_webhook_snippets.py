@@ -98,10 +98,10 @@ def test_the_command(tenant: Tenant, config: Config, monkeypatch: pytest.MonkeyP
 def test_what_the_page_says() -> None:
     """Types and numbers are those of the program."""
     table = PAGE.partition("## What is sent")[2].partition("```")[0]
-    told = set(re.findall(r"`((?:feedback|destination)\.\w+)`", table))
+    told = set(re.findall(r"`((?:feedback|destination|quarantine|run|key|spike|hook)\.\w+)`", table))
     assert told == set(outbox.TYPES)
     assert {"type", "timestamp", "workspace_id", "data"} < set(json.loads(BLOCKS["json"]))
     hours = [pause // ladder.HOUR for pause in ladder.LADDER[4:]]
     assert [*hours[:-1], "and", hours[-1]] == [2, 5, 10, 14, 20, "and", 24]
     assert "2, 5, 10, 14, 20 and 24 hours" in PAGE and len(ladder.LADDER) == 10
-    assert f"{managing.MOST_REPLAYED:,} at most" in PAGE and f"has {managing.MOST} destinations" in PAGE
+    assert f"{managing.MOST_AT_ONCE:,} at most" in PAGE and f"has {managing.MOST} destinations" in PAGE

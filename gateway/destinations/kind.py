@@ -47,7 +47,8 @@ class Delivery:
 class Answer:
     """What a receiver answered. `status` is None when it did not, and `why` says what was wrong.
 
-    `reference` is its own name for the message, by which a later one can change or follow it.
+    `reference` is its own name for the message, by which a later one can change or follow it. An answer that
+    `is_final` would be the same each time: it is not tried again.
     """
 
     status: int | None
@@ -55,6 +56,7 @@ class Answer:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     reference: str | None = None
+    is_final: bool = False
 
     @property
     def is_taken(self) -> bool:
@@ -77,3 +79,7 @@ class Kind:
     write: Callable[[Message], str] | None = None
     new_secret: Callable[[], str] | None = None
     check: Callable[[str], None] = outbound.check
+
+    @property
+    def is_for_people(self) -> bool:
+        return self.write is not None

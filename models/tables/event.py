@@ -61,10 +61,19 @@ def exists(feedback_id: str, event_id: str) -> bool:
 
 
 def details(keys: Sequence[EventKey]) -> dict[str, dict[str, Any]]:
-    """The details of some events, by the events' own ids."""
+    """The details of some events, with their `type`, by the events' own ids."""
     records, names = {record for record, _ in keys}, [name for _, name in keys]
-    found = Event.select(Event.id, Event.detail).where(Event.feedback.in_(records), Event.id.in_(names))
-    return {row["id"]: row["detail"] for row in rows(found)} if keys else {}
+    found = Event.select(Event.id, Event.type, Event.detail).where(
+        Event.feedback.in_(records), Event.id.in_(names)
+    )
+    return {row["id"]: {**row["detail"], "type": row["type"]} for row in rows(found)} if keys else {}
+
+
+def last_detail(feedback_id: str, type_: str) -> dict[str, Any]:
+    """The detail of a record's last event of a type; nothing when there is none."""
+    mine = (Event.feedback == feedback_id) & (Event.type == type_)
+    found = rows(Event.select(Event.detail).where(mine).order_by(Event.id.desc()).limit(1))
+    return dict(found[0]["detail"]) if found else {}
 
 
 def crowded(ids: Sequence[str], most: int = HISTORY) -> list[str]:

@@ -318,13 +318,13 @@ def test_destinations(config: Config, app: Flask, tenant: Tenant) -> None:
         return found
 
     delivery = {"id": "msg_1", "body": "{}", "replay": False}
-    assert "opened" in str(sender._attempt(delivery, now(), None).answer.why)
+    assert "opened" in str(sender._attempt({**delivery, "to": now()}, None).answer.why)
     assert managing.shown(now())["url"] is None
     managing.change(now(), {"url": url}, by="key_test")
     rotated = managing.rotate(now(), by="key_test")
     assert (rotated["url"], rotated["headers"], rotated["live_secrets"]) == (url, [], 1)
-    (secret,) = sender._opened(delivery, now(), now()["created_at"], None).secrets
-    assert secret == rotated["secret"]
+    opened = sender._opened({**delivery, "to": now()}, now()["created_at"], None)
+    assert (opened.url, opened.secrets) == (url, [rotated["secret"]])
 
 
 def test_wake_up_calls(config: Config, app: Flask) -> None:
