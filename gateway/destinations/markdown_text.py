@@ -37,7 +37,7 @@ class Markdown:
 
     def _blocks(self, part: Part, most: int) -> Iterator[str]:
         match part:
-            case Heading(text):
+            case Heading(text) if message_text.clean(text):
                 yield f"**{self.line(text, most)}**"
             case Paragraph(text):
                 yield message_text.cut(text, most, self.escaped)
@@ -58,4 +58,4 @@ class Markdown:
         return f"- {self.line(text, most)}{link}"
 
     def _link(self, label: str, url: str, most: int) -> str:
-        return f"[{self.line(label, most)}]({quote(url, safe=_URL)})"
+        return f"[{self.line(message_text.label_of(label), most)}]({quote(url, safe=_URL)})"

@@ -49,6 +49,10 @@ def in_one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def subject_of(message: Message) -> str:
+    return in_one_line(message.subject) or "Feedback"
+
+
 def utf16(text: str) -> int:
     """The length of a text as JavaScript counts it: never less than what others count."""
     return len(text.encode("utf-16-le")) // 2
@@ -64,16 +68,10 @@ def cut(
 ) -> str:
     """A text escaped, of a size of `most` at most. One that is cut ends in `…`."""
     text = clean(text)
-    if size(whole := escape(text)) <= most:
+    if len(text) <= most and size(whole := escape(text)) <= most:
         return whole
-    fits, too_much = 0, min(len(text), most) + 1
-    while too_much - fits > 1:
-        middle = (fits + too_much) // 2
-        if size(escape(text[:middle])) <= most - size(CUT):
-            fits = middle
-        else:
-            too_much = middle
-    return escape(text[:fits]) + CUT
+    length = _most(min(len(text), most), lambda count: size(escape(text[:count])) <= most - size(CUT))
+    return escape(text[:length]) + CUT
 
 
 def web_url(url: str) -> str:
@@ -83,6 +81,11 @@ def web_url(url: str) -> str:
 
 def links_of(message: Message) -> list[Link]:
     return [part for part in message.parts if isinstance(part, Link) and web_url(part.url)]
+
+
+def label_of(label: str) -> str:
+    """What a link says of itself."""
+    return in_one_line(label) or "Open"
 
 
 def facts_of(facts: Facts) -> str:
@@ -115,12 +118,24 @@ def fitted(message: Message, made: Callable[[Message, int], Made], fits: Callabl
             return whole
     links = links_of(message)[:1]
     parts = [*_single([part for part in message.parts if not isinstance(part, Link)])]
-    for kept in range(len(parts) - 1, -1, -1):
+
+    def less(kept: int) -> Made:
         said = Paragraph(f"{len(parts) - kept} more did not fit in here.")
-        less = made(replace(message, parts=(*parts[:kept], said, *links)), LENGTHS[-1])
-        if fits(less):
-            return less
-    raise ValueError("not even its subject fits")
+        return made(replace(message, parts=(*parts[:kept], said, *links)), LENGTHS[-1])
+
+    return less(_most(len(parts) - 1, lambda kept: fits(less(kept))))
+
+
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """The greatest number up to a limit that fits, where a lesser one always does, and 0 in any case."""
+    known, too_much = 0, limit + 1
+    while too_much - known > 1:
+        middle = (known + too_much) // 2
+        if fits(middle):
+            known = middle
+        else:
+            too_much = middle
+    return known
 
 
 def _single(parts: Sequence[Part]) -> Iterator[Part]:
@@ -145,4 +160,4 @@ def _plain(part: Part, most: int) -> str:
         case Entries(entries):
             return "\n".join(f"• {cut(entry_of(entry), most)}" for entry in entries)
         case Link(label, url):
-            return f"{cut(in_one_line(label), most)}: {url}" if web_url(url) else ""
+            return f"{cut(label_of(label), most)}: {url}" if web_url(url) else ""

@@ -54,7 +54,7 @@ def send(delivery: Delivery) -> Answer:
 
 def _payload(message: Message, most: int) -> dict[str, Any]:
     embed = {
-        "title": _MARKDOWN.line(message.subject, TITLE) or "Feedback",
+        "title": _MARKDOWN.line(message_text.subject_of(message), TITLE),
         "description": _MARKDOWN.text(message.parts, most),
         "color": message_text.color_of(message),
         "timestamp": iso(message.at),

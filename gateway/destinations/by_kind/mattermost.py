@@ -38,11 +38,11 @@ def send(delivery: Delivery) -> Answer:
 
 
 def _payload(message: Message, most: int) -> dict[str, Any]:
-    subject = _MARKDOWN.line(message.subject, SUBJECT)
+    subject = message_text.subject_of(message)
     shown = {
-        "fallback": message_text.cut(message_text.in_one_line(message.subject), SUBJECT),
+        "fallback": message_text.cut(subject, SUBJECT),
         "color": f"#{message_text.color_of(message):06X}",
-        "text": f"**{subject}**\n\n{_MARKDOWN.text(message.parts, most)}",
+        "text": f"**{_MARKDOWN.line(subject, SUBJECT)}**\n\n{_MARKDOWN.text(message.parts, most)}",
     }
     return {"attachments": [shown]}
 

@@ -40,7 +40,7 @@ def send(delivery: Delivery) -> Answer:
 
 
 def _payload(message: Message, most: int) -> dict[str, Any]:
-    subject = message_text.in_one_line(message.subject) or "Feedback"
+    subject = message_text.subject_of(message)
     title = message_text.cut(subject, TITLE, size=message_text.octets)
     links = message_text.links_of(message)
     sent: dict[str, Any] = {

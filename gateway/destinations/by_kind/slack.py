@@ -63,10 +63,11 @@ def send(delivery: Delivery) -> Answer:
 
 
 def _payload(message: Message, most: int) -> dict[str, Any]:
-    blocks = [_header(message.subject)]
+    subject = message_text.subject_of(message)
+    blocks = [_header(subject)]
     for part in message.parts:
         blocks += _blocks(part, min(most, TEXT))
-    plain = f"{message_text.inert(message.subject)}\n{message_text.plain_text(message, most)}"
+    plain = f"{message_text.inert(subject)}\n{message_text.plain_text(message, most)}"
     quiet = {"mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
     return {"text": message_text.cut(plain, TEXT, _escaped), "blocks": blocks, **quiet}
 
@@ -78,7 +79,7 @@ def _fits(payload: dict[str, Any]) -> bool:
 
 def _blocks(part: Part, most: int) -> Iterator[dict[str, Any]]:
     match part:
-        case Heading(text) if text.strip():
+        case Heading(text) if message_text.clean(text):
             yield _header(text)
         case Paragraph(text) | Quote(text) if message_text.clean(text):
             yield {"type": "section", "text": _text(text, most)}
@@ -94,11 +95,11 @@ def _blocks(part: Part, most: int) -> Iterator[dict[str, Any]]:
 
 
 def _header(text: str) -> dict[str, Any]:
-    return {"type": "header", "text": _text(message_text.in_one_line(text) or "Feedback", HEADER)}
+    return {"type": "header", "text": _text(message_text.in_one_line(text), HEADER)}
 
 
 def _button(label: str, url: str) -> dict[str, Any]:
-    return {"type": "button", "text": _text(label, BUTTON), "url": url}
+    return {"type": "button", "text": _text(message_text.label_of(label), BUTTON), "url": url}
 
 
 def _text(text: str, most: int) -> dict[str, Any]:

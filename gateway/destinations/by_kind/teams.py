@@ -51,11 +51,12 @@ def send(delivery: Delivery) -> Answer:
 
 
 def _payload(message: Message, most: int) -> dict[str, Any]:
-    subject = message_text.in_one_line(message.subject) or "Feedback"
+    subject = message_text.subject_of(message)
     body = [_block(message_text.cut(subject, SUBJECT), size="large", weight="bolder")]
     for part in message.parts:
         body += _blocks(part, most)
-    actions = [_open(_short(link.label), link.url) for link in message_text.links_of(message)[:ACTIONS]]
+    links = message_text.links_of(message)[:ACTIONS]
+    actions = [_open(message_text.cut(message_text.label_of(link.label), TITLE), link.url) for link in links]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -104,10 +105,6 @@ def _block(text: str, **more: Any) -> dict[str, Any]:
 
 def _open(title: str, url: str) -> dict[str, Any]:
     return {"type": "Action.OpenUrl", "title": title, "url": url}
-
-
-def _short(label: str) -> str:
-    return message_text.cut(message_text.in_one_line(label), TITLE)
 
 
 _is_flow = checking(_FLOW.fullmatch, _INSTEAD)
