@@ -26,7 +26,7 @@ _BLANK = re.compile(r"\n[ \t]*(?=\n[ \t]*\n)")
 # What programs make links and mentions of: schemes, www, domains, addresses, mentions, channels and tags.
 _LIVE = re.compile(
     r"://|[@<]|[~#](?=\w)|\](?=\()|(?<=\w)\.(?=[^\W\d_]{2})|(?<=\d)\.(?=\d{1,3}\.\d)"
-    r"|\b(?:www\d{0,3}\.|(?:mailto|tel|sms|xmpp|data|javascript):)",
+    r"|www(?=\d{0,3}\.)|(?:mailto|tel|sms|xmpp|data|javascript)(?=:)",
     re.IGNORECASE,
 )
 _WEB = re.compile(rf"https?://[!#-;=?-\[\]_a-z~]{{1,{LONGEST_URL - 8}}}", re.IGNORECASE)

@@ -205,7 +205,7 @@ def test_nothing_is_injected(subject: str, parts: list[Part]) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(subject=hostile, parts=st.lists(st.one_of(PARTS), max_size=8))
 def test_nothing_is_injected_at_length(subject: str, parts: list[Part]) -> None:
     """The same of many more."""
