@@ -12,6 +12,8 @@ from models.tables.destination import ENABLED, Destination
 from models.tables.feedback import Feedback
 
 WAITING, SENT, HELD, DEAD = STATES = ("waiting", "sent", "held", "dead")
+# What is sent of many records at once, which nobody asks for by its name.
+ROLL_UP, DIGEST = TOGETHER = ("feedback.rolled_up", "feedback.digest")
 MOST_COUNTED = 10_000
 
 
@@ -146,6 +148,12 @@ def count(destination_id: str, state: str) -> int:
 def forget_record(feedback_id: str) -> int:
     """Deletes what was or is to be sent of a record, within the open transaction; how many deliveries."""
     return int(Outgoing.delete().where(Outgoing.feedback == feedback_id).execute())
+
+
+def forget_in(ids: Sequence[str], states: Sequence[str]) -> int:
+    """Deletes deliveries, those that are in such a state still, within the open transaction; how many."""
+    mine = Outgoing.id.in_(list(ids)) & Outgoing.state.in_(list(states))
+    return int(Outgoing.delete().where(mine).execute()) if ids else 0
 
 
 def forget(before: str, limit: int) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from marshmallow import ValidationError, fields
 
 from adapters.common.schemas import (
     Flag,
+    Number,
     Object,
     Strict,
     Text,
@@ -18,11 +21,12 @@ from adapters.contract.description import Shown, listed, text, time, whole
 from adapters.native import iso_time
 from gateway.api.schemas.parameters import PageQuery
 from gateway.core.outbound_rules import LONGEST_URL
-from gateway.destinations import found_kinds
-from gateway.destinations.managing import CHANGEABLE, EVENTS, REPLAYABLE
+from gateway.destinations import found_kinds, subscription
+from gateway.destinations.managing import CHANGEABLE, EVENTS, FORGETTABLE, REPLAYABLE
 from models.tables.destination import STATES
 from models.tables.outbox import TYPES
 from models.tables.outgoing import STATES as DELIVERY_STATES
+from models.tables.outgoing import TOGETHER
 
 LONGEST_NAME, LONGEST_FILTER = 200, 4_000  # characters
 KINDS = tuple(found_kinds.load())
@@ -34,10 +38,37 @@ def _some(value: list[str]) -> None:
         raise ValidationError("Array must contain at least 1 element(s)")
 
 
+def _whole(least: int, most: int) -> Callable[[float], None]:
+    @means(minimum=least, maximum=most, multipleOf=1)
+    def check(value: float) -> None:
+        if not least <= value <= most or value != int(value):
+            raise ValidationError(f"Number must be a whole one from {least} to {most}")
+
+    return check
+
+
+@means(maxLength=60)
+def _zone(value: str) -> None:
+    if len(value) > 60 or not subscription.is_zone(value):
+        raise ValidationError("Must be a zone such as Europe/Amsterdam")
+
+
 _url = length(most=LONGEST_URL)
 _name = length(most=LONGEST_NAME)
 _filter = length(most=LONGEST_FILTER)
 _event = one_of(EVENTS)
+
+
+class SubscriptionChange(Strict):
+    """When people are told; what is left out is as it was, or as usual."""
+
+    when = Text(one_of(subscription.WHENS))
+    window = Number(_whole(1, subscription.LONGEST_WINDOW))
+    hour = Number(_whole(0, 23))
+    weekday = Number(_whole(0, 6))
+    zone = Text(_zone)
+    include_author = Flag()
+    content = Text(one_of(subscription.CONTENTS))
 
 
 class NewDestination(Strict):
@@ -49,6 +80,8 @@ class NewDestination(Strict):
     filter = Text(_filter, load_default="")
     headers = Object(load_default=dict)
     thin = Flag(load_default=False)
+    ordered = Flag(load_default=False)
+    subscription = fields.Nested(SubscriptionChange)
 
 
 class DestinationChange(Strict):
@@ -60,18 +93,39 @@ class DestinationChange(Strict):
     filter = Text(_filter)
     headers = Object()
     thin = Flag()
+    ordered = Flag()
+    subscription = fields.Nested(SubscriptionChange)
     state = Text(one_of(CHANGEABLE))
 
 
-class Replay(Strict):
+class Deliveries(Strict):
+    """One delivery, or those of a state and a time."""
+
     delivery_id = Text()
-    state = Text(one_of(REPLAYABLE))
     since = Text(iso_time)
     until = Text(iso_time)
 
 
+class Replay(Deliveries):
+    state = Text(one_of(REPLAYABLE))
+
+
+class Forget(Deliveries):
+    state = Text(one_of(FORGETTABLE))
+
+
 class DeliveriesQuery(PageQuery):
     state = Text(one_of(DELIVERY_STATES))
+
+
+class Subscription(Shown):
+    when = text(*subscription.WHENS)
+    window = whole(minimum=1, maximum=subscription.LONGEST_WINDOW)
+    hour = whole(minimum=0, maximum=23)
+    weekday = whole(minimum=0, maximum=6)
+    zone = text()
+    include_author = fields.Boolean()
+    content = text(*subscription.CONTENTS)
 
 
 class Destination(Shown):
@@ -87,6 +141,8 @@ class Destination(Shown):
     filter = text()
     headers = fields.List(fields.String())
     thin = fields.Boolean()
+    ordered = fields.Boolean()
+    subscription = fields.Nested(Subscription, allow_none=True)
     state = text(*STATES)
     reason = text(allow_none=True)
     live_secrets = whole(minimum=0)
@@ -116,7 +172,7 @@ class AttemptShown(Shown):
 
 class DestinationDelivery(Shown):
     id = text()
-    type = text(*TYPES)
+    type = text(*TYPES, *TOGETHER)
     feedback_id = text(allow_none=True)
     state = text(*DELIVERY_STATES)
     replay = fields.Boolean()
@@ -128,3 +184,7 @@ class DestinationDelivery(Shown):
 
 class Queued(Shown):
     queued = whole(minimum=0)
+
+
+class Forgotten(Shown):
+    forgotten = whole(minimum=0)
