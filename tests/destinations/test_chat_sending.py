@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from slack_sdk.webhook import WebhookClient
 
-from gateway.core import encryption
+from gateway.core import encryption, outbound
+from gateway.core.config import Config
+from gateway.core.outbound import Forbidden
 from gateway.destinations import found_kinds, managing
 from gateway.destinations.kind import Answer, Delivery
 from models import Attempt, Destination, Outgoing
@@ -143,6 +145,22 @@ def test_ntfy_and_mattermost() -> None:
     (line, body, headers), (hook, payload, _) = asked
     assert (line, body["topic"], headers["authorization"]) == ("POST /", "alerts", "Bearer tk_1")
     assert hook == "POST /hooks/abc" and list(payload) == ["attachments"]
+
+
+def test_apprise() -> None:
+    """Its library sends where the operator lets it, and why it could not is told; else there is none made."""
+    kind = found_kinds.load()["apprise"]
+    assert kind.write is not None
+    with playing(TAKEN, ("500 Oops", "no")) as (port, asked):
+        delivery = Delivery("msg_1", f"json://localhost:{port}/x", kind.write(shown.RECORD), {}, [], 0)
+        with pytest.raises(Forbidden, match="GATEWAY_OUTBOUND_APPRISE"):
+            kind.send(delivery)
+        with pytest.raises(Forbidden, match="GATEWAY_OUTBOUND_APPRISE"):
+            kind.check(delivery.url)
+        outbound.connect(Config(outbound_apprise="on"))
+        taken, failed = kind.send(delivery), kind.send(delivery)
+    assert taken.is_taken and taken.note and not failed.is_taken and "500" in (failed.why or "")
+    assert len(asked) == 2 and "The export button" in asked[0][1]["message"]
 
 
 @pytest.mark.both(long=True)
