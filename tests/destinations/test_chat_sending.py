@@ -96,7 +96,7 @@ SLACK: dict[str, tuple[Sequence[Said], str | None, list[str], bool, str | None]]
     "too old": ([failed("edit_window_closed"), POSTED], FIRST, [UPDATE, NEW], True, "follows"),
     "deleted": ([failed("message_not_found"), POSTED], FIRST, [UPDATE, NEW], True, None),
     "refused": ([failed("invalid_blocks"), POSTED], None, [NEW, NEW], True, "plain text"),
-    "no such channel": ([failed("channel_not_found")], None, [NEW], False, None),
+    "not invited": ([failed("not_in_channel")], None, [NEW], False, None),
     "limited": ([("429 Slow", '{"ok": false, "error": "ratelimited"}')], FIRST, [UPDATE], False, None),
 }
 
@@ -114,8 +114,8 @@ def test_slack_bot(case: str) -> None:
     assert answer.reference == (FIRST if is_taken else None)
     if case == "too old":
         assert asked[1][1]["thread_ts"] == "1.5"
-    if case == "no such channel":
-        assert answer.why == "Slack says channel_not_found"
+    if case == "not invited":
+        assert answer.why == "Slack says not_in_channel: invite the app into the channel"
 
 
 def test_discord() -> None:

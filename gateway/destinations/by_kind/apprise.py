@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gateway.core import outbound
+from gateway.core.cooperative import aside
 from gateway.core.outbound import Forbidden
 from gateway.destinations import message_text
 from gateway.destinations.http_post import TIMEOUT
@@ -45,7 +46,7 @@ def send(delivery: Delivery) -> Answer:
 
 def check(url: str) -> None:
     """Raises Forbidden for an address that Apprise does not know, and unless it may be used at all."""
-    _service(url)
+    aside(_service, url)
 
 
 def _payload(message: Message, most: int) -> dict[str, str]:

@@ -35,6 +35,12 @@ _INSTEAD = (
 )
 # Why a message that was posted once can be changed no more, but followed.
 _FIXED = ("edit_window_closed", "cant_update_message")
+_TOKEN = ": give the bot's token as the header Authorization, Bearer xoxb-..."
+_HELP = {
+    **dict.fromkeys(("not_authed", "invalid_auth"), _TOKEN),
+    "missing_scope": ": give the app the scope chat:write",
+    "not_in_channel": ": invite the app into the channel",
+}
 
 
 def write(message: Message) -> str:
@@ -136,7 +142,8 @@ def _told(answer: Answer) -> Answer:
     if not answer.is_taken or "ok" not in said:
         return answer
     if not said["ok"]:
-        return replace(answer, why=f"Slack says {said.get('error')}")
+        error = str(said.get("error"))
+        return replace(answer, why=f"Slack says {error}{_HELP.get(error, '')}")
     return replace(answer, reference=f"{said.get('channel')}:{said.get('ts')}")
 
 
