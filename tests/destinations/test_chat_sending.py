@@ -96,6 +96,7 @@ SLACK: dict[str, tuple[Sequence[Said], str | None, list[str], bool, str | None]]
     "too old": ([failed("edit_window_closed"), POSTED], FIRST, [UPDATE, NEW], True, "follows"),
     "deleted": ([failed("message_not_found"), POSTED], FIRST, [UPDATE, NEW], True, None),
     "refused": ([failed("invalid_blocks"), POSTED], None, [NEW, NEW], True, "plain text"),
+    "too much": ([failed("msg_blocks_too_long"), POSTED], FIRST, [UPDATE, UPDATE], True, "plain text"),
     "not invited": ([failed("not_in_channel")], None, [NEW], False, None),
     "limited": ([("429 Slow", '{"ok": false, "error": "ratelimited"}')], FIRST, [UPDATE], False, None),
 }
@@ -114,6 +115,8 @@ def test_slack_bot(case: str) -> None:
     assert answer.reference == (FIRST if is_taken else None)
     if case == "too old":
         assert asked[1][1]["thread_ts"] == "1.5"
+    if case in ("refused", "too much"):
+        assert asked[1][1].get("blocks") == ([] if earlier else None)
     if case == "not invited":
         assert answer.why == "Slack says not_in_channel: invite the app into the channel"
 
