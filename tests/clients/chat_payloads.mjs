@@ -1,11 +1,14 @@
-// Reads cards with Microsoft's own parser. {"card"} becomes what it read again, and what it found wrong.
+// Reads what chat programs are sent: {"card"} with Microsoft's own parser becomes what it read again and what it
+// found wrong, {"markdown"} as Discord reads it becomes a tree.
 import { createRequire } from 'node:module';
 import { serve } from './lines.mjs';
 
+const require = createRequire(import.meta.url);
 // Its ES modules lack the endings of their imports; the bundle beside them is complete.
-const AC = createRequire(import.meta.url)('adaptivecards/dist/adaptivecards.js');
+const AC = require('adaptivecards/dist/adaptivecards.js');
+const { parse } = require('discord-markdown-parser');
 
-async function perform({ card }) {
+function readCard(card) {
   const [major, minor] = card.version.split('.').map(Number);
   const context = new AC.SerializationContext(new AC.Version(major, minor));
   const read = new AC.AdaptiveCard();
@@ -15,4 +18,4 @@ async function perform({ card }) {
   return { wrong, read: read.toJSON(context) };
 }
 
-serve(perform, () => ({}));
+serve(async ({ card, markdown }) => (card ? readCard(card) : parse(markdown, 'extended')), () => ({}));
