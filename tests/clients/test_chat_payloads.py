@@ -80,7 +80,10 @@ def test_discord_markdown(read: Driver) -> None:
         found = list(nodes(read(markdown=embed["description"]).data))
         assert {node["type"] for node in found} == {"text", "br", "strong", "blockQuote", "link"}
         assert [node["target"] for node in found if node["type"] == "link"] == [LINK.url]
-    live = {node["type"] for node in nodes(read(markdown="@everyone <@123> http://a.test **b**").data)}
+    live = {
+        node["type"]
+        for node in nodes(read(markdown="@everyone <@123456789012345678> http://a.test **b**").data)
+    }
     assert {"everyone", "user", "url", "strong"} <= live
 
 

@@ -20,7 +20,8 @@ from tests.destinations import shown
 
 HOSTILE = (
     *("<!channel>", "<!here|x>", "<@U0123>", "<#C0123>", "<http://evil.test|safe>", "&lt;!channel&gt;"),
-    *("@everyone", "@here", "@channel", "@all", "<@&123>", "<at>Ada</at>", "~town-square", "#tag"),
+    *("@everyone", "@here", "@channel", "@all", "<at>Ada</at>", "~town-square", "#tag"),
+    *("<@123456789012345678>", "<@&123456789012345678>", "<:x:123456789012345678>", "<t:1618953630:R>"),
     *(
         "[x](http://evil.test)",
         "![x](https://evil.test/a.png)",
