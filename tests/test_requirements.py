@@ -27,6 +27,7 @@ EXTRAS = {
     "models/database/postgres_connections.py": "postgres",
     "gateway/rate_limits/redis_counter.py": "redis",
     "gateway/files/s3.py": "s3",
+    "gateway/destinations/by_kind/apprise.py": "apprise",
     "gateway/inbox/oidc.py": "oidc",
     "gateway/triage/second_reader.py": "meaning",
 }

