@@ -95,7 +95,7 @@ def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> 
     told = row is not None and change["type"] not in outbox.GONE
     made = {"id": new_id("msg"), "workspace_id": one["workspace_id"], "destination": one["id"]}
     made |= {"feedback": change["feedback_id"] if told else None, "type": change["type"]}
-    kind, whole = found_kinds.load()[one["kind"]], _change(one, change, row if told else None, detail)
+    kind, whole = found_kinds.load()[one["kind"]], change_of(one, change, row if told else None, detail)
     if kind.write is not None:
         message = messages.of_change(whole)
         made |= {"body": kind.write(message), "thread": message.thread or None}
@@ -106,7 +106,8 @@ def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> 
     return {**made, "state": state, "next_at": now, "created_at": now}
 
 
-def _change(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
+def change_of(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
+    """A change as a destination is told of it; without a row, by the record's id alone."""
     more: dict[str, Any] = {"event_id": change["event_id"]} if change["event_id"] else {}
     url = ""
     if change["feedback_id"] is None:

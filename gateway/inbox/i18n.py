@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
@@ -26,6 +26,13 @@ def zone_of(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def zones() -> list[str]:
+    """The names of zones that people choose from."""
+    return sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/"))
+    )
 
 
 def choose(user: dict[str, Any] | None) -> None:

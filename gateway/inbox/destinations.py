@@ -1,0 +1,155 @@
+"""Destinations: who is told of changes, how that is going, and each made, changed, tried and ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babel.dates import get_day_names
+from flask import g, request
+from flask.typing import ResponseReturnValue
+
+from adapters.contract import Problem, Refused
+from gateway.destinations import found_kinds
+from gateway.destinations.kind import Kind
+from gateway.destinations.managing import EVENTS
+from gateway.destinations.preview import Preview, preview
+from gateway.inbox import destination_form
+from gateway.inbox.api_calls import ask
+from gateway.inbox.deliveries import ALL, ONE, destination_page
+from gateway.inbox.destination_form import Faults, Given
+from gateway.inbox.feedback_list import VIEWS
+from gateway.inbox.i18n import _, zones
+from gateway.inbox.pages import go, page
+from gateway.inbox.settings import every, setting, told
+from models.tables.user import views_of
+
+
+@page("/settings/destinations", "admin")
+def destinations() -> ResponseReturnValue:
+    kinds = list(found_kinds.load())
+    return setting("destinations", "destinations.html", rows=every(f"GET {ALL}"), kinds=kinds)
+
+
+@page("/settings/destinations/new/<kind>", "admin")
+def new_destination(kind: str) -> ResponseReturnValue:
+    return _form_page(_kind(kind))
+
+
+@page("/settings/destinations/new/<kind>", "admin", method="POST")
+def create_destination(kind: str) -> ResponseReturnValue:
+    """A new destination, with its secret on the page that answers and nowhere else; or what it would say."""
+    known, form = _kind(kind), destination_form.given()
+    sent = destination_form.sent(known, form, new=True)
+    try:
+        if form.get("act") == "preview":
+            return _form_page(known, form, shown=_preview(known, sent.get("project_id"), sent))
+        made = ask(f"POST {ALL}", body={"kind": kind, **sent})
+    except Refused as refused:
+        return _form_page(known, form, destination_form.by_field(refused))
+    return destination_page(made["id"], made["secret"], new=True)
+
+
+@page("/settings/destinations/<destination_id>/change", "admin")
+def change_form(destination_id: str) -> ResponseReturnValue:
+    row = _found(destination_id)
+    return _form_page(_kind(row["kind"]), row=row)
+
+
+@page("/settings/destinations/<destination_id>/change", "admin", method="POST")
+def change_destination(destination_id: str) -> ResponseReturnValue:
+    """Other settings for a destination; or what it would say with them."""
+    row, form = _found(destination_id), destination_form.given()
+    kind = _kind(row["kind"])
+    sent = destination_form.sent(kind, form, new=False)
+    try:
+        if form.get("act") == "preview":
+            return _form_page(kind, form, row=row, shown=_preview(kind, row["project_id"], sent))
+        ask(f"PATCH {ONE}", body=sent, destination_id=destination_id)
+    except Refused as refused:
+        return _form_page(kind, form, destination_form.by_field(refused), row)
+    return go(f"/settings/destinations/{destination_id}", _("Saved."))
+
+
+@page("/settings/destinations/<destination_id>/state", "admin", method="POST")
+def set_state(destination_id: str) -> ResponseReturnValue:
+    """Pauses a destination, or lets it go on."""
+    state = request.form.get("state", "")
+    try:
+        ask(f"PATCH {ONE}", body={"state": state}, destination_id=destination_id)
+    except Refused as refused:
+        return go(f"/settings/destinations/{destination_id}", "; ".join(told(refused)), bad=True)
+    said = _("Paused. What comes is held.") if state == "paused" else _("Enabled.")
+    return go(f"/settings/destinations/{destination_id}", said)
+
+
+@page("/settings/destinations/<destination_id>/rotate", "admin", method="POST")
+def rotate_destination(destination_id: str) -> ResponseReturnValue:
+    """A new secret, on the page that answers and nowhere else."""
+    try:
+        made = ask(f"POST {ONE}/rotate", destination_id=destination_id)
+    except Refused as refused:
+        return go(f"/settings/destinations/{destination_id}", "; ".join(told(refused)), bad=True)
+    return destination_page(destination_id, made["secret"])
+
+
+@page("/settings/destinations/<destination_id>/delete", "admin", method="POST")
+def delete_destination(destination_id: str) -> ResponseReturnValue:
+    ask(f"DELETE {ONE}", destination_id=destination_id)
+    return go("/settings/destinations", _("Ended, with its deliveries."))
+
+
+def _form_page(
+    kind: Kind,
+    form: Given | None = None,
+    faults: Faults | None = None,
+    row: dict[str, Any] | None = None,
+    shown: Preview | None = None,
+) -> ResponseReturnValue:
+    """The form of a new destination or of this row, with what was typed, and with what it would say."""
+    kept = destination_form.empty(kind) if row is None else destination_form.of_row(kind, row)
+    if row is not None and shown is None and not faults:
+        shown = _preview_of(kind, row)
+    views = [(_(name), query) for name, query in VIEWS if query]
+    views += [(view["name"], view["query"]) for view in views_of(g.session["user_id"])]
+    return setting(
+        "destinations",
+        "destination-form.html",
+        400 if faults else 200,
+        kind=kind,
+        row=row,
+        given=kept if form is None else form,
+        faults=faults or {},
+        shown=shown,
+        events=[(name, _(destination_form.EVENTS_SAID.get(name, ""))) for name in EVENTS],
+        example=destination_form.ADDRESSES.get(kind.name, ""),
+        with_headers=kind.name in destination_form.WITH_HEADERS,
+        views=[(name, destination_form.plain_filter(query)) for name, query in views],
+        zones=["UTC", *zones()],
+        days=list(enumerate(get_day_names(locale=g.locale).values())),
+        hours=[(hour, f"{hour}:00") for hour in range(24)],
+        projects=every("GET /gateway/v1/projects"),
+    )
+
+
+def _preview(kind: Kind, project_id: str | None, sent: dict[str, Any]) -> Preview:
+    return preview(kind, g.session["user_workspace"], project_id, sent)
+
+
+def _preview_of(kind: Kind, row: dict[str, Any]) -> Preview | None:
+    """What a destination sends; None when its filter cannot be read any more."""
+    try:
+        return _preview(kind, row["project_id"], row)
+    except Refused:
+        return None
+
+
+def _found(destination_id: str) -> dict[str, Any]:
+    row: dict[str, Any] = ask(f"GET {ONE}", destination_id=destination_id)
+    return row
+
+
+def _kind(name: str) -> Kind:
+    kind = found_kinds.load().get(name)
+    if kind is None:
+        raise Refused(Problem(404, "not_found", "No such kind of destination."))
+    return kind
