@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 import click
 
 from adapters.contract import Refused
 from gateway.access import audit_log, encryption_key
-from gateway.api.query_parameters import moment_of
-from gateway.api.schemas.destinations import NewDestination, Replay
+from gateway.api.admin.destinations import chosen_deliveries
+from gateway.api.schemas.destinations import DestinationChange, Forget, NewDestination, Replay
 from gateway.cli.command import command, label_option, place_of
 from gateway.cli.errors import Failure, NotHere
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.destinations import managing
 from models.tables import destination as tables
+from models.tables.outgoing import STATES as DELIVERY_STATES
 
 BY = audit_log.COMMAND_LINE
+LONGEST_ANSWER = 100  # characters of an answer in the log
 
 
 @click.group()
@@ -50,6 +53,7 @@ def _headers(context: click.Context, parameter: click.Parameter, values: tuple[s
 )
 @click.option("--header", "headers", multiple=True, callback=_headers, help="NAME:VALUE, sent along.")
 @click.option("--thin", is_flag=True, help="Send ids alone.")
+@click.option("--ordered", is_flag=True, help="Send one at a time, nothing before what failed.")
 def destination_create(
     kind: str,
     url: str,
@@ -60,6 +64,7 @@ def destination_create(
     chosen: str,
     headers: dict[str, str],
     thin: bool,
+    ordered: bool,
 ) -> tuple[Any, str]:
     """Create a destination of a KIND (webhook) at URL and print the secret that it is signed with."""
     # with another key than the others were sealed with the worker could not open this one
@@ -67,7 +72,7 @@ def destination_create(
     outbound.connect(Config.from_env())
     workspace_id, project = place_of(workspace, project_id)
     sent: dict[str, Any] = {"kind": kind, "url": url, "name": name, "filter": chosen, "thin": thin}
-    sent |= {"headers": headers} | ({"events": events.split(",")} if events else {})
+    sent |= {"ordered": ordered, "headers": headers} | ({"events": events.split(",")} if events else {})
     with _told():
         sent = NewDestination.check(sent)
         made = managing.create(workspace_id, project if project_id else None, kind, url, sent, by=BY)
@@ -80,6 +85,45 @@ def destination_list() -> tuple[Any, str]:
     found = [managing.shown(row) for row in tables.list_page(None, None)]
     lines = [f"{one['id']}  {one['kind']}  {one['state']}  {one['name'] or one['url']}" for one in found]
     return {"destinations": found}, "\n".join(lines)
+
+
+@command(destination, "change", seals=True)
+@click.argument("destination_id")
+@click.option("--url", default=None, help="Where to.")
+@click.option("--name", default=None, callback=label_option, help="What it is for.")
+@click.option("--events", default=None, help="Types by comma.")
+@click.option("--filter", "chosen", default=None, help="Which records, as a list's query.")
+@click.option("--header", "headers", multiple=True, callback=_headers, help="NAME:VALUE, in place of all.")
+@click.option("--thin/--whole", default=None, help="Send ids alone, or the whole record.")
+@click.option("--ordered/--unordered", default=None, help="Send one at a time, or two.")
+def destination_change(
+    destination_id: str,
+    url: str | None,
+    name: str | None,
+    events: str | None,
+    chosen: str | None,
+    headers: dict[str, str],
+    thin: bool | None,
+    ordered: bool | None,
+) -> tuple[Any, str]:
+    """Set what is given of a destination; the rest stays."""
+    sent: dict[str, Any] = {"url": url, "name": name, "filter": chosen, "thin": thin, "ordered": ordered}
+    sent |= {"events": None if events is None else events.split(","), "headers": headers or None}
+    return _change(destination_id, {name: value for name, value in sent.items() if value is not None})
+
+
+@command(destination, "pause", seals=True)
+@click.argument("destination_id")
+def destination_pause(destination_id: str) -> tuple[Any, str]:
+    """Hold what is to be sent to a destination until it is enabled."""
+    return _change(destination_id, {"state": tables.PAUSED})
+
+
+@command(destination, "enable", seals=True)
+@click.argument("destination_id")
+def destination_enable(destination_id: str) -> tuple[Any, str]:
+    """Go on sending; what was held is sent by `replay --state held`, or forgotten by `forget`."""
+    return _change(destination_id, {"state": tables.ENABLED})
 
 
 @command(destination, "test")
@@ -98,23 +142,51 @@ def destination_rotate(destination_id: str) -> tuple[Any, str]:
     return made, _secret_of(made)
 
 
+def _which(states: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options that say which deliveries are meant."""
+    options = (
+        click.option("--state", default=None, help=states),
+        click.option("--since", default=None, help="From this time on, ISO 8601."),
+        click.option("--until", default=None, help="Before this time."),
+        click.option("--delivery", "delivery_id", default=None, help="This delivery alone."),
+    )
+
+    def add(act: Callable[..., Any]) -> Callable[..., Any]:
+        return reduce(lambda made, option: option(made), reversed(options), act)
+
+    return add
+
+
 @command(destination, "replay")
 @click.argument("destination_id")
-@click.option("--state", default=None, help="sent, held or dead [default: dead].")
-@click.option("--since", default=None, help="From this time on, ISO 8601.")
-@click.option("--until", default=None, help="Before this time.")
-@click.option("--delivery", "delivery_id", default=None, help="This delivery alone.")
-def destination_replay(
-    destination_id: str, state: str | None, since: str | None, until: str | None, delivery_id: str | None
-) -> tuple[Any, str]:
+@_which("sent, held or dead [default: dead].")
+def destination_replay(destination_id: str, **chosen: str | None) -> tuple[Any, str]:
     """Send deliveries anew, each with the id it had; the worker does it."""
     row = _found(destination_id)
-    given = {"state": state, "since": since, "until": until, "delivery_id": delivery_id}
     with _told():
-        sent = Replay.check({name: value for name, value in given.items() if value is not None})
-    times: dict[str, Any] = {name: moment_of(sent[name]) for name in ("since", "until") if name in sent}
-    queued = managing.replay(row, by=BY, **{**sent, **times})
+        queued = managing.replay(row, by=BY, **chosen_deliveries(Replay, _given(chosen)))
     return {"destination_id": destination_id, "queued": queued}, f"queued {queued}"
+
+
+@command(destination, "forget")
+@click.argument("destination_id")
+@_which("waiting, held or dead [default: held].")
+def destination_forget(destination_id: str, **chosen: str | None) -> tuple[Any, str]:
+    """Delete deliveries that were not taken."""
+    row = _found(destination_id)
+    with _told():
+        forgotten = managing.forget(row, by=BY, **chosen_deliveries(Forget, _given(chosen)))
+    return {"destination_id": destination_id, "forgotten": forgotten}, f"forgot {forgotten}"
+
+
+@command(destination, "log")
+@click.argument("destination_id")
+@click.option("--state", type=click.Choice(DELIVERY_STATES), default=None, help="Those in this state.")
+@click.option("-n", "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
+def destination_log(destination_id: str, state: str | None, limit: int) -> tuple[Any, str]:
+    """List a destination's deliveries, the newest first, with the answer to each attempt."""
+    found = managing.deliveries(_found(destination_id), state=state, limit=limit)
+    return {"deliveries": found}, "\n".join(line for one in found for line in _log_lines(one))
 
 
 @command(destination, "delete")
@@ -123,6 +195,27 @@ def destination_delete(destination_id: str) -> tuple[Any, str]:
     """End a destination with its deliveries."""
     managing.delete(_found(destination_id), by=BY)
     return {"destination_id": destination_id, "deleted": True}, f"deleted {destination_id}"
+
+
+def _change(destination_id: str, sent: dict[str, Any]) -> tuple[Any, str]:
+    if not sent:
+        raise click.UsageError("give what to change, such as --url")
+    outbound.connect(Config.from_env())
+    row = _found(destination_id)
+    with _told():
+        changed = managing.change(row, DestinationChange.check(sent), by=BY)
+    return changed, f"changed {destination_id}: {', '.join(sent)}"
+
+
+def _given(options: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _log_lines(one: Mapping[str, Any]) -> Iterator[str]:
+    yield "  ".join(one[name] or "" for name in ("id", "created_at", "state", "type", "feedback_id")).rstrip()
+    for item in one["attempts"]:
+        answer = f"{item['status'] or ''} {item['why'] or ''} {item['answer'][:LONGEST_ANSWER]}"
+        yield f"  {item['n']}. {item['at']}  {item['ms']} ms  {' '.join(answer.split())}"
 
 
 def _found(destination_id: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,28 +14,19 @@ from gateway.core import encryption, outbound
 from gateway.core.ids import id_at, new_id, now_ms
 from gateway.core.outbound import Forbidden
 from gateway.core.pacing import Pace
-from gateway.destinations import found_kinds
+from gateway.destinations import found_kinds, own_headers
 from gateway.destinations.sender import NAME
 from models.database.base import dumps, writing
 from models.tables import destination, job, outbox, outgoing
 from models.tables.feedback import iso
 
 MOST = 50  # destinations of a workspace
-MOST_HEADERS = 8
-LONGEST_VALUE = 2_000  # characters of a header's value
-MOST_REPLAYED = 10_000  # deliveries at once
+MOST_AT_ONCE = 10_000  # deliveries that are replayed or forgotten
 ALL = "msg~"  # behind every id
 REPLAYABLE = (outgoing.SENT, outgoing.HELD, outgoing.DEAD)
+FORGETTABLE = (outgoing.WAITING, outgoing.HELD, outgoing.DEAD)
 EVENTS = tuple(name for name in outbox.TYPES if name != outbox.TEST)  # what may be asked for
 CHANGEABLE = (destination.ENABLED, destination.PAUSED)
-# What a request's headers say of itself, and what the kinds set.
-_RESERVED = re.compile(
-    r"webhook-.*|gateway-.*|proxy-.*|content-.*|accept-encoding|connection|expect|host|keep-alive|te|trailer|"
-    r"transfer-encoding|upgrade|user-agent|cookie",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110: token
-_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _SEALED = ("url", "headers")
 
 Row = Mapping[str, Any]
@@ -47,7 +37,8 @@ def create(
 ) -> dict[str, Any]:
     """Stores a destination and answers it with its secret, for the only time.
 
-    `sent` may have name, events, filter, headers and thin. Raises Refused (400) that names every bad field.
+    `sent` may have name, events, filter, headers, thin and ordered. Raises Refused (400) that names every bad
+    field.
     """
     kinds = found_kinds.load()
     faults = _faults(kind, {**sent, "url": url})
@@ -59,7 +50,8 @@ def create(
     secret = None if new_secret is None else new_secret()
     name = new_id("dst")
     row: dict[str, Any] = {"id": name, "workspace_id": workspace_id, "project_id": project_id, "kind": kind}
-    row |= {"name": sent.get("name", ""), "filter": sent.get("filter", ""), "thin": sent.get("thin", False)}
+    row |= {name: sent.get(name, "") for name in ("name", "filter")}
+    row |= {name: sent.get(name, False) for name in ("thin", "ordered")}
     row |= {
         "events": list(sent.get("events") or [outbox.CREATED]),
         "secrets": [] if secret is None else [signing_secrets.sealed(secret)],
@@ -78,7 +70,7 @@ def create(
 
 
 def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
-    """Sets what is sent: name, url, events, filter, headers, thin, and state (enabled or paused).
+    """Sets what is sent: name, url, events, filter, headers, thin, ordered, and state (enabled or paused).
 
     What waits is held while it is paused. Raises Refused (400) that names every bad field.
     """
@@ -149,16 +141,30 @@ def replay(
     Each keeps its id, is signed with the secrets of now, and decides nothing when it fails. Without a state
     those are meant that were given up.
     """
-    if delivery_id is not None:
-        ids = outgoing.ids_between(row["id"], REPLAYABLE, delivery_id, f"{delivery_id}\0", 1)
-    else:
-        first = id_at("msg", since or 0)
-        last = ALL if until is None else id_at("msg", until)
-        ids = outgoing.ids_between(row["id"], (state or outgoing.DEAD,), first, last, MOST_REPLAYED)
+    states = REPLAYABLE if delivery_id is not None else (state or outgoing.DEAD,)
+    ids = _deliveries(row, states, delivery_id, since, until)
     done = sum(Pace().each(ids, lambda some: outgoing.replay(some, now_ms())))
-    with writing():
-        audit_log.note(row["workspace_id"], by, "destination.replayed", row["id"], deliveries=done)
-        job.ask(NAME, None)
+    _noted(row, by, "destination.replayed", done)
+    return done
+
+
+def forget(
+    row: Row,
+    *,
+    by: str,
+    delivery_id: str | None = None,
+    state: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> int:
+    """Deletes one delivery that was not taken, or those of a state and a time, with their attempts; how many.
+
+    10,000 at most. Without a state those are meant that are held.
+    """
+    states = FORGETTABLE if delivery_id is not None else (state or outgoing.HELD,)
+    ids = _deliveries(row, states, delivery_id, since, until)
+    done = sum(Pace().each(ids, lambda some: outgoing.forget_in(some, states)))
+    _noted(row, by, "destination.forgotten", done)
     return done
 
 
@@ -173,6 +179,7 @@ def shown(row: Row) -> dict[str, Any]:
         "events",
         "filter",
         "thin",
+        "ordered",
         "state",
         "reason",
     )
@@ -211,6 +218,23 @@ def deliveries(
     ]
 
 
+def _deliveries(
+    row: Row, states: Sequence[str], delivery_id: str | None, since: int | None, until: int | None
+) -> list[str]:
+    """The ids of one delivery, or of those of a time (milliseconds UTC), that are in such a state."""
+    if delivery_id is not None:
+        return outgoing.ids_between(row["id"], states, delivery_id, f"{delivery_id}\0", 1)
+    last = ALL if until is None else id_at("msg", until)
+    return outgoing.ids_between(row["id"], states, id_at("msg", since or 0), last, MOST_AT_ONCE)
+
+
+def _noted(row: Row, by: str, action: str, count: int) -> None:
+    """Notes what was done with deliveries, and has the sender look."""
+    with writing():
+        audit_log.note(row["workspace_id"], by, action, row["id"], deliveries=count)
+        job.ask(NAME, None)
+
+
 def _faults(kind: str, sent: Row) -> list[Fault]:
     """What is wrong with the fields that are there."""
     faults: list[Fault] = []
@@ -225,22 +249,7 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
         filters.read(sent["filter"], (), wrong)
         faults += [Fault(f"filter.{fault.field}", fault.message) for fault in wrong]
     if "headers" in sent:
-        faults += _bad_headers(sent["headers"])
-    return faults
-
-
-def _bad_headers(headers: Row) -> Sequence[Fault]:
-    faults = []
-    if len(headers) > MOST_HEADERS:
-        faults.append(Fault("headers", f"Must be at most {MOST_HEADERS}"))
-    for name, value in headers.items():
-        if not _NAME.fullmatch(name):
-            faults.append(Fault("headers", f"{name!r} is no name of a header"))
-        elif _RESERVED.fullmatch(name):
-            faults.append(Fault(f"headers.{name}", "Is set by the gateway"))
-        elif not isinstance(value, str) or len(value) > LONGEST_VALUE or not _VALUE.fullmatch(value):
-            why = f"Must be 1 to {LONGEST_VALUE} printable ASCII characters without blanks at its ends"
-            faults.append(Fault(f"headers.{name}", why))
+        faults += own_headers.faults(sent["headers"])
     return faults
 
 

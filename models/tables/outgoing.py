@@ -147,6 +147,12 @@ def forget_record(feedback_id: str) -> int:
     return int(Outgoing.delete().where(Outgoing.feedback == feedback_id).execute())
 
 
+def forget_in(ids: Sequence[str], states: Sequence[str]) -> int:
+    """Deletes deliveries, those that are in such a state still, within the open transaction; how many."""
+    mine = Outgoing.id.in_(list(ids)) & Outgoing.state.in_(list(states))
+    return int(Outgoing.delete().where(mine).execute()) if ids else 0
+
+
 def forget(before: str, limit: int) -> int:
     """Deletes some deliveries with ids below `before` within the open transaction, and says how many."""
     old = Outgoing.select(Outgoing.id).where(Outgoing.id < before).order_by(Outgoing.id).limit(limit)

@@ -67,6 +67,7 @@ SCOPE = {
     "POST /gateway/v1/destinations/<destination_id>/rotate": "admin",
     "POST /gateway/v1/destinations/<destination_id>/test": "admin",
     "POST /gateway/v1/destinations/<destination_id>/replay": "admin",
+    "POST /gateway/v1/destinations/<destination_id>/forget": "admin",
     "GET /gateway/v1/destinations/<destination_id>/deliveries": "admin",
     "GET /gateway/v1/hooks": "admin",
     "POST /gateway/v1/hooks": "admin",

@@ -165,6 +165,11 @@ ROUTES |= {
         {"state": "dead"},
         404,
     ),
+    "POST /gateway/v1/destinations/<destination_id>/forget": (
+        "/gateway/v1/destinations/{dst}/forget",
+        {"state": "held"},
+        404,
+    ),
     "GET /gateway/v1/destinations/<destination_id>/deliveries": (
         "/gateway/v1/destinations/{dst}/deliveries",
         None,

@@ -131,12 +131,13 @@ def test_tested_and_replayed(call: Call, send: Send) -> None:
     assert [one["id"] for one in call("GET", f"{log}?cursor={newest['id']}").json["data"]] == [tested["id"]]
     assert call("GET", f"{log}?state=dead").json["data"] == []
     assert set(faults(call("GET", f"{log}?state=lost"))) == {"state"}
-    both = {"delivery_id": newest["id"], "state": "sent"}
-    assert set(faults(call("POST", f"{ALL}/{made['id']}/replay", json=both))) == {"delivery_id"}
+    both = {"delivery_id": newest["id"], "state": "dead"}
+    for act in ("replay", "forget"):
+        assert set(faults(call("POST", f"{ALL}/{made['id']}/{act}", json=both))) == {"delivery_id"}
 
 
-def test_held_and_sent(call: Call, send: Send) -> None:
-    """While it is paused the number of those held is shown."""
+def test_held_and_forgotten(call: Call, send: Send) -> None:
+    """While it is paused the number of those held is shown; they go when they are to be forgotten."""
     made = call("POST", ALL, json={"url": URL}).json
     assert call("PATCH", f"{ALL}/{made['id']}", json={"state": "paused"}).json["state"] == "paused"
     call("POST", POST, json={"text": "The export button does nothing"})
@@ -144,6 +145,18 @@ def test_held_and_sent(call: Call, send: Send) -> None:
     shown = call("GET", f"{ALL}/{made['id']}").json
     assert (shown["held"], shown["waiting"], Outgoing.get().state) == (1, 0, "held")
     assert faults(call("PATCH", f"{ALL}/{made['id']}", json={"state": "disabled"})).keys() == {"state"}
+    other = call("POST", ALL, json={"url": URL}).json
+    for which, sent, count in (
+        (other, None, 0),
+        (made, {"state": "dead"}, 0),
+        (made, {"state": "held", "until": "2020-01-01T00:00:00Z"}, 0),
+        (other, {"delivery_id": Outgoing.get().id}, 0),
+        (made, None, 1),
+    ):
+        answer = call("POST", f"{ALL}/{which['id']}/forget", json=sent)
+        assert (answer.status_code, answer.json) == (200, {"forgotten": count})
+    assert Outgoing.select().count() == 0
+    assert set(faults(call("POST", f"{ALL}/{made['id']}/forget", json={"state": "sent"}))) == {"state"}
 
 
 def test_a_key_of_a_project(call: Call, tenant: Tenant, new_key: Any) -> None:

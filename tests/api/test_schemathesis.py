@@ -97,6 +97,7 @@ DEPENDS = {
     "POST /gateway/v1/destinations": "where to, filters and headers have rules of their own",
     "PATCH /gateway/v1/destinations/{destination_id}": "the same",
     "POST /gateway/v1/destinations/{destination_id}/replay": "one delivery stands alone",
+    "POST /gateway/v1/destinations/{destination_id}/forget": "the same",
     "POST /gateway/v1/hooks/{hook_id}/rotate": "some vendors make the secret",
 }
 # Refusals of what is right: a key that was used with another body, an ETag that is none, too many items.

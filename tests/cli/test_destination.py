@@ -8,6 +8,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from models import Destination, Outgoing
+from models.database.base import writing
+from models.tables import outgoing
 from tests.cli.test_cli_hooks import _run, answer  # noqa: F401  # a fixture
 
 URL = "https://hooks.example.com/feedback"
@@ -32,10 +34,38 @@ def test_life_of_a_destination(run: Any) -> None:
     since = ["--state", "sent", "--since", "2020-01-01T00:00:00Z", "--until", "2030-01-01T00:00:00Z"]
     for more in ([], since, ["--delivery", "msg_0"]):
         assert answer(run, "destination", "replay", made["id"], *more)["queued"] == 0
+    assert answer(run, "destination", "forget", made["id"])["forgotten"] == 0
+    words = ["--url", f"{URL}/2", "--name", "Web", "--events", "feedback.deleted", "--filter", "tag=vip"]
+    words += ["--header", "X-Shop: 1", "--whole", "--ordered"]
+    changed = answer(run, "destination", "change", made["id"], *words)
+    assert (changed["url"], changed["name"], changed["events"]) == (f"{URL}/2", "Web", ["feedback.deleted"])
+    assert (changed["filter"], changed["headers"]) == ("tag=vip", ["X-Shop"])
+    assert changed["ordered"] and not changed["thin"]
+    assert answer(run, "destination", "pause", made["id"])["state"] == "paused"
+    assert answer(run, "destination", "enable", made["id"])["state"] == "enabled"
+    assert answer(run, "destination", "log", made["id"]) == {"deliveries": []}
     answer(run, "destination", "delete", made["id"])
     assert Destination.select().count() == Outgoing.select().count() == 0
     told = run("destination", "create", "webhook", URL)
     assert "whsec_" in told.stdout and "cannot be shown again" in told.stdout
+
+
+def test_the_log(run: Any) -> None:
+    """Each delivery is a line, and each attempt at it is one with the answer."""
+    made = answer(run, "destination", "create", "webhook", URL)["id"]
+    row = {"id": "msg_1", "workspace_id": "ws_1", "destination": made, "feedback": None, "body": "{}"}
+    row |= {"type": "destination.test", "state": outgoing.WAITING, "next_at": 0, "created_at": 0}
+    with writing():
+        outgoing.add_all([row])
+        attempt = {"at": 0, "ms": 12, "status": 500, "why": None, "answer": "Oops,\nsorry"}
+        assert outgoing.tried({"id": "msg_1", "tries": 0}, {}, attempt)
+    shown = run("destination", "log", made, "--state", "waiting", "-n", "5").stdout.splitlines()
+    time = "1970-01-01T00:00:00.000Z"
+    assert shown == [
+        f"msg_1  {time}  waiting  destination.test",
+        f"  1. {time}  12 ms  500 Oops, sorry",
+    ]
+    assert answer(run, "destination", "forget", made, "--delivery", "msg_1")["forgotten"] == 1
 
 
 def test_a_project_of_its_own(run: Any) -> None:
@@ -60,6 +90,11 @@ def test_a_project_of_its_own(run: Any) -> None:
         (["rotate", "dst_0"], "no destination dst_0"),
         (["replay", "dst_0"], "no destination dst_0"),
         (["delete", "dst_0"], "no destination dst_0"),
+        (["forget", "dst_0"], "no destination dst_0"),
+        (["log", "dst_0"], "no destination dst_0"),
+        (["pause", "dst_0"], "no destination dst_0"),
+        (["change", "dst_0", "--thin"], "no destination dst_0"),
+        (["change", "dst_0"], "--url"),
     ],
 )
 def test_what_is_refused(run: Any, words: list[str], why: str) -> None:

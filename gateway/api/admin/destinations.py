@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.common.schemas import Strict
 from adapters.contract import Fault, Inbound, Reply, invalid
 from gateway.access.caller import Caller
 from gateway.api import pagination, query_parameters
 from gateway.api.admin.request_schemas import body_of, project_of, secret, unknown
 from gateway.api.query_parameters import moment_of
-from gateway.api.schemas.destinations import DestinationChange, NewDestination, Replay
+from gateway.api.schemas.destinations import DestinationChange, Forget, NewDestination, Replay
 from gateway.destinations import managing
 from models.tables import destination, outgoing
 
@@ -73,12 +74,22 @@ def list_deliveries(caller: Caller, inbound: Inbound) -> Reply:
 
 def replay_deliveries(caller: Caller, inbound: Inbound) -> Reply:
     """Sends deliveries anew: one, or those of a state and a time. Raises Refused (400, 404)."""
-    sent = Replay.check(body_of(inbound))
-    row = _found(caller, inbound)
-    if "delivery_id" in sent and len(sent) > 1:
+    row, chosen = _found(caller, inbound), chosen_deliveries(Replay, body_of(inbound))
+    return Reply(202, {"queued": managing.replay(row, by=caller.key_id, **chosen)})
+
+
+def forget_deliveries(caller: Caller, inbound: Inbound) -> Reply:
+    """Deletes what was not taken: one, or those of a state and a time. Raises Refused (400, 404)."""
+    row, chosen = _found(caller, inbound), chosen_deliveries(Forget, body_of(inbound))
+    return Reply(200, {"forgotten": managing.forget(row, by=caller.key_id, **chosen)})
+
+
+def chosen_deliveries(schema: type[Strict], sent: Any) -> dict[str, Any]:
+    """Which deliveries are meant, times in milliseconds UTC. Raises Refused (400)."""
+    chosen = schema.check(sent)
+    if "delivery_id" in chosen and len(chosen) > 1:
         raise invalid(Fault("delivery_id", "Must stand alone"))
-    times: dict[str, Any] = {name: moment_of(sent[name]) for name in ("since", "until") if name in sent}
-    return Reply(202, {"queued": managing.replay(row, by=caller.key_id, **{**sent, **times})})
+    return chosen | {name: moment_of(chosen[name]) for name in ("since", "until") if name in chosen}
 
 
 def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from adapters.native import iso_time
 from gateway.api.schemas.parameters import PageQuery
 from gateway.core.outbound_rules import LONGEST_URL
 from gateway.destinations import found_kinds
-from gateway.destinations.managing import CHANGEABLE, EVENTS, REPLAYABLE
+from gateway.destinations.managing import CHANGEABLE, EVENTS, FORGETTABLE, REPLAYABLE
 from models.tables.destination import STATES
 from models.tables.outbox import TYPES
 from models.tables.outgoing import STATES as DELIVERY_STATES
@@ -49,6 +49,7 @@ class NewDestination(Strict):
     filter = Text(_filter, load_default="")
     headers = Object(load_default=dict)
     thin = Flag(load_default=False)
+    ordered = Flag(load_default=False)
 
 
 class DestinationChange(Strict):
@@ -60,14 +61,24 @@ class DestinationChange(Strict):
     filter = Text(_filter)
     headers = Object()
     thin = Flag()
+    ordered = Flag()
     state = Text(one_of(CHANGEABLE))
 
 
-class Replay(Strict):
+class Deliveries(Strict):
+    """One delivery, or those of a state and a time."""
+
     delivery_id = Text()
-    state = Text(one_of(REPLAYABLE))
     since = Text(iso_time)
     until = Text(iso_time)
+
+
+class Replay(Deliveries):
+    state = Text(one_of(REPLAYABLE))
+
+
+class Forget(Deliveries):
+    state = Text(one_of(FORGETTABLE))
 
 
 class DeliveriesQuery(PageQuery):
@@ -87,6 +98,7 @@ class Destination(Shown):
     filter = text()
     headers = fields.List(fields.String())
     thin = fields.Boolean()
+    ordered = fields.Boolean()
     state = text(*STATES)
     reason = text(allow_none=True)
     live_secrets = whole(minimum=0)
@@ -126,3 +138,7 @@ class DestinationDelivery(Shown):
 
 class Queued(Shown):
     queued = whole(minimum=0)
+
+
+class Forgotten(Shown):
+    forgotten = whole(minimum=0)
