@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.contract import Fault, invalid
 from gateway.api import filters
 from gateway.core.ids import new_id, now_ms
 from gateway.destinations import messages
@@ -34,7 +35,10 @@ def preview(kind: Kind, workspace_id: str, project_id: str | None, sent: Mapping
     Nothing is stored. Raises Refused (400) for a filter that cannot be read.
     """
     one = {"id": new_id("dst"), "thin": False, "subscription": {}, **sent}
-    chosen = filters.parse(one.get("filter", ""))
+    wrong: list[Fault] = []
+    chosen = filters.read(one.get("filter", ""), (), wrong).chosen
+    if wrong:
+        raise invalid(*(Fault(f"filter.{fault.field}", fault.message) for fault in wrong))
     wanted = [name for name in one.get("events", ()) if name in outbox.TYPES]
     found, _rest = feedback_query.page(workspace_id, project_id, chosen, limit=1)
     row, told = (found[0], wanted[0]) if found and wanted else (None, outbox.TEST)

@@ -1,4 +1,4 @@
-"""The page of one destination: how it goes, and the log of what was sent to it, to be looked at and replayed."""
+"""The page of one destination: how it goes, and the log of what was sent to it, to look at and to replay."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def destination(destination_id: str) -> ResponseReturnValue:
     return destination_page(destination_id)
 
 
-def destination_page(destination_id: str, secret: str | None = None, *, new: bool = False) -> ResponseReturnValue:
+def destination_page(
+    destination_id: str, secret: str | None = None, *, new: bool = False
+) -> ResponseReturnValue:
     """The page of a destination, with its secret when it was made just now, and a page of its log."""
     row = ask(f"GET {ONE}", destination_id=destination_id)
     state, cursor = request.args.get("state", ""), request.args.get("cursor", "")
@@ -84,8 +86,19 @@ def replay_deliveries(destination_id: str) -> ResponseReturnValue:
     except Refused as refused:
         return go(back, "; ".join(told(refused)), bad=True)
     if not queued:
-        return go(back, _("There was nothing to send again."), bad=True)
-    return go(back, _("%(n)s are sent again.", n=number(queued)))
+        return go(back, _("There was nothing to replay."), bad=True)
+    return go(back, _("%(n)s are replayed.", n=number(queued)))
+
+
+@page("/settings/destinations/<destination_id>/forget", "admin", method="POST")
+def forget_deliveries(destination_id: str) -> ResponseReturnValue:
+    """Deletes what is held, or was given up."""
+    back, sent = f"/settings/destinations/{destination_id}", {"state": request.form.get("state", "")}
+    try:
+        gone = ask(f"POST {ONE}/forget", body=sent, destination_id=destination_id)["forgotten"]
+    except Refused as refused:
+        return go(back, "; ".join(told(refused)), bad=True)
+    return go(back, _("%(n)s are forgotten.", n=number(gone)))
 
 
 def _log(destination_id: str, *, state: str = "", cursor: str = "", limit: int = PAGE) -> dict[str, Any]:

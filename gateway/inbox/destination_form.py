@@ -11,7 +11,6 @@ from werkzeug.datastructures import MultiDict
 
 from adapters.contract import Fault, Refused
 from gateway.destinations.kind import Kind
-from gateway.inbox.i18n import _
 from gateway.inbox.refusals import refusal
 from gateway.inbox.settings import told
 
@@ -38,7 +37,7 @@ SORTED_BY = ("sort", "limit", "cursor", "fields")  # what an address of the list
 NUMBERS = ("window", "hour", "weekday")
 # Which fields of a subscription count, by when people are told.
 TIMES = {"each": ("window",), "daily": ("hour", "zone"), "weekly": ("weekday", "hour", "zone")}
-SUBJECTS = {
+SUBJECTS: dict[str, dict[str, Any]] = {
     "changes": {"content": "changes", "watch": None},
     "digest": {"content": "digest", "watch": None},
     "spike": {"content": "changes", "watch": "spike"},
@@ -58,7 +57,9 @@ def empty(kind: Kind) -> Given:
 
 def of_row(kind: Kind, row: Mapping[str, Any]) -> Given:
     """What the form of a destination shows, as the API has it; headers are known by their names alone."""
-    known = {name: row[name] for name in ("name", "url", "events", "filter", "thin", "ordered") if name in row}
+    known = {
+        name: row[name] for name in ("name", "url", "events", "filter", "thin", "ordered") if name in row
+    }
     kept = {name: value for name, value in (row.get("subscription") or {}).items() if value is not None}
     about = kept.get("watch") or kept.get("content") or "changes"
     return {**empty(kind), **known, **kept, "about": about, "headers": ""}
@@ -117,7 +118,9 @@ def _subscription(form: Given) -> dict[str, Any]:
     chosen: dict[str, Any] = {"when": when, "include_author": bool(form.get("include_author"))}
     for name in names:
         text = form.get(name, "")
-        chosen[name] = int(text) if name in NUMBERS and text.isascii() and text.isdigit() and len(text) < 6 else text
+        chosen[name] = (
+            int(text) if name in NUMBERS and text.isascii() and text.isdigit() and len(text) < 6 else text
+        )
     return chosen | SUBJECTS.get(form.get("about", ""), {"content": form.get("about", "")})
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gateway.inbox.i18n import _
 from gateway.inbox.reasons import blanks, parts_of
 
-# What gateway.api.filters, gateway.destinations and gateway.core.outbound_rules say, the more particular first.
+# What schemas, gateway.api.filters, gateway.destinations and gateway.core.outbound_rules say; the more
+# particular first.
 FORMS = (
     "String must contain at least %(n)s character(s)",
     "String must contain at most %(n)s character(s)",
