@@ -25,7 +25,11 @@ ONE = f"{ALL}/<destination_id>"
 PAGE = 25  # deliveries of a page of the log
 NEXT = "~"  # behind an id, and before every later one
 # Of docs/webhooks.md: what verifies a delivery, by the name it has there.
-SNIPPETS = {"Python": "python.txt", "Python, no library": "python-plain.txt", "JavaScript": "javascript.txt"}
+SNIPPETS = {
+    "Python (standardwebhooks)": "python.txt",
+    "Python": "python-plain.txt",
+    "JavaScript (Node)": "javascript.txt",
+}
 
 
 @page("/settings/destinations/<destination_id>", "admin")
