@@ -13,6 +13,7 @@ from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
 from models.tables.meaning import Meaning
+from models.tables.notification import Notification, Quote
 from models.tables.outbox import Outbox
 from models.tables.outcome import Outcome
 from models.tables.outgoing import Attempt, Outgoing
@@ -64,6 +65,8 @@ TABLES = (
     Outbox,
     Outgoing,
     Attempt,
+    Notification,
+    Quote,
 )
 
 __all__ = [
@@ -86,12 +89,14 @@ __all__ = [
     "LearntModel",
     "UnclaimedFile",
     "Meaning",
+    "Notification",
     "Outbox",
     "Outcome",
     "Outgoing",
     "Project",
     "ProjectHead",
     "Quarantine",
+    "Quote",
     "Run",
     "Signature",
     "SignatureKey",

@@ -15,6 +15,7 @@ from gateway.api.admin.destinations import chosen_deliveries
 from gateway.api.schemas.destinations import DestinationChange, Forget, NewDestination, Replay
 from gateway.cli.command import command, label_option, place_of
 from gateway.cli.errors import Failure, NotHere
+from gateway.cli.subscription_options import subscription_of, subscription_options
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.destinations import managing
@@ -47,13 +48,14 @@ def _headers(context: click.Context, parameter: click.Parameter, values: tuple[s
 @click.option("--project", "project_id", default=None, help="Whose changes it is told [default: of all].")
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
 @click.option("--name", default="", callback=label_option, help="What it is for.")
-@click.option("--events", default="", help="Types by comma [default: feedback.created].")
+@click.option("--events", default="", help="Types by comma [default: what is usual for the kind].")
 @click.option(
     "--filter", "chosen", default="", help="Which records, as a list's query: category=bug&tag=vip."
 )
 @click.option("--header", "headers", multiple=True, callback=_headers, help="NAME:VALUE, sent along.")
 @click.option("--thin", is_flag=True, help="Send ids alone.")
 @click.option("--ordered", is_flag=True, help="Send one at a time, nothing before what failed.")
+@subscription_options
 def destination_create(
     kind: str,
     url: str,
@@ -65,6 +67,7 @@ def destination_create(
     headers: dict[str, str],
     thin: bool,
     ordered: bool,
+    **told: Any,
 ) -> tuple[Any, str]:
     """Create a destination of a KIND (webhook) at URL and print the secret that it is signed with."""
     # with another key than the others were sealed with the worker could not open this one
@@ -73,6 +76,7 @@ def destination_create(
     workspace_id, project = place_of(workspace, project_id)
     sent: dict[str, Any] = {"kind": kind, "url": url, "name": name, "filter": chosen, "thin": thin}
     sent |= {"ordered": ordered, "headers": headers} | ({"events": events.split(",")} if events else {})
+    sent |= subscription_of(told)
     with _told():
         sent = NewDestination.check(sent)
         made = managing.create(workspace_id, project if project_id else None, kind, url, sent, by=BY)
@@ -96,6 +100,7 @@ def destination_list() -> tuple[Any, str]:
 @click.option("--header", "headers", multiple=True, callback=_headers, help="NAME:VALUE, in place of all.")
 @click.option("--thin/--whole", default=None, help="Send ids alone, or the whole record.")
 @click.option("--ordered/--unordered", default=None, help="Send one at a time, or two.")
+@subscription_options
 def destination_change(
     destination_id: str,
     url: str | None,
@@ -105,10 +110,12 @@ def destination_change(
     headers: dict[str, str],
     thin: bool | None,
     ordered: bool | None,
+    **told: Any,
 ) -> tuple[Any, str]:
     """Set what is given of a destination; the rest stays."""
     sent: dict[str, Any] = {"url": url, "name": name, "filter": chosen, "thin": thin, "ordered": ordered}
     sent |= {"events": None if events is None else events.split(","), "headers": headers or None}
+    sent |= subscription_of(told)
     return _change(destination_id, {name: value for name, value in sent.items() if value is not None})
 
 

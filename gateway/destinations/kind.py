@@ -77,3 +77,7 @@ class Kind:
     write: Callable[[Message], str] | None = None
     new_secret: Callable[[], str] | None = None
     check: Callable[[str], None] = outbound.check
+
+    @property
+    def is_for_people(self) -> bool:
+        return self.write is not None

@@ -14,7 +14,7 @@ from gateway.core import encryption, outbound
 from gateway.core.ids import id_at, new_id, now_ms
 from gateway.core.outbound import Forbidden
 from gateway.core.pacing import Pace
-from gateway.destinations import found_kinds, own_headers
+from gateway.destinations import found_kinds, own_headers, subscription
 from gateway.destinations.sender import NAME
 from models.database.base import dumps, writing
 from models.tables import destination, job, outbox, outgoing
@@ -37,8 +37,8 @@ def create(
 ) -> dict[str, Any]:
     """Stores a destination and answers it with its secret, for the only time.
 
-    `sent` may have name, events, filter, headers, thin and ordered. Raises Refused (400) that names every bad
-    field.
+    `sent` may have name, events, filter, headers, thin, ordered and subscription. Raises Refused (400) that
+    names every bad field.
     """
     kinds = found_kinds.load()
     faults = _faults(kind, {**sent, "url": url})
@@ -52,10 +52,13 @@ def create(
     row: dict[str, Any] = {"id": name, "workspace_id": workspace_id, "project_id": project_id, "kind": kind}
     row |= {name: sent.get(name, "") for name in ("name", "filter")}
     row |= {name: sent.get(name, False) for name in ("thin", "ordered")}
+    usual = subscription.EVENTS if kinds[kind].is_for_people else (outbox.CREATED,)
     row |= {
-        "events": list(sent.get("events") or [outbox.CREATED]),
+        "events": list(sent.get("events") or usual),
+        "subscription": subscription.merged({}, sent.get("subscription", {})),
         "secrets": [] if secret is None else [signing_secrets.sealed(secret)],
     }
+    row["tell_at"] = subscription.of(row).next_after(now) if subscription.of(row).is_scheduled else None
     row |= _sealed({"url": url, "headers": sent.get("headers", {})}) | {"created_at": now}
     with writing():
         if len(destination.list_page(workspace_id, None, limit=MOST)) >= MOST:
@@ -72,8 +75,11 @@ def create(
 def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
     """Sets what is sent: name, url, events, filter, headers, thin, ordered, and state (enabled or paused).
 
-    What waits is held while it is paused. Raises Refused (400) that names every bad field.
+    Of a subscription that which is not sent stays. What waits is held while it is paused. Raises Refused
+    (400) that names every bad field.
     """
+    if "subscription" in sent:
+        sent = {**sent, "subscription": subscription.merged(row["subscription"], sent["subscription"])}
     if faults := _faults(row["kind"], sent):
         raise invalid(*faults)
     now = now_ms()
@@ -84,6 +90,11 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
         )  # those that nobody can open any more would keep all from being sent
     if sent.get("state") == destination.ENABLED and row["state"] != destination.ENABLED:
         columns |= {"reason": None, "resume_at": 0, "failing_since": None, "enabled_at": now}
+    found = subscription.of({**row, **columns})
+    if "subscription" in sent and found.is_scheduled:
+        columns["tell_at"] = found.next_after(now)
+    elif {"subscription", "state"} & sent.keys() and not found.is_scheduled:
+        columns["tell_at"] = now  # what waits
     with writing():
         destination.change(row["id"], columns)
         if sent.get("state") == destination.PAUSED:
@@ -183,10 +194,12 @@ def shown(row: Row) -> dict[str, Any]:
         "state",
         "reason",
     )
+    is_for_people = found_kinds.load()[row["kind"]].is_for_people
     times = ("resume_at", "succeeded_at", "failing_since", "created_at")
     return {
         **{name: row[name] for name in named},
         "url": _opened(row["url"]),
+        "subscription": subscription.shown(row) if is_for_people else None,
         "headers": sorted(json.loads(_opened(row["headers"]) or "{}")),
         "live_secrets": len(signing_secrets.live(row["secrets"], now_ms())),
         **{
@@ -250,6 +263,8 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
         faults += [Fault(f"filter.{fault.field}", fault.message) for fault in wrong]
     if "headers" in sent:
         faults += own_headers.faults(sent["headers"])
+    if kind in found_kinds.load():
+        faults += subscription.faults(sent, is_for_people=found_kinds.load()[kind].is_for_people)
     return faults
 
 

@@ -17,7 +17,9 @@ class Destination(Table):
 
     `url`, `headers` (a JSON object) and each of the `secrets`, kept as a hook's (models.tables.hook), are
     sealed. `filter` is a list's query string. A `thin` one is told ids alone. `reason` says why it is
-    disabled. `ordered` means that each waits for the one before. `subscription` says when people are told.
+    disabled. `ordered` means that each waits for the one before. `subscription` says when people are told:
+    all of up to `told_at` was, and what waits will be at `tell_at`, if that is set. `alarms` is when each was
+    raised last, by what it is about.
     Nothing is sent before `resume_at`. `enabled_at`, `succeeded_at` and `failing_since` (the first failure
     since the last success) are what decides whether it is given up.
     """
@@ -35,6 +37,9 @@ class Destination(Table):
     thin = BooleanField()
     ordered = BooleanField()
     subscription = JSONText()
+    told_at = BigIntegerField()
+    tell_at = BigIntegerField(null=True)
+    alarms = JSONText()
     state = TextField()
     reason = TextField(null=True)
     resume_at = BigIntegerField()
@@ -49,6 +54,9 @@ def add(row: Mapping[str, Any]) -> None:
     new = {
         "ordered": False,
         "subscription": {},
+        "told_at": 0,
+        "tell_at": None,
+        "alarms": {},
         "state": ENABLED,
         "reason": None,
         "resume_at": 0,

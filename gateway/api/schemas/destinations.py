@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from marshmallow import ValidationError, fields
 
 from adapters.common.schemas import (
     Flag,
+    Number,
     Object,
     Strict,
     Text,
@@ -18,7 +21,7 @@ from adapters.contract.description import Shown, listed, text, time, whole
 from adapters.native import iso_time
 from gateway.api.schemas.parameters import PageQuery
 from gateway.core.outbound_rules import LONGEST_URL
-from gateway.destinations import found_kinds
+from gateway.destinations import found_kinds, subscription
 from gateway.destinations.managing import CHANGEABLE, EVENTS, FORGETTABLE, REPLAYABLE
 from models.tables.destination import STATES
 from models.tables.outbox import TYPES
@@ -34,10 +37,37 @@ def _some(value: list[str]) -> None:
         raise ValidationError("Array must contain at least 1 element(s)")
 
 
+def _whole(least: int, most: int) -> Callable[[float], None]:
+    @means(minimum=least, maximum=most, multipleOf=1)
+    def check(value: float) -> None:
+        if not least <= value <= most or value != int(value):
+            raise ValidationError(f"Number must be a whole one from {least} to {most}")
+
+    return check
+
+
+@means(maxLength=60)
+def _zone(value: str) -> None:
+    if len(value) > 60 or not subscription.is_zone(value):
+        raise ValidationError("Must be a zone such as Europe/Amsterdam")
+
+
 _url = length(most=LONGEST_URL)
 _name = length(most=LONGEST_NAME)
 _filter = length(most=LONGEST_FILTER)
 _event = one_of(EVENTS)
+
+
+class SubscriptionChange(Strict):
+    """When people are told; what is left out is as it was, or as usual."""
+
+    when = Text(one_of(subscription.WHENS))
+    window = Number(_whole(1, subscription.LONGEST_WINDOW))
+    hour = Number(_whole(0, 23))
+    weekday = Number(_whole(0, 6))
+    zone = Text(_zone)
+    include_author = Flag()
+    content = Text(one_of(subscription.CONTENTS))
 
 
 class NewDestination(Strict):
@@ -50,6 +80,7 @@ class NewDestination(Strict):
     headers = Object(load_default=dict)
     thin = Flag(load_default=False)
     ordered = Flag(load_default=False)
+    subscription = fields.Nested(SubscriptionChange)
 
 
 class DestinationChange(Strict):
@@ -62,6 +93,7 @@ class DestinationChange(Strict):
     headers = Object()
     thin = Flag()
     ordered = Flag()
+    subscription = fields.Nested(SubscriptionChange)
     state = Text(one_of(CHANGEABLE))
 
 
@@ -85,6 +117,16 @@ class DeliveriesQuery(PageQuery):
     state = Text(one_of(DELIVERY_STATES))
 
 
+class Subscription(Shown):
+    when = text(*subscription.WHENS)
+    window = whole(minimum=1, maximum=subscription.LONGEST_WINDOW)
+    hour = whole(minimum=0, maximum=23)
+    weekday = whole(minimum=0, maximum=6)
+    zone = text()
+    include_author = fields.Boolean()
+    content = text(*subscription.CONTENTS)
+
+
 class Destination(Shown):
     """`url` is null when it cannot be opened; of `headers` the names are shown."""
 
@@ -99,6 +141,7 @@ class Destination(Shown):
     headers = fields.List(fields.String())
     thin = fields.Boolean()
     ordered = fields.Boolean()
+    subscription = fields.Nested(Subscription, allow_none=True)
     state = text(*STATES)
     reason = text(allow_none=True)
     live_secrets = whole(minimum=0)
