@@ -10,7 +10,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
     attachments,
     callbacks,
-    deliveries,
+    delivery_log,
     destinations,
     feedback_detail,
     feedback_list,

@@ -15,7 +15,7 @@ from gateway.destinations.managing import EVENTS
 from gateway.destinations.preview import Preview, preview
 from gateway.inbox import destination_form
 from gateway.inbox.api_calls import ask
-from gateway.inbox.deliveries import ALL, ONE, destination_page
+from gateway.inbox.delivery_log import ALL, ONE, destination_page
 from gateway.inbox.destination_form import Faults, Given
 from gateway.inbox.feedback_list import VIEWS
 from gateway.inbox.i18n import _, zones
