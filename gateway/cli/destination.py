@@ -69,7 +69,7 @@ def destination_create(
     ordered: bool,
     **told: Any,
 ) -> tuple[Any, str]:
-    """Create a destination of a KIND (webhook) at URL and print the secret that it is signed with."""
+    """Create a destination of a KIND at URL and print its secret, if the kind signs: docs/destinations.md."""
     # with another key than the others were sealed with the worker could not open this one
     encryption_key.check()
     outbound.connect(Config.from_env())
@@ -243,5 +243,6 @@ def _told() -> Iterator[None]:
 
 
 def _secret_of(made: dict[str, Any]) -> str:
-    facts = [f"{name:8}{made[name]}" for name in ("id", "url", "secret")]
-    return "\n".join([*facts, "", "Keep the secret: it cannot be shown again."])
+    facts = [f"{name:8}{made[name]}" for name in ("id", "url", "secret") if made[name]]
+    kept = ["", "Keep the secret: it cannot be shown again."] if made["secret"] else []
+    return "\n".join([*facts, *kept])

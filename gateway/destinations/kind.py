@@ -47,7 +47,8 @@ class Delivery:
 class Answer:
     """What a receiver answered. `status` is None when it did not, and `why` says what was wrong.
 
-    `reference` is its own name for the message, by which a later one can change or follow it.
+    `reference` is its own name for the message, by which a later one can change or follow it. `note` is what
+    else is to be known of a message that was taken, for the log.
     """
 
     status: int | None
@@ -55,6 +56,7 @@ class Answer:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     reference: str | None = None
+    note: str | None = None
 
     @property
     def is_taken(self) -> bool:

@@ -66,7 +66,8 @@ class Message:
     """What is told at once. `subject` is one line; `at` is milliseconds UTC.
 
     Messages of the same `thread` are about the same thing: a later one changes or follows the first. "" is a
-    thread of its own. `is_over` says that the thread ends: the story is resolved.
+    thread of its own. `is_over` says that the thread ends: the story is resolved. `impact` is the greatest of
+    what it tells of, 0 to 14.
     """
 
     subject: str
@@ -74,3 +75,4 @@ class Message:
     at: int
     thread: str = ""
     is_over: bool = False
+    impact: int = 0

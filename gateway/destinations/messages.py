@@ -37,7 +37,8 @@ def of_change(change: Change) -> Message:
         parts.append(Quote(note[:LONGEST_QUOTE]))
     if change.url:
         parts.append(Link("Open the record", change.url))
-    return Message(subject, tuple(parts), change.at, data["id"], is_over=data["status"] in DONE)
+    is_over = data["status"] in DONE
+    return Message(subject, tuple(parts), change.at, data["id"], is_over, data["impact_score"])
 
 
 def _facts(data: Any) -> list[tuple[str, str]]:

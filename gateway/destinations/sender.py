@@ -156,7 +156,8 @@ def _note(row: Row, outcome: Outcome) -> None:
     answer = outcome.answer
     gone = answer.status == 410 and not row["replay"]
     said = answer.body[:KEPT_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
-    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "why": answer.why, "answer": said}
+    why = answer.why or answer.note
+    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "why": why, "answer": said}
     if not outgoing.tried(row, _changed(row, one, answer, gone, now), noted):
         return
     health = _health(row, one, answer, now)

@@ -43,7 +43,8 @@ class Outgoing(Table):
 class Attempt(Table):
     """One request: its number, when, how many milliseconds it took, and what was answered.
 
-    `status` is null when there was no answer, and `why` says what was wrong. `answer` is its beginning.
+    `status` is null when there was no answer, and `why` says what was wrong, or what else is to be
+    known of one that was taken. `answer` is its beginning.
     """
 
     delivery = ForeignKeyField(Outgoing, on_delete="CASCADE")

@@ -155,7 +155,9 @@ class Destination(Shown):
 
 
 class DestinationMade(Destination):
-    secret = text()
+    """`secret` is null for a kind that signs nothing."""
+
+    secret = text(allow_none=True)
 
 
 class AttemptShown(Shown):
