@@ -31,14 +31,14 @@ def of_change(change: Change) -> Message:
     if "text" not in data:
         return Message(said, (Paragraph(f"{said}: {', '.join(map(str, data.values()))}"),), change.at)
     words = " ".join((data["subject"] or data["text"]).split())
-    subject = f"{said}: {data['category']}, impact {data['impact_score']}: {words}"[:LONGEST_SUBJECT]
+    subject = f"{said}: {data['category']}, impact {data['impact']}: {words}"[:LONGEST_SUBJECT]
     parts: list[Part] = [Quote(data["text"][:LONGEST_QUOTE]), Facts(_facts(data))]
     if note := change.more.get("note"):
         parts.append(Quote(note[:LONGEST_QUOTE]))
     if change.url:
         parts.append(Link("Open the record", change.url))
     is_over = data["status"] in DONE
-    return Message(subject, tuple(parts), change.at, data["id"], is_over, data["impact_score"])
+    return Message(subject, tuple(parts), change.at, data["id"], is_over, data["impact"])
 
 
 def _facts(data: Any) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from adapters.contract import Problem, Refused
 from gateway.destinations import found_kinds
 from gateway.destinations.managing import REPLAYABLE
 from gateway.inbox.api_calls import ask
-from gateway.inbox.i18n import _, number
+from gateway.inbox.i18n import _, number, weekdays
 from gateway.inbox.pages import go, page
 from gateway.inbox.settings import setting, told
 from models.tables.outgoing import STATES
@@ -55,6 +55,7 @@ def destination_page(
         replayable=REPLAYABLE,
         signs=kind is not None and kind.new_secret is not None,
         snippets=_snippets() if row["kind"] == "webhook" else {},
+        weekdays=weekdays(),
         secret=secret,
         new=new,
     )

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from babel.dates import get_day_names
 from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
 from gateway.destinations import found_kinds
 from gateway.destinations.kind import Kind
-from gateway.destinations.managing import EVENTS
 from gateway.destinations.preview import Preview, preview
 from gateway.inbox import destination_form
 from gateway.inbox.api_calls import ask
 from gateway.inbox.delivery_log import ALL, ONE, destination_page
-from gateway.inbox.destination_form import Faults, Given
+from gateway.inbox.destination_form import EVENTS_SAID, Faults, Given
 from gateway.inbox.feedback_list import VIEWS
-from gateway.inbox.i18n import _, zones
+from gateway.inbox.i18n import _, weekdays, zones
 from gateway.inbox.pages import go, page
 from gateway.inbox.settings import every, setting, told
 from models.tables.user import views_of
@@ -106,7 +104,7 @@ def _form_page(
     shown: Preview | None = None,
 ) -> ResponseReturnValue:
     """The form of a new destination or of this row, with what was typed, and with what it would say."""
-    kept = destination_form.empty(kind) if row is None else destination_form.of_row(kind, row)
+    kept = destination_form.empty(kind) if row is None else destination_form.of_row(row)
     if row is not None and shown is None and not faults:
         shown = _preview_of(kind, row)
     views = [(_(name), query) for name, query in VIEWS if query]
@@ -120,12 +118,12 @@ def _form_page(
         given=kept if form is None else form,
         faults=faults or {},
         shown=shown,
-        events=[(name, _(destination_form.EVENTS_SAID.get(name, ""))) for name in EVENTS],
-        example=destination_form.ADDRESSES.get(kind.name, ""),
-        with_headers=kind.name in destination_form.WITH_HEADERS,
+        events=[(name, _(EVENTS_SAID.get(name, ""))) for name in destination_form.events(kind)],
+        advice=destination_form.advice(kind),
+        with_headers=kind.name not in destination_form.WITHOUT_HEADERS,
         views=[(name, destination_form.plain_filter(query)) for name, query in views],
         zones=["UTC", *zones()],
-        days=list(enumerate(get_day_names(locale=g.locale).values())),
+        weekdays=list(enumerate(weekdays())),
         hours=[(hour, f"{hour}:00") for hour in range(24)],
         projects=every("GET /gateway/v1/projects"),
     )

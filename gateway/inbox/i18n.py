@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_decimal
 from flask import g, request
 from markupsafe import Markup
@@ -91,6 +91,12 @@ def day(value: int) -> str:
     """A day of a chart; `value` is milliseconds UTC."""
     at = moment(value)
     return "" if at is None else format_date(at, "d MMM", locale=g.locale)
+
+
+def weekdays() -> list[str]:
+    """The days of the week, Monday first."""
+    names = get_day_names(locale=g.locale)
+    return [names[day] for day in range(7)]
 
 
 def number(value: float) -> str:

@@ -17,6 +17,9 @@ FORMS = (
     "Must be at most %(n)s values",
     "Must be at most %(n)s",
     "Must be a whole number from %(least)s to %(most)s",
+    "Number must be a whole one from %(least)s to %(most)s",
+    "Must be a zone such as %(example)s",
+    "People are not told %(names)s: there is nothing to read",
     "Must be an ISO 8601 time such as %(example)s",
     "Must not be below %(name)s",
     "Must have at most %(n)s words",
@@ -31,6 +34,10 @@ FORMS = (
     "is longer than %(n)s characters",
     "its filter cannot be read: %(why)s",
 )
+_WORKFLOW = (
+    "in the channel's menu choose Workflows, then Send webhook alerts to a channel, and give the address "
+    "that it shows, https://....api.powerplatform.com/...&sig=..."
+)
 PHRASES = (
     *("Required", "Unknown parameter", "Must not be empty", "Must be given once", "must not contain NUL"),
     *("Must be a number from 0 to 1", "Must have a word to search for", "Is set by the gateway"),
@@ -39,6 +46,23 @@ PHRASES = (
     *("must begin with https://", "must have no fragment (#)", "must have no user name or password"),
     *("must name a host", "must name a host, and a port up to 65535 if any"),
     "must name a host: that is no IPv6 address",
+    # by kinds of destinations
+    "must be a webhook, https://discord.com/api/webhooks/ID/TOKEN without /slack or /github behind it: "
+    "the channel's settings, Integrations, Webhooks have it",
+    "must be an incoming webhook, https://YOUR-SERVER/hooks/ and 26 letters and digits: "
+    "make one under Integrations, Incoming Webhooks",
+    "must be a topic, https://ntfy.sh/TOPIC, or one of your own server's, without anything behind it",
+    "must be an incoming webhook, https://hooks.slack.com/services/..., or "
+    "https://slack.com/api/chat.postMessage?channel=C... with the bot's token as the header Authorization",
+    f"must be the address of a workflow: {_WORKFLOW}",
+    f"is an Office 365 connector, which Microsoft has ended: {_WORKFLOW}",
+    "needs GATEWAY_SMTP_URL: no server is set that takes mail",
+    "must not have line breaks or other signs that are not seen",
+    "must be one address such as team@example.com",
+    "must have a domain behind its @ such as example.com",
+    "Is for kinds that people read: this one is told each change",
+    "Must be changes unless `when` is daily or weekly",
+    "Expected number, received string",
     *("it answered 410 Gone", "it has taken nothing for five days"),
 )
 _PARTS = {form: parts_of(form) for form in FORMS}

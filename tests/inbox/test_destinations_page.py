@@ -15,7 +15,7 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
-from gateway.destinations import ladder, managing, sender
+from gateway.destinations import found_kinds, ladder, managing, sender
 from gateway.inbox import destination_form
 from models import Audit, Destination, Feedback, Outgoing, User
 from tests.conftest import Call, Tenant
@@ -26,6 +26,7 @@ Make = Callable[..., Reader]
 LIST = "/settings/destinations"
 NEW = f"{LIST}/new/webhook"
 FORM = {"url": "http://localhost:9/hook", "events": "feedback.created", "act": "save"}
+SAME = {"Sec-Fetch-Site": "same-origin"}
 ANSWER = b"<b onclick=x>no & never</b>"
 
 
@@ -295,3 +296,62 @@ def test_the_banner(reader: Make, made: str) -> None:
 def test_events_are_said() -> None:
     """Each type of change that may be asked for has its words."""
     assert set(managing.EVENTS) <= set(destination_form.EVENTS_SAID)
+
+
+PEOPLE = {"url": "https://ntfy.sh/topic", "events": "feedback.created", "act": "save", "zone": "Asia/Tokyo"}
+ALSO_BAD = [
+    ({"when": "each", "window": "0"}, "window"),
+    ({"when": "each", "window": "often"}, "window"),
+    ({"when": "daily", "hour": "24"}, "hour"),
+    ({"when": "weekly", "hour": "8", "weekday": "7"}, "weekday"),
+    ({"when": "daily", "hour": "8", "zone": "Mars/Phobos"}, "zone"),
+    ({"when": "never"}, "when"),
+    ({"when": "daily", "hour": "8", "content": "poems"}, "content"),
+    ({"when": "each", "window": "10", "events": "feedback.deleted"}, "events"),
+]
+
+
+def test_people(reader: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A destination of people says when they are told and shows it again; only what counts then is sent."""
+    monkeypatch.setattr(outbound, "check", lambda url: None)
+    ann, new = reader("admin"), f"{LIST}/new/ntfy"
+    for form, name in ALSO_BAD:
+        answer = ann.post(new, {**PEOPLE, **form}, headers={**SAME, "Accept-Language": "nl"})
+        assert answer.status_code == 400, form
+        (why,) = re.findall(f'<p class="fault" id="wrong-{name}">(.*?)</p>', answer.text, re.S)
+        assert re.search("Moet|Mensen", why), (form, why)
+    form = {**PEOPLE, "when": "weekly", "weekday": "2", "hour": "7", "window": "x", "include_author": "1"}
+    page = ann.post(new, {**form, "content": "digest", "name": "Team"}).text
+    assert "Wednesday, 7:00 Asia/Tokyo · a digest of the time · with authors" in page
+    assert "whsec_" not in page and "Rotate" not in page and "Verify" not in page
+    one = f"{LIST}/{Destination.get().id}"
+    again = ann.get(f"{one}/change").text
+    for name, value in (("weekday", "2"), ("hour", "7"), ("content", "digest"), ("when", "weekly")):
+        (field,) = re.findall(f'<select name="{name}">(.*?)</select>', again, re.S)
+        assert f'value="{value}" selected' in field, name
+    ann.post(f"{one}/change", {**PEOPLE, "when": "each", "window": "30"})
+    assert "as it comes, and then every 30 minutes" in ann.get(one).text
+    assert "was refused" not in ann.get(ann.post(f"{one}/rotate").location).text
+
+
+def test_a_message_is_shown_in_its_parts(reader: Make, call: Call) -> None:
+    """What people would read is shown as subject and parts, and as the kind writes it."""
+    ann = reader("admin")
+    post(call, "The export <b>crashes</b> <!channel>")
+    for kind in found_kinds.load().values():
+        page = ann.post(f"{LIST}/new/{kind.name}", {**PEOPLE, "act": "preview", "window": "10"}).text
+        shown = page[page.index('id="preview"') : page.index("</section>", page.index('id="preview"'))]
+        assert ("<b>New: bug" in shown) == kind.is_for_people, kind.name
+        assert "&lt;b&gt;crashes" in shown and "<b>crashes" not in shown and "<!channel" not in shown
+
+
+def test_kinds_say_what_they_want(reader: Make) -> None:
+    """Each kind's form tells what address to give, in the reader's language."""
+    ann = reader("admin")
+    listed = ann.get(LIST).text
+    for kind in found_kinds.load().values():
+        assert f'href="{LIST}/new/{kind.name}"' in listed
+        page = ann.get(f"{LIST}/new/{kind.name}", headers={"Accept-Language": "nl"}).text
+        told = re.findall('<p class="quiet" id="why-url">(.*?)</p>', page)
+        assert bool(told) == (kind.check is not outbound.check), kind.name
+        assert all(re.match("Moet |Heeft |Is een", words) for words in told), told
