@@ -48,7 +48,7 @@ from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
-from gateway.destinations import fan_out, sender
+from gateway.destinations import links, sender
 from gateway.files import store
 from gateway.rate_limits import redis_counter
 from gateway.runs import callbacks
@@ -208,7 +208,7 @@ def run(config: Config, parent: int | None = None) -> None:
     encryption_key.check()
     outbound.connect(config)
     store.check_folder(config)
-    fan_out.connect(config)
+    links.connect(config)
     store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)

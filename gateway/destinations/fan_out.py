@@ -10,25 +10,17 @@ from typing import Any
 from adapters.contract import Refused
 from gateway.access import audit_log
 from gateway.api import filters
-from gateway.core.config import Config
-from gateway.core.ids import new_id, now_ms
-from gateway.destinations import found_kinds, messages
-from gateway.destinations.kind import Change
+from gateway.core.ids import now_ms
+from gateway.destinations import deliveries, found_kinds, stories, subscription, telling
+from gateway.destinations.deliveries import change_of
 from models.queries import selection
-from models.tables import destination, event, feedback, outbox, outgoing
+from models.queries.feedback_query import Filter
+from models.tables import destination, event, outbox, outgoing
 
 BY = "send"  # who acts in the audit trail
 _TOLD = (outbox.RELABELLED, outbox.STATUS_CHANGED, outbox.TAGGED, outbox.NOTED)  # what history says more of
 
 Row = Mapping[str, Any]
-
-_url = ""
-
-
-def connect(config: Config) -> None:
-    """Sets the address at which people read records."""
-    global _url
-    _url = config.url.rstrip("/")
 
 
 def fan_out(limit: int) -> int:
@@ -45,15 +37,19 @@ def fan_out(limit: int) -> int:
     made: list[dict[str, Any]] = []
     for one in destination.of_workspaces(list(by_workspace)) if taken else []:
         wanted = [change for change in by_workspace[one["workspace_id"]] if _is_for(one, change)]
+        is_for_people = found_kinds.load()[one["kind"]].is_for_people
+        if is_for_people and (about := [change for change in wanted if change["type"] in outbox.RECORDS]):
+            made += _of_stories(one, about, known, details, now)
+            wanted = [change for change in wanted if change["type"] not in outbox.RECORDS]
         meant = _meant(one, _records(wanted), now)
         for change in wanted:
             row = known.get(change["feedback_id"] or "")
-            if (
-                change["type"] not in outbox.RECORDS
-                or change["type"] in outbox.GONE
-                or (row is not None and row["id"] in meant)
-            ):
-                made.append(_delivery(one, change, row, details.get(change["event_id"], {}), now))
+            gone = change["type"] in outbox.GONE
+            if change["type"] not in outbox.RECORDS or gone or (row is not None and row["id"] in meant):
+                told = None if gone else row
+                whole = change_of(one, change, told, details.get(change["event_id"], {}))
+                record = None if told is None else str(told["id"])
+                made.append(deliveries.of_change(one, whole, record, now))
     outgoing.add_all(made)
     return len(taken)
 
@@ -81,41 +77,30 @@ def _records(changes: Sequence[Row]) -> set[str]:
 
 def _meant(one: Row, ids: set[str], now: int) -> set[str]:
     """Those of the records that a destination's filter means."""
-    try:
-        chosen = filters.parse(one["filter"], now=now)
-    except Refused as refused:  # a later version may understand other words
-        if one["state"] != destination.DISABLED:
-            faults = "; ".join(f"{fault.field}: {fault.message}" for fault in refused.problem.faults)
-            disable(one, f"its filter cannot be read: {faults}", now)
+    chosen = _chosen(one, now) if ids else None
+    if chosen is None:
         return set()
     return selection.ids_of(one["workspace_id"], one["project_id"], chosen, sorted(ids))
 
 
-def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> dict[str, Any]:
-    told = row is not None and change["type"] not in outbox.GONE
-    made = {"id": new_id("msg"), "workspace_id": one["workspace_id"], "destination": one["id"]}
-    made |= {"feedback": change["feedback_id"] if told else None, "type": change["type"]}
-    kind, whole = found_kinds.load()[one["kind"]], change_of(one, change, row if told else None, detail)
-    if kind.write is not None:
-        message = messages.of_change(whole)
-        made |= {"body": kind.write(message), "thread": message.thread or None}
-    else:
-        assert kind.render is not None
-        made["body"] = kind.render(whole)
-    state = outgoing.WAITING if one["state"] == destination.ENABLED else outgoing.HELD
-    return {**made, "state": state, "next_at": now, "created_at": now}
+def _of_stories(
+    one: Row, changes: Sequence[Row], known: Mapping[str, Row], details: Mapping[str, Row], now: int
+) -> Sequence[dict[str, Any]]:
+    """Has people told of records; deliveries of what is told at once."""
+    chosen = _chosen(one, now)
+    if chosen is None or subscription.of(one).content == subscription.DIGEST:
+        return ()
+    meant = selection.ids_of(one["workspace_id"], one["project_id"], chosen, sorted(_records(changes)))
+    first = stories.gather(one, changes, known, details, chosen, meant, now)
+    return telling.at_once(one, first, now) if first else ()
 
 
-def change_of(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
-    """A change as a destination is told of it; without a row, by the record's id alone."""
-    more: dict[str, Any] = {"event_id": change["event_id"]} if change["event_id"] else {}
-    url = ""
-    if change["feedback_id"] is None:
-        data: dict[str, Any] = {"destination_id": change["destination_id"]}
-    elif row is None or one["thin"]:
-        data = {"id": change["feedback_id"], "project_id": change["project_id"]}
-    else:
-        data, url = feedback.document(row), f"{_url}/records/{row['id']}"
-        names = {"changes": "changes", "text": "note"}
-        more |= {shown: detail[name] for name, shown in names.items() if name in detail}
-    return Change(change["type"], change["at"], change["workspace_id"], data, more, url)
+def _chosen(one: Row, now: int) -> Filter | None:
+    """A destination's filter; one that cannot be read disables it."""
+    try:
+        return filters.parse(one["filter"], now=now)
+    except Refused as refused:  # a later version may understand other words
+        if one["state"] != destination.DISABLED:
+            faults = "; ".join(f"{fault.field}: {fault.message}" for fault in refused.problem.faults)
+            disable(one, f"its filter cannot be read: {faults}", now)
+        return None

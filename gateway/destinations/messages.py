@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.destinations.kind import Change
-from gateway.destinations.message import Facts, Link, Message, Paragraph, Part, Quote
+from gateway.destinations.message import Entries, Entry, Facts, Link, Message, Paragraph, Part, Quote
 from models.tables import outbox
+from models.tables.notification import REOPENED, RESOLVED
 
-LONGEST_SUBJECT, LONGEST_QUOTE = 120, 1_500  # characters
+LONGEST_SUBJECT, LONGEST_QUOTE, LONGEST_ENTRY = 120, 1_500, 240  # characters
 DONE = ("resolved", "ignored")
 _SAID = {
     outbox.CREATED: "New",
     outbox.UPDATED: "Changed",
     outbox.RELABELLED: "Relabelled",
     outbox.STATUS_CHANGED: "Status changed",
+    RESOLVED: "Resolved",
+    REOPENED: "Reopened",
     outbox.TAGGED: "Tagged",
     outbox.NOTED: "Note",
     outbox.RETRACTED: "Retracted",
@@ -25,22 +29,73 @@ _SAID = {
 }
 
 
-def of_change(change: Change) -> Message:
-    """One change as a message of its own."""
-    data, said = change.data, _SAID.get(change.type, change.type)
+def of_change(change: Change, *, include_author: bool = False) -> Message:
+    """One change as a message of its own; who wrote the record is left out unless asked for."""
+    data, said = change.data, _said(change)
+    link = (Link("Open the record", change.url),) if change.url else ()
     if "text" not in data:
-        return Message(said, (Paragraph(f"{said}: {', '.join(map(str, data.values()))}"),), change.at)
-    words = " ".join((data["subject"] or data["text"]).split())
-    subject = f"{said}: {data['category']}, impact {data['impact']}: {words}"[:LONGEST_SUBJECT]
-    parts: list[Part] = [Quote(data["text"][:LONGEST_QUOTE]), Facts(_facts(data))]
+        words = Paragraph(f"{said}: {', '.join(str(value) for value in data.values() if value)}")
+        return Message(said, (words, *link), change.at, data.get("id", ""))
+    subject = _cut(f"{said}: {data['category']}, impact {data['impact']}: {_line(data)}", LONGEST_SUBJECT)
+    parts: list[Part] = [Quote(_cut(data["text"], LONGEST_QUOTE)), Facts(_facts(data, include_author))]
     if note := change.more.get("note"):
-        parts.append(Quote(note[:LONGEST_QUOTE]))
-    if change.url:
-        parts.append(Link("Open the record", change.url))
+        parts.append(Quote(_cut(note, LONGEST_QUOTE)))
     is_over = data["status"] in DONE
-    return Message(subject, tuple(parts), change.at, data["id"], is_over, data["impact"])
+    return Message(subject, (*parts, *link), change.at, data["id"], is_over, data["impact"])
 
 
-def _facts(data: Any) -> list[tuple[str, str]]:
+def of_many(
+    changes: Sequence[Change],
+    counts: Mapping[str, int],
+    url: str,
+    at: int,
+    *,
+    follows: bool,
+    include_author: bool = False,
+) -> Message:
+    """Records told together: `changes` are the most important, `counts` how many there are of each type.
+
+    `url` is the list of all. `follows` says that they came after a message of a moment ago.
+    """
+    total = sum(counts.values())
+    impact = max((change.data.get("impact", 0) for change in changes), default=0)
+    what = ", ".join(f"{count:,} {_SAID[type_].lower()}" for type_, count in counts.items())
+    subject = f"{total:,} {'more' if follows else 'records'}: {what}"
+    parts: list[Part] = [Entries([_entry(change, include_author) for change in changes])]
+    if total > len(changes):
+        parts.append(Paragraph(f"These are the {len(changes)} of the highest impact."))
+    parts.append(Link("Open the list", url))
+    subject += f"; impact up to {impact}" if impact else ""
+    return Message(_cut(subject, LONGEST_SUBJECT), tuple(parts), at, impact=impact)
+
+
+def _entry(change: Change, include_author: bool) -> Entry:
+    data = change.data
+    if "text" not in data:
+        return Entry(data["id"], _said(change), change.url)
+    about = [_said(change), data["category"], f"impact {data['impact']}"]
+    about += [value for _, value in _facts(data, include_author)]
+    return Entry(_cut(_line(data), LONGEST_ENTRY), ", ".join(about), change.url)
+
+
+def _said(change: Change) -> str:
+    if change.type == RESOLVED and change.data.get("status") == "ignored":
+        return "Ignored"
+    return _SAID.get(change.type, change.type)
+
+
+def _facts(data: Mapping[str, Any], include_author: bool) -> list[tuple[str, str]]:
     shown = {"sentiment": data["sentiment"], "status": data["status"], "source": data["source"]}
+    if include_author:
+        author = data["author"]
+        shown["author"] = " ".join(filter(None, (author["name"], author["email"]))) or author["id"]
     return [(name, str(value)) for name, value in shown.items() if value]
+
+
+def _line(data: Mapping[str, Any]) -> str:
+    """A record's words on one line."""
+    return " ".join((data.get("title") or data["text"]).split())
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

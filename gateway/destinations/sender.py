@@ -21,7 +21,7 @@ from gateway.core import encryption, log
 from gateway.core.ids import id_at, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace, transact
-from gateway.destinations import found_kinds, ladder
+from gateway.destinations import found_kinds, ladder, telling
 from gateway.destinations.fan_out import disable, fan_out
 from gateway.destinations.http_post import CONNECT, TIMEOUT
 from gateway.destinations.kind import Answer, Delivery
@@ -80,9 +80,13 @@ class _Turn:
             now = time.monotonic()
             if now - cleaned >= CLEANING:
                 pace.until_none(partial(outgoing.forget, id_at("msg", now_ms() - KEPT)), TURN)
+                pace.until_none(telling.forget, TURN)
                 cleaned = now
             if outbox.any_waiting():
                 pace.until_none(fan_out, TURN)
+                active = now
+            if telling.any_due(now_ms()):
+                telling.tell(pace)
                 active = now
             self._begin()
             if now - extended >= HEARTBEAT:

@@ -61,10 +61,12 @@ def exists(feedback_id: str, event_id: str) -> bool:
 
 
 def details(keys: Sequence[EventKey]) -> dict[str, dict[str, Any]]:
-    """The details of some events, by the events' own ids."""
+    """The details of some events, with their `type`, by the events' own ids."""
     records, names = {record for record, _ in keys}, [name for _, name in keys]
-    found = Event.select(Event.id, Event.detail).where(Event.feedback.in_(records), Event.id.in_(names))
-    return {row["id"]: row["detail"] for row in rows(found)} if keys else {}
+    found = Event.select(Event.id, Event.type, Event.detail).where(
+        Event.feedback.in_(records), Event.id.in_(names)
+    )
+    return {row["id"]: {**row["detail"], "type": row["type"]} for row in rows(found)} if keys else {}
 
 
 def crowded(ids: Sequence[str], most: int = HISTORY) -> list[str]:

@@ -12,6 +12,9 @@ from models.tables.destination import ENABLED, Destination
 from models.tables.feedback import Feedback
 from models.tables.outgoing import Outgoing
 
+# Why people are told of a record that they know, beside the types of changes (models.tables.outbox).
+RESOLVED, REOPENED = "feedback.resolved", "feedback.reopened"
+
 
 class Notification(Table):
     """A record that people at a destination are to be told of, or were. `at` is milliseconds UTC.
@@ -60,23 +63,37 @@ def put(destination_id: str, notifications: Sequence[Mapping[str, Any]]) -> None
     insert_all(Notification, [values(Notification, row) for row in mine])
 
 
+def any_due(now: int) -> bool:
+    """Whether people at any destination are to be told now."""
+    return bool(_due(now).exists())
+
+
 def due(now: int) -> list[dict[str, Any]]:
     """The destinations at which people are to be told now."""
-    ready = (Destination.state == ENABLED) & (Destination.tell_at <= now)
-    return rows(Destination.select().where(ready).order_by(Destination.id))
+    return rows(_due(now).order_by(Destination.id))
 
 
 def counts(destination_id: str, since: int, until: int) -> dict[str, int]:
     """How many records wait for each reason, of those put behind `since` and up to `until`."""
-    found = Notification.select(Notification.reason, fn.COUNT(Notification.feedback))
+    found: Any = Notification.select(Notification.reason, fn.COUNT(Notification.feedback))
     found = found.where(_between(destination_id, since, until)).group_by(Notification.reason)
-    return {reason: int(count) for reason, count in found.order_by(Notification.reason).tuples()}
+    return dict(found.order_by(Notification.reason).tuples())
 
 
 def newest(destination_id: str) -> int:
     """When the last record was put there; 0 when none was."""
     found = Notification.select(fn.MAX(Notification.at)).where(Notification.destination == destination_id)
     return int(found.scalar() or 0)
+
+
+def followed(destination_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
+    """Those of them that were resolved or reopened and have a message that can be changed or followed."""
+    mine = (Outgoing.destination == Notification.destination) & (Outgoing.thread == Notification.feedback)
+    again = Notification.reason.in_([RESOLVED, REOPENED])
+    told = fn.EXISTS(Outgoing.select(Outgoing.id).where(mine & Outgoing.reference.is_null(False)))
+    found = Notification.select(Notification.feedback, Notification.reason)
+    found = found.where(_between(destination_id, since, until) & again & told)
+    return rows(found.order_by(Notification.at).limit(limit))
 
 
 def highest(destination_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
@@ -104,6 +121,10 @@ def forget(destination_id: str, before: int, limit: int) -> int:
     ids = [row["feedback"] for row in rows(old)]
     gone = (Notification.destination == destination_id) & Notification.feedback.in_(ids)
     return int(Notification.delete().where(gone).execute()) if ids else 0
+
+
+def _due(now: int) -> Any:
+    return Destination.select().where((Destination.state == ENABLED) & (Destination.tell_at <= now))
 
 
 def _between(destination_id: str, since: int, until: int) -> Any:

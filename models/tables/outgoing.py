@@ -12,6 +12,8 @@ from models.tables.destination import ENABLED, Destination
 from models.tables.feedback import Feedback
 
 WAITING, SENT, HELD, DEAD = STATES = ("waiting", "sent", "held", "dead")
+# What is sent of many records at once, which nobody asks for by its name.
+ROLL_UP, DIGEST = TOGETHER = ("feedback.rolled_up", "feedback.digest")
 MOST_COUNTED = 10_000
 
 

@@ -13,7 +13,7 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
-from gateway.destinations import fan_out, managing, sender
+from gateway.destinations import fan_out, managing, sender, telling
 from models import Job
 from models.tables import destination
 from tests.conftest import Tenant
@@ -61,7 +61,7 @@ def _send(monkeypatch: pytest.MonkeyPatch) -> Send:
     monkeypatch.setattr(sender, "BREATH", 0.01)
 
     def send(seconds: float = 0) -> None:
-        for module in (sender, fan_out, managing):
+        for module in (sender, fan_out, managing, telling):
             monkeypatch.setattr(module, "now_ms", lambda: began + round(seconds * 1000))
         Job.delete().execute()
         assert run_once(sender.SEND)

@@ -371,10 +371,10 @@ from gateway.background.lease import run_once
 from gateway.access import encryption_key
 from gateway.core import outbound, storage
 from gateway.core.config import Config
-from gateway.destinations import fan_out, ladder, sender
+from gateway.destinations import ladder, links, sender
 config = Config.from_env()
 storage.open_database(config); encryption_key.connect(config); outbound.connect(config)
-fan_out.connect(config)
+links.connect(config)
 sender.LINGER, sender.BREATH = {linger}, 0.02
 ladder.LADDER = (0,) + (20,) * 99  # milliseconds
 run_once(sender.SEND)

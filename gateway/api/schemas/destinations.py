@@ -26,6 +26,7 @@ from gateway.destinations.managing import CHANGEABLE, EVENTS, FORGETTABLE, REPLA
 from models.tables.destination import STATES
 from models.tables.outbox import TYPES
 from models.tables.outgoing import STATES as DELIVERY_STATES
+from models.tables.outgoing import TOGETHER
 
 LONGEST_NAME, LONGEST_FILTER = 200, 4_000  # characters
 KINDS = tuple(found_kinds.load())
@@ -171,7 +172,7 @@ class AttemptShown(Shown):
 
 class DestinationDelivery(Shown):
     id = text()
-    type = text(*TYPES)
+    type = text(*TYPES, *TOGETHER)
     feedback_id = text(allow_none=True)
     state = text(*DELIVERY_STATES)
     replay = fields.Boolean()

@@ -1,0 +1,23 @@
+"""Addresses at which people read what they are told of."""
+
+from __future__ import annotations
+
+from gateway.core.config import Config
+
+_url = ""
+
+
+def connect(config: Config) -> None:
+    """Sets the address of the inbox."""
+    global _url
+    _url = config.url.rstrip("/")
+
+
+def of_record(feedback_id: str) -> str:
+    """The page of a record."""
+    return f"{_url}/records/{feedback_id}"
+
+
+def of_list(filter_: str) -> str:
+    """The list of what a filter means."""
+    return f"{_url}/inbox" + (f"?{filter_.removeprefix('?')}" if filter_ else "")
