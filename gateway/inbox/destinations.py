@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import g, request
@@ -10,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from adapters.contract import Problem, Refused
 from gateway.destinations import found_kinds
 from gateway.destinations.kind import Kind
-from gateway.destinations.preview import Preview, preview
+from gateway.destinations.preview import preview
 from gateway.inbox import destination_form
 from gateway.inbox.api_calls import ask
 from gateway.inbox.delivery_log import ALL, ONE, destination_page
@@ -30,7 +31,8 @@ def destinations() -> ResponseReturnValue:
 
 @page("/settings/destinations/new/<kind>", "admin")
 def new_destination(kind: str) -> ResponseReturnValue:
-    return _form_page(_kind(kind))
+    known = _kind(kind)
+    return _form_page(known, destination_form.empty(known))
 
 
 @page("/settings/destinations/new/<kind>", "admin", method="POST")
@@ -40,7 +42,7 @@ def create_destination(kind: str) -> ResponseReturnValue:
     sent = destination_form.sent(known, form, new=True)
     try:
         if form.get("act") == "preview":
-            return _form_page(known, form, shown=_preview(known, sent.get("project_id"), sent))
+            return _preview_page(known, form, sent)
         made = ask(f"POST {ALL}", body={"kind": kind, **sent})
     except Refused as refused:
         return _form_page(known, form, destination_form.by_field(refused))
@@ -49,8 +51,13 @@ def create_destination(kind: str) -> ResponseReturnValue:
 
 @page("/settings/destinations/<destination_id>/change", "admin")
 def change_form(destination_id: str) -> ResponseReturnValue:
+    """The form with what is sent now, as far as that can be said: a filter may be read no more."""
     row = _found(destination_id)
-    return _form_page(_kind(row["kind"]), row=row)
+    kind, kept = _kind(row["kind"]), destination_form.of_row(row)
+    try:
+        return _preview_page(kind, kept, row, row)
+    except Refused:
+        return _form_page(kind, kept, row=row)
 
 
 @page("/settings/destinations/<destination_id>/change", "admin", method="POST")
@@ -61,7 +68,7 @@ def change_destination(destination_id: str) -> ResponseReturnValue:
     sent = destination_form.sent(kind, form, new=False)
     try:
         if form.get("act") == "preview":
-            return _form_page(kind, form, row=row, shown=_preview(kind, row["project_id"], sent))
+            return _preview_page(kind, form, sent, row)
         ask(f"PATCH {ONE}", body=sent, destination_id=destination_id)
     except Refused as refused:
         return _form_page(kind, form, destination_form.by_field(refused), row)
@@ -96,17 +103,26 @@ def delete_destination(destination_id: str) -> ResponseReturnValue:
     return go("/settings/destinations", _("Ended, with its deliveries."))
 
 
+def _preview_page(
+    kind: Kind, given: Given, sent: dict[str, Any], row: dict[str, Any] | None = None
+) -> ResponseReturnValue:
+    """The form with what would be sent. Raises Refused (400)."""
+    project_id = row["project_id"] if row else sent.get("project_id")
+    shown = preview(kind, g.session["user_workspace"], project_id, sent)
+    body = shown.body if shown else ""
+    if kind.render is not None:  # for people to look at
+        body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    return _form_page(kind, given, row=row, previewed=True, shown=shown, body=body)
+
+
 def _form_page(
     kind: Kind,
-    form: Given | None = None,
+    given: Given,
     faults: Faults | None = None,
     row: dict[str, Any] | None = None,
-    shown: Preview | None = None,
+    **values: Any,
 ) -> ResponseReturnValue:
-    """The form of a new destination or of this row, with what was typed, and with what it would say."""
-    kept = destination_form.empty(kind) if row is None else destination_form.of_row(row)
-    if row is not None and shown is None and not faults:
-        shown = _preview_of(kind, row)
+    """The form of a new destination or of this row, with what was given."""
     views = [(_(name), query) for name, query in VIEWS if query]
     views += [(view["name"], view["query"]) for view in views_of(g.session["user_id"])]
     return setting(
@@ -115,9 +131,8 @@ def _form_page(
         400 if faults else 200,
         kind=kind,
         row=row,
-        given=kept if form is None else form,
+        given=given,
         faults=faults or {},
-        shown=shown,
         events=[(name, _(EVENTS_SAID.get(name, ""))) for name in destination_form.events(kind)],
         advice=destination_form.advice(kind),
         with_headers=kind.name not in destination_form.WITHOUT_HEADERS,
@@ -126,19 +141,8 @@ def _form_page(
         weekdays=list(enumerate(weekdays())),
         hours=[(hour, f"{hour}:00") for hour in range(24)],
         projects=every("GET /gateway/v1/projects"),
+        **values,
     )
-
-
-def _preview(kind: Kind, project_id: str | None, sent: dict[str, Any]) -> Preview:
-    return preview(kind, g.session["user_workspace"], project_id, sent)
-
-
-def _preview_of(kind: Kind, row: dict[str, Any]) -> Preview | None:
-    """What a destination sends; None when its filter cannot be read any more."""
-    try:
-        return _preview(kind, row["project_id"], row)
-    except Refused:
-        return None
 
 
 def _found(destination_id: str) -> dict[str, Any]:

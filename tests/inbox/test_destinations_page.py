@@ -56,6 +56,12 @@ def post(call: Call, text: str = "The export stalls") -> str:
     return str(call("POST", "/gateway/v1/feedback", json={"text": text}).json["id"])
 
 
+def previewed(page: str) -> str:
+    """The part of a page that shows what is sent."""
+    begin = page.index('id="preview"')
+    return page[begin : page.index("</section>", begin)]
+
+
 def test_from_the_form_to_the_log(reader: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A destination is made, its secret shown once; a test goes the whole way and stands in the log."""
     ann, seen = reader("admin"), list[bytes]()
@@ -254,15 +260,13 @@ def test_preview(reader: Make, call: Call, made: str) -> None:
     for form, record, words in (
         ({}, second, "Lovely, thank you!"),
         ({"filter": "category=bug"}, first, "&lt;b&gt;The&lt;/b&gt; export crashes"),
-        ({"thin": "1"}, second, "&#34;data&#34;:{&#34;id&#34;:"),
-        ({"events": "feedback.deleted"}, second, "&#34;type&#34;:&#34;feedback.deleted&#34;"),
+        ({"thin": "1"}, second, "&#34;data&#34;: {\n    &#34;id&#34;: "),
+        ({"events": "feedback.deleted"}, second, "&#34;type&#34;: &#34;feedback.deleted&#34;"),
         ({"events": "destination.disabled"}, None, "destination_id"),
         ({"filter": "tag=none"}, None, "destination.test"),
     ):
         page = ann.post(NEW, {**sent, **form}).text
-        shown = page[
-            page.index('id="preview"') : page.index('<form method="post" action="/settings/destinations/new')
-        ]
+        shown = previewed(page)
         assert words in shown and ("<b>The" not in shown), form
         assert re.findall("/records/(fb_\\w+)", shown)[:1] == ([record] if record else []), form
         assert 'value="P"' in page
@@ -340,9 +344,21 @@ def test_a_message_is_shown_in_its_parts(reader: Make, call: Call) -> None:
     post(call, "The export <b>crashes</b> <!channel>")
     for kind in found_kinds.load().values():
         page = ann.post(f"{LIST}/new/{kind.name}", {**PEOPLE, "act": "preview", "window": "10"}).text
-        shown = page[page.index('id="preview"') : page.index("</section>", page.index('id="preview"'))]
+        shown = previewed(page)
         assert ("<b>New: bug" in shown) == kind.is_for_people, kind.name
-        assert "&lt;b&gt;crashes" in shown and "<b>crashes" not in shown and "<!channel" not in shown
+        assert "&lt;b&gt;crashes" in shown and "/records/fb_" in shown
+        assert "<b>crashes" not in shown and "<!channel" not in shown
+
+
+def test_what_is_told_together_is_shown_so(reader: Make, call: Call) -> None:
+    """A day is shown as the newest records in one message, and a digest is said to be one."""
+    ann, form = reader("admin"), {**PEOPLE, "act": "preview", "when": "daily", "hour": "8"}
+    for text in ("The export crashes", "The import crashes"):
+        post(call, text)
+    shown = previewed(ann.post(f"{LIST}/new/slack", form).text)
+    assert "2 records: 2 new" in shown and "The export crashes" in shown and "The import crashes" in shown
+    shown = previewed(ann.post(f"{LIST}/new/slack", {**form, "content": "digest"}).text)
+    assert "One can be had now" in shown
 
 
 def test_kinds_say_what_they_want(reader: Make) -> None:
