@@ -32,6 +32,7 @@ from gateway.background import (
     analyze,
     dedupe_expiry,
     encoding,
+    ending_keys,
     fetching,
     file_sweep,
     project_learning,
@@ -45,10 +46,10 @@ from gateway.background import (
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
-from gateway.core import encryption, log, outbound, storage
+from gateway.core import encryption, log, mail, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
-from gateway.destinations import links, sender
+from gateway.destinations import alarms, links, sender
 from gateway.files import store
 from gateway.rate_limits import redis_counter
 from gateway.runs import callbacks
@@ -78,12 +79,14 @@ WORKS: tuple[Work, ...] = (
     dedupe_expiry.FORGET,
     analyze.KEEP,
     silence.LOOK,
+    ending_keys.TELL,
     topics.GIVE,
     file_sweep.SWEEP,
     thumbnails.MAKE,
     *runs.WORKS,
     callbacks.SEND,
     sender.SEND,
+    alarms.LOOK,
 )
 
 
@@ -207,6 +210,7 @@ def run(config: Config, parent: int | None = None) -> None:
     encryption_key.connect(config)
     encryption_key.check()
     outbound.connect(config)
+    mail.connect(config)
     store.check_folder(config)
     links.connect(config)
     store.connect(config)

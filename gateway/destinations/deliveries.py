@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from gateway.core import log
 from gateway.core.ids import new_id
 from gateway.destinations import found_kinds, links, messages, subscription
 from gateway.destinations.kind import Change
@@ -13,13 +14,15 @@ from models.tables import destination, feedback, outbox, outgoing
 from models.tables.notification import REOPENED, RESOLVED
 
 Row = Mapping[str, Any]
+Made = TypeVar("Made")
 
 
 def change_of(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
     """A change as a destination is told of it; without a row, by the record's id alone."""
     more: dict[str, Any] = {"event_id": change["event_id"]} if change["event_id"] else {}
     if change["feedback_id"] is None:
-        data: dict[str, Any] = {"destination_id": change["destination_id"]}
+        data: dict[str, Any] = change["data"] or {"destination_id": change["destination_id"]}
+        data = {name: data[name] for name in data if name.endswith("_id")} if one["thin"] else data
     elif row is None or one["thin"]:
         data = {"id": change["feedback_id"], "project_id": change["project_id"]}
     else:
@@ -28,6 +31,16 @@ def change_of(one: Row, change: Row, row: Row | None, detail: Row) -> Change:
         more |= {shown: detail[name] for name, shown in names.items() if name in detail}
     url = "" if row is None else links.of_record(row["id"])
     return Change(change["type"], change["at"], change["workspace_id"], data, more, url)
+
+
+def safely(one: Row, type_: str, make: Callable[[], Made]) -> list[Made]:
+    """What is made of a type for a destination; nothing, and a line in the log, when it cannot be put."""
+    try:
+        return [make()]
+    except Exception:  # it must not keep all others waiting
+        facts = {"destination": one["id"], "type": type_}
+        log.logger.exception("a change cannot be told", extra={"facts": facts})
+        return []
 
 
 def of_change(one: Row, change: Change, feedback_id: str | None, now: int) -> dict[str, Any]:

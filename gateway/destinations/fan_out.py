@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -46,18 +47,16 @@ def fan_out(limit: int) -> int:
             row = known.get(change["feedback_id"] or "")
             gone = change["type"] in outbox.GONE
             if change["type"] not in outbox.RECORDS or gone or (row is not None and row["id"] in meant):
-                told = None if gone else row
-                whole = change_of(one, change, told, details.get(change["event_id"], {}))
-                record = None if told is None else str(told["id"])
-                made.append(deliveries.of_change(one, whole, record, now))
+                detail = details.get(change["event_id"], {})
+                make = partial(_delivery, one, change, None if gone else row, detail, now)
+                made += deliveries.safely(one, change["type"], make)
     outgoing.add_all(made)
     return len(taken)
 
 
 def disable(one: Row, reason: str, now: int) -> None:
-    """Gives a destination up, within the open transaction: what waits for it is held, and others are told."""
+    """Gives a destination up, within the open transaction; others are told, and what waits is held soon."""
     destination.change(one["id"], {"state": destination.DISABLED, "reason": reason})
-    outgoing.hold(one["id"])
     audit_log.note(one["workspace_id"], BY, "destination.disabled", one["id"], reason=reason)
     outbox.note_destination(outbox.DISABLED, one, now)
 
@@ -81,6 +80,11 @@ def _meant(one: Row, ids: set[str], now: int) -> set[str]:
     if chosen is None:
         return set()
     return selection.ids_of(one["workspace_id"], one["project_id"], chosen, sorted(ids))
+
+
+def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> dict[str, Any]:
+    record = None if row is None else str(row["id"])
+    return deliveries.of_change(one, change_of(one, change, row, detail), record, now)
 
 
 def _of_stories(

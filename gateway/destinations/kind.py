@@ -48,7 +48,8 @@ class Answer:
     """What a receiver answered. `status` is None when it did not, and `why` says what was wrong.
 
     `reference` is its own name for the message, by which a later one can change or follow it. `note` is what
-    else is to be known of a message that was taken, for the log.
+    else is to be known of a message that was taken, for the log. An answer that `is_final` would be the same
+    each time: it is not tried again.
     """
 
     status: int | None
@@ -57,6 +58,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     reference: str | None = None
     note: str | None = None
+    is_final: bool = False
 
     @property
     def is_taken(self) -> bool:

@@ -13,6 +13,11 @@ def connect(config: Config) -> None:
     _url = config.url.rstrip("/")
 
 
+def of_inbox() -> str:
+    """What all pages begin with."""
+    return _url
+
+
 def of_record(feedback_id: str) -> str:
     """The page of a record."""
     return f"{_url}/records/{feedback_id}"
@@ -21,3 +26,8 @@ def of_record(feedback_id: str) -> str:
 def of_list(filter_: str) -> str:
     """The list of what a filter means."""
     return f"{_url}/inbox" + (f"?{filter_.removeprefix('?')}" if filter_ else "")
+
+
+def of_hook(hook_id: str) -> str:
+    """The page of a hook."""
+    return f"{_url}/settings/hooks/{hook_id}"

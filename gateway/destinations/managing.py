@@ -97,10 +97,10 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
         columns["tell_at"] = now  # what waits
     with writing():
         destination.change(row["id"], columns)
-        if sent.get("state") == destination.PAUSED:
-            outgoing.hold(row["id"])
         audit_log.note(row["workspace_id"], by, "destination.changed", row["id"], fields=", ".join(sent))
         job.ask(NAME, None)
+    if sent.get("state") == destination.PAUSED:
+        Pace().until_none(outgoing.hold)
     outbox.forget_listeners()
     return shown({**row, **columns})
 

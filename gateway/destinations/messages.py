@@ -24,6 +24,12 @@ _SAID = {
     outbox.RETRACTED: "Retracted",
     outbox.DELETED: "Deleted",
     outbox.ERASED: "Erased",
+    outbox.HELD: "A delivery is held in quarantine",
+    outbox.COMPLETED: "A run has ended",
+    outbox.FAILED: "A run failed",
+    outbox.EXPIRING: "A key ends soon",
+    outbox.SPIKE: "Spike",
+    outbox.SILENT: "Silent",
     outbox.DISABLED: "A destination was disabled",
     outbox.TEST: "This is a test",
 }
@@ -67,6 +73,41 @@ def of_many(
     parts.append(Link("Open the list", url))
     subject += f"; impact up to {impact}" if impact else ""
     return Message(_cut(subject, LONGEST_SUBJECT), tuple(parts), at, impact=impact)
+
+
+def of_spike(alarm: Change, changes: Sequence[Change], url: str, *, include_author: bool = False) -> Message:
+    """Far more than usual came in an hour: how many, against which numbers, and the highest of them."""
+    data = alarm.data
+    subject = f"Spike: {data['count']:,} in an hour, usual {data['usual']:g}"
+    before = ", ".join(f"{count:,}" for count in data["before"])
+    why = f"In the same hour of the {len(data['before'])} weeks before it was {before}, the newest first."
+    parts: list[Part] = [Paragraph(why)]
+    if data["filter"]:
+        parts.append(Facts([("filter", data["filter"])]))
+    parts.append(Entries([_entry(change, include_author) for change in changes]))
+    impact = max((change.data.get("impact", 0) for change in changes), default=0)
+    return Message(subject, (*parts, Link("Open the list", url)), alarm.at, impact=impact)
+
+
+def of_silence(alarm: Change) -> Message:
+    """A hook that usually sends is quiet: for how long, and how long it was at most."""
+    data = alarm.data
+    name = data["name"] or data["hook_id"]
+    quiet, usual = (_lasting(data[length]) for length in ("quiet_seconds", "usual_seconds"))
+    why = f"Nothing has come for {quiet}. In four weeks it was not quiet for longer than {usual}, but once."
+    parts = (Paragraph(why), Facts([("source", data["source"]), ("last heard", data["last_heard_at"])]))
+    return Message(
+        _cut(f"Silent: {name}: nothing for {quiet}", LONGEST_SUBJECT),
+        (*parts, Link("Open the hook", alarm.url)),
+        alarm.at,
+    )
+
+
+def _lasting(seconds: int) -> str:
+    for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if (count := seconds // length) >= 2 or name == "minute":
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    raise AssertionError("minutes are last")
 
 
 def _entry(change: Change, include_author: bool) -> Entry:

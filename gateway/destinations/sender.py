@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from gateway.access.signing_secrets import live
+from gateway.background.bounded import Bounded, Row
 from gateway.background.lease import HEARTBEAT, Lease, Work
 from gateway.core import encryption, log
 from gateway.core.ids import id_at, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
-from gateway.core.pacing import Pace, transact
+from gateway.core.pacing import Pace
 from gateway.destinations import found_kinds, ladder, telling
 from gateway.destinations.fan_out import disable, fan_out
-from gateway.destinations.http_post import CONNECT, TIMEOUT
 from gateway.destinations.kind import Answer, Delivery
 from models.tables import destination, outbox, outgoing
 
@@ -36,9 +35,6 @@ EVERY = 60_000  # milliseconds between two looks while there is no destination
 BREATH = 0.5  # seconds between two looks
 LINGER = 50.0  # seconds of looking without anything to do: the lease is taken up less often
 TURN = 1.0  # seconds of fanning out before what is due is begun
-CLEANING = 3_600.0  # seconds between two looks for what is old
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,83 +52,48 @@ def send(lease: Lease) -> int:
         if outbox.any_waiting():  # for one that is gone: not for the next one that is made
             Pace(lease.transact).until_none(fan_out)
         return EVERY
+    pace, cleaned = Pace(lease.transact), time.monotonic() - HEARTBEAT
+
+    def due(limit: int, but: Iterable[str], full: Iterable[str]) -> list[Row]:
+        nonlocal cleaned
+        if time.monotonic() - cleaned >= HEARTBEAT:  # which says, too, that the work goes on
+            pace.until_none(partial(outgoing.forget, id_at("msg", now_ms() - KEPT)), TURN)
+            pace.until_none(telling.forget, TURN)
+            cleaned = time.monotonic()
+        for there_is, act in ((outbox.any_waiting, fan_out), (outgoing.any_to_hold, outgoing.hold)):
+            if there_is():
+                pace.until_none(act, TURN)
+        if telling.any_due(now_ms()):
+            telling.tell(pace)
+        return outgoing.due(now_ms(), limit, OF_ONE, but, full)
+
     with ThreadPoolExecutor(AT_ONCE, "send") as pool:
-        turn = _Turn(lease, pool)
-        try:
-            turn.go()
-        finally:  # what was sent, was sent
-            turn.note(wait(turn.under_way, TIMEOUT + CONNECT).done)
+        work = Bounded(pool, AT_ONCE, OF_ONE, "destination", due, _begin, _note, _goes_alone)
+        active = time.monotonic()
+        while not lease.stopping():
+            if work.until_none(lease):
+                active = time.monotonic()
+            elif time.monotonic() - active >= LINGER:
+                break
+            else:
+                time.sleep(BREATH)
     return 1
 
 
-class _Turn:
-    """One time of having the right to send."""
-
-    def __init__(self, lease: Lease, pool: ThreadPoolExecutor) -> None:
-        self.under_way: dict[Future[Outcome], dict[str, Any]] = {}
-        self._lease, self._pool = lease, pool
-
-    def go(self) -> None:
-        """Until there was nothing to do for a while, or the process is to end."""
-        pace, active = Pace(self._lease.transact), time.monotonic()
-        extended, cleaned = active, active - CLEANING
-        while not self._lease.stopping():
-            now = time.monotonic()
-            if now - cleaned >= CLEANING:
-                pace.until_none(partial(outgoing.forget, id_at("msg", now_ms() - KEPT)), TURN)
-                pace.until_none(telling.forget, TURN)
-                cleaned = now
-            if outbox.any_waiting():
-                pace.until_none(fan_out, TURN)
-                active = now
-            if telling.any_due(now_ms()):
-                telling.tell(pace)
-                active = now
-            self._begin()
-            if now - extended >= HEARTBEAT:
-                self._lease.extend()
-                extended = now
-            if self.under_way:
-                self.note(wait(self.under_way, BREATH, FIRST_COMPLETED).done)
-                active = now
-            elif now - active >= LINGER:
-                return
-            else:
-                time.sleep(BREATH)
-
-    def note(self, done: Iterable[Future[Outcome]]) -> None:
-        """Notes what became of attempts, also when the lease is lost meanwhile."""
-        for future in done:
-            row = self.under_way.pop(future)
-            self._lease.carry_out(partial(transact, partial(_note, row, future.result())))
-
-    def _begin(self) -> None:
-        """Begins what is due and may be under way beside the rest."""
-        taken = Counter(row["destination"] for row in self.under_way.values())
-        known: dict[str, dict[str, Any] | None] = {}
-        while (free := AT_ONCE - len(self.under_way)) > 0:
-            full = [name for name, count in taken.items() if count >= OF_ONE]
-            busy = [row["id"] for row in self.under_way.values()]
-            if not (found := outgoing.due(now_ms(), free, busy, full)):
-                return
-            for row in found:
-                name = row["destination"]
-                if taken[name] >= OF_ONE:
-                    continue
-                if name not in known:
-                    known[name] = destination.find(None, None, name)
-                if (one := known[name]) is None:
-                    return
-                taken[name] += 1
-                earlier = outgoing.reference_of(name, row["thread"])
-                self.under_way[self._pool.submit(_attempt, row, one, earlier)] = row
+def _goes_alone(row: Row) -> bool:
+    """Whether nothing else to its destination may be under way: what people read comes as it was made."""
+    return row["to"]["ordered"] or found_kinds.load()[row["to"]["kind"]].is_for_people
 
 
-def _attempt(row: Row, one: Row, earlier: str | None) -> Outcome:
+def _begin(row: Row) -> Callable[[], Outcome]:
+    return partial(_attempt, row, outgoing.reference_of(row["destination"], row["thread"]))
+
+
+def _attempt(row: Row, earlier: str | None) -> Outcome:
     """Sends a delivery once."""
     at, began = now_ms(), time.perf_counter()
     try:
-        answer = found_kinds.load()[one["kind"]].send(_opened(row, one, at, earlier))
+        answer = found_kinds.load()[row["to"]["kind"]].send(_opened(row, at, earlier))
     except encryption.WrongKey:
         answer = Answer(None, "its address or secret cannot be opened: set them anew")
     except (Forbidden, Unreachable) as error:
@@ -143,7 +104,8 @@ def _attempt(row: Row, one: Row, earlier: str | None) -> Outcome:
     return Outcome(at, round((time.perf_counter() - began) * 1000), answer)
 
 
-def _opened(row: Row, one: Row, at: int, earlier: str | None) -> Delivery:
+def _opened(row: Row, at: int, earlier: str | None) -> Delivery:
+    one = row["to"]
     secrets = [encryption.decrypt(item["secret"]) for item in live(one["secrets"], at)]
     headers = json.loads(encryption.decrypt(one["headers"]))
     if row["replay"]:
@@ -182,7 +144,7 @@ def _changed(row: Row, one: Row, answer: Answer, gone: bool, now: int) -> dict[s
     if gone:
         return {"state": outgoing.HELD}
     rung = row["rung"] + 1
-    pause = ladder.delay(rung)
+    pause = None if answer.is_final else ladder.delay(rung)
     if pause is None:
         return {"state": outgoing.DEAD, "rung": rung}
     state = outgoing.WAITING if one["state"] == destination.ENABLED else outgoing.HELD

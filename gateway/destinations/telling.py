@@ -13,9 +13,10 @@ from typing import Any
 
 from gateway.core.ids import now_ms
 from gateway.core.pacing import Pace
-from gateway.destinations import deliveries, links, messages, stories, subscription
+from gateway.destinations import deliveries, digests, links, messages, stories, subscription
 from gateway.destinations.kind import Change
-from gateway.destinations.subscription import EACH, MINUTE
+from gateway.destinations.message import Message
+from gateway.destinations.subscription import DIGEST, EACH, MINUTE
 from models.queries import selection
 from models.tables import destination, notification, outgoing
 
@@ -24,6 +25,7 @@ MOST_APART = 5  # messages of before that are changed or followed at once
 
 Row = Mapping[str, Any]
 Told = Sequence[tuple[str, str]]  # ids of records, and why people are told of them
+Digest = tuple[Message, list[str]]  # and the records whose words are in it
 any_due = notification.any_due
 
 
@@ -59,7 +61,11 @@ def tell(pace: Pace) -> None:
     """Tells people what they are to be told by now, a destination at a time."""
     now = now_ms()
     for one in notification.due(now):
-        pace.write(partial(_tell, one["id"], _waiting(one), now))
+        made: list[Digest | None] = []
+        if subscription.of(one).content == DIGEST:
+            made = deliveries.safely(one, outgoing.DIGEST, partial(digests.of_subscription, one, now))
+        digest = next(iter(made), None)
+        pace.write(partial(_tell, one["id"], _waiting(one), digest, now))
 
 
 def forget(limit: int) -> int:
@@ -86,13 +92,18 @@ def _waiting(one: Row) -> Waiting:
     )
 
 
-def _tell(name: str, waiting: Waiting, now: int) -> None:
+def _tell(name: str, waiting: Waiting, digest: Digest | None, now: int) -> None:
     """Makes the deliveries, within the open transaction, if a destination is as it was."""
     one = destination.find(None, None, name, to_change=True)
     if one is None or one["state"] != destination.ENABLED or one["told_at"] != waiting.since:
         return
     found = subscription.of(one)
     made = _made(one, waiting, now, follows=found.when == EACH)
+    if digest is not None:
+        message, names = digest
+        make = partial(deliveries.of_message, one, outgoing.DIGEST, message, None, now)
+        known = [row["id"] for row in selection.kept_rows(names)]
+        made += [(row, known) for row in deliveries.safely(one, outgoing.DIGEST, make)]
     outgoing.add_all([row for row, _ in made])
     for row, quoted in made:
         notification.quote(row["id"], quoted, waiting.since)
@@ -111,21 +122,24 @@ def _made(
     def changes(told: Told) -> list[Change]:
         return [_change(one, known[record], reason, now) for record, reason in told if record in known]
 
-    total = sum(waiting.counts.values())
-    alone = (*waiting.apart, *(waiting.highest if total == 1 else ()))
-    found: list[tuple[dict[str, Any], Sequence[str]]] = [
-        (deliveries.of_change(one, change, change.data["id"], now), ()) for change in changes(alone)
-    ]
+    total, found = sum(waiting.counts.values()), list[tuple[dict[str, Any], Sequence[str]]]()
+    for change in changes((*waiting.apart, *(waiting.highest if total == 1 else ()))):
+        make = partial(deliveries.of_change, one, change, change.data["id"], now)
+        found += [(row, ()) for row in deliveries.safely(one, change.type, make)]
     if total > 1:
         shown = changes(waiting.highest)
         named, url = subscription.of(one).include_author, links.of_list(one["filter"])
         message = messages.of_many(shown, waiting.counts, url, now, follows=follows, include_author=named)
-        row = deliveries.of_message(one, outgoing.ROLL_UP, message, None, now)
-        found.append((row, [change.data["id"] for change in shown]))
+        make = partial(deliveries.of_message, one, outgoing.ROLL_UP, message, None, now)
+        found += [(row, _ids(shown)) for row in deliveries.safely(one, outgoing.ROLL_UP, make)]
     return found
 
 
+def _ids(shown: Sequence[Change]) -> list[str]:
+    return [change.data["id"] for change in shown]
+
+
 def _change(one: Row, row: Row, reason: str, now: int) -> Change:
-    about = {"type": reason, "at": now, "feedback_id": row["id"], "event_id": None}
+    about = {"type": reason, "at": now, "feedback_id": row["id"], "event_id": None, "data": None}
     about |= {name: row[name] for name in ("workspace_id", "project_id")}
     return deliveries.change_of(one, about, row, {})

@@ -12,7 +12,7 @@ from gateway.files import addresses
 from gateway.runs import callbacks
 from gateway.runs.technique import Technique
 from models.database.base import serialise, writing
-from models.tables import job, run
+from models.tables import job, outbox, run
 from models.tables.workspace import Workspace
 
 Row = dict[str, Any]
@@ -88,6 +88,7 @@ def end(
         ended = run.end(run_id, failed)
     if ended is not None:
         callbacks.schedule(ended)
+        _note(ended)
     return ended
 
 
@@ -107,6 +108,15 @@ def left(workspace_id: str) -> int | None:
     )
     started = run.started_since(workspace_id, id_at("run", int(month.timestamp() * 1000)))
     return max(0, int(allowed) - started)
+
+
+def _note(ended: Row) -> None:
+    """Has whoever listens told that a run has ended, within the open transaction."""
+    data = {"run_id": ended["id"], "project_id": ended["project_id"], "technique": ended["technique"]}
+    failed = ended["status"] == "failed"
+    data |= {"error_code": ended["error_code"]} if failed else {}
+    kind = outbox.FAILED if failed else outbox.COMPLETED
+    outbox.note_other(kind, ended["workspace_id"], ended["project_id"], data, ended["completed_at"])
 
 
 def _spend(workspace_id: str) -> None:

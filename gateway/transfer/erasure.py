@@ -19,7 +19,7 @@ from gateway.files.store import Missing
 from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import asset, event, feedback, outbox, outgoing, project_head, theme
+from models.tables import asset, event, feedback, notification, outbox, outgoing, project_head, theme
 from models.tables import run as runs
 from models.tables.asset import Asset
 from models.tables.audit import Audit
@@ -209,11 +209,10 @@ class _Erasure:
             for item in outgoing.attempts_of([row["id"] for row in page])
             if self.person.is_in(item["answer"])
         }
-        self._delete(
-            "deliveries",
-            Outgoing,
-            [row for row in page if row["id"] in answered or self.person.is_in(row["body"])],
-        )
+        found = [row for row in page if row["id"] in answered or self.person.is_in(row["body"])]
+        if not self.dry_run:
+            self._pace.each([row["id"] for row in found], notification.take_back)
+        self._delete("deliveries", Outgoing, found)
 
     def destinations(self, page: list[Row]) -> None:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Destination, row))]
@@ -309,7 +308,7 @@ class _Erasure:
         note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at}
         note |= {"payload": None, "delivery_id": None}
         insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})
-        self.counts["deliveries"] += outgoing.forget_record(row["id"])
+        self.counts["deliveries"] += outgoing.forget_record(row["id"]) + notification.unquote(row["id"])
         outbox.note(outbox.ERASED, row, at, note["id"])
 
     def _event(self, item: Row, own: bool) -> None:

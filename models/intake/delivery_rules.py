@@ -24,7 +24,7 @@ from models.intake.writes import (
     unreached,
 )
 from models.tables import dedupe
-from models.tables.quarantine import Quarantine
+from models.tables.quarantine import Quarantine, note_held
 
 # What the sender said; when a replaceable record comes again, these decide whether anything changed.
 CONTENT = (
@@ -78,6 +78,7 @@ def _store(write: Write, reach: Reach, now: int) -> Stored:
     row = write.row
     if write.held is not None:
         insert(Quarantine, write.held)
+        note_held(write.held)
         return Stored("quarantined", {})
     if write.retracts and write.votes_for is None:
         return _retract(write, now) if row["incident_key"] is None else tell(write, reach, now)

@@ -44,6 +44,12 @@ def hooks_of(source: str) -> list[dict[str, Any]]:
     return rows(hooks.join(Workspace).where(wanted).order_by(HookRow.id))
 
 
+def of_workspace(workspace_id: str) -> list[dict[str, Any]]:
+    """The hooks of a workspace that were not deleted."""
+    mine = (HookRow.workspace == workspace_id) & HookRow.deleted_at.is_null()
+    return rows(HookRow.select().where(mine).order_by(HookRow.id))
+
+
 def live_secrets(now: int) -> list[dict[str, Any]]:
     """The hooks that have secrets which still count at `now` (ms UTC): `id`, `source`, `unsigned`, `secrets`.
 

@@ -114,6 +114,14 @@ def unquote(feedback_id: str) -> int:
     return int(Quote.delete().where(Quote.feedback == feedback_id).execute())
 
 
+def take_back(ids: Sequence[str]) -> None:
+    """Deletes those of these deliveries that quote records, within the open transaction.
+
+    What was in one that nobody has had yet is told anew.
+    """
+    Quote.delete().where(Quote.outgoing.in_(list(ids))).execute()
+
+
 def forget(destination_id: str, before: int, limit: int) -> int:
     """Deletes some of what was put before a time, within the open transaction, and says how many."""
     mine = (Notification.destination == destination_id) & (Notification.at < before)

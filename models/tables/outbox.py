@@ -10,27 +10,41 @@ from typing import Any
 
 from peewee import BigIntegerField, TextField
 
-from models.database.base import AT_ONCE, Table, database, rows
+from models.database.base import AT_ONCE, JSONText, Table, database, dumps, rows
 from models.tables.destination import Destination
 from models.tables.feedback import Feedback
 
 FRESH = 3.0  # seconds that a process believes what it has read of who listens
-COLUMNS = ("id", "type", "workspace_id", "project_id", "feedback_id", "event_id", "destination_id", "at")
+COLUMNS = (
+    "id",
+    "type",
+    "workspace_id",
+    "project_id",
+    "feedback_id",
+    "event_id",
+    "destination_id",
+    "at",
+    "data",
+)
 
 CREATED, UPDATED, RELABELLED = "feedback.created", "feedback.updated", "feedback.relabelled"
 STATUS_CHANGED, TAGGED, NOTED = "feedback.status_changed", "feedback.tagged", "feedback.noted"
 RETRACTED, DELETED, ERASED = "feedback.retracted", "feedback.deleted", "feedback.erased"
 DISABLED, TEST = "destination.disabled", "destination.test"
+HELD, EXPIRING = "quarantine.held", "key.expiring"
+COMPLETED, FAILED = "run.completed", "run.failed"
+SPIKE, SILENT = ALARMS = ("spike.started", "hook.silent")  # raised for each who listens: noted for nobody
 RECORDS = (CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, RETRACTED, DELETED, ERASED)
 GONE = (DELETED, ERASED)  # told by the record's id alone
-TYPES = (*RECORDS, DISABLED, TEST)
+TYPES = (*RECORDS, HELD, COMPLETED, FAILED, EXPIRING, *ALARMS, DISABLED, TEST)
 
 
 class Outbox(Table):
     """A change that waits to be made deliveries of, which takes it away. `at` is milliseconds UTC.
 
     `feedback_id` is the record, as it stands then; `event_id` is what tells of the change in its history.
-    `destination_id` is what a `destination.disabled` is about, and to whom a `destination.test` goes.
+    `destination_id` is what a `destination.disabled` is about, and to whom a `destination.test` goes. `data`
+    is what is told of a change that is of no record: ids and words of ours, nothing of a person's.
     """
 
     id = TextField(primary_key=True)
@@ -41,6 +55,7 @@ class Outbox(Table):
     event_id = TextField(null=True)
     destination_id = TextField(null=True)
     at = BigIntegerField()
+    data = JSONText(null=True)
 
 
 class _Listeners:
@@ -83,14 +98,14 @@ def listens(workspace_id: str, kind: str) -> bool:
 def note(kind: str, row: Mapping[str, Any], at: int, event_id: str | None = None) -> None:
     """Notes a record's change within the open transaction that makes it, if anybody listens."""
     if kind in _listeners.types(row["workspace_id"]):
-        _add([_noted(kind, row["workspace_id"], row["project_id"], row["id"], event_id, None, at)])
+        _add([_noted(kind, row["workspace_id"], row["project_id"], row["id"], event_id, None, at, None)])
 
 
 def note_all(changes: Iterable[tuple[str, Mapping[str, Any], int, str | None]]) -> None:
     """Notes many, each as `note` is given it, with few statements."""
     _add(
         [
-            _noted(kind, row["workspace_id"], row["project_id"], row["id"], event_id, None, at)
+            _noted(kind, row["workspace_id"], row["project_id"], row["id"], event_id, None, at, None)
             for kind, row, at, event_id in changes
             if kind in _listeners.types(row["workspace_id"])
         ]
@@ -109,7 +124,15 @@ def note_ids(kind: str, ids: Sequence[str]) -> None:
 
 def note_destination(kind: str, row: Mapping[str, Any], at: int) -> None:
     """Notes what concerns a destination itself, whoever listens."""
-    _add([_noted(kind, row["workspace_id"], row["project_id"], None, None, row["id"], at)])
+    _add([_noted(kind, row["workspace_id"], row["project_id"], None, None, row["id"], at, None)])
+
+
+def note_other(
+    kind: str, workspace_id: str, project_id: str | None, data: Mapping[str, Any], at: int
+) -> None:
+    """Notes a change that is of no record within the open transaction that makes it, if anybody listens."""
+    if kind in _listeners.types(workspace_id):
+        _add([_noted(kind, workspace_id, project_id, None, None, None, at, dumps(data))])
 
 
 def any_waiting() -> bool:

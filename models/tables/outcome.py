@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,17 @@ def totals(
         found = found.where(Outcome.minute < _whole(until))
     found = only(found, {Outcome.key_id: key_id, Outcome.source: source})
     return rows(found.group_by(*columns).order_by(*columns))
+
+
+def minutes(workspace_id: str, keys: Sequence[str], since: int) -> dict[str, list[int]]:
+    """The minutes from a time on in which there were requests of these keys, milliseconds UTC, ascending."""
+    found: Any = Outcome.select(Outcome.key_id, _MINUTE.alias("at"))
+    found = found.where((Outcome.workspace_id == workspace_id) & (Outcome.minute >= _whole(since)))
+    found = found.where(Outcome.key_id.in_(list(keys))).distinct()
+    known: dict[str, list[int]] = {}
+    for key, at in found.order_by(Outcome.key_id, SQL("at")).tuples() if keys else ():
+        known.setdefault(key, []).append(int(at))
+    return known
 
 
 def last_minute(key_id: str, outcome: str) -> int | None:

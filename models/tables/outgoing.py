@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from peewee import BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
+from peewee import BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField, fn
 
 from models.database.base import Table, first, insert, insert_all, only, rows, values
 from models.tables.destination import ENABLED, Destination
@@ -67,20 +68,34 @@ def add_all(deliveries: Sequence[Mapping[str, Any]]) -> None:
     insert_all(Outgoing, [values(Outgoing, {**new, **row}) for row in deliveries])
 
 
-def due(now: int, limit: int, but: Iterable[str], full: Iterable[str]) -> list[dict[str, Any]]:
-    """Deliveries whose time has come, the longest due first; none of these ids or to `full` destinations."""
+def due(now: int, limit: int, each: int, but: Iterable[str], full: Iterable[str]) -> list[dict[str, Any]]:
+    """Deliveries whose time has come, `each` to a destination, of those that have waited longest first.
+
+    None of these ids, and none to `full` destinations. Each has its destination's row as `to`. Of one that is
+    `ordered` it is the oldest that was neither taken nor given up, if that is due.
+
+    Each destination is asked for its own next one: however much waits for one, the others cost the same.
+    """
+    mine = (Outgoing.destination == Destination.id) & _due(now, but)
+    longest = Outgoing.select(Outgoing.next_at).where(mine).order_by(Outgoing.next_at, Outgoing.id).limit(1)
     ready = (Destination.state == ENABLED) & (Destination.resume_at <= now)
-    found = Outgoing.select().join(Destination).where(_waiting() & (Outgoing.next_at <= now) & ready)
-    for column, unwanted in ((Outgoing.id, [*but]), (Outgoing.destination, [*full])):
-        if unwanted:
-            found = found.where(column.not_in(unwanted))
-    return rows(found.order_by(Outgoing.next_at, Outgoing.id).limit(limit))
+    asked = Destination.select(Destination, longest.alias("since"))
+    asked = asked.where(ready & Destination.id.not_in([*full, ""]))
+    found: list[dict[str, Any]] = []
+    for one in sorted((row for row in rows(asked) if row["since"] is not None), key=itemgetter("since")):
+        if len(found) >= limit:
+            break
+        found += [{**row, "to": one} for row in _next_of(one, now, each, but)]
+    return found
 
 
-def next_due() -> int | None:
-    """When the next delivery is due; None when none is waiting."""
-    row = first(Outgoing.select(Outgoing.next_at).where(_waiting()).order_by(Outgoing.next_at).limit(1))
-    return None if row is None else int(row["next_at"])
+def _next_of(one: Mapping[str, Any], now: int, limit: int, but: Iterable[str]) -> list[dict[str, Any]]:
+    mine = (Outgoing.destination == one["id"]) & _due(now, but)
+    if one["ordered"]:
+        of = Outgoing.select(fn.MIN(Outgoing.id)).where(Outgoing.destination == one["id"])
+        oldest = [of.where(Outgoing.state == state).scalar() for state in (WAITING, HELD)]
+        mine &= Outgoing.id == min((name for name in oldest if name), default=None)
+    return rows(Outgoing.select().where(mine).order_by(Outgoing.next_at, Outgoing.id).limit(limit))
 
 
 def reference_of(destination_id: str, thread: str | None) -> str | None:
@@ -105,9 +120,15 @@ def tried(known: Mapping[str, Any], changed: Mapping[str, Any], attempt: Mapping
     return True
 
 
-def hold(destination_id: str) -> None:
-    """Holds what waits for a destination, within the open transaction."""
-    Outgoing.update(state=HELD).where((Outgoing.destination == destination_id) & _waiting()).execute()
+def any_to_hold() -> bool:
+    """Whether anything waits for a destination that is not enabled."""
+    return bool(_to_hold().exists())
+
+
+def hold(limit: int) -> int:
+    """Holds some of what waits for destinations that are not enabled, in the open transaction; how many."""
+    ids = [row["id"] for row in rows(_to_hold().limit(limit))]
+    return int(Outgoing.update(state=HELD).where(Outgoing.id.in_(ids)).execute()) if ids else 0
 
 
 def replay(ids: Sequence[str], now: int) -> int:
@@ -172,3 +193,12 @@ def forget_of(destination_id: str, limit: int) -> int:
 
 def _waiting() -> Any:
     return Outgoing.state == WAITING
+
+
+def _to_hold() -> Any:
+    resting = Destination.select(Destination.id).where(Destination.state != ENABLED)
+    return Outgoing.select(Outgoing.id).where(_waiting() & Outgoing.destination.in_(resting))
+
+
+def _due(now: int, but: Iterable[str]) -> Any:
+    return _waiting() & (Outgoing.next_at <= now) & Outgoing.id.not_in([*but, ""])

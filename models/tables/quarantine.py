@@ -8,6 +8,7 @@ from typing import Any
 from peewee import BigIntegerField, BlobField, TextField, fn
 
 from models.database.base import JSONText, Table, first, only, rows
+from models.tables import outbox
 from models.tables.feedback import iso
 
 
@@ -24,6 +25,13 @@ class Quarantine(Table):
     payload = BlobField()
     received_at = BigIntegerField()
     replayed_at = BigIntegerField(null=True)
+
+
+def note_held(row: Mapping[str, Any]) -> None:
+    """Has whoever listens told that a delivery is held, within the open transaction."""
+    data = {"quarantine_id": row["id"], "project_id": row["project_id"]}
+    data |= {name: row[name] for name in ("source", "hook_id")}
+    outbox.note_other(outbox.HELD, row["workspace_id"], row["project_id"], data, row["received_at"])
 
 
 def held(

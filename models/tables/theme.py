@@ -16,6 +16,7 @@ from models.database.base import JSONText, Table, database, first, locked, rows
 from models.tables.feedback import Feedback
 
 WITHDRAWN = ""
+LONGEST_QUOTE = 2_000  # characters of a text that are read
 
 
 class Withdrawn(Exception):
@@ -138,6 +139,26 @@ def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str
     mine = (ThemeMember.theme == theme_id) & (ThemeMember.at >= since) & (ThemeMember.at < until)
     found = Feedback.select(Feedback.id, Feedback.title).join(ThemeMember).where(mine)
     return rows(found.order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit))
+
+
+def voices(theme_ids: Sequence[str], since: int, until: int) -> dict[str, int]:
+    """How many people said what a theme is about; who gave neither a name nor an address is none of them."""
+    person = fn.COALESCE(Feedback.author_id, Feedback.author_email, Feedback.author_name)
+    mine = ThemeMember.theme.in_(list(theme_ids)) & (ThemeMember.at >= since) & (ThemeMember.at < until)
+    found = ThemeMember.select(ThemeMember.theme, fn.COUNT(person.distinct()).alias("people"))
+    return {
+        row["theme"]: row["people"]
+        for row in rows(found.join(Feedback).where(mine).group_by(ThemeMember.theme))
+    }
+
+
+def quotes(theme_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
+    """The records closest to what a theme is about: `id`, and the beginning of the text, `words`."""
+    mine = (ThemeMember.theme == theme_id) & (ThemeMember.at >= since) & (ThemeMember.at < until)
+    words = fn.SUBSTR(Feedback.text, 1, LONGEST_QUOTE).alias("words")
+    found = Feedback.select(Feedback.id, words).join(ThemeMember)
+    found = found.where(mine).order_by(ThemeMember.closeness.desc(), Feedback.id.desc()).limit(limit)
+    return rows(found)
 
 
 def closest(workspace_id: str, project_id: str, lasting_id: str, limit: int) -> list[str]:

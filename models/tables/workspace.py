@@ -67,6 +67,12 @@ def find_key(digest: str) -> dict[str, Any] | None:
     return first(keys.join(Workspace).where(ApiKey.digest == digest))
 
 
+def keys_that_end(since: int, until: int) -> list[dict[str, Any]]:
+    """The keys that end later than `since` and by `until` (milliseconds UTC), unless they were revoked."""
+    soon = (ApiKey.expires_at > since) & (ApiKey.expires_at <= until) & ApiKey.revoked_at.is_null()
+    return rows(ApiKey.select().where(soon).order_by(ApiKey.expires_at, ApiKey.id))
+
+
 def workspace_of(project_id: str) -> str | None:
     """The workspace a project belongs to, or None when there is no such project.
 

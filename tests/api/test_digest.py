@@ -24,15 +24,19 @@ from gateway.access import topics
 from gateway.api.digest import composition
 from gateway.api.digest.as_html import html
 from gateway.api.digest.as_markdown import markdown
-from gateway.api.digest.blocks import MOST_SAID, Block, Grid, Heading, Items, Link, Paragraph, Said
+from gateway.api.digest.as_text import text as as_text
+from gateway.api.digest.blocks import MOST_SAID, Block, Grid, Heading, Items, Link, Paragraph, Quote, Said
 from gateway.api.digest.composition import digest
 from gateway.api.digest.figures import figures
 from gateway.api.digest.period import BadPeriod, Period, period_of, zone_of
 from gateway.cli import main
 from gateway.core.config import Config
 from gateway.core.languages import LANGUAGES
-from models import Feedback, Quarantine, Theme, ThemeMember, ThemeRun
+from gateway.destinations import message
+from gateway.destinations.digests import of_digest
+from models import Feedback, HookRow, Quarantine, Theme, ThemeMember, ThemeRun
 from models.database.base import writing
+from models.tables import destination, outcome
 from tests.background.test_second_reading import post
 from tests.conftest import Call, Tenant
 
@@ -87,7 +91,7 @@ def told(words: str) -> list[Block]:
 
 SEEN = {
     *("html", "head", "meta", "title", "body", "div", "h1", "h2", "p", "ul", "li", "br"),
-    *("span", "table", "tbody", "tr", "th", "td", "a", "bdi"),
+    *("blockquote", "span", "table", "tbody", "tr", "th", "td", "a", "bdi"),
 }
 ATTRIBUTES = {"style", "href", "scope", "lang", "charset", "name", "content"}
 
@@ -133,6 +137,28 @@ def test_nothing_breaks_out_of_markdown(text: str) -> None:
     assert len(written.splitlines()) == len(plain.splitlines())
     wanted = words_of(plain).replace("plain", Said(text).text)
     assert " ".join(words_of(written).split()) == " ".join(wanted.split())
+
+
+@given(texts)
+def test_quotes_keep_their_lines(text: str) -> None:
+    """A quote is nothing but its lines, in HTML, in Markdown and as text."""
+    quote = Quote(f"Before {text}\n\n\nafter")
+    page = LexborHTMLParser(html([quote], "en", "x"))
+    assert [node.text() for node in page.css("blockquote > bdi")] == quote.lines
+    kinds = {str(node.tag) for node in page.css("blockquote *")}
+    assert kinds == {"bdi", "br"}
+    parsed = [kind for kind, *_ in structure(markdown([quote]))]
+    assert {*parsed} <= {
+        "blockquote_open",
+        "blockquote_close",
+        "paragraph_open",
+        "paragraph_close",
+        "inline",
+        "hardbreak",
+    }
+    plain = as_text([quote])
+    assert all(line.startswith(">") for line in plain.splitlines())
+    assert plain.replace("\n>", "").split() == [">", *" ".join(quote.lines).split()]
 
 
 @given(texts)
@@ -280,7 +306,7 @@ def test_empty_weeks(call: Call, tenant: Tenant) -> None:
 
 
 def test_themes_topics_and_quarantine(call: Call, tenant: Tenant, week: dict[str, str]) -> None:
-    """What grew is told with how much, the most first; what is in quarantine is counted."""
+    """What grew is told with how much, by whom and in which words; what is in quarantine is counted."""
     with writing():
         topic = topics.create(tenant.workspace_id, tenant.project_id, "Heat | *and* light", "", 1)["id"]
         for name in ("fire", "slow"):
@@ -297,14 +323,66 @@ def test_themes_topics_and_quarantine(call: Call, tenant: Tenant, week: dict[str
         held |= {"hook_id": "h", "reason": "r", "request": {}, "payload": b"", "received_at": 1}
         Quarantine.insert(id="qr_1", **held).execute()
     text = of(tenant)
-    assert (
-        "## Growing themes\n\n| Name | Now | Before |\n| --- | ---: | ---: |\n| lamps | 2 | 0 |\n\n" in text
-    )
+    _, _, item, more, *_ = text[text.index("## Growing themes") :].splitlines()
+    assert item == f"- [lamps](<{URL}/inbox?theme=t1>) (2, 0 before, 1 person)\\"
+    assert "“The oven is on fire”" in more and r"“The page is \*slow\* \<b\>today\</b\>”" in more
     assert r"| Heat \| \*and\* light | 2 | 0 |" in text
     assert "- 1 delivery is in quarantine: nobody could read it." in text
     with writing():  # the period before was not looked at: nobody knows what grew
         ThemeRun.update(since=MIDNIGHT - 8 * DAY).execute()
     assert "lamps" not in of(tenant)
+
+
+@both
+def test_what_was_done_and_what_fails(call: Call, tenant: Tenant, week: dict[str, str], new_key: Any) -> None:
+    """What was resolved in the period is told, destinations that take nothing, and hooks that fell silent."""
+    at(week["done"], MIDNIGHT - DAY, resolved_at=MIDNIGHT - DAY // 2)
+    at(week["slow"], MIDNIGHT - DAY, status="resolved", resolved_at=MIDNIGHT + 1)  # today
+    hook = {
+        "workspace": tenant.workspace_id,
+        "source": "discord",
+        "secrets": [],
+        "options": {},
+        "created_at": 1,
+    }
+    made = {"workspace_id": tenant.workspace_id, "kind": "email", "url": "", "secrets": [], "headers": ""}
+    made |= {"filter": "", "events": [], "thin": False, "created_at": 1, "project_id": None}
+    with writing():
+        for name, requests in (("Chat", {-8: 3, 1: 9}), ("Shop", {-8: 2, -1: 1}), ("Rare", {-8: 2})):
+            HookRow.create(id=f"hk_{name}", name=name, **hook)
+            for day, number in requests.items():
+                row = (MIDNIGHT + day * DAY, tenant.workspace_id, f"hk_{name}", "discord", "stored")
+                outcome.add({row: number}, {})
+        for name in ("Fine", "Failing", "Given up", "Paused"):
+            destination.add({"id": f"dst_{name[:3]}", "name": name, **made})
+        destination.change("dst_Fai", {"failing_since": MIDNIGHT - DAY})
+        destination.change("dst_Pau", {"failing_since": MIDNIGHT - DAY, "state": destination.PAUSED})
+        destination.change("dst_Giv", {"state": destination.DISABLED, "reason": "it answered 410 Gone"})
+    text = of(tenant)
+    assert "## Resolved\n\n1 record was resolved.\n\n- [It was broken](<" in text
+    assert f"- A destination takes nothing: [Failing](<{URL}/settings/destinations/dst_Fai>) (since " in text
+    assert "- A destination is disabled: [Given up](<" in text and "(it answered 410 Gone)" in text
+    assert "Paused" not in text and "Fine" not in text
+    assert "- Hooks that were used in the period before and not in this one: Chat\n" in text
+    assert "Silent, though" not in text  # that is the hook's source
+
+
+def test_as_a_message(call: Call, tenant: Tenant, week: dict[str, str]) -> None:
+    """Chats and mails are told the same on one screen, if anything happened at all."""
+    found = figures(tenant.workspace_id, None, WEEK)
+    told = of_digest(found, URL)
+    assert found.has_news and told.subject == "Feedback: 4 records came in, 1 in the period before (+300%)"
+    counts = next(part for part in told.parts if isinstance(part, message.Facts))
+    assert list(counts.pairs) == [("bug", "3 (+200%)"), ("feature", "1 (new)")]
+    entries = [entry for part in told.parts if isinstance(part, message.Entries) for entry in part.entries]
+    assert entries[0] == message.Entry(
+        "The oven is on fire", "impact 10, bug, 20 Nov 2026 12:00", f"{URL}/records/{week['fire']}"
+    )
+    assert entries[-1].text == "Silent, though heard in the period before: discord"
+    link = f"{URL}/digest?period=2026-11-14..2026-11-20&zone=UTC"
+    assert told.parts[-1] == message.Link("Read all of it in the inbox", link)
+    quiet = Period(date(2020, 1, 1), date(2020, 1, 7), UTC)
+    assert not figures(tenant.workspace_id, None, quiet).has_news
 
 
 @pytest.mark.parametrize("form", ["md", "html"])

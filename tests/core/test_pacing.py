@@ -368,6 +368,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "expiry": nothing,
     "planner": nothing,
     "silence": nothing,
+    "keys": nothing,
     "second_reader": doubting,
     "meaning": correcting,
     "topics": sorting,

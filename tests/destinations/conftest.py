@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
@@ -13,13 +13,19 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
-from gateway.destinations import fan_out, managing, sender, telling
+from gateway.destinations import alarms, fan_out, found_kinds, managing, sender, telling
+from gateway.destinations.by_kind import webhook
+from gateway.destinations.http_post import post
+from gateway.destinations.kind import Answer, Delivery, Kind
+from gateway.destinations.message import Message
 from models import Job
+from models.database.base import dumps
 from models.tables import destination
 from tests.conftest import Tenant
 
 Send = Callable[..., None]
 Add = Callable[..., dict[str, Any]]
+Subscribe = Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def _send(monkeypatch: pytest.MonkeyPatch) -> Send:
     monkeypatch.setattr(sender, "BREATH", 0.01)
 
     def send(seconds: float = 0) -> None:
-        for module in (sender, fan_out, managing, telling):
+        for module in (sender, fan_out, managing, telling, alarms):
             monkeypatch.setattr(module, "now_ms", lambda: began + round(seconds * 1000))
         Job.delete().execute()
         assert run_once(sender.SEND)
@@ -78,6 +84,33 @@ def _add(tenant: Tenant) -> Add:
         return managing.create(tenant.workspace_id, project_id, "webhook", url, sent, by="key_test")
 
     return add
+
+
+def _write(message: Message) -> str:
+    return dumps({"parts": [{type(part).__name__: asdict(part)} for part in message.parts], **_of(message)})
+
+
+def _of(message: Message) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in ("subject", "thread", "is_over", "impact")}
+
+
+def _pass_on(delivery: Delivery) -> Answer:
+    answer = post(delivery.url, {"earlier": delivery.earlier or ""}, delivery.body)
+    return Answer(answer.status, answer.why, answer.body, answer.headers, reference=f"r-{delivery.id}")
+
+
+@pytest.fixture(name="subscribe")
+def _subscribe(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subscribe]:
+    """Makes a destination of people's: subscribe(port, filter="tag=vip", when="daily")."""
+    kinds = {"webhook": webhook.KIND, "note": Kind("note", _pass_on, write=_write)}
+    monkeypatch.setattr(found_kinds, "load", lambda: kinds)
+
+    def subscribe(port: int, *, when: Any = None, **sent: Any) -> dict[str, Any]:
+        url = f"http://localhost:{port}/"
+        sent["subscription"] = {**sent.pop("subscription", {}), **({"when": when} if when else {})}
+        return managing.create(tenant.workspace_id, None, "note", url, sent, by="key_test")
+
+    yield subscribe
 
 
 def now_of(made: dict[str, Any]) -> dict[str, Any]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gateway.access import api_keys
+from gateway.background import ending_keys
+from gateway.background.lease import run_once
 from gateway.core.config import Config
+from gateway.core.ids import now_ms
 from gateway.destinations import found_kinds, managing
 from gateway.destinations.by_kind import webhook
 from gateway.destinations.kind import Change
-from models import Attempt, Destination, Outbox, Outgoing
+from gateway.runs import lifecycle, registry
+from models import ApiKey, Attempt, Destination, Job, Outbox, Outgoing, Quarantine
 from models.database.base import database, writing
 from models.intake import commit
 from models.queries import selection
 from models.tables import outbox
+from models.tables.feedback import iso
 from tests.conftest import Call, Tenant
 from tests.destinations.conftest import Add, Send, Told, now_of, told
 from tests.receivers import answering, listening
@@ -73,6 +80,59 @@ def test_every_change(call: Call, add: Add, send: Send) -> None:
 _MAP = {"map": {name: name for name in ("text", "incident_key", "dedupe_key", "state")}}
 
 
+def test_what_is_of_no_record(
+    call: Call, add: Add, send: Send, tenant: Tenant, other: Tenant, new_key: Any
+) -> None:
+    """A held delivery, an ended run and a key that ends soon are told once, by ids and words of ours."""
+    run_id = lifecycle.start(registry.load()["digest"], {}, tenant.workspace_id, "key")[0]["id"]
+    failed = lifecycle.start(registry.load()["digest"], {}, tenant.workspace_id, "key")[0]["id"]
+    project = call("POST", "/gateway/v1/projects", json={"name": "Web"}).json["project_id"]
+    hook = call("POST", "/gateway/v1/hooks", json={"source": "generic", "project_id": project}).json
+    day = 86_400_000
+    soon, _later = (new_key(expires_at=now_ms() + days * day) for days in (5, 9))
+    revoked = new_key(expires_at=now_ms() + day)
+    with writing():
+        for key in ApiKey.select().where(ApiKey.digest == api_keys.digest(revoked)).dicts():
+            api_keys.revoke(key)
+    seen: list[bytes] = []
+    kinds = ["quarantine.held", "run.completed", "run.failed", "key.expiring"]
+    with listening(answering("200 OK", seen=seen)) as port:
+        add(port, events=kinds, filter="category=praise")
+        add(port, project, events=kinds, thin=True)
+        managing.create(
+            other.workspace_id, None, "webhook", f"http://localhost:{port}/", {"events": kinds}, by="key"
+        )
+        bearer = {"Authorization": f"Bearer {hook['secret']}"}
+        sent = {"secret": "Nobody understands me"}
+        assert call("POST", hook["path"], json=sent, headers=bearer).status_code == 200
+        with writing():
+            lifecycle.end(run_id, [])
+            lifecycle.end(failed, error=("internal", "It says who"))
+            lifecycle.end(failed, error=("internal", "Again"))
+        for _ in range(2):
+            Job.update(due_at=0).execute()
+            assert run_once(ending_keys.TELL)
+        send()
+    told_of = [(one.body["type"], one.body["data"]) for one in said(seen)]
+    key = ApiKey.get(ApiKey.digest == api_keys.digest(soon))
+    ids = {
+        "quarantine_id": Quarantine.get().id,
+        "project_id": project,
+        "source": "generic",
+        "hook_id": hook["hook_id"],
+    }
+    run = {"project_id": None, "technique": "digest"}
+    ends = {"key_id": key.id, "project_id": None, "prefix": key.prefix, "name": key.name}
+    assert sorted(told_of, key=lambda one: (one[0], -len(one[1]))) == [
+        ("key.expiring", {**ends, "expires_at": iso(key.expires_at)}),
+        ("quarantine.held", ids),
+        ("quarantine.held", {name: ids[name] for name in ids if name != "source"}),
+        ("run.completed", {**run, "run_id": run_id}),
+        ("run.failed", {**run, "run_id": failed, "error_code": "internal"}),
+    ]
+    assert not any(word in repr(seen) for word in ("Nobody", "It says who"))
+
+
 def test_who_is_told(call: Call, add: Add, send: Send, tenant: Tenant, other: Tenant) -> None:
     """Only who listens to such a change, in such a project, of such a record, and of that workspace."""
     project = call("POST", "/gateway/v1/projects", json={"name": "Web"}).json["project_id"]
@@ -102,6 +162,21 @@ def test_a_thin_one(call: Call, add: Add, send: Send) -> None:
     send()
     (row,) = Outgoing.select()
     assert "export" not in row.body and record in row.body
+
+
+def test_what_a_kind_cannot_put(
+    call: Call, add: Add, send: Send, monkeypatch: pytest.MonkeyPatch, tenant: Tenant
+) -> None:
+    """It keeps nobody else waiting, and what comes next goes to all."""
+    webhook_kind = found_kinds.load()["webhook"]
+    picky = replace(webhook_kind, render=lambda change: change.data["text"][change.data["impact"] * 100])
+    monkeypatch.setattr(found_kinds, "load", lambda: {"webhook": webhook_kind, "picky": picky})
+    add(9)
+    managing.create(tenant.workspace_id, None, "picky", "http://localhost:9/", {}, by="key_test")
+    post(call)
+    post(call, "Long words. " * 500)
+    send()
+    assert len({row.destination_id for row in Outgoing.select()}) == 2 and Outgoing.select().count() == 3
 
 
 def test_a_filter_that_is_understood_no_more(call: Call, add: Add, send: Send) -> None:
@@ -206,5 +281,7 @@ def test_bodies_fit(text: str, subject: dict[str, str]) -> None:
 
 def test_kinds_are_found() -> None:
     """Each module is a kind by its name."""
-    assert {name: kind.name for name, kind in found_kinds.load().items()} == {"webhook": "webhook"}
+    kinds = found_kinds.load()
+    assert {name: kind.name for name, kind in kinds.items()} == {name: name for name in kinds}
+    assert {"email", "webhook"} <= set(kinds)
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", webhook.new_secret())

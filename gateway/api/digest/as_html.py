@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from gateway.api.digest.blocks import Block, Heading, Items, Link, Paragraph, Part, Said
+from gateway.api.digest.blocks import Block, Heading, Items, Link, Paragraph, Part, Quote, Said
 
 _FONT = "font-family:system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _BODY = f"margin:0;padding:24px;background:#ffffff;color:#1c2430;{_FONT};font-size:15px;line-height:1.5"
@@ -27,6 +27,9 @@ _PARAGRAPH = Markup('<p style="margin:0 0 12px">{}</p>')
 _ITEMS = Markup('<ul style="margin:0 0 12px;padding-left:20px">\n{}\n</ul>')
 _ITEM = Markup('<li style="margin:0 0 8px">{}{}</li>')
 _SECOND = Markup('<br><span style="color:#4a5565">{}</span>')
+_QUOTE = Markup(
+    '<blockquote style="margin:0 0 12px;padding:4px 0 4px 12px;border-left:3px solid #c3c9d2">{}</blockquote>'
+)
 _GRID = Markup('<table style="border-collapse:collapse;margin:0 0 12px">\n{}\n{}\n</table>')
 _LINE = Markup("<tr>{}</tr>")
 _CELLS = {
@@ -53,7 +56,9 @@ def _block(block: Block) -> Markup:
         return _PARAGRAPH.format(_words(block.parts))
     if isinstance(block, Items):
         return _ITEMS.format(Markup("\n").join(_item(*item) for item in block.items))
-    head = _line(block.columns, _HEADS)
+    if isinstance(block, Quote):
+        return _QUOTE.format(Markup("<br>").join(_SAID.format(line) for line in block.lines))
+    head = _line(block.columns, _HEADS) if block.columns else ""
     return _GRID.format(head, Markup("\n").join(_line(line, _CELLS) for line in block.lines))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gateway.api.digest.blocks import Block, Heading, Items, Link, Paragraph, Part, Said
+from gateway.api.digest.blocks import Block, Heading, Items, Link, Paragraph, Part, Quote, Said
 
 # What means something anywhere in a line, what begins a list or a rule, and what makes an address a link.
 _SIGNS = re.compile(r"[\\`*_\[\]<>#|~&!$@^{}]|^[-+=](?=[\s=-]|$)|:(?=//)|(?<=www)\.", re.I)
@@ -24,6 +24,8 @@ def _block(block: Block) -> str:
         return _words(block.parts)
     if isinstance(block, Items):
         return "\n".join(_item(*item) for item in block.items)
+    if isinstance(block, Quote):
+        return "\n".join(f"> {_escaped(line)}\\" if line else ">" for line in block.lines).removesuffix("\\")
     align = ["---", *["---:"] * (len(block.columns) - 1)]
     lines = [map(_escaped, block.columns), align, *(map(_part, line) for line in block.lines)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -65,13 +65,26 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table; all columns but the first are numbers."""
+    """A table; all columns but the first are numbers. Without names of columns it has no head."""
 
     columns: Sequence[str]
     lines: Sequence[Sequence[Part]]
 
 
-Block = Heading | Paragraph | Items | Grid
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What somebody said, in its lines."""
+
+    words: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines without what would steer a page; several empty ones are one."""
+        lines = [Said(line, len(line)).text for line in self.words.splitlines()]
+        return [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
+
+
+Block = Heading | Paragraph | Items | Grid | Quote
 
 
 def _seen(char: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,17 +48,20 @@ def _written(change: Change, data: dict[str, Any], more: dict[str, Any]) -> str:
 
 
 def send(delivery: Delivery) -> Answer:
-    """One attempt, signed once with each secret."""
-    seconds = delivery.at // 1000
+    """One attempt."""
+    own = headers(delivery.id, delivery.body, delivery.secrets, delivery.at // 1000)
+    return post(delivery.url, {**delivery.headers, **own}, delivery.body)
+
+
+def headers(message_id: str, body: str, secrets: Sequence[str], seconds: int) -> dict[str, str]:
+    """Which message it is and who sent it, signed with each secret; `seconds` since the epoch."""
     at = datetime.fromtimestamp(seconds, UTC)
-    signed = (Webhook(secret).sign(delivery.id, at, delivery.body) for secret in delivery.secrets)
-    headers = {
+    return {
         "Content-Type": "application/json",
-        "webhook-id": delivery.id,
+        "webhook-id": message_id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": " ".join(signed),
+        "webhook-signature": " ".join(Webhook(secret).sign(message_id, at, body) for secret in secrets),
     }
-    return post(delivery.url, {**delivery.headers, **headers}, delivery.body)
 
 
 def new_secret() -> str:
