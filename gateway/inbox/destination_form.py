@@ -30,6 +30,12 @@ EVENTS_SAID = {
     "feedback.noted": "Somebody adds a note",
     "feedback.deleted": "It is deleted",
     "feedback.erased": "A person is taken out of it",
+    "quarantine.held": "A delivery is held in quarantine",
+    "run.completed": "A run has ended",
+    "run.failed": "A run has failed",
+    "key.expiring": "A key ends within a week",
+    "spike.started": "Much more comes than usual",
+    "hook.silent": "A hook that usually sends is quiet",
     "destination.disabled": "Another destination is given up",
 }
 WITHOUT_HEADERS = ("apprise", "discord", "email", "mattermost", "teams")  # kinds whose address says it all

@@ -9,7 +9,8 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
-from gateway.destinations import found_kinds
+from gateway.api.schemas.destinations import DestinationChange
+from gateway.destinations import found_kinds, subscription
 from gateway.destinations.kind import Kind
 from gateway.destinations.preview import preview
 from gateway.inbox import destination_form
@@ -42,7 +43,7 @@ def create_destination(kind: str) -> ResponseReturnValue:
     sent = destination_form.sent(known, form, new=True)
     try:
         if form.get("act") == "preview":
-            return _preview_page(known, form, sent)
+            return _preview_page(known, form, _checked(sent), project_id=sent.get("project_id"))
         made = ask(f"POST {ALL}", body={"kind": kind, **sent})
     except Refused as refused:
         return _form_page(known, form, destination_form.by_field(refused))
@@ -51,11 +52,13 @@ def create_destination(kind: str) -> ResponseReturnValue:
 
 @page("/settings/destinations/<destination_id>/change", "admin")
 def change_form(destination_id: str) -> ResponseReturnValue:
-    """The form with what is sent now, as far as that can be said: a filter may be read no more."""
+    """The form with what is sent now, but for a digest, which takes long, or where no filter can be read."""
     row = _found(destination_id)
     kind, kept = _kind(row["kind"]), destination_form.of_row(row)
+    if kept.get("content") == subscription.DIGEST:
+        return _form_page(kind, kept, row=row)
     try:
-        return _preview_page(kind, kept, row, row)
+        return _preview_page(kind, kept, row, row, row["project_id"])
     except Refused:
         return _form_page(kind, kept, row=row)
 
@@ -68,7 +71,7 @@ def change_destination(destination_id: str) -> ResponseReturnValue:
     sent = destination_form.sent(kind, form, new=False)
     try:
         if form.get("act") == "preview":
-            return _preview_page(kind, form, sent, row)
+            return _preview_page(kind, form, _checked(sent), row, row["project_id"])
         ask(f"PATCH {ONE}", body=sent, destination_id=destination_id)
     except Refused as refused:
         return _form_page(kind, form, destination_form.by_field(refused), row)
@@ -104,15 +107,26 @@ def delete_destination(destination_id: str) -> ResponseReturnValue:
 
 
 def _preview_page(
-    kind: Kind, given: Given, sent: dict[str, Any], row: dict[str, Any] | None = None
+    kind: Kind,
+    given: Given,
+    sent: dict[str, Any],
+    row: dict[str, Any] | None = None,
+    project_id: str | None = None,
 ) -> ResponseReturnValue:
     """The form with what would be sent. Raises Refused (400)."""
-    project_id = row["project_id"] if row else sent.get("project_id")
     shown = preview(kind, g.session["user_workspace"], project_id, sent)
     body = shown.body if shown else ""
     if kind.render is not None:  # for people to look at
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     return _form_page(kind, given, row=row, previewed=True, shown=shown, body=body)
+
+
+def _checked(sent: dict[str, Any]) -> dict[str, Any]:
+    """What the form says, but for where it is sent, as the API would take it. Raises Refused (400)."""
+    told = DestinationChange.check({name: value for name, value in sent.items() if name != "project_id"})
+    if "subscription" in told:
+        told["subscription"] = subscription.merged({}, told["subscription"])
+    return told
 
 
 def _form_page(

@@ -56,6 +56,8 @@ PHRASES = (
     "https://slack.com/api/chat.postMessage?channel=C... with the bot's token as the header Authorization",
     f"must be the address of a workflow: {_WORKFLOW}",
     f"is an Office 365 connector, which Microsoft has ended: {_WORKFLOW}",
+    "must be an address as https://appriseit.com/services has them, such as gotifys://HOST/TOKEN",
+    "needs GATEWAY_OUTBOUND_APPRISE=on: Apprise connects to whatever an address names",
     "needs GATEWAY_SMTP_URL: no server is set that takes mail",
     "must not have line breaks or other signs that are not seen",
     "must be one address such as team@example.com",

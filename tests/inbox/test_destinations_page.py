@@ -350,15 +350,20 @@ def test_a_message_is_shown_in_its_parts(reader: Make, call: Call) -> None:
         assert "<b>crashes" not in shown and "<!channel" not in shown
 
 
-def test_what_is_told_together_is_shown_so(reader: Make, call: Call) -> None:
-    """A day is shown as the newest records in one message, and a digest is said to be one."""
+def test_what_is_told_together_is_shown_so(reader: Make, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day is shown as the newest records in one message, and a digest as that of the last whole day."""
     ann, form = reader("admin"), {**PEOPLE, "act": "preview", "when": "daily", "hour": "8"}
     for text in ("The export crashes", "The import crashes"):
         post(call, text)
     shown = previewed(ann.post(f"{LIST}/new/slack", form).text)
     assert "2 records: 2 new" in shown and "The export crashes" in shown and "The import crashes" in shown
-    shown = previewed(ann.post(f"{LIST}/new/slack", {**form, "content": "digest"}).text)
-    assert "One can be had now" in shown
+    form["content"] = "digest"
+    assert "Nothing happened" in previewed(ann.post(f"{LIST}/new/slack", form).text)
+    tomorrow = now_ms() + ladder.DAY
+    monkeypatch.setattr("gateway.destinations.preview.now_ms", lambda: tomorrow)
+    shown = previewed(ann.post(f"{LIST}/new/slack", form).text)
+    assert "As it would be sent now" in shown and "The export crashes" in shown
+    assert ann.post(f"{LIST}/new/slack", {**form, "hour": "x"}).status_code == 400
 
 
 def test_kinds_say_what_they_want(reader: Make) -> None:
