@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import g, request
+from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
+from gateway.core.ids import now_ms
 from gateway.destinations import found_kinds
 from gateway.destinations.managing import REPLAYABLE
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _, number, weekdays
-from gateway.inbox.pages import go, page
+from gateway.inbox.pages import go, page, url
+from gateway.inbox.refusals import refusal
 from gateway.inbox.settings import setting, told
-from models.tables.outgoing import STATES
+from models.database.base import dumps
+from models.tables.feedback import iso
+from models.tables.outbox import TEST
+from models.tables.outgoing import SENT, STATES, WAITING
 
 ALL = "/gateway/v1/destinations"
 ONE = f"{ALL}/<destination_id>"
@@ -50,6 +55,7 @@ def destination_page(
         row=row,
         log=_log(destination_id, state=state, cursor=cursor),
         state=state,
+        tested=request.args.get("tested", "")[:40],
         later=bool(cursor),
         states=STATES,
         replayable=REPLAYABLE,
@@ -63,9 +69,26 @@ def destination_page(
 
 @page("/settings/destinations/<destination_id>/test", "admin", method="POST")
 def test_destination(destination_id: str) -> ResponseReturnValue:
+    since = iso(now_ms())
     ask(f"POST {ONE}/test", destination_id=destination_id)
-    said = _("A test is on its way. What becomes of it is in the log.")
-    return go(f"/settings/destinations/{destination_id}", said)
+    return go(url(f"/settings/destinations/{destination_id}", tested=since))
+
+
+@page("/settings/destinations/<destination_id>/tested", "admin", seen=False)
+def tested(destination_id: str) -> ResponseReturnValue:
+    """What became of a test that was asked for: JSON, for its page to ask now and then."""
+    since, log = request.args.get("since", ""), _log(destination_id)["data"]
+    tests = [one for one in log if one["type"] == TEST and one["created_at"] >= since]
+    done = [one for one in tests if one["attempts"] or one["state"] != WAITING]
+    one: dict[str, Any] = done[0] if done else {"state": WAITING, "attempts": []}
+    last = one["attempts"][-1] if one["attempts"] else {"status": None, "why": None}
+    words = (_(one["state"]), last["status"], last["why"] and refusal(last["why"]))
+    said = {
+        "received": bool(done),
+        "bad": one["state"] != SENT,
+        "say": " · ".join(str(w) for w in words if w),
+    }
+    return Response(dumps(said), content_type="application/json")
 
 
 @page("/settings/destinations/<destination_id>/deliveries/<delivery_id>", "admin")

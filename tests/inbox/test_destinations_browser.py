@@ -46,7 +46,9 @@ def test_in_a_browser(chromium: Browser, tmp_path: Path, scripts: bool) -> None:
         who.go(LIST)
         page.get_by_role("link", name="Shop").click()
         page.get_by_role("button", name="Send a test").click()
-        one = page.url
+        one = page.url.partition("?")[0]
+        if scripts:
+            expect(page.locator(".negative[data-wait]")).to_have_text("waiting · 500", timeout=20_000)
 
         def told() -> bool:
             page.goto(one)

@@ -71,9 +71,12 @@ def test_from_the_form_to_the_log(reader: Make, monkeypatch: pytest.MonkeyPatch)
         one = f"{LIST}/{Destination.get().id}"
         assert "Shop &lt;i&gt;" in ann.get(LIST).text
         assert "never" in ann.get(LIST).text and secret not in unescape(ann.get(one).text)
-        answer = ann.post(f"{one}/test")
-        assert "is in the log" in ann.get(answer.location).text
+        page = ann.get(ann.post(f"{one}/test").location).text
+        (asks,) = re.findall('data-wait="(.*?)"', page)
+        assert "is in the log" in page and ann.get(unescape(asks)).json["received"] is False
         work(monkeypatch)
+        assert ann.get(unescape(asks)).json == {"received": True, "bad": False, "say": "sent · 202"}
+        assert ann.get(f"{one}/tested?since=2090").json["received"] is False
     head, _, body = seen[0].partition(b"\r\n\r\n")
     lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
     sent = Webhook(secret).verify(body, {name.lower(): value for name, value in lines})

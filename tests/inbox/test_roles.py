@@ -102,6 +102,7 @@ PAGES: dict[str, str | None] = {
     "POST /settings/destinations/<destination_id>/change": "admin",
     "POST /settings/destinations/<destination_id>/state": "admin",
     "POST /settings/destinations/<destination_id>/test": "admin",
+    "GET /settings/destinations/<destination_id>/tested": "admin",
     "POST /settings/destinations/<destination_id>/rotate": "admin",
     "POST /settings/destinations/<destination_id>/delete": "admin",
     "POST /settings/destinations/<destination_id>/replay": "admin",
