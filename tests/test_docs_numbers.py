@@ -24,6 +24,8 @@ from gateway.background import (
 from gateway.core import cooperative, pacing
 from gateway.core.config import Config
 from gateway.core.rate import RETRY_AFTER
+from gateway.destinations import alarms, gathering, notifying, silences, spikes
+from gateway.destinations.subscription import LONGEST_WINDOW, Subscription
 from gateway.inbox import oidc, overview, sign_in
 from gateway.intake import auth, batch, repeat_reports
 from gateway.rate_limits import redis_counter
@@ -39,7 +41,7 @@ from tests.server.test_serve import response_of
 
 WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 10: "ten"}
 WORDS |= {12: "twelve", 19: "nineteen", 20: "twenty", 21: "twenty-one"}
-MINUTE, DAY = 60_000, 86_400_000
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
 def word(number: float) -> str:
@@ -69,6 +71,23 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"keys and hooks with their project's rules, for {word(auth.REMEMBERED)} seconds",
         f"for each {batch.PART} items",
         f"from {', '.join(map(str, repeat_reports.STEPS[:2]))} and {repeat_reports.STEPS[2]} people",
+    ),
+    "docs/notifications.md": (
+        f"minutes between two messages, {Subscription().window} by default, {LONGEST_WINDOW} at most",
+        f"{Subscription().hour} and `{Subscription().zone}` by default",
+        f"the {word(notifying.MOST_SHOWN)} of the highest impact",
+        f"up to {word(notifying.MOST_APART)} that have a message of their own",
+        f"is known for {gathering.REMEMBERED // DAY} days",
+        f"hour of the {word(spikes.WEEKS)} weeks before",
+        f"a spike is {word(spikes.FAR)} spreads above it",
+        f"{spikes.NORMAL} times the median of their distances",
+        f"and {spikes.LEAST} records at least",
+        f"and {word(spikes.MOST_SHOWN)} records. Fewer than {word(spikes.LEAST_WEEKS)} weeks",
+        f"told {word(spikes.COOLDOWN / HOUR)} hours later at the earliest",
+        f"those of the last {silences.KNOWN // DAY} days",
+        f"{word(silences.LEAST_MINUTES)} minutes or more that lie",
+        f"lie {word(silences.LEAST_SPAN / DAY)} days apart",
+        f"looked for every {word(alarms.EVERY / MINUTE)} minutes",
     ),
     "docs/connections.md": (
         f"{gunicorn_app.CONNECTIONS:,} at most",

@@ -114,7 +114,7 @@ def test_the_command(tenant: Tenant, config: Config, monkeypatch: pytest.MonkeyP
 def test_what_the_page_says() -> None:
     """Types and numbers are those of the program."""
     table = PAGE.partition("## What is sent")[2].partition("```")[0]
-    told = set(re.findall(r"`((?:feedback|destination|quarantine|run|key)\.\w+)`", table))
+    told = set(re.findall(r"`((?:feedback|destination|quarantine|run|key|spike|hook)\.\w+)`", table))
     assert told == set(outbox.TYPES)
     assert {"type", "timestamp", "workspace_id", "data"} < set(json.loads(BLOCKS["json"]))
     hours = [pause // ladder.HOUR for pause in ladder.LADDER[4:]]

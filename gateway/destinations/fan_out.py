@@ -12,7 +12,7 @@ from adapters.contract import Refused
 from gateway.access import audit_log
 from gateway.api import filters
 from gateway.core.ids import now_ms
-from gateway.destinations import deliveries, found_kinds, stories, subscription, telling
+from gateway.destinations import deliveries, found_kinds, gathering, notifying, subscription
 from gateway.destinations.deliveries import change_of
 from models.queries import selection
 from models.queries.feedback_query import Filter
@@ -95,8 +95,8 @@ def _of_stories(
     if chosen is None or subscription.of(one).content == subscription.DIGEST:
         return ()
     meant = selection.ids_of(one["workspace_id"], one["project_id"], chosen, sorted(_records(changes)))
-    first = stories.gather(one, changes, known, details, chosen, meant, now)
-    return telling.at_once(one, first, now) if first else ()
+    first = gathering.gather(one, changes, known, details, chosen, meant, now)
+    return notifying.at_once(one, first, now) if first else ()
 
 
 def _chosen(one: Row, now: int) -> Filter | None:

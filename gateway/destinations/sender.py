@@ -21,7 +21,7 @@ from gateway.core import encryption, log
 from gateway.core.ids import id_at, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace
-from gateway.destinations import found_kinds, ladder, telling
+from gateway.destinations import found_kinds, ladder, notifying
 from gateway.destinations.fan_out import disable, fan_out
 from gateway.destinations.kind import Answer, Delivery
 from models.tables import destination, outbox, outgoing
@@ -58,13 +58,13 @@ def send(lease: Lease) -> int:
         nonlocal cleaned
         if time.monotonic() - cleaned >= HEARTBEAT:  # which says, too, that the work goes on
             pace.until_none(partial(outgoing.forget, id_at("msg", now_ms() - KEPT)), TURN)
-            pace.until_none(telling.forget, TURN)
+            pace.until_none(notifying.forget, TURN)
             cleaned = time.monotonic()
         for there_is, act in ((outbox.any_waiting, fan_out), (outgoing.any_to_hold, outgoing.hold)):
             if there_is():
                 pace.until_none(act, TURN)
-        if telling.any_due(now_ms()):
-            telling.tell(pace)
+        if notifying.any_due(now_ms()):
+            notifying.tell(pace)
         return outgoing.due(now_ms(), limit, OF_ONE, but, full)
 
     with ThreadPoolExecutor(AT_ONCE, "send") as pool:

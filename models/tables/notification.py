@@ -68,9 +68,9 @@ def any_due(now: int) -> bool:
     return bool(_due(now).exists())
 
 
-def due(now: int) -> list[dict[str, Any]]:
-    """The destinations at which people are to be told now."""
-    return rows(_due(now).order_by(Destination.id))
+def due(now: int, limit: int) -> list[dict[str, Any]]:
+    """Some of the destinations at which people are to be told now, those that have waited longest."""
+    return rows(_due(now).order_by(Destination.tell_at, Destination.id).limit(limit))
 
 
 def counts(destination_id: str, since: int, until: int) -> dict[str, int]:

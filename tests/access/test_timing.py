@@ -23,7 +23,10 @@ from tests.conftest import ROOT, Call, Tenant
 # Comparisons in which no secret is guessed: words, and what is looked up by a digest of 200 random bits.
 OPEN = {
     "gateway/access/api_keys.py": {"_checksum"},  # of a typo
-    **{f"gateway/destinations/{name}.py": {"state"} for name in ("fan_out", "managing", "sender")},
+    **{
+        f"gateway/destinations/{name}.py": {"state"}
+        for name in ("alarms", "deliveries", "fan_out", "managing", "notifying", "sender")
+    },
     "gateway/runs/callbacks.py": {"state"},  # what became of them, as of deliveries
     "gateway/intake/idempotency.py": {"digest", "key"},  # of a caller's own body
     "gateway/triage/training/heldout.py": {"digest"},  # of texts to learn from

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
+from gateway.destinations import found_kinds
+from gateway.destinations.by_kind import webhook
 from models import Destination, Outgoing
 from models.database.base import writing
 from models.tables import outgoing
@@ -41,6 +44,7 @@ def test_life_of_a_destination(run: Any) -> None:
     assert (changed["url"], changed["name"], changed["events"]) == (f"{URL}/2", "Web", ["feedback.deleted"])
     assert (changed["filter"], changed["headers"]) == ("tag=vip", ["X-Shop"])
     assert changed["ordered"] and not changed["thin"]
+    assert not answer(run, "destination", "change", made["id"], "--unordered")["ordered"]
     assert answer(run, "destination", "pause", made["id"])["state"] == "paused"
     assert answer(run, "destination", "enable", made["id"])["state"] == "enabled"
     assert answer(run, "destination", "log", made["id"]) == {"deliveries": []}
@@ -59,13 +63,35 @@ def test_the_log(run: Any) -> None:
         outgoing.add_all([row])
         attempt = {"at": 0, "ms": 12, "status": 500, "why": None, "answer": "Oops,\nsorry"}
         assert outgoing.tried({"id": "msg_1", "tries": 0}, {}, attempt)
-    shown = run("destination", "log", made, "--state", "waiting", "-n", "5").stdout.splitlines()
+    shown = run("destination", "log", made, "--state", "waiting", "--limit", "5").stdout.splitlines()
     time = "1970-01-01T00:00:00.000Z"
     assert shown == [
         f"msg_1  {time}  waiting  destination.test",
         f"  1. {time}  12 ms  500 Oops, sorry",
     ]
     assert answer(run, "destination", "forget", made, "--delivery", "msg_1")["forgotten"] == 1
+
+
+def test_when_people_are_told(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subscription is set as a whole and in parts; kinds for programs have none."""
+    told = answer(run, "destination", "create", "webhook", URL)
+    assert told["subscription"] is None
+    refused = run("destination", "change", told["id"], "--when", "daily")
+    assert refused.exit_code == 1 and "subscription: " in refused.stderr
+    note = replace(webhook.KIND, render=None, write=lambda message: message.subject)
+    monkeypatch.setattr(found_kinds, "load", lambda: {"webhook": note})
+    words = ["--when", "weekly", "--hour", "9", "--weekday", "4", "--zone", "Europe/Amsterdam"]
+    words += ["--window", "30", "--include-author", "--content", "digest"]
+    made = answer(run, "destination", "create", "webhook", URL, *words)
+    wanted = {"when": "weekly", "hour": 9, "weekday": 4, "zone": "Europe/Amsterdam", "window": 30}
+    assert made["subscription"] == {**wanted, "include_author": True, "content": "digest"}
+    changed = answer(run, "destination", "change", made["id"], "--hour", "7", "--no-author")
+    assert changed["subscription"] == {**made["subscription"], "hour": 7, "include_author": False}
+    for bad in (["--hour", "24"], ["--zone", "Mars"], ["--window", "0"], ["--weekday", "7"]):
+        refused = run("destination", "change", made["id"], *bad)
+        assert refused.exit_code == 1 and f"subscription.{bad[0][2:]}: " in refused.stderr
+    refused = run("destination", "change", made["id"], "--when", "each")
+    assert "subscription.content" in refused.stderr
 
 
 def test_a_project_of_its_own(run: Any) -> None:

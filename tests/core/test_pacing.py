@@ -378,6 +378,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "files": attaching,
     "thumbnails": picturing,
     "send": announcing,
+    "alarms": nothing,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

@@ -13,7 +13,7 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
-from gateway.destinations import alarms, fan_out, found_kinds, managing, sender, telling
+from gateway.destinations import alarms, fan_out, found_kinds, managing, notifying, sender
 from gateway.destinations.by_kind import webhook
 from gateway.destinations.http_post import post
 from gateway.destinations.kind import Answer, Delivery, Kind
@@ -67,7 +67,7 @@ def _send(monkeypatch: pytest.MonkeyPatch) -> Send:
     monkeypatch.setattr(sender, "BREATH", 0.01)
 
     def send(seconds: float = 0) -> None:
-        for module in (sender, fan_out, managing, telling, alarms):
+        for module in (sender, fan_out, managing, notifying, alarms):
             monkeypatch.setattr(module, "now_ms", lambda: began + round(seconds * 1000))
         Job.delete().execute()
         assert run_once(sender.SEND)
@@ -95,14 +95,17 @@ def _of(message: Message) -> dict[str, Any]:
 
 
 def _pass_on(delivery: Delivery) -> Answer:
-    answer = post(delivery.url, {"earlier": delivery.earlier or ""}, delivery.body)
+    answer = post(delivery.url, {"earlier": delivery.earlier or "", "webhook-id": delivery.id}, delivery.body)
     return Answer(answer.status, answer.why, answer.body, answer.headers, reference=f"r-{delivery.id}")
+
+
+NOTE = Kind("note", _pass_on, write=_write)
 
 
 @pytest.fixture(name="subscribe")
 def _subscribe(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subscribe]:
     """Makes a destination of people's: subscribe(port, filter="tag=vip", when="daily")."""
-    kinds = {"webhook": webhook.KIND, "note": Kind("note", _pass_on, write=_write)}
+    kinds = {"webhook": webhook.KIND, "note": NOTE}
     monkeypatch.setattr(found_kinds, "load", lambda: kinds)
 
     def subscribe(port: int, *, when: Any = None, **sent: Any) -> dict[str, Any]:

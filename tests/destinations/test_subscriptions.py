@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 
 from adapters.contract import Refused
-from gateway.destinations import managing, subscription, telling
-from models import Notification, Outbox, Outgoing, Quote
+from gateway.core.config import Config
+from gateway.destinations import managing, notifying, subscription
+from models import Feedback, Notification, Outbox, Outgoing, Quote
+from models.database.base import database, writing
+from models.tables import notification
+from tests import plans
 from tests.conftest import Call, Tenant
 from tests.destinations.conftest import Send, Subscribe, now_of, told
 from tests.receivers import answering, listening
+from tests.transfer.test_erasure import EMAIL, ERASE, traces
+from tests.walk import Ear
 
 pytestmark = pytest.mark.both(long=True)
 PATH = "/gateway/v1/feedback"
@@ -45,7 +51,7 @@ def test_the_first_at_once_then_together(call: Call, subscribe: Subscribe, send:
         send(11 * MINUTE)
         _, more = messages(seen)
         assert more["subject"].startswith("12 more: 12 new") and not more["thread"]
-        assert len(more["parts"][0]["Entries"]["entries"]) == telling.MOST_SHOWN
+        assert len(more["parts"][0]["Entries"]["entries"]) == notifying.MOST_SHOWN
         assert more["parts"][-1]["Link"]["url"].endswith("/inbox?min_impact=0")
         assert "ada@" not in seen[0].decode() + seen[1].decode()
         send(20 * MINUTE)  # nothing has come
@@ -93,7 +99,7 @@ def test_many_that_end_together(call: Call, subscribe: Subscribe, send: Send) ->
     with listening(answering("200 OK", seen=seen)) as port:
         subscribe(port)
         ids = []
-        for number in range(telling.MOST_APART + 3):
+        for number in range(notifying.MOST_APART + 3):
             ids.append(post(call, f"One of a kind, {number}"))
             send(number * HOUR)
         for name in ids:
@@ -102,7 +108,7 @@ def test_many_that_end_together(call: Call, subscribe: Subscribe, send: Send) ->
         send(20 * HOUR)
         send(21 * HOUR)
     later = sorted(messages(seen)[len(ids) :], key=lambda one: str(one["thread"]))
-    assert {one["thread"] for one in later[1:]} == set(ids[: telling.MOST_APART])
+    assert {one["thread"] for one in later[1:]} == set(ids[: notifying.MOST_APART])
     assert all(one["is_over"] for one in later[1:])
     assert later[0]["subject"].startswith("3 more: 3 resolved") and not later[0]["thread"]
 
@@ -254,3 +260,63 @@ def test_a_digest(call: Call, subscribe: Subscribe, send: Send) -> None:
     assert {quote.feedback_id for quote in Quote.select()} == {record}
     assert call("DELETE", f"{PATH}/{record}").status_code == 204
     assert not Outgoing.select().where(Outgoing.body.contains("export button")).exists()
+
+
+def test_what_is_read(call: Call, subscribe: Subscribe) -> None:
+    """What waits at one destination, or was told there long ago, is not read for another."""
+    crowded, one = subscribe(9)["id"], subscribe(9)["id"]
+    answer = call("POST", f"{PATH}/batch", json=[{"text": f"Item {number}"} for number in range(80)])
+    assert answer.status_code == 200
+    ids = [row.id for row in Feedback.select(Feedback.id)]
+    row = {"reason": "feedback.created", "is_over": False}
+    with writing():
+        for name, some in ((crowded, ids), (one, ids[:60])):
+            notification.put(name, [{**row, "feedback": record, "at": at} for at, record in enumerate(some)])
+    ear = Ear()
+    for analysed in (False, True):
+        with ear.listening():
+            assert notification.newest(one) == 59
+            assert notification.counts(one, 56, 59) == {"feedback.created": 3}
+            assert len(notification.highest(one, 56, 59, 2)) == 2
+            assert notification.followed(one, 56, 59, 5) == []
+            assert set(notification.known(one, ids[5:8])) == set(ids[5:8])
+            with writing():
+                assert notification.forget(one, 2, 10) == (0 if analysed else 2)
+                assert notification.unquote(ids[0]) == 0
+        if not analysed:
+            database.execute_sql("ANALYZE")
+    if not database.obj.EMBEDDED:  # to read so few rows from end to end is quicker
+        database.execute_sql("SET enable_seqscan = off")
+    for sql, params in ear.heard.items():
+        if sql.startswith(("BEGIN", "COMMIT")):
+            continue
+        if database.obj.EMBEDDED:
+            assert not plans.faults(sql, params, few=False), sql
+        else:
+            assert sum(count for _, count in plans.read_by_server(sql, params)) < 90, sql
+
+
+@pytest.mark.parametrize("mode", ["delete", "anonymise"])
+def test_the_erased_among_many(
+    call: Call, subscribe: Subscribe, send: Send, config: Config, mode: str
+) -> None:
+    """Nothing of a person stays in what tells of many, sent or not; the others are told all the same."""
+    for port in (9, 10):
+        subscribe(port, subscription={"include_author": True})
+    post(call, "The first one")
+    send()
+    author = {"id": "ada", "email": EMAIL, "name": "Ada"}
+    post(call, f"Hers, ask {EMAIL}", author=author)
+    post(call, f"His, but ask {EMAIL}")
+    post(call, "His alone")
+    send(10 * MINUTE)
+    sent, waiting = Outgoing.select().where(Outgoing.type == "feedback.rolled_up").order_by(Outgoing.id)
+    Outgoing.update(state="sent").where(Outgoing.id == sent.id).execute()
+    assert EMAIL in sent.body and EMAIL in waiting.body and traces(config) != []
+    assert call("POST", ERASE, json={"email": EMAIL, "mode": mode}).status_code == 200
+    assert traces(config) == []
+    send(20 * MINUTE)
+    (again,) = Outgoing.select().where(Outgoing.type == "feedback.rolled_up")
+    assert (
+        "His alone" in again.body and traces(config) == [] and again.destination_id == waiting.destination_id
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.core.ids import now_ms
 from gateway.core.pacing import Pace
-from gateway.destinations import deliveries, digests, links, messages, stories, subscription
+from gateway.destinations import deliveries, digests, gathering, links, messages, subscription
 from gateway.destinations.kind import Change
 from gateway.destinations.message import Message
 from gateway.destinations.subscription import DIGEST, EACH, MINUTE
@@ -21,6 +21,7 @@ from models.queries import selection
 from models.tables import destination, notification, outgoing
 
 MOST_SHOWN = 10  # records of a message that tells of many
+AT_ONCE = 4  # destinations, since a digest takes a while, before deliveries go on
 MOST_APART = 5  # messages of before that are changed or followed at once
 
 Row = Mapping[str, Any]
@@ -58,9 +59,9 @@ def at_once(one: Row, first: Row, now: int) -> list[dict[str, Any]]:
 
 
 def tell(pace: Pace) -> None:
-    """Tells people what they are to be told by now, a destination at a time."""
+    """Tells people what they are to be told by now, at some destinations, one at a time."""
     now = now_ms()
-    for one in notification.due(now):
+    for one in notification.due(now, AT_ONCE):
         made: list[Digest | None] = []
         if subscription.of(one).content == DIGEST:
             made = deliveries.safely(one, outgoing.DIGEST, partial(digests.of_subscription, one, now))
@@ -70,7 +71,7 @@ def tell(pace: Pace) -> None:
 
 def forget(limit: int) -> int:
     """Forgets some of what people were told long ago, within the open transaction; how many records."""
-    before = now_ms() - stories.REMEMBERED
+    before = now_ms() - gathering.REMEMBERED
     found = (notification.forget(one["id"], before, limit) for one in destination.list_page(None, None))
     return next(filter(None, found), 0)
 
