@@ -13,7 +13,7 @@ from gateway.destinations import digests, links, messages, subscription
 from gateway.destinations.deliveries import change_of
 from gateway.destinations.kind import Change, Kind
 from gateway.destinations.message import Message
-from gateway.destinations.telling import MOST_SHOWN
+from gateway.destinations.notifying import MOST_SHOWN
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
 from models.tables import outbox
