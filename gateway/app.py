@@ -11,6 +11,7 @@ from gateway.api.openapi import docs_page
 from gateway.core import concurrency, log, mail, metrics, outbound
 from gateway.core.config import Config
 from gateway.core.cooperative import ASIDE, HANDOFF
+from gateway.destinations import links
 from gateway.files import addresses, store
 from gateway.http.flask_app import Gateway
 from gateway.intake import auth, limits
@@ -32,6 +33,7 @@ def create_app(config: Config | None = None) -> Flask:
     hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     outbound.connect(config)
+    links.connect(config)
     mail.connect(config)
     auth_failures.connect(config.failures_path, config.failure_limit)
     auth.forget()

@@ -39,6 +39,7 @@ SHARED = {
     "model": "the triage model",
     "project_head": "what a project has learnt: its row, and how it moves the models' answers",
     "outcomes": "what became of each request: counted, and shown",
+    "preview": "what something would become, shown before it does",
     "projects": "groups of a workspace's records",
     "quarantine": "deliveries that are kept raw until they are understood",
     "retention": "what a project keeps for a time only",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,8 @@ from gateway.cli import main
 from gateway.core.config import Config
 from gateway.destinations import ladder, managing
 from gateway.destinations.by_kind import webhook
+from gateway.destinations.kind import Delivery
+from gateway.inbox import delivery_log
 from models.tables import outbox
 from tests.conftest import ROOT, Tenant
 
@@ -27,9 +30,18 @@ BLOCKS = {
     f"{language} {name}".strip(): text
     for language, name, text in re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", PAGE, re.S | re.M)
 }
+SNIPPETS = ROOT / "gateway/inbox/snippets"
+FILES = {"python": "python.txt", "python plain": "python-plain.txt", "js": "javascript.txt"}
 BODY = '{"type":"feedback.created","data":{"text":"Größe 😀"}}'
 
 Verified = Callable[[str, dict[str, str], bytes], Any]
+
+
+def sent(delivery_id: str, secrets: list[str], at: int) -> dict[str, str]:
+    """The headers that a delivery of BODY has at a time, in seconds."""
+    with patch.object(webhook, "post", lambda url, headers, body: headers):
+        headers: Any = webhook.send(Delivery(delivery_id, "https://a.test", BODY, {}, secrets, at * 1000))
+    return dict(headers)
 
 
 def in_python(name: str) -> Verified:
@@ -68,18 +80,22 @@ def test_verification(block: str, tmp_path: Path) -> None:
     verified = in_node(tmp_path) if block == "js" else in_python(block)
     old, new, other = (webhook.new_secret() for _ in range(3))
     now = int(time.time())
-    headers = webhook.headers("msg_1", BODY, [new, old], now)
+    headers = sent("msg_1", [new, old], now)
     for secret in (old, new):
         assert verified(secret, headers, BODY.encode()) == json.loads(BODY)
     assert verified(other, headers, BODY.encode()) is None
     assert verified(new, headers, BODY.replace("created", "deleted").encode()) is None
     assert verified(new, {**headers, "webhook-id": "msg_2"}, BODY.encode()) is None
-    stale = webhook.headers("msg_1", BODY, [new], now - 301)
+    stale = sent("msg_1", [new], now - 301)
     assert verified(new, stale, BODY.encode()) is None
 
 
 def test_every_block_is_run() -> None:
-    """The page has no snippet that is left out here."""
+    """The page has no snippet that is left out here, and the inbox shows the same."""
+    shown = {name: (SNIPPETS / file).read_text() for name, file in FILES.items()}
+    assert shown == {name: BLOCKS[name] for name in FILES} and set(FILES.values()) == set(
+        delivery_log.SNIPPETS.values()
+    )
     assert set(BLOCKS) == {"sh create", "json", "python", "python plain", "js"}
 
 

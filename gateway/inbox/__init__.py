@@ -10,6 +10,8 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
     attachments,
     callbacks,
+    delivery_log,
+    destinations,
     feedback_detail,
     feedback_list,
     hooks,

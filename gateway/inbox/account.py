@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask import g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from gateway.access import users
 from gateway.core.languages import LANGUAGES
 from gateway.inbox.api_calls import note
-from gateway.inbox.i18n import _, zone_of
+from gateway.inbox.i18n import _, zone_of, zones
 from gateway.inbox.pages import go, page, show
 from gateway.inbox.session import SIGNED_IN, NotAllowed, keep_cookie, passwords
 from gateway.inbox.sign_in import TooManyTriesError, proven
@@ -24,10 +22,7 @@ def account() -> ResponseReturnValue:
 
 
 def _account_page(fault: str = "", status: int = 200) -> ResponseReturnValue:
-    zones = sorted(
-        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/"))
-    )
-    return show("account.html", status, zones=zones, languages=LANGUAGES, fault=fault)
+    return show("account.html", status, zones=zones(), languages=LANGUAGES, fault=fault)
 
 
 @page("/account", "viewer", method="POST")

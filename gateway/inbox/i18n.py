@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_decimal
 from flask import g, request
 from markupsafe import Markup
@@ -26,6 +26,13 @@ def zone_of(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def zones() -> list[str]:
+    """The names of zones that people choose from."""
+    return sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/"))
+    )
 
 
 def choose(user: dict[str, Any] | None) -> None:
@@ -84,6 +91,12 @@ def day(value: int) -> str:
     """A day of a chart; `value` is milliseconds UTC."""
     at = moment(value)
     return "" if at is None else format_date(at, "d MMM", locale=g.locale)
+
+
+def weekdays() -> list[str]:
+    """The days of the week, Monday first."""
+    names = get_day_names(locale=g.locale)
+    return [names[day] for day in range(7)]
 
 
 def number(value: float) -> str:

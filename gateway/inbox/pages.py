@@ -22,14 +22,18 @@ from gateway.access.hooks import cut_ids
 from gateway.core import encryption, log
 from gateway.core.client_address import networks
 from gateway.core.config import Config
+from gateway.core.ids import now_ms
+from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
 from gateway.inbox import csrf, i18n
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
 from gateway.inbox.reasons import reason
+from gateway.inbox.refusals import refusal
 from gateway.inbox.session import NotAllowed, Settings, forget, recognise, unproven_host
 from models.database.base import dumps, writing
+from models.tables import destination
 from models.tables.user import Session
 
 View = Callable[..., ResponseReturnValue]
@@ -131,7 +135,14 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
         said = g.session["note"]
         # What can be undone is kept until something else is said.
         say({name: said[name] for name in UNDO if name in said} or None)
-    return _made(template, status, said=said, **values)
+    return _made(template, status, said=said, ailing=_ailing(), **values)
+
+
+def _ailing() -> list[dict[str, Any]]:
+    """The destinations of which every page tells an admin: given up, or failing for half a day."""
+    if not g.session or g.session["user_role"] != "admin":
+        return []
+    return destination.ailing(g.session["user_workspace"], now_ms() - FAILING_FOR)
 
 
 def _made(template: str, status: int, **values: Any) -> Response:
@@ -293,7 +304,7 @@ def mount(app: Flask, config: Config) -> None:
     """Adds the inbox to the application."""
     app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
     templates = app.jinja_env
-    templates.filters.update(i18n.FILTERS, reason=reason, marked=marked)
+    templates.filters.update(i18n.FILTERS, reason=reason, refusal=refusal, marked=marked)
     templates.globals.update(
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )

@@ -14,6 +14,7 @@ from gateway.api.admin.request_schemas import MOST_RULES
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, page
+from gateway.inbox.refusals import refusal
 from gateway.inbox.settings import every, setting, told
 from gateway.triage import DEFAULT_AREAS
 
@@ -149,5 +150,5 @@ def _by_field(refused: Refused) -> Faults:
         field = "-".join(parts[1:3]) if parts[0] == "areas" and len(parts) > 2 else fault.field
         which = f"{parts[3]}: " if len(parts) > 3 else ""
         number = f"{int(parts[3]) + 1}: " if which and parts[3].isdecimal() else which
-        found.setdefault(field, []).append(f"{number}{fault.message}")
+        found.setdefault(field, []).append(f"{number}{refusal(fault.message)}")
     return found

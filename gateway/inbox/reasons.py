@@ -37,7 +37,14 @@ PHRASES = (
     "everything is down, or nobody can work",
 )
 INNER = ("why", "what")  # blanks that hold a reason
-_PARTS = {form: re.split(r"%\((\w+)\)s", form) for form in FORMS}  # texts, and names of blanks between them
+
+
+def parts_of(form: str) -> list[str]:
+    """The texts of a form, and the names of the blanks between them."""
+    return re.split(r"%\((\w+)\)s", form)
+
+
+_PARTS = {form: parts_of(form) for form in FORMS}
 
 
 def reason(why: str) -> str:
@@ -45,9 +52,9 @@ def reason(why: str) -> str:
     if why in PHRASES:
         return _(why)
     for form in FORMS:
-        blanks = _blanks(_PARTS[form], why)
-        if blanks is not None:
-            return _(form, **{name: reason(said) if name in INNER else said for name, said in blanks.items()})
+        filled = blanks(_PARTS[form], why)
+        if filled is not None:
+            return _(form, **{name: reason(said) if name in INNER else said for name, said in filled.items()})
     return why
 
 
@@ -64,7 +71,7 @@ def as_written(
     return told
 
 
-def _blanks(parts: list[str], why: str) -> dict[str, str] | None:
+def blanks(parts: list[str], why: str) -> dict[str, str] | None:
     """What stands in the blanks of a form when `why` is one of its kind."""
     begin, end = parts[0], parts[-1]
     if len(why) < len(begin) + len(end) or not (why.startswith(begin) and why.endswith(end)):

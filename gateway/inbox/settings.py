@@ -14,6 +14,7 @@ from gateway.core.ids import now_ms
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, hand_over, handed_over, page, show
+from gateway.inbox.refusals import refusal
 from gateway.inbox.session import base_url
 from gateway.inbox.session import settings as of_the_gateway
 from models.queries.actor_names import called
@@ -26,6 +27,7 @@ DAY_MS = 86_400_000
 SECTIONS = (
     ("keys", "Keys", "admin"),
     ("hooks", "Hooks", "admin"),
+    ("destinations", "Destinations", "admin"),
     ("runs", "Runs", "viewer"),
     ("callbacks", "Callbacks", "admin"),
     ("projects", "Projects", "viewer"),
@@ -49,7 +51,7 @@ def told(refused: Refused) -> list[str]:
     if refused.problem.status != 400:
         raise refused
     faults = refused.problem.faults
-    return [f"{fault.field}: {fault.message}" for fault in faults] or [refused.problem.message]
+    return [f"{fault.field}: {refusal(fault.message)}" for fault in faults] or [refused.problem.message]
 
 
 def every(route: str, **params: str) -> list[dict[str, Any]]:

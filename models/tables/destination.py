@@ -87,6 +87,13 @@ def of_workspaces(ids: Sequence[str]) -> list[dict[str, Any]]:
     return rows(Destination.select().where(Destination.workspace_id.in_(list(ids))).order_by(Destination.id))
 
 
+def ailing(workspace_id: str, since: int) -> list[dict[str, Any]]:
+    """A workspace's destinations that were given up, or have been failing since then or before."""
+    failing = (Destination.state == ENABLED) & (Destination.failing_since <= since)
+    found = _mine(workspace_id, None).where((Destination.state == DISABLED) | failing)
+    return rows(found.order_by(Destination.id))
+
+
 def change(destination_id: str, columns: Mapping[str, Any]) -> None:
     """Sets columns within the open transaction."""
     Destination.update(dict(columns)).where(Destination.id == destination_id).execute()

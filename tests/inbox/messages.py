@@ -10,11 +10,12 @@ from jinja2.ext import babel_extract
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
-from gateway.inbox import feedback_list, reasons, settings
+from gateway.inbox import destination_form, feedback_list, reasons, refusals, settings
 from gateway.intake.outcomes import OUTCOMES
 from gateway.runs import registry
 from gateway.triage import wording
 from models.intake.comments import HIDDEN, KIND
+from models.tables import destination, outgoing
 from models.tables.feedback import STATUSES
 from tests.conftest import ROOT
 
@@ -29,6 +30,11 @@ WORDS = {
     *OUTCOMES,
     *reasons.FORMS,
     *reasons.PHRASES,
+    *refusals.FORMS,
+    *refusals.PHRASES,
+    *destination_form.EVENTS_SAID.values(),
+    *destination.STATES,
+    *outgoing.STATES,
     *wording.SIGNS,
     *users.ROLES,
     *(title for _, title, _ in settings.SECTIONS),

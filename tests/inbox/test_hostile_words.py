@@ -18,7 +18,8 @@ import adapters
 from gateway.access import hooks, users
 from gateway.access.topics import LONGEST_DESCRIPTION, LONGEST_NAME
 from gateway.core.ids import new_id
-from models import Feedback, HookRow, Project, Quarantine, SavedView
+from models import Destination, Feedback, HookRow, Outgoing, Project, Quarantine, SavedView
+from models.tables import outgoing
 from models.tables.topic import MOST
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
@@ -136,6 +137,17 @@ def world(app: Flask, call: Call, tenant: Tenant, words: list[str]) -> Reader:
         signed = VENDORS["slack"].sign(VENDORS["slack"].secret, sent, now)
         json_type = {"Content-Type": "application/json"}
         assert call("POST", slack["path"], data=sent, headers={**json_type, **signed}).status_code == 200
+    told = {"url": "https://8.8.8.8/", "name": ""}
+    made = call("POST", "/gateway/v1/destinations", json=told, headers=tenant.headers).json["id"]
+    for n, word in enumerate(words):
+        Destination.update(name=word, reason=word, filter=word, state="disabled").where(
+            Destination.id == made
+        ).execute()
+        sent = {"id": f"msg_{n:026}", "workspace_id": tenant.workspace_id, "destination": made, "body": word}
+        sent |= {"type": "feedback.created", "state": "dead", "next_at": 0, "created_at": n, "feedback": None}
+        outgoing.add_all([{**sent, "id": f"{sent['id']}{tenant.workspace_id}"}])
+        row = outgoing.list_page(made, limit=1)[0]
+        outgoing.tried(row, {"state": "dead"}, {"at": n, "ms": 1, "status": 500, "why": word, "answer": word})
     for n, word in enumerate(words[:MOST]):
         topic = {"name": f"{n} {word}"[:LONGEST_NAME], "description": word[:LONGEST_DESCRIPTION]}
         path = f"/gateway/v1/projects/{tenant.project_id}/topics"
@@ -151,6 +163,7 @@ PLACES = (
     "/overview",
     "/settings/keys",
     "/settings/hooks",
+    "/settings/destinations",
     "/settings/projects",
     "/settings/people",
     "/settings/runs",
@@ -165,7 +178,13 @@ def pages(reader: Reader, of: Tenant) -> Iterator[tuple[str, str]]:
     files = Feedback.select().where(Feedback.source == "slack")
     kinds = {"settings/quarantine": Quarantine.select(), "settings/hooks": HookRow.select()}
     kinds |= {"settings/projects": Project.select(), "records": files}
+    kinds |= {"settings/destinations": Destination.select()}
     paths = [(path, path) for path in PLACES]
+    paths += [
+        ("delivery", f"/settings/destinations/{row.destination_id}/deliveries/{row.id}")
+        for row in Outgoing.select()
+        if row.workspace_id == of.workspace_id
+    ]
     paths.append(("topics", f"/settings/projects/{of.project_id}/topics"))
     paths += [
         (kind, f"/{kind}/{row.id}")
@@ -194,7 +213,7 @@ def test_every_place_has_the_same_shape(app: Flask, call: Call, tenant: Tenant, 
         assert not [link for link in shape.links if link.startswith("//")], kind
         shown[kind] = shown.get(kind, "") + page
     for words in filter(str.isprintable, HOSTILE[:-1]):  # the last is too long for a person's name
-        for kind in ("/settings/keys", "/settings/projects", "/settings/people", "records"):
+        for kind in ("/settings/keys", "/settings/projects", "/settings/people", "records", "delivery"):
             assert str(escape(words)) in shown[kind], (kind, words)
         described = " ".join(words.split())[:LONGEST_DESCRIPTION]
         assert words not in HOSTILE[:MOST] or str(escape(described)) in shown["topics"], words

@@ -19,10 +19,13 @@ from models import (
     ApiKey,
     Asset,
     Audit,
+    Destination,
     Event,
     Feedback,
     HookRow,
     Invite,
+    Outbox,
+    Outgoing,
     Project,
     Quarantine,
     Run,
@@ -31,6 +34,7 @@ from models import (
     User,
 )
 from models.database.base import writing
+from models.tables import outgoing
 from models.tables.user import views_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
@@ -93,6 +97,20 @@ PAGES: dict[str, str | None] = {
     "POST /settings/hooks/<hook_id>/rotate": "admin",
     "POST /settings/hooks/<hook_id>/options": "admin",
     "POST /settings/hooks/<hook_id>/delete": "admin",
+    "GET /settings/destinations": "admin",
+    "GET /settings/destinations/new/<kind>": "admin",
+    "POST /settings/destinations/new/<kind>": "admin",
+    "GET /settings/destinations/<destination_id>": "admin",
+    "GET /settings/destinations/<destination_id>/change": "admin",
+    "POST /settings/destinations/<destination_id>/change": "admin",
+    "POST /settings/destinations/<destination_id>/state": "admin",
+    "POST /settings/destinations/<destination_id>/test": "admin",
+    "GET /settings/destinations/<destination_id>/tested": "admin",
+    "POST /settings/destinations/<destination_id>/rotate": "admin",
+    "POST /settings/destinations/<destination_id>/delete": "admin",
+    "POST /settings/destinations/<destination_id>/replay": "admin",
+    "POST /settings/destinations/<destination_id>/forget": "admin",
+    "GET /settings/destinations/<destination_id>/deliveries/<delivery_id>": "admin",
     "GET /settings/runs": "viewer",
     "POST /settings/runs/start/<slug>": "viewer",
     "POST /settings/runs/<run_id>/cancel": "admin",
@@ -108,6 +126,7 @@ PAGES: dict[str, str | None] = {
     "POST /settings/model/use": "admin",
     "GET /settings/audit": "admin",
 }
+DESTINATION = "/settings/destinations/<destination_id>"
 ROLES = ("viewer", "triager", "admin")
 # Forms that would do something, for whoever may send them.
 FORMS: dict[str, dict[str, Any]] = {
@@ -124,6 +143,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "POST /settings/projects/<project_id>/topics": {"name": "n"},
     "POST /settings/projects/<project_id>/topics/<topic_id>": {"act": "remove"},
     "POST /settings/hooks/new/<source>": {"name": "n"},
+    "POST /settings/destinations/new/<kind>": {"url": "https://8.8.8.8/", "events": "feedback.created"},
+    f"POST {DESTINATION}/change": {"name": "renamed", "url": "https://8.8.8.8/"},
+    f"POST {DESTINATION}/state": {"state": "paused"},
+    f"POST {DESTINATION}/replay": {"state": "sent"},
+    f"POST {DESTINATION}/forget": {"state": "held"},
     "POST /settings/model/use": {"version": "shipped"},
     "POST /settings/runs/start/<slug>": {"filter": "q=x"},
     "POST /settings/runs/budget": {"runs": "5"},
@@ -162,7 +186,7 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    records = (Feedback, Event, Topic, Quarantine, Asset, Run)
+    records = (Feedback, Event, Topic, Quarantine, Asset, Run, Destination, Outbox, Outgoing)
     tables = (*records, Project, HookRow, User, Invite, SavedView, Audit)
     found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
     return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
@@ -181,11 +205,25 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     topic = topics.create(tenant.workspace_id, tenant.project_id, "topsecret", "", now_ms())
     file = {"file": (io.BytesIO(b"topsecret"), "topsecret.txt")}
     call("POST", f"/gateway/v1/feedback/{record}/attachments", data=file)
+    url = {"url": "https://8.8.8.8/topsecret", "name": "topsecret"}
+    destination = call("POST", "/gateway/v1/destinations", json=url).json["id"]
+    told = {
+        "id": "msg_1",
+        "workspace_id": tenant.workspace_id,
+        "destination": destination,
+        "body": "topsecret",
+    }
+    told |= {"type": "feedback.created", "state": "sent", "next_at": 0, "created_at": 0}
+    with writing():
+        outgoing.add_all([{**told, "feedback": None}])
     export = registry.load()["export-feedback"]
     with writing():
         run, _ = lifecycle.start(export, {"filter": "q=topsecret"}, tenant.workspace_id, "key")
     return {
         "run_id": run["id"],
+        "destination_id": destination,
+        "delivery_id": told["id"],
+        "kind": "webhook",
         "slug": export.slug,
         "feedback_id": record,
         "key_id": key_id,

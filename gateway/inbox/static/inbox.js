@@ -260,17 +260,17 @@
     }, 2000);
   }
 
-  // Waiting for a first delivery
+  // Waiting for a first delivery, or for what becomes of a test
   const waiting = one("[data-wait]");
   if (waiting) {
     const ask = async () => {
       try {
         const answer = await fetch(waiting.dataset.wait, { headers: { accept: "application/json" } });
-        const { received, say } = await answer.json();
+        const { received, say, bad } = await answer.json();
         if (!received) return;
         clearInterval(timer);
         waiting.textContent = say;
-        waiting.classList.add("received");
+        waiting.className = bad ? "negative" : "received";
       } catch { /* asked again */ }
     };
     const timer = setInterval(ask, 3000);
