@@ -64,7 +64,7 @@ def list_changes(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def begin(workspace_id: str, project_id: str | None, *, by: str, existing: bool) -> str:
-    """The cursor of who begins to read, with the records that are there or not; changes are noted from now on.
+    """The cursor of who begins to read, with or without the records that are there; changes are noted now.
 
     Raises Refused (503) when somebody writes for so long that they may not notice.
     """

@@ -122,11 +122,11 @@ def forget(workspace_id: str, before: int, limit: int) -> int:
     assert known is not None
     oldest = after(known, None, known["forgotten"], limit)
     last = max((one["seq"] for one in oldest if one["at"] < before), default=0)
-    if last:
+    gone = [one["id"] for one in oldest if one["seq"] <= last]
+    if gone:
         _change(workspace_id, forgotten=last)
-        gone = (FeedChange.workspace_id == workspace_id) & (FeedChange.seq <= last)
-        FeedChange.delete().where(gone).execute()
-    return sum(1 for one in oldest if one["seq"] <= last)
+        FeedChange.delete().where(FeedChange.id.in_(gone)).execute()
+    return len(gone)
 
 
 def _change(workspace_id: str, **columns: Any) -> None:
