@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from peewee import SQL, BigIntegerField, TextField
+from peewee import BigIntegerField, TextField
 
 from models.database.base import Table, database, first, insert, locked, only, rows
 
 KEPT = 30 * 86_400_000  # milliseconds that a change is kept, and that a feed goes on without being read
+_NEW = "workspace_id = ? AND seq IS NULL"
 CREATED, CHANGED, DELETED = TYPES = ("created", "changed", "deleted")
 
 
@@ -69,7 +70,9 @@ def note_read(workspace_id: str, now: int) -> None:
 
 def any_new(workspace_id: str) -> bool:
     """Whether there are changes that nobody has seen."""
-    return bool(_new(workspace_id).exists())
+    # In an order that one index has: a server that takes them for many would look through the table.
+    asked = f"SELECT 1 FROM feed_change WHERE {_NEW} ORDER BY {database.obj.ARRIVAL} LIMIT 1"
+    return database.execute_sql(asked, (workspace_id,)).fetchone() is not None
 
 
 def number(workspace_id: str, limit: int) -> int:
@@ -80,7 +83,7 @@ def number(workspace_id: str, limit: int) -> int:
     done: int = database.execute_sql(
         "UPDATE feed_change SET seq = ? + numbered.place FROM "
         f"(SELECT id, ROW_NUMBER() OVER (ORDER BY {order}) AS place FROM feed_change "
-        f"WHERE workspace_id = ? AND seq IS NULL ORDER BY {order} LIMIT ?) AS numbered "
+        f"WHERE {_NEW} ORDER BY {order} LIMIT ?) AS numbered "
         "WHERE feed_change.id = numbered.id",
         (known["seq"], workspace_id, limit),
     ).rowcount
@@ -131,9 +134,3 @@ def forget(workspace_id: str, before: int, limit: int) -> int:
 
 def _change(workspace_id: str, **columns: Any) -> None:
     Feed.update(columns).where(Feed.workspace_id == workspace_id).execute()
-
-
-def _new(workspace_id: str) -> Any:
-    return FeedChange.select(SQL("1")).where(
-        FeedChange.workspace_id == workspace_id, FeedChange.seq.is_null()
-    )
