@@ -18,7 +18,7 @@ LIST = "/gateway/v1/feedback"
 def test_duckdb(call: Call, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file has what the list has, after each run; the loop is no longer than promised."""
     duckdb = pytest.importorskip("duckdb")
-    (loop,) = re.findall(r"^```python follow.py\n(.*?)^```$", PAGE, re.S | re.M)
+    (loop,) = re.findall(r"^```python duckdb\n(.*?)^```$", PAGE, re.S | re.M)
     assert len(loop.partition("while")[2].splitlines()) <= 15
 
     class Answer:

@@ -21,6 +21,8 @@ from models.tables import feedback
 from tests.conftest import ROOT, Call, Tenant, until
 from tests.following import Warehouse, write
 
+KILLS = int(os.environ.get("KX", "100"))
+
 
 def table(tenant: Tenant) -> dict[str, Any]:
     """The gateway's own, as it is shown."""
@@ -82,7 +84,7 @@ def test_kills(config: Config, app: Flask, tenant: Tenant, call: Call, tmp_path:
         "GATEWAY_RATE_LIMIT": config.rate_limit,
         "GATEWAY_LOG_LEVEL": "error",
     }
-    command = [sys.executable, "-m", "tests.following", str(tmp_path), "40"]
+    command = [sys.executable, "-m", "tests.following", str(tmp_path), str(KILLS)]
     subprocess.run(command, cwd=ROOT, env=environ, check=True)
     warehouse = Warehouse(tmp_path / "warehouse.db")
 
