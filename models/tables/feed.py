@@ -87,7 +87,8 @@ def number(workspace_id: str, limit: int) -> int:
         "WHERE feed_change.id = numbered.id",
         (known["seq"], workspace_id, limit),
     ).rowcount
-    _change(workspace_id, seq=known["seq"] + done)
+    if done:
+        _change(workspace_id, seq=known["seq"] + done)
     return done
 
 
