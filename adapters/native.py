@@ -36,6 +36,7 @@ TITLES = {
     "forbidden": "Forbidden",
     "not_found": "Not found",
     "method_not_allowed": "Method not allowed",
+    "cursor_expired": "Cursor too old",
     "precondition_failed": "Changed meanwhile",
     "too_large": "Body too large",
     "unsupported_encoding": "Content encoding not supported",

@@ -8,6 +8,7 @@ from models.tables.dedupe import Dedupe
 from models.tables.delivery import Delivery
 from models.tables.destination import Destination
 from models.tables.event import Event
+from models.tables.feed import Feed, FeedChange
 from models.tables.feedback import Feedback
 from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
@@ -67,6 +68,8 @@ TABLES = (
     Attempt,
     Notification,
     Quote,
+    Feed,  # behind Feedback: triggers note what is written while there is one
+    FeedChange,
 )
 
 __all__ = [
@@ -81,6 +84,8 @@ __all__ = [
     "Delivery",
     "Destination",
     "Event",
+    "Feed",
+    "FeedChange",
     "Feedback",
     "Fetch",
     "HookRow",

@@ -19,7 +19,7 @@ def name_of(table: Any) -> str:
 # Tables with a few rows for each customer, project, person or kind of work, however much feedback comes.
 SMALL = {"workspace", "project", "api_key", "hook", "user", "session", "invite", "saved_view"}
 SMALL |= {"job", "learnt_model", "project_head", "theme_run", "theme", "topic", "callback_secret", "fetch"}
-SMALL |= {"destination", "outbox"}
+SMALL |= {"destination", "outbox", "feed"}
 GROWING = {name_of(table) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
 # Columns that say little: who has them alone has a part of a workspace, however large that is.
 COMMON = {"workspace_id", "project_id", "source", "type", "status", "category", "sentiment", "language"}
@@ -27,7 +27,7 @@ COMMON |= {"impact", "category_origin", "sentiment_origin"}
 # Indexes of what is rare by itself, or is asked for in the order of the index.
 RARE = {"signature_stale", "feedback_corrected", "feedback_taught", "quarantine_held"}
 RARE |= {"outgoing_waiting", "callback_waiting", "asset_linked", "asset_pictures", "asset_reserved"}
-RARE |= {"run_open", "run_files"}
+RARE |= {"run_open", "run_files", "feed_change_new"}
 # One program may write all that a workspace has: its records are not sorted for a page in their usual order.
 OF_AUTHOR = r'^[^(]* INDEXED BY feedback_(author|email) .*ORDER BY "t1"."received_at"'
 # Statements that read many rows all the same, by their text, and why that is right.
@@ -56,6 +56,7 @@ MANY = {
     r'FROM "quarantine" AS "t1" (?!.*"replayed_at").*ORDER BY .* LIMIT': "the same, replayed or not",
     r"FROM dedupe WHERE expires_at <= .* LIMIT": "what has expired, some at a time",
     r'FROM "(asset|delivery|outgoing)" AS "t1" WHERE .* ORDER BY "t1"."id" (DESC )?LIMIT': "some by pages",
+    r'FROM "feed_change" AS "t1" .* ORDER BY "t1"."seq" LIMIT': "changes by pages, in the order of an index",
     r'^SELECT "t1"."sha256" FROM "unclaimed_file" .* ORDER BY "t1"."at" LIMIT': "bytes left, by pages",
     r'FROM "(asset|unclaimed_file)" .*"(sha256|thumbnail)" > \?.* LIMIT': "the whole store by pages, hourly",
     r'^SELECT SUM\("t1"."size"\) FROM "(asset|unclaimed_file)"': "what files take, for each that comes",

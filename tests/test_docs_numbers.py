@@ -7,7 +7,7 @@ import re
 import pytest
 
 from gateway.access import users
-from gateway.api import feedback_bulk, feedback_detail
+from gateway.api import feedback_bulk, feedback_detail, pagination
 from gateway.api.admin import request_schemas
 from gateway.app import BESIDES
 from gateway.background import (
@@ -34,7 +34,7 @@ from gateway.triage import features, second_reader, tokenizer
 from models.database import group_commit, postgres_connections
 from models.intake import commit
 from models.queries import bounded_pages
-from models.tables import job, similarity, trained_model
+from models.tables import feed, job, similarity, trained_model
 from tests.conftest import LONG_SECONDS, ROOT, Server
 from tests.server.test_serve import connection as opened
 from tests.server.test_serve import response_of
@@ -88,6 +88,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{word(silences.LEAST_MINUTES)} minutes or more that lie",
         f"lie {word(silences.LEAST_SPAN / DAY)} days apart",
         f"looked for every {word(alarms.EVERY / MINUTE)} minutes",
+    ),
+    "docs/changes.md": (
+        f"`limit` is {pagination.PAGE}, {pagination.LONGEST_PAGE} at most",
+        f"kept for {feed.KEPT // DAY} days",
     ),
     "docs/connections.md": (
         f"{gunicorn_app.CONNECTIONS:,} at most",

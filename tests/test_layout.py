@@ -21,6 +21,7 @@ SHARED = {
     "attachments": "files of records: kept, in the API, and on their page",
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
     "callbacks": "what tells callers of the end of their runs: sent, and shown",
+    "changes": "the feed of changes: its records, in the API, and what that answers",
     "copying": "every table from one database into another",
     "corrections": "labels that people gave",
     "destination": "somebody who is told of changes: its commands and its table",

@@ -26,7 +26,7 @@ from gateway.background.retriage import retriage
 from gateway.core.ids import now_ms
 from gateway.destinations import sender
 from gateway.triage.second_reader import DIMENSIONS
-from models import Feedback, Job, Project, Quarantine
+from models import Feedback, FeedChange, Job, Project, Quarantine
 from models.database.base import database, writing
 from models.queries import corrections
 from models.queries.ordering import SORTS
@@ -42,7 +42,7 @@ from tests.conftest import Tenant
 from tests.inbox.test_roles import FORMS, PAGES
 from tests.uploads import multipart, png
 
-LIST = "/gateway/v1/feedback"
+LIST, FEED = "/gateway/v1/feedback", "/gateway/v1/changes"
 TEXT = "The invoice list stays empty"
 # A value for every field of a filter.
 VALUES = {
@@ -226,9 +226,18 @@ class Walk:
         change = {"category": "praise", "note": "n", "impact": 3}
         assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200
         self._topics(ids["fb"], ids["theme"])
+        self._changes(ids["fb"])
         for by in ("day", "project,source", "category"):
             self.call("GET", f"/gateway/v1/stats?by={by}&since=90d")
             self.call("GET", f"/gateway/v1/outcomes?by={by.replace('category', 'outcome')}&since=90d")
+
+    def _changes(self, feedback_id: str) -> None:
+        """The feed of changes from its beginning on, of the workspace and of a project."""
+        _, key = create_key(self.tenant.workspace_id, self.tenant.project_id)
+        for headers in (self.tenant.headers, {"Authorization": f"Bearer {key}"}):
+            told = self.call("GET", f"{FEED}?existing=0", headers).json
+            self.call("PATCH", f"{LIST}/{feedback_id}", json={"note": "again"})
+            self.call("GET", f"{FEED}?cursor={told['next_cursor']}", headers)
 
     def _topics(self, feedback_id: str, theme_id: str) -> None:
         """A record's topic, given, counted, merged and made of a theme; one stays for the background work."""
@@ -299,6 +308,7 @@ class Walk:
             some = [row.id for row in Feedback.select(Feedback.id).order_by(Feedback.id).limit(3)]
             Feedback.update(old).where(Feedback.id.in_(some)).execute()
             Feedback.update(text="Something else").where(Feedback.id.in_(some[:1])).execute()
+            FeedChange.update(at=1).execute()
             Job.update(due_at=0).execute()
         read = replace(reading(), vector=bytes(DIMENSIONS))
         second = second_reading.work(Second(read), second_reading.Limits(1.0))

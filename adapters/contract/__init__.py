@@ -38,6 +38,7 @@ Code = Literal[
     "forbidden",
     "not_found",
     "method_not_allowed",
+    "cursor_expired",
     "precondition_failed",
     "too_large",
     "unsupported_encoding",

@@ -17,6 +17,7 @@ from gateway.api.admin import (
 from gateway.api.admin.authors import Erasure, Who
 from gateway.api.admin.model import Choice
 from gateway.api.attachment_endpoints import ATTACHMENTS
+from gateway.api.change_endpoints import CHANGES
 from gateway.api.destination_endpoints import DESTINATIONS
 from gateway.api.endpoint import Endpoint
 from gateway.api.export import export_feedback
@@ -225,6 +226,7 @@ ENDPOINTS = (
     *LEARNING,
     *TOPICS,
     *DESTINATIONS,
+    *CHANGES,
     *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(

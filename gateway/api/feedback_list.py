@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
+from itertools import starmap
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Reply, invalid
 from gateway.access.caller import Caller
-from gateway.api import filters
+from gateway.api import filters, pagination
 from gateway.api.query_parameters import whole_of
 from models.queries import feedback_query
 from models.queries.ordering import NEWEST, SORTS, Position
@@ -52,25 +51,19 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
 
 def cursor_of(position: Position, sort: str) -> str:
     """A place in a list as an opaque text."""
-    told = json.dumps([sort, *position], separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(told).rstrip(b"=").decode()
+    return pagination.opaque([sort, *position])
 
 
 def position_of(cursor: str, sort: str, columns: Sequence[str]) -> Position | None:
     """The place that a cursor tells, or None when it is none of this sort and these columns."""
-    try:
-        told: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-    except (ValueError, RecursionError):
-        return None
+    told = pagination.told(cursor)
     if not isinstance(told, list) or len(told) != len(columns) + 1 or told[0] != sort:
         return None
-    for name, value in zip(columns, told[1:], strict=True):
-        good = isinstance(value, str) and feedback.is_id(value) if name == "id" else _is_number(value)
-        if not good:
-            return None
+    if not all(starmap(is_value, zip(columns, told[1:], strict=True))):
+        return None
     return told[1:]
 
 
-def _is_number(value: Any) -> bool:
-    """Whether it is a whole number that a column takes."""
-    return type(value) is int and 0 <= value < 2**63
+def is_value(name: str, value: Any) -> bool:
+    """Whether a value of a cursor is one of a column of a position."""
+    return isinstance(value, str) and feedback.is_id(value) if name == "id" else pagination.is_number(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,3 +35,22 @@ def page(items: Sequence[Mapping[str, Any]], limit: int, name: str = "id") -> di
 def answer(items: Sequence[Mapping[str, Any]], limit: int, name: str = "id") -> Reply:
     """That as a reply."""
     return Reply(200, page(items, limit, name))
+
+
+def opaque(place: Any) -> str:
+    """A place in a list, of what JSON has, as a text that nobody needs to understand."""
+    told = json.dumps(place, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(told).rstrip(b"=").decode()
+
+
+def told(cursor: str) -> Any:
+    """The place that such a text tells, which anybody may have made; None when it is none."""
+    try:
+        return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a place is a whole number that a column takes."""
+    return type(value) is int and 0 <= value < 2**63

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from adapters.contract import Fault, Refused, invalid
-from gateway.api import filters
+from gateway.access.audit_log import COMMAND_LINE
+from gateway.api import changes, filters
+from gateway.api.pagination import LONGEST_PAGE
 from gateway.api.stats import read_by, stats
 from gateway.cli.command import command, open_database, place_of, printed
 from gateway.cli.errors import Failure, NotHere
@@ -122,19 +125,29 @@ def show_numbers(query: str, by: str, project_id: str | None, workspace: str | N
 @click.option("-n", "--count", type=click.IntRange(1), default=None, help="End after so many records.")
 @_project
 @_workspace
+@click.option("--follow-changes", is_flag=True, help="All that is created, changed or deleted, not a FILTER.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each record.")
 def tail(
     query: str,
     interval: float,
     count: int | None,
+    follow_changes: bool,
     project_id: str | None,
     workspace: str | None,
     as_json: bool,
 ) -> None:
-    """Records that FILTER means, as they arrive, until you stop it."""
+    """Records that FILTER means, as they arrive, until you stop it; or every change."""
     open_database()
     chosen = _read(query)
+    if follow_changes and query:
+        raise Failure("--follow-changes takes no FILTER: it tells of every record")
     workspace_id, project_id = place_of(workspace, project_id)
+    if follow_changes:
+        for change in islice(_changes(workspace_id, project_id, interval), count):
+            shown = change["data"] or {"id": change["id"]}
+            told = [change["type"], *_words(shown)]
+            printed(json.dumps(change) if as_json else "  ".join(told))
+        return
     since, seen = now_ms(), dict[str, int]()
     while True:
         # Some become visible after others that came later: the last minute is read again.
@@ -152,6 +165,17 @@ def tail(
             seen = {name: at for name, at in seen.items() if at >= until - LATE}
         since = max(since, until - LATE)
         time.sleep(interval)
+
+
+def _changes(workspace_id: str, project_id: str | None, interval: float) -> Iterator[dict[str, Any]]:
+    """What the feed of changes tells from now on."""
+    cursor = changes.begin(workspace_id, project_id, by=COMMAND_LINE, existing=False)
+    while True:
+        page = changes.read(workspace_id, project_id, cursor, LONGEST_PAGE)
+        yield from page["data"]
+        cursor = page["next_cursor"]
+        if not page["data"]:
+            time.sleep(interval)
 
 
 def _arrived(workspace_id: str, project_id: str | None, chosen: Filter) -> Iterable[dict[str, Any]]:
@@ -231,7 +255,8 @@ def _cell(value: Any) -> str:
 
 def _words(shown: Mapping[str, Any]) -> list[str]:
     names = ("received_at", "id", "source", "category", "sentiment", "impact", "title")
-    return ["".join(char if char.isprintable() else " " for char in str(shown[name])) for name in names]
+    told = (str(shown[name]) for name in names if name in shown)
+    return ["".join(char if char.isprintable() else " " for char in text) for text in told]
 
 
 def _drawn(table: Table) -> str:

@@ -17,7 +17,7 @@ from gateway.destinations import found_kinds
 from gateway.destinations.managing import REPLAYABLE
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _, number, weekdays
-from gateway.inbox.pages import go, page, url
+from gateway.inbox.pages import go, handed_over, page, url
 from gateway.inbox.refusals import refusal
 from gateway.inbox.settings import setting, told
 from models.database.base import dumps
@@ -39,12 +39,6 @@ SNIPPETS = {
 
 @page("/settings/destinations/<destination_id>", "admin")
 def destination(destination_id: str) -> ResponseReturnValue:
-    return destination_page(destination_id)
-
-
-def destination_page(
-    destination_id: str, secret: str | None = None, *, new: bool = False
-) -> ResponseReturnValue:
     """The page of a destination, with its secret when it was made just now, and a page of its log."""
     row = ask(f"GET {ONE}", destination_id=destination_id)
     state, cursor = request.args.get("state", ""), request.args.get("cursor", "")
@@ -62,8 +56,7 @@ def destination_page(
         signs=kind is not None and kind.new_secret is not None,
         snippets=_snippets() if row["kind"] == "webhook" else {},
         weekdays=weekdays(),
-        secret=secret,
-        new=new,
+        **{"secret": None, "new": False, **handed_over()},
     )
 
 

@@ -15,11 +15,11 @@ from gateway.destinations.kind import Kind
 from gateway.destinations.preview import preview
 from gateway.inbox import destination_form
 from gateway.inbox.api_calls import ask
-from gateway.inbox.delivery_log import ALL, ONE, destination_page
+from gateway.inbox.delivery_log import ALL, ONE
 from gateway.inbox.destination_form import EVENTS_SAID, Faults, Given
 from gateway.inbox.feedback_list import VIEWS
 from gateway.inbox.i18n import _, weekdays, zones
-from gateway.inbox.pages import go, page
+from gateway.inbox.pages import go, hand_over, page
 from gateway.inbox.settings import every, setting, told
 from models.tables.user import views_of
 
@@ -38,7 +38,7 @@ def new_destination(kind: str) -> ResponseReturnValue:
 
 @page("/settings/destinations/new/<kind>", "admin", method="POST")
 def create_destination(kind: str) -> ResponseReturnValue:
-    """A new destination, with its secret on the page that answers and nowhere else; or what it would say."""
+    """A new destination, its secret on the page that follows and nowhere else; or what it would say."""
     known, form = _kind(kind), destination_form.given()
     sent = destination_form.sent(known, form, new=True)
     try:
@@ -47,7 +47,7 @@ def create_destination(kind: str) -> ResponseReturnValue:
         made = ask(f"POST {ALL}", body={"kind": kind, **sent})
     except Refused as refused:
         return _form_page(known, form, destination_form.by_field(refused))
-    return destination_page(made["id"], made["secret"], new=True)
+    return hand_over(f"/settings/destinations/{made['id']}", {"secret": made["secret"], "new": True})
 
 
 @page("/settings/destinations/<destination_id>/change", "admin")
@@ -92,12 +92,12 @@ def set_state(destination_id: str) -> ResponseReturnValue:
 
 @page("/settings/destinations/<destination_id>/rotate", "admin", method="POST")
 def rotate_destination(destination_id: str) -> ResponseReturnValue:
-    """A new secret, on the page that answers and nowhere else."""
+    """A new secret, on the page that follows and nowhere else."""
     try:
         made = ask(f"POST {ONE}/rotate", destination_id=destination_id)
     except Refused as refused:
         return go(f"/settings/destinations/{destination_id}", "; ".join(told(refused)), bad=True)
-    return destination_page(destination_id, made["secret"])
+    return hand_over(f"/settings/destinations/{destination_id}", {"secret": made["secret"]})
 
 
 @page("/settings/destinations/<destination_id>/delete", "admin", method="POST")

@@ -21,6 +21,7 @@ from peewee import (  # type: ignore[attr-defined]  # not all in its stubs
 )
 from psycopg.conninfo import conninfo_to_dict
 
+from models.database.arrivals import PostgresArrivals
 from models.database.copy_streams import PostgresStreams
 from models.database.group_commit import Locked
 from models.database.planner_statistics import PostgresPlanner
@@ -52,6 +53,7 @@ def check(url: str) -> None:
 
 
 class Postgres(
+    PostgresArrivals,
     PostgresCounting,
     PostgresFinding,
     PostgresPlanner,

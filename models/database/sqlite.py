@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from peewee import DatabaseError, DataError, OperationalError, SqliteDatabase
 
+from models.database.arrivals import SqliteArrivals
 from models.database.copy_streams import SqliteStreams
 from models.database.handoff import THREADS, Handoff
 from models.database.planner_statistics import SqlitePlanner
@@ -68,7 +69,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-class Sqlite(SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, SqliteDatabase):
+class Sqlite(SqliteArrivals, SqliteCounting, SqliteFinding, SqlitePlanner, SqliteStreams, SqliteDatabase):
     """A file in WAL mode whose commits are on the disk before anybody hears of them."""
 
     def __init__(self, path: Path, handoff: Handoff = THREADS) -> None:

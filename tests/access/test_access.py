@@ -63,6 +63,7 @@ SCOPE = {
     "POST /gateway/v1/keys": "admin",
     "POST /gateway/v1/keys/<key_id>/revoke": "admin",
     "POST /gateway/v1/keys/<key_id>/rotate": "admin",
+    "GET /gateway/v1/changes": "read",
     "GET /gateway/v1/destinations": "admin",
     "POST /gateway/v1/destinations": "admin",
     "GET /gateway/v1/destinations/<destination_id>": "admin",

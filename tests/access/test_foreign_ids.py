@@ -43,6 +43,7 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", "/gateway/v1/hooks?cursor={hook}", None),
     ("GET", "/gateway/v1/projects?cursor={prj}", None),
     ("GET", "/gateway/v1/destinations?cursor={dst}", None),
+    ("GET", "/gateway/v1/changes?cursor={changes}", None),
     ("GET", f"{FB}/{{mine}}/events?cursor={{cursor}}", None),
     ("PATCH", FB, {"ids": ["{fb}"], "change": {"status": "resolved"}, "dry_run": True}),
     ("PATCH", FB, {"ids": ["{fb}", "{mine}"], "change": {"note": "x"}, "dry_run": True}),
@@ -62,7 +63,11 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", "/files/{asset}/a.txt?exp=9999999999&sig=0", None),
 ]
 EVERY = [(route.partition(" ")[0], *ROUTES[route][:2]) for route in ROUTES if route not in SAID] + MORE
-CASES = [case for case in EVERY if re.search(r"\{(ws|prj|fb|hook|key|qr|top|asset|dst|cursor)\}", str(case))]
+CASES = [
+    case
+    for case in EVERY
+    if re.search(r"\{(ws|prj|fb|hook|key|qr|top|asset|dst|cursor|changes)\}", str(case))
+]
 
 
 @pytest.fixture(name="ids")
@@ -72,7 +77,8 @@ def _ids(call: Call, theirs: dict[str, str], other: Tenant) -> dict[str, str]:
         assert call("POST", FB, json={"text": text}, headers=other.headers).status_code == 201
     cursor = call("GET", f"{FB}?limit=1", headers=other.headers).json["next_cursor"]
     mine = call("POST", FB, json={"text": "plain words"}).json["id"]
-    return {**theirs, "{cursor}": cursor, "{mine}": mine}
+    changes = call("GET", "/gateway/v1/changes", headers=other.headers).json["next_cursor"]
+    return {**theirs, "{cursor}": cursor, "{changes}": changes, "{mine}": mine}
 
 
 def unknown(ids: dict[str, str]) -> dict[str, str]:

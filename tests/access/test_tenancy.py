@@ -150,6 +150,7 @@ ROUTES |= {
         None,
         404,
     ),
+    "GET /gateway/v1/changes": ("/gateway/v1/changes", None, 200),
     "GET /gateway/v1/destinations": ("/gateway/v1/destinations", None, 200),
     "POST /gateway/v1/destinations": (
         "/gateway/v1/destinations",

@@ -567,7 +567,7 @@ def numbers(site: Site, folder: Path) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
 
 
-@uses("tail", "--interval", "--count", "--project", "--workspace")
+@uses("tail", "--interval", "--count", "--follow-changes", "--project", "--workspace")
 def news(site: Site, folder: Path) -> None:
     """What arrives in the place that is named is told, so many records of it."""
     project, *_ = records(site)
@@ -584,10 +584,13 @@ def news(site: Site, folder: Path) -> None:
     try:
         words = ["tail", "--project", project, "--interval", "0.05", "--count", "2", "--json"]
         done = CliRunner().invoke(main, words)
+        followed = CliRunner().invoke(main, [*words, "--follow-changes"])
     finally:
         over.set()
         poster.join()
     assert [json.loads(line)["project_id"] for line in done.stdout.splitlines()] == [project] * 2
+    told = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert [(one["type"], one["data"]["project_id"]) for one in told] == [("created", project)] * 2
     done = CliRunner().invoke(main, ["tail", "--workspace", "ws_none"])
     assert "no workspace ws_none here" in done.stderr
 

@@ -41,6 +41,7 @@ from models import (
     Dedupe,
     Event,
     Feedback,
+    FeedChange,
     Fetch,
     Job,
     Meaning,
@@ -53,7 +54,7 @@ from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.feedback_query import Filter
 from models.queries.personal_data import Person
-from models.tables import callback, destination, fetch, outbox, unclaimed_file
+from models.tables import callback, destination, feed, fetch, outbox, unclaimed_file
 from models.tables.destination import Destination
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
@@ -354,6 +355,15 @@ def announcing(bench: Bench) -> None:
     bench.monkeypatch.setattr(sender, "LINGER", 0.0)
 
 
+def following(bench: Bench) -> None:
+    """Every record was changed long ago, and nobody has read that since."""
+    with writing():
+        feed.begin(bench.tenant.workspace_id, "feed_1", 1)
+    for row in Feedback.select(Feedback.id):
+        Feedback.update(votes=1).where(Feedback.id == row.id).execute()
+    assert FeedChange.select().count() >= bench.many
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -379,6 +389,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "thumbnails": picturing,
     "send": announcing,
     "alarms": nothing,
+    "feeds": following,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

@@ -43,6 +43,7 @@ REASONS: Mapping[int, Code] = {
     404: "not_found",
     408: "invalid_request",
     409: "idempotency_in_flight",
+    410: "cursor_expired",
     412: "precondition_failed",
     413: "too_large",
     415: "unsupported_encoding",
