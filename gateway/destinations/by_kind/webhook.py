@@ -48,19 +48,19 @@ def _written(change: Change, data: dict[str, Any], more: dict[str, Any]) -> str:
 
 
 def send(delivery: Delivery) -> Answer:
-    """One attempt."""
-    own = headers(delivery.id, delivery.body, delivery.secrets, delivery.at // 1000)
-    return post(delivery.url, {**delivery.headers, **own}, delivery.body)
+    """One attempt, signed once with each secret."""
+    signed = headers(delivery.id, delivery.body, delivery.secrets, delivery.at // 1000)
+    return post(delivery.url, {**delivery.headers, **signed}, delivery.body)
 
 
-def headers(message_id: str, body: str, secrets: Sequence[str], seconds: int) -> dict[str, str]:
-    """Which message it is and who sent it, signed with each secret; `seconds` since the epoch."""
+def headers(delivery_id: str, body: str, live: Sequence[str], seconds: int) -> dict[str, str]:
+    """The headers of an attempt at this time."""
     at = datetime.fromtimestamp(seconds, UTC)
     return {
         "Content-Type": "application/json",
-        "webhook-id": message_id,
+        "webhook-id": delivery_id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": " ".join(Webhook(secret).sign(message_id, at, body) for secret in secrets),
+        "webhook-signature": " ".join(Webhook(secret).sign(delivery_id, at, body) for secret in live),
     }
 
 
