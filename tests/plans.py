@@ -92,7 +92,7 @@ def excused(sql: str) -> str | None:
 
 def _wide(line: str, sql: str) -> bool:
     """Whether a line of a plan reads a growing table, or the part of a whole workspace."""
-    read = re.match(r"(SCAN|SEARCH) (\w+)(?: USING .*?INDEX (\w+))?(?:.*\((.*)\))?", line)
+    read = re.match(r"(SCAN|SEARCH) (\w+)(?: USING .*?INDEX (\w+))?(?:.*?\((.*)\))?", line)
     if read is None or table_of(read[2], sql) not in GROWING or read[3] in RARE or "VIRTUAL" in line:
         return False
     equal = set(re.findall(r"([\w<>]+)=\?", read[4] or ""))

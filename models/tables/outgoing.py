@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from peewee import BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField, fn
+from peewee import BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
 
-from models.database.base import Table, first, insert, insert_all, only, rows, values
+from models.database.base import Table, database, first, insert, insert_all, only, rows, values
 from models.tables.destination import ENABLED, Destination
 from models.tables.feedback import Feedback
 
@@ -16,6 +16,10 @@ WAITING, SENT, HELD, DEAD = STATES = ("waiting", "sent", "held", "dead")
 # What is sent of many records at once, which nobody asks for by its name.
 ROLL_UP, DIGEST = TOGETHER = ("feedback.rolled_up", "feedback.digest")
 MOST_COUNTED = 10_000
+_FIRST = (
+    "SELECT state, id FROM outgoing WHERE destination_id = ? AND (state, id) > (?, '') "
+    "ORDER BY state, id LIMIT 1"
+)
 
 
 class Outgoing(Table):
@@ -92,10 +96,18 @@ def due(now: int, limit: int, each: int, but: Iterable[str], full: Iterable[str]
 def _next_of(one: Mapping[str, Any], now: int, limit: int, but: Iterable[str]) -> list[dict[str, Any]]:
     mine = (Outgoing.destination == one["id"]) & _due(now, but)
     if one["ordered"]:
-        of = Outgoing.select(fn.MIN(Outgoing.id)).where(Outgoing.destination == one["id"])
-        oldest = [of.where(Outgoing.state == state).scalar() for state in (WAITING, HELD)]
+        oldest = [_oldest(one["id"], state) for state in (WAITING, HELD)]
         mine &= Outgoing.id == min((name for name in oldest if name), default=None)
     return rows(Outgoing.select().where(mine).order_by(Outgoing.next_at, Outgoing.id).limit(limit))
+
+
+def _oldest(destination_id: str, state: str) -> str | None:
+    """A destination's oldest delivery in this state: what its index has next from where those begin.
+
+    Asked for the least id of them, a server may go through everybody's in the order of ids.
+    """
+    found = database.execute_sql(_FIRST, (destination_id, state)).fetchone()
+    return found[1] if found and found[0] == state else None
 
 
 def reference_of(destination_id: str, thread: str | None) -> str | None:

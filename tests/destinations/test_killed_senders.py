@@ -130,7 +130,7 @@ def test_workers_that_are_killed(
                 until(lambda: free.requests + ordered.requests > before)  # noqa: B023  # called at once
             leases_end()
         monkeypatch.setattr(ladder, "LADDER", (0, *[0] * ROUNDS))
-        send(60)
+        send(3_600)  # later than all of this took
     for receiver in (free, ordered):
         assert set(receiver.ids) == set(made)
         assert {len(ids) for ids in receiver.ids.values()} == {1}
@@ -145,25 +145,26 @@ def test_hosts_that_are_killed(
     call: Call, add: Add, send: Send, config: Config, tenant: Tenant, tmp_path: Path, cycles: int
 ) -> None:
     """The same when every process of a host is killed at once, while it is sent to, too."""
-    directory = tmp_path / "host"
-    directory.mkdir()
-    (directory / "key").write_text(tenant.key)
-    settings = {"GATEWAY_DATABASE_URL": config.database_url, "GATEWAY_SECRET_KEY": config.secret_key}
+    (tmp_path / "key").write_text(tenant.key)
+    settings = {"GATEWAY_DATABASE_URL": config.database_url, "GATEWAY_DATA_DIR": config.data_dir}
+    settings |= {"GATEWAY_SECRET_KEY": config.secret_key} if config.secret_key else {}
     settings |= {"GATEWAY_BACKGROUND": "on", "GATEWAY_OUTBOUND_ALLOW": "localhost"}
     receiver = Receiver(once=True)
     acknowledged: list[str] = []
 
     def feed(url: str) -> None:
-        """Sends records until nobody is there."""
+        """Sends some records a second until nobody is there."""
+        ended = threading.Event()
         with suppress(httpx.TransportError), httpx.Client(headers=tenant.headers, trust_env=False) as client:
             while (answer := client.post(url + PATH, json={"text": "The page is empty"})).status_code == 201:
                 acknowledged.append(answer.json()["id"])
+                ended.wait(0.2)
 
     with listening(receiver) as port:
         made = add(port)
         for _ in range(cycles):
             before, known = receiver.requests + 3, len(acknowledged)
-            with running(directory, **settings) as server:
+            with running(tmp_path, **settings) as server:
                 feeding = threading.Thread(target=feed, args=(server.url,))
                 feeding.start()
                 until(lambda: receiver.requests > before and len(acknowledged) > known)  # noqa: B023
@@ -171,8 +172,8 @@ def test_hosts_that_are_killed(
                 server.process.wait()
                 feeding.join()
             leases_end()
-        seconds = 10
-        while not all_sent() or seconds == 10:
+        seconds = 3_600  # later than all of this took
+        while not all_sent() or seconds == 3_600:
             send(seconds)
             seconds += 400
     told_of = {record for _, record in receiver.ids}
