@@ -10,6 +10,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
     attachments,
     callbacks,
+    digest,
     feedback_detail,
     feedback_list,
     hooks,

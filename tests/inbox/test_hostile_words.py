@@ -149,6 +149,7 @@ PLACES = (
     "/inbox",
     "/inbox?source=slack",
     "/overview",
+    "/digest?period=month",
     "/settings/keys",
     "/settings/hooks",
     "/settings/projects",

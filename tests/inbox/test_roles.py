@@ -62,6 +62,7 @@ PAGES: dict[str, str | None] = {
     "POST /records/<feedback_id>/files": "triager",
     "POST /records/<feedback_id>/files/<asset_id>/delete": "triager",
     "GET /overview": "viewer",
+    "GET /digest": "viewer",
     "GET /settings": "viewer",
     "GET /settings/keys": "admin",
     "POST /settings/keys": "admin",
