@@ -34,6 +34,7 @@ SHARED = {
     "hooks": "addresses of senders that sign: what is done to them, by whom, and their page",
     "intake": "what takes feedback: the steps, and the one write",
     "learning": "what a project learns from its people, in the API and in the inbox",
+    "mail": "mails: how one is sent, and the command that tries it",
     "model": "the triage model",
     "project_head": "what a project has learnt: its row, and how it moves the models' answers",
     "outcomes": "what became of each request: counted, and shown",

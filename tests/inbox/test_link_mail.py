@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -41,6 +42,23 @@ def test_links_are_mailed(reader: Callable[..., Reader]) -> None:
     assert LINK.search(pages[2].text)
     without = ann.post("/settings/people", {"email": "ben@example.test", "role": "viewer"}).text
     assert LINK.search(without) and "mailed" not in without
+
+
+def test_the_settings_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mail test` sends one, or says why not, without a database."""
+
+    def run() -> Any:
+        return CliRunner().invoke(main, ["mail", "test", "ann@example.test"])
+
+    assert "needs GATEWAY_SMTP_URL" in run().stderr
+    monkeypatch.setenv("GATEWAY_MAIL_FROM", FROM)
+    with taking() as box:
+        monkeypatch.setenv("GATEWAY_SMTP_URL", f"smtp://127.0.0.1:{box.port}")
+        assert run().exit_code == 0 and box.mails[0]["To"] == "ann@example.test"
+        box.data_answers.append("554 5.7.1 Spam")
+        failed = run()
+    assert (failed.exit_code, failed.stderr) == (1, "Error: the mail is refused: 554 5.7.1 Spam\n")
+    mail.connect(Config())
 
 
 def test_from_the_command_line(config: Config, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
