@@ -13,6 +13,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     digest,
     feedback_detail,
     feedback_list,
+    forgotten,
     hooks,
     learning,
     members,

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from adapters.contract import Refused
 from gateway.access import audit_log, users
+from gateway.core import mail
 from gateway.core.rate import Rate
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import local, page, show
@@ -76,7 +77,8 @@ def proven(email: str, password: str) -> dict[str, Any] | None:
 
 def sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> Response:
     """The ways in, and why the last one did not lead anywhere."""
-    return show("sign-in.html", status, then=then, email=email, fault=fault)
+    mailed = mail.is_configured()
+    return show("sign-in.html", status, then=then, email=email, fault=fault, mailed=mailed)
 
 
 def signed_in(user_id: str, then: str) -> Response:

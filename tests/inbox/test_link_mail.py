@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from werkzeug.test import TestResponse
 
 from gateway.access import users
 from gateway.cli import main
@@ -42,6 +44,39 @@ def test_links_are_mailed(reader: Callable[..., Reader]) -> None:
     assert LINK.search(pages[2].text)
     without = ann.post("/settings/people", {"email": "ben@example.test", "role": "viewer"}).text
     assert LINK.search(without) and "mailed" not in without
+
+
+def ask(stranger: Reader, email: str) -> TestResponse:
+    """Asks for a link, and waits for what is done afterwards."""
+    answer = stranger.post("/sign-in/forgotten", {"email": email})
+    for thread in threading.enumerate():
+        if thread.name == "forgotten":
+            thread.join()
+    return answer
+
+
+def test_a_forgotten_password(reader: Callable[..., Reader], stranger: Reader) -> None:
+    """Who has the address is mailed a link, once in a while; the answer is everybody's."""
+    path = "/sign-in/forgotten"
+    reader(email="ann@example.test"), reader("viewer", email="gone@example.test")
+    User.update(disabled_at=1).where(User.email == "gone@example.test").execute()
+    assert stranger.get(path).status_code == 404 and path not in stranger.get("/sign-in").text
+    with taking() as box, configured(box.port):
+        assert path in stranger.get("/sign-in").text and stranger.get(path).status_code == 200
+        others = (
+            "nobody@example.test",
+            "gone@example.test",
+            "",
+            "x\r\nBcc: eve@example.net",
+            "ANN@example.test",
+        )
+        pages = {ask(stranger, email).text for email in (*others, " ann@example.test")}
+        assert len(pages) == 1 and "is on its way" in pages.pop()
+        [one] = box.mails
+        assert [ask(stranger, "eve@example.test").status_code for _ in range(6)] == [200] * 5 + [429]
+    assert one["To"] == "ann@example.test"
+    (link,) = LINK.findall(one.get_content())
+    assert users.link_of(link.rpartition("=")[2])
 
 
 def test_the_settings_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

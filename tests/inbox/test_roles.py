@@ -43,6 +43,8 @@ PAGES: dict[str, str | None] = {
     "GET /inbox/static/<name>": None,
     "GET /sign-in": None,
     "POST /sign-in": None,
+    "GET /sign-in/forgotten": None,
+    "POST /sign-in/forgotten": None,
     "GET /sign-in/elsewhere": None,
     "GET /sign-in/back": None,
     "POST /sign-out": None,
