@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from flask import Flask, current_app, g, request
+from flask import current_app, g, request
+from flask.ctx import AppContext
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
@@ -47,8 +48,7 @@ def ask_for_link() -> ResponseReturnValue:
         wait = refused.problem.headers["Retry-After"]
         said = _("Too many tries. Wait %(seconds)s seconds and try again.", seconds=wait)
         return show("forgotten.html", 429, done=False, fault=said)
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's own way to hand it on
-    given = (app, email, base_url(), g.language, asked.client)
+    given = (current_app.app_context(), email, base_url(), g.language, asked.client)
     if _under_way.acquire(blocking=False):
         threading.Thread(target=_send, args=given, name="forgotten", daemon=True).start()
     return show("forgotten.html", done=True, fault="")
@@ -59,11 +59,11 @@ def _check() -> None:
         raise Refused(Problem(404, "not_found", "No such page."))
 
 
-def _send(app: Flask, email: str, url: str, language: str, client: str) -> None:
+def _send(context: AppContext, email: str, url: str, language: str, client: str) -> None:
     """Mails a link to the user who has an address, if there is one who may sign in."""
     try:
         token = _link(email, client)
-        with app.app_context():
+        with context:
             g.language = language
             if token and (why := send_link(email, f"{url}/welcome?link={token}", invites=False)):
                 log.logger.warning("a link to a new password was not mailed", extra={"facts": {"why": why}})

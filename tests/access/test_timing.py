@@ -24,6 +24,7 @@ from tests.conftest import ROOT, Call, Tenant
 OPEN = {
     "gateway/access/api_keys.py": {"_checksum"},  # of a typo
     **{f"gateway/destinations/{name}.py": {"state"} for name in ("fan_out", "managing", "sender")},
+    "gateway/api/digest/figures.py": {"state"},  # of a destination
     "gateway/runs/callbacks.py": {"state"},  # what became of them, as of deliveries
     "gateway/intake/idempotency.py": {"digest", "key"},  # of a caller's own body
     "gateway/triage/training/heldout.py": {"digest"},  # of texts to learn from
