@@ -50,6 +50,7 @@ def test_mails_of_a_record(call: Call, tenant: Tenant, send: Send) -> None:
     assert f"/records/{record}" in plain and f"/records/{record}" in page
     assert "<br><bdi>&lt;script&gt;alert(1)&lt;/script&gt;" in page and "<script" not in page
     assert "\u202e" not in plain + page
+    assert "\nsentiment  negative\nstatus     open\n" in plain
     assert {row.state for row in Outgoing.select()} == {"sent"}
 
 
