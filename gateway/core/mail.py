@@ -162,6 +162,7 @@ def _session(server: Server, timeout: float) -> Iterator[smtplib.SMTP]:
 def _open(smtp: smtplib.SMTP, server: Server, timeout: float) -> None:
     """Connects, with TLS and as the user where there are any."""
     smtp.sock = socket.create_connection((server.host, server.port), timeout)
+    smtp.sock.settimeout(2 * timeout)  # the timer comes first
     if server.tls == "at once":
         _encrypt(smtp, server)
     code, said = smtp.getreply()
