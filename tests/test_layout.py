@@ -37,6 +37,7 @@ SHARED = {
     "intake": "what takes feedback: the steps, and the one write",
     "learning": "what a project learns from its people, in the API and in the inbox",
     "mattermost": "Mattermost: what comes from it, and what people are told there",
+    "mail": "mails: how one is sent, and the command that tries it",
     "model": "the triage model",
     "project_head": "what a project has learnt: its row, and how it moves the models' answers",
     "outcomes": "what became of each request: counted, and shown",

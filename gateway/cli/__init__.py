@@ -19,6 +19,7 @@ from gateway.cli.exports import exports
 from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
+from gateway.cli.mail import mail
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
@@ -155,6 +156,7 @@ for _command in (
     key,
     hook,
     destination,
+    mail,
     user,
     *imports.commands.values(),
     *exports.commands.values(),

@@ -9,6 +9,7 @@ import click
 from gateway.access import audit_log, users
 from gateway.cli.command import command, workspace_of
 from gateway.cli.errors import Failure, NotHere
+from gateway.core import mail
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from models.database.base import rows, writing
@@ -39,13 +40,13 @@ def where_it_works() -> str:
 @click.option("--role", type=click.Choice(users.ROLES), default="viewer", show_default=True)
 @click.option("--workspace", default=None, help="Workspace id [default: the first].")
 def user_create(email: str, role: str, workspace: str | None) -> tuple[Any, str]:
-    """Invite a person: prints a link that works once and asks for a password."""
+    """Invite a person: prints a link that works once and asks for a password, and mails it if it can."""
     try:
         token = users.create_link(workspace_of(workspace), role, email=email)
     except users.PeopleError as error:
         raise Failure(str(error)) from None
     made = {"email": users.checked_email(email), "role": role, "link": link_url(token)}
-    return made, f"{made['link']}\nWorks once, for 7 days.{where_it_works()}"
+    return _mailed(made, made["email"], "for 7 days", invites=True)
 
 
 @command(user, "list")
@@ -77,12 +78,12 @@ def user_list() -> tuple[Any, str]:
 @command(user, "reset-link")
 @click.argument("email")
 def user_reset(email: str) -> tuple[Any, str]:
-    """Print a link that gives a person a new password and ends their sessions."""
+    """Print a link that gives a person a new password and ends their sessions, and mail it if that works."""
     row = _found(email)
     token = users.create_link(row["workspace"], row["role"], user_id=row["id"], ms=users.FIRST_LINK_MS)
     _note(row, "user.link_made")
     made = {"user_id": row["id"], "link": link_url(token)}
-    return made, f"{made['link']}\nWorks once, for 24 hours.{where_it_works()}"
+    return _mailed(made, row["email"], "for 24 hours", invites=False)
 
 
 @command(user, "role")
@@ -100,6 +101,18 @@ def user_role(email: str, role: str) -> tuple[Any, str]:
         raise Failure(str(error)) from None
     _note(row, "user.role_changed", role=role)
     return {"user_id": row["id"], "role": role}, f"{row['email']} is now {role}"
+
+
+def _mailed(made: dict[str, Any], email: str, how_long: str, *, invites: bool) -> tuple[Any, str]:
+    """A link that was made, mailed to whom it is for where mail is sent."""
+    line = f"{made['link']}\nWorks once, {how_long}.{where_it_works()}"
+    if mail.is_configured():
+        from gateway.inbox.link_mail import send_link  # its words are the pages', which need Flask
+
+        why = send_link(email, made["link"], invites=invites)
+        made["mailed"] = not why
+        line += f"\nCould not be mailed to {email}: {why}" if why else f"\nMailed to {email}."
+    return made, line
 
 
 def _note(row: dict[str, Any], action: str, **detail: Any) -> None:

@@ -120,14 +120,6 @@ def send(mail: Mail, *, timeout: float = 15.0) -> None:
         _accepted(smtp, made, to)
 
 
-def check(*, timeout: float = 15.0) -> None:
-    """Speaks to the server as before each mail, TLS and password included. Raises NotSent."""
-    if _server is None:
-        raise NotSent("needs GATEWAY_SMTP_URL", permanent=False)
-    with _session(_server, timeout):
-        pass
-
-
 def _accepted(smtp: smtplib.SMTP, made: EmailMessage, to: str) -> None:
     options = () if to.isascii() else ("SMTPUTF8", "BODY=8BITMIME")
     try:
@@ -158,7 +150,8 @@ def _session(server: Server, timeout: float) -> Iterator[smtplib.SMTP]:
         with suppress(smtplib.SMTPException, OSError):  # it has taken the mail
             smtp.quit()
     except (smtplib.SMTPException, OSError, UnicodeError) as error:
-        why = f"did not answer in {timeout:g} seconds" if over.is_set() else _reason(error)
+        late = over.is_set() or isinstance(error, TimeoutError)
+        why = f"did not answer in {timeout:g} seconds" if late else _reason(error)
         status = getattr(error, "smtp_code", None)
         raise NotSent(f"the mail server {why}", permanent=False, status=status) from None
     finally:
@@ -169,6 +162,7 @@ def _session(server: Server, timeout: float) -> Iterator[smtplib.SMTP]:
 def _open(smtp: smtplib.SMTP, server: Server, timeout: float) -> None:
     """Connects, with TLS and as the user where there are any."""
     smtp.sock = socket.create_connection((server.host, server.port), timeout)
+    smtp.sock.settimeout(2 * timeout)  # the timer comes first
     if server.tls == "at once":
         _encrypt(smtp, server)
     code, said = smtp.getreply()
@@ -221,8 +215,6 @@ def _reason(error: Exception) -> str:
         return "has a name that cannot be resolved"
     if isinstance(error, ConnectionRefusedError):
         return "takes no connections"
-    if isinstance(error, TimeoutError):
-        return "did not answer in time"
     return "broke off the connection"
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_decimal
-from flask import g, request
+from flask import g, has_app_context, request
 from markupsafe import Markup
 
 from gateway.core.languages import LANGUAGES, catalogue, locale_of
@@ -47,7 +47,8 @@ def choose(user: dict[str, Any] | None) -> None:
 
 def _(text: str, **values: Any) -> str:
     """A text in the reader's language, with its %(name)s filled in."""
-    said = catalogue(_FOLDER, g.get("language", "en")).gettext(text) if text else ""
+    language = g.get("language", "en") if has_app_context() else "en"  # a command has no reader
+    said = catalogue(_FOLDER, language).gettext(text) if text else ""
     return said % values if values else said
 
 

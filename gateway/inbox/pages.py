@@ -41,7 +41,17 @@ View = Callable[..., ResponseReturnValue]
 inbox = Blueprint("inbox", __name__, template_folder="templates")
 
 # The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
-OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
+OWNS = (
+    "/inbox",
+    "/records",
+    "/overview",
+    "/digest",
+    "/settings",
+    "/sign-in",
+    "/sign-out",
+    "/welcome",
+    "/account",
+)
 
 UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with
 FORM = "application/x-www-form-urlencoded"

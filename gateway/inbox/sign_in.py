@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from adapters.contract import Refused
 from gateway.access import audit_log, users
+from gateway.core import mail
 from gateway.core.rate import Rate
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import local, page, show
@@ -80,8 +81,9 @@ def proven(email: str, password: str) -> dict[str, Any] | None:
 
 def sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> Response:
     """The ways in, and why the last one did not lead anywhere."""
-    held = request.form.get("held", "")
-    return show("sign-in.html", status, then=then, email=email, fault=fault, held=held)
+    held, mailed = request.form.get("held", ""), mail.is_configured()
+    values = {"then": then, "email": email, "fault": fault, "held": held, "mailed": mailed}
+    return show("sign-in.html", status, **values)
 
 
 def signed_in(user_id: str, then: str, held: str = "") -> Response:

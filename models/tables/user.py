@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import BigIntegerField, ForeignKeyField, TextField
+from peewee import BigIntegerField, ForeignKeyField, TextField, fn
 
 from models.database.base import JSONText, Table, first, rows
 from models.tables.workspace import Workspace
@@ -97,6 +97,11 @@ def user_of(workspace_id: str, user_id: str) -> dict[str, Any] | None:
 def user_by_email(email: str) -> dict[str, Any] | None:
     """The user with this address, or None."""
     return first(User.select().where(User.email == email))
+
+
+def newest_link(user_id: str) -> int:
+    """When the newest link that gives a user a new password was made, milliseconds UTC; 0 without one."""
+    return int(Invite.select(fn.MAX(Invite.created_at)).where(Invite.user == user_id).scalar() or 0)
 
 
 def user_by_identity(identity: str) -> dict[str, Any] | None:

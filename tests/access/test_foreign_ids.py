@@ -166,6 +166,7 @@ def test_every_form_for_an_id(
         "/inbox?project={prj}",
         "/inbox?cursor={cursor}",
         "/overview?project={prj}",
+        "/digest?project={prj}",
         "/settings/audit",
     ):
         assert "topsecret" not in who.get(filled(path, ids)).text, path

@@ -220,7 +220,13 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("train",): ("--corrections", "--out", "{folder}/model"),
     ("copy",): ("--from", "sqlite:///{folder}/new/gateway.db", "--to", "sqlite:///{folder}/new/copy.db"),
 }
-NONE = {("init",), ("triage",), ("evaluate",), ("technique", "list")}  # makes one, or needs none
+NONE = {
+    ("init",),
+    ("triage",),
+    ("evaluate",),
+    ("technique", "list"),
+    ("mail", "test"),
+}  # makes one, or needs none
 
 
 def leaves() -> set[tuple[str, ...]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import httpx
 import pytest
 
 from adapters.contract import Refused
@@ -10,9 +13,9 @@ from gateway.core.config import Config
 from gateway.destinations import managing
 from models import Attempt, Outgoing
 from models.tables import outbox
-from tests.conftest import Call, Tenant
+from tests.conftest import Call, Tenant, run_command, running, until
 from tests.destinations.conftest import Send
-from tests.mail_server import configured, taking
+from tests.mail_server import FROM, configured, taking
 
 PATH = "/gateway/v1/feedback"
 HOSTILE = "<script>alert(1)</script>\r\nBcc: eve@example.net\r\n\r\n.\r\n\u202e=?utf-8?q?Hi=0D=0ABcc:_x?="
@@ -50,6 +53,7 @@ def test_mails_of_a_record(call: Call, tenant: Tenant, send: Send) -> None:
     assert f"/records/{record}" in plain and f"/records/{record}" in page
     assert "<br><bdi>&lt;script&gt;alert(1)&lt;/script&gt;" in page and "<script" not in page
     assert "\u202e" not in plain + page
+    assert "\nsentiment  negative\nstatus     open\n" in plain
     assert {row.state for row in Outgoing.select()} == {"sent"}
 
 
@@ -94,3 +98,22 @@ def test_what_no_mail_goes_to(tenant: Tenant) -> None:
         assert [fault.field for fault in refused.value.problem.faults] == ["url"]
     assert create(tenant, "team@example.com")["url"] == "team@example.com"
     mail.connect(Config())
+
+
+@pytest.mark.long
+def test_as_it_is_served(tmp_path: Path) -> None:
+    """A server and its worker, set up from the command line, mail a record and a link to a new password."""
+    with taking() as box:
+        settings = {"GATEWAY_SMTP_URL": f"smtp://127.0.0.1:{box.port}", "GATEWAY_MAIL_FROM": FROM}
+        (tmp_path / "served").mkdir()  # its own database
+        with running(tmp_path / "served", GATEWAY_BACKGROUND="on", **settings) as server:
+            run_command(server.environ, "destination", "create", "email", "team@example.com")
+            link = run_command(server.environ, "init")["link"].partition("link=")[2]
+            key = {"Authorization": f"Bearer {server.tenant.key}"}
+            with httpx.Client(base_url=server.url, headers={"Sec-Fetch-Site": "same-origin"}) as ann:
+                form = {"email": "ann@example.com", "name": "Ann", "password": "correct horse battery"}
+                assert ann.post("/welcome", data={"link": link, **form}).status_code == 303
+                assert ann.post("/sign-in/forgotten", data={"email": "ann@example.com"}).status_code == 200
+                assert ann.post(PATH, json={"text": "The oven is on fire"}, headers=key).status_code == 201
+            until(lambda: len(box.mails) == 2)
+    assert {told["To"] for told in box.mails} == {"ann@example.com", "team@example.com"}

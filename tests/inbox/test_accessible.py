@@ -20,6 +20,7 @@ PAGES = (
     "/inbox?tag=nothing",
     "/overview?period=24h",
     "/overview?period=90d",
+    "/digest?period=month",
     "/settings/keys",
     "/settings/hooks",
     "/settings/hooks/new/slack",

@@ -74,6 +74,7 @@ def _admin(app: Flask, tenant: Tenant) -> Reader:
 LISTS = (
     "/inbox",
     "/overview",
+    "/digest",
     "/settings/quarantine",
     "/settings/keys",
     "/settings/audit",

@@ -161,6 +161,7 @@ PLACES = (
     "/inbox",
     "/inbox?source=slack",
     "/overview",
+    "/digest?period=month",
     "/settings/keys",
     "/settings/hooks",
     "/settings/destinations",

@@ -64,6 +64,7 @@ def test_every_page_in_dutch(reader: Make, call: Call) -> None:
     for path in (
         "/inbox",
         "/overview",
+        "/digest",
         f"/records/{made}",
         "/account",
         *(f"/settings/{name}" for name, _, _ in SECTIONS),

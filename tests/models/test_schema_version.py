@@ -88,7 +88,14 @@ COMMANDS = [
     ["retriage"],
     ["digest"],
 ]
-ELSEWHERE = {"copy", "triage", "train", "evaluate", "technique"}  # they open none, or one of their own
+ELSEWHERE = {
+    "copy",
+    "triage",
+    "train",
+    "evaluate",
+    "technique",
+    "mail",
+}  # they open none, or one of their own
 
 
 def change_schema() -> None:

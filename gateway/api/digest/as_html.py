@@ -59,7 +59,8 @@ def _block(block: Block) -> Markup:
     if isinstance(block, Quote):
         return _QUOTE.format(Markup("<br>").join(_SAID.format(line) for line in block.lines))
     head = _line(block.columns, _HEADS) if block.columns else ""
-    return _GRID.format(head, Markup("\n").join(_line(line, _CELLS) for line in block.lines))
+    cells = _CELLS if block.columns else dict.fromkeys((True, False), _CELLS[True])
+    return _GRID.format(head, Markup("\n").join(_line(line, cells) for line in block.lines))
 
 
 def _line(parts: Sequence[Part], cells: dict[bool, Markup]) -> Markup:

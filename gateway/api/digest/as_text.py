@@ -27,12 +27,13 @@ def _block(block: Block) -> str:
         return "\n".join(_item(*item) for item in block.items)
     lines = [[*map(_part, line)] for line in ([block.columns] if block.columns else []) + [*block.lines]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_row(line, widths) for line in lines)
+    return "\n".join(_row(line, widths, bool(block.columns)) for line in lines)
 
 
-def _row(line: Sequence[str], widths: Sequence[int]) -> str:
-    """The first cell begins its column, numbers end theirs."""
-    cells = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+def _row(line: Sequence[str], widths: Sequence[int], counts: bool) -> str:
+    """The first cell begins its column, and so do others but numbers, which end theirs."""
+    put = str.rjust if counts else str.ljust
+    cells = (put(cell, width) for cell, width in zip(line[1:], widths[1:], strict=True))
     return "  ".join([line[0].ljust(widths[0]), *cells]).rstrip()
 
 

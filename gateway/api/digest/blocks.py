@@ -65,7 +65,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table; all columns but the first are numbers. Without names of columns it has no head."""
+    """A table; all columns but the first are numbers. Without names of columns all are words."""
 
     columns: Sequence[str]
     lines: Sequence[Sequence[Part]]

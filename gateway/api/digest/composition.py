@@ -28,9 +28,15 @@ Row = dict[str, Any]
 
 def digest(figures: Figures, form: str, language: str, url: str) -> str:
     """The digest of some figures in one of FORMATS; `url` is where the inbox is."""
+    title, blocks = whole(figures, language, url)
+    blocks = [Heading(title, 1), *blocks]
+    return markdown(blocks) if form == "md" else html(blocks, language, title)
+
+
+def whole(figures: Figures, language: str, url: str) -> tuple[str, list[Block]]:
+    """Its title, and all of it that stands below."""
     page = _Page(figures, language, url)
-    blocks = [Heading(page.title(), 1), *page.summary(), *page.numbers()]
-    return markdown(blocks) if form == "md" else html(blocks, language, page.title())
+    return page.title(), [*page.summary(), *page.numbers()]
 
 
 def summary(figures: Figures, language: str, url: str) -> tuple[str, list[Block]]:

@@ -72,10 +72,8 @@ def figures(workspace_id: str, project_id: str | None, period: Period) -> Figure
     chosen = Filter(since=since, until=until)
     told = {name: stats(workspace_id, project_id, chosen, [name], now=until) for name in COUNTED}
     counts = {name: sorted(found["data"], key=lambda row: -row["count"]) for name, found in told.items()}
-    done, quiet = (
-        resolved(workspace_id, project_id, since, until),
-        _quiet(workspace_id, project_id, since, until),
-    )
+    done, done_count = resolved(workspace_id, project_id, since, until, limit=MOST_RESOLVED)
+    quiet = _quiet(workspace_id, project_id, since, until)
     known = {hook["source"] for hook in quiet}
     return Figures(
         period,
@@ -85,8 +83,8 @@ def figures(workspace_id: str, project_id: str | None, period: Period) -> Figure
         _themes(workspace_id, project_id, since, until),
         _growing(_topics(workspace_id, project_id, chosen, until)),
         _records(workspace_id, project_id, Filter(status=OPEN, until=until), "-impact", MOST_OPEN),
-        done[:MOST_RESOLVED],
-        len(done),
+        done,
+        done_count,
         _records(
             workspace_id,
             project_id,
