@@ -18,6 +18,7 @@ from models.tables.outcome import Outcome
 from models.tables.outgoing import Attempt, Outgoing
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
+from models.tables.reply import Reply, Unsubscribed
 from models.tables.run import Run
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
@@ -64,6 +65,8 @@ TABLES = (
     Outbox,
     Outgoing,
     Attempt,
+    Reply,
+    Unsubscribed,
 )
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "Project",
     "ProjectHead",
     "Quarantine",
+    "Reply",
     "Run",
     "Signature",
     "SignatureKey",
@@ -103,6 +107,7 @@ __all__ = [
     "ThemeRun",
     "Topic",
     "Unlearnt",
+    "Unsubscribed",
     "Workspace",
     "close",
     "connect",

@@ -30,6 +30,7 @@ from gateway.api.flora import FLORA
 from gateway.api.learning_endpoints import LEARNING
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
+from gateway.api.reply_endpoints import REPLIES
 from gateway.api.schemas.answers import (
     Act,
     Changed,
@@ -264,6 +265,7 @@ ENDPOINTS = (
     *LEARNING,
     *TOPICS,
     *DESTINATIONS,
+    *REPLIES,
     *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(

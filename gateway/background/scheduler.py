@@ -49,8 +49,9 @@ from gateway.core import encryption, log, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.destinations import fan_out, sender
-from gateway.files import store
+from gateway.files import addresses, store
 from gateway.rate_limits import redis_counter
+from gateway.replies import sending
 from gateway.runs import callbacks
 from gateway.runs import worker as runs
 from gateway.triage import ModelError, active_model, second_reader
@@ -66,7 +67,7 @@ LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 5 + len(runs.WORKS)
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE
+CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE + sending.AT_ONCE
 
 
 WORKS: tuple[Work, ...] = (
@@ -84,6 +85,7 @@ WORKS: tuple[Work, ...] = (
     *runs.WORKS,
     callbacks.SEND,
     sender.SEND,
+    sending.SEND,
 )
 
 
@@ -209,6 +211,7 @@ def run(config: Config, parent: int | None = None) -> None:
     outbound.connect(config)
     store.check_folder(config)
     fan_out.connect(config)
+    addresses.connect(config.url)
     store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)

@@ -17,6 +17,7 @@ _SAID = {
     outbox.STATUS_CHANGED: "Status changed",
     outbox.TAGGED: "Tagged",
     outbox.NOTED: "Note",
+    outbox.REPLIED: "The author was answered",
     outbox.RETRACTED: "Retracted",
     outbox.DELETED: "Deleted",
     outbox.ERASED: "Erased",

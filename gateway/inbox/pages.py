@@ -36,7 +36,10 @@ View = Callable[..., ResponseReturnValue]
 inbox = Blueprint("inbox", __name__, template_folder="templates")
 
 # The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
-OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
+OWNS = (
+    *("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account"),
+    "/unsubscribe",
+)
 
 FORM_BYTES = 262_144
 STATIC = Path(__file__).parent / "static"

@@ -19,9 +19,10 @@ COLUMNS = ("id", "type", "workspace_id", "project_id", "feedback_id", "event_id"
 
 CREATED, UPDATED, RELABELLED = "feedback.created", "feedback.updated", "feedback.relabelled"
 STATUS_CHANGED, TAGGED, NOTED = "feedback.status_changed", "feedback.tagged", "feedback.noted"
+REPLIED = "feedback.replied"
 RETRACTED, DELETED, ERASED = "feedback.retracted", "feedback.deleted", "feedback.erased"
 DISABLED, TEST = "destination.disabled", "destination.test"
-RECORDS = (CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, RETRACTED, DELETED, ERASED)
+RECORDS = (CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, REPLIED, RETRACTED, DELETED, ERASED)
 GONE = (DELETED, ERASED)  # told by the record's id alone
 TYPES = (*RECORDS, DISABLED, TEST)
 

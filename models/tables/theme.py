@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField, fn
 
-from models.database.base import JSONText, Table, database, first, locked, rows
+from models.database.base import JSONText, Table, database, first, locked, only, rows
 from models.tables.feedback import Feedback
 
 WITHDRAWN = ""
@@ -162,6 +162,13 @@ def count_members(lasting_id: str, at_most: int) -> int:
     """How many records a theme has, counted so far only."""
     some = ThemeMember.select(SQL("1")).where(ThemeMember.theme.in_(_shown(lasting_id))).limit(at_most)
     return int(some.count())
+
+
+def has_member_of(lasting_id: str, workspace_id: str, project_id: str | None) -> bool:
+    """Whether a theme has a record of this workspace, and of this project if one is given."""
+    found = ThemeMember.select(SQL("1")).join(Feedback).where(ThemeMember.theme.in_(_shown(lasting_id)))
+    mine = found.where(Feedback.workspace_id == workspace_id)
+    return bool(only(mine, {Feedback.project_id: project_id}).limit(1).exists())
 
 
 def _shown(lasting_id: str) -> Any:

@@ -85,7 +85,9 @@
   const press = (key) => {
     const target = all("[data-key]").find((element) => element.dataset.key === key && !element.disabled && !element.hidden);
     if (!target) return false;
-    if (target.matches("input")) { target.focus(); target.select(); } else { target.click(); }
+    if (target.matches("input")) { target.focus(); target.select(); }
+    else if (target.matches("textarea")) target.focus();
+    else target.click();
     return true;
   };
   const keys = {
@@ -128,6 +130,16 @@
     };
     if (!new URLSearchParams(location.search).has("cursor")) setInterval(look, every_ms);
     document.addEventListener("visibilitychange", look);
+  }
+
+  // What is being written stays in this browser until it is taken
+  for (const field of all("[data-draft]")) {
+    const name = `draft ${field.dataset.draft}`;
+    const keep = () => { if (field.value) localStorage.setItem(name, field.value); else localStorage.removeItem(name); };
+    if ("sent" in field.dataset) localStorage.removeItem(name);
+    else if (!field.value) field.value = localStorage.getItem(name) ?? "";
+    keep();
+    field.addEventListener("input", keep);
   }
 
   // What cannot be taken back is asked about
