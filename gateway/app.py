@@ -8,7 +8,7 @@ import adapters
 from gateway import inbox
 from gateway.access import encryption_key, hooks
 from gateway.api.openapi import docs_page
-from gateway.core import concurrency, log, metrics, outbound
+from gateway.core import concurrency, log, mail, metrics, outbound
 from gateway.core.config import Config
 from gateway.core.cooperative import ASIDE, HANDOFF
 from gateway.files import addresses, store
@@ -32,6 +32,7 @@ def create_app(config: Config | None = None) -> Flask:
     hooks.connect(config.url)
     limits.connect(config.limits_path, config.rate_limit, config.redis_url, config.limits_when_away)
     outbound.connect(config)
+    mail.connect(config)
     auth_failures.connect(config.failures_path, config.failure_limit)
     auth.forget()
     store.connect(config)

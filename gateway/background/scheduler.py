@@ -45,7 +45,7 @@ from gateway.background import (
     topics,
 )
 from gateway.background.lease import CarryOut, Work, run_once
-from gateway.core import encryption, log, outbound, storage
+from gateway.core import encryption, log, mail, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.destinations import fan_out, sender
@@ -209,6 +209,7 @@ def run(config: Config, parent: int | None = None) -> None:
     encryption_key.connect(config)
     encryption_key.check()
     outbound.connect(config)
+    mail.connect(config)
     store.check_folder(config)
     fan_out.connect(config)
     addresses.connect(config.url)

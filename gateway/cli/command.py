@@ -13,7 +13,7 @@ import click
 
 from gateway.access import encryption_key, hooks
 from gateway.cli.errors import NotHere, harmless, meant
-from gateway.core import storage
+from gateway.core import mail, storage
 from gateway.core.config import Config
 from gateway.core.rate import Rate
 from gateway.files import addresses, store
@@ -77,6 +77,7 @@ def open_database(needs_schema: bool = True, *, create: bool = False) -> str:
     hooks.connect(config.url)
     addresses.connect(config.url)
     store.connect(config)
+    mail.connect(config)
     return name
 
 

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import get_type_hints
 
+from gateway.core import mail_rules
 from gateway.core.client_address import networks
 from gateway.core.file_paths import FilePaths
 from gateway.core.outbound_rules import Rules
@@ -93,6 +94,8 @@ class Config(FilePaths):
     files_quota: int = 5_368_709_120
     outbound_allow: str = ""
     outbound_private: str = "off"
+    smtp_url: str = ""
+    mail_from: str = ""
     cors_origins: str = "*"
     model: str = ""
     second_reader: str = "off"
@@ -143,6 +146,10 @@ class Config(FilePaths):
                 )
             _check_extra("GATEWAY_FILES_URL", "s3")
         self._check_limits()
+        try:
+            mail_rules.check(self.smtp_url, self.mail_from)
+        except ValueError as error:
+            raise BadSetting(str(error)) from None
         self._check_sign_in()
         for name in ("bind", "public_url", "redis_url", "oidc_issuer"):
             if (port := _PORT.search(getattr(self, name))) and int(port[1]) > 65_535:

@@ -90,6 +90,14 @@ def test_values_and_files(tmp_path: Path) -> None:
         ("GATEWAY_OIDC_CLIENT_SECRET", "secret"),
         ("GATEWAY_OIDC_DOMAINS", "example.com"),
         ("GATEWAY_OIDC_ROLE", "viewer"),
+        ("GATEWAY_SMTP_URL", "smtp://u:secret@"),
+        ("GATEWAY_SMTP_URL", "mail.example.com:25"),
+        ("GATEWAY_SMTP_URL", "http://u:secret@mail.example.com"),
+        ("GATEWAY_SMTP_URL", "smtp://:secret@mail.example.com"),
+        ("GATEWAY_SMTP_URL", "smtp://u:sec/ret@mail.example.com"),
+        ("GATEWAY_SMTP_URL", "smtp://mail.example.com/inbox"),
+        ("GATEWAY_SMTP_URL", "smtp://mail.example.com:70000"),
+        ("GATEWAY_MAIL_FROM", "feedback@example.com"),
         ("GATEWAY_RATE_LIMIT_FILE", "/nowhere/at/all"),
     ],
 )
@@ -157,6 +165,8 @@ SPELLED = {
     "files_quota": ("0", 0),
     "outbound_allow": ("Hooks.internal, ::1", "Hooks.internal, ::1"),
     "outbound_private": ("On", "on"),
+    "smtp_url": ("SMTP://User:Pass@Mail.example.com:25", "smtp://User:Pass@Mail.example.com:25"),
+    "mail_from": ("Feedback <F@example.com>", "Feedback <F@example.com>"),
     "cors_origins": ("https://A.example", "https://a.example"),
     "model": ("/srv/Model", "/srv/Model"),
     "second_reader": ("Off", "off"),
@@ -178,12 +188,15 @@ ELSEWHERE = {
 }
 
 
+MAIL = {"GATEWAY_SMTP_URL": "smtp://mail.example.com", "GATEWAY_MAIL_FROM": "feedback@example.com"}
+
+
 def test_odd_spellings(tmp_path: Path) -> None:
     """Words are understood in any case, and no setting minds blanks around it, in a file or a variable."""
     assert set(SPELLED) == {field.name for field in fields(Config)}
     assert set(WORDS) < LOWERED
     for name, (text, meant) in SPELLED.items():
-        more = ELSEWHERE if name.startswith("oidc") else {}
+        more = ELSEWHERE if name.startswith("oidc") else MAIL if name in ("smtp_url", "mail_from") else {}
         (tmp_path / name).write_text(f"\n {text}\t\n")
         variable = f"GATEWAY_{name.upper()}"
         for given in ({variable: f" {text}\t\n"}, {f"{variable}_FILE": f" {tmp_path / name} "}):
