@@ -13,10 +13,10 @@ Row = Mapping[str, Any]
 class Channel:
     """A way to answer. `name` is the API's word for it.
 
-    `lacks` says why a record cannot be answered so, or "". `address` is a digest of where the answer goes, made
-    within the open transaction, or None where the record says it for good. `shown` is what an answer (its row
-    and its record) looks like there, for people. `send` makes one attempt: it blocks, in a thread of the
-    worker's, and raises mail.NotSent.
+    `lacks` says why a record cannot be answered so, or "". `address` is a digest of where the answer goes,
+    made within the open transaction, or None where the record says it for good. `shown` is what an answer
+    (its row and its record) looks like there, for people. `send` makes one attempt: it blocks, in a thread of
+    the worker's, and raises mail.NotSent.
     """
 
     name: str

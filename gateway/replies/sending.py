@@ -36,7 +36,7 @@ def send(lease: Lease) -> int:
     """Sends what is due, some at a time; when the next one is."""
 
     def begin(row: Row) -> Callable[[], Became]:
-        # Not as `lease.transact` does it: to be asked to end must not leave what is under way without its note.
+        # Not by `lease.transact`: to be asked to end must not leave what is under way without its note.
         claimed = lease.carry_out(partial(transact, partial(reply.claim, row["id"])))
         return partial(_tried, row) if claimed else lambda: None
 

@@ -7,7 +7,7 @@ An author asks for it with `email_followup_opted_in` in a record's subject; a pr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,8 +33,6 @@ MOST_A_DAY = 2_000  # mails of this kind of a workspace
 MOST_ALSO = 50  # an author's other records that are noted to be answered, too
 SKIPPED = ("no_address", "not_opted_in", "followup_off", "unsubscribed", "told_before")
 
-Row = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -55,31 +53,13 @@ def tell(scope: Scope, text: str, *, by: str, now: int, dry_run: bool = False) -
     if not mail.is_configured():
         raise _conflict("Mail needs GATEWAY_SMTP_URL.")
     skipped: Counter[str] = Counter()
-    try:
-        with writing():
-            digest = recipients.digests(scope.workspace_id)
-    except encryption.WrongKey:
-        raise _conflict(CLOSED) from None
-    by_address = _asking(scope, skipped)
-    digests = {name: digest(name) for name in by_address}
-    kinds = {
-        "unsubscribed": reply.unsubscribed(scope.workspace_id, [*digests.values()]),
-        "told_before": reply.told(scope.workspace_id, scope.theme_id, [*digests.values()]),
-    }
-    new: list[dict[str, Any]] = []
-    last = reply.last_told(scope.workspace_id, [*digests.values()])
-    for name, records in by_address.items():
-        known = digests[name]
-        if why := next((why for why, found in kinds.items() if known in found), None):
-            skipped[why] += 1
-            continue
-        first, *others = reversed(records)
-        row = {"id": new_id("rpl"), "workspace_id": scope.workspace_id, "feedback": first}
-        row |= {"theme": scope.theme_id, "also": others[:MOST_ALSO], "channel": EMAIL.name}
-        row |= {"address": known, "text": text, "key_id": by, "created_at": now}
-        new.append({**row, "next_at": max(now + UNDO, last.get(known, 0) + DAY)})
-    _check_day(scope, len(new), now)
+    new = [{**row, "text": text, "key_id": by, "created_at": now} for row in _to_be_told(scope, now, skipped)]
     told: dict[str, Any] = {"dry_run": dry_run, "skipped": {why: skipped[why] for why in SKIPPED}}
+    before = reply.count_told(scope.workspace_id, id_at("rpl", now - DAY))
+    if before + len(new) > MOST_A_DAY:
+        raise _conflict(
+            f"That is {len(new)} mails, and {before} were written within a day: {MOST_A_DAY} are the most."
+        )
     if dry_run:
         return {**told, "queued": len(new), "mail": _sample(new)}
     queued = sum(Pace().each(new, reply.add_all))
@@ -90,14 +70,36 @@ def tell(scope: Scope, text: str, *, by: str, now: int, dry_run: bool = False) -
 
 
 def take_back(scope: Scope, *, by: str) -> int:
-    """Deletes the answers that nobody has begun to send, or that were given up; how many. Raises Refused (404)."""
+    """Deletes the answers that nobody has begun to send, or that were given up; how many.
+
+    Raises Refused (404).
+    """
     _check_theme(scope)
     projects = [row["id"] for row in list_projects(scope.workspace_id, only=scope.project_id)[0]]
-    some = partial(reply.take_back_some, scope.workspace_id, scope.theme_id, projects)
-    gone = Pace().until_none(some)
+    gone = Pace().until_none(partial(reply.take_back_some, scope.workspace_id, scope.theme_id, projects))
     with writing():
         audit_log.note(scope.workspace_id, by, "theme.answers_taken_back", scope.theme_id, cancelled=gone)
     return gone
+
+
+def _to_be_told(scope: Scope, now: int, skipped: Counter[str]) -> Iterator[dict[str, Any]]:
+    """An answer's row for each author, but for its words; counts the others by why they get none."""
+    try:
+        with writing():
+            digest = recipients.digests(scope.workspace_id)
+    except encryption.WrongKey:
+        raise _conflict(CLOSED) from None
+    by_digest = {digest(name): records for name, records in _asking(scope, skipped).items()}
+    unwanted = reply.unsubscribed(scope.workspace_id, [*by_digest])
+    before = reply.told(scope.workspace_id, scope.theme_id, [*by_digest])
+    last = reply.last_told(scope.workspace_id, [*by_digest])
+    for name, (*others, newest) in by_digest.items():
+        if name in unwanted or name in before:
+            skipped["unsubscribed" if name in unwanted else "told_before"] += 1
+            continue
+        row: dict[str, Any] = {"id": new_id("rpl"), "workspace_id": scope.workspace_id, "feedback": newest}
+        row |= {"theme": scope.theme_id, "also": others[-MOST_ALSO:], "channel": EMAIL.name, "address": name}
+        yield {**row, "next_at": max(now + UNDO, last.get(name, 0) + DAY)}
 
 
 def _asking(scope: Scope, skipped: Counter[str]) -> dict[str, list[str]]:
@@ -131,14 +133,6 @@ def _is_address(text: str) -> bool:
 def _check_theme(scope: Scope) -> None:
     if not theme.has_member_of(scope.theme_id, scope.workspace_id, scope.project_id):
         raise Refused(Problem(404, "not_found", "No such theme."))
-
-
-def _check_day(scope: Scope, more: int, now: int) -> None:
-    before = reply.count_told(scope.workspace_id, id_at("rpl", now - DAY))
-    if before + more > MOST_A_DAY:
-        raise _conflict(
-            f"That is {more} mails, and {before} were written within a day: {MOST_A_DAY} are the most."
-        )
 
 
 def _sample(new: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -26,8 +26,8 @@ def write(
 ) -> dict[str, Any]:
     """Queues an answer by this channel, or by the first that the record has; the answer as it is shown.
 
-    With `dry_run` what would be sent: channel, to, subject and text. Raises Refused (409) when the record has no
-    such channel, with why for each that it lacks.
+    With `dry_run` what would be sent: channel, to, subject and text. Raises Refused (409) when the record has
+    no such channel, with why for each that it lacks.
     """
     lacks = lacking(record)
     chosen = channel or next((name for name, why in lacks.items() if not why), None)

@@ -10,11 +10,11 @@ from models.tables import theme
 from models.tables.feedback import Feedback
 
 _AT_ONCE = 500  # rows in memory at a time
-_COLUMNS = (Feedback.id, Feedback.project_id, Feedback.author_email, Feedback.language, Feedback.subject)
+_COLUMNS = (Feedback.id, Feedback.project_id, Feedback.author_email, Feedback.subject)
 
 
 def askers(workspace_id: str, project_id: str | None, lasting_id: str) -> Iterator[dict[str, Any]]:
-    """A theme's records with an address, the oldest first: id, project_id, author_email, language, subject."""
+    """A theme's records with an author's address, the oldest first: id, project_id, author_email, subject."""
     after = ""
     while True:
         mine = Feedback.id.in_(theme.members(lasting_id)) & (Feedback.workspace_id == workspace_id)

@@ -61,7 +61,14 @@ def add_all(replies: Sequence[Mapping[str, Any]]) -> int:
 
     How many were stored.
     """
-    new = {"also": [], "theme": None, "state": QUEUED, "tries": 0, "why": None, "sent_at": None}
+    new: dict[str, Any] = {
+        "also": [],
+        "theme": None,
+        "state": QUEUED,
+        "tries": 0,
+        "why": None,
+        "sent_at": None,
+    }
     stored = 0
     for row in replies:
         query = Reply.insert({**new, **row}).on_conflict_ignore()
@@ -130,6 +137,11 @@ def take_back_some(workspace_id: str, theme: str, projects: Sequence[str], limit
     found = Reply.select(Reply.id).join(Feedback).where(mine & Feedback.project_id.in_(list(projects)))
     ids = [row["id"] for row in rows(found.limit(limit))]
     return int(Reply.delete().where(Reply.id.in_(ids) & _NOBODYS).execute()) if ids else 0
+
+
+def count(ids: Sequence[str]) -> int:
+    """How many answers there are to these records."""
+    return int(Reply.select().where(Reply.feedback.in_(list(ids))).count()) if ids else 0
 
 
 def forget_record(feedback_id: str) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from marshmallow import fields
 
 from adapters.common.schemas import Flag, Strict, Text, every, length, not_blank, one_of
-from adapters.contract.description import Shown, listed, text, time, whole
+from adapters.contract.description import Shown, listed, time, whole
+from adapters.contract.description import text as words  # `text` is a field of an answer here
 from gateway.replies.channels import CHANNELS
 from gateway.replies.writing import LONGEST_TEXT
 from models.tables.reply import STATES
@@ -28,15 +29,15 @@ class NewAnswer(Strict):
 class ReplyShown(Shown):
     """`send_at` is when it is sent or tried again, null when neither; `theme_id` when many were told."""
 
-    id = text()
-    feedback_id = text()
-    theme_id = text(allow_none=True)
-    channel = text(*_NAMES)
-    text = fields.String()
-    state = text(*STATES)
-    why = text(allow_none=True)
+    id = words()
+    feedback_id = words()
+    theme_id = words(allow_none=True)
+    channel = words(*_NAMES)
+    text = words()
+    state = words(*STATES)
+    why = words(allow_none=True)
     tries = whole(minimum=0)
-    key_id = text()
+    key_id = words()
     created_at = time()
     send_at = time(allow_none=True)
     sent_at = time(allow_none=True)
@@ -45,29 +46,29 @@ class ReplyShown(Shown):
 class Draft(Shown):
     """What would be sent; `subject` is null where there is none."""
 
-    channel = text(*_NAMES)
-    to = text(allow_none=True)
-    subject = text(allow_none=True)
-    text = fields.String()
+    channel = words(*_NAMES)
+    to = words(allow_none=True)
+    subject = words(allow_none=True)
+    text = words()
 
 
 class ChannelShown(Shown):
     """A channel and why the record cannot be answered by it, null when it can."""
 
-    name = text(*_NAMES)
-    lacks = text(allow_none=True)
+    name = words(*_NAMES)
+    lacks = words(allow_none=True)
 
 
 class Replies(Shown):
     data = listed(ReplyShown)
-    next_cursor = text(allow_none=True)
+    next_cursor = words(allow_none=True)
     channels = listed(ChannelShown)
 
 
 class Mailed(Shown):
-    to = text()
-    subject = text()
-    text = fields.String()
+    to = words()
+    subject = words()
+    text = words()
 
 
 class Skipped(Shown):
