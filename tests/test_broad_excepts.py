@@ -13,6 +13,7 @@ KNOWN = {
     ("gateway/routes.py", "view"): "logged and told as 500, in the sender's dialect",
     ("gateway/intake/auth.py", "_found_out"): "logged, counted as failed and told as 503",
     ("gateway/destinations/sender.py", "_attempt"): "logged; tried again like what was not taken",
+    ("gateway/replies/sending.py", "_tried"): "logged; the answer failed, the others go on",
     ("gateway/runs/callbacks.py", "_tried"): "logged; tried again like what was not taken, the others go on",
     ("gateway/background/fetching.py", "_fetched"): "logged; the file failed, the others go on",
     ("gateway/background/scheduler.py", "_hurry"): "logged; the queue is tried again",

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, TextField, fn
 
-from models.database.base import AT_ONCE, JSONText, Table, first, rows
+from models.database.base import AT_ONCE, JSONText, Table, database, first, rows
 from models.tables.feedback import Feedback
 from models.tables.workspace import Workspace
 
@@ -203,7 +203,7 @@ def keep_address_key(workspace_id: str, sealed: str) -> None:
 
 def any_address_key() -> bool:
     """Whether any workspace has one; False where the schema has no such column yet."""
-    columns = {column.name for column in Workspace._meta.database.get_columns("workspace")}
+    columns = {column.name for column in database.get_columns("workspace")}
     return (
         "address_key" in columns and Workspace.select().where(Workspace.address_key.is_null(False)).exists()
     )

@@ -14,7 +14,7 @@ class Workspace(Table):
     """A tenant. `default_project_id` is where records land whose key names no project.
 
     It may start `runs_a_month` runs in a calendar month, UTC; null is any number. With `address_key`, sealed,
-    digests of authors' addresses are made (gateway.replies.addresses).
+    digests of authors' addresses are made (gateway.replies.recipients).
     """
 
     id = TextField(primary_key=True)

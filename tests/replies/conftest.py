@@ -13,8 +13,9 @@ from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import new_id, now_ms
 from gateway.replies import sending
-from models import Feedback, Job, Theme, ThemeMember, ThemeRun
+from models import Job, Theme, ThemeMember, ThemeRun
 from models.database.base import writing
+from models.tables import reply
 from tests.conftest import Call, Tenant
 from tests.mail_server import Mailbox, configured, taking
 
@@ -77,5 +78,14 @@ def theme_of(tenant: Tenant, ids: list[str]) -> str:
         Theme.create(id=row, lasting_id=row, run=run, label="export", terms=["export"])
         for name in ids:
             ThemeMember.create(theme=row, feedback=name, at=1, closeness=0.5)
-    assert Feedback.select().where(Feedback.id.in_(ids[:1])).exists()
     return row
+
+
+def answered(tenant: Tenant, record: str) -> dict[str, str]:
+    """An answer to a record that waits for a day, and the theme that the record is of: their ids."""
+    theme, now = theme_of(tenant, [record]), now_ms()
+    row = {"id": new_id("rpl"), "workspace_id": tenant.workspace_id, "feedback": record, "channel": "email"}
+    row |= {"theme": theme, "address": "0" * 64, "text": "topsecret", "key_id": "key_1"}
+    with writing():
+        reply.add_all([{**row, "created_at": now, "next_at": now + 86_400_000}])
+    return {"reply_id": row["id"], "theme_id": theme}

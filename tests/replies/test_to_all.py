@@ -26,8 +26,10 @@ def told(box: Mailbox) -> list[str]:
 
 
 def test_who_is_told(call: Call, box: Mailbox, asked: Asked, send: Send, tenant: Tenant) -> None:
-    """Each address once, whatever its case and however many its records, each of which has the receipt; who did
-    not ask, or says that it is enough, is not told, and nor is anybody a second time."""
+    """Each address once, whatever its case and however many its records, each of which has the receipt.
+
+    Who did not ask for it is not told, and nor is anybody a second time.
+    """
     anna = [asked("anna@example.org", language="de"), asked("Anna@Example.org", language="fr")]
     ids = [*anna, asked("bob@example.org"), asked("eve@example.org", opted_in=False)]
     ids += [asked("mallory@example.org", opted_in="true"), asked(None), asked("no address")]
@@ -89,7 +91,7 @@ def test_the_end_of_mail(call: Call, box: Mailbox, asked: Asked, send: Send, ten
 def test_how_many_a_day(
     call: Call, box: Mailbox, asked: Asked, send: Send, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a second theme an address hears a day after the first; a workspace writes so many a day and no more."""
+    """Of a second theme an address hears a day after the first; a workspace writes so many a day."""
     ids = [asked("anna@example.org"), asked("bob@example.org")]
     first, second = theme_of(tenant, ids[:1]), theme_of(tenant, ids)
     for theme in (first, second):
@@ -128,7 +130,7 @@ def test_without_mail(call: Call, asked: Asked, tenant: Tenant) -> None:
 
 
 def test_every_language(call: Call, box: Mailbox, asked: Asked, send: Send, tenant: Tenant) -> None:
-    """What stands around an answer is in the language of the record, English for one that there is none of."""
+    """What stands around an answer is in the language of the record, or else in English."""
     languages = [*WORDS, "ja"]
     ids = [asked(f"{name}@example.org", language=name) for name in languages]
     call("POST", PATH.format(theme_of(tenant, ids)), json={"text": "Mended."})
