@@ -131,7 +131,7 @@ def _is_address(text: str) -> bool:
 
 
 def _check_theme(scope: Scope) -> None:
-    if not theme.has_member_of(scope.theme_id, scope.workspace_id, scope.project_id):
+    if not theme.is_of(scope.theme_id, scope.workspace_id, scope.project_id):
         raise Refused(Problem(404, "not_found", "No such theme."))
 
 

@@ -225,7 +225,7 @@ class _Erasure:
         self._change("destinations", Destination, found)
 
     def replies(self, page: list[Row]) -> None:
-        """Takes the address out of what others were answered; what the person was is gone with the records."""
+        """Takes the address out of what others were answered; the person's own are gone."""
         found = [(row, changed) for row in page if (changed := self.person.mentions(Reply, row))]
         self._change("replies", Reply, found)
 

@@ -164,11 +164,18 @@ def count_members(lasting_id: str, at_most: int) -> int:
     return int(some.count())
 
 
-def has_member_of(lasting_id: str, workspace_id: str, project_id: str | None) -> bool:
-    """Whether a theme has a record of this workspace, and of this project if one is given."""
-    found = ThemeMember.select(SQL("1")).join(Feedback).where(ThemeMember.theme.in_(_shown(lasting_id)))
-    mine = found.where(Feedback.workspace_id == workspace_id)
-    return bool(only(mine, {Feedback.project_id: project_id}).limit(1).exists())
+def is_of(lasting_id: str, workspace_id: str, project_id: str | None) -> bool:
+    """Whether a theme was found in this workspace, and among this project's if one is given."""
+    mine = (Theme.lasting_id == lasting_id) & (ThemeRun.workspace_id == workspace_id)
+    found = Theme.select(SQL("1")).join(ThemeRun).where(mine & ThemeRun.computed_at.is_null(False))
+    return bool(only(found, {ThemeRun.project_id: project_id}).exists())
+
+
+def members_after(lasting_id: str, after: str, limit: int) -> list[str]:
+    """The ids of a theme's records in their order, after one of them."""
+    mine = ThemeMember.theme.in_(_shown(lasting_id)) & (ThemeMember.feedback > after)
+    found = ThemeMember.select(ThemeMember.feedback).where(mine).distinct()
+    return [row["feedback"] for row in rows(found.order_by(ThemeMember.feedback).limit(limit))]
 
 
 def _shown(lasting_id: str) -> Any:
