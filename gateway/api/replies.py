@@ -20,7 +20,7 @@ def list_replies(caller: Caller, inbound: Inbound) -> Reply:
     limit, after = pagination.asked(inbound)
     record = find(caller, inbound)
     found = reply.of_record(record["id"], limit=limit + 1, after=after)
-    page = pagination.page([writing.shown(row) for row in found], limit)
+    page = pagination.page([reply.document(row) for row in found], limit)
     channels = [{"name": name, "lacks": why or None} for name, why in lacking(record).items()]
     return Reply(200, {**page, "channels": channels})
 

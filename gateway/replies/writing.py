@@ -13,7 +13,6 @@ from gateway.replies.channels import CHANNELS, lacking
 from gateway.replies.sending import NAME
 from models.database.base import writing
 from models.tables import job, reply
-from models.tables.feedback import iso
 
 UNDO = 10_000  # milliseconds in which an answer can be taken back
 LONGEST_TEXT = 8_000  # characters; escaped, Slack takes that whole (40,000)
@@ -45,7 +44,7 @@ def write(
             job.ask(NAME, None)
     except encryption.WrongKey:
         raise _nowhere({**lacks, chosen: CLOSED}, chosen) from None
-    return shown({**row, "state": reply.QUEUED, "why": None, "tries": 0, "sent_at": None})
+    return reply.document({**row, "state": reply.QUEUED, "why": None, "tries": 0, "sent_at": None})
 
 
 def take_back(row: Row) -> None:
@@ -54,25 +53,6 @@ def take_back(row: Row) -> None:
         gone = reply.take_back(row["id"])
     if not gone:
         raise Refused(Problem(409, "conflict", "It is sent, or about to be: it cannot be taken back."))
-
-
-def shown(row: Row) -> dict[str, Any]:
-    """An answer as the API shows it. `send_at` is when it is sent, or tried again."""
-    waits = row["state"] in (reply.QUEUED, reply.SENDING)
-    return {
-        "id": row["id"],
-        "feedback_id": row["feedback"],
-        "theme_id": row["theme"],
-        "channel": row["channel"],
-        "text": row["text"],
-        "state": row["state"],
-        "why": row["why"],
-        "tries": row["tries"],
-        "key_id": row["key_id"],
-        "created_at": iso(row["created_at"]),
-        "send_at": iso(row["next_at"]) if waits else None,
-        "sent_at": iso(row["sent_at"]),
-    }
 
 
 def _nowhere(lacks: Mapping[str, str], channel: str | None) -> Refused:

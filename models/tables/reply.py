@@ -8,7 +8,7 @@ from typing import Any
 from peewee import SQL, BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, TextField, fn
 
 from models.database.base import AT_ONCE, JSONText, Table, database, first, rows
-from models.tables.feedback import Feedback
+from models.tables.feedback import Feedback, iso
 from models.tables.workspace import Workspace
 
 QUEUED, SENDING, SENT, FAILED = STATES = ("queued", "sending", "sent", "failed")
@@ -81,7 +81,9 @@ def find(feedback_id: str, reply_id: str) -> dict[str, Any] | None:
     return first(Reply.select().where((Reply.feedback == feedback_id) & (Reply.id == reply_id)))
 
 
-def of_record(feedback_id: str, *, limit: int, after: str | None = None) -> list[dict[str, Any]]:
+def of_record(
+    feedback_id: str, *, limit: int | None = None, after: str | None = None
+) -> list[dict[str, Any]]:
     """The answers to a record, the oldest first, with ids after one if that is given."""
     found = Reply.select().where(Reply.feedback == feedback_id)
     found = found if after is None else found.where(Reply.id > after)
@@ -207,6 +209,25 @@ def any_address_key() -> bool:
     return (
         "address_key" in columns and Workspace.select().where(Workspace.address_key.is_null(False)).exists()
     )
+
+
+def document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as the API shows it. `send_at` is when it is sent, or tried again."""
+    waits = row["state"] in (QUEUED, SENDING)
+    return {
+        "id": row["id"],
+        "feedback_id": row["feedback"],
+        "theme_id": row["theme"],
+        "channel": row["channel"],
+        "text": row["text"],
+        "state": row["state"],
+        "why": row["why"],
+        "tries": row["tries"],
+        "key_id": row["key_id"],
+        "created_at": iso(row["created_at"]),
+        "send_at": iso(row["next_at"]) if waits else None,
+        "sent_at": iso(row["sent_at"]),
+    }
 
 
 def _parts(values: Sequence[str]) -> Iterator[list[str]]:
