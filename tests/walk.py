@@ -70,6 +70,7 @@ VALUES = {
     "external_id": "e",
     "theme": "{theme}",
     "topic": "{top}",
+    "replied": "no",
     "since": "7d",
     "until": "1h",
     "q": "invoice",

@@ -24,7 +24,6 @@ from models.tables import feedback, outbox, reply
 from models.tables.event import Event
 
 NAME = "replies"
-EVENT = "replied"
 RETRIES = (30, 300, 1_800, 7_200, 21_600)  # seconds after a try that failed for what may pass
 AT_ONCE = 4  # answers under way
 OF_A_RECORD = 1  # of those, so that they arrive in the order they were written in
@@ -78,7 +77,13 @@ def _note(row: Row, became: Became) -> None:
     if row["theme"] is not None:
         detail["theme"] = row["theme"]
     for record in selection.kept_rows([row["feedback"], *row["also"]]):
-        told = {"id": new_id("ev"), "feedback": record["id"], "type": EVENT, "at": now, "detail": detail}
+        told = {
+            "id": new_id("ev"),
+            "feedback": record["id"],
+            "type": reply.EVENT,
+            "at": now,
+            "detail": detail,
+        }
         insert(Event, {**told, "payload": None, "delivery_id": None})
         outbox.note(outbox.REPLIED, record, now, told["id"])
 

@@ -11,6 +11,7 @@ from models.database.base import AT_ONCE, JSONText, Table, database, first, rows
 from models.tables.feedback import Feedback, iso
 from models.tables.workspace import Workspace
 
+EVENT = "replied"  # in the history of a record whose author was answered
 QUEUED, SENDING, SENT, FAILED = STATES = ("queued", "sending", "sent", "failed")
 
 

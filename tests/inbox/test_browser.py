@@ -124,7 +124,7 @@ def test_correct_a_label(visit: Open, site: Site, scripts: bool) -> None:
 
 @SCRIPTS
 def test_an_answer(visit: Open, site: Site, scripts: bool) -> None:
-    """Written with the keyboard, kept over a walk elsewhere, sent, taken back into the form, and sent again."""
+    """Written with the keyboard, kept over a walk elsewhere, sent, taken back, and sent again."""
     record = site.send(text="Is it mended?", author={"email": "anna@example.test"})["id"]
     who = visit("triager", java_script_enabled=scripts)
     page, form = who.page, who.page.locator("#reply")

@@ -54,6 +54,11 @@ def test_who_is_told(call: Call, box: Mailbox, asked: Asked, send: Send, tenant:
     assert "Mended at last: 100 %" in mail.get_content()
     noted = [row["feedback"] for row in rows(Event.select().where(Event.type == "replied"))]
     assert sorted(noted) == sorted(ids[:3])
+    for replied, records in (("yes", ids[:3]), ("no", ids[3:])):
+        found = call("GET", f"/gateway/v1/feedback?replied={replied}").json["data"]
+        assert sorted(row["id"] for row in found) == sorted(records)
+    assert call("GET", "/gateway/v1/feedback?replied=maybe").status_code == 400
+    assert call("GET", "/gateway/v1/stats?replied=no").json["total"]["count"] == len(ids) - 3
     assert {row["action"] for row in rows(Audit.select())} >= {
         "theme.answered",
         "theme.answers_taken_back",
