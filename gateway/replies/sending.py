@@ -76,15 +76,16 @@ def _note(row: Row, became: Became) -> None:
     detail = {"reply_id": row["id"], "channel": row["channel"], "key_id": row["key_id"]}
     if row["theme"] is not None:
         detail["theme"] = row["theme"]
+    told: dict[str, Any] = {
+        "type": reply.EVENT,
+        "at": now,
+        "detail": detail,
+        "payload": None,
+        "delivery_id": None,
+    }
     for record in selection.kept_rows([row["feedback"], *row["also"]]):
-        told = {
-            "id": new_id("ev"),
-            "feedback": record["id"],
-            "type": reply.EVENT,
-            "at": now,
-            "detail": detail,
-        }
-        insert(Event, {**told, "payload": None, "delivery_id": None})
+        told |= {"id": new_id("ev"), "feedback": record["id"]}
+        insert(Event, told)
         outbox.note(outbox.REPLIED, record, now, told["id"])
 
 

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from gateway.core import encryption
+from gateway.destinations import managing
 from gateway.replies import in_slack, sending
 from gateway.replies.words import WORDS
 from gateway.transfer.erasure import erase
-from models import Event, Reply, Unsubscribed, Workspace
+from models import Event, Feedback, Outbox, Reply, Unsubscribed, Workspace
 from models.database.base import rows, writing
 from models.queries.personal_data import Person
-from models.tables import reply
+from models.tables import outbox, reply
 from tests.conftest import Call, Tenant
+from tests.intake.test_linked_files import hook, slack_event
 from tests.mail_server import Mailbox
 from tests.receivers import answering, listening
 from tests.replies.conftest import Asked, Send
@@ -30,11 +32,14 @@ def answers(call: Call, record: str) -> Any:
     return call("GET", PATH.format(record)).json
 
 
-def test_a_thread_of_mails(call: Call, box: Mailbox, asked: Asked, send: Send) -> None:
+def test_a_thread_of_mails(call: Call, box: Mailbox, asked: Asked, send: Send, tenant: Tenant) -> None:
     """Each answer has an id that lasts, follows those before, and says the record's words nowhere.
 
-    It is noted in the record's history when it is sent.
+    It is noted in the record's history when it is sent, and who listens is told.
     """
+    told_of = {"events": ["feedback.replied"]}
+    managing.create(tenant.workspace_id, None, "webhook", "https://a.example/", told_of, by="key")
+    outbox.forget_listeners()
     record = asked("Anna@Example.org", text="Sell cheap watches", language="nl")
     path = PATH.format(record)
     first = call("POST", path, json={"text": HOSTILE})
@@ -59,6 +64,8 @@ def test_a_thread_of_mails(call: Call, box: Mailbox, asked: Asked, send: Send) -
     assert [item["state"] for item in answers(call, record)["data"]] == ["sent", "sent"]
     told = [row for row in rows(Event.select().order_by(Event.id)) if row["type"] == "replied"]
     assert [row["detail"]["reply_id"] for row in told] == names
+    waiting = [(row["type"], row["event_id"]) for row in rows(Outbox.select().order_by(Outbox.id))]
+    assert waiting == [("feedback.replied", row["id"]) for row in told]
 
 
 def test_taken_back(call: Call, box: Mailbox, asked: Asked, send: Send) -> None:
@@ -143,13 +150,11 @@ def test_bad_input(call: Call, asked: Asked, body: Any) -> None:
     assert call("POST", PATH.format(asked("a@b.test")), json=body).status_code == 400
 
 
-SLACK_TEAM, CHANNEL, TOKEN = "T1", "C1", "xoxb-0123456789-abcdef"
+TOKEN = "xoxb-0123456789-abcdef"
 
 
 def slack_record(tenant: Tenant, call: Call, token: str | None) -> str:
     """A message in a thread of Slack's, by a hook with this token."""
-    from tests.intake.test_linked_files import hook, slack_event
-
     _, deliver = hook(tenant, call, "slack", {"bot_token": token} if token else {})
     deliver(slack_event([]))
     return str(call("GET", "/gateway/v1/feedback").json["data"][0]["id"])
@@ -200,8 +205,6 @@ def test_nobody_else_is_answered(call: Call, box: Mailbox, asked: Asked, send: S
     for record in (changed, left):
         call("POST", PATH.format(record), json={"text": "Hi"})
     with writing():
-        from models import Feedback
-
         Feedback.update(author_email="eve@example.net").where(Feedback.id == changed).execute()
         row = Reply.get(Reply.feedback == left)
         reply.unsubscribe(tenant.workspace_id, row.address, 1)
