@@ -14,9 +14,10 @@ from flask.typing import ResponseReturnValue
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.background.second_reading import EVENT as SECOND_READING
+from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.attachments import attachments_of
-from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
+from gateway.inbox.feedback_list import ONE
 from gateway.inbox.github_issue import issue_url, markdown
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marks_of
@@ -30,6 +31,7 @@ from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.workspace import list_projects
 
+CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
 EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
 REPLIES = "GET /gateway/v1/feedback/<feedback_id>/replies"
 MOST_EVENTS = 100
@@ -38,13 +40,6 @@ LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in th
 
 @page("/records/<feedback_id>", "viewer")
 def record(feedback_id: str) -> ResponseReturnValue:
-    return record_page(feedback_id)
-
-
-def record_page(
-    feedback_id: str, status: int = 200, *, draft: str = "", fault: str = ""
-) -> ResponseReturnValue:
-    """A record's page, with the `draft` of an answer that could not be taken and what was wrong with it."""
     row = ask(ONE, "explain=1&expand=similar,related", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     replies = ask(REPLIES, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
@@ -56,13 +51,10 @@ def record_page(
     topics = {item["id"]: item["name"] for item in topic.used(row["project_id"])}
     return show(
         "record.html",
-        status,
         replies={
             **replies,
             "data": [{**item, "who": names.get(item["key_id"], item["key_id"])} for item in replies["data"]],
         },
-        draft=draft,
-        fault=fault,
         longest_reply=LONGEST_TEXT,
         row={**row, "impact_reasons": as_written(row["impact_reasons"], row["explanation"]["impact"])},
         marks=marks_of(row),
@@ -99,11 +91,29 @@ def correct(feedback_id: str) -> ResponseReturnValue:
         return go(f"{back}#notes", _("Noted."))
     if not sent:
         return go(back)
-    done = change(feedback_id, sent)
-    words = {name: _(str(value)) for name, value in sent.items()}
-    words |= _named({name: sent[name] for name in sent if name == "topic"})
-    said = ", ".join(f"{_(name)}: {value}" for name, value in words.items())
-    return changed(back, said, [done] if done else [])
+    shown = {name: changing.seen_of(request.form, name) for name in sent}
+    seen = {name: value for name, value in shown.items() if value is not None}
+    done = changing.change({feedback_id: seen}, sent)
+    if done.stale:
+        said = _meanwhile(done.stale[feedback_id], seen, sent)
+        return go(back, _("Somebody else was quicker, nothing was changed: %(what)s.", what=said), bad=True)
+    words = _in_words(sent)
+    return changing.answer(back, ", ".join(f"{_(name)}: {value}" for name, value in words.items()), done)
+
+
+def _meanwhile(row: Mapping[str, Any], seen: Mapping[str, str], sent: Mapping[str, Any]) -> str:
+    """What of a change met another one: both values."""
+    now, mine = _in_words({name: row[name] for name in seen}), _in_words(sent)
+    return ", ".join(
+        _("%(name)s is %(now)s, and you chose %(mine)s", name=_(name), now=now[name], mine=mine[name])
+        for name in seen
+    )
+
+
+def _in_words(values: Mapping[str, Any]) -> dict[str, str]:
+    """Fields' values in the reader's language."""
+    words = {name: _(str(value)) for name, value in values.items()}
+    return words | _named({name: values[name] for name in values if name == "topic"})
 
 
 def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

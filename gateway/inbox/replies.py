@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 
 from adapters.contract import Refused
 from gateway.inbox.api_calls import ask
-from gateway.inbox.feedback_detail import record_page
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page, show
 from gateway.replies.to_all import MOST_A_DAY
@@ -23,16 +22,16 @@ DRY = {"text": "-", "dry_run": True}  # who would be told, whatever they are tol
 
 @page("/records/<feedback_id>/replies", "triager", method="POST")
 def reply(feedback_id: str) -> ResponseReturnValue:
-    """Sends an answer in a moment; one that cannot be taken stays in the form, with why."""
-    text = _text()
+    """Sends an answer in a moment; one that cannot be taken is in the form again, with why."""
+    back, text = f"/records/{feedback_id}#replies", _text()
     sent = {"text": text, **({"channel": request.form["channel"]} if request.form.get("channel") else {})}
     try:
         ask(f"POST {ALL}", feedback_id=feedback_id, body=sent)
     except Refused as refused:
         if refused.problem.status not in (400, LATE):
             raise
-        return record_page(feedback_id, refused.problem.status, draft=text, fault=refused.problem.message)
-    return go(f"/records/{feedback_id}#replies", _soon(), sent=True)
+        return go(back, refused.problem.message, bad=True, draft=text)
+    return go(back, _soon())
 
 
 @page("/records/<feedback_id>/replies/<reply_id>/delete", "triager", method="POST")
@@ -65,7 +64,7 @@ def tell_all(theme_id: str) -> ResponseReturnValue:
             raise
         return _theme_page(theme_id, refused.problem.status, draft=text, fault=refused.problem.message)
     said = _("%(n)s will be told. %(soon)s", n=number(done["queued"]), soon=_soon())
-    return go(f"/overview/themes/{theme_id}", said, sent=True)
+    return go(f"/overview/themes/{theme_id}", said)
 
 
 @page("/overview/themes/<theme_id>/delete", "triager", method="POST")
@@ -97,7 +96,7 @@ def _theme_page(theme_id: str, status: int = 200, **given: Any) -> ResponseRetur
 
 
 def _text() -> str:
-    return request.form.get("text", "").replace("\r\n", "\n").strip()
+    return request.form.get("text", "").replace("\r\n", "\n").strip()[: 2 * LONGEST_TEXT]
 
 
 def _soon() -> str:
