@@ -136,6 +136,7 @@ class _Erasure:
         self.person, self.mode, self.by, self.dry_run = person, mode, by, dry_run
         self.counts: Counter[str] = Counter()
         self._others: dict[str, set[str]] = {"ids": set(), "emails": set()}
+        self._own: set[str] = set()  # the person's records, in a dry run, which leaves them there
         self._pace = Pace()
         self.unread = False  # files that may tell of the person
 
@@ -161,6 +162,7 @@ class _Erasure:
             self._count(own, mentioned - own, told)
             self.counts["files"] += asset.count(sorted(own))
             self.counts["replies"] += reply.count(sorted(own))
+            self._own |= own
             return
         gone = own if self.mode == "delete" else set()
         for name in event.crowded(sorted(gone)):
@@ -226,7 +228,8 @@ class _Erasure:
 
     def replies(self, page: list[Row]) -> None:
         """Takes the address out of what others were answered; the person's own are gone."""
-        found = [(row, changed) for row in page if (changed := self.person.mentions(Reply, row))]
+        others = (row for row in page if row["feedback_id"] not in self._own)
+        found = [(row, changed) for row in others if (changed := self.person.mentions(Reply, row))]
         self._change("replies", Reply, found)
 
     def files(self, page: list[Row]) -> None:
