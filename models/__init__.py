@@ -20,6 +20,7 @@ from models.tables.outcome import Outcome
 from models.tables.outgoing import Attempt, Outgoing
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
+from models.tables.reply import Reply, Unsubscribed
 from models.tables.run import Run
 from models.tables.similarity import Signature, SignatureKey
 from models.tables.theme import Theme, ThemeMember, ThemeRun
@@ -70,6 +71,8 @@ TABLES = (
     Quote,
     Feed,  # behind Feedback: triggers note what is written while there is one
     FeedChange,
+    Reply,
+    Unsubscribed,
 )
 
 __all__ = [
@@ -102,6 +105,7 @@ __all__ = [
     "ProjectHead",
     "Quarantine",
     "Quote",
+    "Reply",
     "Run",
     "Signature",
     "SignatureKey",
@@ -113,6 +117,7 @@ __all__ = [
     "ThemeRun",
     "Topic",
     "Unlearnt",
+    "Unsubscribed",
     "Workspace",
     "close",
     "connect",

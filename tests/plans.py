@@ -27,7 +27,7 @@ COMMON |= {"impact", "category_origin", "sentiment_origin"}
 # Indexes of what is rare by itself, or is asked for in the order of the index.
 RARE = {"signature_stale", "feedback_corrected", "feedback_taught", "quarantine_held"}
 RARE |= {"outgoing_waiting", "callback_waiting", "asset_linked", "asset_pictures", "asset_reserved"}
-RARE |= {"run_open", "run_files", "feed_change_new"}
+RARE |= {"run_open", "run_files", "feed_change_new", "reply_waiting"}
 # One program may write all that a workspace has: its records are not sorted for a page in their usual order.
 OF_AUTHOR = r'^[^(]* INDEXED BY feedback_(author|email) .*ORDER BY "t1"."received_at"'
 # Statements that read many rows all the same, by their text, and why that is right.
@@ -57,6 +57,7 @@ MANY = {
     r"FROM dedupe WHERE expires_at <= .* LIMIT": "what has expired, some at a time",
     r'FROM "(asset|delivery|outgoing)" AS "t1" WHERE .* ORDER BY "t1"."id" (DESC )?LIMIT': "some by pages",
     r'FROM "feed_change" AS "t1" .* ORDER BY "t1"."seq" LIMIT': "changes by pages, in the order of an index",
+    r'FROM "reply" AS "t1" WHERE .* ORDER BY "t1"."id" LIMIT': "the same",
     r'^SELECT "t1"."sha256" FROM "unclaimed_file" .* ORDER BY "t1"."at" LIMIT': "bytes left, by pages",
     r'FROM "(asset|unclaimed_file)" .*"(sha256|thumbnail)" > \?.* LIMIT': "the whole store by pages, hourly",
     r'^SELECT SUM\("t1"."size"\) FROM "(asset|unclaimed_file)"': "what files take, for each that comes",

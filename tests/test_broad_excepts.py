@@ -14,6 +14,7 @@ KNOWN = {
     ("gateway/intake/auth.py", "_found_out"): "logged, counted as failed and told as 503",
     ("gateway/destinations/deliveries.py", "safely"): "logged; that destination is not told, the others are",
     ("gateway/destinations/sender.py", "_attempt"): "logged; tried again like what was not taken",
+    ("gateway/replies/sending.py", "_tried"): "logged; the answer failed, the others go on",
     ("gateway/runs/callbacks.py", "_tried"): "logged; tried again like what was not taken, the others go on",
     ("gateway/background/fetching.py", "_fetched"): "logged; the file failed, the others go on",
     ("gateway/background/scheduler.py", "_hurry"): "logged; the queue is tried again",

@@ -44,6 +44,7 @@ SHARED = {
     "preview": "what something would become, shown before it does",
     "projects": "groups of a workspace's records",
     "quarantine": "deliveries that are kept raw until they are understood",
+    "replies": "answers to authors: made and sent, in the API, and on their pages",
     "retention": "what a project keeps for a time only",
     "run": "a long job: its command and its table",
     "runs": "long jobs: done, in the API, and on their page",

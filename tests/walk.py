@@ -23,10 +23,12 @@ from gateway.api.digest.period import period_of, zone_of
 from gateway.background import clustering, encoding, fetching, scheduler, second_reading
 from gateway.background.lease import run_once
 from gateway.background.retriage import retriage
+from gateway.core import mail
 from gateway.core.ids import now_ms
 from gateway.destinations import sender
+from gateway.replies import sending
 from gateway.triage.second_reader import DIMENSIONS
-from models import Feedback, FeedChange, Job, Project, Quarantine
+from models import Feedback, FeedChange, Job, Project, Quarantine, Reply
 from models.database.base import database, writing
 from models.queries import corrections
 from models.queries.ordering import SORTS
@@ -68,6 +70,7 @@ VALUES = {
     "external_id": "e",
     "theme": "{theme}",
     "topic": "{top}",
+    "replied": "no",
     "since": "7d",
     "until": "1h",
     "q": "invoice",
@@ -191,7 +194,7 @@ class Walk:
             record = self.call("POST", LIST, json={"text": TEXT}).json["id"]
             hook = hooks.create_hook(SIGNED["generic"], workspace_id, None, public_url="http://x")
             self.call("POST", hook["path"], {"Authorization": f"Bearer {hook['secret']}"}, data=b"no JSON")
-            theme = Theme.select(Theme.id).first()
+            theme = Theme.select(Theme.id, Theme.lasting_id).first()
             project_id = create_project(workspace_id, "Walked", now_ms())
             topic = topics.create(workspace_id, project_id, "Walked", "", now_ms())
             return {
@@ -203,6 +206,8 @@ class Walk:
                 "key": create_key(workspace_id, scopes=list(SCOPES))[0],
                 "qr": Quarantine.select(Quarantine.id).order_by(Quarantine.id.desc()).get().id,
                 "theme": theme.id if theme else "none",
+                "th": theme.lasting_id if theme else "none",
+                "rpl": "rpl_1",
                 "user": users.create_user(workspace_id, f"{record}@walk.test", "Walked", "triager"),
             }
 
@@ -227,6 +232,7 @@ class Walk:
         assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200
         self._topics(ids["fb"], ids["theme"])
         self._changes(ids["fb"])
+        self._answers(ids["th"])
         for by in ("day", "project,source", "category"):
             self.call("GET", f"/gateway/v1/stats?by={by}&since=90d")
             self.call("GET", f"/gateway/v1/outcomes?by={by.replace('category', 'outcome')}&since=90d")
@@ -238,6 +244,27 @@ class Walk:
             told = self.call("GET", f"{FEED}?existing=0", headers).json
             self.call("PATCH", f"{LIST}/{feedback_id}", json={"note": "again"})
             self.call("GET", f"{FEED}?cursor={told['next_cursor']}", headers)
+
+    def _answers(self, theme_id: str) -> None:
+        """An author is answered, and all who asked about a theme; some are taken back, the others sent."""
+        with self._ear.covered(), writing():
+            wanted = Feedback.author_email.is_null(False)
+            Feedback.update(subject={"email_followup_opted_in": True}).where(wanted).execute()
+            record = Feedback.select(Feedback.id).where(wanted).first().id
+        path, sent = f"{LIST}/{record}/replies", {"text": "Mended"}
+        of_theme = f"/gateway/v1/themes/{theme_id}/replies"
+        with patch.object(mail, "is_configured", lambda: True):
+            first, _ = (self.call("POST", path, json=sent).json["id"] for _ in range(2))
+            assert self.call("DELETE", f"{path}/{first}").status_code == 204
+            for cancelled in (True, False):
+                self.call("POST", of_theme, json=sent)
+                if cancelled:
+                    self.call("DELETE", of_theme)
+        with self._ear.covered(), writing():
+            Reply.update(next_at=0).execute()
+        with patch.object(mail, "send"):
+            assert run_once(sending.SEND)
+        self.call("GET", f"{path}?limit=1")
 
     def _topics(self, feedback_id: str, theme_id: str) -> None:
         """A record's topic, given, counted, merged and made of a theme; one stays for the background work."""

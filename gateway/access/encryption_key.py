@@ -11,6 +11,7 @@ from models.database.base import close, database
 from models.tables.callback import any_secret
 from models.tables.destination import any_at_all
 from models.tables.hook import live_secrets
+from models.tables.reply import any_address_key
 
 REMEDY_OF_CALLBACKS = (
     "put that key back; if it is lost for good, set a new one and run "
@@ -20,6 +21,7 @@ REMEDY_OF_DESTINATIONS = (
     "put that key back; if it is lost for good, set a new one, "
     "give each destination its `url` anew and rotate it"
 )
+REMEDY_OF_MAIL = "put that key back"
 REMEDY = "put that key back; if it is lost for good, set a new one and run `feedback-gateway hook rotate ID`"
 
 
@@ -37,6 +39,8 @@ def connect(config: Config) -> None:
             needed = f"; the secret of callbacks needs it: {REMEDY_OF_CALLBACKS}"
         elif not hooks and any_at_all():
             needed = f"; the destinations here need it: {REMEDY_OF_DESTINATIONS}"
+        elif not hooks and any_address_key():
+            needed = f"; the digests of who wants no mail need it: {REMEDY_OF_MAIL}"
         raise BadSetting(f"GATEWAY_SECRET_KEY: is not set, and {error}{needed}") from None
 
 
@@ -63,7 +67,7 @@ def _holds_any() -> bool:
     """Whether anything is sealed here, with no connection left that was not open before."""
     closed = database.obj.is_closed()
     try:
-        return bool(_sealed()) or any_secret() or any_at_all()
+        return bool(_sealed()) or any_secret() or any_at_all() or any_address_key()
     finally:
         if closed:
             close()

@@ -31,6 +31,7 @@ from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
 from gateway.api.project_endpoints import PROJECTS
 from gateway.api.quarantine_endpoints import QUARANTINE
+from gateway.api.reply_endpoints import REPLIES
 from gateway.api.schemas.answers import (
     Act,
     Changed,
@@ -227,6 +228,7 @@ ENDPOINTS = (
     *TOPICS,
     *DESTINATIONS,
     *CHANGES,
+    *REPLIES,
     *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(

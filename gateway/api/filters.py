@@ -29,6 +29,7 @@ WORDS: Mapping[str, Collection[str]] = {
     "sentiment_origin": ORIGINS,
     "status": STATUSES,
 }
+YES_OR_NO = ("yes", "no")
 LONGEST = 500  # characters of a value
 MOST = 50  # values of a field
 _TOO_MANY = f"Must be at most {MOST} values"
@@ -137,6 +138,12 @@ def _when(text: str, now: int) -> int:
     return moment_of(_BARE_OFFSET.sub(r"\1+\2", text))
 
 
+def _yes_or_no(text: str, now: int) -> bool:
+    if text not in YES_OR_NO:
+        raise ValueError(f"Must be one of {', '.join(YES_OR_NO)}")
+    return text == "yes"
+
+
 def _impact(text: str, now: int) -> int:
     return whole_of(text, 0, 14)
 
@@ -147,6 +154,7 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     **dict.fromkeys(("confidence_below", "any_confidence_below"), lambda text, now: share_of(text)),
     "since": _when,
     "until": _when,
+    "replied": _yes_or_no,
     "q": lambda text, now: read_query(_text(text)),
     **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
 }

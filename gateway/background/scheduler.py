@@ -51,8 +51,9 @@ from gateway.core import encryption, log, mail, outbound, storage
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.destinations import alarms, links, sender
-from gateway.files import store
+from gateway.files import addresses, store
 from gateway.rate_limits import redis_counter
+from gateway.replies import sending
 from gateway.runs import callbacks
 from gateway.runs import worker as runs
 from gateway.triage import ModelError, active_model, second_reader
@@ -68,7 +69,7 @@ LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
 THREADS = 5 + len(runs.WORKS)
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE
+CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE + sending.AT_ONCE
 
 
 WORKS: tuple[Work, ...] = (
@@ -89,6 +90,7 @@ WORKS: tuple[Work, ...] = (
     callbacks.SEND,
     sender.SEND,
     alarms.LOOK,
+    sending.SEND,
 )
 
 
@@ -215,6 +217,7 @@ def run(config: Config, parent: int | None = None) -> None:
     mail.connect(config)
     store.check_folder(config)
     links.connect(config)
+    addresses.connect(config.url)
     store.connect(config)
     with writers() as carry_out:
         os.nice(NICENESS)

@@ -21,6 +21,7 @@ _SAID = {
     REOPENED: "Reopened",
     outbox.TAGGED: "Tagged",
     outbox.NOTED: "Note",
+    outbox.REPLIED: "The author was answered",
     outbox.RETRACTED: "Retracted",
     outbox.DELETED: "Deleted",
     outbox.ERASED: "Erased",

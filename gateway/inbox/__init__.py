@@ -23,10 +23,12 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     oidc_sign_in,
     overview,
     projects,
+    replies,
     runs,
     settings,
     sign_in,
     topics,
+    unsubscribe,
 )
 from gateway.inbox.api_calls import reader
 from gateway.inbox.pages import mount, owns, told

@@ -25,6 +25,7 @@ from gateway.inbox.pages import go, local, page, show
 from gateway.inbox.reasons import as_written
 from gateway.inbox.session import base_url
 from gateway.inbox.web_link import link
+from gateway.replies.writing import LONGEST_TEXT
 from models.queries.actor_names import called
 from models.tables import topic
 from models.tables.feedback import STATUSES
@@ -32,6 +33,7 @@ from models.tables.workspace import list_projects
 
 CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
 EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
+REPLIES = "GET /gateway/v1/feedback/<feedback_id>/replies"
 MOST_EVENTS = 100
 LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in the API
 
@@ -40,12 +42,20 @@ LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in th
 def record(feedback_id: str) -> ResponseReturnValue:
     row = ask(ONE, "explain=1&expand=similar,related", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
-    names = called(row["workspace_id"], (event["detail"].get("key_id", "") for event in events["data"]))
+    replies = ask(REPLIES, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
+    by = [event["detail"].get("key_id", "") for event in events["data"]]
+    by += [item["key_id"] for item in replies["data"]]
+    names = called(row["workspace_id"], by)
     projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}
     project = projects.get(row["project_id"], {})
     topics = {item["id"]: item["name"] for item in topic.used(row["project_id"])}
     return show(
         "record.html",
+        replies={
+            **replies,
+            "data": [{**item, "who": names.get(item["key_id"], item["key_id"])} for item in replies["data"]],
+        },
+        longest_reply=LONGEST_TEXT,
         row={**row, "impact_reasons": as_written(row["impact_reasons"], row["explanation"]["impact"])},
         marks=marks_of(row),
         history=[_told(event, names) for event in events["data"]],

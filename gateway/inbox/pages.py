@@ -51,6 +51,7 @@ OWNS = (
     "/sign-out",
     "/welcome",
     "/account",
+    "/unsubscribe",
 )
 
 UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with

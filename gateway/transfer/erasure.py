@@ -19,7 +19,7 @@ from gateway.files.store import Missing
 from models.database.base import Table, dumps, insert, writing
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import asset, event, feedback, notification, outbox, outgoing, project_head, theme
+from models.tables import asset, event, feedback, notification, outbox, outgoing, project_head, reply, theme
 from models.tables import run as runs
 from models.tables.asset import Asset
 from models.tables.audit import Audit
@@ -31,6 +31,7 @@ from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.outgoing import Outgoing
 from models.tables.quarantine import Quarantine
+from models.tables.reply import Reply
 from models.tables.run import VIA, Run
 from models.tables.search_words import words_of
 from models.tables.similarity import Signature
@@ -52,6 +53,7 @@ COUNTS = (
     "topics",
     "deliveries",
     "destinations",
+    "replies",
     "files",
     "runs",
 )
@@ -90,6 +92,8 @@ def erase(
         run.topics(page)
     for page in personal_data.by_id(Destination, workspace_id):
         run.destinations(page)
+    for page in personal_data.by_id(Reply, workspace_id):
+        run.replies(page)
     if not dry_run:  # what they have read of the person is read anew
         Pace().write(partial(runs.interrupt, workspace_id))
     for page in personal_data.by_id(Asset, workspace_id):
@@ -132,6 +136,7 @@ class _Erasure:
         self.person, self.mode, self.by, self.dry_run = person, mode, by, dry_run
         self.counts: Counter[str] = Counter()
         self._others: dict[str, set[str]] = {"ids": set(), "emails": set()}
+        self._own: set[str] = set()  # the person's records, in a dry run, which leaves them there
         self._pace = Pace()
         self.unread = False  # files that may tell of the person
 
@@ -156,6 +161,8 @@ class _Erasure:
         if self.dry_run:
             self._count(own, mentioned - own, told)
             self.counts["files"] += asset.count(sorted(own))
+            self.counts["replies"] += reply.count(sorted(own))
+            self._own |= own
             return
         gone = own if self.mode == "delete" else set()
         for name in event.crowded(sorted(gone)):
@@ -217,6 +224,12 @@ class _Erasure:
     def destinations(self, page: list[Row]) -> None:
         found = [(row, changed) for row in page if (changed := self.person.mentions(Destination, row))]
         self._change("destinations", Destination, found)
+
+    def replies(self, page: list[Row]) -> None:
+        """Takes the address out of what others were answered; the person's own are gone."""
+        others = (row for row in page if row["feedback_id"] not in self._own)
+        found = [(row, changed) for row in others if (changed := self.person.mentions(Reply, row))]
+        self._change("replies", Reply, found)
 
     def files(self, page: list[Row]) -> None:
         """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
@@ -288,6 +301,7 @@ class _Erasure:
         self._count({row["id"]} if own else set(), set() if own else {row["id"]}, told)
         if own:  # a picture may show the person
             self.counts["files"] += asset.delete_of(row["id"])
+            self.counts["replies"] += reply.forget_record(row["id"])
         if own:  # what others share with them may tell of them, too
             for delivery_id in {item["delivery_id"] for item in told} - {None}:
                 personal_data.delete(Delivery, {"id": delivery_id})

@@ -10,7 +10,7 @@ from gateway.core.ids import now_ms
 from models.database.base import first
 from models.queries import personal_data
 from models.queries.personal_data import Person, Row
-from models.tables import asset, delivery, event, feedback, quarantine
+from models.tables import asset, delivery, event, feedback, quarantine, reply
 from models.tables.delivery import Delivery
 from models.tables.event import Event
 from models.tables.feedback import Feedback
@@ -20,8 +20,8 @@ from models.tables.quarantine import Quarantine
 def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, Any]]]:
     """Everything a workspace holds about a person, each part with its kind.
 
-    `record` is one of theirs, with its history and raw payloads; `mention` is where somebody else's has
-    their address, with the words around it; `delivery` is raw and was not understood.
+    `record` is one of theirs, with its history, raw payloads and what they were answered; `mention` is where
+    somebody else's has their address, with the words around it; `delivery` is raw and was not understood.
     """
     for page in personal_data.records(workspace_id, now_ms()):
         own = [row["id"] for row in page if person.wrote(row)]
@@ -30,7 +30,9 @@ def export(workspace_id: str, person: Person) -> Iterator[tuple[str, dict[str, A
                 told = delivery.enveloped(event.of(row["id"], limit=None))
                 history = [event.document(item) for item in told]
                 files = list(map(asset.document, asset.of_feedback([row["id"]])))
-                yield "record", {**feedback.document(row), "events": history, "attachments": files}
+                answers = list(map(reply.document, reply.of_record(row["id"])))
+                more = {"events": history, "attachments": files, "replies": answers}
+                yield "record", {**feedback.document(row), **more}
         for row in page:
             if row["id"] in own:
                 continue

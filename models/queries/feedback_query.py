@@ -12,6 +12,7 @@ from peewee import SQL, Expression
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
 from models.queries import bounded_pages, full_text, partial_indexes
+from models.queries.answered import answered
 from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
 from models.queries.topics import about
 from models.tables.feedback import Feedback
@@ -51,6 +52,7 @@ class Filter:
     incident_key: str | None = None
     external_id: str | None = None
     theme: str | None = None
+    replied: bool | None = None
     since: int | None = None
     until: int | None = None
     q: Query | None = None
@@ -108,6 +110,7 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.id.in_(members(chosen.theme)))
     if chosen.page is not None:
         found.append(SQL(*database.obj.begins(_member("page"), chosen.page)))
+    found += answered(chosen.replied)
     found += [_tagged(group) for group in chosen.tags]
     if chosen.without_tags:
         found.append(~_tagged(chosen.without_tags))

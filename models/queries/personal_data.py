@@ -27,6 +27,7 @@ from models.tables.feedback import Feedback
 from models.tables.meaning import Meaning
 from models.tables.outgoing import Attempt, Outgoing
 from models.tables.quarantine import Quarantine
+from models.tables.reply import Reply
 from models.tables.run import Run
 from models.tables.topic import Topic
 from models.tables.user import SavedView, User
@@ -47,6 +48,7 @@ TOUCHED = (
     Destination,
     Outgoing,
     Attempt,
+    Reply,
 )
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes

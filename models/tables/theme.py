@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField, fn
 
-from models.database.base import JSONText, Table, database, first, locked, rows
+from models.database.base import JSONText, Table, database, first, locked, only, rows
 from models.tables.feedback import Feedback
 
 WITHDRAWN = ""
@@ -183,6 +183,20 @@ def count_members(lasting_id: str, at_most: int) -> int:
     """How many records a theme has, counted so far only."""
     some = ThemeMember.select(SQL("1")).where(ThemeMember.theme.in_(_shown(lasting_id))).limit(at_most)
     return int(some.count())
+
+
+def is_of(lasting_id: str, workspace_id: str, project_id: str | None) -> bool:
+    """Whether a theme was found in this workspace, and among this project's if one is given."""
+    mine = (Theme.lasting_id == lasting_id) & (ThemeRun.workspace_id == workspace_id)
+    found = Theme.select(SQL("1")).join(ThemeRun).where(mine & ThemeRun.computed_at.is_null(False))
+    return bool(only(found, {ThemeRun.project_id: project_id}).exists())
+
+
+def members_after(lasting_id: str, after: str, limit: int) -> list[str]:
+    """The ids of a theme's records in their order, after one of them."""
+    mine = ThemeMember.theme.in_(_shown(lasting_id)) & (ThemeMember.feedback > after)
+    found = ThemeMember.select(ThemeMember.feedback).where(mine).distinct()
+    return [row["feedback"] for row in rows(found.order_by(ThemeMember.feedback).limit(limit))]
 
 
 def _shown(lasting_id: str) -> Any:

@@ -13,7 +13,8 @@ from models.tables.feedback import Feedback
 class Workspace(Table):
     """A tenant. `default_project_id` is where records land whose key names no project.
 
-    It may start `runs_a_month` runs in a calendar month, UTC; null is any number.
+    It may start `runs_a_month` runs in a calendar month, UTC; null is any number. With `address_key`, sealed,
+    digests of authors' addresses are made (gateway.replies.recipients).
     """
 
     id = TextField(primary_key=True)
@@ -21,6 +22,7 @@ class Workspace(Table):
     default_project_id = TextField(null=True)
     created_at = BigIntegerField()
     runs_a_month = IntegerField(null=True)
+    address_key = TextField(null=True)
 
 
 class Project(Table):
@@ -82,6 +84,12 @@ def workspace_of(project_id: str) -> str | None:
     """
     row = database.execute_sql("SELECT workspace_id FROM project WHERE id = ?", (project_id,)).fetchone()
     return None if row is None else str(row[0])
+
+
+def project_name(project_id: str) -> str | None:
+    """What a project is called, or None when there is no such project."""
+    found: str | None = Project.select(Project.name).where(Project.id == project_id).scalar()
+    return found
 
 
 def areas_of(workspace_id: str) -> dict[str, str | None]:

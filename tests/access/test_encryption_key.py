@@ -16,19 +16,20 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 import adapters
-from gateway.access import callback_secrets, hooks
+from gateway.access import callback_secrets, encryption_key, hooks
 from gateway.api.health import SHOWN
 from gateway.app import create_app
 from gateway.background import fetch_credentials
 from gateway.background.scheduler import queue_of
 from gateway.cli import main
 from gateway.core import encryption
-from gateway.core.config import Config
+from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
 from gateway.destinations import managing, sender
 from gateway.files import addresses
 from gateway.inbox import oidc
 from gateway.intake import auth
+from gateway.replies import recipients
 from gateway.server.gunicorn_app import Server
 from models import HookRow
 from models.database.base import close, database, writing
@@ -56,6 +57,7 @@ PLACES = {
     ),
     "gateway/inbox/oidc.py": "test_tickets",
     "gateway/files/addresses.py": "test_signed_addresses",
+    "gateway/replies/recipients.py": "test_who_wants_no_mail",
     "gateway/access/sealed_options.py": "test_tokens_of_bots",
     "gateway/background/fetch_credentials.py": "test_tokens_of_bots",
     "gateway/background/scheduler.py": "test_wake_up_calls",
@@ -304,6 +306,24 @@ def test_tokens_of_bots(
     assert (before, after) == ({"Authorization": "Bearer xoxb-1-2-abcdef"}, {})
     assert "GATEWAY_SECRET_KEY" in caplog.text
     assert "xoxb-1" not in caplog.text
+
+
+def test_who_wants_no_mail(config: Config, app: Flask, tenant: Tenant, settings: Callable[..., None]) -> None:
+    """With another key nobody can tell, and no link is right; without one the start is refused."""
+    with writing():
+        digest = recipients.digests(tenant.workspace_id)("ann@example.org")
+    url = recipients.unsubscribe_url(tenant.workspace_id, digest)
+    proof = url.rpartition("/")[2]
+    assert recipients.is_right(tenant.workspace_id, digest, proof)
+    assert not recipients.is_right(tenant.workspace_id, digest, proof[:-1])
+    with_key(config, OTHER)
+
+    assert not recipients.is_right(tenant.workspace_id, digest, proof)
+    with pytest.raises(encryption.WrongKey):
+        recipients.has_unsubscribed(tenant.workspace_id, "ann@example.org")
+    config.secret_path.unlink(missing_ok=True)
+    with pytest.raises(BadSetting, match="digests of who wants no mail"):
+        encryption_key.connect(replace(config, secret_key=""))
 
 
 def test_destinations(config: Config, app: Flask, tenant: Tenant) -> None:

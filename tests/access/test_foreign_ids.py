@@ -59,15 +59,13 @@ MORE: list[tuple[str, str, Any]] = [
     ("POST", "/gateway/v1/preview/generic?hook={hook}", {"text": "x"}),
     ("POST", "/gateway/v1/authors/export", {"id": "{fb}"}),
     ("DELETE", f"{FB}/{{mine}}/attachments/{{asset}}", None),
+    ("DELETE", f"{FB}/{{mine}}/replies/{{rpl}}", None),
     ("GET", "/files/{asset}/a.txt?size=thumbnail", None),
     ("GET", "/files/{asset}/a.txt?exp=9999999999&sig=0", None),
 ]
 EVERY = [(route.partition(" ")[0], *ROUTES[route][:2]) for route in ROUTES if route not in SAID] + MORE
-CASES = [
-    case
-    for case in EVERY
-    if re.search(r"\{(ws|prj|fb|hook|key|qr|top|asset|dst|cursor|changes)\}", str(case))
-]
+ID = re.compile(r"\{(ws|prj|fb|hook|key|qr|top|asset|dst|rpl|th|cursor|changes)\}")
+CASES = [case for case in EVERY if ID.search(str(case))]
 
 
 @pytest.fixture(name="ids")
@@ -117,6 +115,10 @@ FORMS: list[tuple[str, dict[str, str]]] = [
     ("/inbox/bulk", {"set": "status:resolved", "id": "{fb}"}),
     ("/records/{fb}", {"category": "praise"}),
     ("/records/{fb}", {"note": "x"}),
+    ("/records/{fb}/replies", {"text": "x"}),
+    ("/records/{fb}/replies/{rpl}/delete", {}),
+    ("/overview/themes/{th}", {"text": "x"}),
+    ("/overview/themes/{th}/delete", {}),
     ("/settings/keys", {"name": "n", "scopes": "ingest", "project_id": "{prj}"}),
     ("/settings/hooks/new/generic", {"name": "n", "project_id": "{prj}"}),
     ("/settings/people/{usr}", {"act": "link"}),

@@ -18,6 +18,7 @@ from gateway.runs import lifecycle, registry
 from models import TABLES, ApiKey, Feedback, Outcome, Quarantine
 from models.database.base import writing
 from tests.conftest import Call, Tenant
+from tests.replies.conftest import answered
 
 pytestmark = pytest.mark.both(long=True)
 
@@ -68,6 +69,23 @@ ROUTES: dict[str, tuple[str, Any, int | None]] = {
     "GET /gateway/v1/feedback/<feedback_id>/events": ("/gateway/v1/feedback/{fb}/events", None, 404),
 }
 ROUTES |= {
+    "GET /gateway/v1/feedback/<feedback_id>/replies": ("/gateway/v1/feedback/{fb}/replies", None, 404),
+    "POST /gateway/v1/feedback/<feedback_id>/replies": (
+        "/gateway/v1/feedback/{fb}/replies",
+        {"text": "x"},
+        404,
+    ),
+    "DELETE /gateway/v1/feedback/<feedback_id>/replies/<reply_id>": (
+        "/gateway/v1/feedback/{fb}/replies/{rpl}",
+        None,
+        404,
+    ),
+    "POST /gateway/v1/themes/<theme_id>/replies": (
+        "/gateway/v1/themes/{th}/replies",
+        {"text": "x", "dry_run": True},
+        404,
+    ),
+    "DELETE /gateway/v1/themes/<theme_id>/replies": ("/gateway/v1/themes/{th}/replies", None, 404),
     "GET /gateway/v1/themes": ("/gateway/v1/themes?project={prj}", None, 200),
     "DELETE /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
     "PATCH /gateway/v1/feedback": (
@@ -282,7 +300,10 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     with writing():
         export, of = registry.load()["export-feedback"], {"filter": "q=topsecret"}
         run, _ = lifecycle.start(export, of, other.workspace_id, "key", idempotency_key="topsecret")
+    answer = answered(other, record.id)
     return {
+        "{rpl}": answer["reply_id"],
+        "{th}": answer["theme_id"],
         "{ws}": other.workspace_id,
         "{prj}": other.project_id,
         "{fb}": record.id,

@@ -30,6 +30,8 @@ from models import Feedback, Quarantine, Topic
 from models.database.base import writing
 from tests.conftest import Call, Tenant
 from tests.described import check, operations
+from tests.mail_server import configured
+from tests.replies.conftest import answered
 from tests.signing import VENDORS, Vendor
 
 HOOKED = re.compile("{(hook_id|project_number|org)}|^/api/embed/")
@@ -236,7 +238,8 @@ def test_page(client: FlaskClient) -> None:
 @pytest.fixture(name="ids")
 def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
     """Things of the tenant's that paths can name."""
-    record = call("POST", "/gateway/v1/feedback", json={"text": "The map is blank"}).json
+    sent = {"text": "The map is blank", "author": {"email": "ann@example.org"}}
+    record = call("POST", "/gateway/v1/feedback", json=sent).json
     call("PATCH", f"/gateway/v1/feedback/{record['id']}", json={"category": "praise"})  # something to learn
     native = adapters.load()["generic"]
     made = hooks.create_hook(native, tenant.workspace_id, None, public_url="http://x", secret="secret-secret")
@@ -245,7 +248,7 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
     export = registry.load()["export-feedback"]
     with writing():
         run, _ = lifecycle.start(export, {"filter": ""}, tenant.workspace_id, "key")
-    yield {
+    found = {
         "technique_id": export.slug,
         "run_id": run["id"],
         "feedback_id": Feedback.get().id,
@@ -259,7 +262,10 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
         "name": "start.js",
         "destination_id": made_destination(tenant),
         "topic_id": topics.create(tenant.workspace_id, tenant.project_id, "Maps", "", 1)["id"],
+        **answered(tenant, record["id"]),
     }
+    with configured(1):  # which nobody speaks to
+        yield found
 
 
 def made_destination(tenant: Tenant) -> str:

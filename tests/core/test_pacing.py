@@ -54,7 +54,7 @@ from models.database.base import database, writing
 from models.database.sqlite import Sqlite
 from models.queries.feedback_query import Filter
 from models.queries.personal_data import Person
-from models.tables import callback, destination, feed, fetch, outbox, unclaimed_file
+from models.tables import callback, destination, feed, fetch, outbox, reply, unclaimed_file
 from models.tables.destination import Destination
 from tests.background.test_meaning import without_numbers
 from tests.background.test_second_reading import Reader, reading
@@ -364,6 +364,15 @@ def following(bench: Bench) -> None:
     assert FeedChange.select().count() >= bench.many
 
 
+def answering(bench: Bench) -> None:
+    """Every record is to be answered, in a channel that takes none."""
+    row = {"workspace_id": bench.tenant.workspace_id, "channel": "slack", "address": None, "text": "x"}
+    row |= {"key_id": "key", "created_at": 1, "next_at": 1}
+    for record in Feedback.select(Feedback.id):
+        with writing():
+            reply.add_all([{**row, "id": f"rpl_{record.id}", "feedback": record.id}])
+
+
 def nothing(bench: Bench) -> None:
     """Its rows are there."""
 
@@ -390,6 +399,7 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "send": announcing,
     "alarms": nothing,
     "feeds": following,
+    "replies": answering,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

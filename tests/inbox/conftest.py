@@ -88,8 +88,12 @@ def _chromium() -> Iterator[Browser]:
 
 @pytest.fixture(name="site", scope="module")
 def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A running gateway with an admin, a triager and a viewer, all with the same password."""
-    with running(tmp_path_factory.mktemp("site")) as server:
+    """A running gateway with an admin, a triager and a viewer, all with the same password.
+
+    It has a mail server, that nobody speaks to: there is no background worker.
+    """
+    mail = {"GATEWAY_SMTP_URL": "smtp://127.0.0.1:1", "GATEWAY_MAIL_FROM": "feedback@example.com"}
+    with running(tmp_path_factory.mktemp("site"), **mail) as server:
         yield Site(server)
 
 

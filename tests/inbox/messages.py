@@ -12,6 +12,7 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
 from gateway.inbox import destination_form, feedback_list, reasons, refusals, settings
 from gateway.intake.outcomes import OUTCOMES
+from gateway.replies.channels import CHANNELS
 from gateway.runs import registry
 from gateway.triage import wording
 from models.intake.comments import HIDDEN, KIND
@@ -44,6 +45,8 @@ WORDS = {
     *("received", "repeated", "relabelled", "note", "updated", "tags", "attached", "detached"),
     *(text for one in registry.load().values() for text in (one.name, one.description)),
     *(text for one in INPUTS for text in (one.name, one.description)),
+    *CHANNELS,
+    "replied",
     KIND,
     HIDDEN,
 }

@@ -8,8 +8,10 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from models.database.base import close, connect
 from tests.inbox.conftest import Site, Visit
 from tests.inbox.scenes import send_all
+from tests.replies.conftest import theme_of
 
 pytestmark = pytest.mark.long
 
@@ -74,8 +76,15 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     httpx.post(
         f"{site.url}/gateway/v1/feedback/{ids[1]}/attachments", files=file, headers=site.server.headers
     ).raise_for_status()
+    told = {"author": {"email": f"anna{width}@example.test"}, "subject": {"email_followup_opted_in": True}}
+    answered = site.send(text="Is it mended?", **told)["id"]
+    site.send(f"/gateway/v1/feedback/{answered}/replies", text="unbroken" * 30)
+    connect(site.server.environ["GATEWAY_DATABASE_URL"])
+    theme = theme_of(site.server.tenant, [answered])
+    close()
+    shown = (f"/records/{ids[1]}", f"/records/{answered}", f"/overview/themes/{theme}")
     broken = []
-    for path in (*PAGES, project, f"{project}/topics", f"/records/{ids[1]}"):
+    for path in (*PAGES, project, f"{project}/topics", *shown):
         who.go(path)
         found = Axe().run(page, options=RULES).response["violations"]
         broken += [(path, rule["id"], node["html"][:120]) for rule in found for node in rule["nodes"]]

@@ -123,6 +123,33 @@ def test_correct_a_label(visit: Open, site: Site, scripts: bool) -> None:
 
 
 @SCRIPTS
+def test_an_answer(visit: Open, site: Site, scripts: bool) -> None:
+    """Written with the keyboard, kept over a walk elsewhere, sent, taken back, and sent again."""
+    record = site.send(text="Is it mended?", author={"email": "anna@example.test"})["id"]
+    who = visit("triager", java_script_enabled=scripts)
+    page, form = who.page, who.page.locator("#reply")
+    who.go(f"/records/{record}")
+    if scripts:
+        page.keyboard.press("r")
+        page.keyboard.type("It is mended")
+        who.go("/overview")
+        who.go(f"/records/{record}")
+        expect(form).to_have_value("It is mended")
+    else:
+        form.fill("It is mended")
+    page.get_by_role("button", name="Answer", exact=True).click()
+    expect(page.locator(".said")).to_contain_text("It is sent in 10 seconds.")
+    expect(form).to_have_value("")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.locator(".said")).to_contain_text("Not sent.")
+    expect(form).to_have_value("It is mended")
+    page.get_by_role("button", name="Answer", exact=True).click()
+    expect(page.locator(".note .words")).to_have_text("It is mended")
+    who.go(f"/records/{record}")
+    expect(form).to_have_value("")
+
+
+@SCRIPTS
 def test_a_key(visit: Open, site: Site, scripts: bool) -> None:
     """A key is made, copied, used and revoked."""
     permissions = {"permissions": ["clipboard-read", "clipboard-write"]} if scripts else {}

@@ -28,6 +28,7 @@ from models import (
     Outgoing,
     Project,
     Quarantine,
+    Reply,
     Run,
     SavedView,
     Topic,
@@ -38,6 +39,7 @@ from models.tables import outgoing
 from models.tables.user import views_of
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
+from tests.replies.conftest import answered
 
 Make = Callable[..., Reader]
 
@@ -67,8 +69,15 @@ PAGES: dict[str, str | None] = {
     "POST /records/<feedback_id>": "triager",
     "POST /records/<feedback_id>/files": "triager",
     "POST /records/<feedback_id>/files/<asset_id>/delete": "triager",
+    "POST /records/<feedback_id>/replies": "triager",
+    "POST /records/<feedback_id>/replies/<reply_id>/delete": "triager",
+    "GET /unsubscribe/<workspace_id>/<digest>/<signature>": None,
+    "POST /unsubscribe/<workspace_id>/<digest>/<signature>": None,
     "GET /overview": "viewer",
     "GET /digest": "viewer",
+    "GET /overview/themes/<theme_id>": "triager",
+    "POST /overview/themes/<theme_id>": "triager",
+    "POST /overview/themes/<theme_id>/delete": "triager",
     "GET /settings": "viewer",
     "GET /settings/keys": "admin",
     "POST /settings/keys": "admin",
@@ -135,6 +144,8 @@ ROLES = ("viewer", "triager", "admin")
 FORMS: dict[str, dict[str, Any]] = {
     "POST /inbox/bulk": {"set": "status:resolved", "id": "{feedback_id}"},
     "POST /records/<feedback_id>": {"category": "praise"},
+    "POST /records/<feedback_id>/replies": {"text": "x"},
+    "POST /overview/themes/<theme_id>": {"text": "x"},
     "POST /settings/keys": {"name": "n", "scopes": "ingest"},
     "POST /settings/quarantine/replay": {"source": "generic", "reason": "r"},
     "POST /settings/quarantine/discard": {"source": "generic", "reason": "r"},
@@ -189,7 +200,7 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    records = (Feedback, Event, Topic, Quarantine, Asset, Run, Destination, Outbox, Outgoing)
+    records = (Feedback, Event, Topic, Quarantine, Asset, Run, Reply, Destination, Outbox, Outgoing)
     tables = (*records, Project, HookRow, User, Invite, SavedView, Audit)
     found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
     return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
@@ -223,6 +234,7 @@ def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     with writing():
         run, _ = lifecycle.start(export, {"filter": "q=topsecret"}, tenant.workspace_id, "key")
     return {
+        **answered(tenant, record),
         "run_id": run["id"],
         "destination_id": destination,
         "delivery_id": told["id"],

@@ -27,13 +27,13 @@ pytestmark = pytest.mark.both(long=True)
 
 
 @contextmanager
-def worker(config: Config, directory: Path, host: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A background worker on a host of its own, until the block ends."""
+def worker(config: Config, directory: Path, host: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A background worker on a host of its own, with `more` settings, until the block ends."""
     own = directory / host
     own.mkdir(exist_ok=True)
     files = {"GATEWAY_DATA_DIR": str(own), "GATEWAY_FILES_DIR": str(config.files_path)}
     settings = {"GATEWAY_DATABASE_URL": config.database_url, "GATEWAY_SECRET_KEY": config.secret_key, **files}
-    settings = {name: value for name, value in settings.items() if value}
+    settings = {name: value for name, value in settings.items() if value} | more
     command = [sys.executable, "-m", "gateway.background.scheduler"]
     process = subprocess.Popen(command, env=environ_of(own, **settings), cwd=ROOT)
     try:

@@ -19,6 +19,7 @@ from models import TABLES, Audit, Dedupe, Event, Feedback, Quarantine, Topic
 from models.database.base import close, writing
 from models.intake import commit
 from models.queries.personal_data import ERASED, Person
+from models.tables import reply
 from models.tables.user import SavedView, User
 from tests.conftest import Call, Tenant
 
@@ -82,6 +83,11 @@ def _seeded(call: Call) -> dict[str, str]:
     with writing():
         run, _ = lifecycle.start(export, {"filter": f"author={EMAIL}"}, Feedback.get().workspace_id, "key")
         callbacks.schedule({**run, **failed})
+    # What she was answered, and somebody else was.
+    answer = {"workspace_id": Feedback.get().workspace_id, "channel": "slack", "address": None}
+    answer |= {"key_id": "key", "text": f"As {EMAIL} asked", "created_at": 1, "next_at": 1}
+    with writing():
+        reply.add_all([{**answer, "id": f"rpl_{name}", "feedback": ids[name]} for name in ("hers", "his")])
     # A story whose first delivery was hers, a delivery known by her address, and two in quarantine.
     options = {"map": {name: name for name in ("text", "incident_key", "dedupe_key", "author.email")}}
     hook = call("POST", "/gateway/v1/hooks", json={"source": "generic", "options": options}).json
@@ -142,6 +148,7 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
         "topics": 1,
         "deliveries": 0,
         "destinations": 0,
+        "replies": 2,
         "files": 0,
         "runs": 2,
     }

@@ -56,6 +56,8 @@ def _filter(name: str) -> fields.Field[Any]:
         return whole(minimum=0, maximum=14)
     if name in ("confidence_below", "any_confidence_below"):
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
+    if name == "replied":
+        return text(*filters.YES_OR_NO)
     if name == "tag!":
         return some_of(about="Records that have none of these tags.")
     if name in feedback_query.ANY_OF or name in ("author", "tag"):

@@ -160,6 +160,7 @@
   for (const field of all("textarea[data-draft]")) {
     const name = `draft ${location.pathname} ${field.name}`;
     field.value ||= localStorage.getItem(name) ?? "";
+    if (field.value) localStorage.setItem(name, field.value);  // also what the server gave back
     field.addEventListener("input", () => { if (field.value) localStorage.setItem(name, field.value); else localStorage.removeItem(name); });
     field.form.addEventListener("submit", () => sessionStorage.setItem("sent", name));
   }
@@ -184,7 +185,9 @@
   const press = (key) => {
     const target = all("[data-key]").find((element) => element.dataset.key === key && !element.disabled && !element.hidden);
     if (!target) return false;
-    if (target.matches("input")) { target.focus(); target.select(); } else { target.click(); }
+    if (target.matches("input")) { target.focus(); target.select(); }
+    else if (target.matches("textarea")) target.focus();
+    else target.click();
     return true;
   };
   const keys = {

@@ -1,0 +1,14 @@
+"""The channels there are, and those that a record has."""
+
+from __future__ import annotations
+
+from gateway.replies.by_mail import EMAIL
+from gateway.replies.channel import Channel, Row
+from gateway.replies.in_slack import SLACK
+
+CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (EMAIL, SLACK)}
+
+
+def lacking(record: Row) -> dict[str, str]:
+    """For each channel by name why a record cannot be answered by it, or ""."""
+    return {name: channel.lacks(record) for name, channel in CHANNELS.items()}

@@ -1,0 +1,98 @@
+"""Sends answers to authors: at least once each, always with the same id.
+
+What can be taken back waits for its time; from then on it is being sent. A process that dies between an
+answer's being taken and the note of it leaves the answer to be sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any
+
+from gateway.background.bounded import Bounded, Row, pause
+from gateway.background.lease import Lease, Work
+from gateway.core import log
+from gateway.core.ids import new_id, now_ms
+from gateway.core.mail import NotSent
+from gateway.core.pacing import transact
+from gateway.replies.channels import CHANNELS
+from models.database.base import insert
+from models.queries import selection
+from models.tables import feedback, outbox, reply
+from models.tables.event import Event
+
+NAME = "replies"
+RETRIES = (30, 300, 1_800, 7_200, 21_600)  # seconds after a try that failed for what may pass
+AT_ONCE = 4  # answers under way
+OF_A_RECORD = 1  # of those, so that they arrive in the order they were written in
+
+Became = tuple[str, bool] | None  # why it was not sent and whether that lasts; None when it was sent
+
+
+def send(lease: Lease) -> int:
+    """Sends what is due, some at a time; when the next one is."""
+
+    def begin(row: Row) -> Callable[[], Became]:
+        # Not by `lease.transact`: to be asked to end must not leave what is under way without its note.
+        claimed = lease.carry_out(partial(transact, partial(reply.claim, row["id"])))
+        return partial(_tried, row) if claimed else lambda: None
+
+    def due(limit: int, but: Any, records: Any) -> list[Row]:
+        return reply.due(now_ms(), limit, but, records)
+
+    Bounded(_pool(), AT_ONCE, OF_A_RECORD, "feedback", due, begin, _note).until_none(lease)
+    return pause(reply.next_due())
+
+
+def _tried(row: Row) -> Became:
+    """Sends an answer once."""
+    record = feedback.first_of(row["feedback"])
+    if record is None:
+        return "the record is gone", True
+    try:
+        CHANNELS[row["channel"]].send(row, record)
+    except NotSent as error:
+        return error.why, error.permanent
+    except Exception:  # one answer's fault must not keep the others waiting
+        log.logger.exception("a reply cannot be sent", extra={"facts": {"reply": row["id"]}})
+        return "could not be sent", True
+    return None
+
+
+def _note(row: Row, became: Became) -> None:
+    """Notes what became of a try, within the open transaction."""
+    now = now_ms()
+    if became is not None:
+        why, lasts = became
+        changed: dict[str, Any] = {"state": reply.FAILED, "why": why}
+        if not lasts and row["tries"] < len(RETRIES):
+            changed = {"state": reply.SENDING, "why": why, "next_at": now + RETRIES[row["tries"]] * 1000}
+        reply.settle(row["id"], changed)
+        return
+    if not reply.settle(row["id"], {"state": reply.SENT, "why": None, "sent_at": now}):
+        return  # it was taken back, or is gone with its record
+    detail = {"reply_id": row["id"], "channel": row["channel"], "key_id": row["key_id"]}
+    if row["theme"] is not None:
+        detail["theme"] = row["theme"]
+    told: dict[str, Any] = {
+        "type": reply.EVENT,
+        "at": now,
+        "detail": detail,
+        "payload": None,
+        "delivery_id": None,
+    }
+    for record in selection.kept_rows([row["feedback"], *row["also"]]):
+        told |= {"id": new_id("ev"), "feedback": record["id"]}
+        insert(Event, told)
+        outbox.note(outbox.REPLIED, record, now, told["id"])
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads that stay, as each has a connection to the database."""
+    return ThreadPoolExecutor(AT_ONCE, "reply")
+
+
+SEND = Work(NAME, send, prompt=True)
