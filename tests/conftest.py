@@ -63,9 +63,14 @@ class Tenant:
 
 
 def make_tenant(name: str | None = None) -> Tenant:
-    """A new workspace in the bound database."""
-    made = bootstrap.initialise(name, None)
+    """A new workspace in the bound database, which has today's schema."""
+    made = bootstrap.create_workspace(name, None)
     return Tenant(made["workspace_id"], made["project_id"], made["key"])
+
+
+def pytest_configure() -> None:
+    remembered.keep_files_in_memory()
+    remembered.collect_seldom()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -89,8 +94,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Applications of this process share what compiles alike, and wait for no disk."""
-    with remembered.compiling_once(tmp_path_factory.mktemp("compiled")), remembered.unsynced():
+    """Applications of this process share what is made alike, and wait for no disk."""
+    with (
+        remembered.compiling_once(tmp_path_factory.mktemp("compiled")),
+        remembered.unsynced(),
+        remembered.hashing_quickly(),
+        remembered.trusting_once(),
+    ):
         yield
 
 
