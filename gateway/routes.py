@@ -169,13 +169,19 @@ class Routes:
 
     def _failed(self, error: Exception) -> Response:
         """Whatever was raised outside a route, told in the dialect of the path, or to a person."""
-        if inbox.owns(request.path):
+        if inbox.owns(request.path) or (isinstance(error, NotFound) and self._typed()):
             return inbox.told(error)
         adapter = adapter_for(request.path, self.adapters)
         if isinstance(error, MethodNotAllowed):
             adapter = self._told_by(error.valid_methods or ()) or adapter
         reply = adapter.refuse(problem_of(error, request_id(request.environ)))
         return self._answer(request.environ, reply, time.perf_counter(), {})
+
+    def _typed(self) -> bool:
+        """Whether somebody typed an address into a browser that is not even near a route of ours."""
+        known = {rule.rule.split("/")[1] for rule in self.app.url_map.iter_rules()}
+        nowhere = request.path.split("/")[1] not in known
+        return nowhere and request.method == "GET" and request.accept_mimetypes.best == "text/html"
 
     def _answer(
         self, environ: dict[str, Any], reply: Reply, started: float, headers: Mapping[str, str]

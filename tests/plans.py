@@ -40,6 +40,7 @@ MANY = {
     r"^SELECT COUNT\(\*\) FROM \(SELECT 1 FROM \w+ .* LIMIT \d+\)$": "whether rows are few: no more are read",
     r"SELECT MAX\([\w\".]+\) FROM": "the last row of an index",
     r'SELECT MIN\("t\d"."source"\) FROM': "one entry of an index for each source",
+    r'SELECT MIN\("t1"."received_at"\) FROM "feedback"': "the first entry of an index",
     r"sqlite_sequence": "the same, beside what the index of words names",
     r'^SELECT .*"id" >= \?.* ORDER BY "t1"."id" DESC LIMIT': "the newest records by pages, to be grouped",
     r'"signature" AS "t2" .* ORDER BY "t1"."id" LIMIT': "records of the last minutes by pages, to be signed",

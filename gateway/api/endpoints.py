@@ -12,7 +12,6 @@ from gateway.api.admin import (
     hooks,
     keys,
     model,
-    projects,
     quarantine,
     request_schemas,
 )
@@ -30,6 +29,7 @@ from gateway.api.flora import FLORA
 from gateway.api.learning_endpoints import LEARNING
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
+from gateway.api.project_endpoints import PROJECTS
 from gateway.api.schemas.answers import (
     Act,
     Changed,
@@ -46,7 +46,6 @@ from gateway.api.schemas.answers import (
     KeyRotated,
     Listed,
     Preview,
-    Project,
     Receipt,
     Replayed,
     Similar,
@@ -239,28 +238,7 @@ ENDPOINTS = (
         "admin",
     ),
     Endpoint("/gateway/v1/hooks/<hook_id>", hooks.delete_hook, Shape(answers={204: None}), "DELETE", "admin"),
-    Endpoint(
-        "/gateway/v1/projects", projects.list_all, Shape(query=PageQuery, answers={200: page_of(Project)})
-    ),
-    Endpoint(
-        "/gateway/v1/projects",
-        projects.create_project,
-        Shape(body=request_schemas.NewProject, answers={201: Project}, example={"name": "Web shop"}),
-        "POST",
-        "admin",
-    ),
-    Endpoint("/gateway/v1/projects/<project_id>", projects.show_project, Shape(answers={200: Project})),
-    Endpoint(
-        "/gateway/v1/projects/<project_id>",
-        projects.change_project,
-        Shape(
-            body=request_schemas.ProjectChange,
-            answers={200: Project},
-            example={"name": "Shop", "retention_days": 365},
-        ),
-        "PATCH",
-        "admin",
-    ),
+    *PROJECTS,
     *LEARNING,
     *TOPICS,
     *DESTINATIONS,

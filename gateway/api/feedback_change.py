@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -171,22 +171,73 @@ def apply(
     else:
         of_it = None
     changed: list[dict[str, Any]] = []
-    events: list[list[Any]] = []
-    noted: list[tuple[str, dict[str, Any], int, str | None]] = []
+    events: list[tuple[dict[str, Any], str, dict[str, Any]]] = []
     for row in rows:
         apart = change.get("topic") is not None and row["project_id"] != of_it
         columns, told = ({}, []) if apart else _planned(row, change, at)
         changed.append(columns)
         if columns:
             Feedback.update(columns).where(Feedback.id == row["id"]).execute()
-        for kind, detail in told:
-            detail |= {"key_id": caller.key_id, "request_id": request_id}
-            event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": at}
-            events.append(values(Event, {**event, "detail": detail, "payload": None, "delivery_id": None}))
-            noted.append((TOLD[kind], row, at, event["id"]))
+        events += [(row, kind, detail) for kind, detail in told]
+    _write_events(events, caller, at, request_id)
+    return changed
+
+
+def restore(
+    row: Mapping[str, Any],
+    was: Mapping[str, Any],
+    made: Mapping[str, Any],
+    *,
+    caller: Caller,
+    at: int,
+    request_id: str,
+) -> bool:
+    """Takes a change back within the open transaction: columns are again what each `was`.
+
+    Nothing happens, and False is returned, when one of them is no longer what the change `made` of it, or
+    the topic that it had is gone. What people said of other labels stays.
+    """
+    columns = {name: value for name, value in was.items() if name not in ("overruled", "updated_at")}
+    if any(row[name] != made[name] for name in columns):
+        return False
+    if columns.get("topic") and not topic.find(
+        caller.workspace_id, row["project_id"], columns["topic"], to_keep=True
+    ):
+        return False
+    if "overruled" in was:
+        before, labels = was["overruled"] or {}, [name for name in LABELS if name in columns]
+        kept = {name: value for name, value in (row["overruled"] or {}).items() if name not in labels}
+        kept |= {name: before[name] for name in labels if name in before}
+        columns["overruled"] = kept or None
+    new = {name: columns[name] for name in (*LABELS, "topic", "status", "tags") if name in columns}
+    columns["updated_at"] = max(at, row["updated_at"] + 1)
+    Feedback.update(columns).where(Feedback.id == row["id"]).execute()
+    events = [(dict(row), kind, {**detail, "undone": True}) for kind, detail in _events_of(row, new)]
+    _write_events(events, caller, at, request_id)
+    return True
+
+
+def _write_events(
+    told: Iterable[tuple[dict[str, Any], str, dict[str, Any]]], caller: Caller, at: int, request_id: str
+) -> None:
+    """Stores what happened to rows, each with its type and detail, and notes it for destinations."""
+    events: list[list[Any]] = []
+    noted: list[tuple[str, dict[str, Any], int, str | None]] = []
+    for row, kind, detail in told:
+        detail |= {"key_id": caller.key_id, "request_id": request_id}
+        event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": at}
+        events.append(values(Event, {**event, "detail": detail, "payload": None, "delivery_id": None}))
+        noted.append((TOLD[kind], row, at, event["id"]))
     insert_all(Event, events)
     outbox.note_all(noted)
-    return changed
+
+
+def _events_of(row: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events, by type, of new values that a row is given."""
+    for kind, names in (("relabelled", (*LABELS, "topic")), ("status", ("status",)), ("tagged", ("tags",))):
+        changes = {name: {"from": row[name], "to": new[name]} for name in names if name in new}
+        if changes:
+            yield kind, {"changes": changes}
 
 
 def _planned(
@@ -220,11 +271,7 @@ def _planned(
         columns |= {"topic_origin": "corrected", "topic_confidence": 1.0 if new["topic"] else None}
     if "status" in new:
         columns["resolved_at"] = at if new["status"] == "resolved" else None
-    events: list[tuple[str, dict[str, Any]]] = []
-    for kind, names in (("relabelled", [*labels, "topic"]), ("status", ["status"]), ("tagged", ["tags"])):
-        changes = {name: {"from": row[name], "to": new[name]} for name in names if name in new}
-        if changes:
-            events.append((kind, {"changes": changes}))
+    events = list(_events_of(row, new))
     if note is not None:
         events.append(("note", {"text": note}))
     return columns, events

@@ -2,7 +2,8 @@
 
 A project keeps everything for good unless it says for how many days: `retention_days` for records with all
 that belongs to them, `payload_retention_days` for the raw payloads of deliveries. A delivery in quarantine
-is a raw payload and nothing else, so it goes with the earlier of both.
+is a raw payload and nothing else, so it goes with the earlier of both. Fewer days than before hold after a
+day of grace, in which that can be taken back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from gateway.access import audit_log
@@ -23,6 +25,8 @@ from models.tables import asset, event
 
 NAME = "retention"
 DAY = 86_400_000
+GRACE = DAY  # milliseconds before fewer days hold
+DAYS = ("retention_days", "payload_retention_days")
 EVERY = 3_600_000  # milliseconds between two looks
 PAGE = 500  # records looked at together
 COUNTS = ("records", "files", "payloads", "quarantine")
@@ -65,20 +69,45 @@ def remove(project: Mapping[str, Any], transact: Transact = transact) -> dict[st
     return counts
 
 
-def count(project: Mapping[str, Any]) -> dict[str, int]:
-    """How much `remove` would remove now."""
+def count(project: Mapping[str, Any], most: int | None = None) -> dict[str, int]:
+    """How much `remove` would remove now; of more than `most` records only so many are looked at."""
     row, counts = dict(project), dict.fromkeys(COUNTS, 0)
-    limits = _limits(row, _now())
+    limits, pages_at_most = _limits(row, _now()), most and most // PAGE
     if limits["records"] is not None:
-        for ids in _pages(partial(retention.expired, row, limits["records"]), PAGE):
+        for ids in islice(_pages(partial(retention.expired, row, limits["records"]), PAGE), pages_at_most):
             counts["records"] += len(ids)
             counts["files"] += asset.count(ids)
     if limits["payloads"] is not None:
-        pages = _pages(partial(retention.received, row, limits["payloads"]), PAGE)
+        pages = islice(_pages(partial(retention.received, row, limits["payloads"]), PAGE), pages_at_most)
         counts["payloads"] = sum(retention.count_payloads(ids, limits["payloads"]) for ids in pages)
     if limits["quarantine"] is not None:
-        counts["quarantine"] = len(retention.held(row, id_at("qr", limits["quarantine"])))
+        counts["quarantine"] = len(retention.held(row, id_at("qr", limits["quarantine"]), most))
     return counts
+
+
+def changed(project: Mapping[str, Any], days: Mapping[str, int | None], now: int) -> dict[str, Any]:
+    """The columns of a project that is to keep things for so many days, said at `now` (milliseconds UTC).
+
+    More days hold at once, fewer after GRACE; those named in `days` alone are changed.
+    """
+    before, new = in_force(project, now), {name: days.get(name, project[name]) for name in DAYS}
+    longer = {
+        name: None if None in (new[name], before[name]) else max(new[name], before[name]) for name in DAYS
+    }
+    if longer == new:
+        return {**new, "retention_from": None, "retention_before": None}
+    return {**new, "retention_from": now + GRACE, "retention_before": longer}
+
+
+def _longer(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def in_force(project: Mapping[str, Any], now: int) -> dict[str, int | None]:
+    """For how many days a project keeps things at a time; None is for good."""
+    waiting = project["retention_from"] is not None and now < project["retention_from"]
+    source = project["retention_before"] if waiting else project
+    return {name: source[name] for name in DAYS}
 
 
 # Linux alone counts what the machine slept.
@@ -103,7 +132,8 @@ _BEGAN = now_ms() - _passed()
 
 def _limits(project: Mapping[str, Any], now: int) -> dict[str, int | None]:
     """The times (milliseconds UTC) before which each kind of thing goes; None when it is kept for good."""
-    days = {"records": project["retention_days"], "payloads": project["payload_retention_days"]}
+    force = in_force(project, now)
+    days = {"records": force["retention_days"], "payloads": force["payload_retention_days"]}
     found = {name: None if number is None else now - number * DAY for name, number in days.items()}
     times = [at for at in found.values() if at is not None]
     return {**found, "quarantine": max(times, default=None)}

@@ -9,6 +9,7 @@ import click
 from gateway.background import retention as rules
 from gateway.cli.command import command, workspace_of
 from models.queries.retention import projects
+from models.tables.feedback import iso
 
 retention = click.Group()
 
@@ -25,6 +26,7 @@ def show_retention(workspace: str | None, now: bool) -> tuple[Any, str]:
             "name": row["name"],
             "retention_days": row["retention_days"],
             "payload_retention_days": row["payload_retention_days"],
+            "retention_starts_at": iso(row["retention_from"]),
             ("removed" if now else "due"): (rules.remove if now else rules.count)(row),
         }
         for row in projects(workspace and workspace_of(workspace))
@@ -37,4 +39,5 @@ def _line(row: dict[str, Any], counts: dict[str, int], word: str) -> str:
     days = {"records": row["retention_days"], "payloads": row["payload_retention_days"]}
     kept = ", ".join(f"{name} {'for good' if n is None else f'{n} days'}" for name, n in days.items())
     told = ", ".join(f"{name} {number}" for name, number in counts.items())
-    return f"{row['project_id']}  {row['name']}: keeps {kept}; {word}: {told}"
+    since = f" from {row['retention_starts_at']} on" if row["retention_starts_at"] else ""
+    return f"{row['project_id']}  {row['name']}: keeps {kept}{since}; {word}: {told}"

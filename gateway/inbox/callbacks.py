@@ -6,7 +6,7 @@ from flask import g
 from flask.typing import ResponseReturnValue
 
 from gateway.access import callback_secrets
-from gateway.inbox.pages import page
+from gateway.inbox.pages import hand_over, handed_over, page
 from gateway.inbox.settings import setting
 from models.database.base import writing
 from models.tables import callback
@@ -16,15 +16,15 @@ SHOWN = 50  # of the newest
 
 @page("/settings/callbacks", "admin")
 def callbacks() -> ResponseReturnValue:
-    return _callbacks_page()
+    return _callbacks_page(handed_over().get("secret", ""))
 
 
 @page("/settings/callbacks/rotate", "admin", method="POST")
 def rotate_callback_secret() -> ResponseReturnValue:
-    """A new secret, on the page that answers and nowhere else."""
+    """A new secret, on the page that follows and nowhere else."""
     with writing():
         made = callback_secrets.rotate(g.session["user_workspace"], by=g.session["user_id"])
-    return _callbacks_page(made)
+    return hand_over("/settings/callbacks", {"secret": made})
 
 
 def _callbacks_page(secret: str = "") -> ResponseReturnValue:

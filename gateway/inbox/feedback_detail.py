@@ -14,9 +14,10 @@ from flask.typing import ResponseReturnValue
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.background.second_reading import EVENT as SECOND_READING
+from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.attachments import attachments_of
-from gateway.inbox.feedback_list import CHANGE, ONE, change, changed
+from gateway.inbox.feedback_list import ONE
 from gateway.inbox.github_issue import issue_url, markdown
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marks_of
@@ -29,6 +30,7 @@ from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.workspace import list_projects
 
+CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
 EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
 MOST_EVENTS = 100
 LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in the API
@@ -79,11 +81,29 @@ def correct(feedback_id: str) -> ResponseReturnValue:
         return go(f"{back}#notes", _("Noted."))
     if not sent:
         return go(back)
-    done = change(feedback_id, sent)
-    words = {name: _(str(value)) for name, value in sent.items()}
-    words |= _named({name: sent[name] for name in sent if name == "topic"})
-    said = ", ".join(f"{_(name)}: {value}" for name, value in words.items())
-    return changed(back, said, [done] if done else [])
+    shown = {name: changing.seen_of(request.form, name) for name in sent}
+    seen = {name: value for name, value in shown.items() if value is not None}
+    done = changing.change({feedback_id: seen}, sent)
+    if done.stale:
+        said = _meanwhile(done.stale[feedback_id], seen, sent)
+        return go(back, _("Somebody else was quicker, nothing was changed: %(what)s.", what=said), bad=True)
+    words = _in_words(sent)
+    return changing.answer(back, ", ".join(f"{_(name)}: {value}" for name, value in words.items()), done)
+
+
+def _meanwhile(row: Mapping[str, Any], seen: Mapping[str, str], sent: Mapping[str, Any]) -> str:
+    """What of a change met another one: both values."""
+    now, mine = _in_words({name: row[name] for name in seen}), _in_words(sent)
+    return ", ".join(
+        _("%(name)s is %(now)s, and you chose %(mine)s", name=_(name), now=now[name], mine=mine[name])
+        for name in seen
+    )
+
+
+def _in_words(values: Mapping[str, Any]) -> dict[str, str]:
+    """Fields' values in the reader's language."""
+    words = {name: _(str(value)) for name, value in values.items()}
+    return words | _named({name: values[name] for name in values if name == "topic"})
 
 
 def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

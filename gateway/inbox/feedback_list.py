@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,12 +16,12 @@ from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.core.ids import new_id
+from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import go, local, page, say, show
+from gateway.inbox.pages import go, hand_over, handed_over, local, page, show
 from gateway.inbox.session import base_url
 from models.database.base import dumps, writing
-from models.queries import topics as records
 from models.queries.top_pages import sources
 from models.tables import topic
 from models.tables.feedback import STATUSES
@@ -29,10 +30,8 @@ from models.tables.workspace import list_projects
 
 LIST = "GET /gateway/v1/feedback"
 ONE = "GET /gateway/v1/feedback/<feedback_id>"
-CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
 PAGE = 50
 MOST_OFFERED = 60  # topics of all projects in the list of them
-GUESSED = "guessed"  # in what is kept for Undo: how a topic came that nobody had given
 MOST_NEW = 50  # that the bar counts; more are "50+"
 
 # What people look for most: a name and the query that finds it.
@@ -70,6 +69,7 @@ def inbox_list() -> ResponseReturnValue:
         older=older and _joined(given, cursor=older),
         later=bool(cursor),
         newest="" if cursor else max((row["id"] for row in rows), default=""),
+        key=handed_over().get("key"),
         first=not rows and not given and not cursor,
     )
 
@@ -93,7 +93,7 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
 def first_key() -> ResponseReturnValue:
     """The empty list's command with a key in it, shown once."""
     made = ask("POST /gateway/v1/keys", body={"name": "first feedback", "scopes": ["ingest"]})
-    return _list_page(key=made["key"])
+    return hand_over("/inbox", {"key": made["key"]})
 
 
 def choices() -> dict[str, Any]:
@@ -161,54 +161,12 @@ def bulk() -> ResponseReturnValue:
     """One change to every chosen record; what each had before is kept for Undo."""
     back = local(request.form.get("back", ""))
     name, _colon, value = request.form.get("set", "").partition(":")
-    chosen = request.form.getlist("id")[: 4 * PAGE]
+    chosen = dict(islice(changing.statuses_seen(request.form).items(), 4 * PAGE))
     if not chosen:
         return go(back, _("Choose records first."), bad=True)
-    changes = [change(record_id, {name: value}) for record_id in chosen]
-    done = [item for item in changes if item]
-    said = _("%(count)s changed to %(value)s", count=len(done), value=_(value))
-    return changed(back, said, done)
-
-
-def change(record_id: str, sent: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Changes a record: its id with what stood there before, or None when it had all of it already."""
-    before = ask(ONE, feedback_id=record_id)
-    ask(CHANGE, feedback_id=record_id, body=sent)
-    was = {name: before[name] for name, value in sent.items() if name in before and before[name] != value}
-    if "topic" in sent and before["topic_origin"] != "corrected":
-        guessed = {name: before[f"topic_{name}"] for name in ("origin", "confidence")}
-        was |= {"topic": before["topic"], GUESSED: guessed}
-    return (record_id, was) if was else None
-
-
-def changed(back: str, said: str, done: Sequence[tuple[str, dict[str, Any]]]) -> ResponseReturnValue:
-    """Goes back to where the change was made, and says it with a way to undo it."""
-    return go(back, said, undo=new_id("undo"), changes=[list(item) for item in done]) if done else go(back)
-
-
-@page("/inbox/undo", "triager", method="POST")
-def undo() -> ResponseReturnValue:
-    """Puts back what the last change replaced."""
-    back, kept = local(request.form.get("back", "")), g.session["note"] or {}
-    if not kept.get("changes") or kept["undo"] != request.form.get("undo"):
-        return go(back, _("That cannot be undone any more."), bad=True)
-    say(None)
-    left = 0
-    for record_id, was in kept["changes"]:
-        guessed = was.pop(GUESSED, None)
-        try:
-            ask(CHANGE, feedback_id=record_id, body=was)
-        except Refused as refused:
-            if refused.problem.status not in (400, 404):
-                raise
-            left += 1  # the record is gone, or the topic that it had
-            continue
-        if guessed is not None:
-            with writing():
-                records.guess(record_id, was["topic"], guessed["origin"], guessed["confidence"])
-    if left:
-        return go(back, _("%(n)s could not be undone: what stood there is gone.", n=left), bad=True)
-    return go(back, _("Undone."))
+    done = changing.change(chosen, {name: value})
+    said = _("%(count)s changed to %(value)s", count=len(done.changes), value=_(value))
+    return changing.answer(back, said, done)
 
 
 @page("/inbox/views", "viewer", method="POST")

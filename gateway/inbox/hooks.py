@@ -16,7 +16,7 @@ from adapters.contract.strict_json import InvalidJSON, parse
 from gateway.access import hooks as addresses
 from gateway.inbox.api_calls import ask, caller
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import go, page
+from gateway.inbox.pages import go, hand_over, handed_over, page
 from gateway.inbox.session import base_url
 from gateway.inbox.settings import every, setting, told
 from models.database.base import dumps
@@ -55,7 +55,7 @@ def _new_page(source: str, faults: list[str] | None = None) -> ResponseReturnVal
 
 @page("/settings/hooks/new/<source>", "admin", method="POST")
 def create_hook(source: str) -> ResponseReturnValue:
-    """A new hook, with its secret on the page that answers and nowhere else."""
+    """A new hook, with its secret on the page that follows and nowhere else."""
     sent: dict[str, Any] = {
         "source": source,
         "name": request.form.get("name", ""),
@@ -66,14 +66,16 @@ def create_hook(source: str) -> ResponseReturnValue:
     try:
         sent["options"] = _options()
         made = ask("POST /gateway/v1/hooks", body=sent)
-        return _hook_page(made["hook_id"], made["secret"], new=True)
+        return hand_over(f"/settings/hooks/{made['hook_id']}", {"secret": made["secret"]})
     except Refused as refused:
         return _new_page(source, told(refused))
 
 
 @page("/settings/hooks/<hook_id>", "admin")
 def hook(hook_id: str) -> ResponseReturnValue:
-    return _hook_page(hook_id, LATER if _mine(hook_id)["secrets"] else None)
+    later = LATER if _mine(hook_id)["secrets"] else None
+    made = handed_over()
+    return _hook_page(hook_id, made.get("secret", later), new=bool(made))
 
 
 def _hook_page(
@@ -138,7 +140,7 @@ def rotate_hook(hook_id: str) -> ResponseReturnValue:
     try:
         sent = {"secret": secret} if secret else {}
         made = ask("POST /gateway/v1/hooks/<hook_id>/rotate", body=sent, hook_id=hook_id)
-        return _hook_page(hook_id, made["secret"], new=True)
+        return hand_over(f"/settings/hooks/{hook_id}", {"secret": made["secret"]})
     except Refused as refused:
         return go(f"/settings/hooks/{hook_id}", "; ".join(told(refused)), bad=True)
 

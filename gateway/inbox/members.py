@@ -13,7 +13,7 @@ from gateway.access import users as doors
 from gateway.core.ids import now_ms
 from gateway.inbox.api_calls import note
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import go, page
+from gateway.inbox.pages import go, hand_over, handed_over, page
 from gateway.inbox.session import base_url, passwords
 from gateway.inbox.settings import setting
 from models.tables.user import open_invites, user_of, users_of
@@ -21,7 +21,7 @@ from models.tables.user import open_invites, user_of, users_of
 
 @page("/settings/people", "admin")
 def people() -> ResponseReturnValue:
-    return _people_page()
+    return _people_page(handed_over().get("link", ""))
 
 
 def _people_page(link: str = "", fault: str = "") -> ResponseReturnValue:
@@ -40,14 +40,14 @@ def _people_page(link: str = "", fault: str = "") -> ResponseReturnValue:
 
 @page("/settings/people", "admin", method="POST")
 def invite() -> ResponseReturnValue:
-    """A link that makes one user, on the page that answers and nowhere else."""
+    """A link that makes one user, on the page that follows and nowhere else."""
     role, email = request.form.get("role", ""), request.form.get("email", "")
     try:
         link = doors.create_link(g.session["user_workspace"], role, email=email)
     except doors.PeopleError as error:
         return _people_page(fault=_(str(error)))
     note("user.invited", doors.checked_email(email), role=role)
-    return _people_page(link)
+    return hand_over("/settings/people", {"link": link})
 
 
 @page("/settings/people/<user_id>", "admin", method="POST")
@@ -60,7 +60,7 @@ def change_user(user_id: str) -> ResponseReturnValue:
     if act == "link" and passwords():
         link = doors.create_link(user["workspace"], user["role"], user_id=user_id, ms=doors.FIRST_LINK_MS)
         note("user.link_made", user_id)
-        return _people_page(link)
+        return hand_over("/settings/people", {"link": link})
     role = request.form.get("role", "") if act == "role" else None
     disabled = {"off": True, "on": False}.get(act)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
@@ -18,7 +19,7 @@ from flask.typing import ResponseReturnValue
 from adapters.contract import Problem, Refused
 from gateway.access import users
 from gateway.access.hooks import cut_ids
-from gateway.core import log
+from gateway.core import encryption, log
 from gateway.core.client_address import networks
 from gateway.core.config import Config
 from gateway.http.request import request_id
@@ -38,6 +39,8 @@ inbox = Blueprint("inbox", __name__, template_folder="templates")
 # The paths that are people's: errors there are pages. Everywhere else senders hear their own dialect.
 OWNS = ("/inbox", "/records", "/overview", "/settings", "/sign-in", "/sign-out", "/welcome", "/account")
 
+UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with
+FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 262_144
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -90,10 +93,14 @@ def page(
 def _sent_to_sign_in() -> ResponseReturnValue:
     if request.accept_mimetypes.best == "application/json":
         return Response(dumps({"signed_in": False}), 401, content_type="application/json")
-    # Who sent a form comes back to the page that it stood on.
-    sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else sent_from
-    return redirect(url("/sign-in", then=wanted), 303)
+    if request.method == "POST":
+        # Who sent a form comes back to the page that it stood on, and what was written is sent then.
+        sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
+        if request.mimetype == FORM and request.form:
+            held = dumps([request.full_path.rstrip("?"), list(request.form.items(multi=True))])
+            return show("sign-in.html", 401, then=local(sent_from), email="", fault="", held=held)
+        return redirect(url("/sign-in", then=sent_from), 303)
+    return redirect(url("/sign-in", then=request.full_path.rstrip("?")), 303)
 
 
 def url(path: str, **query: Any) -> str:
@@ -123,7 +130,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
     if g.session and g.session["note"] and "say" in g.session["note"]:
         said = g.session["note"]
         # What can be undone is kept until something else is said.
-        say({name: said[name] for name in ("undo", "changes") if name in said} or None)
+        say({name: said[name] for name in UNDO if name in said} or None)
     return _made(template, status, said=said, **values)
 
 
@@ -136,10 +143,40 @@ def _made(template: str, status: int, **values: Any) -> Response:
 
 
 def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
-    """Sends the browser on after a form; the next page says this, with a way back when there is `undo`."""
+    """Sends the browser on after a form; the next page says this, with a way back when there is `undo`.
+
+    A script that sent the form is told it instead, as JSON; with some `left` as they were it shows that page.
+    """
+    if request.accept_mimetypes.best == "application/json":
+        kept = {"say": message, **more} if more.get("left") else {n: more[n] for n in UNDO if n in more}
+        say(kept or None)
+        told = {"say": message, **{name: value for name, value in more.items() if name != "changes"}}
+        return Response(dumps(told), content_type="application/json")
     if message and g.session is not None:
         say({"say": message, **more})
     return redirect(path, 303)
+
+
+def hand_over(path: str, made: Mapping[str, Any]) -> ResponseReturnValue:
+    """Sends the browser on to a page that shows what was made, a secret among it, once.
+
+    To load that page again makes no second one. Until it is shown the session keeps it encrypted.
+    """
+    say({"made": encryption.encrypt(dumps(made)), "path": path})
+    return redirect(path, 303)
+
+
+def handed_over() -> dict[str, Any]:
+    """What was made for this page to show, which it is told once; empty when there is nothing."""
+    note = g.session["note"] or {}
+    if note.get("path") != request.path:
+        return {}
+    say(None)
+    try:
+        made: dict[str, Any] = json.loads(encryption.decrypt(note["made"]))
+    except encryption.WrongKey:
+        return {}
+    return made
 
 
 def say(note: dict[str, Any] | None) -> None:

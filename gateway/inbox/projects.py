@@ -18,6 +18,7 @@ from gateway.inbox.settings import every, setting, told
 from gateway.triage import DEFAULT_AREAS
 
 ONE = "GET /gateway/v1/projects/<project_id>"
+PREVIEW = "POST /gateway/v1/projects/<project_id>/retention/preview"
 CHANGE = "PATCH /gateway/v1/projects/<project_id>"
 DAYS = ("retention_days", "payload_retention_days")
 MARKS = ("pages", "names", "phrases")
@@ -74,17 +75,33 @@ def _page(
 
 @page("/settings/projects/<project_id>", "admin", method="POST")
 def change_project(project_id: str) -> ResponseReturnValue:
-    """Name, repository and retention, as far as the form has them."""
+    """Name, repository and retention, as far as the form has them.
+
+    Before records or payloads that there are would go, the answer says how many and asks.
+    """
     given = {
         name: request.form[name].strip() for name in ("name", "repository", *DAYS) if name in request.form
     }
     sent: dict[str, Any] = {name: text if text or name == "name" else None for name, text in given.items()}
     sent |= {name: int(text) for name, text in given.items() if name in DAYS and WHOLE.fullmatch(text)}
     try:
+        if not request.form.get("sure") and (loss := _loss(project_id, sent)):
+            row = ask(ONE, project_id=project_id)
+            return setting("projects", "retention.html", row=row, given=given, loss=loss)
         ask(CHANGE, body=sent, project_id=project_id)
     except Refused as refused:
         return _page(ask(ONE, project_id=project_id), given, faults=_by_field(refused))
     return go(f"/settings/projects/{project_id}", _("Saved."))
+
+
+def _loss(project_id: str, sent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What would go by the days that are sent, when these are others than now and anything would."""
+    row = ask(ONE, project_id=project_id)
+    days = {name: sent[name] for name in DAYS if name in sent and sent[name] != row[name]}
+    if not any(days.values()):
+        return None
+    loss: dict[str, Any] = ask(PREVIEW, body=days, project_id=project_id)
+    return loss if any(loss[name] for name in ("records", "payloads", "quarantine")) else None
 
 
 @page("/settings/projects/<project_id>/areas", "admin", method="POST")

@@ -12,7 +12,7 @@ from gateway.access.api_keys import SCOPES
 from gateway.core.ids import now_ms
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import go, page, show
+from gateway.inbox.pages import go, hand_over, handed_over, page, show
 from gateway.inbox.session import base_url
 from gateway.inbox.session import settings as of_the_gateway
 from models.queries.actor_names import called
@@ -63,7 +63,7 @@ def start() -> ResponseReturnValue:
 
 @page("/settings/keys", "admin")
 def keys() -> ResponseReturnValue:
-    return _keys_page()
+    return _keys_page(handed_over())
 
 
 def _keys_page(made: Any = None, faults: list[str] | None = None) -> ResponseReturnValue:
@@ -87,7 +87,7 @@ def _keys_page(made: Any = None, faults: list[str] | None = None) -> ResponseRet
 
 @page("/settings/keys", "admin", method="POST")
 def create_key() -> ResponseReturnValue:
-    """A new key, on the page that answers and nowhere else."""
+    """A new key, on the page that follows and nowhere else."""
     sent: dict[str, Any] = {
         "name": request.form.get("name", ""),
         "scopes": request.form.getlist("scopes"),
@@ -97,7 +97,7 @@ def create_key() -> ResponseReturnValue:
     if days := request.form.get("days"):
         sent["expires_at"] = iso(now_ms() + int(days) * DAY_MS) if days in ("30", "90", "365") else days
     try:
-        return _keys_page(ask("POST /gateway/v1/keys", body=sent))
+        return hand_over("/settings/keys", ask("POST /gateway/v1/keys", body=sent))
     except Refused as refused:
         return _keys_page(faults=told(refused))
 
@@ -105,7 +105,7 @@ def create_key() -> ResponseReturnValue:
 @page("/settings/keys/<key_id>/rotate", "admin", method="POST")
 def rotate_key(key_id: str) -> ResponseReturnValue:
     try:
-        return _keys_page(ask("POST /gateway/v1/keys/<key_id>/rotate", key_id=key_id))
+        return hand_over("/settings/keys", ask("POST /gateway/v1/keys/<key_id>/rotate", key_id=key_id))
     except Refused as refused:
         return _keys_page(faults=told(refused))
 

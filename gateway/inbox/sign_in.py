@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import g, redirect, request
@@ -33,7 +34,10 @@ def sign_in() -> ResponseReturnValue:
 
 @page("/sign-in", None, method="POST")
 def signing_in() -> ResponseReturnValue:
-    """Every failure looks the same, whether it is the address or the password that is wrong."""
+    """Every failure looks the same, whether it is the address or the password that is wrong.
+
+    A form that was sent when the session had ended is sent now, by the page that answers.
+    """
     then, email = local(request.form.get("then", "")), request.form.get("email", "")[:300]
     if not passwords():
         return sign_in_page(then, email, _("Nobody gets in with a password here."), 403)
@@ -47,7 +51,7 @@ def signing_in() -> ResponseReturnValue:
         audit_log.note(
             user["workspace"], user["id"], "user.signed_in", user["id"], address=as_inbound().client
         )
-    return signed_in(user["id"], then)
+    return signed_in(user["id"], then, request.form.get("held", ""))
 
 
 class TooManyTriesError(Exception):
@@ -76,15 +80,27 @@ def proven(email: str, password: str) -> dict[str, Any] | None:
 
 def sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200) -> Response:
     """The ways in, and why the last one did not lead anywhere."""
-    return show("sign-in.html", status, then=then, email=email, fault=fault)
+    held = request.form.get("held", "")
+    return show("sign-in.html", status, then=then, email=email, fault=fault, held=held)
 
 
-def signed_in(user_id: str, then: str) -> Response:
-    """A new session, whatever cookie the browser had before."""
+def signed_in(user_id: str, then: str, held: str = "") -> Response:
+    """A new session, whatever cookie the browser had before; it goes on with a form that was `held`."""
     _end_session()
-    answer = redirect(then, 303)
+    form = _form(held)
+    answer = redirect(then, 303) if form is None else show("held-form.html", then=then, **form)
     keep_cookie(answer, SIGNED_IN, users.open_session(user_id), users.SESSION_MS // 1000)
     return answer
+
+
+def _form(held: str) -> dict[str, Any] | None:
+    """The path and the fields of a form that a page of ours held; None without one."""
+    try:
+        path, fields = json.loads(held or "null") or ("", ())
+        pairs = [(str(name), str(value)) for name, value in fields]
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return {"path": path, "fields": pairs} if pairs and local(path) == path else None
 
 
 def _end_session() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from peewee import Tuple
+from peewee import Tuple, fn
 
 from models.database.base import locked, rows
 from models.queries.selection import delete
@@ -40,6 +40,13 @@ def expired(project: dict[str, Any], before: int, after: Place, limit: int) -> l
     """Those of them that last occurred before that time, too."""
     found = _received(project, before, after, limit).where(_old(before))
     return [(row["received_at"], row["id"]) for row in rows(found)]
+
+
+def of_project(project: dict[str, Any], most: int) -> tuple[int, int | None]:
+    """How many records a project has, `most` at most, and when the oldest was received."""
+    mine = (Feedback.workspace_id == project["workspace"]) & (Feedback.project_id == project["id"])
+    total = int(Feedback.select(Feedback.id).where(mine).limit(most).count())
+    return total, Feedback.select(fn.MIN(Feedback.received_at)).where(mine).scalar()
 
 
 def delete_records(ids: Sequence[str], before: int) -> tuple[int, int]:

@@ -91,13 +91,6 @@ def give(feedback_ids: Sequence[str], topic_id: str | None, confidence: float | 
     Feedback.update(given).where(mine, _NOT_TAUGHT).execute()
 
 
-def guess(feedback_id: str, topic_id: str | None, origin: str | None, confidence: float | None) -> None:
-    """Makes a topic that somebody put back a guess again, as it was, within the open transaction."""
-    mine = (Feedback.id == feedback_id) & _TAUGHT
-    same = Feedback.topic.is_null() if topic_id is None else Feedback.topic == topic_id
-    Feedback.update(topic_origin=origin, topic_confidence=confidence).where(mine & same).execute()
-
-
 def about(topics: tuple[str | None, ...]) -> Any:
     """Whether a row has one of these topics, None for none."""
     named = [one for one in topics if one is not None]

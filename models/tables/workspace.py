@@ -27,7 +27,7 @@ class Project(Table):
     """A group of records within a workspace.
 
     Records and raw payloads that are older than so many days are removed (gateway.background.retention); null
-    is never.
+    is never. Before `retention_from` (milliseconds UTC) the days of `retention_before` hold instead.
     """
 
     id = TextField(primary_key=True)
@@ -41,6 +41,8 @@ class Project(Table):
     repository = TextField(null=True)  # where issues are opened: owner/name, or the address of one elsewhere
     retention_days = IntegerField(null=True)
     payload_retention_days = IntegerField(null=True)
+    retention_from = BigIntegerField(null=True)
+    retention_before = JSONText(null=True)
     created_at = BigIntegerField()
 
 

@@ -77,6 +77,7 @@ SCOPE = {
     "POST /gateway/v1/projects": "admin",
     "GET /gateway/v1/projects/<project_id>": "read",
     "PATCH /gateway/v1/projects/<project_id>": "admin",
+    "POST /gateway/v1/projects/<project_id>/retention/preview": "admin",
     "GET /gateway/v1/projects/<project_id>/learning": "read",
     "POST /gateway/v1/projects/<project_id>/learning": "admin",
     "DELETE /gateway/v1/projects/<project_id>/learning": "admin",

@@ -112,6 +112,11 @@ ROUTES |= {
     "POST /gateway/v1/projects": ("/gateway/v1/projects", {"name": ""}, 400),
     "GET /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", None, 404),
     "PATCH /gateway/v1/projects/<project_id>": ("/gateway/v1/projects/{prj}", {"name": "mine"}, 404),
+    "POST /gateway/v1/projects/<project_id>/retention/preview": (
+        "/gateway/v1/projects/{prj}/retention/preview",
+        {"retention_days": 1},
+        404,
+    ),
     "GET /gateway/v1/projects/<project_id>/learning": ("/gateway/v1/projects/{prj}/learning", None, 404),
     "POST /gateway/v1/projects/<project_id>/learning": ("/gateway/v1/projects/{prj}/learning", None, 404),
     "DELETE /gateway/v1/projects/<project_id>/learning": ("/gateway/v1/projects/{prj}/learning", None, 404),

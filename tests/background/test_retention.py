@@ -14,7 +14,7 @@ from gateway.background.lease import Stopping, run_once
 from gateway.cli import main
 from gateway.core import pacing
 from gateway.core.ids import id_at, now_ms
-from models import Audit, Dedupe, Event, Feedback, Job, Quarantine
+from models import Audit, Dedupe, Event, Feedback, Job, Project, Quarantine
 from models.database.base import close, database, writing
 from models.intake import commit
 from models.queries.retention import projects
@@ -55,7 +55,10 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keep(call: Call, tenant: Tenant, **days: int | None) -> Any:
-    return call("PATCH", f"{PROJECTS}/{tenant.project_id}", json=days)
+    """Sets what a project keeps, as if the day of grace were over."""
+    answer = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json=days)
+    Project.update(retention_from=1).where(Project.retention_from.is_null(False)).execute()
+    return answer
 
 
 def work() -> None:
@@ -77,6 +80,66 @@ def test_for_good_unless_said(call: Call, tenant: Tenant, send: Send) -> None:
     assert (shown["retention_days"], shown["payload_retention_days"]) == (None, None)
     assert left() == {"old"}
     assert Event.select().where(Event.payload.is_null(False)).count() == 1
+
+
+GRACE = [  # days set before, days set now, and for how many days is kept: within the grace, and after it
+    ((None, None), (30, None), (None, None), (30, None)),
+    ((30, None), (None, None), (None, None), (None, None)),
+    ((30, None), (365, 10), (365, None), (365, 10)),
+    ((365, 20), (30, 10), (365, 20), (30, 10)),
+    ((30, 10), (10, 20), (30, 20), (10, 20)),
+]
+
+
+@pytest.mark.parametrize(("before", "new", "within", "after"), GRACE)
+def test_fewer_days_hold_after_a_day(
+    call: Call, tenant: Tenant, before: Any, new: Any, within: Any, after: Any
+) -> None:
+    """More days hold at once; fewer after a day of grace, in which going back changes nothing."""
+    keep(call, tenant, **dict(zip(retention.DAYS, before, strict=True)))
+    path = f"{PROJECTS}/{tenant.project_id}"
+    sent = dict(zip(retention.DAYS, new, strict=True))
+    shown = call("PATCH", path, json=sent).json
+
+    def kept(later: int) -> tuple[int | None, ...]:
+        return tuple(retention.in_force(Project.select().dicts().get(), now_ms() + later).values())
+
+    assert (kept(0), kept(DAY)) == (within, after)
+    assert (shown["retention_starts_at"] is None) is (within == after)
+    call("PATCH", path, json=sent)
+    assert call("GET", path).json["retention_starts_at"] == shown["retention_starts_at"]
+    call("PATCH", path, json=dict(zip(retention.DAYS, within, strict=True)))
+    assert kept(0) == kept(DAY) == within
+
+
+def test_twice_within_the_grace(call: Call, tenant: Tenant, send: Send) -> None:
+    """Who sets fewer days twice still has the days from before until the second day is over."""
+    send("old", 20)
+    path = f"{PROJECTS}/{tenant.project_id}"
+    call("PATCH", path, json={"retention_days": 10})
+    call("PATCH", path, json={"retention_days": 5})
+    work()
+    assert left() == {"old"}
+    Project.update(retention_from=now_ms() - 1).execute()
+    work()
+    assert left() == set()
+
+
+def test_preview(call: Call, tenant: Tenant, send: Send) -> None:
+    """Asking how much would go changes nothing, and is what goes then."""
+    for number in range(5):
+        send(f"old {number}", 20)
+    send("young", 1)
+    path = f"{PROJECTS}/{tenant.project_id}/retention/preview"
+    told = call("POST", path, json={"retention_days": 10}).json
+    assert (told["records"], told["total"], told["payloads"]) == (5, 6, 0)
+    assert call("POST", path, json={"payload_retention_days": 10}).json["payloads"] == 5
+    assert call("POST", path, json={"retention_days": 0}).status_code == 400
+    assert call("GET", f"{PROJECTS}/{tenant.project_id}").json["retention_days"] is None
+    keep(call, tenant, retention_days=10)
+    work()
+
+    assert left() == {"young"}
 
 
 def test_records(call: Call, tenant: Tenant, send: Send) -> None:

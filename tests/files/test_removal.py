@@ -18,7 +18,7 @@ from gateway.core.ids import now_ms
 from gateway.files import attachments, removal, store
 from gateway.files.attachments import File, Kept
 from gateway.files.store import LocalStore, Stored
-from models import Asset, Feedback, Job, UnclaimedFile
+from models import Asset, Feedback, Job, Project, UnclaimedFile
 from models.database.base import close, database, writing
 from models.tables import asset
 from tests.conftest import Call, Tenant
@@ -241,6 +241,7 @@ def test_retention_counts_files(attach: Callable[..., str], folder: Path, call: 
     attach("one", "two")
     Feedback.update(received_at=1, last_seen_at=1).execute()
     call("PATCH", f"/gateway/v1/projects/{tenant.project_id}", json={"retention_days": 10})
+    Project.update(retention_from=1).execute()
     (project,) = retention.retention.projects()
 
     assert retention.count(project)["files"] == 2

@@ -98,7 +98,7 @@ def test_many_at_once_by_mouse(visit: Open, site: Site, scripts: bool) -> None:
     page = who.page
     who.go("/inbox?source=native")
     for n in range(3):
-        page.locator(".row > input").nth(n).check()
+        page.locator(".row > input[name=id]").nth(n).check()
     page.get_by_role("button", name="Resolve").click()
     expect(page.locator(".said")).to_contain_text("3 changed to resolved")
     expect(page.locator(".row").nth(2)).to_contain_text("resolved")

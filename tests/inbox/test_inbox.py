@@ -139,7 +139,7 @@ def test_teaches_when_empty(reader: Make, call: Call) -> None:
     """An empty inbox shows the command that fills it; with the key it makes, that command works."""
     ann = reader("admin")
     assert "$KEY" in ann.get("/inbox").text
-    page = unescape(ann.post("/inbox/first-key").text)
+    page = unescape(ann.post("/inbox/first-key", follow_redirects=True).text)
     found = re.search(r"Bearer (sk_live_\w+)", page)
     assert found
     key = {"Authorization": f"Bearer {found[1]}"}
@@ -475,3 +475,34 @@ def test_nothing_is_new_where_nothing_came(reader: Make, send: Callable[..., str
     assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 0
     Feedback.update(category_confidence=0.2).where(Feedback.id == send("One more")).execute()
     assert ann.get(f"/inbox/fresh?{query}&after={newest[1]}").json["count"] == 1
+
+
+def test_the_order_is_that_of_the_times(reader: Make, send: Callable[..., str]) -> None:
+    """The time beside each row is the one that the list is sorted by; others are said in words."""
+    ids = [send(f"Report {n}") for n in range(3)]
+    hour = 3_600_000
+    now = Feedback.get_by_id(ids[0]).received_at
+    for number, (received, seen) in enumerate([(-30, -1), (-20, -20), (-10, -300)]):
+        times = {"received_at": now + received * hour, "last_seen_at": now + seen * hour}
+        Feedback.update(times).where(Feedback.id == ids[number]).execute()
+    page = reader("viewer").get("/inbox").text
+    shown = re.findall(r'<div class="when"><time datetime="([^"]+)"', page)
+    said = re.findall(r"<span>(last|happened) <time", page)
+
+    assert shown == sorted(shown, reverse=True)
+    assert listed(page) == ids[::-1]
+    assert said == ["happened", "last"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/inboxes/old", "/%00", "/wp-login.php"])
+def test_addresses_that_are_none(stranger: Reader, reader: Make, path: str) -> None:
+    """A browser is shown a page at an address that is none of ours; programs are told as ever."""
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for who in (stranger, reader("viewer")):
+        page = who.get(path, headers=browser)
+        assert (page.status_code, page.mimetype) == (404, "text/html")
+        assert "Not here" in page.text
+    for accept in ("application/json", "*/*"):
+        told = stranger.get(path, headers={"Accept": accept})
+        assert (told.status_code, told.mimetype) == (404, "application/problem+json")
+    assert stranger.get("/gateway/v1/nowhere", headers=browser).mimetype == "application/problem+json"

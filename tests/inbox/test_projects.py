@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.triage import DEFAULT_AREAS
-from models import Audit, Project
+from models import Audit, Feedback, Project
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
 
@@ -66,6 +66,33 @@ def test_settings(reader: Make, path: str) -> None:
     assert [act.key_id for act in Audit.select().where(Audit.action == "project.changed")] == [
         ann.user_id
     ] * 2
+
+
+def test_fewer_days_are_asked_about(reader: Make, call: Call, path: str) -> None:
+    """Days by which something would go are saved after a question that counts it, and can be taken back."""
+    ids = [call("POST", "/gateway/v1/feedback", json={"text": f"It broke {n}"}).json["id"] for n in range(3)]
+    Feedback.update(received_at=1, last_seen_at=1).where(Feedback.id.in_(ids[:2])).execute()
+    ann, form = reader("admin"), {"name": "Shop", "retention_days": "3", "payload_retention_days": ""}
+    asked = ann.post(path, form)
+
+    assert asked.status_code == 200
+    assert "2 of them last occurred more than 3 days ago" in asked.text
+    assert "has 3 records" in asked.text
+    assert project(path).retention_days is None
+    hidden = dict(re.findall('type="hidden" name="([a-z_]+)" value="([^"]*)"', asked.text))
+    assert ann.post(path, {**form, **hidden, "sure": "1"}).location == path
+    assert (project(path).retention_days, project(path).name) == (3, "Shop")
+    page = ann.get(path).text
+    assert "Fewer days hold from" in page
+    assert "Take it back" not in reader("viewer").get(path).text
+    back = re.search(r"<form[^>]*>((?:<input[^>]*>)+)<button>Take it back", page)
+    assert back is not None
+    taken = dict(re.findall('name="([a-z_]+)" value="([^"]*)"', back[1]))
+    ann.post(
+        path,
+        {name: text for name, text in taken.items() if name in ("retention_days", "payload_retention_days")},
+    )
+    assert (project(path).retention_days, project(path).retention_from) == (None, None)
 
 
 @pytest.mark.parametrize(

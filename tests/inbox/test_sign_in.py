@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from gateway.cli import main
 from gateway.core.config import Config
 from gateway.core.rate import Rate
 from gateway.inbox import sign_in
+from models import Event
 from models.database.base import writing
 from models.tables.audit import Audit
 from models.tables.user import Invite, Session, User
-from tests.conftest import Tenant, environ_of, run_command
+from tests.conftest import Call, Tenant, environ_of, run_command
 from tests.inbox.conftest import ELSEWHERE, PASSWORD, Reader
 
 NEW = {"name": "Noor", "email": "Noor@Example.test", "password": PASSWORD}
@@ -285,6 +287,9 @@ def test_a_session_that_ended_meanwhile(reader: Make) -> None:
     here = {"Sec-Fetch-Site": "same-origin", "Referer": "http://localhost/records/fb_1?x=y"}
     answer = ann.client.post("/records/fb_1", data={"note": "n"}, headers=here)
 
+    assert answer.status_code == 401
+    assert 'name="then" value="/records/fb_1?x=y"' in answer.text
+    answer = ann.client.post("/records/fb_1", headers=here)
     assert (answer.status_code, answer.location) == (303, "/sign-in?then=%2Frecords%2Ffb_1%3Fx%3Dy")
 
 
@@ -375,3 +380,49 @@ def test_a_public_address_is_an_origin(config: Config, tenant: Tenant) -> None:
     ann.client.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
 
     assert ann.post("/sign-out", headers={"Origin": "https://feedback.example.test"}).status_code == 303
+
+
+def test_what_was_written_when_the_session_had_ended(stranger: Reader, tenant: Tenant, call: Call) -> None:
+    """A form of somebody whose session has ended is sent after signing in, whatever went wrong before."""
+    record = call("POST", "/gateway/v1/feedback", json={"text": "It broke"}).json["id"]
+    mei = users.create_user(tenant.workspace_id, "mei@example.test", "Mei", "triager", PASSWORD)
+    path, note = f"/records/{record}?from=status%3Dopen", 'Called "them" back,\n<b>tomorrow</b> \u2028 🦀'
+    asked = stranger.post(path, {"note": note, "tag": ["a", "b"]})
+    assert asked.status_code == 401
+    held = unescape(re.findall(r'name="held" value="([^"]*)"', asked.text)[0])
+    form = {"email": "mei@example.test", "held": held, "then": f"/records/{record}"}
+    wrong = stranger.post("/sign-in", {**form, "password": "wrong"})
+    assert unescape(re.findall(r'name="held" value="([^"]*)"', wrong.text)[0]) == held
+    page = stranger.post("/sign-in", {**form, "password": PASSWORD}).text
+    assert f'action="{path}"' in page
+    assert note in unescape(page)
+    assert re.findall(r'name="tag" value="(.)"', page) == ["a", "b"]
+    assert stranger.post(path, {"note": note}).status_code == 303
+
+    (event,) = Event.select().where(Event.type == "note")
+    assert (event.detail["text"], event.detail["key_id"]) == (note, mei)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        "x",
+        "null",
+        "[]",
+        "7",
+        '["/records/a", 7]',
+        '["/records/a", [["note"]]]',
+        '["https://evil.test/", [["note", "x"]]]',
+        '["//evil.test", [["note", "x"]]]',
+        '["/api/v1/feedback", [["note", "x"]]]',
+        "[" * 10_000,
+    ],
+)
+def test_forms_that_no_page_held(stranger: Reader, tenant: Tenant, held: str) -> None:
+    """What is no form of ours is left out, and who signs in gets in."""
+    users.create_user(tenant.workspace_id, "mei@example.test", "Mei", "triager", PASSWORD)
+    answer = stranger.post(
+        "/sign-in", {"email": "mei@example.test", "password": PASSWORD, "held": held, "then": "/overview"}
+    )
+
+    assert (answer.status_code, answer.location) == (303, "/overview")

@@ -10,15 +10,16 @@ from gateway.access import audit_log
 from gateway.access.caller import Caller
 from gateway.access.projects import create_project as store_project
 from gateway.api import pagination
-from gateway.api.admin.request_schemas import NewProject, ProjectChange, unknown
+from gateway.api.admin.request_schemas import NewProject, ProjectChange, RetentionPreview, unknown
 from gateway.background import retention
 from models.database.base import dumps, first, serialise, writing
+from models.queries.retention import of_project
 from models.tables import job
 from models.tables.feedback import iso
 from models.tables.workspace import Project, Workspace, areas_of, list_projects, projects_after
 
 MOST_AREAS = 20_000  # characters of all areas of a workspace as JSON: they cost who is read beside it, too
-RETENTION = ("retention_days", "payload_retention_days")
+MOST_COUNTED = 100_000  # records that are looked at for a preview
 
 
 def list_all(caller: Caller, inbound: Inbound) -> Reply:
@@ -49,14 +50,14 @@ def create_project(caller: Caller, inbound: Inbound) -> Reply:
 def change_project(caller: Caller, inbound: Inbound) -> Reply:
     """Another name, repository, retention or areas; without areas of its own it has triage's.
 
-    A change of the retention is acted upon within minutes. Raises Refused (400, 404).
+    More days to keep things hold at once, fewer after a day. Raises Refused (400, 404).
     """
     sent = dict(ProjectChange.of(inbound))
     if "name" in sent:
         sent["name"] = sent["name"].strip()
     if sent.get("areas") is not None:
         sent["areas"] = [{**rule, "points": int(rule["points"])} for rule in sent["areas"]]
-    for name in RETENTION:
+    for name in retention.DAYS:
         if sent.get(name) is not None:
             sent[name] = int(sent[name])
     with writing():
@@ -64,13 +65,32 @@ def change_project(caller: Caller, inbound: Inbound) -> Reply:
         changed = {name: value for name, value in sent.items() if row[name] != value}
         if changed.get("areas"):
             _check_room(caller.workspace_id, {row["id"]: dumps(changed["areas"])})
+        days = {name: changed[name] for name in retention.DAYS if name in changed}
+        columns = {**changed, **(retention.changed(row, days, inbound.received_at) if days else {})}
         if changed:
-            Project.update(**changed).where(Project.id == row["id"]).execute()
+            Project.update(**columns).where(Project.id == row["id"]).execute()
             changes = {name: {"from": row[name], "to": value} for name, value in changed.items()}
             audit_log.note(caller.workspace_id, caller.key_id, "project.changed", row["id"], changes=changes)
-        if set(RETENTION) & set(changed):
+        if days:
             job.hurry(retention.NAME)
-    return Reply(200, _document({**row, **sent}, _default(caller)))
+    return Reply(200, _document({**row, **sent, **columns}, _default(caller)))
+
+
+def preview_retention(caller: Caller, inbound: Inbound) -> Reply:
+    """How much is older than so many days; days that are not named are those of the project.
+
+    Of more than MOST_COUNTED records only so many are counted. Raises Refused (400, 404).
+    """
+    sent = {name: days and int(days) for name, days in RetentionPreview.of(inbound).items()}
+    row = _found(caller, inbound.params["project_id"])
+    asked = {**row, **sent, "retention_from": None, "retention_before": None}
+    told = {**{name: asked[name] for name in retention.DAYS}, **retention.count(asked, MOST_COUNTED)}
+    return Reply(200, {**told, **_totals(row), "grace_ends_at": iso(inbound.received_at + retention.GRACE)})
+
+
+def _totals(row: dict[str, Any]) -> dict[str, Any]:
+    total, oldest = of_project(row, MOST_COUNTED)
+    return {"total": total, "oldest_at": iso(oldest)}
 
 
 def _check_room(workspace_id: str, new: Mapping[str, str]) -> None:
@@ -102,7 +122,9 @@ def _document(row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
         "name": row["name"],
         "areas": row["areas"],
         "repository": row["repository"],
-        **{name: row[name] for name in RETENTION},
+        **{name: row[name] for name in retention.DAYS},
+        "retention_starts_at": iso(row["retention_from"]),
+        "retention_before": row["retention_before"],
         "default": row["id"] == default,
         "created_at": iso(row["created_at"]),
         "last_received_at": iso(row["last_modified"]),

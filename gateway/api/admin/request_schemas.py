@@ -136,11 +136,14 @@ def _days(value: float) -> None:
         raise ValidationError(f"Number must be a whole one from 1 to {LONGEST_RETENTION}")
 
 
-class ProjectChange(Strict):
-    name = Text(every(not_blank, _name))
-    repository = Text(every(_name, _repository), allow_none=True)
+class RetentionPreview(Strict):
     retention_days = Number(_days, allow_none=True)
     payload_retention_days = Number(_days, allow_none=True)
+
+
+class ProjectChange(RetentionPreview):
+    name = Text(every(not_blank, _name))
+    repository = Text(every(_name, _repository), allow_none=True)
     areas = fields.List(
         fields.Nested(Rule),
         validate=_few,

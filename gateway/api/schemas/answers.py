@@ -205,14 +205,29 @@ class Area(Shown):
     phrases = fields.List(text())
 
 
-class Project(Shown):
+class Days(Shown):
+    retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
+    payload_retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
+
+
+class RetentionPreviewed(Days):
+    records = whole()
+    files = whole()
+    payloads = whole()
+    quarantine = whole()
+    total = whole()
+    oldest_at = time(allow_none=True)
+    grace_ends_at = time()
+
+
+class Project(Days):
     project_id = text()
     workspace_id = text()
     name = text()
     areas = fields.List(fields.Nested(Area), allow_none=True)
     repository = text(allow_none=True)
-    retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
-    payload_retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
+    retention_starts_at = time(allow_none=True)
+    retention_before = fields.Nested(Days, allow_none=True)
     default = fields.Boolean()
     created_at = time()
     last_received_at = time(allow_none=True)

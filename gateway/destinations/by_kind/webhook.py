@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,16 +49,19 @@ def _written(change: Change, data: dict[str, Any], more: dict[str, Any]) -> str:
 
 def send(delivery: Delivery) -> Answer:
     """One attempt, signed once with each secret."""
-    seconds = delivery.at // 1000
+    signed = headers(delivery.id, delivery.body, delivery.secrets, delivery.at // 1000)
+    return post(delivery.url, {**delivery.headers, **signed}, delivery.body)
+
+
+def headers(delivery_id: str, body: str, live: Sequence[str], seconds: int) -> dict[str, str]:
+    """The headers of an attempt at this time."""
     at = datetime.fromtimestamp(seconds, UTC)
-    signed = (Webhook(secret).sign(delivery.id, at, delivery.body) for secret in delivery.secrets)
-    headers = {
+    return {
         "Content-Type": "application/json",
-        "webhook-id": delivery.id,
+        "webhook-id": delivery_id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": " ".join(signed),
+        "webhook-signature": " ".join(Webhook(secret).sign(delivery_id, at, body) for secret in live),
     }
-    return post(delivery.url, {**delivery.headers, **headers}, delivery.body)
 
 
 def new_secret() -> str:
