@@ -8,7 +8,9 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 # Also for what builds: until 25.3 pip takes the first name for that, and the second one ever since.
 LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PIP := $(LOCKED) $(BIN)/pip --disable-pip-version-check -q
-JOBS ?= 2
+# One more than the two cores that most have: a part of what a test takes is waiting. Who is done helps the others.
+JOBS ?= 3
+SPREAD = -n $(JOBS) --dist worksteal
 # What leans on other people's code most, in less than two minutes.
 NEWEST := tests/adapters/test_adapters.py tests/background/test_scheduler.py tests/server/test_connections.py \
   tests/http/test_framework_errors.py tests/api/test_openapi.py tests/server/test_serve.py tests/intake/test_store.py
@@ -38,17 +40,17 @@ serve: .venv/base ## Install, prepare the embedded database (prints a key, once)
 	@exec $(BIN)/feedback-gateway serve
 
 test: .venv/test ## Run the tests
-	$(PYTEST) -n $(JOBS)
+	$(PYTEST) $(SPREAD)
 
 test-long: .venv/test ## Run the tests that take minutes
-	$(PYTEST) -n $(JOBS) -m long
+	$(PYTEST) $(SPREAD) -m long
 
 test-newest: ## Try the newest releases that setup.cfg allows, without the lock
 	$(PYTHON) -m venv .venv-newest
 	env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT \
 	.venv-newest/bin/pip --disable-pip-version-check -q install --upgrade --upgrade-strategy eager -e '.[test]'
 	.venv-newest/bin/pytest --noconftest tests/test_borrowed_names.py
-	.venv-newest/bin/pytest -n $(JOBS) $(NEWEST)
+	.venv-newest/bin/pytest $(SPREAD) $(NEWEST)
 
 lint: .venv/lint ## Check style, types and import directions
 	$(BIN)/ruff check .

@@ -31,7 +31,8 @@ from models.database.base import close
 from models.intake import commit
 from tests import commands, postgres, remembered
 
-settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure. What needs more examples says so.
+settings.register_profile("gateway", deadline=None, max_examples=50)
 settings.load_profile("gateway")
 
 ROOT = Path(__file__).parent.parent
@@ -63,9 +64,14 @@ class Tenant:
 
 
 def make_tenant(name: str | None = None) -> Tenant:
-    """A new workspace in the bound database."""
-    made = bootstrap.initialise(name, None)
+    """A new workspace in the bound database, which has today's schema."""
+    made = bootstrap.create_workspace(name, None)
     return Tenant(made["workspace_id"], made["project_id"], made["key"])
+
+
+def pytest_configure() -> None:
+    remembered.keep_files_in_memory()
+    remembered.collect_seldom()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -89,8 +95,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Applications of this process share what compiles alike, and wait for no disk."""
-    with remembered.compiling_once(tmp_path_factory.mktemp("compiled")), remembered.unsynced():
+    """Applications of this process share what is made alike, and wait for no disk."""
+    with (
+        remembered.compiling_once(tmp_path_factory.mktemp("compiled")),
+        remembered.unsynced(),
+        remembered.hashing_quickly(),
+        remembered.trusting_once(),
+    ):
         yield
 
 

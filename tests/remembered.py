@@ -1,4 +1,4 @@
-"""What every test would else make anew, made once in a process: databases, sorted routes and compiled pages.
+"""What every test would else make anew, made once in a process: databases, sorted routes, compiled pages.
 
 Most tests build an application of their own on a database of their own, which is quick only because
 of this.
@@ -7,19 +7,24 @@ of this.
 from __future__ import annotations
 
 import gc
+import os
 import shutil
+import ssl
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 
+from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from pytest import MonkeyPatch
 from werkzeug.routing import Map, Rule, RuleFactory
 
-from gateway.access import encryption_key
+from gateway.access import encryption_key, users
 from gateway.core.config import Config
 from gateway.http.flask_app import Gateway
 from models.database.base import close, connect
@@ -27,6 +32,18 @@ from models.database.sqlite import Sqlite
 from models.migrations import migrate
 
 SYNCED = Sqlite._connect
+NOBODY = users._NOBODY
+MEMORY = Path("/dev/shm")  # where Linux has a disk of memory
+ROOM = 4 << 30  # bytes: several times what all workers and their servers keep at a time
+
+
+def keep_files_in_memory() -> None:
+    """Has this process and its children make temporary files where no disk is waited for.
+
+    Unless TMPDIR says where, or there is little room, as in a container that was given none.
+    """
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def migrated(path: Path) -> Path:
@@ -47,7 +64,7 @@ def copied(pattern: Path, directory: Path) -> str:
 
 @contextmanager
 def unsynced() -> Iterator[None]:
-    """What this process commits to embedded databases need not survive a power cut, until the block ends."""
+    """What this process commits and writes need not survive a power cut, until the block ends."""
 
     def connect_unsynced(self: Sqlite) -> Any:
         connection = SYNCED(self)
@@ -56,6 +73,34 @@ def unsynced() -> Iterator[None]:
 
     with MonkeyPatch.context() as patch:
         patch.setattr(Sqlite, "_connect", connect_unsynced)
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@contextmanager
+def hashing_quickly() -> Iterator[None]:
+    """Passwords of this process are worth nothing, until the block ends: their hashes take no time."""
+    with MonkeyPatch.context() as patch:
+        patch.setattr(users, "_hasher", hasher := PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(users, "_NOBODY", hasher.hash(""))
+        yield
+
+
+@contextmanager
+def trusting_once() -> Iterator[None]:
+    """Clients of this process share the certificates that httpx trusts, until the block ends.
+
+    It reads them for each client, also for one that needs none.
+    """
+    make = ssl.create_default_context
+    made = cache(make)
+
+    def known(*words: Any, **options: Any) -> ssl.SSLContext:
+        shared = not words and options.keys() == {"cafile"}
+        return made(**options) if shared else make(*words, **options)
+
+    with MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", known)
         yield
 
 
@@ -64,9 +109,21 @@ def compiling_once(directory: Path) -> Iterator[None]:
     """Applications share sorted routes and the code of pages, kept in `directory`, until the block ends."""
     with MonkeyPatch.context() as patch:
         patch.setattr(Gateway, "url_map_class", _SharedMap)
+        patch.setattr(Gateway, "url_rule_class", staticmethod(_route))
         cache = FileSystemBytecodeCache(str(directory))
         patch.setattr(Gateway, "jinja_options", {**Flask.jinja_options, "bytecode_cache": cache})
         yield
+
+
+@cache
+def _known_route(path: str, methods: frozenset[str], **options: Any) -> Rule:
+    return Rule(path, methods=methods, **options)
+
+
+def _route(path: str, *, methods: set[str], defaults: object = None, **options: Any) -> Rule:
+    """The one route of all applications of which the same is said."""
+    assert not defaults, "none of ours has any"
+    return _known_route(path, frozenset(methods), **options)
 
 
 class _SharedMap(Map):
@@ -76,21 +133,21 @@ class _SharedMap(Map):
     _known: ClassVar[dict[Any, Map]] = {}
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self._added: list[Rule] = []
+        self._added: list[RuleFactory] = []
         super().__init__(*args, **options)
 
     def add(self, rulefactory: RuleFactory) -> None:
         assert self._remap, "routes are there before anybody asks"
-        self._added += rulefactory.get_rules(self)
+        self._added.append(rulefactory)
 
     def update(self) -> None:
         with self._remap_lock:
             if not self._remap:
                 return
-            key = (self.merge_slashes, *map(_made_of, self._added))
+            key = (self.merge_slashes, *map(id, self._added))
             if key not in self._known:
                 for rule in self._added:
-                    super().add(rule)
+                    super().add(_unbound(rule))
                 super().update()
                 self._known[key] = self
             known = self._known[key]
@@ -98,10 +155,16 @@ class _SharedMap(Map):
             self._remap = False
 
 
-def _made_of(rule: Rule) -> tuple[Any, ...]:
-    """All that is said of a route of ours."""
-    options: bool = rule.provide_automatic_options  # type: ignore[attr-defined]  # Flask adds it
-    return rule.rule, rule.endpoint, rule.strict_slashes, options, frozenset(rule.methods or ())
+def _unbound(rule: Any) -> Rule:
+    """A copy for another map, with what Flask adds."""
+    copy: Rule = rule.empty()
+    vars(copy)["provide_automatic_options"] = rule.provide_automatic_options
+    return copy
+
+
+def collect_seldom() -> None:
+    """Has the collector look for garbage a hundred times less often: what it would walk through is kept."""
+    gc.set_threshold(70_000, 20, 50)
 
 
 def forget_garbage() -> None:

@@ -193,7 +193,11 @@ BORROWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "flask.Flask.create_url_adapter(request)",
             "flask.Flask.ensure_sync(func)",
         ),
-        "tests/remembered.py": ("flask.Flask.jinja_options", "flask.Flask.url_map_class"),
+        "tests/remembered.py": (
+            "flask.Flask.jinja_options",
+            "flask.Flask.url_map_class",
+            "flask.Flask.url_rule_class",
+        ),
     },
     "Werkzeug": {
         "gateway/http/responses.py": (

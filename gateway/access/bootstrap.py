@@ -11,16 +11,21 @@ from models.database.base import serialise, writing
 from models.migrations import migrate
 from models.tables.workspace import Project, Workspace
 
-__all__ = ["create_project", "initialise"]
+__all__ = ["create_project", "create_workspace", "initialise"]
 
 
 def initialise(workspace: str | None, project: str | None) -> dict[str, Any]:
-    """Creates what is absent and says what is there.
+    """Migrates, creates what is absent and says what is there, as `create_workspace` does."""
+    migrate()
+    return create_workspace(workspace, project)
+
+
+def create_workspace(workspace: str | None, project: str | None) -> dict[str, Any]:
+    """Creates what is absent, in a database with today's schema, and says what is there.
 
     The result's `key` is the key's text when the workspace is new, else None. Its `key_id` is then
     None too.
     """
-    migrate()
     with writing():
         serialise([("workspaces",)])
         row = _named(workspace)

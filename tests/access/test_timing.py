@@ -18,6 +18,7 @@ from gateway.intake import auth
 from gateway.rate_limits import auth_failures
 from models import ApiKey
 from models.tables.user import Invite, User
+from tests import remembered
 from tests.conftest import ROOT, Call, Tenant
 
 # Comparisons in which no secret is guessed: words, and what is looked up by a digest of 200 random bits.
@@ -115,7 +116,7 @@ def test_who_has_an_account(app: Flask, tenant: Tenant, hashed: list[str]) -> No
 
     assert hashed == [real] * 4  # as which nobody's is tried, too
     ours = (users.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)).hash("x")
-    assert extract_parameters(users._NOBODY) == extract_parameters(ours)
+    assert extract_parameters(remembered.NOBODY) == extract_parameters(ours)
 
 
 def test_which_link_was_made(app: Flask, tenant: Tenant, hashed: list[str]) -> None:

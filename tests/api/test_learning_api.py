@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -71,8 +71,10 @@ _made = learn_projects.Ground.of
 
 @cache
 def ground() -> learn_projects.Ground:
+    """What all projects share, with a few of its texts."""
     triage.load()
-    return _made(triage.in_use())
+    whole = _made(triage.in_use())
+    return replace(whole, general=whole.general[::5])
 
 
 @pytest.fixture(name="learn")

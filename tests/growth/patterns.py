@@ -7,7 +7,8 @@ import importlib
 import itertools
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from re import _constants as c  # type: ignore[attr-defined]
@@ -53,10 +54,13 @@ def kept_in(value: Any, depth: int = 3) -> Iterator[re.Pattern[Any]]:
         yield from kept_in({name: item for name, item in vars(value).items() if name[:2] != "__"}, depth - 1)
 
 
-def ways_of(name: str, sources: Mapping[str, str]) -> set[str]:
-    """How a pattern of this name is used anywhere: methods of `re.Pattern`, all when none is seen."""
-    used = rf"\b{re.escape(name)}(?:\[\w+\])?\.({'|'.join(USES)})\b"
-    return {way for text in sources.values() for way in re.findall(used, text)} or USES
+def ways_by_name(sources: Iterable[str]) -> dict[str, set[str]]:
+    """How what has a name is used anywhere, as methods of `re.Pattern`."""
+    ways: dict[str, set[str]] = defaultdict(set)
+    for text in sources:
+        for name, way in re.findall(rf"\b(\w+)(?:\[\w+\])?\.({'|'.join(USES)})\b", text):
+            ways[name].add(way)
+    return ways
 
 
 def used_in(module: ModuleType, text: str) -> Iterator[tuple[str, str, re.Pattern[Any] | None]]:
@@ -87,6 +91,7 @@ def every_pattern() -> dict[str, Found]:
     """Every pattern by where it stands, without those that are only made while the program runs."""
     loaded = list(modules())
     sources = {module.__name__: Path(module.__file__ or "").read_text(encoding="utf-8") for module in loaded}
+    ways = ways_by_name(sources.values())
     found: dict[tuple[Any, int], Found] = {}
 
     def add(where: str, ways: set[str], pattern: re.Pattern[Any]) -> None:
@@ -98,7 +103,7 @@ def every_pattern() -> dict[str, Found]:
         for name, value in vars(module).items():
             if not name.startswith("__"):
                 for pattern in kept_in(value):
-                    add(f"{module.__name__}.{name}", ways_of(name, sources) - {"compile"}, pattern)
+                    add(f"{module.__name__}.{name}", ways.get(name, USES) - {"compile"}, pattern)
         for where, way, pattern in used_in(module, sources[module.__name__]):
             if pattern is None:
                 made[where] = Found(where, None, USES)

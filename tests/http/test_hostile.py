@@ -39,7 +39,7 @@ DOORS = [
     for door in (*adapter.doors, *adapter.batches)
     if door.method == "POST"
 ]
-FEW, MANY = 30, 2_000  # made-up bodies a door, in `make test` and in `make test-long`
+FEW, MANY = 15, 2_000  # made-up bodies a door, in `make test` and in `make test-long`
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,7 @@ def _unpacked(body: bytes, headers: dict[str, str]) -> bytes:
 
 
 HUGE = b'{"text":"' + b"a" * 10_000_000 + b'"}'
+BOMB = gzip.compress(bytes(50_000_000), 1)
 TABLE: list[tuple[str, bytes, dict[str, str]]] = [
     ("empty", b"", {}),
     ("blank", b" \n\t", {}),
@@ -148,11 +149,11 @@ TABLE: list[tuple[str, bytes, dict[str, str]]] = [
     ("huge integer", b'{"value":' + b"9" * 100_000 + b"}", {}),
     ("long integer", b'{"value":' + b"9" * 4000 + b"}", {}),
     ("10 MB text", HUGE, {}),
-    ("10 MB gzipped", gzip.compress(HUGE), {"Content-Encoding": "gzip"}),
-    ("gzip bomb", gzip.compress(bytes(50_000_000)), {"Content-Encoding": "gzip"}),
-    ("double gzip bomb", gzip.compress(gzip.compress(bytes(50_000_000))), {"Content-Encoding": "gzip, gzip"}),
+    ("10 MB gzipped", gzip.compress(HUGE, 1), {"Content-Encoding": "gzip"}),
+    ("gzip bomb", BOMB, {"Content-Encoding": "gzip"}),
+    ("double gzip bomb", gzip.compress(BOMB), {"Content-Encoding": "gzip, gzip"}),
     ("br bomb", brotli.compress(bytes(50_000_000), quality=1), {"Content-Encoding": "br"}),
-    ("deflate bomb", zlib.compress(bytes(50_000_000)), {"Content-Encoding": "deflate"}),
+    ("deflate bomb", zlib.compress(bytes(50_000_000), 1), {"Content-Encoding": "deflate"}),
     ("not gzip", b"{}", {"Content-Encoding": "gzip"}),
     ("unknown coding", b"{}", {"Content-Encoding": "zstd"}),
     ("duplicate keys", b'{"text":"a","text":1,"text":"b"}', {}),
@@ -186,47 +187,46 @@ def test_known_attacks(attacked: Target, dialect: str, path: str) -> None:
             raise
 
 
-VALUES = pytest.mark.parametrize(
-    "value",
-    [
-        rb'"\u0000"',
-        rb'"\ud800"',
-        b"1e308",
-        b"9" * 4000,
-        b"-1",
-        b"true",
-        b"null",
-        b"[]",
-        b"{}",
-        b'""',
-        b'[[["x"]]]',
-        b'"' + b"a" * 900_000 + b'"',
-    ],
-    ids=lambda value: repr(value[:12]),
-)
+VALUES = [
+    rb'"\u0000"',
+    rb'"\ud800"',
+    b"1e308",
+    b"9" * 4000,
+    b"-1",
+    b"true",
+    b"null",
+    b"[]",
+    b"{}",
+    b'""',
+    b'[[["x"]]]',
+    b'"' + b"a" * 900_000 + b'"',
+]
 
 
-def replaced(attacked: Target, dialect: str, path: str, value: bytes, most: int | None = None) -> None:
-    """Attacks with the value in the place of every field of this many samples."""
-    for sample, told in samples(dialect, path)[:most]:
-        for name in sample:
-            body = json.dumps({**sample, name: "@@"}).encode().replace(b'"@@"', value)
-            attack(attacked, dialect, path, body, told)
+def replaced(sample: dict[str, Any], name: str, value: bytes) -> bytes:
+    """The body with the value in the place of a field."""
+    return json.dumps({**sample, name: "@@"}).encode().replace(b'"@@"', value)
 
 
 @pytest.mark.parametrize(("dialect", "path"), DOORS)
-@VALUES
-def test_fields_with_hostile_values(attacked: Target, dialect: str, path: str, value: bytes) -> None:
-    """Every field of one body of every door takes or refuses each hostile value."""
-    replaced(attacked, dialect, path, value, 1)
+def test_fields_with_hostile_values(attacked: Target, dialect: str, path: str) -> None:
+    """Each hostile value in the place of some field of every door, and some in each field's, is no 5xx."""
+    sample, told = samples(dialect, path)[0]
+    names, most = list(sample), max(len(sample), len(VALUES))
+    for number in range(2 * most):
+        at = number + number // most  # the second time around each field meets another value
+        value = VALUES[at % len(VALUES)]
+        attack(attacked, dialect, path, replaced(sample, names[number % len(names)], value), told)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("dialect", "path"), DOORS)
-@VALUES
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value[:12]))
 def test_every_field_with_hostile_values(attacked: Target, dialect: str, path: str, value: bytes) -> None:
     """Every field of every kind of body of every door takes or refuses each hostile value."""
-    replaced(attacked, dialect, path, value)
+    for sample, told in samples(dialect, path):
+        for name in sample:
+            attack(attacked, dialect, path, replaced(sample, name, value), told)
 
 
 def places(value: Any) -> Iterator[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ from flask import Flask
 
 from adapters.contract.record import Record
 from gateway import triage
+from gateway.access import bootstrap
 from gateway.app import create_app
 from gateway.cli.triage import train
 from gateway.core.config import Config
@@ -71,7 +72,7 @@ def served(model: Path, text: str) -> Any:
     """The record that a gateway with GATEWAY_MODEL makes of a text."""
     database = f"sqlite:///{model.parent}/{model.name}.db"
     app = create_app(Config(database_url=database, model=str(model), rate_limit=PLENTY, log_level="error"))
-    headers = make_tenant().headers
+    headers = {"Authorization": f"Bearer {bootstrap.initialise(None, None)['key']}"}
     made = app.test_client().post("/gateway/v1/feedback", json={"text": text}, headers=headers).json
     commit.stop()
     close()
