@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from adapters.common import signatures
-from adapters.common.hook_options import flag
+from adapters.common.hook_options import access_token, flag
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line, sentence
 from adapters.common.schemas import Payload, Text
@@ -330,7 +330,8 @@ ADAPTER = signatures.hook_adapter(
     signed=Signed(
         verify=verify,
         proofs=(signature("X-Hub-Signature-256"),),
-        options={"bots": flag},
+        options={"bots": flag, "token": access_token},
+        sealed=("token",),
         advice=(
             "In the repository or organisation: Settings, Webhooks, Add webhook.\n"
             "Payload URL: {url}\n"

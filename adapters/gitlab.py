@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.common import signatures
 from adapters.common.gitlab_runs import author_of, path_of, read_job, read_pipeline, time_of
+from adapters.common.hook_options import access_token
 from adapters.common.hosts import host_of
 from adapters.common.markup import plain
 from adapters.common.plain_text import cut_line
@@ -280,7 +281,8 @@ ADAPTER = signatures.hook_adapter(
     signed=Signed(
         verify=verify,
         unproven="Neither the signature holds, nor is the token that of this hook.",
-        options=OPTION,
+        options={**OPTION, "token": access_token},
+        sealed=("token",),
         proofs=(
             signature("webhook-signature", "webhook-id", "webhook-timestamp"),
             Proof("header", "X-Gitlab-Token"),

@@ -21,7 +21,7 @@ from models.tables import feedback
 from tests.conftest import ROOT, Call, Tenant, until
 from tests.following import Warehouse, write
 
-KILLS = 100
+KILLS = 30
 
 
 def table(tenant: Tenant) -> dict[str, Any]:

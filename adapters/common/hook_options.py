@@ -23,6 +23,13 @@ class InvalidOption(ValueError):
         self.faults = faults
 
 
+def access_token(value: Any) -> str:
+    """A token of a vendor's API: it is sent in a header."""
+    if not isinstance(value, str) or not re.fullmatch("[!-~]{8,255}", value):
+        raise wrong("Must be a token: 8 to 255 ASCII characters without blanks")
+    return value
+
+
 def read_options(known: Mapping[str, Reader], given: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of the options that were given. Raises InvalidOption with every bad one by name."""
     kept, faults = {}, []

@@ -23,19 +23,19 @@ def headers_for(row: Mapping[str, Any]) -> Mapping[str, str]:
         return {}
     if not slack_files.OWN.match(row["source_url"]):
         return {}
-    token = bot_token(row["feedback_id"])
+    token = hook_token(row["feedback_id"], "bot_token")
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def bot_token(feedback_id: str) -> str | None:
-    """The token with which the hook of Slack's acts that a record came by; None where it has none."""
+def hook_token(feedback_id: str, option: str) -> str | None:
+    """The token, a sealed option, with which the hook acts that a record came by; None where it has none."""
     for told in reversed(event.of(feedback_id, limit=LOOKED_AT, payloads=False)):
         hook = find_hook(str((told["detail"] or {}).get("key_id")))
-        if hook is not None and (kept := hook["options"].get("bot_token")):
+        if hook is not None and (kept := hook["options"].get(option)):
             try:
                 return encryption.decrypt(kept)
             except encryption.WrongKey:
-                unread = "GATEWAY_SECRET_KEY cannot open the bot token of this hook"
+                unread = "GATEWAY_SECRET_KEY cannot open the token of this hook"
                 log.notice(unread, feedback_id, hook=log.hook_name(hook))
     return None
 

@@ -72,7 +72,7 @@ def _shown(row: Row, record: Row) -> dict[str, Any]:
     return {"to": made.to, "subject": made.subject, "text": made.text}
 
 
-def _send(row: Row, record: Row) -> None:
+def _send(row: Row, record: Row) -> str:
     workspace_id, author = record["workspace_id"], record["author_email"] or ""
     try:
         if row["address"] != recipients.known(workspace_id, author):
@@ -83,6 +83,7 @@ def _send(row: Row, record: Row) -> None:
     except encryption.WrongKey:
         raise NotSent(CLOSED, permanent=False) from None
     mail.send(made, timeout=TIMEOUT)
+    return ""
 
 
 EMAIL = Channel("email", _lacks, _address, _shown, _send)

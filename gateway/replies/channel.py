@@ -16,11 +16,12 @@ class Channel:
     `lacks` says why a record cannot be answered so, or "". `address` is a digest of where the answer goes,
     made within the open transaction, or None where the record says it for good. `shown` is what an answer
     (its row and its record) looks like there, for people. `send` makes one attempt: it blocks, in a thread of
-    the worker's, and raises mail.NotSent.
+    the worker's, and raises mail.NotSent. It returns the key under which the source will tell of the answer
+    itself, or "".
     """
 
     name: str
     lacks: Callable[[Row], str]
     address: Callable[[Row], str | None]
     shown: Callable[[Row, Row], dict[str, Any]]
-    send: Callable[[Row, Row], None]
+    send: Callable[[Row, Row], str]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.background.fetch_credentials import bot_token
+from gateway.background.fetch_credentials import hook_token
 from gateway.core import outbound
 from gateway.core.mail import NotSent
 from gateway.core.outbound import Forbidden, Unreachable
@@ -36,7 +36,7 @@ def _lacks(record: Row) -> str:
         return "the record is not from Slack"
     if not (subject.get("channel_id") and subject.get("ts")):
         return "the record names no message of Slack's"
-    if bot_token(record["id"]) is None:
+    if hook_token(record["id"], "bot_token") is None:
         return UNARMED
     return ""
 
@@ -45,8 +45,8 @@ def _shown(row: Row, record: Row) -> dict[str, Any]:
     return {"to": record["subject"].get("channel_id"), "subject": None, "text": row["text"]}
 
 
-def _send(row: Row, record: Row) -> None:
-    subject, token = record["subject"], bot_token(record["id"])
+def _send(row: Row, record: Row) -> str:
+    subject, token = record["subject"], hook_token(record["id"], "bot_token")
     if token is None:
         raise NotSent(UNARMED, permanent=False)
     escaped = row["text"].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -74,6 +74,7 @@ def _send(row: Row, record: Row) -> None:
     if why:
         passes = answer.status == 429 or answer.status >= 500 or why in PASSING
         raise NotSent(f"Slack answered: {why[:100]}", permanent=not passes)
+    return ""
 
 
 SLACK = Channel("slack", _lacks, lambda record: None, _shown, _send)

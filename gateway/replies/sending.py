@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from gateway.core.pacing import transact
 from gateway.replies.channels import CHANNELS
 from models.database.base import insert
 from models.queries import selection
-from models.tables import feedback, outbox, reply
+from models.tables import dedupe, feedback, outbox, reply
 from models.tables.event import Event
 
 NAME = "replies"
@@ -28,7 +29,17 @@ RETRIES = (30, 300, 1_800, 7_200, 21_600)  # seconds after a try that failed for
 AT_ONCE = 4  # answers under way
 OF_A_RECORD = 1  # of those, so that they arrive in the order they were written in
 
-Became = tuple[str, bool] | None  # why it was not sent and whether that lasts; None when it was sent
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of a try: `why` it was not sent, "" when it was, and whether that `lasts`.
+
+    `key` is that under which the source will tell of it.
+    """
+
+    why: str = ""
+    lasts: bool = False
+    key: str = ""
 
 
 def send(lease: Lease) -> int:
@@ -37,7 +48,7 @@ def send(lease: Lease) -> int:
     def begin(row: Row) -> Callable[[], Became]:
         # Not by `lease.transact`: to be asked to end must not leave what is under way without its note.
         claimed = lease.carry_out(partial(transact, partial(reply.claim, row["id"])))
-        return partial(_tried, row) if claimed else lambda: None
+        return partial(_tried, row) if claimed else Became
 
     def due(limit: int, but: Any, records: Any) -> list[Row]:
         return reply.due(now_ms(), limit, but, records)
@@ -50,25 +61,27 @@ def _tried(row: Row) -> Became:
     """Sends an answer once."""
     record = feedback.first_of(row["feedback"])
     if record is None:
-        return "the record is gone", True
+        return Became("the record is gone", True)
     try:
-        CHANNELS[row["channel"]].send(row, record)
+        return Became(key=CHANNELS[row["channel"]].send(row, record))
     except NotSent as error:
-        return error.why, error.permanent
+        return Became(error.why, error.permanent)
     except Exception:  # one answer's fault must not keep the others waiting
         log.logger.exception("a reply cannot be sent", extra={"facts": {"reply": row["id"]}})
-        return "could not be sent", True
-    return None
+        return Became("could not be sent", True)
 
 
 def _note(row: Row, became: Became) -> None:
     """Notes what became of a try, within the open transaction."""
     now = now_ms()
-    if became is not None:
-        why, lasts = became
-        changed: dict[str, Any] = {"state": reply.FAILED, "why": why}
-        if not lasts and row["tries"] < len(RETRIES):
-            changed = {"state": reply.SENDING, "why": why, "next_at": now + RETRIES[row["tries"]] * 1000}
+    if became.why:
+        changed: dict[str, Any] = {"state": reply.FAILED, "why": became.why}
+        if not became.lasts and row["tries"] < len(RETRIES):
+            changed = {
+                "state": reply.SENDING,
+                "why": became.why,
+                "next_at": now + RETRIES[row["tries"]] * 1000,
+            }
         reply.settle(row["id"], changed)
         return
     if not reply.settle(row["id"], {"state": reply.SENT, "why": None, "sent_at": now}):
@@ -83,7 +96,11 @@ def _note(row: Row, became: Became) -> None:
         "payload": None,
         "delivery_id": None,
     }
-    for record in selection.kept_rows([row["feedback"], *row["also"]]):
+    records = selection.kept_rows([row["feedback"], *row["also"]])
+    if became.key and records:
+        place = (row["workspace_id"], records[0]["source"])
+        dedupe.take(*place, became.key, now=now, feedback_id=row["feedback"])
+    for record in records:
         told |= {"id": new_id("ev"), "feedback": record["id"]}
         insert(Event, told)
         outbox.note(outbox.REPLIED, record, now, told["id"])

@@ -464,6 +464,8 @@ PROOFS = {
     ("gitlab", "votes"),
     ("slack", "votes"),
     ("slack", "bot_token"),
+    ("github", "token"),
+    ("gitlab", "token"),
     ("generic", "signature_header"),
     ("generic", "signature_prefix"),
     ("grafana", "signature_header"),
