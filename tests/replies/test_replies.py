@@ -139,7 +139,7 @@ def test_no_channel(call: Call, asked: Asked, box: Mailbox) -> None:
         "gitlab": "the record is not from GitLab",
     }
     assert whys[1]["email"].startswith("the author's address is none to send mail to")
-    assert [item["field"] for item in named.json["errors"]] == ["slack"]
+    assert [item["field"] for item in named.json["errors"]] == ["slack", "github", "gitlab"]
     shown = answers(call, nobody)["channels"]
     assert all(item["lacks"] for item in shown)
     assert Reply.select().count() == 0
