@@ -15,7 +15,6 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"  # RFC 5322, and RFC 6
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_NAMED = re.compile(r"\"?([^\"<>]*?)\"? *<([^<>]*)>")
 
 Tls = Literal["at once", "required", "if offered"]
 
@@ -106,8 +105,12 @@ def sender(text: str) -> Address:
     """Who mail is from: an address, or a name and an address in <>. Raises BadAddress."""
     if not text.isprintable():
         raise BadAddress("must be on one line")
-    found = _NAMED.fullmatch(text)
-    name, plain = (found[1], address(found[2])) if found else ("", address(text))
+    before, opening, rest = text.partition("<")
+    name = before.strip().removeprefix('"').removesuffix('"').rstrip()
+    if '"' in name or (opening and not rest.endswith(">")):
+        raise BadAddress("must look like Name <name@example.com>")
+    plain = address(rest.removesuffix(">")) if opening else address(text)
+    name = name if opening else ""
     if not plain.isascii():
         raise BadAddress("must be ASCII before its @: not every server takes other letters")
     return Address(name, addr_spec=plain)

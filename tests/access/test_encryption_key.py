@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 import adapters
-from gateway.access import callback_secrets, encryption_key, hooks
+from gateway.access import callback_secrets, encryption_key, hooks, users
 from gateway.api.health import SHOWN
 from gateway.app import create_app
 from gateway.background import fetch_credentials
@@ -56,6 +56,7 @@ PLACES = {
         "test_destinations",
     ),
     "gateway/inbox/oidc.py": "test_tickets",
+    "gateway/inbox/pages.py": "test_what_was_made",
     "gateway/files/addresses.py": "test_signed_addresses",
     "gateway/replies/recipients.py": "test_who_wants_no_mail",
     "gateway/access/sealed_options.py": "test_tokens_of_bots",
@@ -248,6 +249,19 @@ def test_tickets(config: Config, app: Flask) -> None:
 
     with pytest.raises(oidc.NotProven):
         oidc.opened(ticket)
+
+
+def test_what_was_made(config: Config, app: Flask, tenant: Tenant) -> None:
+    """A secret that was made before the key was changed is not shown any more, and its page is."""
+    token = users.open_session(users.create_user(tenant.workspace_id, "ann@a.test", "Ann", "admin"))
+    client = app.test_client()
+    client.set_cookie("feedback-session", token, domain="localhost")
+    made = client.post("/settings/keys", data={"name": "Shop", "scopes": "ingest"})
+    with_key(config, OTHER)
+    page = client.get("/settings/keys")
+
+    assert (made.status_code, page.status_code) == (303, 200)
+    assert "Shop" in page.text and not re.search(r"sk_live_\w{40}", page.text)
 
 
 def test_callbacks(config: Config, app: Flask, tenant: Tenant, settings: Callable[..., None]) -> None:

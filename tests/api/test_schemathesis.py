@@ -78,6 +78,7 @@ DEPENDS = {
     "POST /api/v1/runs/technique": "inputs are those of the technique",
     "GET /gateway/v1/feedback": "since is before until, and a cursor is one that was given",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
+    "GET /gateway/v1/changes": "existing is for the beginning, and a cursor is one that was given",
     "GET /gateway/v1/themes": "since is before until",
     "GET /gateway/v1/outcomes": "since is before until",
     "GET /gateway/v1/stats": "since is before until, and day and hour are one at a time",

@@ -40,12 +40,12 @@ def test_mails_of_a_record(call: Call, tenant: Tenant, send: Send) -> None:
         record = post(call, f"The total is wrong\n\n{HOSTILE}")
         send()
         assert call("PATCH", f"{PATH}/{record}", json={"status": "resolved"}).status_code == 200
-        send()
+        send(601)  # when the ten minutes after the first are over
 
     first, second = box.mails
     assert first["To"] == "team@example.com" and first["X-Team"] == "payments"
     assert "Bcc" not in first and "Authorization" not in first
-    assert "The total is wrong <script>alert(1)</script> Bcc: eve@example.net" in first["Subject"]
+    assert first["Subject"].endswith(": The total is wrong")
     assert {mail["In-Reply-To"] for mail in box.mails} == {None, first["Message-ID"]}
     assert second["References"] == first["Message-ID"] == f"<{Outgoing.select().first().id}@example.com>"
     plain, page = (part.get_content().replace("\r\n", "\n") for part in first.iter_parts())

@@ -41,7 +41,10 @@ def _ask(config: Config, tenant: Tenant) -> Callable[..., TestResponse]:
         headers = {"Host": host, "Cookie": cookies}
         if origin:
             headers["Origin"] = origin
-        return client.open(path, method=method, headers=headers, data=data)
+        answer = client.open(path, method=method, headers=headers, data=data)
+        if method == "POST" and answer.location and not origin:  # to the page that shows what was made
+            return client.get(answer.location, headers=headers)
+        return answer
 
     return ask
 
