@@ -122,8 +122,8 @@ def _note(row: Row, outcome: Outcome) -> None:
     answer = outcome.answer
     gone = answer.status == 410 and not row["replay"]
     said = answer.body[:KEPT_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
-    why = answer.why or answer.note
-    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "why": why, "answer": said}
+    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "answer": said}
+    noted["why"] = _kept(answer.why or answer.note)
     if not outgoing.tried(row, _changed(row, one, answer, gone, now), noted):
         return
     health = _health(row, one, answer, now)
@@ -137,10 +137,15 @@ def _note(row: Row, outcome: Outcome) -> None:
         disable(one, "it has taken nothing for five days", now)
 
 
+def _kept(text: str | None) -> str | None:
+    """A receiver's words without halves of characters, as escapes of JSON make them: no database does."""
+    return text and text.encode("utf-8", "replace").decode()
+
+
 def _changed(row: Row, one: Row, answer: Answer, gone: bool, now: int) -> dict[str, Any]:
     """The delivery's columns after an attempt."""
     if answer.is_taken:
-        return {"state": outgoing.SENT, "reference": answer.reference}
+        return {"state": outgoing.SENT, "reference": _kept(answer.reference)}
     if gone:
         return {"state": outgoing.HELD}
     rung = row["rung"] + 1

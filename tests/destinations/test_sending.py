@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -14,7 +15,9 @@ from standardwebhooks import Webhook
 from gateway.background.lease import Lease
 from gateway.core import encryption
 from gateway.core.ids import now_ms
-from gateway.destinations import http_post, ladder, managing, sender
+from gateway.destinations import found_kinds, http_post, ladder, managing, sender
+from gateway.destinations.by_kind import webhook
+from gateway.destinations.kind import Answer
 from models import Attempt, Destination, Job, Outbox, Outgoing
 from models.tables import destination, job
 from tests.conftest import Call, Tenant
@@ -150,6 +153,27 @@ def test_retry_after(call: Call, add: Add, send: Send, status: str, dated: bool)
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, headers={"retry-after": "Thu, 01 Jan 1970 00:02:00 +99999999999999999999"}),
+        Answer(400, "no: \ud800", reference="\ud800"),
+        Answer(200, body=b"\xff\0", reference="\ud800\0", note="\0\udfff"),
+    ],
+)
+def test_an_answer_made_to_break(
+    call: Call, add: Add, send: Send, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a receiver says is noted, so that it holds up neither itself nor anybody else."""
+    kind = replace(webhook.KIND, send=lambda delivery: answer)
+    monkeypatch.setattr(found_kinds, "load", lambda: {"webhook": kind})
+    add(9)
+    post(call)
+    send()
+
+    assert [row.tries for row in Outgoing.select()] == [1] == [row.n for row in Attempt.select()]
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         ("", 0),
@@ -163,6 +187,10 @@ def test_retry_after(call: Call, add: Add, send: Send, status: str, dated: bool)
         ("Thu, 01 Jan 1970 00:02:00 GMT", 60),
         ("Thu, 01 Jan 2099 00:02:00 GMT", DAY),
         ("Thu, 99 Jan 1970 00:02:00 GMT", 0),
+        ("Thu, 01 Jan 1970 00:02:00 +99999999999999999999", 0),
+        ("Thu, 01 Jan 1970 00:02:00 444444444444", 0),
+        ("Thu, 01 Jan 99999999999999999999 00:02:00 GMT", 0),
+        ("Thu, 01555555555555 Jan 1970 00:02:00 GMT", 0),
     ],
 )
 def test_what_retry_after_says(value: str, seconds: int) -> None:
