@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +53,7 @@ def send(lease: Lease) -> int:
             Pace(lease.transact).until_none(fan_out)
         return EVERY
     pace, cleaned = Pace(lease.transact), time.monotonic() - HEARTBEAT
+    under_way: dict[str, str] = {}  # the kinds of those, by their ids
 
     def due(limit: int, but: Iterable[str], full: Iterable[str]) -> list[Row]:
         nonlocal cleaned
@@ -65,10 +66,16 @@ def send(lease: Lease) -> int:
                 pace.until_none(act, TURN)
         if notifying.any_due(now_ms()):
             notifying.tell(pace)
-        return outgoing.due(now_ms(), limit, OF_ONE, but, full)
+        for name in under_way.keys() - set(but):
+            del under_way[name]
+        return outgoing.due(now_ms(), limit, OF_ONE, but, full, _left([*under_way.values()]))
+
+    def begin(row: Row) -> Callable[[], Outcome]:
+        under_way[row["id"]] = row["to"]["kind"]
+        return _begin(row)
 
     with ThreadPoolExecutor(AT_ONCE, "send") as pool:
-        work = Bounded(pool, AT_ONCE, OF_ONE, "destination", due, _begin, _note, _goes_alone)
+        work = Bounded(pool, AT_ONCE, OF_ONE, "destination", due, begin, _note, _goes_alone)
         active = time.monotonic()
         while not lease.stopping():
             if work.until_none(lease):
@@ -78,6 +85,15 @@ def send(lease: Lease) -> int:
             else:
                 time.sleep(BREATH)
     return 1
+
+
+def _left(under_way: Sequence[str]) -> dict[str, int]:
+    """How many more may begin of kinds of which there may be few at once, beside those of these kinds."""
+    return {
+        name: kind.at_once - under_way.count(name)
+        for name, kind in found_kinds.load().items()
+        if kind.at_once is not None
+    }
 
 
 def _goes_alone(row: Row) -> bool:

@@ -16,9 +16,10 @@ from gateway.background.lease import Lease
 from gateway.core import encryption
 from gateway.core.ids import now_ms
 from gateway.destinations import found_kinds, http_post, ladder, managing, sender
-from gateway.destinations.by_kind import webhook
-from gateway.destinations.kind import Answer
+from gateway.destinations.by_kind import email, webhook
+from gateway.destinations.kind import Answer, Delivery
 from models import Attempt, Destination, Job, Outbox, Outgoing
+from models.database.base import writing
 from models.tables import destination, job
 from tests.conftest import Call, Tenant
 from tests.destinations.conftest import Add, Send, now_of, told
@@ -418,3 +419,31 @@ def test_a_destination_that_ends(call: Call, add: Add, send: Send) -> None:
     add(9)
     send()
     assert Outbox.select().count() == Outgoing.select().count() == 0
+
+
+def test_one_server_of_many(call: Call, add: Add, send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server through which many destinations are told, and which does not answer, holds up no other."""
+    told_else, waited = threading.Event(), list[bool]()
+
+    def stalls(delivery: Delivery) -> Answer:
+        waited.append(told_else.wait(10))
+        return Answer(200)
+
+    def act(sock: socket.socket, request: bytes) -> None:
+        sock.sendall(OK)
+        told_else.set()
+
+    stalling = replace(webhook.KIND, send=stalls, at_once=email.KIND.at_once)
+    found = {"mail": stalling, "webhook": webhook.KIND}
+    monkeypatch.setattr(found_kinds, "load", lambda: found)
+    for _ in range(sender.AT_ONCE + 1):
+        add(9)
+    with writing():
+        Destination.update(kind="mail").execute()
+    with listening(act) as port:
+        add(port)
+        post(call)
+        send()
+
+    assert waited == [True] * (sender.AT_ONCE + 1)
+    assert {row.state for row in Outgoing.select()} == {"sent"}
