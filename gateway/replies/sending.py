@@ -57,7 +57,7 @@ def _tried(row: Row) -> Became:
         return error.why, error.permanent
     except Exception:  # one answer's fault must not keep the others waiting
         log.logger.exception("a reply cannot be sent", extra={"facts": {"reply": row["id"]}})
-        return "could not be sent", True
+        return "could not be sent", False  # the database may be away for a moment
     return None
 
 
