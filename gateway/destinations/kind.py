@@ -74,7 +74,8 @@ class Kind:
     Either `render` makes the body of a change, for programs, or `write` that of a message, for people. `send`
     makes one attempt: it blocks, in a thread of the worker's, and raises outbound.Forbidden, Unreachable.
     `new_secret` makes a secret; None when nothing is signed. `check` raises Forbidden for an address that is
-    none of this kind, and says what to give instead.
+    none of this kind, and says what to give instead. `at_once` is how many may be under way at all, where
+    one server takes them all: were it slow, nobody else's would be.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Kind:
     write: Callable[[Message], str] | None = None
     new_secret: Callable[[], str] | None = None
     check: Callable[[str], None] = outbound.check
+    at_once: int | None = None
 
     @property
     def is_for_people(self) -> bool:

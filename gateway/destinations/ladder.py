@@ -31,7 +31,7 @@ def retry_after(headers: Mapping[str, str], now: int) -> int:
         return min(int(text[:9]) * SECOND, LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     return min(max(0, round(at.timestamp() * SECOND) - now), LONGEST_WAIT)

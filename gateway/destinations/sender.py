@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +53,7 @@ def send(lease: Lease) -> int:
             Pace(lease.transact).until_none(fan_out)
         return EVERY
     pace, cleaned = Pace(lease.transact), time.monotonic() - HEARTBEAT
+    under_way: dict[str, str] = {}  # the kinds of those, by their ids
 
     def due(limit: int, but: Iterable[str], full: Iterable[str]) -> list[Row]:
         nonlocal cleaned
@@ -65,10 +66,16 @@ def send(lease: Lease) -> int:
                 pace.until_none(act, TURN)
         if notifying.any_due(now_ms()):
             notifying.tell(pace)
-        return outgoing.due(now_ms(), limit, OF_ONE, but, full)
+        for name in under_way.keys() - set(but):
+            del under_way[name]
+        return outgoing.due(now_ms(), limit, OF_ONE, but, full, _left([*under_way.values()]))
+
+    def begin(row: Row) -> Callable[[], Outcome]:
+        under_way[row["id"]] = row["to"]["kind"]
+        return _begin(row)
 
     with ThreadPoolExecutor(AT_ONCE, "send") as pool:
-        work = Bounded(pool, AT_ONCE, OF_ONE, "destination", due, _begin, _note, _goes_alone)
+        work = Bounded(pool, AT_ONCE, OF_ONE, "destination", due, begin, _note, _goes_alone)
         active = time.monotonic()
         while not lease.stopping():
             if work.until_none(lease):
@@ -78,6 +85,15 @@ def send(lease: Lease) -> int:
             else:
                 time.sleep(BREATH)
     return 1
+
+
+def _left(under_way: Sequence[str]) -> dict[str, int]:
+    """How many more may begin of kinds of which there may be few at once, beside those of these kinds."""
+    return {
+        name: kind.at_once - under_way.count(name)
+        for name, kind in found_kinds.load().items()
+        if kind.at_once is not None
+    }
 
 
 def _goes_alone(row: Row) -> bool:
@@ -123,8 +139,8 @@ def _note(row: Row, outcome: Outcome) -> None:
     answer = outcome.answer
     gone = answer.status == 410 and not row["replay"]
     said = answer.body[:KEPT_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
-    why = answer.why or answer.note
-    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "why": why, "answer": said}
+    noted = {"at": outcome.at, "ms": outcome.ms, "status": answer.status, "answer": said}
+    noted["why"] = _kept(answer.why or answer.note)
     if not outgoing.tried(row, _changed(row, one, answer, gone, now), noted):
         return
     health = _health(row, one, answer, now)
@@ -138,10 +154,15 @@ def _note(row: Row, outcome: Outcome) -> None:
         disable(one, "it has taken nothing for five days", now)
 
 
+def _kept(text: str | None) -> str | None:
+    """A receiver's words without halves of characters, as escapes of JSON make them: no database does."""
+    return text and text.encode("utf-8", "replace").decode()
+
+
 def _changed(row: Row, one: Row, answer: Answer, gone: bool, now: int) -> dict[str, Any]:
     """The delivery's columns after an attempt."""
     if answer.is_taken:
-        return {"state": outgoing.SENT, "reference": answer.reference}
+        return {"state": outgoing.SENT, "reference": _kept(answer.reference)}
     if gone:
         return {"state": outgoing.HELD}
     rung = row["rung"] + 1

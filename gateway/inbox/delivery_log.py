@@ -102,7 +102,7 @@ def replay_deliveries(destination_id: str) -> ResponseReturnValue:
         if since := request.form.get("since"):
             sent["since"] = _utc(since)
         queued = ask(f"POST {ONE}/replay", body=sent, destination_id=destination_id)["queued"]
-    except ValueError:
+    except (ValueError, OverflowError):
         return go(back, _("That is no time."), bad=True)
     except Refused as refused:
         return go(back, "; ".join(told(refused)), bad=True)
@@ -131,7 +131,7 @@ def _log(destination_id: str, *, state: str = "", cursor: str = "", limit: int =
 
 
 def _utc(text: str) -> str:
-    """A time as forms have it, in the reader's zone, for the API. Raises ValueError."""
+    """A time as forms have it, in the reader's zone, for the API. Raises ValueError, OverflowError."""
     at = datetime.fromisoformat(text)
     at = at if at.tzinfo else at.replace(tzinfo=g.zone)
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from flask import current_app, g, request
@@ -17,6 +18,8 @@ from gateway.inbox import i18n
 
 SIGNED_IN = "feedback-session"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+# A name or an address, and a port: what else a request may call us could make a link of somebody else's.
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class NotAllowed(Exception):
@@ -45,7 +48,7 @@ def passwords() -> bool:
 def seen_url() -> str:
     """The public address, else the one that this browser knows us by: for this browser alone."""
     config = settings().config
-    return config.url if config.public_url else f"{request.scheme}://{host()}"
+    return config.url if config.public_url or not host() else f"{request.scheme}://{host()}"
 
 
 def base_url() -> str:
@@ -100,8 +103,9 @@ def keep_cookie(response: Response, name: str, value: str, seconds: int | None =
 
 
 def host() -> str:
-    """What this browser calls us, port included, or nothing."""
-    return str(request.environ.get("HTTP_HOST", ""))
+    """What this browser calls us, port included, or nothing; nothing for what is no host either."""
+    said = str(request.environ.get("HTTP_HOST", ""))
+    return said if _HOST.fullmatch(said) else ""
 
 
 def _name() -> str:

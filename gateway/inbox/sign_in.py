@@ -100,9 +100,10 @@ def _form(held: str) -> dict[str, Any] | None:
     try:
         path, fields = json.loads(held or "null") or ("", ())
         pairs = [(str(name), str(value)) for name, value in fields]
+        is_ours = local(str(path)) == path
     except (TypeError, ValueError, RecursionError):
         return None
-    return {"path": path, "fields": pairs} if pairs and local(path) == path else None
+    return {"path": path, "fields": pairs} if pairs and is_ours else None
 
 
 def _end_session() -> None:

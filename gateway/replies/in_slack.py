@@ -68,7 +68,7 @@ def _send(row: Row, record: Row) -> str:
         raise NotSent(str(error), permanent=isinstance(error, Forbidden)) from None
     try:
         said = json.loads(answer.body)
-        why = "" if said["ok"] is True else str(said["error"])
+        why = "" if said["ok"] is True else str(said["error"]).encode("utf-8", "replace").decode()
     except (ValueError, TypeError, KeyError):
         raise NotSent(f"Slack answered {answer.status} and no JSON of its own", permanent=False) from None
     if why:

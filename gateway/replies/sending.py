@@ -68,7 +68,7 @@ def _tried(row: Row) -> Became:
         return Became(error.why, error.permanent)
     except Exception:  # one answer's fault must not keep the others waiting
         log.logger.exception("a reply cannot be sent", extra={"facts": {"reply": row["id"]}})
-        return Became("could not be sent", True)
+        return Became("could not be sent")  # the database may be away for a moment
 
 
 def _note(row: Row, became: Became) -> None:

@@ -72,11 +72,19 @@ def add_all(deliveries: Sequence[Mapping[str, Any]]) -> None:
     insert_all(Outgoing, [values(Outgoing, {**new, **row}) for row in deliveries])
 
 
-def due(now: int, limit: int, each: int, but: Iterable[str], full: Iterable[str]) -> list[dict[str, Any]]:
+def due(
+    now: int,
+    limit: int,
+    each: int,
+    but: Iterable[str],
+    full: Iterable[str],
+    few: Mapping[str, int] | None = None,
+) -> list[dict[str, Any]]:
     """Deliveries whose time has come, `each` to a destination, of those that have waited longest first.
 
-    None of these ids, and none to `full` destinations. Each has its destination's row as `to`. Of one that is
-    `ordered` it is the oldest that was neither taken nor given up, if that is due.
+    None of these ids, and none to `full` destinations; of some kinds so `few` and no more. Each has its
+    destination's row as `to`. Of one that is `ordered` it is the oldest that was neither taken nor given up,
+    if that is due.
 
     Each destination is asked for its own next one: however much waits for one, the others cost the same.
     """
@@ -86,10 +94,15 @@ def due(now: int, limit: int, each: int, but: Iterable[str], full: Iterable[str]
     asked = Destination.select(Destination, longest.alias("since"))
     asked = asked.where(ready & Destination.id.not_in([*full, ""]))
     found: list[dict[str, Any]] = []
+    left = dict(few or {})
     for one in sorted((row for row in rows(asked) if row["since"] is not None), key=itemgetter("since")):
         if len(found) >= limit:
             break
-        found += [{**row, "to": one} for row in _next_of(one, now, each, but)]
+        most = min(each, left.get(one["kind"], each))
+        some = _next_of(one, now, most, but) if most > 0 else []
+        found += [{**row, "to": one} for row in some]
+        if one["kind"] in left:
+            left[one["kind"]] -= len(some)
     return found
 
 

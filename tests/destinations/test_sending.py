@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -14,8 +15,11 @@ from standardwebhooks import Webhook
 from gateway.background.lease import Lease
 from gateway.core import encryption
 from gateway.core.ids import now_ms
-from gateway.destinations import http_post, ladder, managing, sender
+from gateway.destinations import found_kinds, http_post, ladder, managing, sender
+from gateway.destinations.by_kind import email, webhook
+from gateway.destinations.kind import Answer, Delivery
 from models import Attempt, Destination, Job, Outbox, Outgoing
+from models.database.base import writing
 from models.tables import destination, job
 from tests.conftest import Call, Tenant
 from tests.destinations.conftest import Add, Send, now_of, told
@@ -150,6 +154,27 @@ def test_retry_after(call: Call, add: Add, send: Send, status: str, dated: bool)
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, headers={"retry-after": "Thu, 01 Jan 1970 00:02:00 +99999999999999999999"}),
+        Answer(400, "no: \ud800", reference="\ud800"),
+        Answer(200, body=b"\xff\0", reference="\ud800\0", note="\0\udfff"),
+    ],
+)
+def test_an_answer_made_to_break(
+    call: Call, add: Add, send: Send, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a receiver says is noted, so that it holds up neither itself nor anybody else."""
+    kind = replace(webhook.KIND, send=lambda delivery: answer)
+    monkeypatch.setattr(found_kinds, "load", lambda: {"webhook": kind})
+    add(9)
+    post(call)
+    send()
+
+    assert [row.tries for row in Outgoing.select()] == [1] == [row.n for row in Attempt.select()]
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         ("", 0),
@@ -163,6 +188,10 @@ def test_retry_after(call: Call, add: Add, send: Send, status: str, dated: bool)
         ("Thu, 01 Jan 1970 00:02:00 GMT", 60),
         ("Thu, 01 Jan 2099 00:02:00 GMT", DAY),
         ("Thu, 99 Jan 1970 00:02:00 GMT", 0),
+        ("Thu, 01 Jan 1970 00:02:00 +99999999999999999999", 0),
+        ("Thu, 01 Jan 1970 00:02:00 444444444444", 0),
+        ("Thu, 01 Jan 99999999999999999999 00:02:00 GMT", 0),
+        ("Thu, 01555555555555 Jan 1970 00:02:00 GMT", 0),
     ],
 )
 def test_what_retry_after_says(value: str, seconds: int) -> None:
@@ -390,3 +419,31 @@ def test_a_destination_that_ends(call: Call, add: Add, send: Send) -> None:
     add(9)
     send()
     assert Outbox.select().count() == Outgoing.select().count() == 0
+
+
+def test_one_server_of_many(call: Call, add: Add, send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server through which many destinations are told, and which does not answer, holds up no other."""
+    told_else, waited = threading.Event(), list[bool]()
+
+    def stalls(delivery: Delivery) -> Answer:
+        waited.append(told_else.wait(10))
+        return Answer(200)
+
+    def act(sock: socket.socket, request: bytes) -> None:
+        sock.sendall(OK)
+        told_else.set()
+
+    stalling = replace(webhook.KIND, send=stalls, at_once=email.KIND.at_once)
+    found = {"mail": stalling, "webhook": webhook.KIND}
+    monkeypatch.setattr(found_kinds, "load", lambda: found)
+    for _ in range(sender.AT_ONCE + 1):
+        add(9)
+    with writing():
+        Destination.update(kind="mail").execute()
+    with listening(act) as port:
+        add(port)
+        post(call)
+        send()
+
+    assert waited == [True] * (sender.AT_ONCE + 1)
+    assert {row.state for row in Outgoing.select()} == {"sent"}

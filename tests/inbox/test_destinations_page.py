@@ -213,7 +213,8 @@ def test_held_and_dead(reader: Make, made: str, call: Call, monkeypatch: pytest.
         ).execute()
         answer = ann.post(f"{made}/replay", {"state": "dead", "since": since})
         assert said in ann.get(answer.location).text
-    for form in ({"state": "dead", "since": "noon"}, {"state": "eaten"}):
+    unknown = ("noon", "0001-01-01T00:00+14:00", "9999-12-31T23:00-12:00")
+    for form in (*({"state": "dead", "since": since} for since in unknown), {"state": "eaten"}):
         assert 'class="said bad"' in ann.get(ann.post(f"{made}/replay", form).location).text
     assert "1 are forgotten" in ann.get(ann.post(f"{made}/forget", {"state": "dead"}).location).text
     assert 'class="said bad"' in ann.get(ann.post(f"{made}/forget", {"state": "sent"}).location).text

@@ -48,9 +48,9 @@ def test_links_are_mailed(reader: Callable[..., Reader]) -> None:
     assert LINK.search(without) and "mailed" not in without
 
 
-def ask(stranger: Reader, email: str) -> TestResponse:
+def ask(stranger: Reader, email: str, **options: Any) -> TestResponse:
     """Asks for a link, and waits for what is done afterwards."""
-    answer = stranger.post("/sign-in/forgotten", {"email": email})
+    answer = stranger.post("/sign-in/forgotten", {"email": email}, **options)
     for thread in threading.enumerate():
         if thread.name == "forgotten":
             thread.join()
@@ -79,6 +79,30 @@ def test_a_forgotten_password(reader: Callable[..., Reader], stranger: Reader) -
     assert one["To"] == "ann@example.test"
     (link,) = LINK.findall(one.get_content())
     assert users.link_of(link.rpartition("=")[2])
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        "evil.test",
+        "localhost:80@evil.test",
+        "127.0.0.1:8000@evil.test",
+        "[::1]:3@evil.test",
+        "localhost:1/evil",
+        "localhost:1?",
+        "localhost:a.evil.test",
+        "[@evil.test]:1",
+        "localhost :1",
+        "",
+    ],
+)
+def test_a_host_of_somebody_elses(reader: Callable[..., Reader], stranger: Reader, called: str) -> None:
+    """What a request says of its host makes no link that leads to somebody else."""
+    reader(email="ann@example.test")
+    with taking() as box, configured(box.port):
+        ask(stranger, "ann@example.test", environ_overrides={"HTTP_HOST": called})
+    (link,) = LINK.findall(box.mails[0].get_content())
+    assert link.startswith("http://127.0.0.1:8000/welcome?link=") and "evil" not in box.raw[0].decode()
 
 
 def test_the_settings_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from peewee import OperationalError
 
 from gateway.core import encryption
 from gateway.destinations import managing
-from gateway.replies import in_slack, sending
+from gateway.replies import in_slack, recipients, sending
 from gateway.replies.words import WORDS
 from gateway.transfer.erasure import erase
 from models import Event, Feedback, Outbox, Reply, Unsubscribed, Workspace
@@ -240,6 +241,25 @@ def test_an_erased_author(
     assert Unsubscribed.select().count() == 1
     again = asked("anna@example.org")
     assert call("POST", PATH.format(again), json={"text": "Hi"}).status_code == 409
+
+
+def test_a_database_that_is_away(
+    call: Call, box: Mailbox, asked: Asked, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be looked up for a moment is sent later."""
+    record = asked("anna@example.org")
+    call("POST", PATH.format(record), json={"text": "Hi"})
+
+    def away(*_of: str) -> str:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recipients, "known", away)
+        send()
+    waits = answers(call, record)["data"][0]
+    send(10 + sending.RETRIES[0] + 1)
+
+    assert (waits["state"], waits["why"], len(box.mails)) == ("sending", "could not be sent", 1)
 
 
 def test_another_key(call: Call, box: Mailbox, asked: Asked, send: Send, tenant: Tenant) -> None:

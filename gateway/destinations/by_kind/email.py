@@ -17,6 +17,7 @@ from gateway.destinations.kind import Answer, Delivery, Kind
 from gateway.destinations.message import Entries, Entry, Facts, Heading, Message, Paragraph, Part, Quote
 from models.database.base import dumps
 
+AT_ONCE = 4  # mails under way: all go through one server
 OWN = "x-"  # how names of headers begin that anybody may give a meaning
 
 
@@ -79,4 +80,4 @@ def _item(entry: Entry) -> tuple[list[blocks.Part], list[blocks.Part]]:
     return [blocks.Link(words, entry.url) if entry.url else words], [Said(entry.facts)] if entry.facts else []
 
 
-KIND = Kind("email", send, write=write, check=check)
+KIND = Kind("email", send, write=write, check=check, at_once=AT_ONCE)
