@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from gateway.inbox import refusals
-from gateway.replies import by_mail, in_slack
+from gateway.replies import by_mail, in_slack, recipients
 from models import Reply
 from models.database.base import writing
 from tests.conftest import Call, Tenant
@@ -108,6 +108,14 @@ def test_whom_a_viewer_could_answer(reader: Make, record: str) -> None:
     """Who may not write is not told that the author cannot be answered; who may is told how it goes."""
     assert "cannot be answered" not in section(reader("viewer").get(f"/records/{record}").text)
     assert ">by email<" in section(reader("triager").get(f"/records/{record}").text)
+
+
+def test_who_wants_no_more(reader: Make, record: str, tenant: Tenant) -> None:
+    """Beside the answers that were given stands why there can be no other."""
+    ann, page = reader("triager"), f"/records/{record}"
+    ann.post(f"{page}/replies", {"text": "Hi"})
+    recipients.unsubscribe(tenant.workspace_id, Reply.get().address)
+    assert "cannot be answered from here: email: its author wants no more mail" in section(ann.get(page).text)
 
 
 def test_each_refusal_has_its_words() -> None:
