@@ -134,6 +134,7 @@ def test_all_who_asked(reader: Make, record: str, tenant: Tenant) -> None:
     """The page says who would be told; what is told can be taken back, what is refused stays in the form."""
     ann, page = reader("triager"), f"/overview/themes/{theme_of(tenant, [record])}"
     before = ann.get(page).text
+    assert "<h1>Tell all who asked: export</h1>" in before
     assert "Would be told: 1" in before and Tree(before).faults == []
     refused = ann.post(page, {"text": "x" * 8_001})
     assert (refused.status_code, draft(refused.text)) == (400, "x" * 8_001)
