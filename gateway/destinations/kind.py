@@ -31,7 +31,8 @@ class Delivery:
     """One attempt at telling something; `body` is the same at each. `at` is milliseconds UTC.
 
     `headers` are those that the destination's admin set, `secrets` those that live. `earlier` is the
-    reference of the first message of the same thread that was taken here, None without one.
+    reference of the first message of the same thread that was taken here, None without one. `destination` is
+    the id of the destination.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Delivery:
     secrets: Sequence[str]
     at: int
     earlier: str | None = None
+    destination: str = ""
 
 
 @dataclass(frozen=True, slots=True)

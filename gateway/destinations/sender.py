@@ -110,7 +110,8 @@ def _opened(row: Row, at: int, earlier: str | None) -> Delivery:
     headers = json.loads(encryption.decrypt(one["headers"]))
     if row["replay"]:
         headers["Gateway-Replay"] = "true"
-    return Delivery(row["id"], encryption.decrypt(one["url"]), row["body"], headers, secrets, at, earlier)
+    url = encryption.decrypt(one["url"])
+    return Delivery(row["id"], url, row["body"], headers, secrets, at, earlier, one["id"])
 
 
 def _note(row: Row, outcome: Outcome) -> None:

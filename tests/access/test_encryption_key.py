@@ -25,7 +25,7 @@ from gateway.cli import main
 from gateway.core import encryption
 from gateway.core.config import BadSetting, Config
 from gateway.core.ids import now_ms
-from gateway.destinations import managing, sender
+from gateway.destinations import managing, sender, stopping
 from gateway.files import addresses
 from gateway.inbox import oidc
 from gateway.intake import auth
@@ -52,7 +52,7 @@ PLACES = {
     "gateway/access/callback_secrets.py": "test_callbacks",
     "gateway/access/signing_secrets.py": "test_destinations",
     **dict.fromkeys(
-        (f"gateway/destinations/{name}.py" for name in ("managing", "sender")),
+        (f"gateway/destinations/{name}.py" for name in ("managing", "sender", "stopping")),
         "test_destinations",
     ),
     "gateway/inbox/oidc.py": "test_tickets",
@@ -354,6 +354,7 @@ def test_destinations(config: Config, app: Flask, tenant: Tenant) -> None:
     delivery = {"id": "msg_1", "body": "{}", "replay": False}
     assert "opened" in str(sender._attempt({**delivery, "to": now()}, None).answer.why)
     assert managing.shown(now())["url"] is None
+    assert stopping.proven(made["id"], "0") is None
     managing.change(now(), {"url": url}, by="key_test")
     rotated = managing.rotate(now(), by="key_test")
     assert (rotated["url"], rotated["headers"], rotated["live_secrets"]) == (url, [], 1)

@@ -26,7 +26,7 @@ OPEN = {
     "gateway/access/api_keys.py": {"_checksum"},  # of a typo
     **{
         f"gateway/destinations/{name}.py": {"state"}
-        for name in ("alarms", "deliveries", "fan_out", "managing", "notifying", "sender")
+        for name in ("alarms", "deliveries", "fan_out", "managing", "notifying", "sender", "stopping")
     },
     "gateway/api/digest/figures.py": {"state"},  # of a destination
     "gateway/inbox/delivery_log.py": {"state"},  # of a delivery

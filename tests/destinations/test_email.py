@@ -6,15 +6,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask
 
 from adapters.contract import Refused
 from gateway.core import mail
 from gateway.core.config import Config
-from gateway.destinations import managing
-from models import Attempt, Outgoing
+from gateway.destinations import managing, stopping
+from gateway.files import addresses
+from models import Attempt, Audit, Outgoing
 from models.tables import outbox
 from tests.conftest import Call, Tenant, run_command, running, until
-from tests.destinations.conftest import Send
+from tests.destinations.conftest import Send, now_of
 from tests.mail_server import FROM, configured, taking
 
 PATH = "/gateway/v1/feedback"
@@ -117,3 +119,35 @@ def test_as_it_is_served(tmp_path: Path) -> None:
                 assert ann.post(PATH, json={"text": "The oven is on fire"}, headers=key).status_code == 201
             until(lambda: len(box.mails) == 2)
     assert {told["To"] for told in box.mails} == {"ann@example.com", "team@example.com"}
+
+
+def test_one_click_ends_it(call: Call, tenant: Tenant, app: Flask, send: Send) -> None:
+    """The link in a mail's header pauses its destination, by a POST alone and while it has this address."""
+    addresses.connect("https://feedback.example.com")
+    with taking() as box, configured(box.port):
+        made = create(tenant)
+        post(call, "The total is wrong")
+        send()
+        (mail,) = box.mails
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        path = mail["List-Unsubscribe"].strip("<>").removeprefix("https://feedback.example.com")
+        client = app.test_client()
+
+        def state() -> object:
+            return managing.shown(now_of(made))["state"]
+
+        assert client.get(path).status_code == 200
+        last = "0" if path[-1] != "0" else "1"
+        for wrong in (f"{path}0", path.replace("dst_", "dst_0"), path[:-1] + last):
+            assert (client.get(wrong).status_code, client.post(wrong).status_code) == (404, 404)
+        assert state() == "enabled"
+        managing.change(now_of(made), {"url": "mailto:others@example.com"}, by="key_test")
+        assert client.post(path).status_code == 404
+        managing.change(now_of(made), {"url": "mailto:team@example.com"}, by="key_test")
+        for _ in range(2):
+            assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        assert state() == "paused"
+    addresses.connect("")
+    act = Audit.select().where(Audit.key_id == stopping.BY).get()
+
+    assert (act.action, act.target) == ("destination.changed", made["id"])

@@ -71,6 +71,8 @@ PAGES: dict[str, str | None] = {
     "POST /records/<feedback_id>/files/<asset_id>/delete": "triager",
     "POST /records/<feedback_id>/replies": "triager",
     "POST /records/<feedback_id>/replies/<reply_id>/delete": "triager",
+    "GET /unsubscribe/destinations/<destination_id>/<signature>": None,
+    "POST /unsubscribe/destinations/<destination_id>/<signature>": None,
     "GET /unsubscribe/<workspace_id>/<digest>/<signature>": None,
     "POST /unsubscribe/<workspace_id>/<digest>/<signature>": None,
     "GET /overview": "viewer",

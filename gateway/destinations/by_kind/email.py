@@ -11,6 +11,7 @@ from gateway.api.digest.blocks import Block, Said
 from gateway.core import mail, mail_rules
 from gateway.core.mail import Mail, NotSent
 from gateway.core.outbound import Forbidden
+from gateway.destinations import stopping
 from gateway.destinations.http_post import TIMEOUT
 from gateway.destinations.kind import Answer, Delivery, Kind
 from gateway.destinations.message import Entries, Entry, Facts, Heading, Message, Paragraph, Part, Quote
@@ -49,7 +50,8 @@ def send(delivery: Delivery) -> Answer:
         told["html"],
         reference,
         earlier,
-        headers=headers,
+        stopping.url_of(delivery.destination, delivery.url),
+        headers,
     )
     try:
         mail.send(made, timeout=TIMEOUT)
