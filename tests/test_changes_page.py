@@ -24,7 +24,12 @@ def test_duckdb(call: Call, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.
     class Answer:
         def __init__(self, url: str, params: dict[str, Any], headers: dict[str, str], timeout: int) -> None:
             path = url.removeprefix("https://gateway.test")
-            self.json = call("GET", path, query_string=params, headers=headers).get_json
+            self.answer = call("GET", path, query_string=params, headers=headers)
+            self.json = self.answer.get_json
+
+        def raise_for_status(self) -> None:
+            if self.answer.status_code != 200:
+                raise ConnectionError(self.answer.status)
 
     monkeypatch.setattr("requests.get", Answer)
     monkeypatch.setenv("GATEWAY_URL", "https://gateway.test")
@@ -49,3 +54,6 @@ def test_duckdb(call: Call, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.
     call("DELETE", f"{LIST}/{ids[1]}")
     call("POST", LIST, json={"text": "Another one"})
     assert is_whole() and is_whole()
+    monkeypatch.setenv("GATEWAY_KEY", "sk_live_none")
+    with pytest.raises(ConnectionError, match="401"):
+        is_whole()

@@ -88,6 +88,12 @@ def test_verification(block: str, tmp_path: Path) -> None:
     assert verified(new, {**headers, "webhook-id": "msg_2"}, BODY.encode()) is None
     stale = sent("msg_1", [new], now - 301)
     assert verified(new, stale, BODY.encode()) is None
+    for name in headers:
+        less = {other: value for other, value in headers.items() if other != name}
+        assert verified(new, less, BODY.encode()) is None or not name.startswith("webhook-")
+    for name, value in (("signature", "none"), ("signature", "v1,é"), ("timestamp", "soon")):
+        assert verified(new, {**headers, f"webhook-{name}": value}, BODY.encode()) is None, value
+    assert verified(new, {}, b"") is None
 
 
 def test_every_block_is_run() -> None:

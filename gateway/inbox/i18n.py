@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_decimal
 from flask import g, has_app_context, request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gateway.core.languages import LANGUAGES, catalogue, locale_of
 
@@ -46,9 +46,11 @@ def choose(user: dict[str, Any] | None) -> None:
 
 
 def _(text: str, **values: Any) -> str:
-    """A text in the reader's language, with its %(name)s filled in."""
+    """A text in the reader's language, with its %(name)s filled in; HTML, as `ago` is, stays HTML."""
     language = g.get("language", "en") if has_app_context() else "en"  # a command has no reader
     said = catalogue(_FOLDER, language).gettext(text) if text else ""
+    if any(isinstance(value, Markup) for value in values.values()):
+        return escape(said) % values  # which escapes what is no HTML
     return said % values if values else said
 
 

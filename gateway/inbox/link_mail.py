@@ -26,7 +26,7 @@ def send_link(email: str, link: str, *, invites: bool) -> str | None:
         how_long = _("This link makes your account. It works once, for 7 days:")
     else:
         subject = _("A new password for the inbox of feedback")
-        words = _("You are to have a new password at %(host)s.", host=host)
+        words = _("A new password was asked for you at %(host)s.", host=host)
         how_long = _("This link lets you choose it. It works once, for 24 hours:")
     done = _("If you did not expect this, you need not do anything.")
     try:

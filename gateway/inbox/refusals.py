@@ -33,6 +33,9 @@ FORMS = (
     "%(host)s leads to a private address: that needs GATEWAY_OUTBOUND_PRIVATE=on",
     "is longer than %(n)s characters",
     "its filter cannot be read: %(why)s",
+    # why an author cannot be answered, or was not
+    "the author's address is none to send mail to: %(why)s",
+    *("the mail server %(why)s", "Slack answered: %(why)s"),
 )
 _WORKFLOW = (
     "in the channel's menu choose Workflows, then Send webhook alerts to a channel, and give the address "
@@ -66,6 +69,12 @@ PHRASES = (
     "Must be changes unless `when` is daily or weekly",
     "Expected number, received string",
     *("it answered 410 Gone", "it has taken nothing for five days"),
+    # by channels that answer authors
+    *("needs GATEWAY_SMTP_URL", "the record has no address of its author", "its author wants no more mail"),
+    "GATEWAY_SECRET_KEY cannot open the key that tells who wants no mail: put the earlier one back",
+    *("the record is not from Slack", "the record names no message of Slack's"),
+    "its hook has no option bot_token, or GATEWAY_SECRET_KEY cannot open it",
+    *("the record is gone", "could not be sent", "the address of the author is another one now"),
 )
 _PARTS = {form: parts_of(form) for form in FORMS}
 

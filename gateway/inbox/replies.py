@@ -13,6 +13,7 @@ from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page, show
 from gateway.replies.to_all import MOST_A_DAY
 from gateway.replies.writing import LONGEST_TEXT, UNDO
+from models.tables.theme import label_of
 
 ALL = "/gateway/v1/feedback/<feedback_id>/replies"
 OF_THEME = "/gateway/v1/themes/<theme_id>/replies"
@@ -87,6 +88,7 @@ def _theme_page(theme_id: str, status: int = 200, **given: Any) -> ResponseRetur
         "tell-all.html",
         status,
         theme_id=theme_id,
+        label=label_of(theme_id),  # it is of this workspace, or the plan was refused,
         plan=plan,
         why=why,
         most=MOST_A_DAY,

@@ -57,6 +57,6 @@ def take_back(row: Row) -> None:
 
 def _nowhere(lacks: Mapping[str, str], channel: str | None) -> Refused:
     faults = tuple(Fault(name, why) for name, why in lacks.items() if why)
-    asked = "no channel" if channel is None else f"no channel {channel}"
     whys = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
-    return Refused(Problem(409, "conflict", f"This record has {asked}: {whys}", faults))
+    said = f"no channel: {whys}" if channel is None else f"no channel {channel}: {lacks[channel]}"
+    return Refused(Problem(409, "conflict", f"This record has {said}", faults))

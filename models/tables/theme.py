@@ -192,6 +192,12 @@ def is_of(lasting_id: str, workspace_id: str, project_id: str | None) -> bool:
     return bool(only(found, {ThemeRun.project_id: project_id}).exists())
 
 
+def label_of(lasting_id: str) -> str:
+    """What a theme is called; "" when it is none."""
+    found = rows(Theme.select(Theme.label).where(Theme.id.in_(_shown(lasting_id))).limit(1))
+    return str(found[0]["label"]) if found else ""
+
+
 def members_after(lasting_id: str, after: str, limit: int) -> list[str]:
     """The ids of a theme's records in their order, after one of them."""
     mine = ThemeMember.theme.in_(_shown(lasting_id)) & (ThemeMember.feedback > after)

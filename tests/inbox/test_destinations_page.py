@@ -334,6 +334,7 @@ def test_people(reader: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     page = ann.post(new, sent, follow_redirects=True).text
     assert "Wednesday, 7:00 Asia/Tokyo · a digest of the time · with authors" in page
     assert "whsec_" not in page and "Rotate" not in page and "Verify" not in page
+    assert " · once a week" in ann.get(LIST).text
     one = f"{LIST}/{Destination.get().id}"
     again = ann.get(f"{one}/change").text
     for name, value in (("weekday", "2"), ("hour", "7"), ("content", "digest"), ("when", "weekly")):

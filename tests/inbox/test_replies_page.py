@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from gateway.inbox import refusals
+from gateway.replies import by_mail, in_slack, recipients
 from models import Reply
 from models.database.base import writing
 from tests.conftest import Call, Tenant
@@ -72,7 +76,7 @@ def test_what_is_refused(reader: Make, record: str) -> None:
     ann, page = reader("triager"), f"/records/{record}"
     for sent, why in (
         ({"text": "x" * 8_001}, "text: "),
-        ({"text": "Hi", "channel": "slack"}, "slack: the record is not from Slack"),
+        ({"text": "Hi", "channel": "slack"}, "no channel slack: the record is not from Slack"),
     ):
         assert ann.post(f"{page}/replies", sent).location == f"{page}#replies"
         shown = ann.get(page).text
@@ -93,14 +97,44 @@ def test_who_cannot_be_answered(reader: Make, call: Call) -> None:
     """The page says which channels are missing, and why, in the reader's language."""
     record = call("POST", "/gateway/v1/feedback", json={"text": "Hm"}).json["id"]
     page = reader("triager").get(f"/records/{record}", headers={"Accept-Language": "nl"}).text
-    assert "De auteur kan van hieruit niet beantwoord worden: e-mail: the record has no address" in page
+    said = (
+        "niet beantwoord worden: e-mail: het record heeft geen adres van zijn auteur; Slack: het record komt"
+    )
+    assert said in page
     assert '<textarea id="reply"' not in page
+
+
+def test_whom_a_viewer_could_answer(reader: Make, record: str) -> None:
+    """Who may not write is not told that the author cannot be answered; who may is told how it goes."""
+    assert "cannot be answered" not in section(reader("viewer").get(f"/records/{record}").text)
+    assert ">by email<" in section(reader("triager").get(f"/records/{record}").text)
+
+
+def test_who_wants_no_more(reader: Make, record: str, tenant: Tenant) -> None:
+    """Beside the answers that were given stands why there can be no other."""
+    ann, page = reader("triager"), f"/records/{record}"
+    ann.post(f"{page}/replies", {"text": "Hi"})
+    recipients.unsubscribe(tenant.workspace_id, Reply.get().address)
+    assert "cannot be answered from here: email: its author wants no more mail" in section(ann.get(page).text)
+
+
+def test_each_refusal_has_its_words() -> None:
+    """Whatever the channels say that a record lacks is known in other languages, too."""
+    known = {*refusals.PHRASES, *(form.replace("%(why)s", "") for form in refusals.FORMS)}
+    for module in (by_mail, in_slack):
+        tree = ast.parse(Path(module.__file__).read_text())
+        [lacks] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_lacks"]
+        for returned in [node.value for node in ast.walk(lacks) if isinstance(node, ast.Return)]:
+            first = returned.values[0] if isinstance(returned, ast.JoinedStr) else returned
+            said = getattr(module, first.id) if isinstance(first, ast.Name) else first.value  # type: ignore[union-attr]
+            assert not said or said in known, said
 
 
 def test_all_who_asked(reader: Make, record: str, tenant: Tenant) -> None:
     """The page says who would be told; what is told can be taken back, what is refused stays in the form."""
     ann, page = reader("triager"), f"/overview/themes/{theme_of(tenant, [record])}"
     before = ann.get(page).text
+    assert "<h1>Tell all who asked: export</h1>" in before
     assert "Would be told: 1" in before and Tree(before).faults == []
     refused = ann.post(page, {"text": "x" * 8_001})
     assert (refused.status_code, draft(refused.text)) == (400, "x" * 8_001)
