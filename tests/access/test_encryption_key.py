@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 import adapters
-from gateway.access import callback_secrets, encryption_key, hooks
+from gateway.access import callback_secrets, encryption_key, hooks, users
 from gateway.api.health import SHOWN
 from gateway.app import create_app
 from gateway.background import fetch_credentials
@@ -56,6 +56,7 @@ PLACES = {
         "test_destinations",
     ),
     "gateway/inbox/oidc.py": "test_tickets",
+    "gateway/inbox/pages.py": "test_a_secret_to_be_shown",
     "gateway/files/addresses.py": "test_signed_addresses",
     "gateway/replies/recipients.py": "test_who_wants_no_mail",
     "gateway/access/sealed_options.py": "test_tokens_of_bots",
@@ -248,6 +249,22 @@ def test_tickets(config: Config, app: Flask) -> None:
 
     with pytest.raises(oidc.NotProven):
         oidc.opened(ticket)
+
+
+def test_a_secret_to_be_shown(config: Config, app: Flask, tenant: Tenant) -> None:
+    """What was made is there, and its page too; the secret that was to be on it is shown nowhere."""
+    session = users.open_session(users.create_user(tenant.workspace_id, "ann@example.test", "Ann", "admin"))
+
+    def ask(app: Flask, method: str, path: str, **form: str) -> Any:
+        client = app.test_client()
+        client.set_cookie("feedback-session", session, domain="localhost")
+        return client.open(path, method=method, data=form, headers={"Sec-Fetch-Site": "same-origin"})
+
+    made = ask(app, "POST", "/settings/keys", name="Shop", scopes="ingest")
+    page = ask(with_key(config, OTHER), "GET", made.location)
+
+    assert page.status_code == 200 and "Shop" in page.text
+    assert not re.search(r"sk_live_\w{20}", page.text)
 
 
 def test_callbacks(config: Config, app: Flask, tenant: Tenant, settings: Callable[..., None]) -> None:
