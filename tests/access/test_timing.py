@@ -29,6 +29,7 @@ OPEN = {
         for name in ("alarms", "deliveries", "fan_out", "managing", "notifying", "sender")
     },
     "gateway/api/digest/figures.py": {"state"},  # of a destination
+    "gateway/inbox/delivery_log.py": {"state"},  # of a delivery
     "gateway/runs/callbacks.py": {"state"},  # what became of them, as of deliveries
     "gateway/intake/idempotency.py": {"digest", "key"},  # of a caller's own body
     "gateway/triage/training/heldout.py": {"digest"},  # of texts to learn from

@@ -374,7 +374,7 @@ def test_files_travel_compressed_and_once(reader: Make) -> None:
         assert ann.get(path.partition("?")[0] + "?0").headers["Cache-Control"] == "no-cache"
     sizes = {path.partition("?")[0][14:]: len(ann.get(path).data) for path in paths}
 
-    assert sizes["inbox.css"] < 15_000
+    assert sizes["inbox.css"] < 16_000
     assert sizes["inbox.js"] < 15_000
 
 
