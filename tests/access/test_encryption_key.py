@@ -44,7 +44,7 @@ pytestmark = pytest.mark.both(long=True)
 OTHER = "another key than the one that secrets were sealed with"
 BODY = b'{"text": "The map is upside down"}'
 ADAPTERS = adapters.load()
-USES = re.compile(rf"\b{encryption.__name__.rpartition('.')[2]}\.(encrypt|decrypt|opens|key_for)\b")
+USES = re.compile(rf"\b{encryption.__name__.rpartition('.')[2]}\.(encrypt|decrypt|opened|opens|key_for)\b")
 # Each module that seals, opens or signs with the gateway's key, and what shows here how it does with another.
 PLACES = {
     "gateway/intake/auth.py": "test_deliveries",
