@@ -15,8 +15,9 @@ from gateway.background.lease import run_once
 from gateway.core import outbound
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.core.outbound import Forbidden
 from gateway.destinations import found_kinds, ladder, managing, sender
-from gateway.inbox import destination_form
+from gateway.inbox import destination_form, refusals
 from models import Audit, Destination, Feedback, Outgoing, User
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader
@@ -380,3 +381,15 @@ def test_kinds_say_what_they_want(reader: Make) -> None:
         told = re.findall('<p class="quiet" id="why-url">(.*?)</p>', page)
         assert bool(told) == (kind.check is not outbound.check), kind.name
         assert all(re.match("Moet |Heeft |Is een", words) for words in told), told
+
+
+ADDRESSES = ("", "https://a.webhook.office.com/webhookb2/1")
+
+
+def test_what_kinds_ask_for_is_known(tenant: Tenant) -> None:
+    """Each kind's words for an address that is none of its own are among those that are translated."""
+    for kind in found_kinds.load().values():
+        for address in ADDRESSES if kind.is_for_people else ADDRESSES[:1]:
+            with pytest.raises(Forbidden) as refused:
+                kind.check(address)
+            assert str(refused.value) in refusals.PHRASES, kind.name
