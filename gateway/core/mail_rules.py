@@ -15,7 +15,7 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"  # RFC 5322, and RFC 6
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_NAMED = re.compile(r"\"?([^\"<>]*?)\"? *<([^<>]*)>")
+_NAMED = re.compile(r"\"?+([^\"<>]*+)\"?+ *+<([^<>]*)>")
 
 Tls = Literal["at once", "required", "if offered"]
 
@@ -107,7 +107,7 @@ def sender(text: str) -> Address:
     if not text.isprintable():
         raise BadAddress("must be on one line")
     found = _NAMED.fullmatch(text)
-    name, plain = (found[1], address(found[2])) if found else ("", address(text))
+    name, plain = (found[1].strip(), address(found[2])) if found else ("", address(text))
     if not plain.isascii():
         raise BadAddress("must be ASCII before its @: not every server takes other letters")
     return Address(name, addr_spec=plain)
