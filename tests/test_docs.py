@@ -16,6 +16,8 @@ from adapters.contract import Problem
 from gateway import __version__
 from gateway.cli import main
 from gateway.core.config import Config
+from gateway.destinations import found_kinds
+from models.tables import outbox
 from tests.conftest import ROOT, Server
 from tests.sources import PAGE, table
 
@@ -177,3 +179,11 @@ def test_every_commit_can_be_linted() -> None:
 def test_sources_table() -> None:
     """docs/sources.md shows what every fixture of a signed source becomes today."""
     assert PAGE.read_text() == table(), "run python -m tests.sources"
+
+
+def test_what_destinations_are_and_hear() -> None:
+    """Each kind for people has its row, and each type of change its place in the table of those."""
+    kinds = re.findall(r"^\| \[`(\w+)`\]", (ROOT / "docs" / "destinations.md").read_text(), re.M)
+    assert sorted(kinds) == [name for name, kind in found_kinds.load().items() if kind.is_for_people]
+    sent = (ROOT / "docs" / "webhooks.md").read_text().partition("## What is sent")[2].partition("```")[0]
+    assert set(outbox.TYPES) == set(re.findall(r"`(\w+\.\w+)`", sent))

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 # Functions that remember every answer they gave: what they are asked about is ours.
 OURS = {
     "gateway/core/languages.py": {"catalogue", "locale_of"},  # the languages there are
-    "gateway/inbox/pages.py": {"_asset", "_packed"},  # files of ours, by a name that has been looked up
+    "gateway/inbox/static_files.py": {"_file", "_packed"},  # files of ours, by a name that has been looked up
     "gateway/api/openapi/docs_page.py": {"_file"},  # likewise
     "adapters/common/schemas.py": {"_instance", "_plan"},  # schemas
     "gateway/triage/phrase_tables.py": {

@@ -45,7 +45,6 @@ from gateway.api.schemas.answers import (
     KeyMade,
     KeyRotated,
     Listed,
-    Preview,
     Receipt,
     Similar,
     Stats,
@@ -65,6 +64,7 @@ from gateway.api.schemas.parameters import (
     StatsQuery,
     ThemesQuery,
 )
+from gateway.api.schemas.quarantine import Preview
 from gateway.api.stats import show_stats
 from gateway.api.themes import list_themes
 from gateway.api.topic_endpoints import TOPICS

@@ -6,8 +6,9 @@ from adapters.contract.description import Shape
 from gateway.api.admin import projects
 from gateway.api.admin.request_schemas import NewProject, ProjectChange, RetentionPreview
 from gateway.api.endpoint import Endpoint
-from gateway.api.schemas.answers import Project, RetentionPreviewed, page_of
+from gateway.api.schemas.answers import page_of
 from gateway.api.schemas.parameters import PageQuery
+from gateway.api.schemas.projects import Project, RetentionPreviewed
 
 PROJECTS = (
     Endpoint(

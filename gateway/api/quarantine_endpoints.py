@@ -5,9 +5,18 @@ from __future__ import annotations
 from adapters.contract.description import Shape
 from gateway.api.admin import quarantine, quarantine_groups
 from gateway.api.endpoint import Endpoint
-from gateway.api.schemas.answers import HeldDelivery, HeldShown, Replayed, page_of
+from gateway.api.schemas.answers import page_of
 from gateway.api.schemas.parameters import HeldQuery, PageQuery, ReplayQuery
-from gateway.api.schemas.quarantine import Discard, Discarded, HeldGroup, ReplayedGroup, ReplayGroup
+from gateway.api.schemas.quarantine import (
+    Discard,
+    Discarded,
+    HeldDelivery,
+    HeldGroup,
+    HeldShown,
+    Replayed,
+    ReplayedGroup,
+    ReplayGroup,
+)
 
 QUARANTINE = (
     Endpoint(

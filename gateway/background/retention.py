@@ -99,10 +99,6 @@ def changed(project: Mapping[str, Any], days: Mapping[str, int | None], now: int
     return {**new, "retention_from": now + GRACE, "retention_before": longer}
 
 
-def _longer(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else max(one, other)
-
-
 def in_force(project: Mapping[str, Any], now: int) -> dict[str, int | None]:
     """For how many days a project keeps things at a time; None is for good."""
     waiting = project["retention_from"] is not None and now < project["retention_from"]

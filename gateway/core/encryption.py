@@ -55,14 +55,18 @@ def decrypt(stored: str) -> str:
         raise WrongKey("GATEWAY_SECRET_KEY cannot read this secret") from None
 
 
+def opened(stored: str) -> str | None:
+    """A stored secret in clear; None for one that was encrypted with another key."""
+    try:
+        return decrypt(stored)
+    except WrongKey:
+        return None
+
+
 @lru_cache(maxsize=4096)
 def opens(stored: str) -> bool:
     """Whether the key can read a stored secret; remembered, as both stay what they are."""
-    try:
-        decrypt(stored)
-    except WrongKey:
-        return False
-    return True
+    return opened(stored) is not None
 
 
 def key_for(purpose: str) -> str:

@@ -84,7 +84,7 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
         raise invalid(*faults)
     now = now_ms()
     columns = {**sent, **_sealed({name: sent[name] for name in _SEALED if name in sent})}
-    if "url" in sent and "headers" not in sent and _opened(row["headers"]) is None:
+    if "url" in sent and "headers" not in sent and encryption.opened(row["headers"]) is None:
         columns |= _sealed(
             {"headers": {}}
         )  # those that nobody can open any more would keep all from being sent
@@ -198,9 +198,9 @@ def shown(row: Row) -> dict[str, Any]:
     times = ("resume_at", "succeeded_at", "failing_since", "created_at")
     return {
         **{name: row[name] for name in named},
-        "url": _opened(row["url"]),
+        "url": encryption.opened(row["url"]),
         "subscription": subscription.shown(row) if is_for_people else None,
-        "headers": sorted(json.loads(_opened(row["headers"]) or "{}")),
+        "headers": sorted(json.loads(encryption.opened(row["headers"]) or "{}")),
         "live_secrets": len(signing_secrets.live(row["secrets"], now_ms())),
         **{
             state: outgoing.count(row["id"], state)
@@ -271,11 +271,3 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
 def _sealed(sent: Row) -> dict[str, str]:
     texts = {name: value if isinstance(value, str) else dumps(value) for name, value in sent.items()}
     return {name: encryption.encrypt(text) for name, text in texts.items()}
-
-
-def _opened(sealed: str) -> str | None:
-    """A sealed text; None for one that was sealed with another key."""
-    try:
-        return encryption.decrypt(sealed)
-    except encryption.WrongKey:
-        return None

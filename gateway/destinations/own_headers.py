@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.common.hook_options import TOKEN
 from adapters.contract import Fault
 
 MOST = 8
@@ -16,7 +17,6 @@ _RESERVED = re.compile(
     r"transfer-encoding|upgrade|user-agent|cookie",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110: token
 _VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
@@ -26,7 +26,7 @@ def faults(headers: Mapping[str, Any]) -> list[Fault]:
     if len(headers) > MOST:
         found.append(Fault("headers", f"Must be at most {MOST}"))
     for name, value in headers.items():
-        if not _NAME.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             found.append(Fault("headers", f"{name!r} is no name of a header"))
         elif _RESERVED.fullmatch(name):
             found.append(Fault(f"headers.{name}", "Is set by the gateway"))

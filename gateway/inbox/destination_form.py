@@ -28,7 +28,7 @@ EVENTS_SAID = {
     "feedback.status_changed": "Its status changes",
     "feedback.tagged": "Its tags change",
     "feedback.noted": "Somebody adds a note",
-    "feedback.replied": "Somebody answers the author",
+    "feedback.replied": "Its author is answered",
     "feedback.deleted": "It is deleted",
     "feedback.erased": "A person is taken out of it",
     "quarantine.held": "A delivery is held in quarantine",

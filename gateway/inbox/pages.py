@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
-from pathlib import Path
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import brotli
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from adapters.contract import Problem, Refused
 from gateway.access import users
 from gateway.access.hooks import cut_ids
 from gateway.core import encryption, log
@@ -26,7 +21,7 @@ from gateway.core.ids import now_ms
 from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
-from gateway.inbox import csrf, i18n
+from gateway.inbox import csrf, i18n, static_files
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
 from gateway.inbox.reasons import reason
@@ -57,8 +52,6 @@ OWNS = (
 UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 262_144
-STATIC = Path(__file__).parent / "static"
-KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -194,10 +187,7 @@ def handed_over() -> dict[str, Any]:
     if note.get("path") != request.path:
         return {}
     say(None)
-    try:
-        made: dict[str, Any] = json.loads(encryption.decrypt(note["made"]))
-    except encryption.WrongKey:
-        return {}
+    made: dict[str, Any] = json.loads(encryption.opened(note["made"]) or "{}")
     return made
 
 
@@ -254,58 +244,12 @@ def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["request-id"] = request_id(request.environ)
     response.headers["Vary"] = "Accept-Encoding, Cookie"
-    coding = _coding()
-    if coding and not response.content_encoding and (response.calculate_content_length() or 0) > 999:
-        response.set_data(_PACKED[coding](response.get_data(), False))
-        response.content_encoding = coding
+    static_files.compress(response)
     log.request(request.method, request.path, response.status_code, g.started, request_id(request.environ))
     return response
 
 
-# What browsers take compressed: the data, and whether it is worth some time, as it is kept.
-_PACKED: dict[str, Callable[[bytes, bool], bytes]] = {
-    "br": lambda data, kept: brotli.compress(data, quality=11 if kept else 4),
-    "gzip": lambda data, kept: gzip.compress(data, 9 if kept else 5),
-}
-
-
-def _coding() -> str:
-    """The first of these that the browser takes, or nothing."""
-    return next((name for name in _PACKED if request.accept_encodings[name] > 0), "")
-
-
-@cache
-def _asset(name: str) -> tuple[bytes, str]:
-    """A file of ours, and what its address carries so that browsers may keep it."""
-    data = (STATIC / name).read_bytes()
-    return data, hashlib.sha256(data).hexdigest()[:12]
-
-
-def _asset_url(name: str) -> str:
-    return f"/inbox/static/{name}?{_asset(name)[1]}"
-
-
-@cache
-def _packed(name: str, coding: str) -> bytes:
-    """A file of ours as it travels."""
-    data, _digest = _asset(name)
-    return _PACKED[coding](data, True) if coding else data
-
-
-def _serve_asset(name: str) -> ResponseReturnValue:
-    if name not in {path.name for path in STATIC.iterdir()}:
-        raise Refused(Problem(404, "not_found", "No such file."))
-    coding, asked = _coding(), request.query_string.decode("ascii", "replace")
-    # While versions change, a page of another one may ask; what it gets is not kept under that address.
-    kept = "public, max-age=31536000, immutable" if asked == _asset(name)[1] else "no-cache"
-    answer = Response(_packed(name, coding), content_type=KINDS[Path(name).suffix])
-    answer.headers["Cache-Control"] = kept
-    if coding:
-        answer.content_encoding = coding
-    return answer
-
-
-inbox.add_url_rule("/inbox/static/<name>", "static_file", _serve_asset)
+inbox.add_url_rule("/inbox/static/<name>", "static_file", static_files.serve)
 inbox.before_request(_begin)
 inbox.after_request(_finish)
 inbox.register_error_handler(Exception, _failed)
@@ -320,6 +264,6 @@ def mount(app: Flask, config: Config) -> None:
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
-    templates.globals.update(_=_, asset=_asset_url, url=url, unproven_host=unproven_host)
+    templates.globals.update(_=_, asset=static_files.address, url=url, unproven_host=unproven_host)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

@@ -1,12 +1,13 @@
-"""Why something is refused, in the reader's language; the API's own words are English."""
+"""Why something is refused or was not sent, in the reader's language; the API's own words are English."""
 
 from __future__ import annotations
 
 from gateway.inbox.i18n import _
 from gateway.inbox.reasons import blanks, parts_of
+from gateway.replies import by_mail, in_issues, in_slack
 
-# What schemas, gateway.api.filters, gateway.destinations and gateway.core.outbound_rules say; the more
-# particular first.
+# What schemas, gateway.api.filters, gateway.destinations, gateway.replies, gateway.core.outbound_rules and
+# gateway.core.mail say; the more particular first.
 FORMS = (
     "String must contain at least %(n)s character(s)",
     "String must contain at most %(n)s character(s)",
@@ -33,9 +34,16 @@ FORMS = (
     "%(host)s leads to a private address: that needs GATEWAY_OUTBOUND_PRIVATE=on",
     "is longer than %(n)s characters",
     "its filter cannot be read: %(why)s",
-    # why an author cannot be answered, or was not
+    # of mail, and of answers to authors
+    "must have at most %(n)s characters, %(most)s before its @",
     "the author's address is none to send mail to: %(why)s",
-    *("the mail server %(why)s", "Slack answered: %(why)s"),
+    "the address is refused: %(words)s",
+    "the mail is refused: %(words)s",
+    "Slack answered %(n)s and no JSON of its own",
+    "Slack answered: %(words)s",
+    "That is %(n)s mails, and %(before)s were written within a day: %(most)s are the most.",
+    "the mail server %(why)s",
+    *("GitHub answered %(n)s", "GitLab answered %(n)s"),
 )
 _WORKFLOW = (
     "in the channel's menu choose Workflows, then Send webhook alerts to a channel, and give the address "
@@ -69,12 +77,13 @@ PHRASES = (
     "Must be changes unless `when` is daily or weekly",
     "Expected number, received string",
     *("it answered 410 Gone", "it has taken nothing for five days"),
-    # by channels that answer authors
-    *("needs GATEWAY_SMTP_URL", "the record has no address of its author", "its author wants no more mail"),
-    "GATEWAY_SECRET_KEY cannot open the key that tells who wants no mail: put the earlier one back",
-    *("the record is not from Slack", "the record names no message of Slack's"),
-    "its hook has no option bot_token, or GATEWAY_SECRET_KEY cannot open it",
-    *("the record is gone", "could not be sent", "the address of the author is another one now"),
+    # of answers to authors
+    *("needs GATEWAY_SMTP_URL", "Mail needs GATEWAY_SMTP_URL."),
+    *("the record has no address of its author", "the record is not from Slack"),
+    *("the record is not from GitHub", "the record is not from GitLab", "the record is of no issue"),
+    *("the record names no message of Slack's", "the record is gone", "could not be sent"),
+    "the address of the author is another one now",
+    *(by_mail.UNWANTED, by_mail.CLOSED, in_slack.UNARMED, in_issues.UNARMED),
 )
 _PARTS = {form: parts_of(form) for form in FORMS}
 
@@ -86,5 +95,7 @@ def refusal(message: str) -> str:
     for form, parts in _PARTS.items():
         filled = blanks(parts, message)
         if filled is not None:
-            return _(form, **filled)
+            return _(
+                form, **{name: refusal(said) if name == "why" else said for name, said in filled.items()}
+            )
     return message

@@ -11,6 +11,7 @@ from adapters.contract import Refused
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page, show
+from gateway.inbox.refusals import refusal
 from gateway.replies.to_all import MOST_A_DAY
 from gateway.replies.writing import LONGEST_TEXT, UNDO
 from models.tables.theme import label_of
@@ -31,7 +32,7 @@ def reply(feedback_id: str) -> ResponseReturnValue:
     except Refused as refused:
         if refused.problem.status not in (400, LATE):
             raise
-        return go(back, refused.problem.message, bad=True, draft=text)
+        return go(back, _why(refused), bad=True, draft=text)
     return go(back, _soon())
 
 
@@ -63,7 +64,7 @@ def tell_all(theme_id: str) -> ResponseReturnValue:
     except Refused as refused:
         if refused.problem.status not in (400, LATE):
             raise
-        return _theme_page(theme_id, refused.problem.status, draft=text, fault=refused.problem.message)
+        return _theme_page(theme_id, refused.problem.status, draft=text, fault=_why(refused))
     said = _("%(n)s will be told. %(soon)s", n=number(done["queued"]), soon=_soon())
     return go(f"/overview/themes/{theme_id}", said)
 
@@ -83,7 +84,7 @@ def _theme_page(theme_id: str, status: int = 200, **given: Any) -> ResponseRetur
     except Refused as refused:
         if refused.problem.status != LATE:
             raise
-        why = refused.problem.message
+        why = _why(refused)
     return show(
         "tell-all.html",
         status,
@@ -99,6 +100,12 @@ def _theme_page(theme_id: str, status: int = 200, **given: Any) -> ResponseRetur
 
 def _text() -> str:
     return request.form.get("text", "").replace("\r\n", "\n").strip()[: 2 * LONGEST_TEXT]
+
+
+def _why(refused: Refused) -> str:
+    """What the API says is wrong, in the reader's language."""
+    faults = [f"{_(fault.field)}: {refusal(fault.message)}" for fault in refused.problem.faults]
+    return "; ".join(faults) or refusal(refused.problem.message)
 
 
 def _soon() -> str:

@@ -39,7 +39,8 @@ def test_mails_of_a_record(call: Call, tenant: Tenant, send: Send) -> None:
         headers = {"X-Team": "payments", "Authorization": "Bearer abc"}
         made = create(tenant, events=[outbox.CREATED, outbox.STATUS_CHANGED], headers=headers)
         assert made["secret"] is None
-        record = post(call, f"The total is wrong\n\n{HOSTILE}")
+        words = f"The total is wrong\n\n{HOSTILE}"
+        record = post(call, words, title=words)
         send()
         assert call("PATCH", f"{PATH}/{record}", json={"status": "resolved"}).status_code == 200
         send(601)  # when the ten minutes after the first are over

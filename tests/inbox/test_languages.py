@@ -26,11 +26,14 @@ FILLED = re.compile(r"%\(\w+\)s|%%")
 
 
 def test_dutch_is_complete() -> None:
-    """Each text has its translation with the same blanks to fill, and there is no other."""
-    with (INBOX / "languages" / "nl.po").open("rb") as file:
+    """Each text has its one translation with the same blanks to fill, and there is no other."""
+    path = INBOX / "languages" / "nl.po"
+    with path.open("rb") as file:
         said = {str(item.id): str(item.string) for item in read_po(file) if item.id}
 
     assert set(said) == messages()
+    # Of two for a text one would be shown; the first of all is the header.
+    assert path.read_text().count("\nmsgid ") == len(said) + 1
     for text, translated in said.items():
         assert translated.strip(), text
         assert sorted(FILLED.findall(text)) == sorted(FILLED.findall(translated)), text

@@ -12,6 +12,7 @@ from gateway.access import api_keys
 from gateway.api.feedback_detail import EXPANSIONS
 from gateway.api.feedback_list import FIELDS
 from gateway.api.outcomes import OUTCOME_COLUMNS
+from gateway.api.schemas.quarantine import HeldDelivery
 from gateway.intake.outcomes import OUTCOMES
 from gateway.transfer.erasure import MODES
 from models.queries.statistics import DIMENSIONS
@@ -119,36 +120,6 @@ class Count(Shown):
     records = whole(minimum=0)
 
 
-class HeldDelivery(Shown):
-    id = text()
-    workspace_id = text()
-    project_id = text()
-    source = text()
-    hook_id = text()
-    reason = text()
-    received_at = time()
-    replayed_at = time(allow_none=True)
-    request = fields.Dict()
-    payload = text()
-
-
-class Preview(Shown):
-    unreadable = text(allow_none=True)
-    records = fields.List(fields.Dict())
-
-
-class HeldShown(HeldDelivery):
-    preview = fields.Nested(Preview)
-    lenient = fields.Nested(Preview, allow_none=True)
-
-
-class Replayed(Shown):
-    id = text()
-    replayed = fields.Boolean()
-    reason = text(allow_none=True)
-    feedback_ids = fields.List(fields.String())
-
-
 class Key(Shown):
     key_id = text()
     workspace_id = text()
@@ -195,42 +166,6 @@ class HookMade(Shown):
     project_id = text(allow_none=True)
     dsn = text()
     advice = text()
-
-
-class Area(Shown):
-    name = text()
-    points = whole()
-    pages = fields.List(text())
-    names = fields.List(text())
-    phrases = fields.List(text())
-
-
-class Days(Shown):
-    retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
-    payload_retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
-
-
-class RetentionPreviewed(Days):
-    records = whole()
-    files = whole()
-    payloads = whole()
-    quarantine = whole()
-    total = whole()
-    oldest_at = time(allow_none=True)
-    grace_ends_at = time()
-
-
-class Project(Days):
-    project_id = text()
-    workspace_id = text()
-    name = text()
-    areas = fields.List(fields.Nested(Area), allow_none=True)
-    repository = text(allow_none=True)
-    retention_starts_at = time(allow_none=True)
-    retention_before = fields.Nested(Days, allow_none=True)
-    default = fields.Boolean()
-    created_at = time()
-    last_received_at = time(allow_none=True)
 
 
 class ThemeExample(Shown):
