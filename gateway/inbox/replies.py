@@ -32,7 +32,7 @@ def reply(feedback_id: str) -> ResponseReturnValue:
     except Refused as refused:
         if refused.problem.status not in (400, LATE):
             raise
-        return go(back, _why(refused), bad=True, draft=text)
+        return go(back, _why(refused, sent.get("channel")), bad=True, draft=text)
     return go(back, _soon())
 
 
@@ -102,9 +102,10 @@ def _text() -> str:
     return request.form.get("text", "").replace("\r\n", "\n").strip()[: 2 * LONGEST_TEXT]
 
 
-def _why(refused: Refused) -> str:
-    """What the API says is wrong, in the reader's language."""
-    faults = [f"{_(fault.field)}: {refusal(fault.message)}" for fault in refused.problem.faults]
+def _why(refused: Refused, channel: str | None = None) -> str:
+    """What the API says is wrong, in the reader's language; of a channel that was chosen alone."""
+    told = [one for one in refused.problem.faults if one.field == channel] or refused.problem.faults
+    faults = [f"{_(fault.field)}: {refusal(fault.message)}" for fault in told]
     return "; ".join(faults) or refusal(refused.problem.message)
 
 

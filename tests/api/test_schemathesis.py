@@ -82,7 +82,6 @@ DEPENDS = {
     "GET /gateway/v1/themes": "since is before until",
     "GET /gateway/v1/outcomes": "since is before until",
     "GET /gateway/v1/stats": "since is before until, and day and hour are one at a time",
-    "GET /gateway/v1/changes": "a cursor is one that was given, and existing is for who has none",
     "PATCH /gateway/v1/feedback": "a filter is a query string of its own",
     "DELETE /gateway/v1/feedback": "a filter is a query string of its own",
     "POST /gateway/v1/feedback": "a score goes with a sentiment, a time is a clock's",

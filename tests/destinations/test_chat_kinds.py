@@ -78,7 +78,7 @@ HOSTILE = (
 )
 # What must be in no payload, whatever a sender wrote; its own address is of another host.
 LIVE = re.compile(
-    r"<!|<@|<#|<at>|@(everyone|here|channel|all)|evil\.(?=\w)|://evil|www\.|\]\(http[^)]*evil|mailto:|javascript:"
+    r"<!|<@|<#|<at>|@(everyone|here|channel|all)|evil\.(?=\w\w)|://evil|www\.|\]\(http[^)]*evil|mailto:|javascript:"
     r"|[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
     re.IGNORECASE,
 )

@@ -48,7 +48,7 @@ def test_mails_of_a_record(call: Call, tenant: Tenant, send: Send) -> None:
     first, second = box.mails
     assert first["To"] == "team@example.com" and first["X-Team"] == "payments"
     assert "Bcc" not in first and "Authorization" not in first
-    assert first["Subject"].endswith(": The total is wrong")
+    assert "The total is wrong <script>alert(1)</script> Bcc: eve@example.net" in first["Subject"]
     assert {mail["In-Reply-To"] for mail in box.mails} == {None, first["Message-ID"]}
     assert second["References"] == first["Message-ID"] == f"<{Outgoing.select().first().id}@example.com>"
     plain, page = (part.get_content().replace("\r\n", "\n") for part in first.iter_parts())
