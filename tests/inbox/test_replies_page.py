@@ -76,7 +76,7 @@ def test_what_is_refused(reader: Make, record: str) -> None:
     ann, page = reader("triager"), f"/records/{record}"
     for sent, why in (
         ({"text": "x" * 8_001}, "text: "),
-        ({"text": "Hi", "channel": "slack"}, "Slack: the record is not from Slack"),
+        ({"text": "Hi", "channel": "slack"}, "slack: the record is not from Slack"),
     ):
         assert ann.post(f"{page}/replies", sent).location == f"{page}#replies"
         shown = ann.get(page).text
