@@ -10,6 +10,7 @@ from flask import Flask
 
 from gateway.access import users
 from gateway.access.api_keys import create_key
+from gateway.api import pagination
 from models.tables.user import SavedView, views_of
 from tests.access.test_tenancy import ROUTES, _theirs, filled, snapshot  # noqa: F401  # a fixture
 from tests.conftest import Call, Tenant
@@ -80,9 +81,11 @@ def _ids(call: Call, theirs: dict[str, str], other: Tenant) -> dict[str, str]:
 
 
 def unknown(ids: dict[str, str]) -> dict[str, str]:
-    """Ids of the same shape that nobody has. A cursor has none: it is a place in an order."""
+    """Ids of the same shape that nobody has. A cursor has none: it is a place in an order, or in a feed."""
     kept = ("{mine}", "{cursor}")
-    return {mark: real if mark in kept else f"{real[:-6]}{'Z' * 6}" for mark, real in ids.items()}
+    nobodys = {mark: real if mark in kept else f"{real[:-6]}{'Z' * 6}" for mark, real in ids.items()}
+    feed, *place = pagination.told(ids["{changes}"])
+    return {**nobodys, "{changes}": pagination.opaque([f"{feed[:-6]}{'Z' * 6}", *place])}
 
 
 def said(answer: Any, ids: dict[str, str]) -> tuple[int, str]:
