@@ -339,7 +339,7 @@ def test_who_wants_no_mail(config: Config, app: Flask, tenant: Tenant, settings:
     with pytest.raises(encryption.WrongKey):
         recipients.has_unsubscribed(tenant.workspace_id, "ann@example.org")
     config.secret_path.unlink(missing_ok=True)
-    with pytest.raises(BadSetting, match="digests of who wants no mail|is required with a PostgreSQL database"):
+    with pytest.raises(BadSetting, match=r"digests of who wants no mail|is required with a PostgreSQL"):
         encryption_key.connect(replace(config, secret_key=""))
 
 
