@@ -224,6 +224,8 @@ def test_out_of_quarantine(visit: Open, site: Site, scripts: bool) -> None:
     httpx.post(site.url + made["path"], content=json.dumps({"x": f"held {scripts}"}), headers=bearer)
     who = visit("triager", java_script_enabled=scripts)
     who.go("/settings/quarantine")
+    who.page.locator("tbody a").first.click()  # all of this reason
+    who.page.wait_for_url("**/quarantine?*")
     who.page.locator("tbody a").first.click()
     expect(who.page.locator("pre")).to_contain_text(f"held {scripts}")
     who.page.get_by_role("button", name="Replay").click()
