@@ -51,6 +51,8 @@ class Tree:
 
 # What depends on the words: weights and their side, further links, how many of a thing there are.
 OPEN = {
+    ("table", ("class", "tabindex")),  # the groups in quarantine
+    ("button", ("class", "data-sure", "formaction")),
     ("li", ("class", "title")),
     ("li", ("title",)),
     ("a", ("href", "rel")),
