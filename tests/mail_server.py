@@ -69,10 +69,11 @@ def taking(tls: ssl.SSLContext | None = None, *, at_once: bool = False, **option
         0,
         ssl=within,
     )
-    server = loop.run_until_complete(starting)
-    box.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    # In its own thread: that of the tests may run the loop of a browser.
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result()
+    box.port = server.sockets[0].getsockname()[1]
     try:
         yield box
     finally:

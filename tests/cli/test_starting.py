@@ -359,7 +359,7 @@ def test_a_full_disk(
         def __init__(self, path: Path, *args: Any) -> None:
             super().__init__(path, *args)
             if path.name == "small.db":
-                self.pragma("max_page_count", 160, permanent=True)
+                self.pragma("max_page_count", 240, permanent=True)
 
     rows = tmp_path / "rows.ndjson"
     rows.write_text("".join(f'{{"text": "Report {n} of mine {"x" * 900}"}}\n' for n in range(300)))

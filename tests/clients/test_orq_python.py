@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, get_args
 
 import httpx
@@ -203,7 +204,8 @@ class TestCreate:
                     request={"field": "rating", "value": "bad", "trace_id": trace_id}
                 )
 
-        answer = asyncio.run(create())
+        with ThreadPoolExecutor(1) as pool:  # in its own thread: that of the tests may run a browser's loop
+            answer = pool.submit(asyncio.run, create()).result()
 
         assert only(inbox.about(trace_id=trace_id))["external_id"] == answer.id
 
