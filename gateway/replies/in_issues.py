@@ -23,6 +23,7 @@ from gateway.replies.channel import Channel, Row
 
 UNARMED = "its hook has no option token, or GATEWAY_SECRET_KEY cannot open it"
 _MARKS = re.compile(r"[!-/:-?\[-`{-~]")  # ASCII punctuation but @: a backslash takes its meaning (GFM 6.1)
+_GITHUB_ISSUE, _GITLAB_ISSUE = re.compile(r"/issues/\d"), re.compile(r"/-/(issues|work_items)/\d")
 _MENTION = "@\u2060"  # shown as an @, and mentions nobody
 
 Asked = tuple[str, Mapping[str, str]]  # where to post a comment, and with which headers
@@ -54,11 +55,11 @@ def _gitlab_key(record: Row, note: str) -> str:
     return f"note:{note}:create" if host == "gitlab.com" else f"{host}:note:{note}:create"
 
 
-def _lacks(source: str, name: str, place: str, issues: str, record: Row) -> str:
+def _lacks(source: str, name: str, place: str, issues: re.Pattern[str], record: Row) -> str:
     subject = record["subject"]
     if record["source"] != source:
         return f"the record is not from {name}"
-    if not (subject.get(place) and subject.get("number") and re.search(issues, str(subject.get("url", "")))):
+    if not (subject.get(place) and subject.get("number") and issues.search(str(subject.get("url", "")))):
         return "the record is of no issue"
     if hook_token(record["id"], "token") is None:
         return UNARMED
@@ -96,10 +97,10 @@ def _send(
         return ""
 
 
-def _channel(source: str, name: str, place: str, issues: str, where: Any, key: Any) -> Channel:
+def _channel(source: str, name: str, place: str, issues: re.Pattern[str], where: Any, key: Any) -> Channel:
     lacks = partial(_lacks, source, name, place, issues)
     return Channel(source, lacks, lambda record: None, _shown, partial(_send, name, where, key))
 
 
-GITHUB = _channel("github", "GitHub", "repository", r"/issues/\d", github, _github_key)
-GITLAB = _channel("gitlab", "GitLab", "project", r"/-/(issues|work_items)/\d", gitlab, _gitlab_key)
+GITHUB = _channel("github", "GitHub", "repository", _GITHUB_ISSUE, github, _github_key)
+GITLAB = _channel("gitlab", "GitLab", "project", _GITLAB_ISSUE, gitlab, _gitlab_key)

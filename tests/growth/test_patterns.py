@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapters import flora
+from gateway.destinations.by_kind import discord, mattermost
 from gateway.intake import redaction
 from gateway.server import early_errors
 from gateway.triage import impact, phrases
@@ -33,6 +34,10 @@ def made() -> dict[str, tuple[set[str], list[re.Pattern[Any]]]]:
     addresses = [Address("a-b@example.org"), Address("a\u0308\u0323@b\xfccher.example")]
     return {
         "adapters.flora:identifier": ({"fullmatch"}, [re.compile(f"ws_[^{flora.SPACE}]+")]),
+        "gateway.destinations.markdown_text:escaped": (
+            {"sub"},
+            [re.compile(f"[{re.escape(one._MARKDOWN.marks)}]") for one in (discord, mattermost)],
+        ),
         "gateway.intake.redaction:_list": ({"search"}, [redaction._list("variables")]),
         "gateway.intake.redaction:_member": ({"search"}, [redaction._member(("token", "response_url"))]),
         "gateway.server.early_errors:_doors": ({"fullmatch"}, [early_errors._doors()]),
