@@ -36,7 +36,7 @@ def made() -> dict[str, tuple[set[str], list[re.Pattern[Any]]]]:
         "adapters.flora:identifier": ({"fullmatch"}, [re.compile(f"ws_[^{flora.SPACE}]+")]),
         "gateway.destinations.markdown_text:escaped": (
             {"sub"},
-            [re.compile(f"[{re.escape(one._MARKDOWN.marks)}]") for one in (discord, mattermost)],
+            [re.compile(f"[{re.escape(one.MARKDOWN.marks)}]") for one in (discord, mattermost)],
         ),
         "gateway.intake.redaction:_list": ({"search"}, [redaction._list("variables")]),
         "gateway.intake.redaction:_member": ({"search"}, [redaction._member(("token", "response_url"))]),

@@ -32,7 +32,7 @@ _INSTEAD = (
     "must be a webhook, https://discord.com/api/webhooks/ID/TOKEN without /slack or /github behind it: "
     "the channel's settings, Integrations, Webhooks have it"
 )
-_MARKDOWN = Markdown("\\`*_[]~|<>")
+MARKDOWN = Markdown("\\`*_[]~|<>")
 
 
 def write(message: Message) -> str:
@@ -54,8 +54,8 @@ def send(delivery: Delivery) -> Answer:
 
 def _payload(message: Message, most: int) -> dict[str, Any]:
     embed = {
-        "title": _MARKDOWN.line(message_text.subject_of(message), TITLE),
-        "description": _MARKDOWN.text(message.parts, most),
+        "title": MARKDOWN.line(message_text.subject_of(message), TITLE),
+        "description": MARKDOWN.text(message.parts, most),
         "color": message_text.color_of(message),
         "timestamp": iso(message.at),
     }

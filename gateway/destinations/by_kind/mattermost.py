@@ -24,7 +24,7 @@ _INSTEAD = (
     "must be an incoming webhook, https://YOUR-SERVER/hooks/ and 26 letters and digits: "
     "make one under Integrations, Incoming Webhooks"
 )
-_MARKDOWN = Markdown("\\`*_[]~|>")
+MARKDOWN = Markdown("\\`*_[]~|>")
 
 
 def write(message: Message) -> str:
@@ -42,7 +42,7 @@ def _payload(message: Message, most: int) -> dict[str, Any]:
     shown = {
         "fallback": message_text.cut(subject, SUBJECT),
         "color": f"#{message_text.color_of(message):06X}",
-        "text": f"**{_MARKDOWN.line(subject, SUBJECT)}**\n\n{_MARKDOWN.text(message.parts, most)}",
+        "text": f"**{MARKDOWN.line(subject, SUBJECT)}**\n\n{MARKDOWN.text(message.parts, most)}",
     }
     return {"attachments": [shown]}
 
