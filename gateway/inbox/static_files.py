@@ -15,6 +15,17 @@ from flask.typing import ResponseReturnValue
 from adapters.contract import Problem, Refused
 
 STATIC = Path(__file__).parent / "static"
+# What pages ask for, and the files that it is made of, in this order: one of each kind travels once.
+PARTS = {
+    "icon.svg": ("icon.svg",),
+    "inbox.css": tuple(
+        f"style/{part}.css"
+        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview")
+    ),
+    "inbox.js": tuple(f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live")),
+}
+# The parts of the script share what they name, with nobody else.
+_AROUND = {"inbox.js": (b'"use strict";\n(() => {\n', b"})();\n")}
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 LEAST = 1_000  # bytes of what is worth compressing
 # What browsers take compressed: the data, and whether it is worth some time, as it is kept.
@@ -31,7 +42,7 @@ def address(name: str) -> str:
 
 def serve(name: str) -> ResponseReturnValue:
     """A file of ours. Raises Refused (404)."""
-    if name not in {path.name for path in STATIC.iterdir()}:
+    if name not in PARTS:
         raise Refused(Problem(404, "not_found", "No such file."))
     coding, asked = _coding(), request.query_string.decode("ascii", "replace")
     # While versions change, a page of another one may ask; what it gets is not kept under that address.
@@ -59,7 +70,8 @@ def _coding() -> str:
 @cache
 def _file(name: str) -> tuple[bytes, str]:
     """A file of ours, and what its address carries so that browsers may keep it."""
-    data = (STATIC / name).read_bytes()
+    before, after = _AROUND.get(name, (b"", b""))
+    data = before + b"\n".join((STATIC / part).read_bytes() for part in PARTS[name]) + after
     return data, hashlib.sha256(data).hexdigest()[:12]
 
 
