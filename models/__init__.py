@@ -14,6 +14,7 @@ from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
 from models.tables.meaning import Meaning
+from models.tables.merge import Merge, MergeDismissal
 from models.tables.notification import Notification, Quote
 from models.tables.outbox import Outbox
 from models.tables.outcome import Outcome
@@ -73,6 +74,8 @@ TABLES = (
     FeedChange,
     Reply,
     Unsubscribed,
+    Merge,
+    MergeDismissal,
 )
 
 __all__ = [
@@ -97,6 +100,8 @@ __all__ = [
     "LearntModel",
     "UnclaimedFile",
     "Meaning",
+    "Merge",
+    "MergeDismissal",
     "Notification",
     "Outbox",
     "Outcome",

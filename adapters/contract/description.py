@@ -122,7 +122,7 @@ class AuthorShown(Shown):
 
 
 class ReasonShown(Shown):
-    part = text("severity", "sentiment", "reach", "area")
+    part = text("severity", "sentiment", "reach", "area", "merged")
     points = whole(minimum=0, maximum=5)
     why = text()
 
@@ -160,6 +160,8 @@ class FeedbackRecord(Shown):
     incident_key = fields.String(allow_none=True)
     occurrences = whole(minimum=1)
     votes = whole(minimum=0)
+    merged_into = fields.String(allow_none=True)
+    people = fields.Integer(metadata={"minimum": 1}, allow_none=True)
     first_seen_at = time()
     last_seen_at = time()
     resolved_at = time(allow_none=True)

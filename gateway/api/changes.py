@@ -17,7 +17,7 @@ from gateway.core.pacing import MOST, Pace, transact
 from gateway.core.rate import RETRY_AFTER
 from models.database.base import database
 from models.queries import changes, feedback_query
-from models.queries.feedback_query import Filter
+from models.queries.feedback_query import WITH, Filter
 from models.queries.ordering import SORTS, Position
 from models.tables import feed, feedback
 
@@ -90,7 +90,12 @@ def read(workspace_id: str, project_id: str | None, cursor: str, limit: int) -> 
         transact(partial(feed.note_read, workspace_id, now_ms()))
     while place.position is not None:
         rows, last = feedback_query.page(
-            workspace_id, project_id, Filter(), limit=limit, sort=OLDEST, after=place.position or None
+            workspace_id,
+            project_id,
+            Filter(merged=WITH),
+            limit=limit,
+            sort=OLDEST,
+            after=place.position or None,
         )
         place = replace(place, position=last)
         if rows:

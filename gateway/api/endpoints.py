@@ -27,6 +27,7 @@ from gateway.api.feedback_detail import list_events, list_similar, show_feedback
 from gateway.api.feedback_list import list_feedback
 from gateway.api.flora import FLORA
 from gateway.api.learning_endpoints import LEARNING
+from gateway.api.merge_endpoints import MERGES
 from gateway.api.outcomes import list_outcomes
 from gateway.api.preview import show_preview
 from gateway.api.project_endpoints import PROJECTS
@@ -228,6 +229,7 @@ ENDPOINTS = (
     *TOPICS,
     *DESTINATIONS,
     *CHANGES,
+    *MERGES,
     *REPLIES,
     *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),

@@ -26,7 +26,7 @@ from gateway.core.pacing import Pace
 from gateway.files import removal
 from models.database.base import writing
 from models.queries import feedback_query, selection
-from models.queries.feedback_query import Filter
+from models.queries.feedback_query import WITH, Filter
 from models.queries.ordering import Position
 from models.tables import event, feedback
 
@@ -35,6 +35,7 @@ MOST = 10_000  # records of one request
 FEW = 200  # of them hold a thread for no long time
 OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
+EVERY = Filter(merged=WITH)  # ids name also what is merged into others
 
 Row = dict[str, Any]
 
@@ -64,7 +65,7 @@ class Meant:
 
     caller: Caller
     ids: list[str] | None = None
-    chosen: Filter = field(default_factory=Filter)
+    chosen: Filter = EVERY
     after: Position | None = None
     next_cursor: str | None = None
     begun: set[str] = field(default_factory=set)  # stay meant: a part of their history is gone
@@ -88,7 +89,7 @@ class Meant:
         """Those of the ids that are still meant, to be changed within the open transaction."""
         begun = self.begun.intersection(ids)
         others = [each for each in ids if each not in begun]
-        where = self.caller.workspace_id, self.caller.project_id, Filter()
+        where = self.caller.workspace_id, self.caller.project_id, EVERY
         return selection.rows_of(*self._where(), others) + selection.rows_of(*where, sorted(begun))
 
     def count(self) -> int:

@@ -11,6 +11,7 @@ from gateway.access.caller import Caller, rules_in
 from gateway.api import pagination, query_parameters
 from gateway.api.attachments import attachments_of
 from gateway.api.feedback_change import shown
+from gateway.api.merged import merged_of
 from gateway.background.related import related
 from gateway.background.similar import similar
 from gateway.triage.stored import explained
@@ -74,6 +75,7 @@ EXPANSIONS: dict[str, Callable[[Caller, Row], Any]] = {
     "similar": similar,
     "related": related,
     "attachments": attachments_of,
+    "merged": merged_of,
 }
 
 

@@ -12,7 +12,7 @@ from adapters.contract import Fault, invalid
 from adapters.contract.record import CATEGORIES, ORIGINS, SENTIMENTS, TYPES
 from gateway.api.query_parameters import moment_of, share_of, whole_of
 from gateway.core.ids import now_ms
-from models.queries.feedback_query import ANY_OF, Filter
+from models.queries.feedback_query import ANY_OF, MERGED, Filter
 from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.search_words import read_query
@@ -144,6 +144,12 @@ def _yes_or_no(text: str, now: int) -> bool:
     return text == "yes"
 
 
+def _merged(text: str, now: int) -> str:
+    if text not in MERGED:
+        raise ValueError(f"Must be one of {', '.join(MERGED)}")
+    return text
+
+
 def _impact(text: str, now: int) -> int:
     return whole_of(text, 0, 14)
 
@@ -155,7 +161,8 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     "since": _when,
     "until": _when,
     "replied": _yes_or_no,
+    "merged": _merged,
     "q": lambda text, now: read_query(_text(text)),
-    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
+    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme", "merged_into"), _text),
 }
 NAMES = tuple(SHORT.get(item.name, item.name) for item in fields(Filter))

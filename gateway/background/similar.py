@@ -19,9 +19,10 @@ from gateway.background.lease import Lease, Work
 from gateway.background.minhash import ALIKE, keys, pieces, similarity
 from gateway.core.ids import id_at, now_ms
 from gateway.core.pacing import Pace
-from gateway.intake.repeat_reports import STEPS, WINDOW, points, raised, reach_of
+from gateway.intake.repeat_reports import WINDOW
 from models.tables import job
 from models.tables import similarity as signature
+from models.tables.impact_reasons import STEPS, points, raised, reach_of
 
 LIMIT = 10  # similar records that are shown
 CANDIDATES = 100  # records that are compared with one: those that share most keys with it
@@ -85,15 +86,17 @@ def similar(caller: Caller, row: Mapping[str, Any], limit: int = LIMIT) -> list[
 
     `score` is 0.5 to 1, the share of pieces of words that both have. Ties go to the newer one.
     """
-    mine = Said(row)
-    found = [
-        (similarity(mine.pieces, other.pieces), other.row)
-        for other in Neighbours(caller.workspace_id, caller.project_id).of(mine.keys)
-        if other.row["id"] != row["id"]
-    ]
-    alike = [pair for pair in found if pair[0] >= ALIKE]
-    best = sorted(alike, key=lambda pair: (pair[0], pair[1]["id"]), reverse=True)[:limit]
+    near = alike(row, Neighbours(caller.workspace_id, caller.project_id))
+    best = sorted(near, key=lambda pair: (pair[0], pair[1]["id"]), reverse=True)[:limit]
     return [{"id": other["id"], "title": other["title"], "score": round(score, 3)} for score, other in best]
+
+
+def alike(row: Mapping[str, Any], around: Neighbours) -> list[tuple[float, Mapping[str, Any]]]:
+    """The records around one that say nearly the same, each with its score."""
+    mine = Said(row)
+    others = (other for other in around.of(mine.keys) if other.row["id"] != row["id"])
+    found = [(similarity(mine.pieces, other.pieces), other.row) for other in others]
+    return [pair for pair in found if pair[0] >= ALIKE]
 
 
 def keep_up(lease: Lease) -> int:

@@ -22,6 +22,8 @@ _SAID = {
     outbox.TAGGED: "Tagged",
     outbox.NOTED: "Note",
     outbox.REPLIED: "The author was answered",
+    outbox.MERGED: "Merged",
+    outbox.UNMERGED: "Taken apart",
     outbox.RETRACTED: "Retracted",
     outbox.DELETED: "Deleted",
     outbox.ERASED: "Erased",

@@ -29,6 +29,8 @@ EVENTS_SAID = {
     "feedback.tagged": "Its tags change",
     "feedback.noted": "Somebody adds a note",
     "feedback.replied": "Its author is answered",
+    "feedback.merged": "It is merged with others",
+    "feedback.unmerged": "It is taken apart again",
     "feedback.deleted": "It is deleted",
     "feedback.erased": "A person is taken out of it",
     "quarantine.held": "A delivery is held in quarantine",

@@ -18,6 +18,7 @@ from gateway.intake.record_files import attached_of, shown
 from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
+from models.tables import impact_reasons
 from models.tables.feedback import document, iso
 from models.tables.search_words import words_of
 from models.tables.workspace import is_workspace, workspace_of
@@ -26,7 +27,7 @@ TITLE_LENGTH = 120  # characters of the text that make a title when the sender g
 AHEAD = 300_000  # milliseconds that a sender's clock may be ahead of ours
 FIRST = 31_536_000_000  # milliseconds, 1971-01-01: what is before is a clock that was never set
 KEY_LENGTH = 300  # characters of a dedupe or incident key
-REACH = commit.Reach(repeat_reports.STEPS, repeat_reports.WINDOW, repeat_reports.raised)
+REACH = commit.Reach(impact_reasons.STEPS, repeat_reports.WINDOW, impact_reasons.raised)
 
 
 def save(
@@ -155,6 +156,8 @@ def write_of(
         "content_key": None,
         "first_seen_at": occurred_at or now,
         "last_seen_at": occurred_at or now,
+        "merged_into": None,
+        "people": None,
         "resolved_at": None,
         "retracted_at": None,
         "external_id": record.external_id,

@@ -15,7 +15,7 @@ from gateway.files.store import Missing
 from models.database.base import Table, dumps, insert
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
-from models.tables import asset, event, notification, outbox, outgoing, project_head, reply, theme
+from models.tables import asset, event, merging, notification, outbox, outgoing, project_head, reply, theme
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
@@ -214,7 +214,7 @@ class Erasing:
                 personal_data.delete(Delivery, {"id": delivery_id})
         if own and self.deletes:
             outbox.note(outbox.ERASED, row, now_ms())
-            personal_data.delete(Feedback, row)  # its history goes with it, and what is sent of it
+            merging.delete([row["id"]])  # its history goes with it, and what is sent of it
             return
         changed = self.person.mentions(Feedback, row)
         if own:
@@ -226,6 +226,7 @@ class Erasing:
             Signature.delete().where(Signature.feedback == row["id"]).execute()
         at = max(now_ms(), row["updated_at"] + 1)
         personal_data.change(Feedback, row, {**changed, "updated_at": at})
+        merging.touched(row, changed, at)
         note = {"id": new_id("ev"), "feedback": row["id"], "type": "erased", "at": at}
         note |= {"payload": None, "delivery_id": None}
         insert(Event, {**note, "detail": {"fields": sorted(changed), "key_id": self.by}})

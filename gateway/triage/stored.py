@@ -11,6 +11,7 @@ from gateway import triage
 from gateway.core.area_rules import Rules
 from gateway.triage.impact import RESOLVED
 from models.queries.personal_data import ERASED
+from models.tables.impact_reasons import impact_of
 
 LABELS = ("category", "sentiment")
 # The label whose correction leaves a part of the impact as it was.
@@ -86,10 +87,7 @@ def relabelled(row: Row, labels: Labels) -> dict[str, Any]:
             "sentiment_confidence": labels.sentiment_confidence,
         }
     said = [{"part": one.part, "points": one.points, "why": one.why} for one in labels.impact_reasons]
-    given["impact_reasons"] = [_kept(row, one) for one in said]
-    if row["impact_origin"] != "corrected":
-        given["impact"] = sum(one["points"] for one in given["impact_reasons"])
-    return given
+    return given | impact_of(row, [_kept(row, one) for one in said])
 
 
 def _kept(row: Row, reason: dict[str, Any]) -> dict[str, Any]:

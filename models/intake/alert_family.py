@@ -17,7 +17,7 @@ from models.intake import incident_merge
 from models.intake.story_state import RANKS, StoryState, moment_of, state_of
 from models.intake.telling import STATUS, Telling, Told
 from models.intake.writes import Reach, Write, add, reached, row_with, told_as
-from models.tables import dedupe, outbox
+from models.tables import dedupe, merging, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -143,7 +143,7 @@ def arrived(write: Write, found: Place, record: str) -> None:
     if found.left:  # what people noted there goes along
         Event.update(feedback=record).where(Event.feedback == found.moved.record).execute()
         outbox.note_ids(outbox.DELETED, [found.moved.record])
-        Feedback.delete().where(Feedback.id == found.moved.record).execute()
+        merging.delete([found.moved.record])
 
 
 def _place_firing(
@@ -247,6 +247,7 @@ def _keep(known: Mapping[str, Any], changed: dict[str, Any], reach: Reach, now: 
     if "impact_reasons" in changed:
         changed |= reached({**known, **changed}, reach)
     update(Feedback, known["id"], {**changed, "updated_at": now})
+    merging.touched(known, changed, now)
     outbox.note(told_as(known, changed), known, now)
 
 

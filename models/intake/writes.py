@@ -12,9 +12,10 @@ from typing import Any
 from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.attached import Attached
 from models.intake.telling import Telling, Told
-from models.tables import dedupe, outbox
+from models.tables import dedupe, merging, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
+from models.tables.impact_reasons import impact_of
 
 # What a label's replacement by a person keeps from being labelled anew.
 OVERRULABLE = {"category", "sentiment", "impact"}
@@ -158,6 +159,7 @@ def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:
     update(Feedback, known["id"], changed)
+    merging.touched(known, changed, write.event["at"])
     insert(Event, {**write.event, "feedback": known["id"], "type": kind})
     told = outbox.RETRACTED if kind == "retracted" else told_as(known, changed)
     outbox.note(told, known, write.event["at"], write.event["id"])
@@ -180,16 +182,16 @@ def joined(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
     reports = before if known else before + 1
     if reports > before and reports in reach.steps:
         for earlier in _saying(*same):
-            changed = raised(earlier["impact_origin"], reach.raised(earlier["impact_reasons"], reports))
+            changed = impact_of(earlier, reach.raised(earlier["impact_reasons"], reports))
             update(Feedback, earlier["id"], {**changed, "updated_at": now})
             outbox.note(outbox.UPDATED, earlier, now)
-    return {**row, **raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))}
+    return {**row, **impact_of(row, reach.raised(row["impact_reasons"], reports))}
 
 
 def _saying(workspace_id: str, fingerprint: str, since: int, limit: int) -> list[dict[str, Any]]:
     """The newest records with these words, to be changed."""
     said = (Feedback.workspace_id == workspace_id) & (Feedback.fingerprint == fingerprint)
-    columns = (Feedback.id, Feedback.workspace_id, Feedback.project_id)
+    columns = (Feedback.id, Feedback.workspace_id, Feedback.project_id, Feedback.people)
     found = Feedback.select(*columns, Feedback.impact_origin, Feedback.impact_reasons)
     found = found.where(said & (Feedback.received_at >= since))
     return rows(locked(found.order_by(Feedback.received_at.desc()).limit(limit)))
@@ -198,7 +200,7 @@ def _saying(workspace_id: str, fingerprint: str, since: int, limit: int) -> list
 def reached(row: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
     """Impact with the reach that occurrences and votes give."""
     reports = max(row["occurrences"], row["votes"] + 1)
-    return raised(row["impact_origin"], reach.raised(row["impact_reasons"], reports))
+    return impact_of(row, reach.raised(row["impact_reasons"], reports))
 
 
 def unreached(known: Mapping[str, Any], reach: Reach, now: int) -> list[dict[str, Any]]:
@@ -216,13 +218,6 @@ def unreached(known: Mapping[str, Any], reach: Reach, now: int) -> list[dict[str
     same = (known["workspace_id"], known["fingerprint"], now - reach.window, _COUNTED)
     reports, _ = database.execute_sql(_REPORTERS, (known["id"], *same)).fetchone()
     return reach.raised(reasons, reports)
-
-
-def raised(origin: str, reasons: list[dict[str, Any]]) -> dict[str, Any]:
-    """Reasons and their sum; an impact that a person set stays."""
-    if origin == "corrected":
-        return {"impact_reasons": reasons}
-    return {"impact_reasons": reasons, "impact": sum(reason["points"] for reason in reasons)}
 
 
 def unless_overruled(known: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Filter:
     A field with several values is any of them. `tags` are groups: one tag of each; of `without_tags`
     there is none. `topic` has None for records without one. `author` is an id or an email address, `page`
     how subject.page begins, `theme` the id of one. `any_confidence_below` is about category and sentiment.
+    `merged` says whether records that another one stands for are meant: not, with the others (WITH) or alone
+    (ONLY); `merged_into` is that of one record, and is of these alone.
     Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
     """
 
@@ -53,11 +55,14 @@ class Filter:
     external_id: str | None = None
     theme: str | None = None
     replied: bool | None = None
+    merged: str | None = None
+    merged_into: str | None = None
     since: int | None = None
     until: int | None = None
     q: Query | None = None
 
 
+WITH, ONLY = MERGED = ("with", "only")
 # Fields of a Filter whose column must have one of several values.
 _ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentiment_origin")
 ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
@@ -68,6 +73,7 @@ _NAMED = {
     "trace_id": "feedback_trace",
     "incident_key": "feedback_story",
     "external_id": "feedback_external",
+    "merged_into": "feedback_merged",
 }
 
 
@@ -97,6 +103,10 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.category_confidence < chosen.confidence_below)
     if (least := chosen.any_confidence_below) is not None:
         found.append((Feedback.category_confidence < least) | (Feedback.sentiment_confidence < least))
+    if chosen.merged_into is not None:
+        found.append(Feedback.merged_into == chosen.merged_into)
+    elif chosen.merged != WITH:
+        found.append(Feedback.merged_into.is_null(chosen.merged != ONLY))
     found += partial_indexes.conditions(chosen)
     if chosen.since is not None:
         found.append(Feedback.received_at >= chosen.since)
@@ -218,6 +228,8 @@ def _named(chosen: Filter) -> str | None:
     for name, index in _NAMED.items():
         if getattr(chosen, name) is not None:
             return index
+    if chosen.merged == ONLY:
+        return "feedback_merged"
     if chosen.theme is not None and database.obj.EMBEDDED and count_members(chosen.theme, FEW) < FEW:
         return PRIMARY
     return None

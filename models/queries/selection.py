@@ -9,7 +9,7 @@ from models.database.base import database, kept, locked, rows
 from models.database.query_dialects import PRIMARY
 from models.queries.feedback_query import Filter, conditions, narrowed
 from models.queries.ordering import NEWEST, ordered
-from models.tables import outbox
+from models.tables import merging, outbox
 from models.tables.feedback import Feedback
 
 
@@ -58,4 +58,4 @@ def delete(ids: Sequence[str]) -> None:
     """Deletes records and their history within the open transaction; keys they were sent with stay used."""
     if ids:
         outbox.note_ids(outbox.DELETED, ids)
-        Feedback.delete().where(Feedback.id.in_(ids)).execute()
+        merging.delete(ids)

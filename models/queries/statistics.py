@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from models.queries.feedback_query import ANY_OF, Filter, conditions, narrowed
+from models.queries.feedback_query import ANY_OF, WITH, Filter, conditions, narrowed
 from models.tables.daily_count import DAY, LEVELS, Rollup
 from models.tables.feedback import Feedback
 
@@ -47,6 +47,7 @@ def sums(
     without a record are left out.
     """
     found: dict[tuple[Any, ...], Sums] = {}
+    chosen = _all(chosen)
     for query in _queries(workspace_id, project_id, chosen, by):
         for *group, records, impact, score in query.tuples():
             found.setdefault(tuple(group), Sums()).add(int(records or 0), int(impact or 0), int(score or 0))
@@ -60,6 +61,7 @@ def sums(
 def impacts(workspace_id: str, project_id: str | None, chosen: Filter) -> list[int]:
     """How many of the records that a filter means have each impact, from 0 on."""
     found = [0] * len(LEVELS)
+    chosen = _all(chosen)
     for part in _parts(chosen):
         if isinstance(part, Filter):
             each: Any = Feedback.select(Feedback.impact, fn.COUNT(SQL("1")))
@@ -76,6 +78,11 @@ def impacts(workspace_id: str, project_id: str | None, chosen: Filter) -> list[i
     return found
 
 
+def _all(chosen: Filter) -> Filter:
+    """The filter that counts what came in, also what is merged into others, unless it says which."""
+    return chosen if chosen.merged or chosen.merged_into else replace(chosen, merged=WITH)
+
+
 def _queries(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str]) -> Iterator[Any]:
     """What has to be asked: whole days of the rollup, and records."""
     for part in _parts(chosen, by):
@@ -87,7 +94,7 @@ def _queries(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
 
 def _parts(chosen: Filter, by: Sequence[str] = ()) -> Iterator[range | Filter]:
     """The days whose counts say it, and what is to be counted from records: all of it by the hour."""
-    plain = Filter(**{name: getattr(chosen, name) for name in (*ROLLED, "since", "until")})
+    plain = Filter(merged=WITH, **{name: getattr(chosen, name) for name in (*ROLLED, "since", "until")})
     since, until = chosen.since or 0, _NEVER if chosen.until is None else chosen.until
     days = range(-(-since // DAY), until // DAY)
     if chosen != plain or not days or not {*ROLLED, "day"}.issuperset(by):

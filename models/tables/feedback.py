@@ -23,6 +23,8 @@ class Feedback(Table):
     told (models.intake.incident_merge). `words` is what is searched (models.tables.search_words).
     `sentiment_confidence` is not known of records that were labelled before it was kept. `topic` is the id of
     one of the project's own (models.tables.topic); without `topic_origin` nobody has looked for one yet.
+    `merged_into` is the record that stands for it, `people` how many distinct authors those that are merged
+    into it and it have (models.tables.merge); both are null of most.
     """
 
     id = TextField(primary_key=True)
@@ -57,6 +59,8 @@ class Feedback(Table):
     incident_key = TextField(null=True)
     occurrences = IntegerField()
     votes = IntegerField()
+    merged_into = TextField(null=True)
+    people = IntegerField(null=True)
     first_seen_at = BigIntegerField()
     last_seen_at = BigIntegerField()
     resolved_at = BigIntegerField(null=True)

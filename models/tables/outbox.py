@@ -30,12 +30,16 @@ COLUMNS = (
 CREATED, UPDATED, RELABELLED = "feedback.created", "feedback.updated", "feedback.relabelled"
 STATUS_CHANGED, TAGGED, NOTED = "feedback.status_changed", "feedback.tagged", "feedback.noted"
 REPLIED = "feedback.replied"
+MERGED, UNMERGED = "feedback.merged", "feedback.unmerged"
 RETRACTED, DELETED, ERASED = "feedback.retracted", "feedback.deleted", "feedback.erased"
 DISABLED, TEST = "destination.disabled", "destination.test"
 HELD, EXPIRING = "quarantine.held", "key.expiring"
 COMPLETED, FAILED = "run.completed", "run.failed"
 SPIKE, SILENT = ALARMS = ("spike.started", "hook.silent")  # raised for each who listens: noted for nobody
-RECORDS = (CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, REPLIED, RETRACTED, DELETED, ERASED)
+RECORDS = (
+    *(CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, REPLIED, MERGED, UNMERGED),
+    *(RETRACTED, DELETED, ERASED),
+)
 GONE = (DELETED, ERASED)  # told by the record's id alone
 TYPES = (*RECORDS, HELD, COMPLETED, FAILED, EXPIRING, *ALARMS, DISABLED, TEST)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, fn
 
-from models.database.base import AT_ONCE, Table, database, dumps, locked, rows
+from models.database.base import AT_ONCE, Table, database, locked, rows, update
 from models.tables.feedback import Feedback
+from models.tables.impact_reasons import impact_of
 
 SPOKEN = ("message", "chat", "correction", "rating")  # types that hold people's words
 PER_KEY = 50  # newest records under one key that are looked at, so that a flood costs no more
@@ -70,10 +71,6 @@ _KNOWN = (
     "COALESCE(author_id, author_email, feedback.id), received_at, impact_reasons "
     "FROM signature CROSS JOIN feedback WHERE feedback.id = signature.feedback_id "
     "AND signature.id IN ({}) AND workspace_id || '' = ? AND retracted_at IS NULL"
-)
-_RAISE = (
-    "UPDATE feedback SET impact_reasons = ?, updated_at = ?, "
-    "impact = CASE impact_origin WHEN 'corrected' THEN impact ELSE ? END WHERE id = ?"
 )
 # In the order in which records with the same words are taken, so that no two wait for each other.
 _TAKEN = (Feedback.received_at.desc(), Feedback.id.desc())
@@ -174,15 +171,14 @@ def raise_reach(
     It is told how many report each. Says how many records changed. The impact is their sum again, unless
     a person set it.
     """
-    found = Feedback.select(Feedback.id, Feedback.impact_reasons)
+    found = Feedback.select(Feedback.id, Feedback.impact_reasons, Feedback.impact_origin, Feedback.people)
     found = found.where(Feedback.id.in_(list(reports))).order_by(*_TAKEN)
     changed = 0
     for row in rows(locked(found)):
         reasons = raised(row["impact_reasons"], reports[row["id"]])
         if reasons == row["impact_reasons"]:
             continue
-        impact = sum(reason["points"] for reason in reasons)
-        database.execute_sql(_RAISE, (dumps(reasons), now, impact, row["id"]))
+        update(Feedback, row["id"], {**impact_of(row, reasons), "updated_at": now})
         changed += 1
     return changed
 

@@ -14,7 +14,7 @@ from gateway.core import concurrency
 from gateway.core.pacing import Pace
 from models.database.base import writing
 from models.queries import selection
-from models.queries.feedback_query import Filter
+from models.queries.feedback_query import WITH, Filter
 from models.tables import theme, topic
 
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ def create_topic(caller: Caller, inbound: Inbound) -> Reply:
         )
 
     def give(some: list[str]) -> None:
-        mine = selection.rows_of(caller.workspace_id, project_id, Filter(), some)
+        mine = selection.rows_of(caller.workspace_id, project_id, Filter(merged=WITH), some)
         feedback_change.apply(
             [one for one in mine if one["topic_origin"] != "corrected"],
             {"topic": row["id"]},

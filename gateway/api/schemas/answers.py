@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import fields
 
 from adapters.common.native_answers import Attachment
-from adapters.contract.description import FeedbackRecord, Kind, Shown, listed, text, time, whole
+from adapters.contract.description import AuthorShown, FeedbackRecord, Kind, Shown, listed, text, time, whole
 from gateway.access import api_keys
 from gateway.api.feedback_detail import EXPANSIONS
 from gateway.api.feedback_list import FIELDS
@@ -53,10 +53,26 @@ class Delivery(Shown):
     envelope = text(allow_none=True)
 
 
-class Similar(Shown):
+class Titled(Shown):
     id = text()
     title = text()
+
+
+class Similar(Titled):
     score = fields.Float(metadata={"minimum": 0, "maximum": 1})
+
+
+class Merged(Shown):
+    id = text()
+    title = text()
+    source = text()
+    received_at = time()
+    author = fields.Nested(AuthorShown)
+
+
+class SuggestionShown(Shown):
+    score = fields.Float(metadata={"minimum": 0, "maximum": 1})
+    records = listed(Titled)
 
 
 class SpanShown(Shown):
@@ -97,6 +113,7 @@ class FeedbackExpanded(FeedbackRecord):
     similar = listed(Similar)
     related = listed(Similar)
     attachments = listed(Attachment)
+    merged = listed(Merged)
     explanation = fields.Nested(ExplanationShown)
 
 

@@ -37,6 +37,11 @@ class HeldQuery(PageQuery):
     reason = Text(metadata={"description": "Only those that are held for exactly this reason."})
 
 
+class SuggestionsQuery(Schema):
+    project = Text()
+    cursor = Text(metadata={"description": "`next_cursor` of the page before."})
+
+
 class ReplayQuery(Schema):
     lenient = fields.Boolean(metadata={"description": "Whether JSON that a template broke is mended."})
 
@@ -58,6 +63,11 @@ def _filter(name: str) -> fields.Field[Any]:
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
     if name == "replied":
         return text(*filters.YES_OR_NO)
+    if name == "merged":
+        about = (
+            "Records that are merged into others: with all, or only these. Without it lists leave them out."
+        )
+        return fields.String(metadata={"enum": list(feedback_query.MERGED), "description": about})
     if name == "tag!":
         return some_of(about="Records that have none of these tags.")
     if name in feedback_query.ANY_OF or name in ("author", "tag"):
