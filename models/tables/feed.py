@@ -16,7 +16,7 @@ from models.database.base import Table, database, first, insert, locked, only, r
 
 KEPT = 30 * 86_400_000  # milliseconds that a change is kept, and that a feed goes on without being read
 _NEW = "workspace_id = ? AND seq IS NULL"
-CREATED, CHANGED, DELETED = TYPES = ("created", "changed", "deleted")
+CREATED, CHANGED, MERGED, DELETED = TYPES = ("created", "changed", "merged", "deleted")
 
 
 class Feed(Table):
