@@ -6,7 +6,8 @@ Nothing of a merged record is lost: deliveries, stories, notes and deletions go 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import ValidationError
@@ -14,7 +15,7 @@ from marshmallow import ValidationError
 from adapters.common.schemas import Strict, TextList, every, means, not_blank
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.access.caller import Caller
-from gateway.api import feedback_detail, query_parameters
+from gateway.api import query_parameters
 from gateway.api.feedback_change import check_match, shown
 from gateway.api.feedback_list import cursor_of, position_of
 from gateway.api.merged import MOST_SHOWN
@@ -60,84 +61,110 @@ class NotAlike(Strict):
     ids = TextList(every(not_blank), required=True, validate=_two)
 
 
-def merge_feedback(caller: Caller, inbound: Inbound) -> Reply:
-    """Merges records into the one of the path, each with all that is merged into it.
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who merges, where, and with which request: `project_id` bounds what may be touched when it is given."""
 
-    Where that one, or one of the others, is merged into another already, what stands for it is meant. Raises
-    Refused: 400, 404 for records that are not the caller's, 409 when it is the same group already or a group
-    would be too large, 412 when it was changed since.
-    """
-    ids = list(dict.fromkeys(MergeIds.of(inbound)["ids"]))
-    with writing():
-        root, rows = _meant(caller, inbound, ids)
-        others = [row for row in rows if merging.root_of(row) != root["id"]]
-        roots = list(dict.fromkeys(merging.root_of(row) for row in others))
-        if not roots:
-            raise Refused(Problem(409, "conflict", "They are one already."))
-        moved = [*roots, *merge.below(roots)]
-        if merge.count_members(root["id"]) + len(moved) > MOST_GROUP:
-            raise Refused(Problem(409, "conflict", f"One record stands for at most {MOST_GROUP} others."))
-        at = inbound.received_at
-        merging.put_together(root["id"], roots, caller.key_id, at)
-        _tell(caller, inbound, "merged", root, merging.rows_of(caller.workspace_id, None, roots))
-        row = feedback.find(caller.workspace_id, caller.project_id, root["id"])
-        assert row is not None, "it is kept by this transaction"
-    return shown(row)
+    workspace_id: str
+    project_id: str | None
+    key_id: str
+    at: int
+    request_id: str | None = None
+
+
+def merge_feedback(caller: Caller, inbound: Inbound) -> Reply:
+    """Merges records into the one of the path. Raises Refused as `put_together` does, and 412."""
+    ids = MergeIds.of(inbound)["ids"]
+    return _done(put_together, caller, inbound, ids)
 
 
 def unmerge_feedback(caller: Caller, inbound: Inbound) -> Reply:
-    """Takes records out of the group that the one of the path stands for, with what was merged into them.
+    """Takes records out of what the one of the path stands for. Raises Refused as that does, and 412."""
+    ids = MergeIds.of(inbound)["ids"]
+    return _done(take_apart, caller, inbound, ids)
 
-    Raises Refused: 400 for records that are not in its group, 404 for those that are not the caller's, 412
-    when it was changed since.
+
+def put_together(
+    who: Actor, record_id: str, ids: Sequence[str], check: Callable[[Row], None] | None = None
+) -> Row:
+    """Merges records into one, each with all that is merged into it, and returns what stands for all of them.
+
+    Where a record is merged into another one already, what stands for it is meant. `check` is given the one
+    that is named before anything is done. Raises Refused: 400 for records of several projects, 404 for those
+    that are not there, 409 when they are one already or one would stand for too many.
     """
-    ids = list(dict.fromkeys(MergeIds.of(inbound)["ids"]))
     with writing():
-        root, rows = _meant(caller, inbound, ids)
+        root, rows = _meant(who, record_id, ids, check)
+        roots = [name for name in dict.fromkeys(map(merging.root_of, rows)) if name != root["id"]]
+        if not roots:
+            raise Refused(Problem(409, "conflict", "They are one already."))
+        more = len(roots) + len(merge.below(roots))
+        if merge.count_members(root["id"]) + more > MOST_GROUP:
+            raise Refused(Problem(409, "conflict", f"One record stands for at most {MOST_GROUP} others."))
+        merging.put_together(root["id"], roots, who.key_id, who.at)
+        return _told(who, "merged", root, roots)
+
+
+def take_apart(
+    who: Actor, record_id: str, ids: Sequence[str], check: Callable[[Row], None] | None = None
+) -> Row:
+    """Takes records out of what one stands for, with what was merged into them, and returns that one.
+
+    Raises Refused: 400 for records that it does not stand for, 404 for those that are not there.
+    """
+    with writing():
+        root, rows = _meant(who, record_id, ids, check)
         if root["id"] in ids or any(row["merged_into"] != root["id"] for row in rows):
             raise invalid(Fault("ids", "Each must be merged into this record"))
-        merging.take_apart(root["id"], [row["id"] for row in rows], inbound.received_at)
-        _tell(caller, inbound, "unmerged", root, rows)
-        row = feedback.find(caller.workspace_id, caller.project_id, root["id"])
-        assert row is not None, "it is kept by this transaction"
-    return shown(row)
+        apart = [row["id"] for row in rows]
+        merging.take_apart(root["id"], apart, who.at)
+        return _told(who, "unmerged", root, apart)
 
 
-def _meant(caller: Caller, inbound: Inbound, ids: Sequence[str]) -> tuple[Row, list[Row]]:
-    """What stands for the record of the path, and the others, to be changed within the open transaction."""
-    named = feedback_detail.find(caller, inbound)
-    merging.take(named["project_id"])
-    wanted = [named["id"], *ids]
-    rows = {row["id"]: row for row in merging.rows_of(caller.workspace_id, caller.project_id, wanted)}
-    missing = [one for one in wanted if one not in rows]
-    if named["id"] in missing:
+def _done(act: Callable[..., Row], caller: Caller, inbound: Inbound, ids: Sequence[str]) -> Reply:
+    place = (caller.workspace_id, caller.project_id)
+    who = Actor(*place, caller.key_id, inbound.received_at, inbound.request_id)
+    return shown(act(who, inbound.params["feedback_id"], ids, lambda row: check_match(inbound, row)))
+
+
+def _meant(
+    who: Actor, record_id: str, ids: Sequence[str], check: Callable[[Row], None] | None
+) -> tuple[Row, list[Row]]:
+    """What stands for a record, and the others, to be changed within the open transaction."""
+    named = feedback.find(who.workspace_id, who.project_id, record_id)
+    if named is None:
         raise Refused(Problem(404, "not_found", "No such feedback."))
-    if missing:
+    merging.take(named["project_id"])
+    wanted = list(dict.fromkeys((record_id, *ids)))
+    rows = {row["id"]: row for row in merging.rows_of(who.workspace_id, who.project_id, wanted)}
+    if missing := [one for one in wanted if one not in rows]:
         raise Refused(Problem(404, "not_found", f"No such feedback: {missing[0][:60]}"))
-    named = rows[named["id"]]
-    check_match(inbound, named)
-    if any(rows[one]["project_id"] != named["project_id"] for one in ids):
+    root = rows[record_id]
+    if check is not None:
+        check(root)
+    if any(row["project_id"] != root["project_id"] for row in rows.values()):
         raise invalid(Fault("ids", "Must be of the same project"))
-    root = named
-    if named["merged_into"]:
-        [root] = merging.rows_of(caller.workspace_id, caller.project_id, [named["merged_into"]])
-    return root, [rows[one] for one in ids if one != root["id"]]
+    if root["merged_into"]:
+        [root] = merging.rows_of(who.workspace_id, who.project_id, [root["merged_into"]])
+    return root, [rows[one] for one in wanted if one not in (record_id, root["id"])]
 
 
-def _tell(caller: Caller, inbound: Inbound, kind: str, root: Row, rows: Sequence[Row]) -> None:
-    """Writes into the histories what was merged, or taken apart, and notes it for destinations."""
-    ids = [row["id"] for row in rows]
-    told = [(root, {"ids": ids[:MOST_SHOWN], "records": len(ids)})]
-    told += [(row, {"into" if kind == "merged" else "out_of": root["id"]}) for row in rows]
-    who = {"key_id": caller.key_id, "request_id": inbound.request_id}
-    events, noted = [], []
-    for row, detail in told:
-        event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": inbound.received_at}
-        event |= {"detail": {**detail, **who}, "payload": None, "delivery_id": None}
-        events.append(values(Event, event))
-        noted.append((f"feedback.{kind}", row, inbound.received_at, event["id"]))
+def _told(who: Actor, kind: str, root: Row, ids: Sequence[str]) -> Row:
+    """Writes into the histories what was done and notes it for destinations; the record as it is now."""
+    found = merging.rows_of(who.workspace_id, None, [root["id"], *ids])
+    by = {"key_id": who.key_id, "request_id": who.request_id}
+    of_others = {"into" if kind == "merged" else "out_of": root["id"]}
+    of_root = {"ids": list(ids[:MOST_SHOWN]), "records": len(ids)}
+    events: list[list[Any]] = []
+    noted: list[tuple[str, Row, int, str | None]] = []
+    for row in found:
+        detail = (of_root if row["id"] == root["id"] else of_others) | by
+        event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": who.at, "detail": detail}
+        events.append(values(Event, {**event, "payload": None, "delivery_id": None}))
+        noted.append((f"feedback.{kind}", row, who.at, event["id"]))
     insert_all(Event, events)
     outbox.note_all(noted)
+    return next(row for row in found if row["id"] == root["id"])
 
 
 def list_suggestions(caller: Caller, inbound: Inbound) -> Reply:

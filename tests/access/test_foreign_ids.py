@@ -61,6 +61,11 @@ MORE: list[tuple[str, str, Any]] = [
     ("POST", "/gateway/v1/authors/export", {"id": "{fb}"}),
     ("DELETE", f"{FB}/{{mine}}/attachments/{{asset}}", None),
     ("DELETE", f"{FB}/{{mine}}/replies/{{rpl}}", None),
+    ("POST", f"{FB}/{{mine}}/merge", {"ids": ["{fb}"]}),
+    ("POST", f"{FB}/{{mine}}/unmerge", {"ids": ["{fb}"]}),
+    ("POST", "/gateway/v1/merge-suggestions/dismiss", {"ids": ["{fb}", "{mine}"]}),
+    ("GET", "/gateway/v1/merge-suggestions?cursor={cursor}", None),
+    ("GET", f"{FB}?merged_into={{fb}}", None),
     ("GET", "/files/{asset}/a.txt?size=thumbnail", None),
     ("GET", "/files/{asset}/a.txt?exp=9999999999&sig=0", None),
 ]

@@ -86,6 +86,22 @@ ROUTES |= {
         404,
     ),
     "DELETE /gateway/v1/themes/<theme_id>/replies": ("/gateway/v1/themes/{th}/replies", None, 404),
+    "POST /gateway/v1/feedback/<feedback_id>/merge": (
+        "/gateway/v1/feedback/{fb}/merge",
+        {"ids": ["{fb}"]},
+        404,
+    ),
+    "POST /gateway/v1/feedback/<feedback_id>/unmerge": (
+        "/gateway/v1/feedback/{fb}/unmerge",
+        {"ids": ["{fb}"]},
+        404,
+    ),
+    "GET /gateway/v1/merge-suggestions": ("/gateway/v1/merge-suggestions?project={prj}", None, 200),
+    "POST /gateway/v1/merge-suggestions/dismiss": (
+        "/gateway/v1/merge-suggestions/dismiss",
+        {"ids": ["{fb}", "{fb}x"]},
+        404,
+    ),
     "GET /gateway/v1/themes": ("/gateway/v1/themes?project={prj}", None, 200),
     "DELETE /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
     "PATCH /gateway/v1/feedback": (
