@@ -20,6 +20,7 @@ from gateway.cli.hook import hook
 from gateway.cli.imports import imports
 from gateway.cli.key import key
 from gateway.cli.mail import mail
+from gateway.cli.merge import merges
 from gateway.cli.project import project
 from gateway.cli.read import reads
 from gateway.cli.retention import retention
@@ -161,6 +162,7 @@ for _command in (
     *imports.commands.values(),
     *exports.commands.values(),
     *reads.commands.values(),
+    *merges.commands.values(),
     *authors.commands.values(),
     *copying.commands.values(),
     *retention.commands.values(),

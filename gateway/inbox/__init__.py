@@ -19,6 +19,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     hooks,
     learning,
     members,
+    merging,
     model,
     oidc_sign_in,
     overview,

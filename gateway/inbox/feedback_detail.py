@@ -27,7 +27,7 @@ from gateway.inbox.session import base_url
 from gateway.inbox.web_link import link
 from gateway.replies.writing import LONGEST_TEXT
 from models.queries.actor_names import called
-from models.tables import topic
+from models.tables import merge, topic
 from models.tables.feedback import STATUSES
 from models.tables.workspace import list_projects
 
@@ -40,7 +40,7 @@ LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in th
 
 @page("/records/<feedback_id>", "viewer")
 def record(feedback_id: str) -> ResponseReturnValue:
-    row = ask(ONE, "explain=1&expand=similar,related", feedback_id=feedback_id)
+    row = ask(ONE, "explain=1&expand=similar,related,merged", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     replies = ask(REPLIES, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     by = [event["detail"].get("key_id", "") for event in events["data"]]
@@ -58,6 +58,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
         longest_reply=LONGEST_TEXT,
         row={**row, "impact_reasons": as_written(row["impact_reasons"], row["explanation"]["impact"])},
         marks=marks_of(row),
+        undecided=_undecided(row),
         history=[_told(event, names) for event in events["data"]],
         more=events["next_cursor"] is not None,
         notes=[_told(event, names) for event in events["data"] if event["type"] == "note"],
@@ -99,6 +100,12 @@ def correct(feedback_id: str) -> ResponseReturnValue:
         return go(back, _("Somebody else was quicker, nothing was changed: %(what)s.", what=said), bad=True)
     words = _in_words(sent)
     return changing.answer(back, ", ".join(f"{_(name)}: {value}" for name, value in words.items()), done)
+
+
+def _undecided(row: Mapping[str, Any]) -> set[str]:
+    """Those of the alike records that may be merged with this one, and nobody said are not the same."""
+    pairs = {merge.pair(row["id"], other["id"]): other["id"] for other in row["similar"]}
+    return {pairs[pair] for pair in merge.undecided(pairs)}
 
 
 def _meanwhile(row: Mapping[str, Any], seen: Mapping[str, str], sent: Mapping[str, Any]) -> str:

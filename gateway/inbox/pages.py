@@ -49,7 +49,7 @@ OWNS = (
     "/unsubscribe",
 )
 
-UNDO = ("undo", "changes")  # of what a session keeps: what its last change can be undone with
+UNDO = ("undo", "changes", "merged")  # of what a session keeps: what its last change can be undone with
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 262_144
 SECURITY = {
@@ -165,7 +165,7 @@ def go(path: str, message: str = "", **more: Any) -> ResponseReturnValue:
     if request.accept_mimetypes.best == "application/json":
         kept = {"say": message, **more} if more.get("left") else {n: more[n] for n in UNDO if n in more}
         say(kept or None)
-        told = {"say": message, **{name: value for name, value in more.items() if name != "changes"}}
+        told = {"say": message, **{name: value for name, value in more.items() if name not in UNDO[1:]}}
         return Response(dumps(told), content_type="application/json")
     if message and g.session is not None:
         say({"say": message, **more})

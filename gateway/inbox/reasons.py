@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.inbox.i18n import _
 
-# What gateway.triage.impact, gateway.intake.repeat_reports and gateway.background.similar say, the more
+# What gateway.triage.impact, models.tables.impact_reasons and gateway.background.similar say, the more
 # particular first.
 FORMS = (
     '%(why)s; the sender says "%(words)s", which is on no known scale',
@@ -21,6 +21,7 @@ FORMS = (
     "reported at least %(n)s times",
     "reported %(n)s times",
     "said in nearly the same words by at least %(n)s people",
+    "%(n)s people",
     '%(why)s, said to hit all: "%(words)s"',
     '%(why)s, said to hit more than one: "%(words)s"',
     '%(why)s, %(what)s: "%(words)s"',

@@ -43,6 +43,8 @@ FORMS = (
     "Slack answered: %(words)s",
     "That is %(n)s mails, and %(before)s were written within a day: %(most)s are the most.",
     "the mail server %(why)s",
+    # of records that are merged
+    *("No such feedback: %(name)s", "One record stands for at most %(n)s others."),
     *("GitHub answered %(n)s", "GitLab answered %(n)s"),
 )
 _WORKFLOW = (
@@ -83,6 +85,9 @@ PHRASES = (
     *("the record is not from GitHub", "the record is not from GitLab", "the record is of no issue"),
     *("the record names no message of Slack's", "the record is gone", "could not be sent"),
     "the address of the author is another one now",
+    # of records that are merged
+    *("No such feedback.", "They are one already.", "Must be of the same project"),
+    "Each must be merged into this record",
     *(by_mail.UNWANTED, by_mail.CLOSED, in_slack.UNARMED, in_issues.UNARMED),
 )
 _PARTS = {form: parts_of(form) for form in FORMS}

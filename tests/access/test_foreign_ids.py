@@ -124,6 +124,8 @@ FORMS: list[tuple[str, dict[str, str]]] = [
     ("/records/{fb}", {"category": "praise"}),
     ("/records/{fb}", {"note": "x"}),
     ("/records/{fb}/replies", {"text": "x"}),
+    ("/records/{fb}/merge", {"id": "{fb}"}),
+    ("/records/{fb}/unmerge", {"id": "{fb}"}),
     ("/records/{fb}/replies/{rpl}/delete", {}),
     ("/overview/themes/{th}", {"text": "x"}),
     ("/overview/themes/{th}/delete", {}),

@@ -212,6 +212,8 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("list",): (),
     ("search",): ("word",),
     ("show",): ("fb_1",),
+    ("merge",): ("fb_1", "fb_2"),
+    ("unmerge",): ("fb_1", "fb_2"),
     ("stats",): (),
     ("tail",): ("-n", "1"),
     ("erase",): ("--id", "a"),

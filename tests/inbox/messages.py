@@ -41,6 +41,7 @@ WORDS = {
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
+    *("merged", "unmerged"),
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags", "attached", "detached"),
     *(text for one in registry.load().values() for text in (one.name, one.description)),

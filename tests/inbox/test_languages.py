@@ -14,9 +14,9 @@ from adapters.contract.record import SENTIMENTS, Category, Record
 from gateway.background.similar import ALIKE_WHY
 from gateway.inbox import reasons
 from gateway.inbox.settings import SECTIONS
-from gateway.intake import repeat_reports
 from gateway.triage import impact
 from models import Feedback, User
+from models.tables import impact_reasons
 from tests.conftest import Call
 from tests.inbox.conftest import Reader
 from tests.inbox.messages import INBOX, messages
@@ -108,8 +108,8 @@ def reasons_of_all_kinds() -> set[str]:
     said.add(impact.area(Record(text="x", subject={"page": "/login"}), "").why)
     nothing = [{"part": "reach", "points": 0, "why": "reported once"}]
     said |= {
-        repeat_reports.raised(nothing, 5)[0]["why"],
-        repeat_reports.raised(nothing, 5, ALIKE_WHY)[0]["why"],
+        impact_reasons.raised(nothing, 5)[0]["why"],
+        impact_reasons.raised(nothing, 5, ALIKE_WHY)[0]["why"],
     }
     return said
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from adapters.contract.record import Record
 from gateway.intake import repeat_reports as reach_module
-from gateway.intake.repeat_reports import STEPS, fingerprint, points, raised
+from gateway.intake.repeat_reports import fingerprint
 from models import Feedback
 from models.tables import search_words
+from models.tables.impact_reasons import STEPS, points, raised
 from tests.conftest import Call, Tenant
 
 pytestmark = pytest.mark.both

@@ -74,6 +74,8 @@ COMMANDS = [
     ["topic", "merge", "top_1", "top_2"],
     ["topic", "delete", "top_1"],
     ["show", "fb_1"],
+    ["merge", "fb_1", "fb_2"],
+    ["unmerge", "fb_1", "fb_2"],
     ["stats"],
     ["tail"],
     ["retention", "--apply"],
