@@ -14,6 +14,7 @@ from gateway.api.admin import (
     model,
     request_schemas,
 )
+from gateway.api.admin.author_summary import show_author
 from gateway.api.admin.authors import Erasure, Who
 from gateway.api.admin.model import Choice
 from gateway.api.attachment_endpoints import ATTACHMENTS
@@ -35,6 +36,7 @@ from gateway.api.quarantine_endpoints import QUARANTINE
 from gateway.api.reply_endpoints import REPLIES
 from gateway.api.schemas.answers import (
     Act,
+    AuthorSummary,
     Changed,
     Count,
     Event,
@@ -54,6 +56,7 @@ from gateway.api.schemas.answers import (
 )
 from gateway.api.schemas.model import TriageModel
 from gateway.api.schemas.parameters import (
+    AuthorQuery,
     ExportQuery,
     IfMatch,
     ListQuery,
@@ -242,6 +245,11 @@ ENDPOINTS = (
         Shape(body=Choice, answers={200: TriageModel}, refusals=(404,), example={"version": "shipped"}),
         "POST",
         "admin",
+    ),
+    Endpoint(
+        "/gateway/v1/authors/summary",
+        show_author,
+        Shape(query=AuthorQuery, answers={200: AuthorSummary}, asked={"author": "anna@example.org"}),
     ),
     Endpoint(
         "/gateway/v1/authors/erase",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
     attachments,
+    authors,
     callbacks,
     delivery_log,
     destinations,

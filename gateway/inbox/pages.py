@@ -46,6 +46,7 @@ OWNS = (
     "/sign-out",
     "/welcome",
     "/account",
+    "/authors",
     "/unsubscribe",
 )
 

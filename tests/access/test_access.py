@@ -56,6 +56,7 @@ SCOPE = {
     "POST /gateway/v1/feedback/<feedback_id>/merge": "triage",
     "POST /gateway/v1/feedback/<feedback_id>/unmerge": "triage",
     "GET /gateway/v1/merge-suggestions": "read",
+    "GET /gateway/v1/authors/summary": "read",
     "POST /gateway/v1/merge-suggestions/dismiss": "triage",
     "DELETE /gateway/v1/themes/<theme_id>/replies": "triage",
     "GET /gateway/v1/stats": "read",

@@ -96,6 +96,11 @@ ROUTES |= {
         {"ids": ["{fb}"]},
         404,
     ),
+    "GET /gateway/v1/authors/summary": (
+        "/gateway/v1/authors/summary?author=topsecret@example.test",
+        None,
+        404,
+    ),
     "GET /gateway/v1/merge-suggestions": ("/gateway/v1/merge-suggestions?project={prj}", None, 200),
     "POST /gateway/v1/merge-suggestions/dismiss": (
         "/gateway/v1/merge-suggestions/dismiss",

@@ -14,6 +14,7 @@ from gateway.inbox import destination_form, feedback_list, reasons, refusals, se
 from gateway.intake.outcomes import OUTCOMES
 from gateway.replies.channels import CHANNELS
 from gateway.runs import registry
+from gateway.transfer import erasure
 from gateway.triage import wording
 from models.intake.comments import HIDDEN, KIND
 from models.tables import destination, outgoing
@@ -42,6 +43,7 @@ WORDS = {
     *(name for name, _ in feedback_list.VIEWS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("merged", "unmerged"),
+    *erasure.COUNTS,
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags", "attached", "detached"),
     *(text for one in registry.load().values() for text in (one.name, one.description)),

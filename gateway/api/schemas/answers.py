@@ -62,6 +62,20 @@ class Similar(Titled):
     score = fields.Float(metadata={"minimum": 0, "maximum": 1})
 
 
+class AuthorSummary(Shown):
+    author = text()
+    ids = fields.List(fields.String())
+    names = fields.List(fields.String())
+    emails = fields.List(fields.String())
+    records = whole(minimum=1)
+    first_at = time()
+    last_at = time()
+    by_category = fields.Dict()
+    by_sentiment = fields.Dict()
+    by_status = fields.Dict()
+    by_source = fields.Dict()
+
+
 class Merged(Shown):
     id = text()
     title = text()

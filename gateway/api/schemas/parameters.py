@@ -37,6 +37,10 @@ class HeldQuery(PageQuery):
     reason = Text(metadata={"description": "Only those that are held for exactly this reason."})
 
 
+class AuthorQuery(Schema):
+    author = Text(required=True, metadata={"description": "An id that senders give, or an address."})
+
+
 class SuggestionsQuery(Schema):
     project = Text()
     cursor = Text(metadata={"description": "`next_cursor` of the page before."})
