@@ -71,6 +71,8 @@ VALUES = {
     "theme": "{theme}",
     "topic": "{top}",
     "replied": "no",
+    "merged": "only",
+    "merged_into": "{fb}",
     "since": "7d",
     "until": "1h",
     "q": "invoice",
@@ -222,7 +224,7 @@ class Walk:
         ids = self.ids()
         for more in (
             "",
-            "?explain=1&expand=events,raw,similar,related",
+            "?explain=1&expand=events,raw,similar,related,merged",
             "/events",
             "/events?limit=1",
             "/similar",
@@ -233,6 +235,7 @@ class Walk:
         self._topics(ids["fb"], ids["theme"])
         self._changes(ids["fb"])
         self._answers(ids["th"])
+        self._merges()
         for by in ("day", "project,source", "category"):
             self.call("GET", f"/gateway/v1/stats?by={by}&since=90d")
             self.call("GET", f"/gateway/v1/outcomes?by={by.replace('category', 'outcome')}&since=90d")
@@ -265,6 +268,24 @@ class Walk:
         with patch.object(mail, "send"):
             assert run_once(sending.SEND)
         self.call("GET", f"{path}?limit=1")
+
+    def _merges(self) -> None:
+        """Five records are one, one is taken out, one deleted, and some are told apart; three stay merged."""
+        first, second, third, *more = (
+            self.call("POST", LIST, json={"text": f"Merged {n}", "author": {"id": f"m{n}"}}).json["id"]
+            for n in range(5)
+        )
+        path = f"{LIST}/{first}"
+        assert self.call("POST", f"{path}/merge", json={"ids": [second, third, *more]}).status_code == 200
+        assert self.call("POST", f"{path}/unmerge", json={"ids": [third]}).status_code == 200
+        assert self.call("POST", f"{LIST}/{third}/merge", json={"ids": [first]}).status_code == 200
+        self.call("GET", f"{LIST}/{third}?expand=merged")
+        assert self.call("DELETE", f"{LIST}/{third}").status_code == 204
+        for other in (second, *more):
+            sent = {"ids": [first, other]}
+            assert self.call("POST", "/gateway/v1/merge-suggestions/dismiss", json=sent).status_code == 204
+        self.call("GET", "/gateway/v1/merge-suggestions")
+        self.call("GET", "/gateway/v1/authors/summary?author=m1")
 
     def _topics(self, feedback_id: str, theme_id: str) -> None:
         """A record's topic, given, counted, merged and made of a theme; one stays for the background work."""

@@ -106,6 +106,10 @@ def up(migrator: Any, db: Any) -> None:
         "CREATE INDEX feedback_merged ON feedback (merged_into, received_at, id) "
         "WHERE merged_into IS NOT NULL"
     )
+    db.execute_sql(
+        "CREATE INDEX feedback_merged_of ON feedback (workspace_id, received_at, id) "
+        "WHERE merged_into IS NOT NULL"
+    )
     db.create_tables([Merge, MergeDismissal])
     for statement in _SQLITE if isinstance(db, SqliteDatabase) else _POSTGRES:
         db.execute_sql(statement)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from peewee import SQL, fn
+
 from models.database.base import database, rows
 from models.tables.feedback import Feedback
 
@@ -20,17 +22,17 @@ COLUMNS = (
 
 # The index of migration 0011_learnt is of the same words.
 _CORRECTED = (
-    "SELECT COUNT(*) FROM feedback WHERE workspace_id = ? AND retracted_at IS NULL "
+    "workspace_id = ? AND retracted_at IS NULL "
     "AND (category_origin = 'corrected' OR sentiment_origin = 'corrected')"
 )
 
 
 def corrected(workspace_id: str, project_id: str | None = None) -> int:
     """How many records of a workspace, or of a project of it, people gave another category or sentiment."""
-    sql, values = _CORRECTED, [workspace_id]
+    found: Any = Feedback.select(fn.COUNT(SQL("1"))).where(SQL(_CORRECTED, [workspace_id]))
     if project_id is not None:
-        sql, values = f"{sql} AND project_id = ?", [*values, project_id]
-    return int(database.execute_sql(sql, values).fetchone()[0])
+        found = found.where(Feedback.project_id == project_id)
+    return int(database.obj.through(found, "feedback_corrected").scalar())
 
 
 def labelled(origin: str, workspace_id: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:

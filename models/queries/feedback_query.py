@@ -63,6 +63,7 @@ class Filter:
 
 
 WITH, ONLY = MERGED = ("with", "only")
+MERGED_OF = "feedback_merged_of"  # the index of a workspace's merged records
 # Fields of a Filter whose column must have one of several values.
 _ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentiment_origin")
 ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
@@ -228,8 +229,6 @@ def _named(chosen: Filter) -> str | None:
     for name, index in _NAMED.items():
         if getattr(chosen, name) is not None:
             return index
-    if chosen.merged == ONLY:
-        return "feedback_merged"
     if chosen.theme is not None and database.obj.EMBEDDED and count_members(chosen.theme, FEW) < FEW:
         return PRIMARY
     return None
@@ -254,12 +253,19 @@ def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
     return bool(values) and bool(database.obj.few(workspace_id, f"{column} IN ({marks})", values))
 
 
+def _few_merged(workspace_id: str) -> bool:
+    """Whether few of a workspace's records are merged into others."""
+    return bool(database.obj.few(workspace_id, "merged_into IS NOT NULL", (), MERGED_OF))
+
+
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
     """The index to read rows through: one of what is rare, else one in the order of the list."""
     if sort == "-doubt" and (few := _few(workspace_id, chosen)):
         return few  # what is left to look at among all that is done
     if few := partial_indexes.few(workspace_id, chosen):
         return few
+    if chosen.merged == ONLY and (sort not in INDEXES or _few_merged(workspace_id)):
+        return MERGED_OF
     if (sort in INDEXES or len(chosen.topic) > 1) and _rare_topic(workspace_id, chosen):
         return "feedback_topic"
     less_sure = partial_indexes.less_sure(chosen)

@@ -11,14 +11,10 @@ from typing import Any
 from peewee import BigIntegerField, CompositeKey, ForeignKeyField, TextField, fn
 
 from models.database.base import AT_ONCE, Table, database, rows
+from models.database.query_dialects import PRIMARY
 from models.tables.feedback import Feedback
 
 Pair = tuple[str, str]  # of records, the one with the smaller id first
-
-_BELOW = (
-    "WITH RECURSIVE below (id) AS (SELECT feedback_id FROM merge WHERE into_id IN ({}) "
-    "UNION SELECT merge.feedback_id FROM merge JOIN below ON merge.into_id = below.id) SELECT id FROM below"
-)
 
 
 class Merge(Table):
@@ -45,19 +41,23 @@ class MergeDismissal(Table):
         primary_key = CompositeKey("one", "other")
 
 
-def below(ids: Sequence[str]) -> list[str]:
-    """The records that are merged into these, and into those in turn."""
-    if not ids:
-        return []
-    marks = ", ".join("?" * len(ids))
-    return [row[0] for row in database.execute_sql(_BELOW.format(marks), list(ids)).fetchall()]
+def below(roots: Sequence[str]) -> list[str]:
+    """The records that these stand for."""
+    found = Feedback.select(Feedback.id).where(Feedback.merged_into.in_(list(roots)))
+    return [row["id"] for row in rows(found)] if roots else []
 
 
 def edges(root_id: str) -> dict[str, str]:
     """What each record of a group beside its root was merged into, the oldest first."""
-    found = Merge.select(Merge.feedback, Merge.into).join(Feedback, on=(Merge.feedback == Feedback.id))
-    ordered = found.where(Feedback.merged_into == root_id).order_by(Feedback.received_at, Feedback.id)
-    return {row["feedback"]: row["into"] for row in rows(ordered)}
+    mine = Feedback.select(Feedback.id).where(Feedback.merged_into == root_id)
+    ids = [row["id"] for row in rows(mine.order_by(Feedback.received_at, Feedback.id))]
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        some = Merge.select(Merge.feedback, Merge.into).where(
+            Merge.feedback.in_(ids[start : start + AT_ONCE])
+        )
+        found |= {row["feedback"]: row["into"] for row in rows(some)}
+    return {one: found[one] for one in ids}
 
 
 def members(root_id: str, limit: int | None = None) -> list[dict[str, Any]]:
@@ -99,6 +99,7 @@ def undecided(pairs: Iterable[Pair]) -> set[Pair]:
         some = ids[start : start + AT_ONCE]
         said = MergeDismissal.select(MergeDismissal.one, MergeDismissal.other)
         found |= {(row["one"], row["other"]) for row in rows(said.where(MergeDismissal.one.in_(some)))}
-        gone = Feedback.select(Feedback.id).where(Feedback.id.in_(some) & Feedback.merged_into.is_null(False))
+        named = database.obj.through(Feedback.select(Feedback.id).where(Feedback.id.in_(some)), PRIMARY)
+        gone = named.where(Feedback.merged_into.is_null(False))
         merged |= {row["id"] for row in rows(gone)}
     return {two for two in wanted - found if not merged & set(two)}

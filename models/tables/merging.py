@@ -46,18 +46,28 @@ def put_together(root_id: str, others: Sequence[str], key_id: str, now: int) -> 
     """Merges records, which stand for themselves, with all that is merged into them into another such one."""
     for other in others:
         Merge.insert(feedback=other, into=root_id, key_id=key_id, at=now).execute()
+    groups = rows(Feedback.select(Feedback.id).where(Feedback.id.in_(list(others)), Feedback.people > 0))
     _belongs([*others, *merge.below(others)], root_id, now)
-    for other in others:
-        recount(other, now)
+    for group in groups:  # which stand for nobody any more
+        recount(group["id"], now)
     recount(root_id, now)
 
 
 def take_apart(root_id: str, some: Sequence[str], now: int) -> None:
     """Takes records out of a group, each with what was merged into it before, as it was then."""
+    edges = merge.edges(root_id)
+    for one in some:
+        del edges[one]
+    under: dict[str, list[str]] = {}
+    for record_id, into in edges.items():
+        under.setdefault(into, []).append(record_id)
     Merge.delete().where(Merge.feedback.in_(list(some))).execute()
     for one in some:
+        with_it = list(under.get(one, ()))
+        for record_id in with_it:  # which grows by what is merged into each
+            with_it += under.get(record_id, ())
         _belongs([one], None, now)
-        _belongs(merge.below([one]), one, now)
+        _belongs(with_it, one, now)
     for one in (*some, root_id):
         recount(one, now)
 
