@@ -156,6 +156,6 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     "until": _when,
     "replied": _yes_or_no,
     "q": lambda text, now: read_query(_text(text)),
-    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
+    **dict.fromkeys(("page", "trace_id", "incident_key", "alert_group", "external_id", "theme"), _text),
 }
 NAMES = tuple(SHORT.get(item.name, item.name) for item in fields(Filter))

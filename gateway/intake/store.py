@@ -18,6 +18,7 @@ from gateway.intake.record_files import attached_of, shown
 from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
+from models.intake.alert_groups import group_of
 from models.tables.feedback import document, iso
 from models.tables.search_words import words_of
 from models.tables.workspace import is_workspace, workspace_of
@@ -164,7 +165,7 @@ def write_of(
         "model_version": label.model_version,
         "fingerprint": repeat_reports.fingerprint(record),
     }
-    row["words"] = words_of(row)
+    row["words"], row["alert_group"] = words_of(row), group_of(row)
     files = attached_of(adapter, inbound, record, row) if record.files else ()
     event = {
         "id": f"ev_{ulid}",

@@ -222,7 +222,7 @@ class Erasing:
                 changed |= {"text": ERASED, "title": ERASED}
             changed |= {"author_id": None, "author_name": None, "author_email": None}
         if {"text", "title"} & set(changed):
-            changed |= {"words": words_of({**row, **changed}), "fingerprint": None}
+            changed |= {"words": words_of({**row, **changed}), "fingerprint": None, "alert_group": None}
             Signature.delete().where(Signature.feedback == row["id"]).execute()
         at = max(now_ms(), row["updated_at"] + 1)
         personal_data.change(Feedback, row, {**changed, "updated_at": at})

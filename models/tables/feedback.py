@@ -23,6 +23,7 @@ class Feedback(Table):
     told (models.intake.incident_merge). `words` is what is searched (models.tables.search_words).
     `sentiment_confidence` is not known of records that were labelled before it was kept. `topic` is the id of
     one of the project's own (models.tables.topic); without `topic_origin` nobody has looked for one yet.
+    `alert_group` is what an alert is counted with (models.intake.alert_groups).
     """
 
     id = TextField(primary_key=True)
@@ -71,9 +72,10 @@ class Feedback(Table):
     state_key = TextField(null=True)
     content_key = TextField(null=True)
     words = TextField(default="")
+    alert_group = TextField(null=True)
 
 
-HIDDEN = ("fingerprint", "triggers", "state_key", "content_key", "words")
+HIDDEN = ("fingerprint", "triggers", "state_key", "content_key", "words", "alert_group")
 STATUSES = ("open", "acknowledged", "resolved", "ignored")
 TIMES = (
     "first_seen_at",
