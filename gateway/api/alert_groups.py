@@ -82,7 +82,20 @@ def list_groups(caller: Caller, inbound: Inbound) -> Reply:
     since = query_parameters.moment(inbound, "since", faults)
     if faults:
         raise invalid(*faults)
-    where = caller.workspace_id, caller.project_id
+    data, told = groups_of(caller.workspace_id, caller.project_id, now, since)
+    names = [one["group"] for one in data]
+    start = names.index(after) + 1 if after in names else 0
+    return Reply(200, {**pagination.page(data[start : start + limit + 1], limit, "group"), **told})
+
+
+def groups_of(
+    workspace_id: str, project_id: str | None, now: int, since: int | None = None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The groups of a workspace, or of a project of it, in their order, and what is told of all of them.
+
+    Ends that were told `since` then are counted, of the last day; times are milliseconds UTC.
+    """
+    where = workspace_id, project_id
     open_now, complete = alert_groups.standing(*where)
     over, all_over = alert_groups.ended(*where, now - DAY)
     over = [row for row in over if _by_itself(row)]
@@ -93,10 +106,8 @@ def list_groups(caller: Caller, inbound: Inbound) -> Reply:
         if mute.ended_at is None:
             found.setdefault(group, Group(group))
     ordered = sorted(found.values(), key=lambda one: _rank(one, mutes.get(one.name)))
-    names = [one.name for one in ordered]
-    start = names.index(after) + 1 if after in names else 0
-    who = called(caller.workspace_id, [mute.row["key_id"] for mute in mutes.values()])
-    data = [_shown(one, mutes.get(one.name), who) for one in ordered[start : start + limit + 1]]
+    who = called(workspace_id, [mute.row["key_id"] for mute in mutes.values()])
+    data = [_shown(one, mutes.get(one.name), who) for one in ordered]
     changed = max((row["updated_at"] for row in (*open_now, *over)), default=None)
     told = {
         "firing": len(open_now),
@@ -105,18 +116,16 @@ def list_groups(caller: Caller, inbound: Inbound) -> Reply:
         "changed_at": iso(changed),
         "complete": complete and all_over,
     }
-    return Reply(200, {**pagination.page(data, limit, "group"), **told})
+    return data, told
 
 
 def mute_group(caller: Caller, inbound: Inbound) -> Reply:
     """Has people told nothing of a group until a time, or until more have come. Raises Refused (400, 404)."""
     sent, now = NewMute.of(inbound), inbound.received_at
     until, more = sent.get("until"), sent.get("more")
-    ends = None if until is None else milliseconds(until)
     if until is None and more is None:
         raise invalid(Fault("body", "Must have one of until, more"))
-    if ends is not None and not now < ends <= now + LONGEST:
-        raise invalid(Fault("until", f"Must be to come, and within {LONGEST // DAY} days"))
+    ends = None if until is None else lasting(milliseconds(until), now)
     with writing():
         made = alert_mutes.mute(
             caller.workspace_id,
@@ -128,6 +137,13 @@ def mute_group(caller: Caller, inbound: Inbound) -> Reply:
             by=caller.key_id,
         )
     return _answered(caller, made)
+
+
+def lasting(until: int, now: int) -> int:
+    """Until when a group is muted (ms UTC). Raises Refused (400) for what is over or too far away."""
+    if not now < until <= now + LONGEST:
+        raise invalid(Fault("until", f"Must be to come, and within {LONGEST // DAY} days"))
+    return until
 
 
 def unmute_group(caller: Caller, inbound: Inbound) -> Reply:

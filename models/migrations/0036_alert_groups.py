@@ -1,7 +1,8 @@
 """Alerts know the group that they are counted with, and a group can be muted.
 
 The groups of what is stored are worked out here, some at a time, by a frozen copy of the rule, while others
-go on writing. What an earlier release stores meanwhile has none.
+go on writing. What an earlier release stores meanwhile has none. What became of the deliveries of one hook is
+found without those of the others.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ def up(migrator: Any, db: Any) -> None:
         db.execute_sql(f"DROP INDEX {concurrently} IF EXISTS {name}")
         on = f"feedback (workspace_id, {column})"
         db.execute_sql(f"CREATE INDEX {concurrently} {name} ON {on} WHERE {where}")
+    db.execute_sql(f"DROP INDEX {concurrently} IF EXISTS outcome_key")
+    db.execute_sql(f"CREATE INDEX {concurrently} outcome_key ON outcome (key_id, minute)")
     _keep_mutes(db)
 
 
