@@ -1,4 +1,4 @@
-"""On fire: a storm is a few groups, one click away; what ends is told as it does, and a mute is seen by all."""
+"""On fire: a storm is a few groups, one click away; what ends is told, and a mute is seen by all."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def names(who: Visit) -> list[str]:
 
 @pytest.mark.parametrize("scripted", [True, False])
 def test_a_storm_is_a_few_groups(visit: Callable[..., Visit], storm: Storm, scripted: bool) -> None:
-    """Of 500 alerts at most six groups are shown, the worst first, without a typed address; each leads to its own."""
+    """Of 500 alerts at most six groups are shown, the worst first, without a typed address."""
     who = visit("viewer", java_script_enabled=scripted)
     who.page.get_by_role("link", name="On fire").click()
     shown = names(who)
@@ -208,7 +208,7 @@ def test_until_more_and_back(reader: Make, call: Call) -> None:
 
 
 def test_hooks_tell_their_deliveries(site: Site, visit: Callable[..., Visit]) -> None:
-    """The list of hooks tells of each its last delivery, what was refused and what is held, and leads there."""
+    """The list of hooks tells of each its last delivery and what is held, and leads there."""
     headers = site.server.headers
     made = httpx.post(
         f"{site.url}/gateway/v1/hooks", json={"source": "grafana", "name": "Kitchen"}, headers=headers
