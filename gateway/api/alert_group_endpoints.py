@@ -15,7 +15,7 @@ from gateway.api.schemas.alert_groups import (
 )
 
 _ALL = "/gateway/v1/alert-groups"
-_EXAMPLE = {"group": "alertmanager:DiskFull"}
+_EXAMPLE = {"group": "native:Disk full"}
 
 ALERT_GROUPS = (
     Endpoint(_ALL, alert_groups.list_groups, Shape(query=AlertGroupsQuery, answers={200: AlertGroups})),

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from adapters.common.times import milliseconds
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from gateway.access import alert_mutes, audit_log
@@ -16,11 +18,11 @@ from gateway.api.feedback_bulk import Meant, in_turns
 from gateway.api.schemas.alert_groups import NewMute, OfGroup
 from gateway.core import concurrency
 from models.database.base import writing
-from models.intake.alert_groups import NUMBERED, pattern
 from models.intake.story_state import state_of
 from models.queries import alert_groups
 from models.queries.actor_names import called
 from models.queries.feedback_query import Filter
+from models.tables.alert_group import NUMBERED, pattern
 from models.tables.feedback import iso
 
 HOUR, DAY = 3_600_000, 86_400_000  # milliseconds
@@ -241,16 +243,19 @@ def _by_itself(row: Row) -> bool:
 
 
 def _severity(row: Row) -> int | None:
-    return next((reason["points"] for reason in row["impact_reasons"] if reason["part"] == "severity"), None)
+    reasons = orjson.loads(row["impact_reasons"])
+    return next((reason["points"] for reason in reasons if reason["part"] == "severity"), None)
 
 
 def _hosts(row: Row) -> set[str]:
     """The machines that an alert is of, as far as it says so."""
+    tags = orjson.loads(row["tags"])
     for before in _HOST_TAGS:
-        if named := {tag for tag in row["tags"] if tag.startswith(before)}:
+        if named := {tag for tag in tags if tag.startswith(before)}:
             return named
+    subject = orjson.loads(row["subject"])
     for name in _HOSTS:
-        value = row["subject"].get(name)
+        value = subject.get(name)
         if isinstance(value, str) and value:
             return {value}
         if isinstance(value, list) and value:

@@ -18,7 +18,7 @@ from gateway.intake.record_files import attached_of, shown
 from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
-from models.intake.alert_groups import group_of
+from models.tables.alert_group import group_of
 from models.tables.feedback import document, iso
 from models.tables.search_words import words_of
 from models.tables.workspace import is_workspace, workspace_of

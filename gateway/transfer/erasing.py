@@ -16,6 +16,7 @@ from models.database.base import Table, dumps, insert
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
 from models.tables import asset, event, notification, outbox, outgoing, project_head, reply, theme
+from models.tables.alert_mute import AlertMute
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
@@ -137,6 +138,10 @@ class Erasing:
         others = (row for row in page if row["feedback_id"] not in self._own)
         found = [(row, changed) for row in others if (changed := self.person.mentions(Reply, row))]
         self._change("replies", Reply, found)
+
+    def mutes(self, page: list[Row]) -> None:
+        """Deletes the mutes of groups that the address is in the name of, which are no more."""
+        self._delete("mutes", AlertMute, [row for row in page if self.person.mentions(AlertMute, row)])
 
     def files(self, page: list[Row]) -> None:
         """Deletes what runs made, such as exports: it may hold the person's words like a payload does.

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from models.intake.alert_groups import TYPES, group_of
 from models.intake.story_state import StoryState, moment_of, state_of
 from models.intake.telling import FIELDS, MACHINES, OVER, STATUS, Telling, Told, severity_of
+from models.tables.alert_group import TYPES, group_of
 from models.tables.search_words import words_of
 
 DELETED = "Deleted by its author"

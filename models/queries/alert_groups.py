@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from peewee import SQL
 
 from models.database.base import database, rows
-from models.intake.alert_groups import TYPES
+from models.tables.alert_group import TYPES
 from models.tables.feedback import Feedback
 
 MOST = 5_000  # alerts of a type and status that are read
 MOST_COUNTED = 1_000  # that came while a group was muted
 STANDING = ("open", "acknowledged")
 _HAS_GROUP = SQL("alert_group IS NOT NULL")
-_COLUMNS = (
-    Feedback.id,
-    Feedback.source,
-    Feedback.alert_group,
-    Feedback.title,
-    Feedback.status,
-    Feedback.impact_reasons,
-    Feedback.subject,
-    Feedback.tags,
-    Feedback.first_seen_at,
-    Feedback.last_seen_at,
-    Feedback.received_at,
-    Feedback.updated_at,
-    Feedback.resolved_at,
-    Feedback.state_key,
-)
+# Of ten thousand alerts each column counts: JSON is left as its text.
+_BOTH = ("id", "alert_group", "title", "first_seen_at", "last_seen_at", "received_at", "updated_at")
+_ENDED = (*_BOTH, "state_key")
+_STANDING = (*_BOTH, "status", "impact_reasons", "subject", "tags")
 
 
 def standing(workspace_id: str, project_id: str | None) -> tuple[list[dict[str, Any]], bool]:
@@ -37,11 +26,13 @@ def standing(workspace_id: str, project_id: str | None) -> tuple[list[dict[str, 
     found, complete = list[dict[str, Any]](), True
     for kind in TYPES:
         for status in STANDING:
-            mine = _mine(workspace_id, project_id).where(
+            mine = _mine(workspace_id, project_id, _STANDING).where(
                 SQL("type <> 'message'"), Feedback.type == kind, Feedback.status == status, _HAS_GROUP
             )
             some = database.obj.through(mine, "feedback_type")
-            part = rows(some.order_by(Feedback.received_at.desc(), Feedback.id.desc()).limit(MOST))
+            part = _read(
+                some.order_by(Feedback.received_at.desc(), Feedback.id.desc()).limit(MOST), _STANDING
+            )
             complete &= len(part) < MOST
             found += part
     return found, complete
@@ -49,14 +40,14 @@ def standing(workspace_id: str, project_id: str | None) -> tuple[list[dict[str, 
 
 def ended(workspace_id: str, project_id: str | None, since: int) -> tuple[list[dict[str, Any]], bool]:
     """The alerts that were resolved since a time, milliseconds UTC, and whether that is all of them."""
-    over = _mine(workspace_id, project_id).where(
+    over = _mine(workspace_id, project_id, _ENDED).where(
         _HAS_GROUP,
         SQL("resolved_at IS NOT NULL"),
         Feedback.resolved_at >= since,
         Feedback.status == "resolved",
     )
     some = database.obj.through(over, "feedback_alert_ended")
-    found = rows(some.order_by(Feedback.resolved_at.desc()).limit(MOST))
+    found = _read(some.order_by(Feedback.resolved_at.desc()).limit(MOST), _ENDED)
     return found, len(found) < MOST
 
 
@@ -93,6 +84,12 @@ def _group(workspace_id: str, project_id: str | None, group: str) -> Any:
     return found if project_id is None else found.where(Feedback.project_id == project_id)
 
 
-def _mine(workspace_id: str, project_id: str | None) -> Any:
-    found = Feedback.select(*_COLUMNS).where(Feedback.workspace_id == workspace_id)
+def _mine(workspace_id: str, project_id: str | None, columns: Sequence[str]) -> Any:
+    found = Feedback.select(*(getattr(Feedback, name) for name in columns))
+    found = found.where(Feedback.workspace_id == workspace_id)
     return found if project_id is None else found.where(Feedback.project_id == project_id)
+
+
+def _read(query: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows by column as they are stored."""
+    return [dict(zip(columns, row, strict=True)) for row in database.execute(query).fetchall()]

@@ -28,6 +28,8 @@ _CORRECTED = (
 def corrected(workspace_id: str, project_id: str | None = None) -> int:
     """How many records of a workspace, or of a project of it, people gave another category or sentiment."""
     sql, values = _CORRECTED, [workspace_id]
+    if database.obj.EMBEDDED:  # what its planner takes depends on how many columns a record has
+        sql = sql.replace("FROM feedback", "FROM feedback INDEXED BY feedback_corrected")
     if project_id is not None:
         sql, values = f"{sql} AND project_id = ?", [*values, project_id]
     return int(database.execute_sql(sql, values).fetchone()[0])

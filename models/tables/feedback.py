@@ -23,7 +23,7 @@ class Feedback(Table):
     told (models.intake.incident_merge). `words` is what is searched (models.tables.search_words).
     `sentiment_confidence` is not known of records that were labelled before it was kept. `topic` is the id of
     one of the project's own (models.tables.topic); without `topic_origin` nobody has looked for one yet.
-    `alert_group` is what an alert is counted with (models.intake.alert_groups).
+    `alert_group` is what an alert is counted with (models.tables.alert_group).
     """
 
     id = TextField(primary_key=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models import AlertMute, Audit, Event, Feedback, Project
-from models.intake.alert_groups import group_of, pattern
+from models.tables.alert_group import group_of, pattern
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/alert-groups"

@@ -10,7 +10,7 @@ from playhouse.migrate import SchemaMigrator
 
 from models import Feedback
 from models.database.base import database
-from models.intake.alert_groups import group_of
+from models.tables.alert_group import group_of
 from tests.api.test_alert_groups import GROUPS
 from tests.conftest import Call
 
