@@ -112,6 +112,6 @@ def _keep_mutes(db: Any) -> None:
         ended_at = BigIntegerField(null=True)
 
         class Meta:
-            indexes = ((("workspace", "id"), False),)
+            indexes = ((("workspace", "id"), False), (("project",), False))
 
     db.create_tables([AlertMute])

@@ -32,7 +32,7 @@ class AlertMute(Table):
     ended_at = BigIntegerField(null=True)
 
     class Meta:
-        indexes = ((("workspace", "id"), False),)
+        indexes = ((("workspace", "id"), False), (("project",), False))
 
 
 def of_workspaces(workspace_ids: Iterable[str]) -> list[dict[str, Any]]:
