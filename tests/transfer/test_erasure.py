@@ -246,7 +246,7 @@ def test_export(call: Call, seeded: dict[str, str]) -> None:
     assert all(row["author"]["email"] == EMAIL for row in found["records"])
     assert all(row["events"][0]["payload"] for row in found["records"])
     fields = {row["field"] for row in found["mentions"] if row["feedback_id"] == seeded["mention"]}
-    assert fields == {"text", "title", "subject", "tags", "external_id", "payload"}
+    assert fields == {"text", "title", "subject", "tags", "external_id", "alert_group", "payload"}
     assert all(EMAIL.lower() in row["words"].lower() for row in found["mentions"])
     assert len(found["quarantine"]) == 2
     assert call("POST", EXPORT, json={"email": "nobody@example.test"}).json == {
