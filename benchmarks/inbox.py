@@ -9,7 +9,9 @@ values each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask.testing import FlaskClient
 
@@ -37,12 +39,18 @@ PAGES: dict[str, Callable[[int], str]] = {
     "search, no record": lambda n: f"/inbox?q=nosuchword{n}",
     "how many are new": lambda n: f"/inbox/fresh?category={WORDS[n % 5]}&after={IDS[n % len(IDS)]}",
     "how many alerts are new": lambda n: f"/inbox/fresh?type=alert&status=open&after={IDS[n % len(IDS)]}",
+    "on fire, as shown": lambda n: "/alerts",
+    "on fire, has it changed": lambda n: "/alerts/fresh?since=2026-01-01T00:00:00Z",
+    "list, a group of alerts": lambda n: f"/inbox?alert_group=alertmanager:Rule{n}&status=open",
     "list, an author": lambda n: f"/inbox?author=u{n}",
     "list, an author of one in twenty": lambda n: f"/inbox?author={BUSY}&category={WORDS[n % 5]}",
     "one record": lambda n: f"/records/{IDS[n % len(IDS)]}",
     **{f"overview, {name}": lambda n, name=name: f"/overview?period={name}" for name in PERIODS},
     "overview, 7d of one category": lambda n: f"/overview?category={WORDS[n % 5]}",
 }
+
+# One in so many records is an alert, of so many rules; so many come in a delivery.
+ALERTS, RULES, TOGETHER = 5, 200, 500
 
 
 def sign_in(client: FlaskClient) -> None:
@@ -51,9 +59,37 @@ def sign_in(client: FlaskClient) -> None:
     client.set_cookie("feedback-session", users.open_session(user_id), domain="localhost")
 
 
+def storm(client: FlaskClient, alerts: int) -> None:
+    """Sends so many alerts of RULES rules through a hook of Alertmanager; every second one has ended."""
+    made = client.post("/gateway/v1/hooks", json={"source": "alertmanager"}).json
+    assert made is not None
+    began = datetime.now(UTC) - timedelta(hours=3)
+    for start in range(0, alerts, TOGETHER):
+        some = range(start, min(start + TOGETHER, alerts))
+        for status, numbers in (("firing", some), ("resolved", some[::2])):
+            sent = [_alert(number, status, began) for number in numbers]
+            proof = {"Authorization": f"Bearer {made['secret']}"}
+            answer = client.post(made["path"], json={"alerts": sent}, headers=proof)
+            assert answer.status_code < 300, answer.text
+
+
+def _alert(number: int, status: str, began: datetime) -> Mapping[str, Any]:
+    rule = f"Rule{number % RULES}"
+    severity = ("critical", "high", "warning", "info")[number % RULES % 4]
+    return {
+        "status": status,
+        "labels": {"alertname": rule, "severity": severity, "instance": f"web-{number}:9100"},
+        "annotations": {"summary": f"{rule} on web-{number}", "description": "It takes longer than it may."},
+        "startsAt": began.isoformat(timespec="milliseconds"),
+        **({"endsAt": (began + timedelta(hours=1)).isoformat()} if status == "resolved" else {}),
+    }
+
+
 def main() -> None:
     """Prints the figures of each database."""
-    for _, client in tables(options(__doc__).parse_args()):
+    asked = options(__doc__).parse_args()
+    for _, client in tables(asked):
+        storm(client, asked.rows // ALERTS)
         sign_in(client)
         measure(client, PAGES)
 

@@ -1,6 +1,7 @@
 """The tables and their queries. The classifier is gateway/triage."""
 
 from models.database.base import close, connect, sqlite_path
+from models.tables.alert_mute import AlertMute
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.callback import Callback, CallbackSecret
@@ -76,10 +77,12 @@ TABLES = (
     Unsubscribed,
     Merge,
     MergeDismissal,
+    AlertMute,
 )
 
 __all__ = [
     "TABLES",
+    "AlertMute",
     "ApiKey",
     "Asset",
     "Attempt",

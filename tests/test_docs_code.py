@@ -200,7 +200,7 @@ def test_who_knows_which_library(library: str, places: set[str]) -> None:
 
 # By why they are not frozen. What is made for every request is quick to make and changed by nobody.
 QUICK = "Claim Entry Labels Record Reply Request Saved Scores Stored Telling Text Write"
-FILLED = "Family Import Inbound Meant Outcome Pooled StoryState Sums Tally Task Told _Reading _Taken"
+FILLED = "Family Group Import Inbound Meant Outcome Pooled StoryState Sums Tally Task Told _Reading _Taken"
 
 
 def test_dataclasses_are_frozen() -> None:

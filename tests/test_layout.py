@@ -18,6 +18,8 @@ PACKAGES = ("adapters", "gateway", "models")
 TOP = 8  # modules directly in gateway/
 # Names of modules and folders that occur in several folders, each with the one thing that it means there.
 SHARED = {
+    "alert_groups": "alerts that are alike: counted, in the API, and what that answers",
+    "alerts": "alerts: how monitoring sends them, their commands and their page",
     "attachments": "files of records: kept, in the API, and on their page",
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
     "callbacks": "what tells callers of the end of their runs: sent, and shown",

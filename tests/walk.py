@@ -67,6 +67,7 @@ VALUES = {
     "page": "/checkout",
     "trace_id": "t",
     "incident_key": "i",
+    "alert_group": "g",
     "external_id": "e",
     "theme": "{theme}",
     "topic": "{top}",
@@ -233,12 +234,32 @@ class Walk:
         change = {"category": "praise", "note": "n", "impact": 3}
         assert self.call("PATCH", f"{LIST}/{ids['fb']}", json=change).status_code == 200
         self._topics(ids["fb"], ids["theme"])
+        self._alerts()
         self._changes(ids["fb"])
         self._answers(ids["th"])
         self._merges()
         for by in ("day", "project,source", "category"):
             self.call("GET", f"/gateway/v1/stats?by={by}&since=90d")
             self.call("GET", f"/gateway/v1/outcomes?by={by.replace('category', 'outcome')}&since=90d")
+
+    def _alerts(self) -> None:
+        """Alerts by their groups, one of which is muted until one more has come, here and in a project."""
+        path, group = "/gateway/v1/alert-groups", {"group": "native:Disk"}
+        _, key = create_key(self.tenant.workspace_id, self.tenant.project_id, scopes=["read", "triage"])
+        for headers in (self.tenant.headers, {"Authorization": f"Bearer {key}"}):
+            for number in range(3):
+                alert = {"text": f"Full {number}", "title": "Disk", "type": "alert"}
+                assert self.call("POST", LIST, json=alert).status_code == 201
+                if not number:
+                    self.call("POST", f"{path}/mute", headers, json={**group, "more": 1})
+                self.call("GET", f"{path}?limit=1", headers)
+            self.call("POST", f"{path}/mute", headers, json={**group, "until": "2099-01-01T00:00:00Z"})
+            self.call("POST", f"{path}/mute", headers, json={**group, "more": 100})
+            assert self.call("POST", f"{path}/unmute", headers, json=group).status_code == 200
+            assert self.call("POST", f"{path}/acknowledge", headers, json=group).status_code == 200
+            self.call("GET", "/gateway/v1/hooks?limit=1")
+        # Gone again, so that what follows has as many to do as without them.
+        self.call("DELETE", LIST, json={"filter": "alert_group=native:Disk"})
 
     def _changes(self, feedback_id: str) -> None:
         """The feed of changes from its beginning on, of the workspace and of a project."""

@@ -17,6 +17,7 @@ from gateway.api.admin import (
 from gateway.api.admin.author_summary import show_author
 from gateway.api.admin.authors import Erasure, Who
 from gateway.api.admin.model import Choice
+from gateway.api.alert_group_endpoints import ALERT_GROUPS
 from gateway.api.attachment_endpoints import ATTACHMENTS
 from gateway.api.change_endpoints import CHANGES
 from gateway.api.destination_endpoints import DESTINATIONS
@@ -157,6 +158,7 @@ ENDPOINTS = (
         Shape(query=OutcomesQuery, answers={200: page_of(Count)}, asked={"by": ["source", "outcome"]}),
     ),
     *QUARANTINE,
+    *ALERT_GROUPS,
     Endpoint(
         "/gateway/v1/preview/<source>",
         show_preview,

@@ -163,6 +163,8 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     "replied": _yes_or_no,
     "merged": _merged,
     "q": lambda text, now: read_query(_text(text)),
-    **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme", "merged_into"), _text),
+    **dict.fromkeys(
+        ("page", "trace_id", "incident_key", "alert_group", "external_id", "theme", "merged_into"), _text
+    ),
 }
 NAMES = tuple(SHORT.get(item.name, item.name) for item in fields(Filter))

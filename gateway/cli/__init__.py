@@ -9,6 +9,7 @@ import click
 import adapters
 from gateway import __version__
 from gateway.access import bootstrap, hooks, users
+from gateway.cli.alerts import alerts
 from gateway.cli.author import authors
 from gateway.cli.command import command, name_option, open_database
 from gateway.cli.copying import copying
@@ -156,6 +157,7 @@ for _command in (
     run,
     key,
     hook,
+    alerts,
     destination,
     mail,
     user,

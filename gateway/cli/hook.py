@@ -11,9 +11,11 @@ import adapters
 from adapters.contract import Adapter
 from adapters.contract.strict_json import InvalidJSON, parse
 from gateway.access import encryption_key, hooks
+from gateway.api.admin import hook_deliveries
 from gateway.cli.command import command, label_option, place_of, rate_option
 from gateway.cli.errors import Failure, NotHere
 from gateway.core.config import Config
+from gateway.core.ids import now_ms
 from gateway.core.program import typed
 from models.database.base import writing
 from models.tables.hook import find_hook
@@ -91,8 +93,8 @@ def hook_create(
 @command(hook, "list")
 def hook_list() -> tuple[Any, str]:
     """List the hooks, without their secrets."""
-    found = hooks.list_hooks()
-    return {"hooks": found}, "\n".join(f"{row['hook_id']}  {row['source']}  {row['name']}" for row in found)
+    found = hook_deliveries.with_deliveries(hooks.list_hooks(), now_ms())
+    return {"hooks": found}, "\n".join(map(_line, found))
 
 
 @command(hook, "rotate", seals=True)
@@ -143,6 +145,16 @@ def hook_delete(hook_id: str) -> tuple[Any, str]:
     with writing():
         hooks.delete_hook(hook_id)
     return {"hook_id": hook_id, "deleted": True}, f"deleted {hook_id}"
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A hook in a line, with what came through it in 24 hours."""
+    came = f"{row['deliveries_24h']} in 24 h"
+    came += "".join(
+        f", {row[f'{name}_24h']} {name}" for name in ("failed", "quarantined") if row[f"{name}_24h"]
+    )
+    came += ", silent" if row["silent_since"] else ""
+    return f"{row['hook_id']}  {row['source']}  {row['name']}  ({came})"
 
 
 def _told_of(error: hooks.HookError) -> str:

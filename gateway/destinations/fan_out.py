@@ -9,7 +9,8 @@ from operator import itemgetter
 from typing import Any
 
 from adapters.contract import Refused
-from gateway.access import audit_log
+from gateway.access import alert_mutes, audit_log
+from gateway.access.alert_mutes import Mute
 from gateway.api import filters
 from gateway.core.ids import now_ms
 from gateway.destinations import deliveries, found_kinds, gathering, notifying, subscription
@@ -35,12 +36,13 @@ def fan_out(limit: int) -> int:
     details = event.details([(one["feedback_id"], one["event_id"]) for one in taken if one["type"] in _TOLD])
     order = itemgetter("workspace_id")
     by_workspace = {name: list(some) for name, some in groupby(sorted(taken, key=order), order)}
+    mutes = alert_mutes.active(list(by_workspace), now) if taken else []
     made: list[dict[str, Any]] = []
     for one in destination.of_workspaces(list(by_workspace)) if taken else []:
         wanted = [change for change in by_workspace[one["workspace_id"]] if _is_for(one, change)]
         is_for_people = found_kinds.load()[one["kind"]].is_for_people
         if is_for_people and (about := [change for change in wanted if change["type"] in outbox.RECORDS]):
-            made += _of_stories(one, about, known, details, now)
+            made += _of_stories(one, _heard(about, known, mutes), known, details, now)
             wanted = [change for change in wanted if change["type"] not in outbox.RECORDS]
         meant = _meant(one, _records(wanted), now)
         for change in wanted:
@@ -85,6 +87,18 @@ def _meant(one: Row, ids: set[str], now: int) -> set[str]:
 def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> dict[str, Any]:
     record = None if row is None else str(row["id"])
     return deliveries.of_change(one, change_of(one, change, row, detail), record, now)
+
+
+def _heard(changes: Sequence[Row], known: Mapping[str, Row], mutes: Sequence[Mute]) -> list[Row]:
+    """The changes but for those of alerts in a group that is muted: people are not told of them."""
+
+    def is_muted(row: Row | None) -> bool:
+        if row is None or row["alert_group"] is None:
+            return False
+        where = row["workspace_id"], row["project_id"], row["alert_group"]
+        return any(mute.covers(*where) for mute in mutes)
+
+    return [change for change in changes if not is_muted(known.get(change["feedback_id"] or ""))]
 
 
 def _of_stories(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
+    alerts,
     attachments,
     authors,
     callbacks,

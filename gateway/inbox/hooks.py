@@ -27,7 +27,9 @@ LATER = "••••••••"  # where a secret stood that was shown once
 
 @page("/settings/hooks", "admin")
 def hooks() -> ResponseReturnValue:
-    return setting("hooks", "hooks.html", rows=every("GET /gateway/v1/hooks"), kinds=sorted(_kinds()))
+    found, kinds = every("GET /gateway/v1/hooks"), addresses.kinds(adapters.load())
+    names = {word: adapter.name for word, adapter in kinds.items()}  # as quarantine has them
+    return setting("hooks", "hooks.html", rows=found, names=names, kinds=sorted(_kinds()))
 
 
 @page("/settings/hooks/new/<source>", "admin")

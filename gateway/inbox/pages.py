@@ -39,6 +39,7 @@ inbox = Blueprint("inbox", __name__, template_folder="templates")
 OWNS = (
     "/inbox",
     "/records",
+    "/alerts",
     "/overview",
     "/digest",
     "/settings",

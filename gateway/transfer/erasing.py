@@ -16,6 +16,7 @@ from models.database.base import Table, dumps, insert
 from models.queries import personal_data
 from models.queries.personal_data import ERASED, Person, Row
 from models.tables import asset, event, merging, notification, outbox, outgoing, project_head, reply, theme
+from models.tables.alert_mute import AlertMute
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.dedupe import Dedupe
@@ -138,6 +139,10 @@ class Erasing:
         found = [(row, changed) for row in others if (changed := self.person.mentions(Reply, row))]
         self._change("replies", Reply, found)
 
+    def mutes(self, page: list[Row]) -> None:
+        """Deletes the mutes of groups that the address is in the name of, which are no more."""
+        self._delete("mutes", AlertMute, [row for row in page if self.person.mentions(AlertMute, row)])
+
     def files(self, page: list[Row]) -> None:
         """Deletes what runs made, such as exports: it may hold the person's words like a payload does.
 
@@ -222,7 +227,7 @@ class Erasing:
                 changed |= {"text": ERASED, "title": ERASED}
             changed |= {"author_id": None, "author_name": None, "author_email": None}
         if {"text", "title"} & set(changed):
-            changed |= {"words": words_of({**row, **changed}), "fingerprint": None}
+            changed |= {"words": words_of({**row, **changed}), "fingerprint": None, "alert_group": None}
             Signature.delete().where(Signature.feedback == row["id"]).execute()
         at = max(now_ms(), row["updated_at"] + 1)
         personal_data.change(Feedback, row, {**changed, "updated_at": at})

@@ -18,6 +18,7 @@ from models.queries import personal_data
 from models.queries.personal_data import Person
 from models.tables import feedback
 from models.tables import run as runs
+from models.tables.alert_mute import AlertMute
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.callback import Callback
@@ -45,6 +46,7 @@ COUNTS = (
     "deliveries",
     "destinations",
     "replies",
+    "mutes",
     "files",
     "runs",
 )
@@ -85,6 +87,8 @@ def erase(
         run.destinations(page)
     for page in personal_data.by_id(Reply, workspace_id):
         run.replies(page)
+    for page in personal_data.by_id(AlertMute, workspace_id):
+        run.mutes(page)
     if not dry_run:  # what they have read of the person is read anew
         Pace().write(partial(runs.interrupt, workspace_id))
     for page in personal_data.by_id(Asset, workspace_id):

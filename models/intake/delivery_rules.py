@@ -40,7 +40,7 @@ CONTENT = (
     "external_id",
     "occurred_at",
 )
-LABELS = (*incident_merge.LABELS, "impact", "impact_origin", "impact_reasons", "words")
+LABELS = (*incident_merge.LABELS, "impact", "impact_origin", "impact_reasons", "words", "alert_group")
 # One look into the index for each: how often the same was said costs nothing here. LIMIT: a server that has
 # not analysed its tables yet would read all of the last week instead.
 _KNOWN = (

@@ -12,6 +12,7 @@ from typing import Any
 
 from models.intake.story_state import StoryState, moment_of, state_of
 from models.intake.telling import FIELDS, MACHINES, OVER, STATUS, Telling, Told, severity_of
+from models.tables.alert_group import TYPES, group_of
 from models.tables.search_words import words_of
 
 DELETED = "Deleted by its author"
@@ -179,6 +180,8 @@ def _content(
         told.floor = key
     if changed.keys() & {"title", "text", "language"}:
         changed["words"] = words_of({**known, **changed})
+    if row["type"] in TYPES or known["alert_group"] is not None:
+        changed["alert_group"] = group_of({**known, **changed})
     return changed
 
 
@@ -248,7 +251,9 @@ def without_words(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, An
     for name in said:
         told.keys.pop(name, None)
     changed = dict.fromkeys(said, DELETED)
-    return {**changed, "words": words_of({**row, **changed}), "content_key": told.column()}
+    after = {**row, **changed}
+    made = {"words": words_of(after), "alert_group": group_of(after)}
+    return {**changed, **made, "content_key": told.column()}
 
 
 def hidden(row: Mapping[str, Any], keys: Collection[str], secrecy: str) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Filter:
     page: str | None = None
     trace_id: str | None = None
     incident_key: str | None = None
+    alert_group: str | None = None
     external_id: str | None = None
     theme: str | None = None
     replied: bool | None = None
@@ -73,6 +74,7 @@ SEEKING = {"source": "source", "status": "status", "project": "project_id", "top
 _NAMED = {
     "trace_id": "feedback_trace",
     "incident_key": "feedback_story",
+    "alert_group": "feedback_alert_group",
     "external_id": "feedback_external",
     "merged_into": "feedback_merged",
 }
@@ -94,6 +96,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(about(chosen.topic))
     if chosen.incident_key is not None:
         found.append(Feedback.incident_key == chosen.incident_key)
+    if chosen.alert_group is not None:
+        found.append(Feedback.alert_group == chosen.alert_group)
     if chosen.external_id is not None:
         found.append(_same("external_id", [chosen.external_id]))
     if chosen.min_impact is not None:

@@ -16,6 +16,7 @@ from peewee import Tuple
 
 from models.database.base import JSONText, Table, database, dumps, locked
 from models.queries.email_addresses import Address
+from models.tables.alert_mute import AlertMute
 from models.tables.asset import Asset
 from models.tables.audit import Audit
 from models.tables.callback import Callback
@@ -49,6 +50,7 @@ TOUCHED = (
     Outgoing,
     Attempt,
     Reply,
+    AlertMute,
 )
 SHORTEST_ID = 6  # characters of an id that is looked for in what came in
 _RECORDS, _EVENTS = 200, 50  # rows in memory at a time; an event may have a payload of megabytes

@@ -25,6 +25,7 @@ class Feedback(Table):
     one of the project's own (models.tables.topic); without `topic_origin` nobody has looked for one yet.
     `merged_into` is the record that stands for it, `people` how many distinct authors those that are merged
     into it and it have (models.tables.merge); both are null of most.
+    `alert_group` is what an alert is counted with (models.tables.alert_group).
     """
 
     id = TextField(primary_key=True)
@@ -75,9 +76,10 @@ class Feedback(Table):
     state_key = TextField(null=True)
     content_key = TextField(null=True)
     words = TextField(default="")
+    alert_group = TextField(null=True)
 
 
-HIDDEN = ("fingerprint", "triggers", "state_key", "content_key", "words")
+HIDDEN = ("fingerprint", "triggers", "state_key", "content_key", "words", "alert_group")
 STATUSES = ("open", "acknowledged", "resolved", "ignored")
 TIMES = (
     "first_seen_at",

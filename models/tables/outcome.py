@@ -136,6 +136,20 @@ def minutes(workspace_id: str, keys: Sequence[str], since: int) -> dict[str, lis
     return known
 
 
+def newest_minutes(key_id: str, most: int) -> list[int]:
+    """The last minutes, `most` at most, in which there were requests of a key: ms UTC, ascending."""
+    found: Any = Outcome.select(_MINUTE.alias("at")).where(Outcome.key_id == key_id)
+    newest = found.order_by(Outcome.minute.desc()).limit(most).tuples()
+    return sorted({int(at) for (at,) in newest})
+
+
+def ends_of(key_id: str, since: int) -> dict[str, int]:
+    """How many requests of a key ended as what since a time, milliseconds UTC."""
+    mine = (Outcome.key_id == key_id) & (Outcome.minute >= _whole(since))
+    found = Outcome.select(Outcome.outcome, fn.SUM(Outcome.requests).alias("requests")).where(mine)
+    return {row["outcome"]: int(row["requests"]) for row in rows(found.group_by(Outcome.outcome))}
+
+
 def last_minute(key_id: str, outcome: str) -> int | None:
     """The last minute in which a request of a key ended so, in milliseconds UTC; None when none did."""
     found = Outcome.select(fn.MAX(Outcome.minute)).where(

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.both(long=True)
 # Every route, with a request for it. {ws}, {prj} and {fb} are ids of another workspace. The second
 # entry is the status the caller must get; a 2xx is then searched for anything of the other's.
 FLORA = {"kind": "bug", "summary": "Preview is black", "detail": "Since Monday."}
+ALARM = {"group": "native:topsecret"}
 ORQ = {"property": "rating", "value": ["good"], "trace_id": "t", "id": "shared-id"}
 ROUTES: dict[str, tuple[str, Any, int | None]] = {
     "POST /api/v1/feedback": ("/api/v1/feedback", {**FLORA, "workspace_id": "{ws}"}, 403),
@@ -142,6 +143,10 @@ ROUTES |= {
     "GET /gateway/v1/quarantine/groups": ("/gateway/v1/quarantine/groups", None, 200),
     "POST /gateway/v1/quarantine/replay": ("/gateway/v1/quarantine/replay", {"source": "generic"}, 200),
     "POST /gateway/v1/quarantine/discard": ("/gateway/v1/quarantine/discard", {"source": "generic"}, 200),
+    "GET /gateway/v1/alert-groups": ("/gateway/v1/alert-groups", None, 200),
+    "POST /gateway/v1/alert-groups/mute": ("/gateway/v1/alert-groups/mute", {**ALARM, "more": 1}, 404),
+    "POST /gateway/v1/alert-groups/unmute": ("/gateway/v1/alert-groups/unmute", ALARM, 404),
+    "POST /gateway/v1/alert-groups/acknowledge": ("/gateway/v1/alert-groups/acknowledge", ALARM, 404),
     "GET /gateway/v1/keys": ("/gateway/v1/keys", None, 200),
     "POST /gateway/v1/keys": ("/gateway/v1/keys", {"project_id": "{prj}"}, 400),
     "POST /gateway/v1/keys/<key_id>/revoke": ("/gateway/v1/keys/{key}/revoke", {}, 404),
@@ -305,6 +310,8 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     bodies = [
         ("/gateway/v1/feedback", {"text": "topsecret words", "author": {"email": "topsecret@example.test"}}),
         ("/v2/feedback", {**ORQ, "trace_id": "topsecret"}),
+        ("/gateway/v1/feedback", {"text": "It burns", "title": "topsecret", "type": "alert"}),
+        ("/gateway/v1/alert-groups/mute", {**ALARM, "more": 100}),
         ("/v2/feedback/evaluation", {**ROUTES["POST /v2/feedback/evaluation"][1], "trace_id": "topsecret"}),
     ]
     for path, body in bodies:

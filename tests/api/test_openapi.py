@@ -241,6 +241,8 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
     sent = {"text": "The map is blank", "author": {"email": "ann@example.org"}}
     record = call("POST", "/gateway/v1/feedback", json=sent).json
     call("PATCH", f"/gateway/v1/feedback/{record['id']}", json={"category": "praise"})  # something to learn
+    burning = {"text": "It is full", "title": "Disk full", "type": "alert"}
+    call("POST", "/gateway/v1/feedback", json=burning)
     native = adapters.load()["generic"]
     made = hooks.create_hook(native, tenant.workspace_id, None, public_url="http://x", secret="secret-secret")
     bearer = {"Authorization": "Bearer secret-secret"}

@@ -298,6 +298,45 @@ def _done_by_a_worker() -> None:
     database.close()
 
 
+@uses("alerts list", "--project", "--workspace")
+@uses("alerts mute", "--until", "--more", "--project", "--workspace")
+@uses("alerts unmute", "--project", "--workspace")
+def groups_of_alerts(site: Site, folder: Path) -> None:
+    """What is on fire is listed; a group is muted for a while or until more have come, once, and unmuted."""
+    key = site.run("key", "create")["key"]
+    body = b'{"text": "It is full", "title": "Disk of web-1", "type": "alert", "severity": 4}'
+    site.post("/gateway/v1/feedback", body, Authorization=f"Bearer {key}")
+    place, group = ("--project", site.tenant.project_id), "native:Disk of *"
+    here = ("--workspace", site.tenant.workspace_id)
+    (one,) = site.run("alerts", "list", *place)["groups"]
+    assert (one["group"], one["firing"], one["severity"], one["muted"]) == (group, 1, 4, None)
+    lasting = site.run("alerts", "mute", group, "--until", "4h", *place)
+    assert lasting["until"] > lasting["at"] and lasting["project_id"] == site.tenant.project_id
+    counting = site.run("alerts", "mute", group, "--more", "20", *here)
+    assert (counting["more"], counting["project_id"]) == (20, None)
+    dated = site.run("alerts", "mute", group, "--until", _in_days(5), *here)
+    assert dated["until"]
+    assert site.run("alerts", "list", *here)["groups"][0]["muted"]["ended_at"] is None
+    run = CliRunner().invoke
+    for refused in (
+        ["mute", group],
+        ["mute", group, "--until", "soon"],
+        ["mute", group, "--until", "2020-01-01T00:00:00Z"],
+        ["mute", "native:nothing", "--more", "1"],
+    ):
+        done = run(main, ["alerts", *refused])
+        assert done.exit_code and "Traceback" not in done.output, refused
+    assert site.run("alerts", "unmute", group, *place)["ended_at"]
+    assert site.run("alerts", "unmute", group, *here)["came"] == 0
+    assert run(main, ["alerts", "unmute", group]).exit_code == 1
+    assert "severity 4  1 firing" in run(main, ["alerts", "list"]).output
+
+
+def _in_days(days: int) -> str:
+    """A time to come."""
+    return datetime.fromtimestamp(now_ms() / 1000 + days * 86_400, UTC).isoformat()
+
+
 @uses("topic create", "--description")
 @uses("topic change", "--name", "--description")
 def topics_of_a_project(site: Site, folder: Path) -> None:

@@ -333,3 +333,36 @@ def test_what_is_asked_for(call: Call, subscribe: Subscribe, send: Send) -> None
     bodies = [(row.type, row.body) for row in Outgoing.select().order_by(Outgoing.id)]
     assert [type_ for type_, _ in bodies] == ["feedback.noted", "feedback.noted", "feedback.tagged"]
     assert "Called her" in bodies[0][1] and "Mailed her" in bodies[1][1]
+
+
+def test_a_muted_group_is_not_told(call: Call, subscribe: Subscribe, send: Send) -> None:
+    """People are told nothing of a muted group, not its end either; of others, and of it later, they are."""
+    seen: list[bytes] = []
+    muting, alert = "/gateway/v1/alert-groups", {"type": "alert"}
+    with listening(answering("200 OK", seen=seen)) as port:
+        subscribe(port)
+        post(call, "Disk of web-1 is full", title="Disk full", **alert)
+        send()
+        assert [one["subject"].endswith(": Disk full") for one in messages(seen)] == [True]
+        call("POST", f"{muting}/mute", json={"group": "native:Disk full", "more": 2})
+        muted = [post(call, f"Disk of web-{number} is full", title="Disk full", **alert) for number in (2, 3)]
+        call("PATCH", f"{PATH}/{muted[0]}", json={"status": "resolved"})
+        post(call, "The queue is stuck", title="Queue", **alert)
+        send(10 * MINUTE)
+        assert [one["subject"].endswith(": Queue") for one in messages(seen)[1:]] == [True]
+        post(call, "Disk of web-4 is full", title="Disk full", **alert)  # one too many
+        send(20 * MINUTE)
+        assert [one["subject"].endswith(": Disk full") for one in messages(seen)[2:]] == [True]
+    assert Feedback.select().count() == 5
+
+
+def test_programs_are_told_of_muted_groups(call: Call, add: Any, send: Send) -> None:
+    """A webhook is a program's, which keeps what it is told: nothing is left out there."""
+    seen: list[bytes] = []
+    with listening(answering("200 OK", seen=seen)) as port:
+        add(port, events=["feedback.created"])
+        post(call, "Disk of web-1 is full", title="Disk full", type="alert")
+        call("POST", "/gateway/v1/alert-groups/mute", json={"group": "native:Disk full", "more": 2})
+        post(call, "Disk of web-2 is full", title="Disk full", type="alert")
+        send()
+    assert len(seen) == 2

@@ -16,6 +16,7 @@ from gateway.access.api_keys import create_key
 from gateway.core.ids import now_ms
 from gateway.runs import lifecycle, registry
 from models import (
+    AlertMute,
     ApiKey,
     Asset,
     Audit,
@@ -83,6 +84,11 @@ PAGES: dict[str, str | None] = {
     "POST /unsubscribe/destinations/<destination_id>/<signature>": None,
     "GET /unsubscribe/<workspace_id>/<digest>/<signature>": None,
     "POST /unsubscribe/<workspace_id>/<digest>/<signature>": None,
+    "GET /alerts": "viewer",
+    "GET /alerts/fresh": "viewer",
+    "POST /alerts/acknowledge": "triager",
+    "POST /alerts/mute": "triager",
+    "POST /alerts/unmute": "triager",
     "GET /overview": "viewer",
     "GET /digest": "viewer",
     "GET /overview/themes/<theme_id>": "triager",
@@ -153,6 +159,9 @@ ROLES = ("viewer", "triager", "admin")
 # Forms that would do something, for whoever may send them.
 FORMS: dict[str, dict[str, Any]] = {
     "POST /inbox/bulk": {"set": "status:resolved", "id": "{feedback_id}"},
+    "POST /alerts/acknowledge": {"group": "native:Disk"},
+    "POST /alerts/mute": {"group": "native:Disk", "for": "1h"},
+    "POST /alerts/unmute": {"group": "native:Muted"},
     "POST /records/<feedback_id>": {"category": "praise"},
     "POST /records/<feedback_id>/merge": {"id": "{feedback_id}"},
     "POST /records/<feedback_id>/unmerge": {"id": "{feedback_id}"},
@@ -212,7 +221,19 @@ def send(who: Reader, route: str, ids: dict[str, str]) -> Any:
 
 def snapshot() -> list[Any]:
     """Everything that a page could change, all workspaces."""
-    records = (Feedback, Event, Topic, Quarantine, Asset, Run, Reply, Destination, Outbox, Outgoing)
+    records = (
+        Feedback,
+        Event,
+        Topic,
+        Quarantine,
+        Asset,
+        Run,
+        Reply,
+        Destination,
+        Outbox,
+        Outgoing,
+        AlertMute,
+    )
     tables = (*records, Project, HookRow, User, Invite, SavedView, Audit)
     found: list[Any] = [sorted(map(str, table.select().dicts())) for table in tables]
     return [*found, sorted(ApiKey.select(ApiKey.id, ApiKey.expires_at, ApiKey.revoked_at).tuples())]
@@ -222,6 +243,9 @@ def snapshot() -> list[Any]:
 def _ids(call: Call, tenant: Tenant) -> dict[str, str]:
     """Ids of things in the tenant's workspace, with a word that must stay there."""
     record = call("POST", "/gateway/v1/feedback", json={"text": "topsecret words"}).json["id"]
+    for title in ("Disk", "Muted"):
+        call("POST", "/gateway/v1/feedback", json={"text": "topsecret", "title": title, "type": "alert"})
+    call("POST", "/gateway/v1/alert-groups/mute", json={"group": "native:Muted", "more": 9})
     key_id, _ = create_key(tenant.workspace_id, name="topsecret")
     generic = adapters.load()["generic"]
     hook = hooks.create_hook(generic, tenant.workspace_id, None, public_url="http://x", name="topsecret")

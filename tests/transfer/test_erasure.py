@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gateway.cli import main
 from gateway.core.config import Config
 from gateway.runs import callbacks, lifecycle, registry
-from models import TABLES, Audit, Dedupe, Event, Feedback, Quarantine, Topic
+from models import TABLES, AlertMute, Audit, Dedupe, Event, Feedback, Quarantine, Topic
 from models.database.base import close, writing
 from models.intake import commit
 from models.queries.personal_data import ERASED, Person
@@ -83,6 +83,12 @@ def _seeded(call: Call) -> dict[str, str]:
     with writing():
         run, _ = lifecycle.start(export, {"filter": f"author={EMAIL}"}, Feedback.get().workspace_id, "key")
         callbacks.schedule({**run, **failed})
+    # A group of alerts whose name tells of her, which is muted, and another that is.
+    named = Feedback.update(alert_group=f"native:Mail to {EMAIL}").where(Feedback.id == ids["mention"])
+    named.execute()
+    mute = {"workspace": Feedback.get().workspace_id, "key_id": "key", "created_at": 1, "until": 9}
+    for number, group in enumerate((f"native:Mail to {EMAIL}", "native:Disk")):
+        AlertMute.create(id=f"mute_{number}", alert_group=group, **mute)
     # What she was answered, and somebody else was.
     answer = {"workspace_id": Feedback.get().workspace_id, "channel": "slack", "address": None}
     answer |= {"key_id": "key", "text": f"As {EMAIL} asked", "created_at": 1, "next_at": 1}
@@ -148,6 +154,7 @@ def test_no_trace(call: Call, config: Config, seeded: dict[str, str], mode: str)
         "topics": 1,
         "deliveries": 0,
         "destinations": 0,
+        "mutes": 1,
         "replies": 2,
         "files": 0,
         "runs": 2,
@@ -239,7 +246,7 @@ def test_export(call: Call, seeded: dict[str, str]) -> None:
     assert all(row["author"]["email"] == EMAIL for row in found["records"])
     assert all(row["events"][0]["payload"] for row in found["records"])
     fields = {row["field"] for row in found["mentions"] if row["feedback_id"] == seeded["mention"]}
-    assert fields == {"text", "title", "subject", "tags", "external_id", "payload"}
+    assert fields == {"text", "title", "subject", "tags", "external_id", "alert_group", "payload"}
     assert all(EMAIL.lower() in row["words"].lower() for row in found["mentions"])
     assert len(found["quarantine"]) == 2
     assert call("POST", EXPORT, json={"email": "nobody@example.test"}).json == {

@@ -10,6 +10,7 @@ from adapters.contract import Adapter, Fault, Inbound, Reply, invalid
 from gateway.access import hooks
 from gateway.access.caller import Caller
 from gateway.api import pagination
+from gateway.api.admin import hook_deliveries
 from gateway.api.admin.request_schemas import (
     HookChange,
     NewHook,
@@ -25,10 +26,11 @@ from models.tables.hook import find_hook
 
 
 def list_hooks(caller: Caller, inbound: Inbound) -> Reply:
-    """The workspace's hooks, oldest first, without their secrets."""
+    """The workspace's hooks, oldest first, without their secrets, with what came through each lately."""
     limit, after = pagination.asked(inbound)
     found = hooks.list_hooks(caller.workspace_id, caller.project_id, after=after, limit=limit + 1)
     shown = [{**row, "created_at": iso(row["created_at"])} for row in found]
+    shown = hook_deliveries.with_deliveries(shown, inbound.received_at)
     return pagination.answer(shown, limit, "hook_id")
 
 
@@ -81,7 +83,8 @@ def change_hook(caller: Caller, inbound: Inbound) -> Reply:
             changed = hooks.change_hook(hook_id, sent["options"], by=caller.key_id)
     except hooks.HookError as error:
         raise invalid(*error.faults) from None
-    return Reply(200, {**changed, "created_at": iso(changed["created_at"])})
+    shown = {**changed, "created_at": iso(changed["created_at"])}
+    return Reply(200, hook_deliveries.with_deliveries([shown], inbound.received_at)[0])
 
 
 def delete_hook(caller: Caller, inbound: Inbound) -> Reply:

@@ -185,6 +185,11 @@ class Hook(Shown):
     rate_limit = text(allow_none=True)
     created_at = time()
     options = fields.Dict()
+    last_delivery_at = time(allow_none=True)
+    deliveries_24h = whole(minimum=0)
+    failed_24h = whole(minimum=0)
+    quarantined_24h = whole(minimum=0)
+    silent_since = time(allow_none=True)
 
 
 class HookMade(Shown):
