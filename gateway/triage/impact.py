@@ -26,7 +26,7 @@ from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
 from gateway.triage.spoken import Said
 from gateway.triage.tokenizer import read
 from gateway.triage.wording import quoted
-from models.intake.telling import MACHINES, OVER
+from models.intake.telling import DECLARED, MACHINES, OVER
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85
@@ -79,7 +79,7 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
         return RESOLVED
     if record.severity is not None:
         points = min(MOST_SEVERITY, max(0, record.severity))
-        return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
+        return Reason("severity", points, f"{DECLARED}{points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
     best, meaning, denied = 0, "", heard.denied
     if heard.harm:

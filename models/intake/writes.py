@@ -11,13 +11,14 @@ from typing import Any
 
 from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.attached import Attached
-from models.intake.telling import Telling, Told
+from models.intake.telling import Telling, Told, stated
 from models.tables import dedupe, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
 # What a label's replacement by a person keeps from being labelled anew.
 OVERRULABLE = {"category", "sentiment", "impact"}
+FOLLOWS = {"severity": "category", "sentiment": "sentiment"}  # parts of the impact, and their labels
 RULED_BY = {
     "category_origin": ("category",),
     "category_confidence": ("category",),
@@ -226,9 +227,21 @@ def raised(origin: str, reasons: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def unless_overruled(known: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes without the labels that people set."""
+    """The changes without the labels that people set, and with the reasons that follow from these."""
     kept = OVERRULABLE & set(known["overruled"] or ())
-    return {name: value for name, value in changed.items() if not kept & {name, *RULED_BY.get(name, ())}}
+    left = {name: value for name, value in changed.items() if not kept & {name, *RULED_BY.get(name, ())}}
+    other = {name for name in kept if changed.get(name) != known[name]}
+    if "impact_reasons" in left and other:
+        told = {reason["part"]: reason for reason in known["impact_reasons"]}
+        left["impact_reasons"] = [
+            dict(told.get(reason["part"], reason))
+            if FOLLOWS.get(reason["part"]) in other and not stated(reason["why"])
+            else reason
+            for reason in left["impact_reasons"]
+        ]
+        if "impact" in left:
+            left["impact"] = sum(reason["points"] for reason in left["impact_reasons"])
+    return left
 
 
 def under(write: Write, key: str) -> dict[str, Any] | None:
