@@ -52,7 +52,9 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any) -> Outcome:
         for row in rows:
             said = {name: value for name, value in seen[row["id"]].items() if name in wanted}
             if row["impact_origin"] != "corrected":
-                said.pop("impact", None)  # nobody said that: it follows from labels and from how many report it
+                said.pop(
+                    "impact", None
+                )  # nobody said that: it follows from labels and from how many report it
             if any(_shown(row[name]) != value for name, value in said.items()):
                 done.stale[row["id"]] = row
             else:

@@ -160,9 +160,7 @@ def reasons(severity: str, sentiment: str) -> list[dict[str, Any]]:
         ({"sentiment": "neutral"}, "bug", "a bug", "a bug"),
     ],
 )
-def test_a_later_delivery(
-    overruled: dict[str, str], category: str | None, sent: str, kept: str
-) -> None:
+def test_a_later_delivery(overruled: dict[str, str], category: str | None, sent: str, kept: str) -> None:
     """What its sender says later does not bring back the reasons of a label that a person replaced."""
     known = {
         "category": "question",
@@ -180,7 +178,9 @@ def test_a_later_delivery(
 def test_undo_when_more_reported_it(call: Call, reader: Make) -> None:
     """Undo of a label is possible when others said the same meanwhile, who count on."""
     ben = reader("triager")
-    record_id = call("POST", PATH, json={"text": "The export is broken again", "author": {"id": "a"}}).json["id"]
+    record_id = call("POST", PATH, json={"text": "The export is broken again", "author": {"id": "a"}}).json[
+        "id"
+    ]
     before = row_of(record_id)
     other = "question" if before["category"] != "question" else "bug"
     page = ben.get(ben.post(f"/records/{record_id}", {"category": other}).location).text
