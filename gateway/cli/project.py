@@ -75,11 +75,9 @@ def project_areas(project_id: str, off: tuple[str, ...], on: tuple[str, ...]) ->
         if off or on:
             projects.switch_usual_areas(row, [name for name in USUAL if name in names])
     told = usual(names)
-    own = row["areas"] or []
-    lines = [
-        f"{one['points']}  {'on ' if one['on'] else 'off'}  {one['name']}" for one in told["usual_areas"]
-    ]
-    lines += [f"{one['points']}  own  {one['name']}" for one in own]
+    areas = [("on " if one["on"] else "off", one) for one in told["usual_areas"]]
+    areas += [("own", one) for one in row["areas"] or []]
+    lines = [f"{one['points']}  {state}  {one['name']}" for state, one in areas]
     return {"project_id": project_id, "areas": row["areas"], **told}, "\n".join(lines)
 
 
