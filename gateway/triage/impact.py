@@ -177,9 +177,8 @@ def area(
     best = _NO_AREA
     pages, names = list(_pages(record.subject)), _names(record)
     for rule in own:
-        best = _hotter(
-            best, rule, pages, names, "" if best.points >= rule.points - 1 else _found(rule, words)
-        )
+        found = _found(rule, words) if rule.points - 1 > best.points else ""
+        best = _hotter(best, rule, pages, names, found)
     named = dict[str, str]()
     if record.type not in MACHINES:
         heard = heard or hear(words)
@@ -199,7 +198,7 @@ def area(
 
 
 def _hotter(best: Reason, rule: Area, pages: Sequence[str], names: Collection[str], found: str) -> Reason:
-    """The area of a rule where that is met by pages, names or the words `found`, and weighs more than `best`."""
+    """A rule's area where pages, names or the words `found` meet it and it weighs more than `best`, else that."""
     if rule.points <= best.points:
         return best
     page = next((page for page in pages if page_in(page, rule.prefixes)), None) if pages else None

@@ -184,7 +184,7 @@ def test_undo_when_more_reported_it(call: Call, reader: Make) -> None:
     before = row_of(record_id)
     other = "question" if before["category"] != "question" else "bug"
     page = ben.get(ben.post(f"/records/{record_id}", {"category": other}).location).text
-    call("POST", PATH, json={"text": "The export is broken again", "author": {"id": "b"}})
+    call("POST", PATH, json={**words, "author": {"id": "b"}})
     token = page.split('name="undo" value="')[1].split('"')[0]
     assert "Undone." in ben.get(ben.post("/inbox/undo", {"undo": token}).location).text
     after = row_of(record_id)

@@ -135,7 +135,7 @@ def usual(page: str) -> dict[str, bool]:
 
 
 def test_usual_areas(reader: Make, call: Call, path: str) -> None:
-    """Usual areas are switched off and on beside the project's own rules, and a form without them leaves them."""
+    """Usual areas are off or on beside the project's own rules, and a form without them leaves them so."""
     ann, api = reader("admin"), f"/gateway/v1/projects/{path.rpartition('/')[2]}"
     names = [area.name for area in DEFAULT_AREAS]
     shown = {"usual-shown": names, "usual": [name for name in names if name not in ("billing", "login")]}
