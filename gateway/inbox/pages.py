@@ -22,10 +22,11 @@ from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
 from gateway.inbox import csrf, i18n, static_files
+from gateway.inbox.audit_words import action
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
-from gateway.inbox.reasons import reason
-from gateway.inbox.refusals import refusal
+from gateway.inbox.reasons import part, reason
+from gateway.inbox.refusals import faults, refusal
 from gateway.inbox.session import NotAllowed, Settings, forget, recognise, unproven_host
 from models.database.base import dumps, writing
 from models.tables import destination
@@ -259,7 +260,8 @@ def mount(app: Flask, config: Config) -> None:
     """Adds the inbox to the application."""
     app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
     templates = app.jinja_env
-    templates.filters.update(i18n.FILTERS, reason=reason, refusal=refusal, marked=marked)
+    templates.filters.update(i18n.FILTERS, reason=reason, part=part, marked=marked)
+    templates.filters.update(refusal=refusal, faults=faults, action=action)
     templates.globals.update(
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )

@@ -198,7 +198,7 @@ def area(
 
 
 def _hotter(best: Reason, rule: Area, pages: Sequence[str], names: Collection[str], found: str) -> Reason:
-    """A rule's area where pages, names or the words `found` meet it and it weighs more than `best`, else that."""
+    """The area of a rule where pages, names or the words `found` meet it and it weighs more, else `best`."""
     if rule.points <= best.points:
         return best
     page = next((page for page in pages if page_in(page, rule.prefixes)), None) if pages else None

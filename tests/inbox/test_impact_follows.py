@@ -178,9 +178,8 @@ def test_a_later_delivery(overruled: dict[str, str], category: str | None, sent:
 def test_undo_when_more_reported_it(call: Call, reader: Make) -> None:
     """Undo of a label is possible when others said the same meanwhile, who count on."""
     ben = reader("triager")
-    record_id = call("POST", PATH, json={"text": "The export is broken again", "author": {"id": "a"}}).json[
-        "id"
-    ]
+    words = {"text": "The export is broken again"}
+    record_id = call("POST", PATH, json={**words, "author": {"id": "a"}}).json["id"]
     before = row_of(record_id)
     other = "question" if before["category"] != "question" else "bug"
     page = ben.get(ben.post(f"/records/{record_id}", {"category": other}).location).text
