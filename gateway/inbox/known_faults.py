@@ -68,6 +68,7 @@ FORMS = (
     "It has more than %(n)s bytes.",
     "It was begun %(n)s times and got no further.",
     # of any kind
+    "must be at most %(n)s days",
     "must have 1 to %(n)s characters",
     "no hook %(word)s here",
     "Invalid enum value. Expected %(words)s",
@@ -76,6 +77,7 @@ FORMS = (
     "Must be %(words)s",
 )
 PHRASES = (
+    "Expected number, received string",
     *("Required, or post_id", "Required with sentiment_score", "Required, since rows are known by it"),
     *(
         "Expected a form, received none",
@@ -113,6 +115,8 @@ PHRASES = (
     *("The attachment ends before its length.", "The form ends before its last boundary."),
     *("Body could not be read.", "Body came too slowly.", "Body ended before its Content-Length."),
     *("Nothing was corrected yet.", "Storage is busy, try again.", "cannot be read", "no such file"),
+    "must be day, week, month or two dates such as 2026-11-01..2026-11-30",
+    *("must begin before it ends, and not in the future", "must be a zone such as Europe/Amsterdam"),
     *("no picture that can be read", "its bytes are gone"),
     'Rate must look like "100/minute" (second, minute, hour or day)',
 )
