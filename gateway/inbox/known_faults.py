@@ -76,6 +76,13 @@ FORMS = (
     "Expected %(word)s",
     "Must be %(words)s",
 )
+# What is told otherwise to people: without the names of scores.
+SPOKEN = {
+    "macro-F1 falls by more than %(most)s: %(words)s": "it answers other texts worse than before: %(words)s",
+    "of %(n)s texts that people labelled, held out, %(new)s are answered as they said, %(old)s before": (
+        "of %(n)s texts that it was not shown it answers %(new)s as people did, before %(old)s"
+    ),
+}
 PHRASES = (
     "Expected number, received string",
     *("Required, or post_id", "Required with sentiment_score", "Required, since rows are known by it"),

@@ -108,7 +108,6 @@ def refusal(message: str) -> str:
     for form, parts in _PARTS.items():
         filled = blanks(parts, message)
         if filled is not None:
-            return _(
-                form, **{name: refusal(said) if name == "why" else said for name, said in filled.items()}
-            )
+            told = {name: refusal(said) if name == "why" else said for name, said in filled.items()}
+            return _(known_faults.SPOKEN.get(form, form), **told)
     return message
