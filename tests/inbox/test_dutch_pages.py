@@ -27,7 +27,7 @@ deliver, ids = _deliver, _ids
 WORDS = """
 the and with from this that not are by must has have its it to for or be been at on was were which who
 what when where why how there their they none no yes all any every each more most less least than then
-people person record records page pages name names number address error user key keys file files
+people person record records page pages name names address error user key keys file files
 author sender answer received updated resolved reopened opened closed created deleted changed triggered
 acknowledged suppressed retracted tagged note voted unvoted repeated expected invalid missing required
 settings day month new save wish question praise positive negative neutral severity reach
