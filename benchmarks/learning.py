@@ -90,7 +90,7 @@ def follow(given: Sequence[Correction], rules: ProjectRules | None) -> int:
 
 
 def rules_of(learnt: Learnt) -> ProjectRules | None:
-    return ProjectRules(None, LearntHead(learnt.version, learnt.data)) if learnt.data else None
+    return ProjectRules((), LearntHead(learnt.version, learnt.data)) if learnt.data else None
 
 
 def microseconds(texts: Sequence[str], rules: ProjectRules | None) -> float:

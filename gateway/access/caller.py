@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
 
-from gateway.core.area_rules import LearntHead, ProjectRules, Rules, areas_of
+from gateway.core.area_rules import LearntHead, ProjectRules, Rules, areas_of, names_of
 from models.tables.project_head import head_of, rules_of_projects
 
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
@@ -82,7 +82,8 @@ def rules_in(workspace_id: str) -> dict[str, Rules]:
 
 
 @lru_cache(maxsize=128)
-def _rules_of(project_id: str, areas: str | None, version: str | None) -> ProjectRules:
+def _rules_of(project_id: str, areas: str | None, off: str | None, version: str | None) -> ProjectRules:
     """The same for all who ask, since every key that is remembered has those of its workspace."""
     data = head_of(project_id, version) if version else None
-    return ProjectRules(areas_of(areas), LearntHead(version, data) if version and data else None)
+    head = LearntHead(version, data) if version and data else None
+    return ProjectRules(areas_of(areas), head, names_of(off))

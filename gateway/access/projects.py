@@ -1,6 +1,9 @@
-"""Projects, as they are made."""
+"""Projects, as they are made, and what of the usual areas weighs more in them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from adapters.contract import Fault, invalid
 from gateway.access import audit_log
@@ -23,3 +26,15 @@ def create_project(
     Project.create(id=project_id, workspace=workspace_id, name=name, origin=origin, created_at=now)
     audit_log.note(workspace_id, by, "project.created", project_id, name=name)
     return project_id
+
+
+def switch_usual_areas(row: Mapping[str, Any], off: Sequence[str], by: str = audit_log.COMMAND_LINE) -> None:
+    """Switches the usual areas of these names off in a project, all others on.
+
+    Within the open transaction.
+    """
+    before, now = row["usual_areas_off"], list(off) or None
+    if now != before:
+        Project.update(usual_areas_off=now).where(Project.id == row["id"]).execute()
+        changes = {"usual_areas_off": {"from": before, "to": now}}
+        audit_log.note(row["workspace"], by, "project.changed", row["id"], changes=changes)

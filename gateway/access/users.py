@@ -128,6 +128,11 @@ def open_session(user_id: str) -> str:
     return token
 
 
+def email_of(user_id: str) -> str:
+    """The address of a user who is there."""
+    return str(User.get_by_id(user_id).email)
+
+
 def session_of(token: str, *, seen: bool = True) -> dict[str, Any] | None:
     """The session of a cookie with its user (models.tables.user.find_session), or None when it has ended.
 

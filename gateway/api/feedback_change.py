@@ -24,8 +24,10 @@ from adapters.common.schemas import (
 )
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.contract.record import CATEGORIES, SENTIMENTS
-from gateway.access.caller import Caller
+from gateway.access.caller import Caller, rules_in
+from gateway.core.area_rules import Rules
 from gateway.core.ids import new_id
+from gateway.triage.stored import reconsidered
 from models.database.base import insert_all, values, writing
 from models.tables import feedback, outbox, topic
 from models.tables.event import Event
@@ -38,6 +40,7 @@ TOLD = {
     "note": outbox.NOTED,
 }
 LABELS = ("category", "sentiment", "impact")
+WEIGHED = {"category", "sentiment"}  # labels that the impact follows
 SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person does not say how much
 LONGEST_TAG = 200  # characters, as at the doors
 MOST_TAGS = 100
@@ -170,11 +173,12 @@ def apply(
         of_it = kept and kept["project"]
     else:
         of_it = None
+    rules = rules_in(caller.workspace_id) if WEIGHED & change.keys() else {}
     changed: list[dict[str, Any]] = []
     events: list[tuple[dict[str, Any], str, dict[str, Any]]] = []
     for row in rows:
         apart = change.get("topic") is not None and row["project_id"] != of_it
-        columns, told = ({}, []) if apart else _planned(row, change, at)
+        columns, told = ({}, []) if apart else _planned(row, change, at, rules.get(row["project_id"]))
         changed.append(columns)
         if columns:
             Feedback.update(columns).where(Feedback.id == row["id"]).execute()
@@ -195,9 +199,13 @@ def restore(
     """Takes a change back within the open transaction: columns are again what each `was`.
 
     Nothing happens, and False is returned, when one of them is no longer what the change `made` of it, or
-    the topic that it had is gone. What people said of other labels stays.
+    the topic that it had is gone. What people said of other labels stays, and an impact that only followed
+    from a label follows from what that is again.
     """
-    columns = {name: value for name, value in was.items() if name not in ("overruled", "updated_at")}
+    followed = {"impact_reasons", *(() if "impact_origin" in was else ("impact",))} & was.keys()
+    columns = {
+        name: value for name, value in was.items() if name not in ("overruled", "updated_at", *followed)
+    }
     if any(row[name] != made[name] for name in columns):
         return False
     if columns.get("topic") and not topic.find(
@@ -206,10 +214,19 @@ def restore(
         return False
     if "overruled" in was:
         before, labels = was["overruled"] or {}, [name for name in LABELS if name in columns]
-        kept = {name: value for name, value in (row["overruled"] or {}).items() if name not in labels}
-        kept |= {name: before[name] for name in labels if name in before}
+        named = [*labels, *(f"{name}_origin" for name in labels)]
+        kept = {name: value for name, value in (row["overruled"] or {}).items() if name not in named}
+        kept |= {name: before[name] for name in named if name in before}
         columns["overruled"] = kept or None
+    if followed:
+        if all(row[name] == made[name] for name in followed):
+            columns |= {name: was[name] for name in followed}
+        else:  # as others report it, say
+            rules = rules_in(caller.workspace_id).get(row["project_id"])
+            columns |= reconsidered({**row, **columns}, rules)
     new = {name: columns[name] for name in (*LABELS, "topic", "status", "tags") if name in columns}
+    if "impact" in followed and new.get("impact") == row["impact"]:
+        del new["impact"]
     columns["updated_at"] = max(at, row["updated_at"] + 1)
     Feedback.update(columns).where(Feedback.id == row["id"]).execute()
     events = [(dict(row), kind, {**detail, "undone": True}) for kind, detail in _events_of(row, new)]
@@ -241,7 +258,7 @@ def _events_of(row: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _planned(
-    row: Mapping[str, Any], change: Mapping[str, Any], at: int
+    row: Mapping[str, Any], change: Mapping[str, Any], at: int, rules: Rules
 ) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
     """The columns that a change gives a row, and its events by type; both empty when nothing changes."""
     wanted = {name: value for name, value in change.items() if name not in ("tags", "note")}
@@ -260,7 +277,10 @@ def _planned(
     labels = [name for name in LABELS if name in new]
     if labels:
         # The model's own answer stays the first one, however often people change their minds.
-        columns["overruled"] = {name: row[name] for name in labels} | (row["overruled"] or {})
+        said = {name: row[name] for name in labels}
+        by = {f"{name}_origin": row[f"{name}_origin"] for name in labels}
+        said |= {name: origin for name, origin in by.items() if origin not in ("predicted", "corrected")}
+        columns["overruled"] = said | (row["overruled"] or {})
         columns |= {f"{name}_origin": "corrected" for name in labels}
     if "category" in new:
         columns["category_confidence"] = 1.0
@@ -271,6 +291,10 @@ def _planned(
         columns |= {"topic_origin": "corrected", "topic_confidence": 1.0 if new["topic"] else None}
     if "status" in new:
         columns["resolved_at"] = at if new["status"] == "resolved" else None
+    if WEIGHED & new.keys():
+        columns |= reconsidered({**row, **columns}, rules)
+        if columns.get("impact", row["impact"]) != row["impact"]:
+            new = {**new, "impact": columns["impact"]}
     events = list(_events_of(row, new))
     if note is not None:
         events.append(("note", {"text": note}))

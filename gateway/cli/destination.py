@@ -88,7 +88,17 @@ def destination_list() -> tuple[Any, str]:
     """List the destinations, without their secrets."""
     found = [managing.shown(row) for row in tables.list_page(None, None)]
     lines = [f"{one['id']}  {one['kind']}  {one['state']}  {one['name'] or one['url']}" for one in found]
-    return {"destinations": found}, "\n".join(lines)
+    return {"destinations": found}, "\n".join(map("".join, zip(lines, map(_ailing, found), strict=True)))
+
+
+def _ailing(one: dict[str, Any]) -> str:
+    """What a destination has not taken, behind its line; empty where all is well."""
+    told = [f"{one[state]} {state}" for state in ("waiting", "held", "dead") if one[state]]
+    if one["failing_since"]:
+        told.insert(0, f"failing since {one['failing_since']}")
+    if one["reason"]:
+        told.append(one["reason"])
+    return f"  ({', '.join(told)})" if told else ""
 
 
 @command(destination, "change", seals=True)

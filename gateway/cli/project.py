@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from adapters.contract import Refused
-from gateway.access import audit_log, bootstrap
+from gateway.access import audit_log, bootstrap, projects
+from gateway.api.admin.projects import USUAL, usual
 from gateway.background import project_learning
 from gateway.cli.command import command, name_option, workspace_of
 from gateway.cli.errors import Failure, NotHere
@@ -18,6 +19,8 @@ from models.database.base import writing
 from models.tables import workspace as tables
 from models.tables.feedback import iso
 from models.tables.workspace import Workspace, list_projects
+
+AREAS = click.Choice(USUAL)
 
 
 @click.group()
@@ -55,6 +58,27 @@ def project_list(workspace: str | None) -> tuple[Any, str]:
         for row in list_projects(workspace_id)[0]
     ]
     return {"projects": shown}, "\n".join(f"{row['project_id']}  {row['name']}" for row in shown)
+
+
+@command(project, "areas")
+@click.argument("project_id")
+@click.option("--off", multiple=True, type=AREAS, help="A usual area that does not weigh more here.")
+@click.option("--on", multiple=True, type=AREAS, help="One that does again.")
+def project_areas(project_id: str, off: tuple[str, ...], on: tuple[str, ...]) -> tuple[Any, str]:
+    """Show what weighs more in a project, and switch usual areas off or on."""
+    workspace_id = _workspace(project_id)
+    if both := sorted({*off} & {*on}):
+        raise click.UsageError(f"{', '.join(both)}: give --on or --off")
+    with writing():
+        row = list_projects(workspace_id, only=project_id)[0][0]
+        names = {*(row["usual_areas_off"] or ()), *off} - {*on}
+        if off or on:
+            projects.switch_usual_areas(row, [name for name in USUAL if name in names])
+    told = usual(names)
+    areas = [("on " if one["on"] else "off", one) for one in told["usual_areas"]]
+    areas += [("own", one) for one in row["areas"] or []]
+    lines = [f"{one['points']}  {state}  {one['name']}" for state, one in areas]
+    return {"project_id": project_id, "areas": row["areas"], **told}, "\n".join(lines)
 
 
 @command(project, "learning")

@@ -112,6 +112,8 @@ def _mailed(made: dict[str, Any], email: str, how_long: str, *, invites: bool) -
         why = send_link(email, made["link"], invites=invites)
         made["mailed"] = not why
         line += f"\nCould not be mailed to {email}: {why}" if why else f"\nMailed to {email}."
+    else:
+        line += f"\nNot mailed, as GATEWAY_SMTP_URL is not set: hand it to {email or 'whom it is for'}."
     return made, line
 
 

@@ -23,7 +23,7 @@ class Area:
     phrases: tuple[str, ...] = ()
 
 
-Areas = tuple[Area, ...] | None  # None: triage's own
+Areas = tuple[Area, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,20 @@ class LearntHead:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRules:
-    """What is a project's own in triage."""
+    """What is a project's own in triage: areas beside the usual ones, those of these that are off, a head."""
 
-    areas: Areas = None
+    areas: Areas = ()
     head: LearntHead | None = None
+    off: frozenset[str] = frozenset()
 
 
 Rules = ProjectRules | None  # None: nothing is
 
 
 def areas_of(kept: str | None) -> Areas:
-    """A project's areas as its row keeps them; None when it has none of its own."""
+    """A project's own areas as its row keeps them."""
     if kept is None:
-        return None
+        return ()
     return tuple(
         Area(
             rule["name"],
@@ -62,3 +63,8 @@ def areas_of(kept: str | None) -> Areas:
         )
         for rule in json.loads(kept)
     )
+
+
+def names_of(kept: str | None) -> frozenset[str]:
+    """The usual areas that are off in a project, as its row keeps them."""
+    return frozenset(json.loads(kept)) if kept else frozenset()

@@ -1,6 +1,7 @@
 """One line of JSON per request and per failure; never a header, a query string or a body.
 
-Nor the whole id of a hook, wherever in a line it stands: whoever knows that of an unsigned one can post.
+Nor, wherever in a line they stand, the whole id of a hook (whoever knows that of an unsigned one can
+post), the signature of a link that ends mail, or what other links prove themselves with.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ logger = logging.getLogger("gateway")
 _HOOK = re.compile(
     r"(hk(?:_|%5[Ff])\w{6})\w+"
 )  # as gateway.access.hooks makes them, and what is meant to be one
+# The last part of an address that ends mail, however its slashes are written.
+_SLASH = r"(?:/|%2[Ff])"
+_PART = r"[^/%?\s\"'<>]+"
+_UNSUBSCRIBE = re.compile(rf"(unsubscribe{_SLASH}+(?:{_PART}{_SLASH}+)+){_PART}")
+_PROOF = re.compile(r"(?i)(\b(?:link|sig|signature|token|secret)(?:=|%3D))[^&\s\"'<>]+")
 REASON = 300  # characters of what a database says
 
 
@@ -46,8 +52,10 @@ def _told(value: object) -> object:
 
 
 def masked(text: str) -> str:
-    """A text with the ids of hooks cut to what tells one from another, as in `hk_0a1b2c…`."""
-    return _HOOK.sub(r"\1…", text) if "hk" in text else text
+    """A text with the ids of hooks cut to what tells one from another, as in `hk_0a1b2c…`, and no proofs."""
+    text = _HOOK.sub(r"\1…", text) if "hk" in text else text
+    text = _UNSUBSCRIBE.sub(r"\1…", text) if "unsubscribe" in text else text
+    return _PROOF.sub(r"\1…", text) if "=" in text or "%3" in text else text
 
 
 def hook_name(hook: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -271,3 +271,18 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
 def _sealed(sent: Row) -> dict[str, str]:
     texts = {name: value if isinstance(value, str) else dumps(value) for name, value in sent.items()}
     return {name: encryption.encrypt(text) for name, text in texts.items()}
+
+
+def more_faults(kind: str, sent: Any, named: Collection[str]) -> list[Fault]:
+    """What is wrong with the address and the filter of a body whose schema refuses fields as `named`.
+
+    So that whoever sends it hears of all faults at once.
+    """
+    if not isinstance(sent, dict) or kind not in found_kinds.load():
+        return []
+    left = {
+        name: sent[name]
+        for name in ("url", "filter")
+        if isinstance(sent.get(name), str) and name not in named
+    }
+    return _faults(kind, left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,11 +71,17 @@ def of_many(
     impact = max((change.data.get("impact", 0) for change in changes), default=0)
     what = ", ".join(f"{count:,} {_word(type_).lower()}" for type_, count in counts.items())
     subject = f"{total:,} {'more' if follows else 'records'}: {what}"
+    if total == len(changes) and (
+        kinds := Counter(filter(None, (one.data.get("category") for one in changes)))
+    ):
+        subject += f" ({', '.join(f'{count:,} {name}' for name, count in kinds.most_common())})"
     parts: list[Part] = [Entries([_entry(change, include_author) for change in changes])]
     if total > len(changes):
         parts.append(Paragraph(f"These are the {len(changes)} of the highest impact."))
     parts.append(Link("Open the list", url))
-    subject += f"; impact up to {impact}" if impact else ""
+    if impact:
+        worst = next(change for change in changes if change.data.get("impact", 0) == impact)
+        subject += f"; impact up to {impact}: {_line(worst.data)}"
     return Message(_cut(subject, LONGEST_SUBJECT), tuple(parts), at, impact=impact)
 
 

@@ -13,6 +13,7 @@ from gateway.files.store import largest_upload
 from gateway.inbox.api_calls import ask, ask_with_form
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page
+from gateway.inbox.refusals import refusal
 from gateway.inbox.web_link import link
 
 LIST = "GET /gateway/v1/feedback/<feedback_id>/attachments"
@@ -32,7 +33,7 @@ def add(feedback_id: str) -> ResponseReturnValue:
     pieces = iter(partial(request.stream.read, PIECE), b"")
     said = ask_with_form(ADD, pieces, feedback_id=feedback_id)
     words = [_("%(n)s added", n=number(len(said["data"])))]
-    words += [f"{file['name']} {file['reason']}" for file in said["refused"]]
+    words += [f"{file['name']} {refusal(file['reason'])}" for file in said["refused"]]
     return go(f"/records/{feedback_id}#files", ". ".join(words))
 
 

@@ -50,7 +50,12 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any) -> Outcome:
     def act(rows: list[Row]) -> int:
         fresh = []
         for row in rows:
-            if any(_shown(row[name]) != value for name, value in seen[row["id"]].items() if name in wanted):
+            said = {name: value for name, value in seen[row["id"]].items() if name in wanted}
+            if row["impact_origin"] != "corrected":
+                said.pop(
+                    "impact", None
+                )  # nobody said that: it follows from labels and from how many report it
+            if any(_shown(row[name]) != value for name, value in said.items()):
                 done.stale[row["id"]] = row
             else:
                 fresh.append(row)

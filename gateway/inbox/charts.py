@@ -11,6 +11,9 @@ from itertools import count
 
 from markupsafe import Markup
 
+from adapters.contract.record import CATEGORIES
+from gateway.inbox.i18n import _
+
 WIDTH, WIDER, HEIGHT = 640, 1180, 190  # of a chart in half a page, in a whole one, and of both
 LEFT, BOTTOM, TOP = 34, 20, 8
 LABEL = 80  # what a label needs, also on a phone, where it is written larger
@@ -39,6 +42,7 @@ def stacked(
     step = (width - LEFT) / max(1, len(labels))
     wide = max(1.0, min(step * 0.72, 44.0))
     parts = [_grid(top, width), _below(labels, step)]
+    said = {name: _(name) if name in CATEGORIES else _("records") for name in series}
     for number, label in enumerate(labels):
         y = float(HEIGHT - BOTTOM)
         for name, values in series.items():
@@ -47,7 +51,7 @@ def stacked(
                 continue
             y -= high
             x = LEFT + step * number + (step - wide) / 2
-            told = f"{label}: {name} {values[number]}"
+            told = f"{label}: {said[name]} {values[number]}"
             parts.append(_RECT % (name, x, y, wide, high, told))
     return _svg(title, desc, width, Markup("").join(parts))
 

@@ -36,12 +36,20 @@ def digest() -> ResponseReturnValue:
     kept = {name: value for name, value in given.items() if value}
     shown: dict[str, Any] = {"project": project, "projects": projects, "period": period, "zone": zone}
     shown |= {"periods": {name: urlencode({**kept, "period": name}) for name in DAYS}}
+    faults: dict[str, str] = {}
+    here, when = getattr(g.zone, "key", "UTC"), None
     try:
-        when = _period(period, zone_of(zone or getattr(g.zone, "key", "UTC")))
+        known = zone_of(zone or here)
     except BadPeriod as error:
-        return show("digest.html", 400, **shown, fault=str(error), sections=())
+        faults["zone"], known = str(error), zone_of(here)
+    try:
+        when = _period(period, known)
+    except BadPeriod as error:
+        faults["period"] = str(error)
+    if faults or when is None:
+        return show("digest.html", 400, **shown, faults=faults, sections=())
     _title, blocks = whole(figures(workspace_id, project, when), g.language, "")
-    return show("digest.html", **shown, fault="", sections=[*map(_section, _apart(blocks))])
+    return show("digest.html", **shown, faults={}, sections=[*map(_section, _apart(blocks))])
 
 
 def _period(text: str, zone: ZoneInfo) -> Period:

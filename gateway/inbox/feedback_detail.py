@@ -18,6 +18,7 @@ from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.attachments import attachments_of
 from gateway.inbox.feedback_list import ONE
+from gateway.inbox.field_names import field_name
 from gateway.inbox.github_issue import issue_url, markdown
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marks_of
@@ -160,4 +161,4 @@ def _subject(subject: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
         if value in (None, "", [], {}):
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield name.replace("_", " "), text, link(text)
+        yield field_name(name), text, link(text)

@@ -15,6 +15,7 @@ from gateway.core.config import learning_off
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, page
+from gateway.inbox.refusals import refusal
 from gateway.inbox.session import settings as of_the_gateway
 from gateway.inbox.settings import setting
 from gateway.triage import SHIPPED
@@ -32,15 +33,17 @@ def _model_page(refused: Refused | None = None) -> ResponseReturnValue:
     row = ask(MODEL)
     folder = of_the_gateway().config.model_path or SHIPPED
     training = row["training"]
+    scores = list(_measured(folder / "scores.json")) if row["pinned"] or row["shipped"] else []
     return setting(
         "model",
         "model.html",
         refused.problem.status if refused else 200,
         row=row,
-        scores=list(_measured(folder / "scores.json")) if row["pinned"] or row["shipped"] else [],
+        scores=scores,
+        right={task: round(10 * one["accuracy"]) for task, name, one in scores if name == "held out"},
         under_way=training is not None and training["state"] in UNDER_WAY,
         told=_told(training) if training else "",
-        fault=refused.problem.message if refused else "",
+        fault=refusal(refused.problem.message) if refused else "",
         off=learning_off(),
     )
 
@@ -81,9 +84,12 @@ def _told(training: dict[str, Any]) -> str:
     if training["state"] == "running":
         return _("Learning. This takes some seconds, with many corrections minutes.")
     if training["state"] == "refused":
-        return _("The new model was not good enough, so nothing was changed: %(why)s", why=training["reason"])
+        return _(
+            "The new model was not good enough, so nothing was changed: %(why)s",
+            why=refusal(training["reason"]),
+        )
     if training["state"] == "failed":
-        return _("It did not work, and nothing was changed: %(why)s", why=training["reason"])
+        return _("It did not work, and nothing was changed: %(why)s", why=refusal(training["reason"]))
     return _("Learnt: %(new)s, before it %(old)s.", new=training["version"], old=training["old_version"])
 
 

@@ -22,11 +22,12 @@ from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
 from gateway.inbox import csrf, i18n, static_files
+from gateway.inbox.audit_words import action
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
-from gateway.inbox.reasons import reason
-from gateway.inbox.refusals import refusal
-from gateway.inbox.session import NotAllowed, Settings, forget, recognise, unproven_host
+from gateway.inbox.reasons import part, reason
+from gateway.inbox.refusals import faults, refusal
+from gateway.inbox.session import LAST, NotAllowed, Settings, cookie_name, forget, recognise, unproven_host
 from models.database.base import dumps, writing
 from models.tables import destination
 from models.tables.user import Session
@@ -71,12 +72,14 @@ def page(
     *,
     method: str = "GET",
     seen: bool = True,
+    proven: bool = False,
     most: Callable[[], int] = lambda: FORM_BYTES,
 ) -> Callable[[View], View]:
     """Serves a view at a path to readers of at least this role; None serves everybody.
 
     A request to one that is not `seen` is made by a page on its own, and keeps no session alive. `most` is
-    how many bytes a form may have.
+    how many bytes a form may have. A form at an address that is `proven` by a signature in it may come from
+    any page, or from a program.
     """
 
     def add(view: View) -> View:
@@ -85,7 +88,8 @@ def page(
             recognise(seen=seen)
             if method == "POST":
                 request.max_content_length = request.max_form_memory_size = most()
-                csrf.check()
+                if not proven:
+                    csrf.check()
             if role is not None:
                 if g.session is None:
                     return _sent_to_sign_in()
@@ -107,7 +111,8 @@ def _sent_to_sign_in() -> ResponseReturnValue:
         # Who sent a form comes back to the page that it stood on, and what was written is sent then.
         sent_from = urlsplit(request.referrer or "")._replace(scheme="", netloc="").geturl()
         if request.mimetype == FORM and request.form:
-            held = dumps([request.full_path.rstrip("?"), list(request.form.items(multi=True))])
+            whose = request.cookies.get(cookie_name(LAST), "")
+            held = dumps([request.full_path.rstrip("?"), list(request.form.items(multi=True)), whose])
             return show("sign-in.html", 401, then=local(sent_from), email="", fault="", held=held)
         return redirect(url("/sign-in", then=sent_from), 303)
     return redirect(url("/sign-in", then=request.full_path.rstrip("?")), 303)
@@ -261,7 +266,8 @@ def mount(app: Flask, config: Config) -> None:
     """Adds the inbox to the application."""
     app.extensions["inbox"] = Settings(config, networks(config.trusted_proxies))
     templates = app.jinja_env
-    templates.filters.update(i18n.FILTERS, reason=reason, refusal=refusal, marked=marked)
+    templates.filters.update(i18n.FILTERS, reason=reason, part=part, marked=marked)
+    templates.filters.update(refusal=refusal, faults=faults, action=action)
     templates.globals.update(
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )

@@ -16,7 +16,6 @@ from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, page
 from gateway.inbox.refusals import refusal
 from gateway.inbox.settings import every, setting, told
-from gateway.triage import DEFAULT_AREAS
 
 ONE = "GET /gateway/v1/projects/<project_id>"
 PREVIEW = "POST /gateway/v1/projects/<project_id>/retention/preview"
@@ -68,7 +67,6 @@ def _page(
         given={**row, **(given or {})},
         rules=kept if rules is None else rules,
         marks=MARKS,
-        usual=DEFAULT_AREAS,
         full=len(row["areas"] or []) >= MOST_RULES,
         faults=faults or {},
     )
@@ -107,12 +105,19 @@ def _loss(project_id: str, sent: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @page("/settings/projects/<project_id>/areas", "admin", method="POST")
 def change_areas(project_id: str) -> ResponseReturnValue:
-    """The rules of what weighs more, all at once; or none of its own any more."""
+    """The rules of what weighs more and which of the usual areas do, all at once; or all as it comes."""
     row, rules = ask(ONE, project_id=project_id), list(_rules())
     sent = [rule for rule in rules if not _left_out(rule)]
-    areas = None if request.form.get("act") == "usual" or (not sent and row["areas"] is None) else sent
+    body: dict[str, Any] = {"areas": None}
+    if request.form.get("act") != "usual":
+        if sent or row["areas"] is not None:
+            body["areas"] = [_sent(rule) for rule in sent]
+        shown, on = request.form.getlist("usual-shown"), request.form.getlist("usual")
+        off = {name for name in shown if name not in on}
+        off |= {name for name in row["usual_areas_off"] if name not in shown}
+        body["usual_areas_off"] = sorted(off)
     try:
-        ask(CHANGE, body={"areas": areas and [_sent(rule) for rule in areas]}, project_id=project_id)
+        ask(CHANGE, body=body, project_id=project_id)
     except Refused as refused:
         return _page(row, rules=sent, faults=_by_field(refused))
     return go(f"/settings/projects/{project_id}", _("Saved."))

@@ -1,4 +1,4 @@
-"""Why a record has its impact, in the reader's language; kept is the English of the API."""
+"""Why a record has its impact, in people's words and language; kept is the English of the API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.inbox.i18n import _
+from gateway.triage.areas import DEFAULT_AREAS
 
 # What gateway.triage.impact, models.tables.impact_reasons and gateway.background.similar say, the more
 # particular first.
@@ -37,7 +38,23 @@ PHRASES = (
     *("money is taken wrongly", "data is lost", "data of others is open, or an account is not safe"),
     "everything is down, or nobody can work",
 )
-INNER = ("why", "what")  # blanks that hold a reason
+AREAS = tuple(area.name for area in DEFAULT_AREAS)
+INNER = ("why", "what", "area")  # blanks that hold a reason, or an area's name
+# What is told otherwise to people: without numbers that are the model's own.
+SPOKEN = {
+    "negative (%(n)s)": "it sounds negative",
+    'negative, in strong words: "%(words)s"': 'it sounds negative, in strong words: "%(words)s"',
+    "neutral, leaning to negative (%(n)s)": "it sounds neutral, leaning to negative",
+    "positive": "it sounds positive",
+    "neutral": "it sounds neutral",
+    "negative": "it sounds negative",
+    "%(why)s that reads like severe ones (%(n)s)": "%(why)s that reads like severe ones",
+    "%(why)s that reads like minor ones (%(n)s)": "%(why)s that reads like minor ones",
+    "%(area)s: page %(page)s": "it is about %(area)s: page %(page)s",
+    "no area that weighs more": "it is about nothing that weighs more",
+    "no defect": "nothing is wrong",
+}
+ASKED = {"severity": "how bad", "sentiment": "how it sounds", "reach": "how many", "area": "about what"}
 
 
 def parts_of(form: str) -> list[str]:
@@ -49,14 +66,20 @@ _PARTS = {form: parts_of(form) for form in FORMS}
 
 
 def reason(why: str) -> str:
-    """A reason in the reader's language; one that is not known stays as it is."""
-    if why in PHRASES:
-        return _(why)
+    """A reason in people's words and the reader's language; one that is not known stays as it is."""
+    if why in PHRASES or why in AREAS:
+        return _(SPOKEN.get(why, why))
     for form in FORMS:
         filled = blanks(_PARTS[form], why)
         if filled is not None:
-            return _(form, **{name: reason(said) if name in INNER else said for name, said in filled.items()})
+            told = {name: reason(said) if name in INNER else said for name, said in filled.items()}
+            return _(SPOKEN.get(form, form), **told)
     return why
+
+
+def part(name: str) -> str:
+    """A part of an impact, in people's words and the reader's language."""
+    return _(ASKED.get(name, name))
 
 
 def as_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.inbox import known_faults
 from gateway.inbox.i18n import _
 from gateway.inbox.reasons import blanks, parts_of
 from gateway.replies import by_mail, in_issues, in_slack
@@ -46,6 +47,7 @@ FORMS = (
     # of records that are merged
     *("No such feedback: %(name)s", "One record stands for at most %(n)s others."),
     *("GitHub answered %(n)s", "GitLab answered %(n)s"),
+    *known_faults.FORMS,
 )
 _WORKFLOW = (
     "in the channel's menu choose Workflows, then Send webhook alerts to a channel, and give the address "
@@ -77,7 +79,6 @@ PHRASES = (
     "must have a domain behind its @ such as example.com",
     "Is for kinds that people read: this one is told each change",
     "Must be changes unless `when` is daily or weekly",
-    "Expected number, received string",
     *("it answered 410 Gone", "it has taken nothing for five days"),
     # of answers to authors
     *("needs GATEWAY_SMTP_URL", "Mail needs GATEWAY_SMTP_URL."),
@@ -89,8 +90,20 @@ PHRASES = (
     *("No such feedback.", "They are one already.", "Must be of the same project"),
     "Each must be merged into this record",
     *(by_mail.UNWANTED, by_mail.CLOSED, in_slack.UNARMED, in_issues.UNARMED),
+    *known_faults.PHRASES,
 )
 _PARTS = {form: parts_of(form) for form in FORMS}
+
+
+def faults(reason: str) -> str:
+    """Why a delivery or a row is refused, "field: message; field: message", in the reader's language."""
+    return "; ".join(_fault(part) for part in reason.split("; "))
+
+
+def _fault(part: str) -> str:
+    said = refusal(part)
+    field, sep, message = part.partition(": ")
+    return f"{field}{sep}{refusal(message)}" if said == part and sep else said
 
 
 def refusal(message: str) -> str:
@@ -100,7 +113,6 @@ def refusal(message: str) -> str:
     for form, parts in _PARTS.items():
         filled = blanks(parts, message)
         if filled is not None:
-            return _(
-                form, **{name: refusal(said) if name == "why" else said for name, said in filled.items()}
-            )
+            told = {name: refusal(said) if name == "why" else said for name, said in filled.items()}
+            return _(known_faults.SPOKEN.get(form, form), **told)
     return message

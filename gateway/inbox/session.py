@@ -17,6 +17,7 @@ from gateway.http.request import headers_of, request_id
 from gateway.inbox import i18n
 
 SIGNED_IN = "feedback-session"
+LAST = "feedback-person"  # the id of who was signed in last, also when that session has ended
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # A name or an address, and a port: what else a request may call us could make a link of somebody else's.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")

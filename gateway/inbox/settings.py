@@ -14,7 +14,7 @@ from gateway.core.ids import now_ms
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, hand_over, handed_over, page, show
-from gateway.inbox.refusals import refusal
+from gateway.inbox.refusals import faults, refusal
 from gateway.inbox.session import base_url
 from gateway.inbox.session import settings as of_the_gateway
 from models.queries.actor_names import called
@@ -171,7 +171,7 @@ def replay(quarantine_id: str) -> ResponseReturnValue:
     query = "lenient=true" if request.form.get("lenient") == "true" else ""
     done = ask(route, query, quarantine_id=quarantine_id)
     if not done["replayed"]:
-        said = _("Still not understood: %(why)s", why=done["reason"])
+        said = _("Still not understood: %(why)s", why=faults(done["reason"]))
         return go(f"/settings/quarantine/{quarantine_id}", said, bad=True)
     where = f"/records/{done['feedback_ids'][0]}" if done["feedback_ids"] else "/settings/quarantine"
     return go(where, _("Understood."))

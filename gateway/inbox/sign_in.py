@@ -15,7 +15,7 @@ from gateway.core import mail
 from gateway.core.rate import Rate
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import local, page, show
-from gateway.inbox.session import SIGNED_IN, NotAllowed, as_inbound, cookie_name, keep_cookie, passwords
+from gateway.inbox.session import LAST, SIGNED_IN, NotAllowed, as_inbound, cookie_name, keep_cookie, passwords
 from gateway.rate_limits import auth_failures
 from models.database.base import writing
 
@@ -87,23 +87,32 @@ def sign_in_page(then: str, email: str = "", fault: str = "", status: int = 200)
 
 
 def signed_in(user_id: str, then: str, held: str = "") -> Response:
-    """A new session, whatever cookie the browser had before; it goes on with a form that was `held`."""
+    """A new session, whatever cookie the browser had before; it goes on with a form that was `held`.
+
+    One that another person may have written is sent only once this one has looked at it.
+    """
     _end_session()
     form = _form(held)
-    answer = redirect(then, 303) if form is None else show("held-form.html", then=then, **form)
+    if form is None:
+        answer = redirect(then, 303)
+    else:
+        own = form.pop("whose") == user_id
+        answer = show("held-form.html", then=then, own=own, who=users.email_of(user_id), **form)
+    keep_cookie(answer, LAST, user_id, users.SESSION_MS // 1000)
     keep_cookie(answer, SIGNED_IN, users.open_session(user_id), users.SESSION_MS // 1000)
     return answer
 
 
 def _form(held: str) -> dict[str, Any] | None:
-    """The path and the fields of a form that a page of ours held; None without one."""
+    """The path, the fields and the writer of a form that a page of ours held; None without one."""
     try:
-        path, fields = json.loads(held or "null") or ("", ())
+        path, fields, *writer = json.loads(held or "null") or ("", ())
         pairs = [(str(name), str(value)) for name, value in fields]
         is_ours = local(str(path)) == path
     except (TypeError, ValueError, RecursionError):
         return None
-    return {"path": path, "fields": pairs} if pairs and is_ours else None
+    whose = writer[0] if writer else ""
+    return {"path": path, "fields": pairs, "whose": whose} if pairs and is_ours else None
 
 
 def _end_session() -> None:
@@ -116,6 +125,7 @@ def sign_out() -> ResponseReturnValue:
     _end_session()
     answer = redirect("/sign-in", 303)
     keep_cookie(answer, SIGNED_IN, "")
+    keep_cookie(answer, LAST, "")
     return answer
 
 

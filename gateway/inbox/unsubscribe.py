@@ -24,7 +24,7 @@ def unsubscribe_page(workspace_id: str, digest: str, signature: str) -> Response
     return show("unsubscribe.html", done=False)
 
 
-@page(RULE, None, method="POST")
+@page(RULE, None, method="POST", proven=True)
 def unsubscribe(workspace_id: str, digest: str, signature: str) -> ResponseReturnValue:
     _check(workspace_id, digest, signature)
     recipients.unsubscribe(workspace_id, digest)
@@ -37,7 +37,7 @@ def stop_page(destination_id: str, signature: str) -> ResponseReturnValue:
     return show("unsubscribe.html", done=False, destination=True)
 
 
-@page(OF_DESTINATION, None, method="POST")
+@page(OF_DESTINATION, None, method="POST", proven=True)
 def stop(destination_id: str, signature: str) -> ResponseReturnValue:
     stopping.stop(_destination(destination_id, signature))
     return show("unsubscribe.html", done=True, destination=True)

@@ -41,6 +41,7 @@ __all__ = [
     "version",
 ]
 
+NONE_OFF = frozenset[str]()
 NO_LABELS: Mapping[str, str] = {}
 _model: Model | None = None
 
@@ -131,13 +132,13 @@ def _labels_of(
     decide = decide_with_harm if heard.harm and told is scores else decide_category
     category, confidence, by_category, declared = decide(record, text, told)
     sentiment, score, sure, sentiment_declared = decide_sentiment(record, text, told)
-    areas = DEFAULT_AREAS if rules is None or rules.areas is None else rules.areas
+    own, off = (rules.areas, rules.off) if rules is not None else ((), NONE_OFF)
     praised = category == "praise" and sentiment == "positive"
     reasons = (
         impact.severity(record, category, words, scores.severe, heard),
         impact.mood(sentiment, score, words, record.type),
         impact.reach(reports, words, record.type, praised=praised),
-        impact.area(record, words, areas, heard, praised=praised),
+        impact.area(record, words, own, off, heard, praised=praised),
     )
     return Labels(
         category=category,

@@ -11,7 +11,7 @@ More of any part never lowers the sum.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
@@ -26,7 +26,7 @@ from gateway.triage.severity_words import EVERYONE, MANY, SEVERE, STRONG
 from gateway.triage.spoken import Said
 from gateway.triage.tokenizer import read
 from gateway.triage.wording import quoted
-from models.intake.telling import MACHINES, OVER
+from models.intake.telling import DECLARED, MACHINES, OVER
 
 MOST_SEVERITY = 5
 SEVERE_ODDS = 0.85
@@ -79,7 +79,7 @@ def _severity(record: Record, category: Category, words: str, severe: float, hea
         return RESOLVED
     if record.severity is not None:
         points = min(MOST_SEVERITY, max(0, record.severity))
-        return Reason("severity", points, f"the sender says severity {points} of {MOST_SEVERITY}")
+        return Reason("severity", points, f"{DECLARED}{points} of {MOST_SEVERITY}")
     base, why = _BASE[category]
     best, meaning, denied = 0, "", heard.denied
     if heard.harm:
@@ -162,46 +162,59 @@ def reach(reports: int, words: str, kind: RecordType = "message", *, praised: bo
 def area(
     record: Record,
     words: str,
-    rules: Sequence[Area] = DEFAULT_AREAS,
+    own: Sequence[Area] = (),
+    off: Collection[str] = (),
     heard: Heard | None = None,
     *,
     praised: bool = False,
 ) -> Reason:
-    """0..3: the hottest area of `rules` that page, url, product, tags or words point at.
+    """0..3: the hottest area that page, url, product, tags or words point at.
 
+    That is one of a project's `own`, or a usual one that is not `off`; of equal ones that of the project.
     Words that tell of an area's harm come before those that name an area. Where somebody praises it, and
-    where a program words it, the words of our own areas do not count.
+    where a program words it, the words of the usual areas do not count.
     """
-    best, named = _NO_AREA, dict[str, str]()
+    best = _NO_AREA
     pages, names = list(_pages(record.subject)), _names(record)
-    ours = rules is DEFAULT_AREAS
-    if ours:
-        if record.type not in MACHINES:
-            heard = heard or hear(words)
-            if heard.harm:
-                where, _, _, found = heard.harm
+    for rule in own:
+        found = _found(rule, words) if rule.points - 1 > best.points else ""
+        best = _hotter(best, rule, pages, names, found)
+    named = dict[str, str]()
+    if record.type not in MACHINES:
+        heard = heard or hear(words)
+        if heard.harm:
+            where, _, _, found = heard.harm
+            if where not in off and _BY_WORDS[where] > best.points:
                 best = Reason("area", _BY_WORDS[where], f"{where}: {quoted(found)}")
-            named = {} if praised else heard.named
-        if not names:  # as mostly; then few areas are left to be asked, if any
-            known = _of_pages(tuple(pages))
-            rules = [one for one in rules if one.name in named or one.name in known] if named or known else ()
+        named = {} if praised else heard.named
+    rules: Sequence[Area] = DEFAULT_AREAS
+    if not names:  # as mostly; then few areas are left to be asked, if any
+        known = _of_pages(tuple(pages))
+        rules = [one for one in rules if one.name in named or one.name in known] if named or known else ()
     for rule in rules:
-        if rule.points <= best.points:
-            continue
-        page = next((page for page in pages if page_in(page, rule.prefixes)), None) if pages else None
-        name = next((name for name in rule.names if name in names), None) if names else None
-        if page is not None:
-            best = Reason("area", rule.points, f"{rule.name}: page {page[:80]}")
-        elif name is not None:
-            best = Reason("area", rule.points, f"{rule.name}: {name}")
-        elif rule.points - 1 > best.points:
-            if ours:
-                found = named.get(rule.name, "")
-            else:
-                found = whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
-            if found:
-                best = Reason("area", rule.points - 1, f"{rule.name}: {quoted(found)}")
+        if rule.name not in off:
+            best = _hotter(best, rule, pages, names, named.get(rule.name, ""))
     return best
+
+
+def _hotter(best: Reason, rule: Area, pages: Sequence[str], names: Collection[str], found: str) -> Reason:
+    """The area of a rule where pages, names or the words `found` meet it and it weighs more, else `best`."""
+    if rule.points <= best.points:
+        return best
+    page = next((page for page in pages if page_in(page, rule.prefixes)), None) if pages else None
+    if page is not None:
+        return Reason("area", rule.points, f"{rule.name}: page {page[:80]}")
+    name = next((name for name in rule.names if name in names), None) if names else None
+    if name is not None:
+        return Reason("area", rule.points, f"{rule.name}: {name}")
+    if found and rule.points - 1 > best.points:
+        return Reason("area", rule.points - 1, f"{rule.name}: {quoted(found)}")
+    return best
+
+
+def _found(rule: Area, words: str) -> str:
+    """The words of a text that an area of a project is known by."""
+    return whole_words(rule.words).said(words) if rule.words else _said(rule.phrases, words)
 
 
 def _about_else(found: str, words: str) -> bool:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract.record import OF_TRIAGE, Labels, Record, State
 from gateway import triage
 from gateway.core.area_rules import Rules
 from gateway.triage.impact import RESOLVED
+from models.intake.telling import DECLARED
 from models.queries.personal_data import ERASED
 from models.tables.impact_reasons import impact_of
 
 LABELS = ("category", "sentiment")
-# The label whose correction leaves a part of the impact as it was.
-_FOLLOWS = {"severity": "category", "sentiment": "sentiment"}
-_SAYS = re.compile(r"the sender says severity (\d)")
+LABELLED = ("severity", "sentiment")  # parts of the impact that follow a label
+GIVEN = ("declared", "corrected")  # origins of labels that nobody but people say
+_SAYS = re.compile(rf"{DECLARED}(\d)")
 _WORD, _WORD_ENDS = '; the sender says "', '", which is on no known scale'
 
 Row = Mapping[str, Any]
 
 
 def record_of(row: Row) -> Record:
-    """A stored row as triage read it; what people set does not count as declared."""
-    declared = {name: row[name] for name in LABELS if row[f"{name}_origin"] == "declared"}
+    """A stored row as triage reads it; what people set counts as what the sender declared."""
+    declared = {name: row[name] for name in LABELS if row[f"{name}_origin"] in GIVEN}
     if "sentiment" in declared:
         declared["sentiment_score"] = row["sentiment_score"]
     why = next((str(one["why"]) for one in row["impact_reasons"] if one["part"] == "severity"), "")
@@ -90,13 +92,26 @@ def relabelled(row: Row, labels: Labels) -> dict[str, Any]:
     return given | impact_of(row, [_kept(row, one) for one in said])
 
 
+def reconsidered(row: Row, rules: Rules) -> dict[str, Any]:
+    """The impact of a row by the category and sentiment that it has now, whoever said them, with its reasons.
+
+    An impact that a person set stays. Of words that were taken back or erased only what they once said of
+    reach and area counts.
+    """
+    spoken = row["retracted_at"] is None and row["text"] != ERASED
+    record = replace(record_of(row), **{name: row[name] for name in (*LABELS, "sentiment_score")})
+    if not spoken:
+        record = replace(record, title="", text="")
+    said = triage.label(record, rules).impact_reasons
+    parts = [one for one in said if spoken or one.part in LABELLED]
+    reasons = [_kept(row, {"part": one.part, "points": one.points, "why": one.why}) for one in parts]
+    if not spoken:
+        reasons += [dict(one) for one in row["impact_reasons"] if one["part"] not in LABELLED]
+    return impact_of(row, reasons)
+
+
 def _kept(row: Row, reason: dict[str, Any]) -> dict[str, Any]:
-    """A reason, or that of the row where more than its words decided: people, or how many reported it."""
+    """A reason, or that of the row where more than its words decided: how many reported it."""
     known = next((dict(one) for one in row["impact_reasons"] if one["part"] == reason["part"]), None)
-    if known is None:
-        return reason
-    label = _FOLLOWS.get(reason["part"])
-    if label is not None and row[f"{label}_origin"] == "corrected":
-        return known
-    counted = reason["part"] == "reach" and not str(known["why"]).startswith("reported once")
-    return known if counted and known["points"] >= reason["points"] else reason
+    counted = reason["part"] == "reach" and known and not str(known["why"]).startswith("reported once")
+    return known if known and counted and known["points"] >= reason["points"] else reason

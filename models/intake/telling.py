@@ -19,6 +19,7 @@ STATUS = {
     "retracted": "ignored",
 }
 MACHINES = ("alert", "ci")  # types of records that no person words
+DECLARED = "the sender says severity "  # how a severity is told that its sender named
 OVER = "it is resolved"  # why an alert that is over has no severity
 FIELDS = ("type", "title", "kind", "external_id", "occurred_at")
 
@@ -134,3 +135,8 @@ def severity_of(row: Mapping[str, Any]) -> tuple[int, str] | None:
     """The severity among the reasons of a row's impact; None for one that is over."""
     told = ((r["points"], r["why"]) for r in row["impact_reasons"] if r["part"] == "severity")
     return next((severity for severity in told if severity[1] != OVER), None)
+
+
+def stated(why: str) -> bool:
+    """Whether a reason of an impact is what the sender says, whatever the words and the category."""
+    return why == OVER or why.startswith(DECLARED)

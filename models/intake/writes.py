@@ -11,7 +11,7 @@ from typing import Any
 
 from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.attached import Attached
-from models.intake.telling import Telling, Told
+from models.intake.telling import Telling, Told, stated
 from models.tables import dedupe, merging, outbox
 from models.tables.event import Event
 from models.tables.feedback import Feedback
@@ -19,6 +19,7 @@ from models.tables.impact_reasons import impact_of
 
 # What a label's replacement by a person keeps from being labelled anew.
 OVERRULABLE = {"category", "sentiment", "impact"}
+FOLLOWS = {"severity": "category", "sentiment": "sentiment"}  # parts of the impact, and their labels
 RULED_BY = {
     "category_origin": ("category",),
     "category_confidence": ("category",),
@@ -221,9 +222,21 @@ def unreached(known: Mapping[str, Any], reach: Reach, now: int) -> list[dict[str
 
 
 def unless_overruled(known: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes without the labels that people set."""
+    """The changes without the labels that people set, and with the reasons that follow from these."""
     kept = OVERRULABLE & set(known["overruled"] or ())
-    return {name: value for name, value in changed.items() if not kept & {name, *RULED_BY.get(name, ())}}
+    left = {name: value for name, value in changed.items() if not kept & {name, *RULED_BY.get(name, ())}}
+    other = {name for name in kept if changed.get(name) != known[name]}
+    if "impact_reasons" in left and other:
+        told = {reason["part"]: reason for reason in known["impact_reasons"]}
+        left["impact_reasons"] = [
+            dict(told.get(reason["part"], reason))
+            if FOLLOWS.get(reason["part"]) in other and not stated(reason["why"])
+            else reason
+            for reason in left["impact_reasons"]
+        ]
+        if "impact" in left:
+            left |= impact_of({**known, **left}, left["impact_reasons"])
+    return left
 
 
 def under(write: Write, key: str) -> dict[str, Any] | None:

@@ -73,16 +73,16 @@ def every() -> list[dict[str, Any]]:
     return rows(ProjectHead.select(*_TOLD))
 
 
-def rules_of_projects(workspace_id: str) -> list[tuple[str, str | None, str | None]]:
-    """The id, areas and version of the head of each project of a workspace.
+def rules_of_projects(workspace_id: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    """The id, own areas, usual areas that are off, and version of the head of each project of a workspace.
 
-    Empty when none of them has either. Plain SQL: whoever calls is asked for it every few seconds.
+    Empty when none of them has any. Plain SQL: whoever calls is asked for it every few seconds.
     """
     asked = (
-        "SELECT project.id, areas, version FROM project LEFT JOIN project_head ON project_id = project.id "
-        "WHERE project.workspace_id = ?"
+        "SELECT project.id, areas, usual_areas_off, version FROM project "
+        "LEFT JOIN project_head ON project_id = project.id WHERE project.workspace_id = ?"
     )
-    some = f"{asked} AND (areas IS NOT NULL OR version IS NOT NULL) LIMIT 1"
+    some = f"{asked} AND COALESCE(areas, usual_areas_off, version) IS NOT NULL LIMIT 1"
     if not database.execute_sql(some, (workspace_id,)).fetchone():
         return []
     return list(database.execute_sql(asked, (workspace_id,)).fetchall())

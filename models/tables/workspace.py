@@ -37,9 +37,8 @@ class Project(Table):
     name = TextField()
     origin = TextField(null=True)
     email_followup = BooleanField(default=True)
-    areas = JSONText(
-        null=True
-    )  # what weighs more here (gateway.core.area_rules); null for what weighs more anywhere
+    areas = JSONText(null=True)  # what weighs more here, beside what does anywhere (gateway.core.area_rules)
+    usual_areas_off = JSONText(null=True)  # the names of what weighs more anywhere and not here
     repository = TextField(null=True)  # where issues are opened: owner/name, or the address of one elsewhere
     retention_days = IntegerField(null=True)
     payload_retention_days = IntegerField(null=True)

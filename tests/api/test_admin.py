@@ -14,6 +14,7 @@ from gateway.access import bootstrap
 from gateway.access.api_keys import is_well_formed
 from gateway.core.ids import now_ms
 from gateway.intake import auth
+from gateway.triage.areas import DEFAULT_AREAS
 from models import ApiKey, Feedback, HookRow, Project
 from models.tables.feedback import iso
 from tests.conftest import Call, Tenant
@@ -295,11 +296,14 @@ AREAS = [
         ({"subject": {"product": "exporter"}}, 3),
         ({"tags": ["component:exporter"]}, 3),
         ({"text": "Het csv-bestand is leeg"}, 2),
-        ({"text": "The password page"}, 0),
+        ({"text": "The password page"}, 2),
+        ({"subject": {"page": "/login"}}, 3),
+        ({"subject": {"page": "/invoices", "product": "exporter"}}, 3),
+        ({"subject": {"page": "/billing"}, "text": "Het csv-bestand is leeg"}, 2),
     ],
 )
 def test_areas(call: Call, tenant: Tenant, sent: dict[str, Any], points: int) -> None:
-    """A project's own areas replace triage's, by page, product, tag and words."""
+    """A project's own areas stand beside the usual ones, by page, product, tag and words."""
     path = f"{PROJECTS}/{tenant.project_id}"
     changed = call("PATCH", path, json={"areas": AREAS})
     auth.forget()
@@ -313,9 +317,9 @@ def test_areas(call: Call, tenant: Tenant, sent: dict[str, Any], points: int) ->
 
 
 def test_areas_are_of_the_project_a_record_lands_in(call: Call, tenant: Tenant) -> None:
-    """A named project's areas count, triage's own where it has none, and null brings those back."""
+    """A named project's areas count, and null has everything as it comes."""
     other = call("POST", PROJECTS, json={"name": "other"}).json["project_id"]
-    call("PATCH", f"{PROJECTS}/{other}", json={"areas": AREAS})
+    call("PATCH", f"{PROJECTS}/{other}", json={"areas": AREAS, "usual_areas_off": ["login"]})
 
     def points(project: str | None) -> int:
         auth.forget()
@@ -326,6 +330,31 @@ def test_areas_are_of_the_project_a_record_lands_in(call: Call, tenant: Tenant) 
     assert [points(name) for name in (other, None, tenant.project_id, "prj_foreign")] == [0, 3, 3, 3]
     assert call("PATCH", f"{PROJECTS}/{other}", json={"areas": None}).json["areas"] is None
     assert points(other) == 3
+
+
+@pytest.mark.parametrize("name", [area.name for area in DEFAULT_AREAS])
+@pytest.mark.parametrize("off", [True, False])
+def test_a_usual_area_can_be_off(call: Call, tenant: Tenant, name: str, off: bool) -> None:
+    """What is switched off weighs no more, by tag, page, words or harm; all others do as before."""
+    path = f"{PROJECTS}/{tenant.project_id}"
+    changed = call("PATCH", path, json={"usual_areas_off": [name]} if off else {"areas": []}).json
+    auth.forget()
+    found = set()
+    for area in DEFAULT_AREAS:
+        tags = [f"component:{tag}" for tag in area.names]
+        sent = call("POST", "/gateway/v1/feedback", json={"text": "words", "tags": tags}).json
+        pages = [{"text": "x", "subject": {"page": page}} for page in area.prefixes[:1]]
+        for record in (sent, *(call("POST", "/gateway/v1/feedback", json=page).json for page in pages)):
+            (why,) = [one["why"] for one in record["impact_reasons"] if one["part"] == "area"]
+            if why.startswith(f"{area.name}: "):
+                found.add(area.name)
+    text = {"text": "All my data is lost, I cannot log in and I cannot pay"}
+    harm = call("POST", "/gateway/v1/feedback", json=text).json["impact_reasons"][3]["why"]
+
+    assert [one["name"] for one in changed["usual_areas"] if not one["on"]] == [name] * off
+    assert changed["usual_areas_off"] == [name] * off
+    assert found == {area.name for area in DEFAULT_AREAS if not (off and area.name == name)}
+    assert not (off and harm.startswith(f"{name}: "))
 
 
 def test_areas_of_a_workspace_have_a_bound(call: Call, tenant: Tenant) -> None:
@@ -391,6 +420,19 @@ def test_bad_areas(call: Call, tenant: Tenant, areas: Any, field: str) -> None:
     refused = call("PATCH", f"{PROJECTS}/{tenant.project_id}", json={"areas": areas})
     assert refused.status_code == 400
     assert [error["field"] for error in refused.json["errors"]] == [field]
+
+
+def test_bad_names_of_usual_areas(call: Call, tenant: Tenant) -> None:
+    """A name that is of no usual area is refused, and says which there are."""
+    path = f"{PROJECTS}/{tenant.project_id}"
+    for sent, field in (
+        (["logins"], "usual_areas_off.0"),
+        ("login", "usual_areas_off"),
+        (None, "usual_areas_off"),
+    ):
+        (fault,) = call("PATCH", path, json={"usual_areas_off": sent}).json["errors"]
+        assert fault["field"] == field
+    assert "'data loss'" in call("PATCH", path, json={"usual_areas_off": ["x"]}).json["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, 36_501, "30", True, [], 1e300])

@@ -227,6 +227,17 @@ def secret_of_callbacks(site: Site, folder: Path) -> None:
     assert made[2]["older_until"] and made[3]["workspace_id"] == other
 
 
+@uses("project areas", "--off", "--on")
+def usual_areas_of_a_project(site: Site, folder: Path) -> None:
+    """Usual areas are switched off by their names, and on again."""
+    project = site.tenant.project_id
+    names = ["--off", "login", "--off", "data loss"]
+    assert site.run("project", "areas", project, *names)["usual_areas_off"] == ["login", "data loss"]
+    assert site.run("project", "areas", project, "--on", "login")["usual_areas_off"] == ["data loss"]
+    shown = site.run("project", "areas", project)
+    assert [one["name"] for one in shown["usual_areas"] if not one["on"]] == ["data loss"]
+
+
 @uses("project unlearn", "--lesson")
 def a_lesson_taken_back(site: Site, folder: Path) -> None:
     """One lesson is not learnt any more, then none is; a record that nobody corrected is no lesson."""

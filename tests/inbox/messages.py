@@ -10,12 +10,22 @@ from jinja2.ext import babel_extract
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
-from gateway.inbox import destination_form, feedback_list, reasons, refusals, settings
+from gateway.inbox import (
+    audit_words,
+    destination_form,
+    feedback_list,
+    field_names,
+    known_faults,
+    reasons,
+    refusals,
+    settings,
+)
 from gateway.intake.outcomes import OUTCOMES
 from gateway.replies.channels import CHANNELS
 from gateway.runs import registry
 from gateway.transfer import erasure
 from gateway.triage import wording
+from models.intake import telling
 from models.intake.comments import HIDDEN, KIND
 from models.tables import destination, outgoing
 from models.tables.feedback import STATUSES
@@ -30,9 +40,14 @@ WORDS = {
     *TYPES,
     *STATUSES,
     *OUTCOMES,
-    *reasons.FORMS,
-    *reasons.PHRASES,
-    *refusals.FORMS,
+    *(reasons.SPOKEN.get(form, form) for form in (*reasons.FORMS, *reasons.PHRASES)),
+    *reasons.AREAS,
+    *reasons.ASKED.values(),
+    *field_names.NAMES,
+    *audit_words.ACTIONS.values(),
+    *telling.STATUS,
+    *("reopened", "tagged", "voted", "unvoted"),
+    *(known_faults.SPOKEN.get(form, form) for form in refusals.FORMS),
     *refusals.PHRASES,
     *destination_form.EVENTS_SAID.values(),
     *destination.STATES,

@@ -395,3 +395,13 @@ def test_what_kinds_ask_for_is_known(tenant: Tenant) -> None:
             with pytest.raises(Forbidden) as refused:
                 kind.check(address)
             assert str(refused.value) in refusals.PHRASES, kind.name
+
+
+def test_all_faults_at_once(reader: Make, call: Call) -> None:
+    """What a schema refuses hides neither a bad address nor a bad filter, in a form and in the API."""
+    sent = {"kind": "slack", "url": "http://example.com", "filter": "colour=red", "name": "n" * 300}
+    faults = call("POST", "/gateway/v1/destinations", json=sent).json["errors"]
+    page = reader("admin").post("/settings/destinations/new/slack", {**sent, "events": "x"}).text
+
+    assert {fault["field"] for fault in faults} == {"name", "url", "filter.colour"}
+    assert {f'id="wrong-{name}"' in page for name in ("name", "url", "filter", "events")} == {True}

@@ -37,3 +37,13 @@ def test_what_it_refuses(reader: Callable[..., Reader]) -> None:
         answer = ann.get(f"/digest?{query}")
         assert (answer.status_code, 'role="alert"' in answer.text) == (400, True), query
     assert ann.get("/digest?project=prj_0").status_code == 200
+
+
+def test_both_faults_are_told(reader: Callable[..., Reader]) -> None:
+    """A period and a zone that are none are each told under their own name, in the reader's language."""
+    ann = reader("viewer")
+    page = ann.get("/digest?period=x&zone=Mars").text
+    zone = ann.get("/digest?period=week&zone=Mars", headers={"Accept-Language": "nl"}).text
+
+    assert "Time zone: must be a zone such as" in page and "Period: must be day, week" in page
+    assert "Tijdzone: moet een zone zoals" in zone and "Periode:" not in zone

@@ -115,12 +115,19 @@ def reasons_of_all_kinds() -> set[str]:
 
 
 def test_reasons_are_in_the_readers_language(app: Flask) -> None:
-    """No reason of an impact stays English on a Dutch page, and English ones are as the API tells them."""
+    """No reason of an impact stays English on a Dutch page, and people read no number of the model's."""
     said = reasons_of_all_kinds()
     assert len(said) > 25
     with app.test_request_context():
         g.language = "nl"
         assert {why for why in said if reasons.reason(why) == why} == set()
-        assert reasons.reason('login: "50% (of) us"') == 'login: "50% (of) us"'
+        assert reasons.reason('login: "50% (of) us"') == 'inloggen: "50% (of) us"'
+        assert reasons.reason('export: "50% (of) us"') == 'export: "50% (of) us"'
+        assert reasons.reason("login: page /login") == "het gaat over inloggen: pagina /login"
         g.language = "en"
-        assert {why for why in said if reasons.reason(why) != why} == set()
+        assert reasons.reason("a bug") == "a bug"
+        assert reasons.reason("negative (-0.62)") == "it sounds negative"
+        assert (
+            reasons.reason("a bug that reads like severe ones (0.91)") == "a bug that reads like severe ones"
+        )
+        assert reasons.reason("login: page /login") == "it is about login: page /login"

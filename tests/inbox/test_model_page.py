@@ -52,12 +52,16 @@ def ended(monkeypatch: pytest.MonkeyPatch, outcome: dict[str, Any] | None, said:
 
 def test_what_it_shows(reader: Make, corrected: str) -> None:
     """The page names the model in use, its scores and how much people have corrected."""
-    page = reader("viewer").get(PATH).text
+    page = reader("viewer").get(PATH).text.partition("<main")[2]
 
     assert Feedback.get().model_version in page
+    assert "Of ten texts that it has never seen it gives 8 the right category and 7 the right" in unescape(
+        page
+    )
+    assert page.index("Of ten texts") < page.index("<details") < page.index(Feedback.get().model_version)
     assert "corrected 1 records" in page
     assert "<td" in page
-    assert "<form" not in page.partition("<main")[2]
+    assert "<form" not in page
 
 
 def test_a_training(reader: Make, corrected: str, monkeypatch: pytest.MonkeyPatch) -> None:

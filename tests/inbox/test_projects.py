@@ -128,11 +128,33 @@ def test_bad_settings(reader: Make, path: str, field: str, text: str) -> None:
     assert project(path).name == "Default"
 
 
+def usual(page: str) -> dict[str, bool]:
+    """The usual areas of a project's page, and whether each is on."""
+    found = re.findall(r'name="usual" value="([^"]+)"( checked)?', page)
+    return {name: bool(checked) for name, checked in found}
+
+
+def test_usual_areas(reader: Make, call: Call, path: str) -> None:
+    """Usual areas are off or on beside the project's own rules, and a form without them leaves them so."""
+    ann, api = reader("admin"), f"/gateway/v1/projects/{path.rpartition('/')[2]}"
+    names = [area.name for area in DEFAULT_AREAS]
+    shown = {"usual-shown": names, "usual": [name for name in names if name not in ("billing", "login")]}
+    ann.post(f"{path}/areas", {**EXPORT, **shown})
+    row = call("GET", api).json
+    assert (row["areas"], row["usual_areas_off"]) == ([KEPT], ["login", "billing"])
+    ann.post(f"{path}/areas", EXPORT)
+    assert call("GET", api).json["usual_areas_off"] == ["login", "billing"]
+    assert [name for name, on in usual(ann.get(path).text).items() if not on] == ["login", "billing"]
+    assert reader("viewer").get(path).text.count("usual, off here") == 2
+    ann.post(f"{path}/areas", {"act": "usual"})
+    assert call("GET", api).json["usual_areas_off"] == []
+
+
 def test_rules(reader: Make, call: Call, path: str) -> None:
     """Rules are added, changed and removed one form at a time, and are those of the API."""
     ann, api = reader("admin"), f"/gateway/v1/projects/{path.rpartition('/')[2]}"
     page = ann.get(path).text
-    assert all(f"{area.name} {area.points}" in page for area in DEFAULT_AREAS)
+    assert usual(page) == {area.name: True for area in DEFAULT_AREAS}
     assert ann.post(f"{path}/areas", EXPORT).location == path
     assert call("GET", api).json["areas"] == [KEPT]
     page = ann.get(path).text
@@ -148,7 +170,7 @@ def test_rules(reader: Make, call: Call, path: str) -> None:
     assert [row["name"] for row in call("GET", api).json["areas"]] == ["import"]
     ann.post(f"{path}/areas", {**EXPORT, "0-remove": "1"})
     assert call("GET", api).json["areas"] == []
-    assert "None does here." in ann.get(path).text
+    assert all(usual(ann.get(path).text).values())
     ann.post(f"{path}/areas", {"act": "usual"})
     assert call("GET", api).json["areas"] is None
     ann.post(f"{path}/areas", {"0-name": " ", "0-points": "3"})

@@ -113,6 +113,9 @@ def test_forms_of_other_sites_do_nothing(sample: bool, app: Flask, reader: Make,
         for headers in [ELSEWHERE[number % len(ELSEWHERE)]] if sample else ELSEWHERE:
             form = {name: value.format(**ids) for name, value in FORMS.get(route, {}).items()}
             answer = ann.client.post(filled(route, ids), data=form, headers=headers)
+            if "<signature>" in route:  # which proves who asks, from wherever that is; here it is none
+                assert answer.status_code == 404, (route, headers)
+                continue
             assert answer.status_code == 400, (route, headers)
             assert "did not come from a page of this gateway" in answer.text
     assert snapshot() == before

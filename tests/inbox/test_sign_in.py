@@ -403,6 +403,30 @@ def test_what_was_written_when_the_session_had_ended(stranger: Reader, tenant: T
     assert (event.detail["text"], event.detail["key_id"]) == (note, mei)
 
 
+def test_what_another_person_wrote(reader: Callable[..., Reader], tenant: Tenant, call: Call) -> None:
+    """A form that stood open when one person's session ended is another's only when that one says so."""
+    record = call("POST", "/gateway/v1/feedback", json={"text": "It broke"}).json["id"]
+    for name in ("mei", "bo"):
+        users.create_user(tenant.workspace_id, f"{name}@example.test", name, "triager", PASSWORD)
+    path, here = f"/records/{record}", reader("viewer")
+    here.post("/sign-in", {"email": "mei@example.test", "password": PASSWORD})
+    Session.delete().execute()  # as after a day without a page
+    asked = here.post(path, {"note": "as Mei", "category": "praise"}).text
+    held = unescape(re.findall(r'name="held" value="([^"]*)"', asked)[0])
+    pages = {
+        name: here.post(
+            "/sign-in", {"email": f"{name}@example.test", "held": held, "password": PASSWORD}
+        ).text
+        for name in ("mei", "bo")
+    }
+
+    assert "data-send" in pages["mei"] and "bo@example.test" not in pages["mei"]
+    assert "data-send" not in pages["bo"]
+    assert "Sent now, it is yours: bo@example.test." in pages["bo"]
+    assert "<dt>category</dt><dd>praise</dd>" in pages["bo"] and "Send it as mine" in pages["bo"]
+    assert not Event.select().where(Event.type == "note").exists()
+
+
 @pytest.mark.parametrize(
     "held",
     [

@@ -36,6 +36,7 @@ COMMANDS = [
     ["migrate"],
     ["project", "create", "App"],
     ["project", "list"],
+    ["project", "areas", "prj_1"],
     ["project", "learning", "prj_1"],
     ["project", "learn", "prj_1"],
     ["project", "unlearn", "prj_1"],

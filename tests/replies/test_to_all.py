@@ -82,8 +82,15 @@ def test_the_end_of_mail(call: Call, box: Mailbox, asked: Asked, send: Send, ten
     refused = [call(method, other) for other in others for method in ("GET", "POST")]
     assert (seen.status_code, Unsubscribed.select().count()) == (200, 0)
     assert [answer.status_code for answer in refused] == [404] * 6
-    for _ in range(2):  # as mail programs send it
-        done = call("POST", path, data={"List-Unsubscribe": "One-Click"})
+    # As mail programs and pages of mail services send it, also over plain HTTP.
+    for headers in (
+        {},
+        {"Origin": "https://mail.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null"},
+    ):
+        host = {"Host": "gateway.example", **headers}
+        done = call("POST", path, data={"List-Unsubscribe": "One-Click"}, headers=host)
         assert (done.status_code, Unsubscribed.select().count()) == (200, 1)
 
     again = theme_of(tenant, [asked("ANNA@example.org")])

@@ -257,7 +257,7 @@ def test_heads_that_are_ready_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> N
     assert data is not None
     monkeypatch.setattr(project_head, "HEADS", 3)
     for number in range(8):
-        triage.label(Record(text="x"), ProjectRules(None, LearntHead(f"h{number}", data)))
+        triage.label(Record(text="x"), ProjectRules((), LearntHead(f"h{number}", data)))
         assert len(project_head._heads) <= 3
     triage.use(triage.in_use())
     assert not project_head._heads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.common.schemas import Strict
-from adapters.contract import Fault, Inbound, Reply, invalid
+from adapters.contract import Fault, Inbound, Refused, Reply, invalid
 from gateway.access.caller import Caller
 from gateway.api import pagination, query_parameters
 from gateway.api.admin.request_schemas import body_of, project_of, secret, unknown
@@ -24,7 +24,7 @@ def list_destinations(caller: Caller, inbound: Inbound) -> Reply:
 
 def create_destination(caller: Caller, inbound: Inbound) -> Reply:
     """A new destination; its secret is in this answer only. Raises Refused (400)."""
-    sent = NewDestination.of(inbound)
+    sent = _checked(NewDestination, inbound)
     project_id = project_of(caller, sent)
     kind, url = sent["kind"], sent["url"]
     made = managing.create(caller.workspace_id, project_id, kind, url, sent, by=caller.key_id)
@@ -38,10 +38,11 @@ def show_destination(caller: Caller, inbound: Inbound) -> Reply:
 
 def change_destination(caller: Caller, inbound: Inbound) -> Reply:
     """Sets what is sent; what waits is held while it is paused. Raises Refused (400, 404)."""
-    sent = DestinationChange.of(inbound)
+    row = _found(caller, inbound)
+    sent = _checked(DestinationChange, inbound, row["kind"])
     if not sent:
         raise invalid(Fault("body", f"Must have one of {', '.join(DestinationChange().fields)}"))
-    return Reply(200, managing.change(_found(caller, inbound), sent, by=caller.key_id))
+    return Reply(200, managing.change(row, sent, by=caller.key_id))
 
 
 def delete_destination(caller: Caller, inbound: Inbound) -> Reply:
@@ -90,6 +91,16 @@ def chosen_deliveries(schema: type[Strict], sent: Any) -> dict[str, Any]:
     if "delivery_id" in chosen and len(chosen) > 1:
         raise invalid(Fault("delivery_id", "Must stand alone"))
     return chosen | {name: moment_of(chosen[name]) for name in ("since", "until") if name in chosen}
+
+
+def _checked(schema: type[Strict], inbound: Inbound, kind: str = "") -> dict[str, Any]:
+    """A body as its schema reads it. Raises Refused (400) with the faults of its address and filter, too."""
+    try:
+        return dict(schema.of(inbound))
+    except Refused as refused:
+        found, sent = refused.problem.faults, inbound.json
+        kind = kind or (str(sent.get("kind", "")) if isinstance(sent, dict) else "")
+        raise invalid(*found, *managing.more_faults(kind, sent, [fault.field for fault in found])) from None
 
 
 def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
@@ -12,12 +12,14 @@ from gateway.access.projects import create_project as store_project
 from gateway.api import pagination
 from gateway.api.admin.request_schemas import NewProject, ProjectChange, RetentionPreview, unknown
 from gateway.background import retention
+from gateway.triage.areas import DEFAULT_AREAS
 from models.database.base import dumps, first, serialise, writing
 from models.queries.retention import of_project
 from models.tables import job
 from models.tables.feedback import iso
 from models.tables.workspace import Project, Workspace, areas_of, list_projects, projects_after
 
+USUAL = tuple(area.name for area in DEFAULT_AREAS)
 MOST_AREAS = 20_000  # characters of all areas of a workspace as JSON: they cost who is read beside it, too
 MOST_COUNTED = 100_000  # records that are looked at for a preview
 
@@ -48,15 +50,20 @@ def create_project(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def change_project(caller: Caller, inbound: Inbound) -> Reply:
-    """Another name, repository, retention or areas; without areas of its own it has triage's.
+    """Another name, repository, retention, areas of its own, or usual areas that are off.
 
-    More days to keep things hold at once, fewer after a day. Raises Refused (400, 404).
+    Without areas, null, it has the usual ones, all of them on unless some are named. More days to keep
+    things hold at once, fewer after a day. Raises Refused (400, 404).
     """
     sent = dict(ProjectChange.of(inbound))
     if "name" in sent:
         sent["name"] = sent["name"].strip()
     if sent.get("areas") is not None:
         sent["areas"] = [{**rule, "points": int(rule["points"])} for rule in sent["areas"]]
+    if "areas" in sent and sent["areas"] is None:
+        sent.setdefault("usual_areas_off", [])
+    if "usual_areas_off" in sent:
+        sent["usual_areas_off"] = [name for name in USUAL if name in sent["usual_areas_off"]] or None
     for name in retention.DAYS:
         if sent.get(name) is not None:
             sent[name] = int(sent[name])
@@ -110,6 +117,13 @@ def _found(caller: Caller, project_id: str) -> dict[str, Any]:
     return found[0]
 
 
+def usual(off: Collection[str] | None) -> dict[str, Any]:
+    """The usual areas as they are told, with those that are off."""
+    names = [name for name in USUAL if name in (off or ())]
+    told = [{"name": one.name, "points": one.points, "on": one.name not in names} for one in DEFAULT_AREAS]
+    return {"usual_areas_off": names, "usual_areas": told}
+
+
 def _default(caller: Caller) -> str | None:
     row = first(Workspace.select().where(Workspace.id == caller.workspace_id))
     return row["default_project_id"] if row else None
@@ -121,6 +135,7 @@ def _document(row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
         "workspace_id": row["workspace"],
         "name": row["name"],
         "areas": row["areas"],
+        **usual(row["usual_areas_off"]),
         "repository": row["repository"],
         **{name: row[name] for name in retention.DAYS},
         "retention_starts_at": iso(row["retention_from"]),

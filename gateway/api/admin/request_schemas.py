@@ -26,6 +26,7 @@ from adapters.native import iso_time
 from gateway.access.api_keys import SCOPES
 from gateway.access.caller import Caller
 from gateway.core.rate import Rate
+from gateway.triage.areas import DEFAULT_AREAS
 from models.tables.workspace import list_projects, workspace_of
 
 LONGEST_NAME = 200  # characters
@@ -150,6 +151,7 @@ class ProjectChange(RetentionPreview):
         allow_none=True,
         error_messages={"invalid": "Expected array"},
     )
+    usual_areas_off = TextList(one_of([area.name for area in DEFAULT_AREAS]), validate=_few)
 
 
 def body_of(inbound: Inbound) -> Any:

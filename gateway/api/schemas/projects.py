@@ -15,6 +15,12 @@ class Area(Shown):
     phrases = fields.List(text())
 
 
+class UsualArea(Shown):
+    name = text()
+    points = whole()
+    on = fields.Boolean()
+
+
 class Days(Shown):
     retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
     payload_retention_days = fields.Integer(allow_none=True, metadata={"minimum": 1})
@@ -35,6 +41,8 @@ class Project(Days):
     workspace_id = text()
     name = text()
     areas = fields.List(fields.Nested(Area), allow_none=True)
+    usual_areas_off = fields.List(text())
+    usual_areas = fields.List(fields.Nested(UsualArea))
     repository = text(allow_none=True)
     retention_starts_at = time(allow_none=True)
     retention_before = fields.Nested(Days, allow_none=True)
