@@ -13,6 +13,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     delivery_log,
     destinations,
     digest,
+    downloads,
     feedback_detail,
     feedback_list,
     forgotten,
@@ -27,6 +28,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     runs,
     settings,
     sign_in,
+    themes,
     topics,
     unsubscribe,
 )

@@ -20,9 +20,11 @@ PARTS = {
     "icon.svg": ("icon.svg",),
     "inbox.css": tuple(
         f"style/{part}.css"
-        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview")
+        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview", "themes")
     ),
-    "inbox.js": tuple(f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live")),
+    "inbox.js": tuple(
+        f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live", "charts")
+    ),
 }
 # The parts of the script share what they name, with nobody else.
 _AROUND = {"inbox.js": (b'"use strict";\n(() => {\n', b"})();\n")}
@@ -56,6 +58,8 @@ def serve(name: str) -> ResponseReturnValue:
 
 def compress(response: Response) -> None:
     """Compresses an answer, if its browser takes that and it is worth it."""
+    if response.is_streamed:  # to look how long it is would read all of it
+        return
     coding = _coding()
     if coding and not response.content_encoding and (response.calculate_content_length() or 0) >= LEAST:
         response.set_data(_PACKED[coding](response.get_data(), False))
