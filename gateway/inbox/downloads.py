@@ -12,13 +12,12 @@ from gateway.inbox.pages import page, sent_on
 from models.queries.ordering import NEWEST
 
 EXPORT = "GET /gateway/v1/export"
-OF_PAGE = ("limit", "fields", "from")  # what an address of the list may have that is no matter of a file
 
 
 @page("/inbox/export", "viewer")
 def export() -> ResponseReturnValue:
     """Exactly what the list of the same query shows, in its order, all pages of it."""
-    given = [(name, value) for name, value in asked() if name not in OF_PAGE]
+    given = asked()
     usual = {"sort": NEWEST, **({"bom": "1"} if ("format", "csv") in given else {})}  # as Excel likes it
     given += usual.items() - {(name, usual[name]) for name, _ in given if name in usual}
     return sent_on(reply_of(EXPORT, urlencode(given)))
