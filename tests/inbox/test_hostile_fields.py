@@ -201,8 +201,11 @@ def test_themes(call: Call, tenant: Tenant, admin: Reader) -> None:
         assert len(told.json["data"]) == len(names)
         page = admin.get("/overview").text
         assert any(name in unescape(page) for name in names)
-        assert Tree(page).faults == []
-        return Tree(page).shape
+        one = told.json["data"][0]["id"]
+        shown = {path: admin.get(path).text for path in ("/themes", f"/themes/{one}")} | {"/overview": page}
+        assert all(Tree(text).faults == [] for text in shown.values())
+        assert admin.get(f"/themes/{one}/quotes.md").content_type.startswith("text/markdown")
+        return set().union(*(Tree(text).shape for text in shown.values()))
 
     allowed = themes([f"plain words {number}" for number in range(20)])
     for start in range(0, len(EVERY), 20):

@@ -40,11 +40,13 @@ def themed(tenant: Tenant, ids: list[str], name: str = "th_1", label: str = "exp
 
 def ended(tenant: Tenant, name: str, became: list[str]) -> None:
     """A theme that ended, as a computation of today tells of it."""
+    run = ThemeRun.get_or_none(ThemeRun.workspace_id == tenant.workspace_id)
     with writing():
-        of = {"workspace_id": tenant.workspace_id, "since": 0, "newest": "", "took": 1}
-        ThemeRun.create(id=f"tr_{name}", computed_at=now_ms(), **of)
+        if run is None:
+            of = {"workspace_id": tenant.workspace_id, "since": 0, "newest": "", "took": 1}
+            run = ThemeRun.create(id=f"tr_{name}", computed_at=now_ms(), **of)
         told = {"ended_at": now_ms() - DAY, "became": became}
-        Theme.create(id=f"te_{name}", lasting_id=name, run=f"tr_{name}", label="old <name>", terms=told)
+        Theme.create(id=f"te_{name}", lasting_id=name, run=run, label="old <name>", terms=told)
 
 
 @pytest.fixture(name="ids")
@@ -135,7 +137,7 @@ def test_one_that_ended(reader: Make, ids: list[str], tenant: Tenant, call: Call
     assert "in no theme any more" in alone.text
     assert shown["became"] == [{"id": "th_1", "label": "export, slow"}]
     assert shown["ended_at"] and shown["count"] == 0 and shown["terms"] == []
-    assert [row["id"] for row in call("GET", "/gateway/v1/themes").json["data"]] != ["th_0"]
+    assert [row["id"] for row in call("GET", "/gateway/v1/themes").json["data"]] == ["th_1"]
     assert call("GET", f"{PATH}?theme=th_0").json["data"] == []
     assert ann.get("/overview/themes/th_0").status_code == 404
     assert ann.get("/themes/th_none").status_code == 404
