@@ -263,7 +263,10 @@ def test_an_address_that_ended(call: Call, compute: Any, monkeypatch: pytest.Mon
         assert [one["id"] for one in told["became"]] == [left["id"]] and told["ended_at"]
         assert told["label"] == "term" and told["count"] == 0
     assert call("GET", f"/gateway/v1/feedback?theme={gone}").json["data"] == []
-    monkeypatch.setattr(themes, "SPAN", 0)
+    old = {"ended_at": now_ms() - themes.SPAN, "became": []}
+    Theme.update(terms=old).where(Theme.lasting_id == gone).execute()
+    send(call, "betaling")
+    compute()
     send(call, "betaling")
     compute()
 

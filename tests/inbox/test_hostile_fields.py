@@ -195,7 +195,8 @@ def test_themes(call: Call, tenant: Tenant, admin: Reader) -> None:
         ThemeRun.create(id=new_id("run"), **run)
         made = ThemeRun.select().order_by(ThemeRun.id.desc()).get()
         for name, row in zip(names, Feedback.select().order_by(Feedback.id.desc()), strict=False):
-            theme = Theme.create(id=new_id("thm"), run=made, label=name, terms=[name, name])
+            lasting = new_id("th")
+            theme = Theme.create(id=lasting, lasting_id=lasting, run=made, label=name, terms=[name, name])
             ThemeMember.create(theme=theme, feedback=row.id, at=at, closeness=1.0)
         told = call("GET", "/gateway/v1/themes")
         assert len(told.json["data"]) == len(names)
