@@ -162,30 +162,38 @@ def themes_of(run_id: str, since: int, until: int, limit: int) -> list[dict[str,
 def _told(counted: Sequence[tuple[str, int, int]], since: int, until: int) -> list[dict[str, Any]]:
     """Themes with what their records of a period say, by their rows and how many there were, and before."""
     ids = [theme_id for theme_id, _, _ in counted]
-    told, people = theme.told(ids, since, until), theme.voices(ids, since, until)
-    categories: dict[str, dict[str, int]] = {}
-    for theme_id, category, number in theme.categories(ids, since, until):
-        categories.setdefault(theme_id, {})[category] = number
+    named, people = theme.named(ids), theme.voices(ids, since, until)
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for part in theme_summary.by_category(ids, since, until):
+        parts.setdefault(part["theme"], []).append(part)
     trend: dict[str, list[dict[str, Any]]] = {}
     for theme_id, day, number in theme_summary.by_day(ids, since, until):
         trend.setdefault(theme_id, []).append({"day": iso(day), "count": number})
     return [
         {
-            "id": told[theme_id]["lasting_id"],
-            "label": told[theme_id]["label"],
-            "terms": told[theme_id]["terms"],
+            "id": named[theme_id]["lasting_id"],
+            "label": named[theme_id]["label"],
+            "terms": named[theme_id]["terms"],
             "count": count,
             "previous": previous,
             "change": round((count - previous) / previous, 3) if previous else None,
             "people": people[theme_id],
             "trend": trend[theme_id],
-            "sentiment": round(told[theme_id]["sentiment"], 3),
-            "impact": told[theme_id]["impact"],
-            "categories": categories[theme_id],
-            "first_at": iso(told[theme_id]["first"]),
-            "last_at": iso(told[theme_id]["last"]),
+            **_summed(parts[theme_id]),
             "examples": theme.examples(theme_id, since, until, EXAMPLES),
         }
         for theme_id, count, previous in counted
-        if theme_id in told.keys() & people.keys() & trend.keys() & categories.keys()  # else erased since
+        if theme_id in named.keys() & people.keys() & trend.keys() & parts.keys()  # else erased since
     ]
+
+
+def _summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the records of a theme say, of which its categories are the parts."""
+    records = sum(part["records"] for part in parts)
+    return {
+        "sentiment": round(sum(part["score"] for part in parts) / records, 3),
+        "impact": max(part["impact"] for part in parts),
+        "categories": {part["category"]: part["records"] for part in parts},
+        "first_at": iso(min(part["first"] for part in parts)),
+        "last_at": iso(max(part["last"] for part in parts)),
+    }

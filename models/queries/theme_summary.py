@@ -23,6 +23,25 @@ def by_day(theme_ids: Sequence[str], since: int, until: int) -> list[tuple[str, 
     return [(row["theme"], int(row["day"]), row["records"]) for row in rows(found.order_by(SQL("day")))]
 
 
+def by_category(theme_ids: Sequence[str], since: int, until: int) -> list[dict[str, Any]]:
+    """Records by row of a theme and category, the most frequent first, with what they sum up to.
+
+    {theme, category, records, score: sum of sentiment_score, impact: the highest, first, last: received at}.
+    """
+    number = fn.COUNT(SQL("1")).alias("records")
+    found = ThemeMember.select(
+        ThemeMember.theme,
+        Feedback.category,
+        number,
+        fn.SUM(Feedback.sentiment_score).alias("score"),
+        fn.MAX(Feedback.impact).alias("impact"),
+        fn.MIN(Feedback.received_at).alias("first"),
+        fn.MAX(Feedback.received_at).alias("last"),
+    ).join(Feedback)
+    found = found.where(_within(theme_ids, since, until)).group_by(ThemeMember.theme, Feedback.category)
+    return rows(found.order_by(SQL("records").desc(), Feedback.category))
+
+
 def counted_by(column: str, theme_id: str, since: int, until: int, limit: int) -> list[tuple[Any, int]]:
     """(value of a column of `feedback`, records), the most frequent first."""
     field, number = getattr(Feedback, column), fn.COUNT(SQL("1")).alias("records")

@@ -137,15 +137,10 @@ def told(theme_ids: Sequence[str], since: int, until: int) -> dict[str, dict[str
     return {row["id"]: row for row in rows(found)}
 
 
-def categories(theme_ids: Sequence[str], since: int, until: int) -> list[tuple[str, str, int]]:
-    """(theme, category, number of records), the most frequent first."""
-    number = fn.COUNT(Feedback.id).alias("number")
-    mine = ThemeMember.theme.in_(list(theme_ids)) & (ThemeMember.at >= since) & (ThemeMember.at < until)
-    found = ThemeMember.select(ThemeMember.theme, Feedback.category, number).join(Feedback).where(mine)
-    found = found.group_by(ThemeMember.theme, Feedback.category).order_by(
-        SQL("number").desc(), Feedback.category
-    )
-    return [(row["theme"], row["category"], row["number"]) for row in rows(found)]
+def named(theme_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What themes are called, by their rows: {id, lasting_id, label, terms}."""
+    found = Theme.select(Theme.id, Theme.lasting_id, Theme.label, Theme.terms)
+    return {row["id"]: row for row in rows(found.where(Theme.id.in_(list(theme_ids))))}
 
 
 def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
