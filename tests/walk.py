@@ -339,7 +339,8 @@ class Walk:
                 self._pages(f"{LIST}?{query}&sort={sort}&limit=1", both=query in alone or self._thorough)
             self.call("GET", f"/gateway/v1/stats?{query}&by=day,category")
             if self._thorough or (query in alone and ear is None):
-                self.call("GET", f"/gateway/v1/export?{query}")
+                for more in ("", "&sort=-received_at&format=md", "&sort=-impact", "&sort=-doubt"):
+                    self.call("GET", f"/gateway/v1/export?{query}{more}")
                 change = {"filter": query, "change": {"status": "resolved"}}
                 self.call("PATCH", LIST, json={**change, "dry_run": True})
                 self.call("PATCH", LIST, json=change)
@@ -354,7 +355,7 @@ class Walk:
     def pages(self) -> None:
         """Every page and form of the inbox, and the list by some fields of a filter."""
         names = {"feedback_id": "fb", "key_id": "key", "project_id": "prj", "hook_id": "hook"}
-        names |= {"quarantine_id": "qr", "user_id": "user", "topic_id": "top"}
+        names |= {"quarantine_id": "qr", "user_id": "user", "topic_id": "top", "theme_id": "th"}
         known: dict[str, str] = {}
         for route in (route for route, role in PAGES.items() if role):
             known = known if known and route.startswith("GET") else self.ids()

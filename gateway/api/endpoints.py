@@ -52,7 +52,6 @@ from gateway.api.schemas.answers import (
     Receipt,
     Similar,
     Stats,
-    Themes,
     page_of,
 )
 from gateway.api.schemas.model import TriageModel
@@ -67,13 +66,12 @@ from gateway.api.schemas.parameters import (
     ShowQuery,
     SimilarQuery,
     StatsQuery,
-    ThemesQuery,
 )
 from gateway.api.schemas.quarantine import Preview
 from gateway.api.stats import show_stats
-from gateway.api.themes import list_themes
+from gateway.api.theme_endpoints import THEMES
 from gateway.api.topic_endpoints import TOPICS
-from gateway.transfer.file_export import FORMATS
+from gateway.transfer.file_export import SHOWN_AS
 
 ENDPOINTS = (
     Endpoint(
@@ -141,12 +139,10 @@ ENDPOINTS = (
             query=ExportQuery,
             answers={200: None},
             asked={"format": "csv", "fields": ["id", "text", "author"]},
-            shown_as=tuple(FORMATS.values()),
+            shown_as=tuple(SHOWN_AS.values()),
         ),
     ),
-    Endpoint(
-        "/gateway/v1/themes", list_themes, Shape(query=ThemesQuery, answers={200: Themes}, asked={"limit": 5})
-    ),
+    *THEMES,
     Endpoint(
         "/gateway/v1/stats",
         show_stats,

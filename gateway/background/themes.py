@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from peewee import OperationalError
 
+from gateway.background.ended_themes import Before, ended_since
 from gateway.background.lease import AWAY, Lease, Work
 from gateway.core import log
 from gateway.core.config import learning_off
@@ -94,18 +95,38 @@ def _compute(lease: Lease, workspace_id: str, scopes: Sequence[str | None], newe
     groups = groups_of(lease, workspace_id, scopes[-1], id_at("fb", since))
     for run in runs:
         found = [(new_id("th"), one) for one in groups]
-        before = theme.newest_run(workspace_id, run.project_id)
-        was = dict(theme.memberships(before["id"])) if before else {}
-        lasting = lasting_ids(was, before["newest"] if before else "", groups)
-        themes = (
-            _row(theme_id, lasting.get(at, theme_id), run.id, one["terms"])
-            for at, (theme_id, one) in enumerate(found)
-        )
+        last = theme.newest_run(workspace_id, run.project_id)
+        before = _before(last)
+        lasting = lasting_ids(before.members, last["newest"] if last else "", groups)
+        names = [lasting.get(at, theme_id) for at, (theme_id, _) in enumerate(found)]
+        themes = [
+            _row(theme_id, name, run.id, one["terms"])
+            for name, (theme_id, one) in zip(names, found, strict=True)
+        ]
+        now = {
+            name: [member[0] for member in one["members"]] for name, one in zip(names, groups, strict=True)
+        }
+        ended = [
+            {"id": new_id(theme.ENDED), "run": run.id, **one}
+            for one in ended_since(before, now, now_ms(), SPAN)
+        ]
         members = ((theme_id, *member) for theme_id, one in found for member in one["members"])
-        pace.each(themes, partial(_kept, run, theme.begin))
+        pace.each([*themes, *ended], partial(_kept, run, theme.begin))
         pace.each(members, partial(_kept, run, theme.join))
         took = round((time.monotonic() - started) * 1000)
         pace.write(partial(_kept, run, partial(theme.finish, run, now_ms()), took))
+
+
+def _before(last: Mapping[str, Any] | None) -> Before:
+    """What the computation before found."""
+    if last is None:
+        return Before({}, {})
+    known = theme.of_run(last["id"])
+    labels = {row["lasting_id"]: row["label"] for row in known if not theme.is_ended(row)}
+    ended = [
+        {name: row[name] for name in ("lasting_id", "label", "terms")} for row in known if theme.is_ended(row)
+    ]
+    return Before(labels, dict(theme.memberships(last["id"])), ended)
 
 
 def _kept(run: ThemeRun, write: Callable[[Any], None], what: Any) -> None:

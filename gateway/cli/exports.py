@@ -15,11 +15,14 @@ import click
 from adapters.common.times import milliseconds
 from adapters.contract import Refused
 from gateway.api import filters
-from gateway.cli.command import FORMATS, command, place_of
-from gateway.transfer.file_export import BOM, documents, lines
+from gateway.cli.command import command, place_of
+from gateway.core.config import Config
+from gateway.destinations import links
+from gateway.transfer.file_export import BOM, OLDEST, SHOWN_AS, documents, lines
 from gateway.transfer.import_options import format_of
 from models.database.private_files import writing_out, writing_to
 from models.queries.feedback_query import Filter
+from models.queries.ordering import SORTS
 
 exports = click.Group()
 
@@ -41,7 +44,16 @@ def chosen_by(context: click.Context, parameter: click.Parameter, text: str | No
 
 
 @command(exports, "export")
-@click.option("--format", "form", type=FORMATS, default=None, help="[default: by the file's name, or ndjson]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*SHOWN_AS]),
+    default=None,
+    help="[default: by the file's name, or ndjson]",
+)
+@click.option(
+    "--sort", type=click.Choice([*SORTS]), default=OLDEST, show_default=True, help="An order of the list."
+)
 @click.option("--project", "project_id", default=None, help="Only this project [default: the workspace].")
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
 @click.option("--filter", "chosen", callback=chosen_by, help="What the list takes: 'source=orq&tag=vip'.")
@@ -51,6 +63,7 @@ def chosen_by(context: click.Context, parameter: click.Parameter, text: str | No
 @click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, as Excel likes it.")
 def export_file(
     form: str | None,
+    sort: str,
     project_id: str | None,
     workspace: str | None,
     chosen: Filter,
@@ -59,26 +72,31 @@ def export_file(
     output: Path | None,
     bom: bool,
 ) -> tuple[Any, str]:
-    """Write every record, oldest first, to stdout or a file."""
+    """Write every record, oldest first or in another order of the list, to stdout or a file."""
     if click.get_current_context().params["as_json"] and output is None:
         raise click.UsageError("--json needs -o FILE: the records go to stdout")
-    form = form or (format_of(output.name) if output else "ndjson")
+    form = form or (_format_of(output) if output else "ndjson")
     if bom and form != "csv":
         raise click.UsageError("--bom is for CSV")
     workspace_id, project_id = place_of(workspace, project_id)
     chosen = replace(chosen, since=since or chosen.since, until=until or chosen.until)
-    found = documents(workspace_id, project_id, chosen)
+    links.connect(Config.from_env())
+    found = documents(workspace_id, project_id, chosen, sort=sort)
     count = -1 if form == "csv" else 0  # a header is no record
     with _written(output) as file:
         if bom:
             file.write(BOM)
-        for line in lines(found, form):
+        for line in lines(found, form, address=links.of_record):
             file.write(line.encode("utf-8", "replace"))
             count += 1
     if output is None:
         click.echo(f"exported {count:,} records", err=True)
         return {}, ""
     return {"file": str(output), "format": form, "records": count}, f"exported {count:,} records to {output}"
+
+
+def _format_of(path: Path) -> str:
+    return "md" if path.suffix.lower() == ".md" else format_of(path.name)
 
 
 @contextmanager

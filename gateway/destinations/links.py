@@ -28,6 +28,11 @@ def of_list(filter_: str) -> str:
     return f"{_url}/inbox" + (f"?{filter_.removeprefix('?')}" if filter_ else "")
 
 
+def of_theme(theme_id: str) -> str:
+    """The page of a theme."""
+    return f"{_url}/themes/{theme_id}"
+
+
 def of_hook(hook_id: str) -> str:
     """The page of a hook."""
     return f"{_url}/settings/hooks/{hook_id}"

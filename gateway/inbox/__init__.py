@@ -15,6 +15,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     delivery_log,
     destinations,
     digest,
+    downloads,
     feedback_detail,
     feedback_list,
     forgotten,
@@ -30,6 +31,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     runs,
     settings,
     sign_in,
+    themes,
     topics,
     unsubscribe,
 )

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from flask import g
 
-from adapters.contract import Fault, invalid
+from adapters.contract import Fault, Reply, invalid
 from gateway.access import audit_log, users
 from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
@@ -36,6 +36,11 @@ def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
     `query` is a query string. A role may do there what a key with its scopes may. Raises Refused, and
     NotAllowed.
     """
+    return reply_of(route, query, body=body, **params).body
+
+
+def reply_of(route: str, query: str = "", *, body: Any = None, **params: str) -> Reply:
+    """The same with what a file is called and of which type it is."""
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:
         raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))
@@ -48,15 +53,15 @@ def ask_with_form(route: str, rest: Iterator[bytes], **params: str) -> Any:
 
     What programs need the scope `ingest` for is for those who triage.
     """
-    return _answer(route, params, rest=rest)
+    return _answer(route, params, rest=rest).body
 
 
-def _answer(route: str, params: dict[str, str], **sent: Any) -> Any:
+def _answer(route: str, params: dict[str, str], **sent: Any) -> Reply:
     endpoint, who = _endpoints()[route], caller()
     needed = "triage" if endpoint.scope == "ingest" else endpoint.scope
     if not {needed, "admin"} & who.scopes and needed != ANY:
         raise NotAllowed
-    return endpoint.answer(who, as_inbound(endpoint.method, endpoint.path, params=params, **sent)).body
+    return endpoint.answer(who, as_inbound(endpoint.method, endpoint.path, params=params, **sent))
 
 
 def has(route: str) -> bool:

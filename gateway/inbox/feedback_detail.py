@@ -19,7 +19,7 @@ from gateway.inbox.api_calls import ask
 from gateway.inbox.attachments import attachments_of
 from gateway.inbox.feedback_list import ONE
 from gateway.inbox.field_names import field_name
-from gateway.inbox.github_issue import issue_url, markdown
+from gateway.inbox.github_issue import issue_url
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marks_of
 from gateway.inbox.pages import go, local, page, show
@@ -27,6 +27,7 @@ from gateway.inbox.reasons import as_written
 from gateway.inbox.session import base_url
 from gateway.inbox.web_link import link
 from gateway.replies.writing import LONGEST_TEXT
+from gateway.transfer.record_markdown import markdown
 from models.queries.actor_names import called
 from models.tables import merge, topic
 from models.tables.feedback import STATUSES
@@ -50,6 +51,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
     projects = {item["id"]: item for item in list_projects(row["workspace_id"])[0]}
     project = projects.get(row["project_id"], {})
     topics = {item["id"]: item["name"] for item in topic.used(row["project_id"])}
+    address = f"{base_url()}/records/{row['id']}"
     return show(
         "record.html",
         replies={
@@ -67,8 +69,8 @@ def record(feedback_id: str) -> ResponseReturnValue:
         subject=list(_subject(row["subject"])),
         files=attachments_of(feedback_id),
         project=project.get("name"),
-        markdown=markdown(row),
-        issue=issue_url(row, project.get("repository"), f"{base_url()}/records/{row['id']}"),
+        markdown=markdown(row, address=address),
+        issue=issue_url(row, project.get("repository"), address),
         back=local(f"/inbox?{request.args['from']}") if request.args.get("from") else "/inbox",
         categories=CATEGORIES,
         sentiments=SENTIMENTS,

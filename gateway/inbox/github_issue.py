@@ -1,4 +1,4 @@
-"""A record to take along: as Markdown, and as an issue that GitHub is asked to open."""
+"""A record to take along as an issue that GitHub is asked to open."""
 
 from __future__ import annotations
 
@@ -9,31 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gateway.api.admin.request_schemas import REPOSITORY
+from gateway.transfer.record_markdown import markdown
 
 LONGEST_URL = 8_000  # bytes; GitHub answers 414 to some more
 LONGEST_TITLE = 200  # characters
-
-
-def markdown(row: Mapping[str, Any], most: int | None = None, address: str = "") -> str:
-    """The record for an issue or a chat, at most so many characters of each part of it.
-
-    The words are quoted, so that they format nothing. `address` is where the record is read.
-    """
-    author = row["author"]["name"] or row["author"]["email"] or row["author"]["id"]
-    facts = {
-        "category": row["category"],
-        "sentiment": row["sentiment"],
-        "impact": f"{row['impact']}/14",
-        "source": row["source"],
-        "page": row["subject"].get("page") or row["subject"].get("url"),
-        "from": author,
-        "received": row["received_at"],
-        "id": row["id"],
-    }
-    lines = [f"**{_escaped(_cut(row['title'], most))}**", ""]
-    lines += [f"    {line}" for line in _cut(row["text"], most).splitlines()] + [""]
-    lines += [f"- {name}: {_escaped(_cut(str(value), most))}" for name, value in facts.items() if value]
-    return "\n".join([*lines, f"- {address}"] if address else lines)
 
 
 def issue_url(row: Mapping[str, Any], repository: str | None, address: str) -> str | None:
@@ -57,11 +36,3 @@ def issue_url(row: Mapping[str, Any], repository: str | None, address: str) -> s
 
     # A character is a byte or more, so that no more than this can fit.
     return url(bisect_right(range(LONGEST_URL), LONGEST_URL, key=lambda n: len(url(n))) - 1)
-
-
-def _cut(text: str, most: int | None) -> str:
-    return text if most is None or len(text) <= most else f"{text[:most]} …"
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{mark}" if mark in "\\`*_[]<>#|!@" else mark for mark in " ".join(text.split()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta, get_day_names
 from babel.numbers import format_decimal
 from flask import g, has_app_context, request
@@ -100,6 +101,14 @@ def weekdays() -> list[str]:
     """The days of the week, Monday first."""
     names = get_day_names(locale=g.locale)
     return [names[day] for day in range(7)]
+
+
+def language(code: str | None) -> str:
+    """What a language is called; what is no code of one stays as it is."""
+    try:
+        return str(Locale.parse(code or "").get_display_name(g.locale) or code)
+    except (ValueError, UnknownLocaleError):
+        return code or ""
 
 
 def number(value: float) -> str:

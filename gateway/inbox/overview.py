@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from gateway.inbox import charts
 from gateway.inbox.api_calls import ask, has
 from gateway.inbox.feedback_list import asked, choices
 from gateway.inbox.i18n import _, day, moment
-from gateway.inbox.pages import page, show
+from gateway.inbox.pages import page, show, url
 from gateway.intake.outcomes import OUTCOMES
 from models.queries.statistics import impacts
 from models.queries.top_pages import pages
@@ -37,6 +38,38 @@ NEWEST = 2000  # records whose pages are counted
 TOP = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What charts are of: a period, cut into hours or days, and the filter beside it.
+
+    All times are milliseconds UTC.
+    """
+
+    given: Mapping[str, str]
+    since: int
+    until: int  # the end of the last hour or day
+    step: int
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The filter with the period."""
+        return {**self.given, "since": iso(self.since) or ""}
+
+    @property
+    def times(self) -> range:
+        """When each hour or day begins."""
+        return range(self.since, self.until, self.step)
+
+    def list_of(self, **more: str) -> str:
+        """The list of the records that are counted, or of those with `more`."""
+        return url("/inbox", **{**self.chosen, **more})
+
+    def lists(self, counts: Sequence[int]) -> list[str]:
+        """The list of each hour or day that has records, "" for the others."""
+        every = (self.list_of(since=iso(at) or "", until=iso(at + self.step) or "") for at in self.times)
+        return [one if count else "" for one, count in zip(every, counts, strict=True)]
+
+
 @page("/overview", "viewer")
 def overview() -> ResponseReturnValue:
     given = dict(asked())
@@ -45,32 +78,35 @@ def overview() -> ResponseReturnValue:
     length, unit = PERIODS[period]
     step = HOUR if unit == "hour" else DAY
     now = now_ms()
-    since = (now // step + 1) * step - length  # whole hours or days, today's among them
-    query = urlencode(given)
-    chosen = {**given, "since": iso(since)}
+    until = (now // step + 1) * step  # whole hours or days, today's among them
+    span = Span(given, until - length, until, step)
+    query, chosen = urlencode(given), span.chosen
     try:
         counted = ask(STATS, urlencode({**chosen, "by": f"{unit},category,source"}))
     except Refused as refused:
         if refused.problem.status != 400:
             raise
         return _page(400, period, given, query, faults=refused.problem.faults)
-    times = range(since, (now // step + 1) * step, step)
-    labels = [_label(at, unit) for at in times]
+    times = span.times
+    labels = [label(at, unit) for at in times]
     groups = counted["data"]
     series = _series(groups, unit, times)
+    lists = span.lists([sum(values) for values in zip(*series.values(), strict=True)])
     return _page(
         200,
         period,
         given,
         query,
         total=counted["total"],
-        volume=_volume(labels, series),
+        list_of=span.list_of,
+        volume=_volume(labels, series, lists),
         volume_rows=list(zip(labels, *series.values(), strict=True)),
-        **_mood(groups, unit, times, labels),
-        **_impact(chosen),
+        lists=lists,
+        **_mood(groups, unit, times, labels, lists),
+        **_impact(span),
         pages=pages(g.session["user_workspace"], filters.parse(urlencode(chosen)), newest=NEWEST, limit=TOP),
         by_source=_sources(groups),
-        outcomes=_outcomes(chosen["since"] or ""),
+        outcomes=_outcomes(chosen["since"]),
         themes=_themes(chosen, given),
         themes_off=learning_off(),
         themes_of=_only_project(given),
@@ -86,10 +122,14 @@ def _only_project(given: dict[str, str]) -> str | None:
 def _page(status: int, period: str, given: Any, query: str, **values: Any) -> ResponseReturnValue:
     shown = {"total": None, "faults": (), **choices(), **values}
     links = {name: urlencode({**given, "period": name}) for name in PERIODS}
-    return show("overview.html", status, period=period, periods=links, given=given, query=query, **shown)
+    kept = {"period": period, "project": given.get("project", "")}
+    return show(
+        "overview.html", status, period=period, periods=links, given=given, query=query, kept=kept, **shown
+    )
 
 
-def _label(at: int, unit: str) -> str:
+def label(at: int, unit: str) -> str:
+    """What an hour or a day is called on a chart."""
     if unit == "day":  # whole days are counted in UTC
         return day(at + DAY // 2)
     when = moment(at)
@@ -113,12 +153,14 @@ def _sources(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"source": name, "count": count} for name, count in most[:TOP]]
 
 
-def _volume(labels: Sequence[str], series: dict[str, list[int]]) -> Markup:
+def _volume(labels: Sequence[str], series: dict[str, list[int]], lists: Sequence[str]) -> Markup:
     told = ", ".join(f"{_(name)} {sum(values)}" for name, values in series.items())
-    return charts.stacked(_("Volume by category"), told, labels, series, charts.WIDER)
+    return charts.stacked(_("Volume by category"), told, labels, series, charts.WIDER, lists)
 
 
-def _mood(rows: Sequence[dict[str, Any]], unit: str, times: range, labels: Sequence[str]) -> dict[str, Any]:
+def _mood(
+    rows: Sequence[dict[str, Any]], unit: str, times: range, labels: Sequence[str], lists: Sequence[str]
+) -> dict[str, Any]:
     counts, sums = Counter[str](), Counter[str]()
     for row in rows:
         counts[row[unit]] += row["count"]
@@ -135,17 +177,22 @@ def _mood(rows: Sequence[dict[str, Any]], unit: str, times: range, labels: Seque
             least=f"{min(known):+.2f}",
             most=f"{max(known):+.2f}",
         )
-    chart = charts.line(_("Mean sentiment"), told, labels, values)
+    chart = charts.line(_("Mean sentiment"), told, labels, values, lists)
     return {"mood": chart, "mood_rows": list(zip(labels, values, strict=True))}
 
 
-def _impact(chosen: dict[str, Any]) -> dict[str, Any]:
-    counts = impacts(g.session["user_workspace"], None, filters.parse(urlencode(chosen)))
+def _impact(span: Span) -> dict[str, Any]:
+    counts = impacts(g.session["user_workspace"], None, filters.parse(urlencode(span.chosen)))
     labels = [str(level) for level in range(len(counts))]
     high = sum(counts[9:])
     told = _("%(high)s of %(all)s have an impact of 9 or more.", high=high, all=sum(counts))
-    chart = charts.stacked(_("Impact"), told, labels, {"impact-bar": counts})
-    return {"impact": chart, "impact_rows": list(zip(labels, counts, strict=True))}
+    lists = [
+        span.list_of(min_impact=level, max_impact=level) if count else ""
+        for level, count in zip(labels, counts, strict=True)
+    ]
+    chart = charts.stacked(_("Impact"), told, labels, {"impact-bar": counts}, links=lists)
+    rows = list(zip(labels, counts, strict=True))
+    return {"impact": chart, "impact_rows": rows, "impact_lists": lists}
 
 
 def _outcomes(since: str) -> list[tuple[str, dict[str, int], int]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from adapters.contract import Reply
 from gateway.access import users
 from gateway.access.hooks import cut_ids
 from gateway.core import encryption, log
@@ -42,6 +43,7 @@ OWNS = (
     "/records",
     "/alerts",
     "/overview",
+    "/themes",
     "/digest",
     "/settings",
     "/sign-in",
@@ -186,6 +188,11 @@ def hand_over(path: str, made: Mapping[str, Any]) -> ResponseReturnValue:
     """
     say({"made": encryption.encrypt(dumps(made)), "path": path})
     return redirect(path, 303)
+
+
+def sent_on(reply: Reply) -> Response:
+    """A file that the API answers, as it comes."""
+    return Response(reply.body, reply.status, {**reply.headers}, content_type=reply.content_type)
 
 
 def handed_over() -> dict[str, Any]:

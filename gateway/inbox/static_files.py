@@ -20,10 +20,14 @@ PARTS = {
     "icon.svg": ("icon.svg",),
     "inbox.css": tuple(
         f"style/{part}.css"
-        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview", "alerts")
+        for part in (
+            *("tokens", "page", "controls", "list", "record", "settings", "overview"),
+            *("alerts", "themes"),
+        )
     ),
     "inbox.js": tuple(
-        f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live", "alerts")
+        f"script/{part}.js"
+        for part in ("page", "forms", "list", "changes", "keys", "live", "alerts", "charts")
     ),
 }
 # The parts of the script share what they name, with nobody else.
@@ -58,6 +62,8 @@ def serve(name: str) -> ResponseReturnValue:
 
 def compress(response: Response) -> None:
     """Compresses an answer, if its browser takes that and it is worth it."""
+    if response.is_streamed:  # to look how long it is would read all of it
+        return
     coding = _coding()
     if coding and not response.content_encoding and (response.calculate_content_length() or 0) >= LEAST:
         response.set_data(_PACKED[coding](response.get_data(), False))

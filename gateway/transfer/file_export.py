@@ -1,11 +1,12 @@
-"""Records out, as NDJSON or CSV: any number of them, with a page in memory and no transaction open."""
+"""Records out, as NDJSON, CSV or Markdown: any number, a page in memory and no transaction open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.transfer.csv_cells import csv_lines
+from gateway.transfer.record_markdown import records_as_markdown
 from models.database.base import dumps
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
@@ -15,20 +16,26 @@ from models.tables import asset, feedback
 FIRST, PAGE = 50, 500  # records read at once: at first, and at most
 AT_HAND = 2_000_000  # characters of their texts, about
 OLDEST = "received_at"
-FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}  # that can be imported again
+SHOWN_AS = {**FORMATS, "md": "text/markdown; charset=utf-8"}
 FIELDS = (*feedback.SHOWN, "author", "attachments")
 AUTHOR = ("author.id", "author.name", "author.email")
 BOM = b"\xef\xbb\xbf"
 
 
 def documents(
-    workspace_id: str, project_id: str | None, chosen: Filter, after: Position | None = None
+    workspace_id: str,
+    project_id: str | None,
+    chosen: Filter,
+    after: Position | None = None,
+    *,
+    sort: str = OLDEST,
 ) -> Iterator[dict[str, Any]]:
-    """The records that a filter means as the API shows them, oldest first, from after a position."""
+    """The records that a filter means as the API shows them, in this order from after a position."""
     limit = min(FIRST, PAGE)
     while True:
         page, after = feedback_query.page(
-            workspace_id, project_id, chosen, limit=limit, sort=OLDEST, after=after
+            workspace_id, project_id, chosen, limit=limit, sort=sort, after=after
         )
         yield from _with_files(page)
         if after is None:
@@ -47,9 +54,19 @@ def _with_files(page: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {**feedback.document(row), "attachments": files.get(row["id"], [])}
 
 
-def lines(shown: Iterator[Mapping[str, Any]], form: str, fields: Sequence[str] = FIELDS) -> Iterator[str]:
-    """Records as the lines of a file; that of a CSV begins with its header."""
-    if form == "csv":
+def lines(
+    shown: Iterator[Mapping[str, Any]],
+    form: str,
+    fields: Sequence[str] = FIELDS,
+    address: Callable[[str], str] = str,
+) -> Iterator[str]:
+    """Records as the lines of a file; that of a CSV begins with its header.
+
+    In Markdown each has the link to its page, which `address` makes of its id, and always the same fields.
+    """
+    if form == "md":
+        yield from records_as_markdown(shown, address)
+    elif form == "csv":
         columns = [name for name in fields if name != "author"]
         yield from csv_lines(shown, [*columns, *(AUTHOR if "author" in fields else ())])
     elif len(fields) == len(FIELDS):

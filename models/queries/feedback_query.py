@@ -13,7 +13,7 @@ from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
 from models.queries import bounded_pages, full_text, partial_indexes
 from models.queries.answered import answered
-from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
+from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, doubt_of, ordered
 from models.queries.topics import about
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
@@ -142,6 +142,8 @@ def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
 def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
     """The position of a row in the list of a filter."""
     columns = place_columns(chosen, sort)
+    if "doubt" in columns:
+        row = {**row, "doubt": doubt_of(row["id"])}
     return [full_text.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
 
 

@@ -31,3 +31,9 @@ def ordered(found: Any, sort: str, after: Position | None) -> Any:
         here, there = Tuple(*fields), Tuple(*after)
         found = found.where(here < there if falling else here > there)
     return found.order_by(*(field.desc() if falling else field for field in fields))
+
+
+def doubt_of(feedback_id: str) -> int:
+    """How much there is to look at in a record, as a list is sorted by; 0 when it is not here."""
+    found = Feedback.select(SQL(database.obj.DOUBT)).where(Feedback.id == feedback_id)
+    return int(found.scalar() or 0)

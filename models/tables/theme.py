@@ -7,7 +7,7 @@ within minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from peewee import SQL, BigIntegerField, CompositeKey, DoubleField, ForeignKeyField, TextField, fn
@@ -16,6 +16,7 @@ from models.database.base import JSONText, Table, database, first, locked, only,
 from models.tables.feedback import Feedback
 
 WITHDRAWN = ""
+ENDED = "te"  # what ids of rows begin with that tell of a theme that ended
 LONGEST_QUOTE = 2_000  # characters of a text that are read
 
 
@@ -43,7 +44,9 @@ class ThemeRun(Table):
 class Theme(Table):
     """A theme of one computation; `terms` are the words that tell it from others.
 
-    `lasting_id` is that of the theme before that it goes on from, which is how others know it.
+    `lasting_id` is that of the theme before that it goes on from, which is how others know it. One whose id
+    begins with ENDED has no records: it tells of a theme that was there before and ended, and its `terms`
+    are {"ended_at": milliseconds UTC, "became": lasting ids of the themes that its records are in}.
     """
 
     id = TextField(primary_key=True)
@@ -98,6 +101,17 @@ def counts(run_id: str, before: int, since: int, until: int) -> list[tuple[str, 
     return [(str(theme_id), int(now), int(earlier)) for theme_id, now, earlier in found]
 
 
+def count_of(theme_id: str, before: int, since: int, until: int) -> tuple[int, int]:
+    """Records of one theme, from `since` until `until` and from `before` until `since`."""
+    now, earlier = (
+        ThemeMember.select().where(
+            (ThemeMember.theme == theme_id) & (ThemeMember.at >= at) & (ThemeMember.at < end)
+        )
+        for at, end in ((since, until), (before, since))
+    )
+    return now.count(), earlier.count()
+
+
 def told(theme_ids: Sequence[str], since: int, until: int) -> dict[str, dict[str, Any]]:
     """By id of the row, what themes' records of that time say.
 
@@ -123,15 +137,10 @@ def told(theme_ids: Sequence[str], since: int, until: int) -> dict[str, dict[str
     return {row["id"]: row for row in rows(found)}
 
 
-def categories(theme_ids: Sequence[str], since: int, until: int) -> list[tuple[str, str, int]]:
-    """(theme, category, number of records), the most frequent first."""
-    number = fn.COUNT(Feedback.id).alias("number")
-    mine = ThemeMember.theme.in_(list(theme_ids)) & (ThemeMember.at >= since) & (ThemeMember.at < until)
-    found = ThemeMember.select(ThemeMember.theme, Feedback.category, number).join(Feedback).where(mine)
-    found = found.group_by(ThemeMember.theme, Feedback.category).order_by(
-        SQL("number").desc(), Feedback.category
-    )
-    return [(row["theme"], row["category"], row["number"]) for row in rows(found)]
+def named(theme_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What themes are called, by their rows: {id, lasting_id, label, terms}."""
+    found = Theme.select(Theme.id, Theme.lasting_id, Theme.label, Theme.terms)
+    return {row["id"]: row for row in rows(found.where(Theme.id.in_(list(theme_ids))))}
 
 
 def examples(theme_id: str, since: int, until: int, limit: int) -> list[dict[str, Any]]:
@@ -187,9 +196,37 @@ def count_members(lasting_id: str, at_most: int) -> int:
 
 def is_of(lasting_id: str, workspace_id: str, project_id: str | None) -> bool:
     """Whether a theme was found in this workspace, and among this project's if one is given."""
+    row = find(workspace_id, project_id, lasting_id)
+    return row is not None and not is_ended(row)
+
+
+def find(workspace_id: str, project_id: str | None, lasting_id: str) -> dict[str, Any] | None:
+    """A theme of this workspace, and of this project's records if one is given, as last computed, or None.
+
+    With its computation's `project_id`, `since` and `computed_at`. It may have ended (`is_ended`).
+    """
     mine = (Theme.lasting_id == lasting_id) & (ThemeRun.workspace_id == workspace_id)
-    found = Theme.select(SQL("1")).join(ThemeRun).where(mine & ThemeRun.computed_at.is_null(False))
-    return bool(only(found, {ThemeRun.project_id: project_id}).exists())
+    found = Theme.select(Theme, ThemeRun.project_id, ThemeRun.since, ThemeRun.computed_at).join(ThemeRun)
+    found = only(found.where(mine & ThemeRun.computed_at.is_null(False)), {ThemeRun.project_id: project_id})
+    return first(found.order_by(ThemeRun.computed_at.desc(), ThemeRun.id.desc()))
+
+
+def is_ended(row: Mapping[str, Any]) -> bool:
+    """Whether a row tells of a theme that ended."""
+    return str(row["id"]).startswith(f"{ENDED}_")
+
+
+def of_run(run_id: str) -> list[dict[str, Any]]:
+    """The rows of a computation: its themes, and those that ended before it."""
+    return rows(Theme.select(Theme.id, Theme.lasting_id, Theme.label, Theme.terms).where(Theme.run == run_id))
+
+
+def labels(workspace_id: str, project_id: str | None, lasting_ids: Sequence[str]) -> dict[str, str]:
+    """What themes of a workspace are called, by their ids; of a project's records if one is given."""
+    mine = Theme.lasting_id.in_(list(lasting_ids)) & (ThemeRun.workspace_id == workspace_id)
+    found = Theme.select(Theme.lasting_id, Theme.label).join(ThemeRun)
+    found = only(found.where(mine & ThemeRun.computed_at.is_null(False)), {ThemeRun.project_id: project_id})
+    return {row["lasting_id"]: row["label"] for row in rows(found)}
 
 
 def label_of(lasting_id: str) -> str:

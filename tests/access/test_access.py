@@ -49,6 +49,8 @@ SCOPE = {
     "GET /files/<asset_id>/<name>": "read",
     "GET /gateway/v1/export": "read",
     "GET /gateway/v1/themes": "read",
+    "GET /gateway/v1/themes/<theme_id>": "read",
+    "GET /gateway/v1/themes/<theme_id>/quotes": "read",
     "GET /gateway/v1/feedback/<feedback_id>/replies": "read",
     "POST /gateway/v1/feedback/<feedback_id>/replies": "triage",
     "DELETE /gateway/v1/feedback/<feedback_id>/replies/<reply_id>": "triage",

@@ -37,6 +37,8 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", "/gateway/v1/export?project={prj}&format=csv", None),
     ("GET", "/gateway/v1/stats?by=day&project={prj}", None),
     ("GET", "/gateway/v1/themes?project={prj}", None),
+    ("GET", "/gateway/v1/themes/{th}?quotes=20", None),
+    ("GET", "/gateway/v1/export?theme={th}&format=md&sort=-impact", None),
     ("GET", "/gateway/v1/outcomes?by=key_id&key_id={key}", None),
     ("GET", "/gateway/v1/outcomes?by=key_id&key_id={hook}", None),
     ("GET", "/gateway/v1/quarantine?cursor={qr}", None),

@@ -109,6 +109,8 @@ ROUTES |= {
         404,
     ),
     "GET /gateway/v1/themes": ("/gateway/v1/themes?project={prj}", None, 200),
+    "GET /gateway/v1/themes/<theme_id>": ("/gateway/v1/themes/{th}", None, 404),
+    "GET /gateway/v1/themes/<theme_id>/quotes": ("/gateway/v1/themes/{th}/quotes", None, 404),
     "DELETE /gateway/v1/feedback/<feedback_id>": ("/gateway/v1/feedback/{fb}", None, 404),
     "PATCH /gateway/v1/feedback": (
         "/gateway/v1/feedback",

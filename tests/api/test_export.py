@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.api import export
 from gateway.transfer import file_export
 from models.database.base import database
 from models.database.sqlite import Sqlite
+from models.queries.ordering import SORTS
 from tests.conftest import Call, Server, Tenant
 
 pytestmark = pytest.mark.both
@@ -98,10 +100,35 @@ def sheet_ids(text: str) -> list[str]:
     return [row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
 
 
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("query", ["", "q=number"])
+def test_each_order(call: Call, ids: list[str], sort: str, query: str) -> None:
+    """In any order of the list it is the whole list, and goes on after any of its records."""
+    whole = [row["id"] for row in ndjson(call("GET", f"{PATH}?{query}&sort={sort}"))]
+    listed = [row["id"] for row in call("GET", f"{FEEDBACK}?{query}&sort={sort}").json["data"]]
+
+    assert whole == listed and len(whole) == (6 if query else len(ids))
+    for place, cursor in enumerate(whole):
+        rest = ndjson(call("GET", f"{PATH}?{query}&sort={sort}&cursor={cursor}"))
+        assert [row["id"] for row in rest] == whole[place + 1 :]
+
+
+def test_markdown(call: Call, ids: list[str]) -> None:
+    """Each record with the address of its page, its words as they are and never as markup."""
+    response = call("GET", f"{PATH}?format=md")
+
+    assert response.headers["Content-Type"] == "text/markdown; charset=utf-8"
+    assert re.findall(r"/records/(fb_\w+)$", response.text, re.M) == ids
+    assert f"    {FORMULA}" in response.text
+    assert response.text.count("\n---\n") == len(ids) - 1
+    assert call("GET", f"{PATH}?format=md&tag=none").data == b""
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [
         ("format=xml", {"format"}),
+        ("format=md&fields=id&bom=1", {"fields", "bom"}),
         ("bom=1", {"bom"}),
         ("format=csv&bom=yes&header=2", {"bom", "header"}),
         ("fields=id,fingerprint", {"fields"}),

@@ -81,6 +81,8 @@ DEPENDS = {
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
     "GET /gateway/v1/changes": "existing is for the beginning, and a cursor is one that was given",
     "GET /gateway/v1/themes": "since is before until",
+    "GET /gateway/v1/themes/{theme_id}": "since is before until",
+    "GET /gateway/v1/themes/{theme_id}/quotes": "since is before until",
     "GET /gateway/v1/outcomes": "since is before until",
     "GET /gateway/v1/stats": "since is before until, and day and hour are one at a time",
     "PATCH /gateway/v1/feedback": "a filter is a query string of its own",

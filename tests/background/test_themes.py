@@ -243,6 +243,41 @@ def test_ids_last(call: Call, tenant: Tenant, compute: Any, monkeypatch: pytest.
     assert mine["id"] in {item["id"] for item in call("GET", of_project).json["data"]}
 
 
+@both
+def test_an_address_that_ended(call: Call, compute: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When two themes become one, one goes on and the other's address leads there; it is told for a time."""
+    monkeypatch.setattr(themes, "KEPT", -1)
+    known = send(call, "invoices") + send(call, "search")
+    monkeypatch.setattr(themes, "groups_of", groups(known[:7], known[7:]))
+    compute()
+    first, second = (item["id"] for item in call("GET", PATH).json["data"])
+    for grouping in (groups(known), groups(known)):  # it goes on being told
+        send(call, "betaling")
+        monkeypatch.setattr(themes, "groups_of", grouping)
+        compute()
+        (left,) = call("GET", PATH).json["data"]
+        gone = first if left["id"] == second else second
+        told = call("GET", f"{PATH}/{gone}").json
+
+        assert left["id"] in (first, second) and left["count"] == len(known)
+        assert [one["id"] for one in told["became"]] == [left["id"]] and told["ended_at"]
+        assert told["label"] == "term" and told["count"] == 0
+    assert call("GET", f"/gateway/v1/feedback?theme={gone}").json["data"] == []
+    old = {"ended_at": now_ms() - themes.SPAN, "became": []}
+    Theme.update(terms=old).where(Theme.lasting_id == gone).execute()
+    send(call, "betaling")
+    compute()
+    send(call, "betaling")
+    compute()
+
+    assert call("GET", f"{PATH}/{gone}").status_code == 404
+
+
+def groups(*parts: list[str]) -> Any:
+    """A grouping that finds these."""
+    return lambda *_: [{"terms": ["term"], "members": [[name, 1.0] for name in part]} for part in parts]
+
+
 @given(st.data())
 def test_each_theme_goes_on_in_one_group(data: Any) -> None:
     """Whatever the groups before and after, no id is given twice, and the same groups keep all of theirs."""
@@ -287,11 +322,13 @@ def test_erased(call: Call, tenant: Tenant, compute: Any) -> None:
     Feedback.delete().where(Feedback.id == ids[0]).execute()
     (found,) = call("GET", PATH).json["data"]
     assert found["count"] == len(ids) - 1
+    assert call("GET", f"{PATH}/{found['id']}").json["count"] == len(ids) - 1
     erasure.erase(tenant.workspace_id, Person(id="somebody"), dry_run=True, compact=False)
     assert ThemeRun.select().count() == 2
     erasure.erase(tenant.workspace_id, Person(id="somebody"), compact=False)
 
     assert call("GET", PATH).json["data"] == []
+    assert call("GET", f"{PATH}/{found['id']}").status_code == 404
     assert ThemeMember.select().count() == Theme.select().count() == 0
 
 

@@ -648,7 +648,8 @@ def news(site: Site, folder: Path) -> None:
     assert "no workspace ws_none here" in done.stderr
 
 
-@uses("export", "--format", "--output", "--bom", "--filter", "--since", "--until", "--project", "--workspace")
+@uses("export", "--format", "--sort", "--output", "--bom", "--filter")
+@uses("export", "--since", "--until", "--project", "--workspace")
 @uses("import", "--project", "--workspace")
 def files(site: Site, folder: Path) -> None:
     """What is exported is of the place, time and kind that are named, in the form that is asked for."""
@@ -663,6 +664,7 @@ def files(site: Site, folder: Path) -> None:
         (f"--until {past}", []),
         (f"--project {project}", ["App"]),
         (f"--workspace {other}", ["Other"]),
+        ("--sort=-received_at", ["App", "First"]),
     ):
         done = CliRunner().invoke(main, ["export", "--format", "ndjson", *option.split()])
         assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [ids[n] for n in names], (
@@ -670,6 +672,9 @@ def files(site: Site, folder: Path) -> None:
         )
     site.run("export", "--output", str(path), "--bom")
     assert path.read_bytes().startswith(b"\xef\xbb\xbfid,")
+    site.run("export", "--output", str(folder / "out.md"))
+    found = re.findall(r"/records/(fb_\w+)$", (folder / "out.md").read_text(), re.M)
+    assert found == [ids["First"], ids["App"]]
 
     given = folder / "in.ndjson"
     for text, option in (("One", ["--project", project]), ("Two", ["--workspace", other])):

@@ -21,6 +21,7 @@ PAGES = (
     "/inbox?min_impact=99",
     "/inbox?tag=nothing",
     "/overview?period=24h",
+    "/themes?period=30d",
     "/overview?period=90d",
     "/digest?period=month",
     "/settings/keys",
@@ -82,7 +83,7 @@ def test_every_page(visit: Callable[..., Visit], site: Site, scheme: str, width:
     connect(site.server.environ["GATEWAY_DATABASE_URL"])
     theme = theme_of(site.server.tenant, [answered])
     close()
-    shown = (f"/records/{ids[1]}", f"/records/{answered}", f"/overview/themes/{theme}")
+    shown = (f"/records/{ids[1]}", f"/records/{answered}", f"/overview/themes/{theme}", f"/themes/{theme}")
     broken = []
     for path in (*PAGES, project, f"{project}/topics", *shown):
         who.go(path)

@@ -195,14 +195,18 @@ def test_themes(call: Call, tenant: Tenant, admin: Reader) -> None:
         ThemeRun.create(id=new_id("run"), **run)
         made = ThemeRun.select().order_by(ThemeRun.id.desc()).get()
         for name, row in zip(names, Feedback.select().order_by(Feedback.id.desc()), strict=False):
-            theme = Theme.create(id=new_id("thm"), run=made, label=name, terms=[name, name])
+            lasting = new_id("th")
+            theme = Theme.create(id=lasting, lasting_id=lasting, run=made, label=name, terms=[name, name])
             ThemeMember.create(theme=theme, feedback=row.id, at=at, closeness=1.0)
         told = call("GET", "/gateway/v1/themes")
         assert len(told.json["data"]) == len(names)
         page = admin.get("/overview").text
         assert any(name in unescape(page) for name in names)
-        assert Tree(page).faults == []
-        return Tree(page).shape
+        one = told.json["data"][0]["id"]
+        shown = {path: admin.get(path).text for path in ("/themes", f"/themes/{one}")} | {"/overview": page}
+        assert all(Tree(text).faults == [] for text in shown.values())
+        assert admin.get(f"/themes/{one}/quotes.md").content_type.startswith("text/markdown")
+        return set().union(*(Tree(text).shape for text in shown.values()))
 
     allowed = themes([f"plain words {number}" for number in range(20)])
     for start in range(0, len(EVERY), 20):

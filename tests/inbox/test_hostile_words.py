@@ -161,6 +161,7 @@ PLACES = (
     "/inbox",
     "/inbox?source=slack",
     "/overview",
+    "/themes",
     "/digest?period=month",
     "/settings/keys",
     "/settings/hooks",

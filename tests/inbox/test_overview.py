@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -80,6 +81,7 @@ def test_themes(reader: Make, call: Call, tenant: Tenant) -> None:
     page = ann.get("/overview?period=7d").text
     cells = table(page, "themes")["<export>, crash"]
     (link,) = re.findall(r'href="(/inbox\?theme=[^"]+)"', page)
+    assert 'href="/themes/th_1?period=7d"' in page
     listed = re.findall(r'data-id="(fb_\w+)"', ann.get(unescape(link)).text)
 
     assert cells[:2] == ["2 +100%", str(max(record.impact for record in records[:2]))]
@@ -89,6 +91,34 @@ def test_themes(reader: Make, call: Call, tenant: Tenant) -> None:
     assert call("GET", f"{PATH}?theme=th_2").json["data"] == []
     assert call("GET", "/gateway/v1/stats?theme=th_1&since=3d").json["total"]["count"] == 2
     assert call("GET", f"{PATH}?theme=").status_code == 400
+
+
+@pytest.mark.parametrize("period", ["24h", "7d", "90d"])
+@pytest.mark.usefixtures("sent")
+def test_bars_lead_to_what_they_count(reader: Make, period: str) -> None:
+    """Each bar, row behind a chart, category, page and source leads to the list of just what it counts.
+
+    The list has the period and the filters of the overview.
+    """
+    ann = reader("viewer")
+    page = ann.get(f"/overview?period={period}&category=bug,question").text
+
+    def count(path: str) -> int:
+        return len(re.findall(r'data-id="fb_', ann.get(path).text))
+
+    for section in ("volume", "mood", "impact"):
+        part = page.partition(f'aria-labelledby="{section}"')[2].partition("</section>")[0]
+        bars = re.findall(r'<a href="([^"]+)"[^>]* aria-label="[^"]*: ([^"]+)"', part)
+        behind = re.findall(r'<th scope="row"><a href="([^"]+)"', part)
+        counts = [count(unescape(path)) for path, _ in bars]
+        queries = [dict(parse_qsl(urlsplit(unescape(path)).query)) for path in behind]
+        assert behind == [path for path, _ in bars]
+        assert sum(counts) == 3 and all(counts)
+        assert section == "mood" or counts == [int(told) for _, told in bars]
+        assert all(query["category"] == "bug,question" and "since" in query for query in queries)
+    (reports,) = re.findall(r'href="([^"]+page=%2Freports[^"]*)"', page)
+    assert count(unescape(reports)) == 2
+    assert "since=" in reports and "category=bug%2Cquestion" in reports
 
 
 def test_no_themes_yet(reader: Make) -> None:
@@ -130,6 +160,18 @@ def test_charts_say_what_they_show() -> None:
     assert drawn.count("<rect") == 3
     assert line.count("<circle") == 2
     assert "style=" not in drawn + line
+
+
+def test_what_is_drawn_may_lead_somewhere() -> None:
+    """With links a chart is no picture but a group; what is empty leads nowhere, and Tab stops at no bar."""
+    bars = charts.stacked("T", "d", ["x", "<y>"], {"bug": [0, 2]}, links=["/a", "/b?c=1&d=2"])
+    line = charts.line("T", "d", ["a", "b"], [None, 0.5], ["/a", "/b"])
+
+    assert 'role="group"' in bars and 'role="img"' in charts.stacked("T", "d", ["x"], {"bug": [1]})
+    assert re.findall(r'<a href="([^"]+)" tabindex="-1" aria-label="([^"]+)"', bars + line) == [
+        ("/b?c=1&amp;d=2", "&lt;y&gt;: 2"),
+        ("/b", "b: +0.50"),
+    ]
 
 
 @pytest.mark.parametrize("value", [0, 1, 4, 5, 9, 10, 11, 99, 100, 101, 2001, 999_999])

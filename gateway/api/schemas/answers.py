@@ -204,33 +204,6 @@ class HookMade(Shown):
     advice = text()
 
 
-class ThemeExample(Shown):
-    id = text()
-    title = text()
-
-
-class Theme(Shown):
-    id = text()
-    label = text()
-    terms = fields.List(fields.String())
-    count = whole(minimum=0)
-    previous = whole(minimum=0)
-    change = fields.Float(allow_none=True)
-    sentiment = fields.Float(metadata={"minimum": -1, "maximum": 1})
-    impact = whole(minimum=0, maximum=14)
-    categories = fields.Dict(values=whole(minimum=0))
-    first_at = time()
-    last_at = time()
-    examples = listed(ThemeExample)
-
-
-class Themes(page_of(Theme)):  # type: ignore[misc]
-    since = time()
-    until = time()
-    covered_since = time(allow_none=True)
-    computed_at = time(allow_none=True)
-
-
 class Measured(Shown):
     """A count and means; of no record there are none."""
 

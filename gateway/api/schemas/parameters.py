@@ -13,8 +13,7 @@ from gateway.api.feedback_detail import EXPANSIONS, MOST_SIMILAR
 from gateway.api.feedback_list import FIELDS
 from gateway.api.outcomes import OUTCOME_COLUMNS
 from gateway.api.pagination import LONGEST_PAGE, PAGE
-from gateway.api.themes import MOST
-from gateway.transfer.file_export import FORMATS
+from gateway.transfer.file_export import OLDEST, SHOWN_AS
 from models.queries import feedback_query, ordering
 from models.queries.statistics import DIMENSIONS
 
@@ -92,19 +91,13 @@ class StatsQuery(FilterQuery):  # type: ignore[valid-type, misc]
 
 
 class ExportQuery(FilterQuery):  # type: ignore[valid-type, misc]
-    format = text(*FORMATS)
+    format = text(*SHOWN_AS)
+    sort = fields.String(metadata={"enum": list(ordering.SORTS), "default": OLDEST})
     fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
     bom = fields.String(metadata={"enum": ["0", "1"], "description": "1: a CSV begins with Excel's mark."})
     header = fields.String(metadata={"enum": ["0", "1"], "description": "0: a CSV without its first line."})
     cursor = Text(metadata={"minLength": 1, "description": "The id of the last record that you have."})
     limit = whole(minimum=1, maximum=999_999_999)
-
-
-class ThemesQuery(Schema):
-    since = time()
-    until = time()
-    project = Text()
-    limit = whole(minimum=1, maximum=MOST)
 
 
 class ShowQuery(Schema):
