@@ -66,6 +66,10 @@ def _lacks(source: str, name: str, place: str, issues: re.Pattern[str], record: 
     return ""
 
 
+def _server(record: Row) -> str:
+    return urlsplit(str(record["subject"]["url"])).netloc.lower()
+
+
 def _shown(row: Row, record: Row) -> dict[str, Any]:
     return {"to": record["subject"].get("url"), "subject": None, "text": row["text"]}
 
@@ -99,7 +103,7 @@ def _send(
 
 def _channel(source: str, name: str, place: str, issues: re.Pattern[str], where: Any, key: Any) -> Channel:
     lacks = partial(_lacks, source, name, place, issues)
-    return Channel(source, lacks, lambda record: None, _shown, partial(_send, name, where, key))
+    return Channel(source, lacks, lambda record: None, _server, _shown, partial(_send, name, where, key))
 
 
 GITHUB = _channel("github", "GitHub", "repository", _GITHUB_ISSUE, github, _github_key)

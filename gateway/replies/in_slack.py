@@ -16,6 +16,7 @@ from gateway.core.mail import NotSent
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.replies.channel import Channel, Row
 
+SERVER = "slack.com"
 POST = "https://slack.com/api/chat.postMessage"
 # What Slack says of itself, and not of the message: the same one may be taken later.
 PASSING = (
@@ -77,4 +78,4 @@ def _send(row: Row, record: Row) -> str:
     return ""
 
 
-SLACK = Channel("slack", _lacks, lambda record: None, _shown, _send)
+SLACK = Channel("slack", _lacks, lambda record: None, lambda record: SERVER, _shown, _send)

@@ -34,6 +34,7 @@ def write(
         raise _nowhere(lacks, channel)
     row: dict[str, Any] = {"id": new_id("rpl"), "workspace_id": record["workspace_id"]}
     row |= {"feedback": record["id"], "theme": None, "also": [], "channel": chosen, "text": text}
+    row["server"] = CHANNELS[chosen].server(record)
     row |= {"key_id": by, "created_at": now, "next_at": now + UNDO}
     try:
         with writing():
@@ -44,7 +45,9 @@ def write(
             job.ask(NAME, None)
     except encryption.WrongKey:
         raise _nowhere({**lacks, chosen: CLOSED}, chosen) from None
-    return reply.document({**row, "state": reply.QUEUED, "why": None, "tries": 0, "sent_at": None})
+    return reply.document(
+        {**row, "state": reply.QUEUED, "why": None, "undeliverable": False, "tries": 0, "sent_at": None}
+    )
 
 
 def take_back(row: Row) -> None:

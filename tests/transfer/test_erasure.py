@@ -84,7 +84,12 @@ def _seeded(call: Call) -> dict[str, str]:
         run, _ = lifecycle.start(export, {"filter": f"author={EMAIL}"}, Feedback.get().workspace_id, "key")
         callbacks.schedule({**run, **failed})
     # What she was answered, and somebody else was.
-    answer = {"workspace_id": Feedback.get().workspace_id, "channel": "slack", "address": None}
+    answer = {
+        "workspace_id": Feedback.get().workspace_id,
+        "channel": "slack",
+        "server": "slack.com",
+        "address": None,
+    }
     answer |= {"key_id": "key", "text": f"As {EMAIL} asked", "created_at": 1, "next_at": 1}
     with writing():
         reply.add_all([{**answer, "id": f"rpl_{name}", "feedback": ids[name]} for name in ("hers", "his")])
