@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from flask import g
 
-from adapters.contract import Fault, invalid
+from adapters.contract import Fault, Reply, invalid
 from gateway.access import audit_log, users
 from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
@@ -30,17 +30,17 @@ def reader() -> Caller | None:
     return None if g.session is None else caller()
 
 
-def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
+def ask(route: str, query: str = "", *, body: Any = None, match: str = "", **params: str) -> Any:
     """What the API answers the reader at a route such as "GET /gateway/v1/feedback/<feedback_id>".
 
-    `query` is a query string. A role may do there what a key with its scopes may. Raises Refused, and
-    NotAllowed.
+    `query` is a query string; `match` is the ETag that what is changed must still have. A role may do there
+    what a key with its scopes may. Raises Refused, and NotAllowed.
     """
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:
         raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))
     sent = b"" if body is None else dumps(body).encode("utf-8", "replace")
-    return _answer(route, params, body=sent, query=asked, query_string=query)
+    return _answer(route, params, match, body=sent, query=asked, query_string=query)
 
 
 def ask_with_form(route: str, rest: Iterator[bytes], **params: str) -> Any:
@@ -51,12 +51,25 @@ def ask_with_form(route: str, rest: Iterator[bytes], **params: str) -> Any:
     return _answer(route, params, rest=rest)
 
 
-def _answer(route: str, params: dict[str, str], **sent: Any) -> Any:
+def ask_tagged(route: str, **params: str) -> tuple[Any, str]:
+    """What the API answers the reader at a route, and the ETag of that. Raises as `ask` does."""
+    reply = _reply(route, params)
+    return reply.body, reply.headers["ETag"]
+
+
+def _answer(route: str, params: dict[str, str], match: str = "", **sent: Any) -> Any:
+    return _reply(route, params, match, **sent).body
+
+
+def _reply(route: str, params: dict[str, str], match: str = "", **sent: Any) -> Reply:
     endpoint, who = _endpoints()[route], caller()
     needed = "triage" if endpoint.scope == "ingest" else endpoint.scope
     if not {needed, "admin"} & who.scopes and needed != ANY:
         raise NotAllowed
-    return endpoint.answer(who, as_inbound(endpoint.method, endpoint.path, params=params, **sent)).body
+    inbound = as_inbound(endpoint.method, endpoint.path, params=params, **sent)
+    if match:
+        inbound.headers = {**inbound.headers, "if-match": match}
+    return endpoint.answer(who, inbound)
 
 
 def has(route: str) -> bool:
