@@ -191,4 +191,4 @@ def _health(row: Row, one: Row, answer: Answer, now: int) -> dict[str, Any]:
     return found
 
 
-SEND = Work(NAME, send, prompt=True)
+SEND = Work(NAME, send, prompt=True, waits=True)

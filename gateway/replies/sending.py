@@ -121,4 +121,4 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(AT_ONCE, "reply")
 
 
-SEND = Work(NAME, send, prompt=True)
+SEND = Work(NAME, send, prompt=True, waits=True)
