@@ -43,12 +43,16 @@ class NotSent(Exception):
     """A mail that the server has not taken; `why` says it in words.
 
     It is `permanent` when the same mail would be refused again (5xx). All else may pass: settings change.
-    `nobody` says that the server knows the address to be nobody's.
+    `nobody` says that the server knows the address to be nobody's, `after` how many milliseconds it asks to
+    wait.
     """
 
-    def __init__(self, why: str, permanent: bool, status: int | None = None, *, nobody: bool = False) -> None:
+    def __init__(
+        self, why: str, permanent: bool, status: int | None = None, *, nobody: bool = False, after: int = 0
+    ) -> None:
         super().__init__(why)
-        self.why, self.permanent, self.status, self.nobody = why, permanent, status, nobody
+        self.why, self.permanent, self.status = why, permanent, status
+        self.nobody, self.after = nobody, after
 
 
 @dataclass(frozen=True, slots=True)

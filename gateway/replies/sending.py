@@ -35,13 +35,15 @@ OF_A_RECORD = 1  # of those, so that they arrive in the order they were written 
 class Became:
     """What became of a try: `why` it was not sent, "" when it was, and whether that `lasts`.
 
-    `key` is that under which the source will tell of it. `undeliverable` says that nobody has the address.
+    `key` is that under which the source will tell of it. `undeliverable` says that nobody has the address,
+    `after` how many milliseconds to wait at least.
     """
 
     why: str = ""
     lasts: bool = False
     key: str = ""
     undeliverable: bool = False
+    after: int = 0
 
 
 def send(lease: Lease) -> int:
@@ -71,7 +73,7 @@ def _tried(row: Row) -> Became:
     try:
         return Became(key=CHANNELS[row["channel"]].send(row, record))
     except NotSent as error:
-        return Became(error.why, error.permanent, undeliverable=error.nobody)
+        return Became(error.why, error.permanent, undeliverable=error.nobody, after=error.after)
     except Exception:  # one answer's fault must not keep the others waiting
         log.logger.exception("a reply cannot be sent", extra={"facts": {"reply": row["id"]}})
         return Became("could not be sent")  # the database may be away for a moment
@@ -87,7 +89,7 @@ def _note(row: Row, became: Became) -> None:
             changed = {
                 "state": reply.SENDING,
                 "why": became.why,
-                "next_at": now + RETRIES[row["tries"]] * 1000,
+                "next_at": now + max(RETRIES[row["tries"]] * 1000, became.after),
             }
         reply.settle(row["id"], changed)
         return

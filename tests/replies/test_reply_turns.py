@@ -9,8 +9,9 @@ from email.message import EmailMessage
 
 import pytest
 
+from gateway.core import slack
 from gateway.core.ids import new_id
-from gateway.replies import in_slack, sending
+from gateway.replies import sending
 from gateway.replies.by_mail import EMAIL
 from models import Reply
 from models.database.base import rows, writing
@@ -47,7 +48,7 @@ def test_a_mail_server_that_does_not_answer(
     monkeypatch.setitem(sending.CHANNELS, "email", replace(EMAIL, send=waits))
     body = json.dumps({"ok": True, "ts": "2.1"}).encode()
     with listening(answering("200 OK", body=body, seen=seen)) as port:
-        monkeypatch.setattr(in_slack, "POST", f"http://127.0.0.1:{port}/api/chat.postMessage")
+        monkeypatch.setattr(slack, "POST", f"http://127.0.0.1:{port}/api/chat.postMessage")
         working = threading.Thread(target=send)
         working.start()
         try:
@@ -99,6 +100,27 @@ def test_what_waits_for_tomorrow_holds_up_nothing(
         "Dear Anna",
         "You gave feedback to Default and asked to hear what becomes of it:",
     ]
+
+
+def test_how_long_a_server_asks_to_wait(
+    tenant: Tenant, call: Call, send: Send, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply is tried again when the server that was too busy says, and not before."""
+    record, seen = slack_record(tenant, call, TOKEN), list[bytes]()
+    call("POST", PATH.format(record), json={"text": "Hi"})
+    limited = answering(
+        "429 Too Many Requests", "Retry-After: 600", body=b'{"ok": false, "error": "ratelimited"}'
+    )
+    for act, at in ((limited, 10), (answering("200 OK", body=b'{"ok": true}', seen=seen), 600)):
+        with listening(act) as port:
+            monkeypatch.setattr(slack, "POST", f"http://127.0.0.1:{port}/api/chat.postMessage")
+            send(at)
+    assert seen == []
+    with listening(answering("200 OK", body=b'{"ok": true}', seen=seen)) as port:
+        monkeypatch.setattr(slack, "POST", f"http://127.0.0.1:{port}/api/chat.postMessage")
+        send(700)
+
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize(
