@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.inbox.i18n import _
 from gateway.inbox.reasons import blanks, parts_of
-from gateway.replies import by_mail, in_issues, in_slack
+from gateway.replies import by_mail, in_discord, in_issues, in_slack
 
 # What schemas, gateway.api.filters, gateway.destinations, gateway.replies, gateway.core.outbound_rules and
 # gateway.core.mail say; the more particular first.
@@ -43,7 +43,7 @@ FORMS = (
     "Slack answered: %(words)s",
     "That is %(n)s mails, and %(before)s were written within a day: %(most)s are the most.",
     "the mail server %(why)s",
-    *("GitHub answered %(n)s", "GitLab answered %(n)s"),
+    *("GitHub answered %(n)s", "GitLab answered %(n)s", "Discord answered %(n)s"),
 )
 _WORKFLOW = (
     "in the channel's menu choose Workflows, then Send webhook alerts to a channel, and give the address "
@@ -83,6 +83,7 @@ PHRASES = (
     *("the record is not from GitHub", "the record is not from GitLab", "the record is of no issue"),
     *("the record names no message of Slack's", "the record is gone", "could not be sent"),
     "the address of the author is another one now",
+    *("the record is not from Discord", "the record names no message of Discord's", in_discord.TOO_LONG),
     *(by_mail.UNWANTED, by_mail.CLOSED, in_slack.UNARMED, in_issues.UNARMED),
 )
 _PARTS = {form: parts_of(form) for form in FORMS}

@@ -18,7 +18,7 @@ class Channel:
     answer, so that one who is slow holds up nobody else's. `shown` is what an answer
     (its row and its record) looks like there, for people. `send` makes one attempt: it blocks, in a thread of
     the worker's, and raises mail.NotSent. It returns the key under which the source will tell of the answer
-    itself, or "".
+    itself, or "". `refuses` says why a text cannot be sent so, or "".
     """
 
     name: str
@@ -27,3 +27,4 @@ class Channel:
     server: Callable[[Row], str]
     shown: Callable[[Row, Row], dict[str, Any]]
     send: Callable[[Row, Row], str]
+    refuses: Callable[[str], str] = lambda text: ""

@@ -136,11 +136,12 @@ def test_no_channel(call: Call, asked: Asked, box: Mailbox) -> None:
     assert whys[0] == {
         "email": "the record has no address of its author",
         "slack": "the record is not from Slack",
+        "discord": "the record is not from Discord",
         "github": "the record is not from GitHub",
         "gitlab": "the record is not from GitLab",
     }
     assert whys[1]["email"].startswith("the author's address is none to send mail to")
-    assert [item["field"] for item in named.json["errors"]] == ["slack", "github", "gitlab"]
+    assert [item["field"] for item in named.json["errors"]] == ["slack", "discord", "github", "gitlab"]
     shown = answers(call, nobody)["channels"]
     assert all(item["lacks"] for item in shown)
     assert Reply.select().count() == 0
