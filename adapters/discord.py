@@ -16,7 +16,7 @@ from marshmallow import fields
 
 from adapters.common.discord_files import given_with, linked_in
 from adapters.common.discord_words import given_in, name_of, names_in, words_of
-from adapters.common.hook_options import flag
+from adapters.common.hook_options import access_token, flag
 from adapters.common.plain_text import first_line
 from adapters.common.signatures import hook_adapter, is_fresh
 from adapters.common.tags import PRIVATE, marked, tags
@@ -227,7 +227,8 @@ ADAPTER = hook_adapter(
         unusable=lambda key: (
             "" if PUBLIC_KEY.fullmatch(key) else "Must be a public key: 64 hexadecimal digits"
         ),
-        options={"ignore_bots": flag},
+        options={"ignore_bots": flag, "bot_token": access_token},
+        sealed=("bot_token",),
         advice=(
             "At discord.com/developers/applications open your application. The secret of this hook must be "
             "its Public Key, under General Information. Then paste {url} there as the Interactions Endpoint "

@@ -41,6 +41,7 @@ from tests.server.test_serve import response_of
 
 WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 10: "ten"}
 WORDS |= {12: "twelve", 19: "nineteen", 20: "twenty", 21: "twenty-one", 25: "twenty-five"}
+WORDS |= {37: "thirty-seven"}
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 

@@ -18,7 +18,7 @@ from gateway.api.schemas.destinations import (
     Queued,
     Replay,
 )
-from gateway.api.schemas.parameters import PageQuery
+from gateway.api.schemas.parameters import IfMatch, PageQuery
 
 ALL = "/gateway/v1/destinations"
 ONE = f"{ALL}/<destination_id>"
@@ -49,7 +49,13 @@ DESTINATIONS = (
     Endpoint(
         ONE,
         destinations.change_destination,
-        Shape(body=DestinationChange, answers={200: Destination}, example={"state": "paused"}),
+        Shape(
+            body=DestinationChange,
+            headers=IfMatch,
+            answers={200: Destination},
+            refusals=(412,),
+            example={"state": "paused"},
+        ),
         "PATCH",
         "admin",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -27,6 +26,7 @@ from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.access.caller import Caller, rules_in
 from gateway.core.area_rules import Rules
 from gateway.core.ids import new_id
+from gateway.http import entity_tags
 from gateway.triage.stored import reconsidered
 from models.database.base import insert_all, values, writing
 from models.tables import feedback, outbox, topic
@@ -45,8 +45,6 @@ SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person does no
 LONGEST_TAG = 200  # characters, as at the doors
 MOST_TAGS = 100
 LONGEST_NOTE = 10_000  # characters
-
-_ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 @means(enum=list(range(15)))
@@ -134,18 +132,12 @@ def shown(row: Mapping[str, Any], **more: Any) -> Reply:
 
 def etag(row: Mapping[str, Any]) -> str:
     """The strong entity tag of a record."""
-    return f'"{feedback.version(row)}"'
+    return entity_tags.tag(feedback.version(row))
 
 
 def check_match(inbound: Inbound, row: Mapping[str, Any]) -> None:
     """Raises Refused (412) when the record does not meet the request's If-Match (RFC 9110 13.1.1)."""
-    wanted = inbound.headers.get("if-match")
-    if wanted is None or wanted.strip() == "*":
-        return
-    strong = {tag for weak, tag in _ENTITY_TAG.findall(wanted) if not weak}
-    if feedback.version(row) not in strong:
-        message = "Somebody changed it since: read it again."
-        raise Refused(Problem(412, "precondition_failed", message, headers={"ETag": etag(row)}))
+    entity_tags.check_match(inbound, feedback.version(row))
 
 
 def check_topic(caller: Caller, change: Mapping[str, Any], project_id: str | None = None) -> None:

@@ -39,7 +39,7 @@ def work(most: int) -> Work:
     def act(lease: Lease) -> int:
         return _fetch(lease, most)
 
-    return Work(NAME, act, prompt=True)
+    return Work(NAME, act, prompt=True, waits=True)
 
 
 def _fetch(lease: Lease, most: int) -> int:

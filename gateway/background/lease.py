@@ -103,12 +103,14 @@ class Lease:
 class Work:
     """A kind of background work. `act` does what there is and says in how many milliseconds to come again.
 
-    What is `prompt` begins within two seconds of that time, other work within a minute.
+    What is `prompt` begins within two seconds of that time, other work within a minute. What `waits` does so
+    for other servers, for as long as these take.
     """
 
     name: str
     act: Callable[[Lease], int]
     prompt: bool = False
+    waits: bool = False
 
 
 def run_once(work: Work, stopping: Callable[[], bool] = lambda: False, carry_out: CarryOut = here) -> bool:

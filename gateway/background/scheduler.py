@@ -65,12 +65,9 @@ from models.tables import job
 STALE = 50  # seconds after which a wake-up call is void, since the next one is near
 AWAY_SECONDS = 60.0  # between two lines about a queue that is away
 LOOK_SECONDS = 2.0  # between two looks for work that somebody waits for
-# So that neither long work nor what waits for other servers holds up the short.
-THREADS = 5 + len(runs.WORKS)
 DRAIN_SECONDS = 20  # how long SIGTERM waits for what is being written
 NICENESS = 10  # requests come first
-CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE + sending.AT_ONCE
-
+FOR_OTHERS = 3  # threads: two kinds of work may take long at once, and the short ones are done all the same
 
 WORKS: tuple[Work, ...] = (
     similar.KEEP_UP,
@@ -92,6 +89,9 @@ WORKS: tuple[Work, ...] = (
     alarms.LOOK,
     sending.SEND,
 )
+# Each kind that waits for other servers, and each kind of run, may have a thread for as long as it likes.
+THREADS = FOR_OTHERS + len(runs.WORKS) + 1 + sum(work.waits for work in WORKS)  # one is for linked files
+CONNECTIONS = 2 * THREADS + 3 + fetching.AT_ONCE + sending.AT_ONCE
 
 
 def works_of(config: Config) -> tuple[Work, ...]:

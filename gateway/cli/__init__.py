@@ -36,6 +36,7 @@ from gateway.core.config import Config
 from gateway.intake.replay import replay as replay_one
 from gateway.server.gunicorn_app import serve as run_server
 from gateway.triage import active_model
+from models.intake.commit import Gone
 from models.migrations import migrate as run_migrations
 from models.migrations import waiting
 from models.tables import quarantine
@@ -117,11 +118,16 @@ def replay(quarantine_id: str | None, source: str | None, lenient: bool) -> tupl
     active_model.connect(Config.from_env().model_path)
     results = []
     for row in reversed(held):
-        outcome = replay_one(dialects[row["source"]], row, lenient=lenient)
+        try:
+            outcome = replay_one(dialects[row["source"]], row, lenient=lenient)
+        except Gone:  # somebody discarded it meanwhile
+            continue
         held_still = isinstance(outcome, str)
         ids = [] if isinstance(outcome, str) else outcome
         results.append({"id": row["id"], "reason": outcome if held_still else None, "feedback_ids": ids})
     done = sum(result["reason"] is None for result in results)
+    if quarantine_id is not None and not results:
+        raise NotHere(f"nothing held as {quarantine_id}")
     if quarantine_id is not None and not done:
         raise Failure(f"{quarantine_id}: {results[0]['reason']}")
     kept = [f"{result['id']}: {result['reason']}" for result in results if result["reason"] is not None]

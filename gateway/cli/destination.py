@@ -176,7 +176,7 @@ def _which(states: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @command(destination, "replay")
 @click.argument("destination_id")
-@_which("sent, held or dead [default: dead].")
+@_which("waiting, sent, held or dead [default: dead]; what is waiting is sent now.")
 def destination_replay(destination_id: str, **chosen: str | None) -> tuple[Any, str]:
     """Send deliveries anew, each with the id it had; the worker does it."""
     row = _found(destination_id)
@@ -220,7 +220,7 @@ def _change(destination_id: str, sent: dict[str, Any]) -> tuple[Any, str]:
     outbound.connect(Config.from_env())
     row = _found(destination_id)
     with _told():
-        changed = managing.change(row, DestinationChange.check(sent), by=BY)
+        changed = managing.shown(managing.change(row, DestinationChange.check(sent), by=BY))
     return changed, f"changed {destination_id}: {', '.join(sent)}"
 
 

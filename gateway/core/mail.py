@@ -31,6 +31,9 @@ LONGEST_SAID = 300  # characters of a server's answer that are told
 # What stands as it is, however long: mail programs and servers compare ids and follow addresses.
 _VERBATIM = ("message-id", "in-reply-to", "references", "list-unsubscribe")
 _ID = re.compile(r"<[!-;=?-~]{1,900}>")  # RFC 5322: a message's id, of which no line is longer than 998
+_ENHANCED = re.compile(r"5\d\d (5\.\d{1,3}\.\d{1,3})(?!\S)")
+# RFC 3463: no such mailbox, system, syntax, ambiguous, moved, or disabled; RFC 7505: takes no mail.
+_NOBODY = re.compile(r"5\.(?:1\.(?:[1-46]|10)|2\.1)")
 
 _server: Server | None = None
 _from = Address()
@@ -40,11 +43,16 @@ class NotSent(Exception):
     """A mail that the server has not taken; `why` says it in words.
 
     It is `permanent` when the same mail would be refused again (5xx). All else may pass: settings change.
+    `nobody` says that the server knows the address to be nobody's, `after` how many milliseconds it asks to
+    wait.
     """
 
-    def __init__(self, why: str, permanent: bool, status: int | None = None) -> None:
+    def __init__(
+        self, why: str, permanent: bool, status: int | None = None, *, nobody: bool = False, after: int = 0
+    ) -> None:
         super().__init__(why)
         self.why, self.permanent, self.status = why, permanent, status
+        self.nobody, self.after = nobody, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,8 @@ def _accepted(smtp: smtplib.SMTP, made: EmailMessage, to: str) -> None:
     try:
         smtp.sendmail(_from.addr_spec, [to], made.as_bytes(), options)
     except smtplib.SMTPRecipientsRefused as error:
-        raise _refused("the address is refused", *error.recipients[to]) from None
+        code, said = error.recipients[to]
+        raise _refused("the address is refused", code, said, nobody=_is_nobody(code, said)) from None
     except smtplib.SMTPResponseException as error:  # the sender or what is said
         raise _refused("the mail is refused", error.smtp_code, error.smtp_error) from None
 
@@ -190,8 +199,16 @@ def _encrypt(smtp: smtplib.SMTP, server: Server) -> None:
     sock.do_handshake()
 
 
-def _refused(what: str, code: int, said: bytes | str) -> NotSent:
-    return NotSent(f"{what}: {_said(code, said)}", permanent=500 <= code < 600, status=code)
+def _refused(what: str, code: int, said: bytes | str, *, nobody: bool = False) -> NotSent:
+    permanent = 500 <= code < 600
+    return NotSent(f"{what}: {_said(code, said)}", permanent=permanent, status=code, nobody=nobody)
+
+
+def _is_nobody(code: int, said: bytes | str) -> bool:
+    """Whether an address is refused as nobody's, and not for what the server thinks of us or the mail."""
+    if found := _ENHANCED.match(_said(code, said)):
+        return bool(_NOBODY.fullmatch(found[1]))
+    return code in (550, 551, 553)  # RFC 5321, 4.2.3: no such mailbox, another one, no name of one
 
 
 def _said(code: int, said: bytes | str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000  # milliseconds
@@ -14,7 +12,6 @@ LADDER = tuple(
     seconds * SECOND for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
 JITTER = 0.2  # of a delay, more or less: those who failed together do not come together
-LONGEST_WAIT = DAY  # that a receiver may ask for
 BUSY = (429, 502, 504)  # statuses that are about the receiver, not about this delivery
 SILENT_FOR, FAILING_FOR = 5 * DAY, 12 * HOUR
 
@@ -22,19 +19,6 @@ SILENT_FOR, FAILING_FOR = 5 * DAY, 12 * HOUR
 def delay(rung: int) -> int | None:
     """Milliseconds to wait after so many attempts; None when that was the last one."""
     return round(LADDER[rung] * random.uniform(1 - JITTER, 1 + JITTER)) if rung < len(LADDER) else None
-
-
-def retry_after(headers: Mapping[str, str], now: int) -> int:
-    """How many milliseconds from `now` an answer asks to wait, at most a day; 0 when it does not."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(int(text[:9]) * SECOND, LONGEST_WAIT)
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return 0
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    return min(max(0, round(at.timestamp() * SECOND) - now), LONGEST_WAIT)
 
 
 def is_lost(destination: Mapping[str, Any], now: int) -> bool:

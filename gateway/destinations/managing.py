@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from adapters.contract import Fault, invalid
+from adapters.contract import Fault, Problem, Refused, invalid
 from gateway.access import audit_log, signing_secrets
 from gateway.api import filters
 from gateway.core import encryption, outbound
@@ -23,7 +23,7 @@ from models.tables.feedback import iso
 MOST = 50  # destinations of a workspace
 MOST_AT_ONCE = 10_000  # deliveries that are replayed or forgotten
 ALL = "msg~"  # behind every id
-REPLAYABLE = (outgoing.SENT, outgoing.HELD, outgoing.DEAD)
+REPLAYABLE = (outgoing.WAITING, outgoing.SENT, outgoing.HELD, outgoing.DEAD)
 FORGETTABLE = (outgoing.WAITING, outgoing.HELD, outgoing.DEAD)
 EVENTS = tuple(name for name in outbox.TYPES if name != outbox.TEST)  # what may be asked for
 CHANGEABLE = (destination.ENABLED, destination.PAUSED)
@@ -72,18 +72,46 @@ def create(
     return {**shown(made), "secret": secret}
 
 
-def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
+def change(
+    row: Row, sent: Row, *, by: str, check: Callable[[Row], None] = lambda row: None
+) -> dict[str, Any]:
     """Sets what is sent: name, url, events, filter, headers, thin, ordered, and state (enabled or paused).
 
-    Of a subscription that which is not sent stays. What waits is held while it is paused. Raises Refused
-    (400) that names every bad field.
+    Of a subscription that which is not sent stays, as it is then: of two changes at once both hold. `check`
+    may refuse the row as it is then; what it is afterwards is answered. What waits is held while it is
+    paused. Raises Refused: 400 that names every bad field, 404 when it was deleted meanwhile.
     """
-    if "subscription" in sent:
-        sent = {**sent, "subscription": subscription.merged(row["subscription"], sent["subscription"])}
-    if faults := _faults(row["kind"], sent):
+    if faults := _faults(row["kind"], _merged(row, sent)):
         raise invalid(*faults)
-    now = now_ms()
-    columns = {**sent, **_sealed({name: sent[name] for name in _SEALED if name in sent})}
+    sealed = _sealed({name: sent[name] for name in _SEALED if name in sent})
+    with writing():
+        found = destination.find(row["workspace_id"], None, row["id"], to_change=True)
+        if found is None:
+            raise Refused(Problem(404, "not_found", "No such destination."))
+        check(found)
+        merged = _merged(found, sent)
+        if faults := _subscription_faults(row["kind"], merged):  # with what another change has set meanwhile
+            raise invalid(*faults)
+        columns = _changed(found, merged, sealed, now_ms())
+        destination.change(row["id"], columns)
+        audit_log.note(row["workspace_id"], by, "destination.changed", row["id"], fields=", ".join(sent))
+        job.ask(NAME, None)
+    if sent.get("state") == destination.PAUSED:
+        Pace().until_none(outgoing.hold)
+    outbox.forget_listeners()
+    return {**found, **columns}
+
+
+def _merged(row: Row, sent: Row) -> Row:
+    """What is sent, with all of the subscription if some of it is."""
+    if "subscription" not in sent:
+        return sent
+    return {**sent, "subscription": subscription.merged(row["subscription"], sent["subscription"])}
+
+
+def _changed(row: Row, sent: Row, sealed: Row, now: int) -> dict[str, Any]:
+    """The columns of a change."""
+    columns = {**sent, **sealed}
     if "url" in sent and "headers" not in sent and encryption.opened(row["headers"]) is None:
         columns |= _sealed(
             {"headers": {}}
@@ -95,14 +123,7 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
         columns["tell_at"] = found.next_after(now)
     elif {"subscription", "state"} & sent.keys() and not found.is_scheduled:
         columns["tell_at"] = now  # what waits
-    with writing():
-        destination.change(row["id"], columns)
-        audit_log.note(row["workspace_id"], by, "destination.changed", row["id"], fields=", ".join(sent))
-        job.ask(NAME, None)
-    if sent.get("state") == destination.PAUSED:
-        Pace().until_none(outgoing.hold)
-    outbox.forget_listeners()
-    return shown({**row, **columns})
+    return columns
 
 
 def rotate(row: Row, *, by: str) -> dict[str, Any]:
@@ -149,8 +170,8 @@ def replay(
 ) -> int:
     """Sends one delivery anew, or those of a state and a time (milliseconds UTC); how many, 10,000 at most.
 
-    Each keeps its id, is signed with the secrets of now, and decides nothing when it fails. Without a state
-    those are meant that were given up.
+    Each keeps its id, is signed with the secrets of now, and decides nothing when it fails. One that waits is
+    only sent sooner. Without a state those are meant that were given up.
     """
     states = REPLAYABLE if delivery_id is not None else (state or outgoing.DEAD,)
     ids = _deliveries(row, states, delivery_id, since, until)
@@ -263,9 +284,12 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
         faults += [Fault(f"filter.{fault.field}", fault.message) for fault in wrong]
     if "headers" in sent:
         faults += own_headers.faults(sent["headers"])
-    if kind in found_kinds.load():
-        faults += subscription.faults(sent, is_for_people=found_kinds.load()[kind].is_for_people)
-    return faults
+    return faults + _subscription_faults(kind, sent)
+
+
+def _subscription_faults(kind: str, sent: Row) -> list[Fault]:
+    known = found_kinds.load().get(kind)
+    return subscription.faults(sent, is_for_people=known.is_for_people) if known else []
 
 
 def _sealed(sent: Row) -> dict[str, str]:

@@ -21,6 +21,7 @@ from gateway.core import encryption, log
 from gateway.core.ids import id_at, now_ms
 from gateway.core.outbound import Forbidden, Unreachable
 from gateway.core.pacing import Pace
+from gateway.core.retry_after import retry_after
 from gateway.destinations import found_kinds, ladder, notifying
 from gateway.destinations.fan_out import disable, fan_out
 from gateway.destinations.kind import Answer, Delivery
@@ -173,7 +174,7 @@ def _changed(row: Row, one: Row, answer: Answer, gone: bool, now: int) -> dict[s
     return {
         "state": state,
         "rung": rung,
-        "next_at": now + max(pause, ladder.retry_after(answer.headers, now)),
+        "next_at": now + max(pause, retry_after(answer.headers, now)),
     }
 
 
@@ -186,9 +187,9 @@ def _health(row: Row, one: Row, answer: Answer, now: int) -> dict[str, Any]:
     if not row["replay"] and one["failing_since"] is None:
         found["failing_since"] = now
     if answer.status in ladder.BUSY:
-        asked = ladder.retry_after(answer.headers, now) or ladder.delay(row["rung"] + 1) or 0
+        asked = retry_after(answer.headers, now) or ladder.delay(row["rung"] + 1) or 0
         found["resume_at"] = max(one["resume_at"], now + asked)
     return found
 
 
-SEND = Work(NAME, send, prompt=True)
+SEND = Work(NAME, send, prompt=True, waits=True)

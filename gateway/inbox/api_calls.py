@@ -30,22 +30,22 @@ def reader() -> Caller | None:
     return None if g.session is None else caller()
 
 
-def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
+def ask(route: str, query: str = "", *, body: Any = None, match: str = "", **params: str) -> Any:
     """What the API answers the reader at a route such as "GET /gateway/v1/feedback/<feedback_id>".
 
-    `query` is a query string. A role may do there what a key with its scopes may. Raises Refused, and
-    NotAllowed.
+    `query` is a query string; `match` is the ETag that what is changed must still have. A role may do there
+    what a key with its scopes may. Raises Refused, and NotAllowed.
     """
-    return reply_of(route, query, body=body, **params).body
+    return reply_of(route, query, body=body, match=match, **params).body
 
 
-def reply_of(route: str, query: str = "", *, body: Any = None, **params: str) -> Reply:
+def reply_of(route: str, query: str = "", *, body: Any = None, match: str = "", **params: str) -> Reply:
     """The same with what a file is called and of which type it is."""
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:
         raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))
     sent = b"" if body is None else dumps(body).encode("utf-8", "replace")
-    return _answer(route, params, body=sent, query=asked, query_string=query)
+    return _answer(route, params, match, body=sent, query=asked, query_string=query)
 
 
 def ask_with_form(route: str, rest: Iterator[bytes], **params: str) -> Any:
@@ -56,12 +56,21 @@ def ask_with_form(route: str, rest: Iterator[bytes], **params: str) -> Any:
     return _answer(route, params, rest=rest).body
 
 
-def _answer(route: str, params: dict[str, str], **sent: Any) -> Reply:
+def ask_tagged(route: str, **params: str) -> tuple[Any, str]:
+    """What the API answers the reader at a route, and the ETag of that. Raises as `ask` does."""
+    reply = _answer(route, params)
+    return reply.body, reply.headers["ETag"]
+
+
+def _answer(route: str, params: dict[str, str], match: str = "", **sent: Any) -> Reply:
     endpoint, who = _endpoints()[route], caller()
     needed = "triage" if endpoint.scope == "ingest" else endpoint.scope
     if not {needed, "admin"} & who.scopes and needed != ANY:
         raise NotAllowed
-    return endpoint.answer(who, as_inbound(endpoint.method, endpoint.path, params=params, **sent))
+    inbound = as_inbound(endpoint.method, endpoint.path, params=params, **sent)
+    if match:
+        inbound.headers = {**inbound.headers, "if-match": match}
+    return endpoint.answer(who, inbound)
 
 
 def has(route: str) -> bool:

@@ -14,7 +14,7 @@ from gateway.destinations import found_kinds, subscription
 from gateway.destinations.kind import Kind
 from gateway.destinations.preview import preview
 from gateway.inbox import destination_form
-from gateway.inbox.api_calls import ask
+from gateway.inbox.api_calls import ask, ask_tagged
 from gateway.inbox.delivery_log import ALL, ONE
 from gateway.inbox.destination_form import EVENTS_SAID, Faults, Given
 from gateway.inbox.feedback_list import VIEWS
@@ -22,6 +22,8 @@ from gateway.inbox.i18n import _, weekdays, zones
 from gateway.inbox.pages import go, hand_over, page
 from gateway.inbox.settings import every, setting, told
 from models.tables.user import views_of
+
+CHANGED = 412  # by somebody else
 
 
 @page("/settings/destinations", "admin")
@@ -53,8 +55,8 @@ def create_destination(kind: str) -> ResponseReturnValue:
 @page("/settings/destinations/<destination_id>/change", "admin")
 def change_form(destination_id: str) -> ResponseReturnValue:
     """The form with what is sent now, but for a digest, which takes long, or where no filter can be read."""
-    row = _found(destination_id)
-    kind, kept = _kind(row["kind"]), destination_form.of_row(row)
+    row, tag = _found(destination_id)
+    kind, kept = _kind(row["kind"]), destination_form.of_row(row) | {"etag": tag}
     if kept.get("content") == subscription.DIGEST:
         return _form_page(kind, kept, row=row)
     try:
@@ -66,14 +68,17 @@ def change_form(destination_id: str) -> ResponseReturnValue:
 @page("/settings/destinations/<destination_id>/change", "admin", method="POST")
 def change_destination(destination_id: str) -> ResponseReturnValue:
     """Other settings for a destination; or what it would say with them."""
-    row, form = _found(destination_id), destination_form.given()
+    (row, tag), form = _found(destination_id), destination_form.given()
     kind = _kind(row["kind"])
     sent = destination_form.sent(kind, form, new=False)
     try:
         if form.get("act") == "preview":
             return _preview_page(kind, form, _checked(sent), row, row["project_id"])
-        ask(f"PATCH {ONE}", body=sent, destination_id=destination_id)
+        ask(f"PATCH {ONE}", body=sent, match=form.get("etag", ""), destination_id=destination_id)
     except Refused as refused:
+        if refused.problem.status == CHANGED:
+            said = _("Somebody else has changed it meanwhile. Save again to have it as it stands here.")
+            return _form_page(kind, form | {"etag": tag}, {"body": [said]}, row)
         return _form_page(kind, form, destination_form.by_field(refused), row)
     return go(f"/settings/destinations/{destination_id}", _("Saved."))
 
@@ -159,9 +164,9 @@ def _form_page(
     )
 
 
-def _found(destination_id: str) -> dict[str, Any]:
-    row: dict[str, Any] = ask(f"GET {ONE}", destination_id=destination_id)
-    return row
+def _found(destination_id: str) -> tuple[dict[str, Any], str]:
+    """A destination, and the ETag that it has."""
+    return ask_tagged(f"GET {ONE}", destination_id=destination_id)
 
 
 def _kind(name: str) -> Kind:

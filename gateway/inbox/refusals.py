@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.inbox import known_faults
 from gateway.inbox.i18n import _
 from gateway.inbox.reasons import blanks, parts_of
-from gateway.replies import by_mail, in_issues, in_slack
+from gateway.replies import by_mail, in_discord, in_issues, in_slack
 
 # What schemas, gateway.api.filters, gateway.destinations, gateway.replies, gateway.core.outbound_rules and
 # gateway.core.mail say; the more particular first.
@@ -46,7 +46,7 @@ FORMS = (
     "the mail server %(why)s",
     # of records that are merged
     *("No such feedback: %(name)s", "One record stands for at most %(n)s others."),
-    *("GitHub answered %(n)s", "GitLab answered %(n)s"),
+    *("GitHub answered %(n)s", "GitLab answered %(n)s", "Discord answered %(n)s"),
     *known_faults.FORMS,
 )
 _WORKFLOW = (
@@ -89,6 +89,7 @@ PHRASES = (
     # of records that are merged
     *("No such feedback.", "They are one already.", "Must be of the same project"),
     "Each must be merged into this record",
+    *("the record is not from Discord", "the record names no message of Discord's", in_discord.TOO_LONG),
     *(by_mail.UNWANTED, by_mail.CLOSED, in_slack.UNARMED, in_issues.UNARMED),
     *known_faults.PHRASES,
 )

@@ -11,13 +11,12 @@ from adapters.contract import Adapter, Inbound, Problem, Refused
 from adapters.contract.record import Record
 from gateway import triage
 from gateway.access.caller import Caller
-from gateway.core.ids import new_id, now_ms
+from gateway.core.ids import new_id
 from gateway.intake.store import parted_of
 from gateway.intake.store_many import Done, Read, Sender, store_part
-from models.database.base import dumps, first, writing
+from models.database.base import dumps, first
 from models.intake import commit
 from models.tables.hook import HookRow
-from models.tables.quarantine import Quarantine
 
 NEVER = 253_402_300_799_000  # milliseconds, the last second of the year 9999
 
@@ -73,7 +72,8 @@ def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -
     """Sends a held delivery through its adapter again: the ids of its records, or why it is still held.
 
     Parts that can be read are stored; it stays held until all of it can be. Once it is, a replay
-    changes nothing and names the same records.
+    changes nothing and names the same records. Raises models.intake.commit.Gone, with nothing stored, when
+    somebody discarded it meanwhile.
     """
     inbound = resumed(row, lenient=lenient)
     read = _read(adapter, inbound)
@@ -94,6 +94,7 @@ def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -
             counted=True,
             before=(),
             parted=parted,
+            held=str(row["id"]),
         )
         told = _told(done)
         reasons += [one.message for one in done if isinstance(one, Problem)]
@@ -101,9 +102,6 @@ def replay(adapter: Adapter, row: Mapping[str, Any], *, lenient: bool = False) -
         told = taken.answer or "[]"
     if reasons:
         return reasons[0]
-    with writing():
-        mine = (Quarantine.id == row["id"]) & Quarantine.replayed_at.is_null()
-        Quarantine.update(replayed_at=now_ms()).where(mine).execute()
     return list(json.loads(told))
 
 

@@ -46,12 +46,14 @@ def store_part(
     counted: bool,
     before: Collection[str],
     parted: commit.Parted | None = None,
+    held: str | None = None,
 ) -> list[Done]:
     """Commits the records among the items, with the claim, and says what became of every item.
 
     `answer` makes of that what a repeat of the claim will be given; `counted` and `before` are those
     of models.intake.commit.Request. With `parted` the items are the records of that delivery, and what is
-    kept with each is its part of it. Raises models.intake.commit.Taken and peewee's OperationalError.
+    kept with each is its part of it. With `held` they are of that delivery in quarantine, and are stored only
+    while it is there. Raises models.intake.commit.Taken and Gone, and peewee's OperationalError.
     """
     done: list[Done | None] = [item if isinstance(item, Problem) else None for item, _ in items]
     kept = [(n, record, raw) for n, (record, raw) in enumerate(items) if isinstance(record, Record)]
@@ -90,6 +92,7 @@ def store_part(
         counted=counted,
         before={*before, "invalid"} if refused_some else before,
         parted=parted,
+        held=commit.Held(held, claim is not None and not refused_some) if held else None,
     )
     with _turns:
         return told(commit.save(request))

@@ -19,6 +19,7 @@ from models.tables import reply
 from models.tables.workspace import project_name
 
 TIMEOUT = 20.0  # seconds
+SERVER = "email"  # the one that GATEWAY_SMTP_URL names
 UNWANTED = "its author wants no more mail"
 CLOSED = "GATEWAY_SECRET_KEY cannot open the key that tells who wants no mail: put the earlier one back"
 
@@ -86,4 +87,4 @@ def _send(row: Row, record: Row) -> str:
     return ""
 
 
-EMAIL = Channel("email", _lacks, _address, _shown, _send)
+EMAIL = Channel("email", _lacks, _address, lambda record: SERVER, _shown, _send)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gateway.replies.by_mail import EMAIL
 from gateway.replies.channel import Channel, Row
+from gateway.replies.in_discord import DISCORD
 from gateway.replies.in_issues import GITHUB, GITLAB
 from gateway.replies.in_slack import SLACK
 
-CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (EMAIL, SLACK, GITHUB, GITLAB)}
+CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (EMAIL, SLACK, DISCORD, GITHUB, GITLAB)}
 
 
 def lacking(record: Row) -> dict[str, str]:

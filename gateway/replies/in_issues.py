@@ -16,10 +16,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from gateway.background.fetch_credentials import hook_token
-from gateway.core import outbound
 from gateway.core.mail import NotSent
-from gateway.core.outbound import Forbidden, Unreachable
 from gateway.replies.channel import Channel, Row
+from gateway.replies.posting import not_sent, post
 
 UNARMED = "its hook has no option token, or GATEWAY_SECRET_KEY cannot open it"
 _MARKS = re.compile(r"[!-/:-?\[-`{-~]")  # ASCII punctuation but @: a backslash takes its meaning (GFM 6.1)
@@ -66,6 +65,10 @@ def _lacks(source: str, name: str, place: str, issues: re.Pattern[str], record: 
     return ""
 
 
+def _server(record: Row) -> str:
+    return urlsplit(str(record["subject"]["url"])).netloc.lower()
+
+
 def _shown(row: Row, record: Row) -> dict[str, Any]:
     return {"to": record["subject"].get("url"), "subject": None, "text": row["text"]}
 
@@ -82,15 +85,11 @@ def _send(
     if token is None:
         raise NotSent(UNARMED, permanent=False)
     url, headers = where(record, token)
-    body = json.dumps({"body": escaped(row["text"])}).encode()
-    try:
-        answer = outbound.request("POST", url, {**headers, "Content-Type": "application/json"}, body)
-    except (Forbidden, Unreachable) as error:
-        raise NotSent(str(error), permanent=isinstance(error, Forbidden)) from None
+    answer = post(url, headers, {"body": escaped(row["text"])})
     if answer.status != 201:
         limited = "retry-after" in answer.headers or answer.headers.get("x-ratelimit-remaining") == "0"
         passes = answer.status in (408, 429) or answer.status >= 500 or (answer.status == 403 and limited)
-        raise NotSent(f"{name} answered {answer.status}", permanent=not passes)
+        raise not_sent(f"{name} answered {answer.status}", answer, passes=passes)
     try:
         return key(record, str(int(json.loads(answer.body)["id"])))
     except (ValueError, TypeError, KeyError):  # it was taken all the same
@@ -99,7 +98,7 @@ def _send(
 
 def _channel(source: str, name: str, place: str, issues: re.Pattern[str], where: Any, key: Any) -> Channel:
     lacks = partial(_lacks, source, name, place, issues)
-    return Channel(source, lacks, lambda record: None, _shown, partial(_send, name, where, key))
+    return Channel(source, lacks, lambda record: None, _server, _shown, partial(_send, name, where, key))
 
 
 GITHUB = _channel("github", "GitHub", "repository", _GITHUB_ISSUE, github, _github_key)

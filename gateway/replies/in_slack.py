@@ -1,31 +1,21 @@
 """Answers in the thread of Slack that a record came from, by the bot of its hook (option `bot_token`).
 
 Wire facts: docs.slack.dev, "chat.postMessage" (scope `chat:write`; thread_ts is the parent's ts; mrkdwn,
-parse, link_names, metadata), "Formatting message text" (&, < and > are escaped) and "Rate limits" (429 with
-Retry-After). Slack knows no key by which it takes a message once: the answer's id stands in its metadata.
+parse, link_names, metadata). Slack knows no key by which it takes a message once: the answer's id stands in
+its metadata.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from gateway.background.fetch_credentials import hook_token
-from gateway.core import outbound
+from gateway.core import slack
 from gateway.core.mail import NotSent
-from gateway.core.outbound import Forbidden, Unreachable
 from gateway.replies.channel import Channel, Row
+from gateway.replies.posting import not_sent, post
 
-POST = "https://slack.com/api/chat.postMessage"
-# What Slack says of itself, and not of the message: the same one may be taken later.
-PASSING = (
-    "fatal_error",
-    "internal_error",
-    "ratelimited",
-    "rate_limited",
-    "request_timeout",
-    "service_unavailable",
-)
+SERVER = "slack.com"
 UNARMED = "its hook has no option bot_token, or GATEWAY_SECRET_KEY cannot open it"
 METADATA = "feedback_reply"  # the event type under which the answer's id is kept with the message
 
@@ -49,11 +39,10 @@ def _send(row: Row, record: Row) -> str:
     subject, token = record["subject"], hook_token(record["id"], "bot_token")
     if token is None:
         raise NotSent(UNARMED, permanent=False)
-    escaped = row["text"].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     sent = {
         "channel": subject["channel_id"],
         "thread_ts": subject.get("thread_ts") or subject["ts"],
-        "text": escaped,
+        "text": slack.escaped(row["text"]),
         "mrkdwn": False,
         "parse": "none",
         "link_names": False,
@@ -61,20 +50,13 @@ def _send(row: Row, record: Row) -> str:
         "unfurl_media": False,
         "metadata": {"event_type": METADATA, "event_payload": {"reply_id": row["id"]}},
     }
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=utf-8"}
-    try:
-        answer = outbound.request("POST", POST, headers, json.dumps(sent).encode())
-    except (Forbidden, Unreachable) as error:
-        raise NotSent(str(error), permanent=isinstance(error, Forbidden)) from None
-    try:
-        said = json.loads(answer.body)
-        why = "" if said["ok"] is True else str(said["error"]).encode("utf-8", "replace").decode()
-    except (ValueError, TypeError, KeyError):
-        raise NotSent(f"Slack answered {answer.status} and no JSON of its own", permanent=False) from None
-    if why:
-        passes = answer.status == 429 or answer.status >= 500 or why in PASSING
-        raise NotSent(f"Slack answered: {why[:100]}", permanent=not passes)
+    answer = post(slack.POST, {"Authorization": f"Bearer {token}"}, sent)
+    said = slack.said_of(answer.status, answer.body)
+    if said is None:
+        raise not_sent(f"Slack answered {answer.status} and no JSON of its own", answer, passes=True)
+    if said.error:
+        raise not_sent(f"Slack answered: {said.error}", answer, passes=said.passes)
     return ""
 
 
-SLACK = Channel("slack", _lacks, lambda record: None, _shown, _send)
+SLACK = Channel("slack", _lacks, lambda record: None, lambda record: SERVER, _shown, _send)

@@ -6,7 +6,7 @@ answer's being taken and the note of it leaves the answer to be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -26,7 +26,8 @@ from models.tables.event import Event
 
 NAME = "replies"
 RETRIES = (30, 300, 1_800, 7_200, 21_600)  # seconds after a try that failed for what may pass
-AT_ONCE = 4  # answers under way
+AT_ONCE = 12  # answers under way
+OF_A_SERVER = 4  # of those to one server, so that a slow one holds up nobody else's
 OF_A_RECORD = 1  # of those, so that they arrive in the order they were written in
 
 
@@ -34,24 +35,31 @@ OF_A_RECORD = 1  # of those, so that they arrive in the order they were written 
 class Became:
     """What became of a try: `why` it was not sent, "" when it was, and whether that `lasts`.
 
-    `key` is that under which the source will tell of it.
+    `key` is that under which the source will tell of it. `undeliverable` says that nobody has the address,
+    `after` how many milliseconds to wait at least.
     """
 
     why: str = ""
     lasts: bool = False
     key: str = ""
+    undeliverable: bool = False
+    after: int = 0
 
 
 def send(lease: Lease) -> int:
     """Sends what is due, some at a time; when the next one is."""
+    servers: dict[str, str] = {}  # of those under way, by their ids
 
     def begin(row: Row) -> Callable[[], Became]:
         # Not by `lease.transact`: to be asked to end must not leave what is under way without its note.
         claimed = lease.carry_out(partial(transact, partial(reply.claim, row["id"])))
+        servers[row["id"]] = row["server"]
         return partial(_tried, row) if claimed else Became
 
-    def due(limit: int, but: Any, records: Any) -> list[Row]:
-        return reply.due(now_ms(), limit, but, records)
+    def due(limit: int, but: Iterable[str], records: Iterable[str]) -> list[Row]:
+        for name in servers.keys() - set(but):
+            del servers[name]
+        return reply.due(now_ms(), limit, OF_A_SERVER, servers, records)
 
     Bounded(_pool(), AT_ONCE, OF_A_RECORD, "feedback", due, begin, _note).until_none(lease)
     return pause(reply.next_due())
@@ -65,7 +73,7 @@ def _tried(row: Row) -> Became:
     try:
         return Became(key=CHANNELS[row["channel"]].send(row, record))
     except NotSent as error:
-        return Became(error.why, error.permanent)
+        return Became(error.why, error.permanent, undeliverable=error.nobody, after=error.after)
     except Exception:  # one answer's fault must not keep the others waiting
         log.logger.exception("a reply cannot be sent", extra={"facts": {"reply": row["id"]}})
         return Became("could not be sent")  # the database may be away for a moment
@@ -76,16 +84,19 @@ def _note(row: Row, became: Became) -> None:
     now = now_ms()
     if became.why:
         changed: dict[str, Any] = {"state": reply.FAILED, "why": became.why}
+        changed["undeliverable"] = became.undeliverable
         if not became.lasts and row["tries"] < len(RETRIES):
             changed = {
                 "state": reply.SENDING,
                 "why": became.why,
-                "next_at": now + RETRIES[row["tries"]] * 1000,
+                "next_at": now + max(RETRIES[row["tries"]] * 1000, became.after),
             }
         reply.settle(row["id"], changed)
         return
     if not reply.settle(row["id"], {"state": reply.SENT, "why": None, "sent_at": now}):
         return  # it was taken back, or is gone with its record
+    if row["address"] is not None:
+        reply.note_delivered(row["workspace_id"], row["address"])
     detail = {"reply_id": row["id"], "channel": row["channel"], "key_id": row["key_id"]}
     if row["theme"] is not None:
         detail["theme"] = row["theme"]
@@ -112,4 +123,4 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(AT_ONCE, "reply")
 
 
-SEND = Work(NAME, send, prompt=True)
+SEND = Work(NAME, send, prompt=True, waits=True)

@@ -19,7 +19,7 @@ from gateway.core.ids import id_at, new_id
 from gateway.core.mail_rules import BadAddress, address
 from gateway.core.pacing import Pace
 from gateway.replies import recipients
-from gateway.replies.by_mail import CLOSED, EMAIL
+from gateway.replies.by_mail import CLOSED, EMAIL, SERVER
 from gateway.replies.sending import NAME
 from gateway.replies.writing import UNDO
 from models.database.base import writing
@@ -31,7 +31,7 @@ OPTED_IN = "email_followup_opted_in"  # in a record's subject: true for an autho
 DAY = 86_400_000  # milliseconds
 MOST_A_DAY = 2_000  # mails of this kind of a workspace
 MOST_ALSO = 50  # an author's other records that are noted to be answered, too
-SKIPPED = ("no_address", "not_opted_in", "followup_off", "unsubscribed", "told_before")
+SKIPPED = ("no_address", "not_opted_in", "followup_off", "unsubscribed", "told_before", "undeliverable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,16 @@ def _to_be_told(scope: Scope, now: int, skipped: Counter[str]) -> Iterator[dict[
     by_digest = {digest(name): records for name, records in _asking(scope, skipped).items()}
     unwanted = reply.unsubscribed(scope.workspace_id, [*by_digest])
     before = reply.told(scope.workspace_id, scope.theme_id, [*by_digest])
+    nobodys = reply.undeliverable(scope.workspace_id, [*by_digest])
     last = reply.last_told(scope.workspace_id, [*by_digest])
     for name, (*others, newest) in by_digest.items():
-        if name in unwanted or name in before:
-            skipped["unsubscribed" if name in unwanted else "told_before"] += 1
+        whys = {"unsubscribed": unwanted, "told_before": before, "undeliverable": nobodys}
+        if why := next((why for why, names in whys.items() if name in names), None):
+            skipped[why] += 1
             continue
         row: dict[str, Any] = {"id": new_id("rpl"), "workspace_id": scope.workspace_id, "feedback": newest}
-        row |= {"theme": scope.theme_id, "also": others[-MOST_ALSO:], "channel": EMAIL.name, "address": name}
+        row |= {"theme": scope.theme_id, "also": others[-MOST_ALSO:], "address": name}
+        row |= {"channel": EMAIL.name, "server": SERVER}
         yield {**row, "next_at": max(now + UNDO, last.get(name, 0) + DAY)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract import Fault, Problem, Refused
+from adapters.contract import Fault, Problem, Refused, invalid
 from gateway.core import encryption
 from gateway.core.ids import new_id
 from gateway.replies.by_mail import CLOSED
@@ -25,15 +25,18 @@ def write(
 ) -> dict[str, Any]:
     """Queues an answer by this channel, or by the first that the record has; the answer as it is shown.
 
-    With `dry_run` what would be sent: channel, to, subject and text. Raises Refused (409) when the record has
-    no such channel, with why for each that it lacks.
+    With `dry_run` what would be sent: channel, to, subject and text. Raises Refused: 409 when the record has
+    no such channel, with why for each that it lacks, 400 for a text that the channel does not take.
     """
     lacks = lacking(record)
     chosen = channel or next((name for name, why in lacks.items() if not why), None)
     if chosen is None or lacks[chosen]:
         raise _nowhere(lacks, channel)
+    if why := CHANNELS[chosen].refuses(text):
+        raise invalid(Fault("text", why))
     row: dict[str, Any] = {"id": new_id("rpl"), "workspace_id": record["workspace_id"]}
     row |= {"feedback": record["id"], "theme": None, "also": [], "channel": chosen, "text": text}
+    row["server"] = CHANNELS[chosen].server(record)
     row |= {"key_id": by, "created_at": now, "next_at": now + UNDO}
     try:
         with writing():
@@ -44,7 +47,9 @@ def write(
             job.ask(NAME, None)
     except encryption.WrongKey:
         raise _nowhere({**lacks, chosen: CLOSED}, chosen) from None
-    return reply.document({**row, "state": reply.QUEUED, "why": None, "tries": 0, "sent_at": None})
+    return reply.document(
+        {**row, "state": reply.QUEUED, "why": None, "undeliverable": False, "tries": 0, "sent_at": None}
+    )
 
 
 def take_back(row: Row) -> None:

@@ -131,4 +131,4 @@ def signature(body: bytes, secrets: Sequence[str], seconds: int) -> str:
     return ",".join([f"t={seconds}", *(f"v1={proof}" for proof in proofs)])
 
 
-SEND = Work(NAME, send, prompt=True)
+SEND = Work(NAME, send, prompt=True, waits=True)

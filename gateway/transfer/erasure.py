@@ -72,12 +72,12 @@ def erase(
         run.deliveries(page)
     for page in personal_data.by_id(Outgoing, workspace_id):
         run.outgoing(page)
+    for page in personal_data.by_id(Quarantine, workspace_id):  # before what they may become meanwhile
+        run.held(page)
     for page in personal_data.records(workspace_id, now_ms()):
         run.records(page)
     for page in personal_data.keys(workspace_id):
         run.keys(page)
-    for page in personal_data.by_id(Quarantine, workspace_id):
-        run.held(page)
     run.views(personal_data.views(workspace_id))
     for page in personal_data.by_id(Audit, workspace_id):
         run.acts(page)

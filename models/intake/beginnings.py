@@ -49,7 +49,7 @@ def begin(requests: Sequence[Request]) -> set[int]:
 
 def store_all(request: Request) -> list[Stored]:
     """Applies the many writes of one request as if one after the other, and says what became of each."""
-    parts = [replace(request, writes=[write], claim=None) for write in request.writes]
+    parts = [replace(request, writes=[write], claim=None, held=None) for write in request.writes]
     for part in parts:
         part.prepare()
     begun = begin(parts)

@@ -23,9 +23,9 @@ from models.intake.attached import attach
 from models.intake.beginnings import begin, store_all
 from models.intake.delivery_rules import CONTENT, store
 from models.intake.telling import Telling
-from models.intake.write_request import Claim, Request, Taken
+from models.intake.write_request import Claim, Gone, Held, Request, Taken
 from models.intake.writes import Reach, Stored, Write
-from models.tables import dedupe, delivery, outcome
+from models.tables import dedupe, delivery, outcome, quarantine
 from models.tables.delivery import Parted
 from models.tables.event import exists
 from models.tables.outcome import Entry, ledger
@@ -59,6 +59,8 @@ __all__ = [
     "CONTENT",
     "Claim",
     "Entry",
+    "Gone",
+    "Held",
     "Parted",
     "Reach",
     "Request",
@@ -76,8 +78,8 @@ __all__ = [
 def save(request: Request) -> list[Stored]:
     """Commits one request and says what became of its writes.
 
-    Raises Taken when the claim was used before, and peewee's OperationalError when the database
-    cannot take it now.
+    Raises Taken when the claim was used before, Gone when what it is made of is, and peewee's
+    OperationalError when the database cannot take it now.
     """
     request.prepare()
     stored: list[Stored] = _current().submit(request)
@@ -220,18 +222,22 @@ def _apply(requests: list[Request]) -> list[Any]:
         request.created if number in begun else _alone(request) for number, request in enumerate(requests)
     ]
     for request, result in zip(requests, results, strict=True):
-        if request.parted is not None and not isinstance(result, Taken):
+        if isinstance(result, Exception):
+            continue
+        if request.parted is not None:
             told = zip(request.writes, result, strict=True)
             parts = [(write.part, write.event["id"] if stored.told else None) for write, stored in told]
             delivery.keep(request.parted, parts)
-        if request.has_files and not isinstance(result, Taken):
+        if request.has_files:
             attach(request.writes, result, request.now)
     return results
 
 
-def _alone(request: Request) -> list[Stored] | Taken:
+def _alone(request: Request) -> list[Stored] | Taken | Gone:
     """One request through the laws."""
     claim = request.claim
+    if request.held is not None and not quarantine.is_kept(request.held.id):
+        return Gone(request.held.id)
     if claim is not None:
         try:
             take_claim(claim, now=request.now)
@@ -241,6 +247,8 @@ def _alone(request: Request) -> list[Stored] | Taken:
         stored = store_all(request)
     else:
         stored = [store(write, request.reach, request.now) for write in request.writes]
+    if request.held is not None and request.held.is_whole:
+        quarantine.note_replayed(request.held.id, request.now)
     if claim is not None:
         dedupe.remember_answer(claim.workspace_id, claim.scope, claim.key, request.answer(stored))
     return stored

@@ -38,6 +38,18 @@ class Taken(Exception):
         self.answer = answer
 
 
+class Gone(Exception):
+    """The delivery in quarantine that a request is made of is there no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery in quarantine that is sent through again; all of it is stored when it `is_whole`."""
+
+    id: str
+    is_whole: bool
+
+
 @dataclass(slots=True)
 class Request:
     """One request to store, all or nothing.
@@ -46,7 +58,8 @@ class Request:
     `now` milliseconds UTC. `rows` is what it inserts if it begins new records only. One stored in
     parts is `counted` with its last part, whose `before` are the outcomes of all its items so far.
     `parted` is the delivery whose parts the writes' payloads are, when they are no more than that.
-    With `has_files` some of its writes have them.
+    With `has_files` some of its writes have them. One made of what is `held` in quarantine is stored only
+    while that is still there.
     `marks` are the words and the names of keys by which requests have to do with each other.
     """
 
@@ -59,6 +72,7 @@ class Request:
     counted: bool = True
     before: Collection[str] = ()
     parted: Parted | None = None
+    held: Held | None = None
     created: list[Stored] = field(default_factory=list, init=False)
     rows: list[tuple[Sequence[Any], Sequence[Any]]] = field(default_factory=list, init=False)
     keys: list[Key] = field(default_factory=list, init=False)
@@ -71,7 +85,7 @@ class Request:
         self.marks = [mark for write in self.writes for mark in write.marks]
         if self.claim is not None:
             self.marks.append((self.claim.workspace_id, self.claim.scope, self.claim.key))
-        if not all(write.begins for write in self.writes):
+        if self.held is not None or not all(write.begins for write in self.writes):
             return
         self.created = [Stored("created", write.row) for write in self.writes]
         for write in self.writes:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peewee import BigIntegerField, BooleanField, TextField
 
-from models.database.base import JSONText, Table, database, first, insert, locked, rows
+from models.database.base import JSONText, Table, database, dumps, first, insert, locked, rows
 
+# What an admin sets.
+SET = (
+    "id",
+    "name",
+    "url",
+    "secrets",
+    "headers",
+    "filter",
+    "events",
+    "thin",
+    "ordered",
+    "subscription",
+    "state",
+)
 ENABLED, PAUSED, DISABLED = STATES = ("enabled", "paused", "disabled")
 
 
@@ -71,6 +86,12 @@ def find(
     """One destination of this workspace and, when given, of this project; None as a workspace is any."""
     found = _mine(workspace_id, project_id).where(Destination.id == destination_id)
     return first(locked(found) if to_change else found)
+
+
+def version(row: Mapping[str, Any]) -> str:
+    """A word for what an admin has set of a destination: another one after every change of that."""
+    state = dumps([row[name] for name in SET])
+    return hashlib.blake2b(state.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def list_page(

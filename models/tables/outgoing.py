@@ -157,10 +157,14 @@ def hold(limit: int) -> int:
 
 
 def replay(ids: Sequence[str], now: int) -> int:
-    """Has deliveries that do not wait sent anew, within the open transaction; how many."""
-    mine = Outgoing.id.in_(list(ids)) & (Outgoing.state != WAITING)
+    """Has deliveries sent anew, and those that wait now, within the open transaction; how many."""
+    if not ids:
+        return 0
+    mine = Outgoing.id.in_(list(ids))
+    sooner = mine & _waiting() & (Outgoing.next_at > now)
     anew = {"state": WAITING, "replay": True, "rung": 0, "next_at": now}
-    return int(Outgoing.update(anew).where(mine).execute()) if ids else 0
+    done = Outgoing.update(next_at=now).where(sooner).execute()
+    return int(done + Outgoing.update(anew).where(mine & (Outgoing.state != WAITING)).execute())
 
 
 def list_page(

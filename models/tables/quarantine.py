@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peewee import BigIntegerField, BlobField, TextField, fn
 
-from models.database.base import JSONText, Table, first, only, rows
+from models.database.base import JSONText, Table, first, locked, only, rows
 from models.tables import outbox
 from models.tables.feedback import iso
 
@@ -129,6 +129,24 @@ def _held(
 def one(quarantine_id: str) -> dict[str, Any] | None:
     """One held delivery, or None."""
     return first(Quarantine.select().where(Quarantine.id == quarantine_id))
+
+
+def is_kept(quarantine_id: str) -> bool:
+    """Whether a delivery is still there, and is until the open transaction ends."""
+    found = Quarantine.select(Quarantine.id).where(Quarantine.id == quarantine_id)
+    return first(locked(found)) is not None
+
+
+def note_replayed(quarantine_id: str, now: int) -> None:
+    """Notes within the open transaction that all of a delivery was understood."""
+    mine = (Quarantine.id == quarantine_id) & Quarantine.replayed_at.is_null()
+    Quarantine.update(replayed_at=now).where(mine).execute()
+
+
+def discard(ids: Sequence[str]) -> int:
+    """Deletes those of these deliveries that are held still, within the open transaction; how many."""
+    mine = Quarantine.id.in_(list(ids)) & Quarantine.replayed_at.is_null()
+    return int(Quarantine.delete().where(mine).execute()) if ids else 0
 
 
 def document(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from peewee import SQL, BigIntegerField, CompositeKey, ForeignKeyField, IntegerField, TextField, fn
+from peewee import (
+    SQL,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+    fn,
+)
 
 from models.database.base import AT_ONCE, JSONText, Table, database, first, rows
 from models.tables.feedback import Feedback, iso
@@ -20,8 +31,9 @@ class Reply(Table):
 
     `theme` is the lasting id of the theme whose authors were told at once, null for an answer to one record;
     `also` are the ids of the author's other records of it. `address` is a keyed digest of the author's, null
-    in a channel without any: it tells whether the record still has the same one. `next_at` is when it is sent
-    next while it is queued or being sent, `why` what was wrong with the last try.
+    in a channel without any: it tells whether the record still has the same one. `server` is who takes it, as
+    the channel names it. `next_at` is when it is sent next while it is queued or being sent, `why` what was
+    wrong with the last try, and `undeliverable` that nobody has the address.
     """
 
     id = TextField(primary_key=True)
@@ -31,11 +43,13 @@ class Reply(Table):
     also = JSONText()
     channel = TextField()
     address = TextField(null=True)
+    server = TextField()
     text = TextField()
     state = TextField()
     tries = IntegerField()
     next_at = BigIntegerField()
     why = TextField(null=True)
+    undeliverable = BooleanField()
     key_id = TextField()
     created_at = BigIntegerField()
     sent_at = BigIntegerField(null=True)
@@ -68,6 +82,7 @@ def add_all(replies: Sequence[Mapping[str, Any]]) -> int:
         "state": QUEUED,
         "tries": 0,
         "why": None,
+        "undeliverable": False,
         "sent_at": None,
     }
     stored = 0
@@ -99,19 +114,51 @@ def sent_before(row: Mapping[str, Any]) -> list[str]:
     return [one["id"] for one in rows(Reply.select(Reply.id).where(mine).order_by(Reply.id))]
 
 
-def due(now: int, limit: int, but: Iterable[str], records: Iterable[str]) -> list[dict[str, Any]]:
-    """Answers whose time has come, the longest due first; none of these ids, and none to these records."""
-    found = Reply.select().where(_WAITS & (Reply.next_at <= now))
-    for column, unwanted in ((Reply.id, [*but]), (Reply.feedback, [*records])):
-        if unwanted:
-            found = found.where(column.not_in(unwanted))
-    return rows(found.order_by(Reply.next_at, Reply.id).limit(limit))
+def due(
+    now: int, limit: int, each: int, under_way: Mapping[str, str], records: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Answers whose time has come, `each` to a server at most, of those that are due for longest first.
+
+    None of those that are `under_way`, which count: their servers by their ids. None to these `records`, and
+    none before its turn.
+
+    Each server is asked for its own next ones: however much waits for one, the others cost the same.
+    """
+    busy, found = Counter(under_way.values()), list[dict[str, Any]]()
+    mine = (Reply.next_at <= now) & _in_turn() & Reply.id.not_in([*under_way, ""])
+    mine &= Reply.feedback.not_in([*records, ""])
+    for server in _servers():
+        if (left := each - busy[server]) > 0:
+            some = Reply.select().where(_WAITS & (Reply.server == server) & mine)
+            found += rows(some.order_by(Reply.next_at, Reply.id).limit(left))
+    return sorted(found, key=itemgetter("next_at", "id"))[:limit]
 
 
 def next_due() -> int | None:
-    """When the next answer is due; None when none waits."""
-    row = first(Reply.select(Reply.next_at).where(_WAITS).order_by(Reply.next_at).limit(1))
-    return None if row is None else int(row["next_at"])
+    """When the next answer is due; None when none waits but for one before it."""
+    times = []
+    for server in _servers():
+        some = Reply.select(Reply.next_at).where(_WAITS & (Reply.server == server) & _in_turn())
+        if (row := first(some.order_by(Reply.next_at, Reply.id).limit(1))) is not None:
+            times.append(int(row["next_at"]))
+    return min(times, default=None)
+
+
+def _servers() -> Iterator[str]:
+    """The servers for which anything waits, each found by a step in the index."""
+    last = ""
+    found = Reply.select(Reply.server).order_by(Reply.server).limit(1)
+    while (row := first(found.where(_WAITS & (Reply.server > last)))) is not None:
+        yield (last := row["server"])
+
+
+def _in_turn() -> Any:
+    """That none before it to the same author is tried again later: they arrive as they were written."""
+    earlier = Reply.alias()
+    same = (earlier.feedback == Reply.feedback) & (earlier.channel == Reply.channel)
+    same &= (earlier.address == Reply.address) | (earlier.address.is_null() & Reply.address.is_null())
+    before = (earlier.id < Reply.id) & (earlier.state == SENDING)
+    return ~fn.EXISTS(earlier.select(SQL("1")).where(same & before))
 
 
 def claim(reply_id: str) -> bool:
@@ -165,6 +212,21 @@ def told(workspace_id: str, theme: str, addresses: Sequence[str]) -> set[str]:
         rows(Reply.select(Reply.address).where(mine & Reply.address.in_(some))) for some in _parts(addresses)
     )
     return {row["address"] for part in found for row in part}
+
+
+def undeliverable(workspace_id: str, addresses: Sequence[str]) -> set[str]:
+    """Those of these digests that nobody has, as a mail server said when the last mail was sent there."""
+    mine = (Reply.workspace_id == workspace_id) & Reply.undeliverable
+    found = (
+        rows(Reply.select(Reply.address).where(mine & Reply.address.in_(some))) for some in _parts(addresses)
+    )
+    return {row["address"] for part in found for row in part}
+
+
+def note_delivered(workspace_id: str, address: str) -> None:
+    """Notes within the open transaction that a mail server takes mail to an address."""
+    mine = (Reply.workspace_id == workspace_id) & (Reply.address == address) & Reply.undeliverable
+    Reply.update(undeliverable=False).where(mine).execute()
 
 
 def last_told(workspace_id: str, addresses: Sequence[str]) -> dict[str, int]:
@@ -223,6 +285,7 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
         "text": row["text"],
         "state": row["state"],
         "why": row["why"],
+        "undeliverable": row["undeliverable"],
         "tries": row["tries"],
         "key_id": row["key_id"],
         "created_at": iso(row["created_at"]),

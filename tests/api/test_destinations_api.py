@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ from standardwebhooks import Webhook
 
 from gateway.core import outbound
 from gateway.core.config import Config
+from gateway.destinations import managing
 from models import Audit, Destination, Outgoing
 from tests.conftest import Call, Tenant
 from tests.destinations.conftest import Send, _allowed, _send, told  # noqa: F401  # fixtures
 from tests.receivers import answering, listening
 
 ALL = "/gateway/v1/destinations"
+CHAT = f"http://localhost:9/hooks/{'a' * 26}"
 URL = "http://localhost:8080/hook?token=hush"
 POST = "/gateway/v1/feedback"
 
@@ -176,3 +179,44 @@ def test_where_to_is_checked_as_when_it_is_sent(call: Call) -> None:
     """What the settings allow no more is refused when it is saved."""
     outbound.connect(Config())
     assert "GATEWAY_OUTBOUND_ALLOW" in faults(call("POST", ALL, json={"url": URL}))["url"]
+
+
+@pytest.mark.both(long=True)
+def test_changed_at_once(call: Call) -> None:
+    """Of changes at once all hold, each of its own fields, whatever each of them has read before."""
+    made = call("POST", ALL, json={"kind": "mattermost", "url": CHAT}).json
+    path, row = f"{ALL}/{made['id']}", dict(Destination.get().__data__)
+    for sent in ({"window": 30}, {"include_author": True}):  # both as of the same moment
+        managing.change(row, {"subscription": sent}, by="key_test")
+    kept = call("GET", path).json["subscription"]
+    assert (kept["window"], kept["include_author"]) == (30, True)
+    many: list[dict[str, Any]] = [{"window": 5}, {"hour": 3}, {"zone": "Europe/Amsterdam"}, {"weekday": 4}]
+    many += [{"include_author": False}, {"when": "weekly"}]
+    with ThreadPoolExecutor(len(many)) as pool:
+        answers = [*pool.map(lambda sent: call("PATCH", path, json={"subscription": sent}), many)]
+
+    assert [answer.status_code for answer in answers] == [200] * len(many)
+    merged = {name: value for sent in many for name, value in sent.items()}
+    shown = call("GET", path).json["subscription"]
+    assert {name: shown[name] for name in merged} == merged
+
+
+@pytest.mark.both(long=True)
+def test_changed_by_somebody_else(call: Call, tenant: Tenant) -> None:
+    """With If-Match a destination is changed only while it is as it was read; of several at once by one."""
+    path = f"{ALL}/{call('POST', ALL, json={'url': URL}).json['id']}"
+    read = call("GET", path).headers["ETag"]
+
+    def change(name: str, tag: str) -> Any:
+        return call("PATCH", path, json={"name": name}, headers={**tenant.headers, "If-Match": tag})
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [*pool.map(lambda n: change(f"Name {n}", read), range(4))]
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+    (won,) = [answer for answer in answers if answer.status_code == 200]
+    assert call("GET", path).json["name"] == won.json["name"]
+    late = change("Late", read)
+    assert (late.status_code, late.headers["ETag"]) == (412, won.headers["ETag"])
+    assert won.headers["ETag"] == call("GET", path).headers["ETag"] != read
+    assert change("Now", won.headers["ETag"]).status_code == change("Any", "*").status_code == 200

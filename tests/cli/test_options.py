@@ -514,6 +514,7 @@ PROOFS = {
     ("gitlab", "votes"),
     ("slack", "votes"),
     ("slack", "bot_token"),
+    ("discord", "bot_token"),
     ("github", "token"),
     ("gitlab", "token"),
     ("generic", "signature_header"),

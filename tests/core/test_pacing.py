@@ -366,7 +366,13 @@ def following(bench: Bench) -> None:
 
 def answering(bench: Bench) -> None:
     """Every record is to be answered, in a channel that takes none."""
-    row = {"workspace_id": bench.tenant.workspace_id, "channel": "slack", "address": None, "text": "x"}
+    row = {
+        "workspace_id": bench.tenant.workspace_id,
+        "channel": "slack",
+        "server": "slack.com",
+        "address": None,
+        "text": "x",
+    }
     row |= {"key_id": "key", "created_at": 1, "next_at": 1}
     for record in Feedback.select(Feedback.id):
         with writing():

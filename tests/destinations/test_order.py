@@ -95,6 +95,29 @@ def test_one_that_is_ordered(call: Call, add: Add, send: Send) -> None:
                 managing.delete(now_of(one), by="key_test")
 
 
+def test_what_waits_is_sent_now(call: Call, add: Add, send: Send) -> None:
+    """What is to be tried again later is tried at once when somebody says so, and is no replay by that."""
+    answers, seen = [REFUSED, REFUSED, OK], list[str]()
+
+    def act(sock: socket.socket, request: bytes) -> None:
+        seen.append(told(request).headers.get("gateway-replay", "first"))
+        sock.sendall(answers.pop(0))
+
+    with listening(act) as port:
+        made = add(port)
+        post(call, FIRST)
+        send()
+        send(1)
+        assert len(seen) == 1
+        replay(made, state=WAITING)
+        send(1)
+        replay(made, delivery_id=row_of(FIRST).id)
+        send(1)
+
+    row = row_of(FIRST)
+    assert (seen, row.state, row.rung, row.replay) == (["first"] * 3, SENT, 2, False)
+
+
 def last_rung() -> None:
     Outgoing.update(rung=len(ladder.LADDER) - 1).where(Outgoing.state == WAITING).execute()
 

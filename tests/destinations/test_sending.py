@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from gateway.background.lease import Lease
 from gateway.core import encryption
 from gateway.core.ids import now_ms
+from gateway.core.retry_after import retry_after
 from gateway.destinations import found_kinds, http_post, ladder, managing, sender
 from gateway.destinations.by_kind import email, webhook
 from gateway.destinations.kind import Answer, Delivery
@@ -196,7 +197,7 @@ def test_an_answer_made_to_break(
 )
 def test_what_retry_after_says(value: str, seconds: int) -> None:
     """Seconds or a date, up to a day; anything else asks for nothing."""
-    assert ladder.retry_after({"retry-after": value}, 60_000) == seconds * 1000
+    assert retry_after({"retry-after": value}, 60_000) == seconds * 1000
 
 
 def _reset(sock: socket.socket, request: bytes) -> None:

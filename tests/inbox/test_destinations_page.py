@@ -405,3 +405,18 @@ def test_all_faults_at_once(reader: Make, call: Call) -> None:
 
     assert {fault["field"] for fault in faults} == {"name", "url", "filter.colour"}
     assert {f'id="wrong-{name}"' in page for name in ("name", "url", "filter", "events")} == {True}
+
+
+def test_changed_by_somebody_else(reader: Make, made: str) -> None:
+    """A form that was opened before somebody else's change says so, and is saved when it is sent again."""
+    ann = reader("admin")
+    (tag,) = re.findall(r'name="etag" value="([^"]+)"', ann.get(f"{made}/change").text)
+    mine = {**FORM, "etag": unescape(tag)}
+    ann.post(f"{made}/change", {**mine, "name": "Theirs"})
+    refused = ann.post(f"{made}/change", {**mine, "name": "Mine"})
+    assert (refused.status_code, Destination.get().name) == (400, "Theirs")
+    assert "Somebody else has changed it meanwhile" in refused.text and 'value="Mine"' in refused.text
+    (tag,) = re.findall(r'name="etag" value="([^"]+)"', refused.text)
+    ann.post(f"{made}/change", {**mine, "name": "Mine", "etag": unescape(tag)})
+
+    assert Destination.get().name == "Mine"

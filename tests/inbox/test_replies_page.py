@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from gateway.inbox import refusals
-from gateway.replies import by_mail, in_slack, recipients
+from gateway.replies import by_mail, in_discord, in_slack, recipients
 from models import Reply
 from models.database.base import writing
 from tests.conftest import Call, Tenant
@@ -119,7 +119,7 @@ def test_who_wants_no_more(reader: Make, record: str, tenant: Tenant) -> None:
 def test_each_refusal_has_its_words() -> None:
     """Whatever the channels say that a record lacks is known in other languages, too."""
     known = {*refusals.PHRASES, *(form.replace("%(why)s", "") for form in refusals.FORMS)}
-    for module in (by_mail, in_slack):
+    for module in (by_mail, in_discord, in_slack):
         tree = ast.parse(Path(module.__file__).read_text())
         [lacks] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_lacks"]
         for returned in [node.value for node in ast.walk(lacks) if isinstance(node, ast.Return)]:

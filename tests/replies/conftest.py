@@ -85,6 +85,7 @@ def answered(tenant: Tenant, record: str) -> dict[str, str]:
     """An answer to a record that waits for a day, and the theme that the record is of: their ids."""
     theme, now = theme_of(tenant, [record]), now_ms()
     row = {"id": new_id("rpl"), "workspace_id": tenant.workspace_id, "feedback": record, "channel": "email"}
+    row["server"] = "email"
     row |= {"theme": theme, "address": "0" * 64, "text": "topsecret", "key_id": "key_1"}
     with writing():
         reply.add_all([{**row, "created_at": now, "next_at": now + 86_400_000}])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
-from gateway.core import encryption
+from gateway.core import encryption, slack
 from gateway.destinations import managing
-from gateway.replies import in_slack, recipients, sending
+from gateway.replies import recipients, sending
 from gateway.replies.words import WORDS
 from gateway.transfer.erasure import erase
 from models import Event, Feedback, Outbox, Reply, Unsubscribed, Workspace
@@ -136,11 +136,12 @@ def test_no_channel(call: Call, asked: Asked, box: Mailbox) -> None:
     assert whys[0] == {
         "email": "the record has no address of its author",
         "slack": "the record is not from Slack",
+        "discord": "the record is not from Discord",
         "github": "the record is not from GitHub",
         "gitlab": "the record is not from GitLab",
     }
     assert whys[1]["email"].startswith("the author's address is none to send mail to")
-    assert [item["field"] for item in named.json["errors"]] == ["slack", "github", "gitlab"]
+    assert [item["field"] for item in named.json["errors"]] == ["slack", "discord", "github", "gitlab"]
     shown = answers(call, nobody)["channels"]
     assert all(item["lacks"] for item in shown)
     assert Reply.select().count() == 0
@@ -182,7 +183,7 @@ def test_a_thread_of_slack(
             name = call("POST", PATH.format(record), json={"text": HOSTILE}).json["id"]
         body = json.dumps(said).encode()
         with listening(answering("200 OK", body=body, seen=seen)) as port:
-            monkeypatch.setattr(in_slack, "POST", f"http://127.0.0.1:{port}/api/chat.postMessage")
+            monkeypatch.setattr(slack, "POST", f"http://127.0.0.1:{port}/api/chat.postMessage")
             send(at)
         at += sending.RETRIES[0] + 1
         assert {item["id"]: item["state"] for item in answers(call, record)["data"]}[name] == state

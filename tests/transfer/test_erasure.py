@@ -90,7 +90,12 @@ def _seeded(call: Call) -> dict[str, str]:
     for number, group in enumerate((f"native:Mail to {EMAIL}", "native:Disk")):
         AlertMute.create(id=f"mute_{number}", alert_group=group, **mute)
     # What she was answered, and somebody else was.
-    answer = {"workspace_id": Feedback.get().workspace_id, "channel": "slack", "address": None}
+    answer = {
+        "workspace_id": Feedback.get().workspace_id,
+        "channel": "slack",
+        "server": "slack.com",
+        "address": None,
+    }
     answer |= {"key_id": "key", "text": f"As {EMAIL} asked", "created_at": 1, "next_at": 1}
     with writing():
         reply.add_all([{**answer, "id": f"rpl_{name}", "feedback": ids[name]} for name in ("hers", "his")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.common.schemas import Strict
@@ -12,6 +13,7 @@ from gateway.api.admin.request_schemas import body_of, project_of, secret, unkno
 from gateway.api.query_parameters import moment_of
 from gateway.api.schemas.destinations import DestinationChange, Forget, NewDestination, Replay
 from gateway.destinations import managing
+from gateway.http import entity_tags
 from models.tables import destination, outgoing
 
 
@@ -32,17 +34,24 @@ def create_destination(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def show_destination(caller: Caller, inbound: Inbound) -> Reply:
-    """One destination. Raises Refused (404)."""
-    return Reply(200, managing.shown(_found(caller, inbound)))
+    """One destination, with its ETag. Raises Refused (404)."""
+    return _shown(_found(caller, inbound))
 
 
 def change_destination(caller: Caller, inbound: Inbound) -> Reply:
-    """Sets what is sent; what waits is held while it is paused. Raises Refused (400, 404)."""
+    """Sets what is sent; what waits is held while it is paused.
+
+    With If-Match it is changed only while it still has that ETag. Raises Refused (400, 404, 412).
+    """
     row = _found(caller, inbound)
     sent = _checked(DestinationChange, inbound, row["kind"])
     if not sent:
         raise invalid(Fault("body", f"Must have one of {', '.join(DestinationChange().fields)}"))
-    return Reply(200, managing.change(row, sent, by=caller.key_id))
+
+    def check(found: Mapping[str, Any]) -> None:
+        entity_tags.check_match(inbound, destination.version(found))
+
+    return _shown(managing.change(row, sent, by=caller.key_id, check=check))
 
 
 def delete_destination(caller: Caller, inbound: Inbound) -> Reply:
@@ -101,6 +110,10 @@ def _checked(schema: type[Strict], inbound: Inbound, kind: str = "") -> dict[str
         found, sent = refused.problem.faults, inbound.json
         kind = kind or (str(sent.get("kind", "")) if isinstance(sent, dict) else "")
         raise invalid(*found, *managing.more_faults(kind, sent, [fault.field for fault in found])) from None
+
+
+def _shown(row: Mapping[str, Any]) -> Reply:
+    return Reply(200, managing.shown(row), {"ETag": entity_tags.tag(destination.version(row))})
 
 
 def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:

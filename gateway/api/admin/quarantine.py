@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import adapters
-from adapters.contract import Fault, Inbound, Reply, invalid
+from adapters.contract import Fault, Inbound, Refused, Reply, invalid
 from gateway.access import audit_log
 from gateway.access.caller import Caller
 from gateway.api import pagination
 from gateway.api.admin.request_schemas import unknown
 from gateway.intake.replay import leniently, preview, replay, resumed, sender_of
 from models.database.base import writing
+from models.intake.commit import Gone
 from models.queries import bounded_pages
-from models.queries.retention import delete_held
 from models.tables import quarantine
 
 
@@ -46,7 +46,10 @@ def replay_held(caller: Caller, inbound: Inbound) -> Reply:
     row, asked = _found(caller, inbound), inbound.query.get("lenient", "false")
     if asked not in ("true", "false"):
         raise invalid(Fault("lenient", "Expected true or false"))
-    outcome = replay(adapters.load()[row["source"]], row, lenient=asked == "true")
+    try:
+        outcome = replay(adapters.load()[row["source"]], row, lenient=asked == "true")
+    except Gone:
+        raise _unknown() from None
     reason = outcome if isinstance(outcome, str) else None
     ids = [] if isinstance(outcome, str) else outcome
     with writing():
@@ -56,10 +59,11 @@ def replay_held(caller: Caller, inbound: Inbound) -> Reply:
 
 
 def discard_held(caller: Caller, inbound: Inbound) -> Reply:
-    """Deletes one of them for good. Raises Refused (404)."""
+    """Deletes one of them for good. Raises Refused (404), also for one that was replayed."""
     row = _found(caller, inbound)
     with writing():
-        delete_held([row["id"]])
+        if not quarantine.discard([row["id"]]):
+            raise _unknown()
         detail = {"source": row["source"], "reason": row["reason"]}
         audit_log.note(caller.workspace_id, caller.key_id, "quarantine.discarded", row["id"], **detail)
     return Reply(204)
@@ -69,5 +73,9 @@ def _found(caller: Caller, inbound: Inbound) -> dict[str, Any]:
     row = quarantine.one(inbound.params["quarantine_id"])
     mine = row is not None and row["workspace_id"] == caller.workspace_id
     if row is None or not mine or caller.project_id not in (None, row["project_id"]):
-        raise unknown("delivery in quarantine")
+        raise _unknown()
     return row
+
+
+def _unknown() -> Refused:
+    return unknown("delivery in quarantine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import adapters
@@ -14,7 +15,7 @@ from gateway.api.schemas.quarantine import Discard, ReplayGroup
 from gateway.core.pacing import Pace
 from gateway.intake.replay import replay
 from models.database.base import writing
-from models.queries.retention import delete_held
+from models.intake.commit import Gone
 from models.tables import quarantine
 from models.tables.feedback import iso
 
@@ -54,9 +55,10 @@ def replay_group(caller: Caller, inbound: Inbound) -> Reply:
     row = quarantine.next_of(*where, after=after)
     while row is not None and clock() - began < AT_ONCE:
         after = row["id"]
-        outcome = replay(adapters.load()[row["source"]], row, lenient=sent["lenient"])
-        counts["held" if isinstance(outcome, str) else "replayed"] += 1
-        ids += [] if isinstance(outcome, str) else outcome
+        with suppress(Gone):  # somebody discarded it meanwhile
+            outcome = replay(adapters.load()[row["source"]], row, lenient=sent["lenient"])
+            counts["held" if isinstance(outcome, str) else "replayed"] += 1
+            ids += [] if isinstance(outcome, str) else outcome
         row = quarantine.next_of(*where, after=after)
     with writing():
         audit_log.note(caller.workspace_id, caller.key_id, "quarantine.replayed", sent["source"], **counts)
@@ -68,7 +70,7 @@ def discard_group(caller: Caller, inbound: Inbound) -> Reply:
     sent = Discard.of(inbound)
     where = (caller.workspace_id, caller.project_id, sent["source"], sent.get("reason"))
     ids = quarantine.ids_of(*where)
-    done = sum(Pace().each(ids, delete_held))
+    done = sum(Pace().each(ids, quarantine.discard))
     with writing():
         detail: dict[str, Any] = {"discarded": done, "reason": sent.get("reason")}
         audit_log.note(caller.workspace_id, caller.key_id, "quarantine.discarded", sent["source"], **detail)

@@ -120,9 +120,7 @@ class OutcomesQuery(Schema):
 
 
 class IfMatch(Schema):
-    if_match = Text(
-        data_key="If-Match", metadata={"description": "The ETag that the record must still have."}
-    )
+    if_match = Text(data_key="If-Match", metadata={"description": "The ETag that it must still have."})
 
 
 class SimilarQuery(Schema):

@@ -27,7 +27,10 @@ class NewAnswer(Strict):
 
 
 class ReplyShown(Shown):
-    """`send_at` is when it is sent or tried again, null when neither; `theme_id` when many were told."""
+    """`send_at` is when it is sent or tried again, null when neither; `theme_id` when many were told.
+
+    `undeliverable` says that the mail server knows the address to be nobody's.
+    """
 
     id = words()
     feedback_id = words()
@@ -36,6 +39,7 @@ class ReplyShown(Shown):
     text = words()
     state = words(*STATES)
     why = words(allow_none=True)
+    undeliverable = fields.Boolean()
     tries = whole(minimum=0)
     key_id = words()
     created_at = time()
@@ -77,6 +81,7 @@ class Skipped(Shown):
     followup_off = whole(minimum=0)
     unsubscribed = whole(minimum=0)
     told_before = whole(minimum=0)
+    undeliverable = whole(minimum=0)
 
 
 class ToldAll(Shown):

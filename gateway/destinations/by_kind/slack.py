@@ -2,8 +2,7 @@
 
 Blocks and their limits are those of docs.slack.dev/reference/block-kit/blocks: 50 in a message, a header of
 150 characters, a text of 3,000. All texts are `plain_text`, in which Slack parses neither markup nor mentions
-nor links; `&`, `<` and `>` are escaped, as docs.slack.dev/messaging/formatting-message-text asks. What is
-answered say docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
+nor links. What is answered say docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
 docs.slack.dev/reference/methods/chat.postMessage.
 """
 
@@ -13,9 +12,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from html import escape
 from typing import Any
 
+from gateway.core import slack
+from gateway.core.slack import escaped
 from gateway.destinations import message_text
 from gateway.destinations.chat_post import answered, checking, post_json
 from gateway.destinations.kind import Answer, Delivery, Kind
@@ -33,12 +33,6 @@ _INSTEAD = (
 )
 # Why a message that was posted once can be changed no more, but followed.
 _FIXED = ("edit_window_closed", "cant_update_message")
-_TOKEN = ": give the bot's token as the header Authorization, Bearer xoxb-..."
-_HELP = {
-    **dict.fromkeys(("not_authed", "invalid_auth"), _TOKEN),
-    "missing_scope": ": give the app the scope chat:write",
-    "not_in_channel": ": invite the app into the channel",
-}
 
 
 def write(message: Message) -> str:
@@ -73,7 +67,7 @@ def _payload(message: Message, most: int) -> dict[str, Any]:
         blocks += _blocks(part, min(most, TEXT))
     plain = f"{message_text.inert(subject)}\n{message_text.plain_text(message, most)}"
     quiet = {"mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
-    return {"text": message_text.cut(plain, TEXT, _escaped), "blocks": blocks, **quiet}
+    return {"text": message_text.cut(plain, TEXT, escaped), "blocks": blocks, **quiet}
 
 
 def _fits(payload: dict[str, Any]) -> bool:
@@ -107,12 +101,8 @@ def _button(label: str, url: str) -> dict[str, Any]:
 
 
 def _text(text: str, most: int) -> dict[str, Any]:
-    shown = message_text.cut(text, most, lambda said: _escaped(message_text.inert(said)))
+    shown = message_text.cut(text, most, lambda said: escaped(message_text.inert(said)))
     return {"type": "plain_text", "text": shown, "emoji": False}
-
-
-def _escaped(text: str) -> str:
-    return escape(text, quote=False)
 
 
 def _bot(url: str) -> tuple[str, str] | None:
@@ -136,13 +126,12 @@ def _plain_if_refused(delivery: Delivery, url: str, sent: dict[str, Any]) -> Ans
 
 def _told(answer: Answer) -> Answer:
     """An answer as it is meant: the Web API says 200 to everything, and what was wrong in the body."""
-    said = answered(answer)
-    if not answer.is_taken or "ok" not in said:
+    said = slack.said_of(answer.status or 0, answer.body)
+    if not answer.is_taken or said is None:
         return answer
-    if not said["ok"]:
-        error = str(said.get("error"))
-        return replace(answer, why=f"Slack says {error}{_HELP.get(error, '')}")
-    return replace(answer, reference=f"{said.get('channel')}:{said.get('ts')}")
+    if said.error:
+        return replace(answer, why=f"Slack says {said.error}{slack.HELP.get(said.error, '')}")
+    return replace(answer, reference=f"{said.body.get('channel')}:{said.body.get('ts')}")
 
 
 KIND = Kind(
