@@ -14,6 +14,7 @@ from gateway.api.query_parameters import moment_of, share_of, whole_of
 from gateway.core.ids import now_ms
 from models.queries.feedback_query import ANY_OF, Filter
 from models.queries.ordering import NEWEST_BY, SORTS, TIMES, time_of
+from models.queries.priority import PRIORITIES
 from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.search_words import read_query
@@ -162,10 +163,13 @@ def _yes_or_no(text: str, now: int) -> bool:
     return text == "yes"
 
 
-def _time(text: str, now: int) -> str:
-    if text not in TIMES:
-        raise ValueError(f"Must be one of {', '.join(TIMES)}")
-    return text
+def _one_of(words: Collection[str]) -> Callable[[str, int], str]:
+    def read(text: str, now: int) -> str:
+        if text not in words:
+            raise ValueError(f"Must be one of {', '.join(words)}")
+        return text
+
+    return read
 
 
 def _impact(text: str, now: int) -> int:
@@ -178,7 +182,8 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     **dict.fromkeys(("confidence_below", "any_confidence_below"), lambda text, now: share_of(text)),
     "since": _when,
     "until": _when,
-    "time": _time,
+    "time": _one_of(TIMES),
+    "priority": _one_of(PRIORITIES),
     "replied": _yes_or_no,
     "q": lambda text, now: read_query(_text(text)),
     **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),

@@ -7,29 +7,41 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import g
 
-from adapters.contract import Fault, Refused
+from adapters.contract import Refused
 from gateway.api import filters
+from gateway.inbox import times
 from gateway.inbox.i18n import number
 from models.queries import counting
 from models.queries.counting import Count
+from models.queries.feedback_query import Filter
+from models.queries.ordering import time_of
 
 _BESIDE = ("sort", "limit", "cursor", "fields")  # what a list's query has that says nothing of which records
 
 
 def total(query: str) -> Count | None:
     """How many records the list of a query string has; None when the query is a bad one."""
-    if "list_counts" not in g:
-        g.list_counts = {}
-    known: dict[str, Count | None] = g.list_counts
-    asked = _meant(query)
+    known, asked = _known(), _meant(query)
     if asked not in known:
-        known[asked] = _counted(asked)
+        chosen = _filter(asked)
+        known[asked] = None if chosen is None else counting.count(g.session["user_workspace"], None, chosen)
     return known[asked]
 
 
-def beside(queries: Iterable[str]) -> list[str]:
-    """The counts of several lists as words for beside their names."""
-    return [said(total(query)) for query in queries]
+def of_views(queries: Iterable[str]) -> dict[str, str]:
+    """The counts of several lists by their queries, as they stand beside the lists' names."""
+    known, named = _known(), {query: _meant(query) for query in queries}
+    lacking = {asked: _filter(asked) for asked in named.values() if asked not in known}
+    sound = {asked: chosen for asked, chosen in lacking.items() if chosen is not None}
+    if sound:
+        found = counting.counts(g.session["user_workspace"], None, [*sound.values()])
+        known.update(zip(sound, found, strict=True))
+    return {query: said(known.get(asked)) for query, asked in named.items()}
+
+
+def any_record() -> bool:
+    """Whether the workspace has any record."""
+    return counting.any_record(g.session["user_workspace"])
 
 
 def said(count: Count | None) -> str:
@@ -39,21 +51,25 @@ def said(count: Count | None) -> str:
     return f"{number(count.number)}{'+' if count.more else ''}"
 
 
+def _known() -> dict[str, Count | None]:
+    """What was counted for this page already."""
+    if "list_counts" not in g:
+        g.list_counts = {}
+    known: dict[str, Count | None] = g.list_counts
+    return known
+
+
 def _meant(query: str) -> str:
     """What of a query decides which records are meant."""
-    given = parse_qsl(query.removeprefix("?"))
+    given = times.said(parse_qsl(query.removeprefix("?")))
+    told = dict(given)
+    if {"since", "until"} & told.keys() and (time := time_of(told.get("sort", ""))):
+        given = [*((name, value) for name, value in given if name != "time"), ("time", time)]
     return urlencode([(name, value) for name, value in given if name not in _BESIDE])
 
 
-def _counted(query: str) -> Count | None:
-    faults: list[Fault] = []
-    workspace_id = g.session["user_workspace"]
+def _filter(query: str) -> Filter | None:
     try:
-        asked = filters.read(query, (), faults)
+        return filters.parse(query)
     except Refused:
         return None
-    if faults:
-        return None
-    if "oldest_looked_at" not in g:
-        g.oldest_looked_at = counting.oldest_looked_at(workspace_id)
-    return counting.count(workspace_id, None, asked.chosen, oldest=g.oldest_looked_at)

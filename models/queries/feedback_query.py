@@ -11,7 +11,7 @@ from peewee import SQL, Expression
 
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
-from models.queries import bounded_pages, full_text, partial_indexes
+from models.queries import bounded_pages, full_text, partial_indexes, priority
 from models.queries.answered import answered
 from models.queries.ordering import (
     BY_OCCURRED,
@@ -52,6 +52,7 @@ class Filter:
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
+    priority: str | None = None
     min_impact: int | None = None
     max_impact: int | None = None
     confidence_below: float | None = None
@@ -105,6 +106,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.incident_key == chosen.incident_key)
     if chosen.external_id is not None:
         found.append(_same("external_id", [chosen.external_id]))
+    if chosen.priority is not None:
+        found.append(priority.condition(chosen.priority))
     if chosen.min_impact is not None:
         found.append(Feedback.impact >= chosen.min_impact)
     if chosen.max_impact is not None:
@@ -222,6 +225,8 @@ def narrowed(
             return database.obj.through(some.where(SQL(*few)), PRIMARY)
     if _rare_page(workspace_id, chosen):
         return database.obj.through(some, "feedback_page")
+    if chosen.priority == priority.HIGH and (likely := priority.few(workspace_id, chosen.status)) is not None:
+        return database.obj.through(some.where(SQL(*likely)), PRIMARY)
     if chosen.q is not None and (found := full_text.if_few(some, workspace_id, chosen.q)) is not None:
         return found
     sort = sort or NEWEST_BY[chosen.time]

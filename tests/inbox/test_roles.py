@@ -61,6 +61,7 @@ PAGES: dict[str, str | None] = {
     "POST /account/password": "viewer",
     "GET /inbox": "viewer",
     "GET /inbox/fresh": "viewer",
+    "GET /inbox/counts": "viewer",
     "POST /inbox/views": "viewer",
     "POST /inbox/bulk": "triager",
     "POST /inbox/undo": "triager",

@@ -15,7 +15,7 @@ from gateway.api.outcomes import OUTCOME_COLUMNS
 from gateway.api.pagination import LONGEST_PAGE, PAGE
 from gateway.api.themes import MOST
 from gateway.transfer.file_export import FORMATS
-from models.queries import feedback_query, ordering
+from models.queries import feedback_query, ordering, priority
 from models.queries.statistics import DIMENSIONS
 
 
@@ -56,6 +56,13 @@ def _filter(name: str) -> fields.Field[Any]:
         return whole(minimum=0, maximum=14)
     if name in ("confidence_below", "any_confidence_below"):
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
+    if name == "time":
+        about = "Which time since, until, days and hours are about, and the order unless sort names another."
+        return fields.String(
+            metadata={"enum": list(ordering.TIMES), "default": ordering.RECEIVED, "description": about}
+        )
+    if name == "priority":
+        return text(*priority.PRIORITIES)
     if name == "replied":
         return text(*filters.YES_OR_NO)
     if name == "tag!":
