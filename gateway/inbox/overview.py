@@ -16,11 +16,12 @@ from adapters.contract.record import CATEGORIES
 from gateway.api import filters
 from gateway.core.config import learning_off
 from gateway.core.ids import now_ms
-from gateway.inbox import charts, times
+from gateway.inbox import charts
 from gateway.inbox.api_calls import ask, has
 from gateway.inbox.feedback_list import asked, choices
 from gateway.inbox.i18n import _, day, moment
 from gateway.inbox.pages import page, show
+from gateway.inbox.times import asked_for
 from gateway.intake.outcomes import OUTCOMES
 from models.queries.statistics import impacts
 from models.queries.top_pages import pages
@@ -47,7 +48,7 @@ def overview() -> ResponseReturnValue:
     now = now_ms()
     since = (now // step + 1) * step - length  # whole hours or days, today's among them
     query = urlencode(given)
-    chosen = {**given, "since": iso(since), "time": times.asked_for([*given.items()])}
+    chosen = {**given, "since": iso(since), "time": asked_for([*given.items()])}
     try:
         counted = ask(STATS, urlencode({**chosen, "by": f"{unit},category,source"}))
     except Refused as refused:
