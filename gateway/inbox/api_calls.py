@@ -15,7 +15,7 @@ from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
-from gateway.inbox import times
+from gateway.inbox import chosen_time
 from gateway.inbox.session import NotAllowed, as_inbound, recognise
 from models.database.base import dumps, writing
 
@@ -40,7 +40,7 @@ def ask(route: str, query: str = "", *, body: Any = None, **params: str) -> Any:
     `query` is a query string. A role may do there what a key with its scopes may. Raises Refused, and
     NotAllowed.
     """
-    query = times.usual(query) if route in BY_TIME else query
+    query = chosen_time.usual(query) if route in BY_TIME else query
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:
         raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))

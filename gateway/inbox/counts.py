@@ -9,7 +9,7 @@ from flask import g
 
 from adapters.contract import Refused
 from gateway.api import filters
-from gateway.inbox import times
+from gateway.inbox import chosen_time
 from gateway.inbox.i18n import number
 from models.queries import counting
 from models.queries.counting import Count
@@ -61,7 +61,7 @@ def _known() -> dict[str, Count | None]:
 
 def _meant(query: str) -> str:
     """What of a query decides which records are meant."""
-    given = times.said(parse_qsl(query.removeprefix("?")))
+    given = chosen_time.said(parse_qsl(query.removeprefix("?")))
     told = dict(given)
     if {"since", "until"} & told.keys() and (time := time_of(told.get("sort", ""))):
         given = [*((name, value) for name, value in given if name != "time"), ("time", time)]

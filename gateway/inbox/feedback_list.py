@@ -16,7 +16,7 @@ from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.core.ids import new_id
-from gateway.inbox import changing, counts, times
+from gateway.inbox import changing, chosen_time, counts
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import START, go, hand_over, handed_over, local, page, show
@@ -68,7 +68,7 @@ def inbox_list() -> ResponseReturnValue:
         faults=faults,
         given=dict(given),
         query=query,
-        at=f"{times.beside(given)}_at",
+        at=f"{chosen_time.beside(given)}_at",
         older=older and _joined(given, cursor=older),
         later=bool(cursor),
         newest="" if cursor else max((row["id"] for row in rows), default=""),
@@ -143,7 +143,7 @@ def _topics(projects: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def asked() -> list[tuple[str, str]]:
     """The filter in this request's address; fields a form left empty are none."""
     given = parse_qsl(request.query_string.decode("utf-8", "replace"))
-    return times.said([(name, value) for name, value in given if name != "cursor"])
+    return chosen_time.said([(name, value) for name, value in given if name != "cursor"])
 
 
 def _joined(given: Sequence[tuple[str, str]], **more: str) -> str:

@@ -18,10 +18,10 @@ from gateway.core.config import learning_off
 from gateway.core.ids import now_ms
 from gateway.inbox import charts
 from gateway.inbox.api_calls import ask, has
+from gateway.inbox.chosen_time import asked_for
 from gateway.inbox.feedback_list import asked, choices
 from gateway.inbox.i18n import _, day, moment
 from gateway.inbox.pages import page, show
-from gateway.inbox.times import asked_for
 from gateway.intake.outcomes import OUTCOMES
 from models.queries.statistics import impacts
 from models.queries.top_pages import pages
