@@ -89,7 +89,7 @@ MORE = (
     "tag=a&tag=b",
     "tag=a,b",
     "time=occurred&since=7d&until=1h",
-    "time=occurred&since=7d&sort=-impact",
+    "time=occurred&since=7d&until=1h&category=bug",
     "time=occurred&author=ann",
     "priority=high&status=open",
     "priority=normal",
