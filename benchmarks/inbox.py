@@ -9,6 +9,9 @@ values each time.
 
 from __future__ import annotations
 
+import re
+import statistics
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +19,12 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from benchmarks.doors import BUSY, MANY, RARE, SOME
-from benchmarks.reading import IDS, WORDS, measure, options, tables
+from benchmarks.reading import IDS, TIMES, WORDS, measure, options, tables
 from gateway.access import users
 from gateway.inbox.feedback_list import VIEWS
 from gateway.inbox.overview import PERIODS
 from models import Workspace
+from models.database.base import database
 
 # What is asked, and for the n-th time how.
 PAGES: dict[str, Callable[[int], str]] = {
@@ -44,13 +48,45 @@ PAGES: dict[str, Callable[[int], str]] = {
     "list, a group of alerts": lambda n: f"/inbox?alert_group=alertmanager:Rule{n}&status=open",
     "list, an author": lambda n: f"/inbox?author=u{n}",
     "list, an author of one in twenty": lambda n: f"/inbox?author={BUSY}&category={WORDS[n % 5]}",
+    "list, an author by impact": lambda n: f"/inbox?author=u{n}&sort=-impact",
+    "list by when it was received": lambda n: f"/inbox?time=received&category={WORDS[n % 5]}",
+    "list of a week": lambda n: f"/inbox?since={n % 80 + 7}d&until={n % 80}d",
+    "list of a week, by impact": lambda n: f"/inbox?since={n % 80 + 7}d&until={n % 80}d&sort=-impact",
+    "the views' counts": lambda n: "/inbox/counts",
     "one record": lambda n: f"/records/{IDS[n % len(IDS)]}",
     **{f"overview, {name}": lambda n, name=name: f"/overview?period={name}" for name in PERIODS},
+    "one that others say, too": lambda n: f"/records/{SAID[n % len(SAID)]}",
     "overview, 7d of one category": lambda n: f"/overview?category={WORDS[n % 5]}",
 }
 
 # One in so many records is an alert, of so many rules; so many come in a delivery.
 ALERTS, RULES, TOGETHER = 5, 200, 500
+
+
+SAID: list[str] = []  # ids of records that say what ten others say
+
+
+def find_said() -> None:
+    """Finds records that many say nearly the same as."""
+    found = database.execute_sql(
+        "SELECT MIN(id) FROM feedback GROUP BY fingerprint HAVING COUNT(*) > 10 ORDER BY 1 LIMIT 50"
+    )
+    SAID[:] = [row[0] for row in found.fetchall()]
+
+
+def resolve(client: FlaskClient) -> None:
+    """Prints how long it takes to resolve the fifty records of a list, as its form does."""
+    taken = []
+    for n in range(TIMES // 5):
+        path = f"/inbox?status=open&category={WORDS[n % 5]}"
+        ids = re.findall(r'data-id="(fb_\w+)"', client.get(path).text)
+        form = {"set": "status:resolved", "back": path, "id": ids, "seen": [f"{one}:open" for one in ids]}
+        started = time.perf_counter()
+        answer = client.post("/inbox/bulk", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+        taken.append((time.perf_counter() - started) * 1000)
+        assert answer.status_code == 303 and len(ids) == 50, answer.text
+    p95 = statistics.quantiles(taken, n=20)[18]
+    print(f"{'resolve fifty':34} {statistics.median(taken):8.1f} {p95:8.1f}", flush=True)
 
 
 def sign_in(client: FlaskClient) -> None:
@@ -91,7 +127,9 @@ def main() -> None:
     for _, client in tables(asked):
         storm(client, asked.rows // ALERTS)
         sign_in(client)
+        find_said()
         measure(client, PAGES)
+        resolve(client)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -15,10 +14,10 @@ from gateway.access.caller import Caller
 from gateway.api import filters
 from gateway.core import log
 from gateway.destinations import links
-from gateway.transfer.file_export import AT_HAND, BOM, FIELDS, OLDEST, SHOWN_AS, documents, lines
+from gateway.transfer.file_export import AT_HAND, BOM, FIELDS, SHOWN_AS, documents, lines
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
-from models.queries.ordering import SORTS, Position
+from models.queries.ordering import OLDEST_BY, Position
 from models.tables import feedback
 
 TOGETHER = 50  # lines sent in one piece
@@ -38,11 +37,9 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
     form = asked.rest.get("format", "ndjson")
     fields = asked.rest.get("fields", ",".join(FIELDS)).split(",")
     limit = asked.rest.get("limit")
-    sort = asked.rest.get("sort", OLDEST)
+    chosen, sort = filters.in_order(asked, faults, OLDEST_BY)
     if form not in SHOWN_AS:
         faults.append(Fault("format", f"Must be one of {', '.join(SHOWN_AS)}"))
-    if sort not in SORTS:
-        faults.append(Fault("sort", f"Must be one of {', '.join(SORTS)}"))
     if "fields" in asked.rest and form == "md":
         faults.append(Fault("fields", "Is not for Markdown"))
     if not set(fields) <= set(FIELDS):
@@ -54,11 +51,10 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
             faults.append(Fault(name, "Must be 0 or 1"))
         elif name in asked.rest and form in ("ndjson", "md"):
             faults.append(Fault(name, "Is for CSV"))
-    after = _position(caller, asked.chosen, sort, asked.rest.get("cursor"), faults)
+    after = _position(caller, chosen, sort, asked.rest.get("cursor"), faults)
     if faults:
         raise invalid(*faults)
-    until = inbound.received_at + 1
-    chosen = replace(asked.chosen, until=min(asked.chosen.until or until, until))
+    chosen = feedback_query.as_of(chosen, inbound.received_at + 1)
     shown = documents(caller.workspace_id, caller.project_id, chosen, after, sort=sort)
     text = lines(islice(shown, None if limit is None else int(limit)), form, fields, links.of_record)
     if asked.rest.get("header") == "0":
@@ -99,7 +95,7 @@ def _position(
     caller: Caller, chosen: Filter, sort: str, cursor: str | None, faults: list[Fault]
 ) -> Position | None:
     """The place in the order of the record that a cursor names."""
-    if cursor is None or sort not in SORTS:
+    if cursor is None:
         return None
     row = feedback.find(caller.workspace_id, caller.project_id, cursor) if feedback.is_id(cursor) else None
     if row is None:

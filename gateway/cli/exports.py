@@ -18,7 +18,7 @@ from gateway.api import filters
 from gateway.cli.command import command, place_of
 from gateway.core.config import Config
 from gateway.destinations import links
-from gateway.transfer.file_export import BOM, OLDEST, SHOWN_AS, documents, lines
+from gateway.transfer.file_export import BOM, SHOWN_AS, documents, lines
 from gateway.transfer.import_options import format_of
 from models.database.private_files import writing_out, writing_to
 from models.queries.feedback_query import Filter
@@ -52,7 +52,7 @@ def chosen_by(context: click.Context, parameter: click.Parameter, text: str | No
     help="[default: by the file's name, or ndjson]",
 )
 @click.option(
-    "--sort", type=click.Choice([*SORTS]), default=OLDEST, show_default=True, help="An order of the list."
+    "--sort", type=click.Choice([*SORTS]), default=None, help="An order of the list [default: oldest first]."
 )
 @click.option("--project", "project_id", default=None, help="Only this project [default: the workspace].")
 @click.option("--workspace", default=None, help="Workspace id [default: the first, or the project's].")
@@ -63,7 +63,7 @@ def chosen_by(context: click.Context, parameter: click.Parameter, text: str | No
 @click.option("--bom", is_flag=True, help="Begin a CSV with a byte order mark, as Excel likes it.")
 def export_file(
     form: str | None,
-    sort: str,
+    sort: str | None,
     project_id: str | None,
     workspace: str | None,
     chosen: Filter,

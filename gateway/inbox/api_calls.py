@@ -15,8 +15,12 @@ from gateway.access.api_keys import ANY
 from gateway.access.caller import Caller
 from gateway.api.endpoint import Endpoint
 from gateway.api.endpoints import ENDPOINTS
+from gateway.inbox import chosen_time
 from gateway.inbox.session import NotAllowed, as_inbound, recognise
 from models.database.base import dumps, writing
+
+# What goes by one of two times, and for people by when things occurred.
+BY_TIME = {f"GET /gateway/v1/{name}" for name in ("feedback", "stats", "export")}
 
 
 def caller() -> Caller:
@@ -41,6 +45,7 @@ def ask(route: str, query: str = "", *, body: Any = None, match: str = "", **par
 
 def reply_of(route: str, query: str = "", *, body: Any = None, match: str = "", **params: str) -> Reply:
     """The same with what a file is called and of which type it is."""
+    query = chosen_time.usual(query) if route in BY_TIME else query
     asked = dict(parse_qsl(query, keep_blank_values=True))
     if bad := [name for name, value in asked.items() if "\0" in name + value]:
         raise invalid(*(Fault(name.replace("\0", "\ufffd"), "must not contain NUL") for name in bad))

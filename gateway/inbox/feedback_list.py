@@ -16,10 +16,10 @@ from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.core.ids import new_id
-from gateway.inbox import changing
+from gateway.inbox import changing, chosen_time, counts
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import go, hand_over, handed_over, local, page, show
+from gateway.inbox.pages import START, go, hand_over, handed_over, local, page, show
 from gateway.inbox.session import base_url
 from models.database.base import dumps, writing
 from models.queries.top_pages import sources
@@ -36,13 +36,15 @@ MOST_NEW = 50  # that the bar counts; more are "50+"
 
 # What people look for most: a name and the query that finds it.
 VIEWS = (
-    ("All", ""),
-    ("High impact", "min_impact=9&status=open"),
+    ("Open", "status=open"),
+    ("High impact", "priority=high&status=open"),
     ("Unsure", "any_confidence_below=0.6&status=open&sort=-doubt"),
     ("Alerts open", "type=alert&status=open"),
     ("Questions", "category=question&status=open"),
     ("Praise", "category=praise"),
     ("For everybody", urlencode({"tag!": ",".join(SECRET)})),
+    ("Resolved", "status=resolved"),
+    ("All", ""),
 )
 
 
@@ -66,18 +68,21 @@ def inbox_list() -> ResponseReturnValue:
         faults=faults,
         given=dict(given),
         query=query,
+        at=f"{chosen_time.beside(given)}_at",
         older=older and _joined(given, cursor=older),
         later=bool(cursor),
         newest="" if cursor else max((row["id"] for row in rows), default=""),
         key=handed_over().get("key"),
-        first=not rows and not given and not cursor,
+        first=not rows and query in ("", START.partition("?")[2]) and not cursor and not counts.any_record(),
     )
 
 
 def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
     views = [(_(name), text) for name, text in VIEWS]
+    view_counts = counts.of_views(text for _name, text in VIEWS)
     nothing: dict[str, Any] = {
         "rows": (),
+        "at": "received_at",
         "faults": (),
         "given": {},
         "query": "",
@@ -86,7 +91,7 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
     }
     mine = views_of(g.session["user_id"])
     shown = {**nothing, "newest": "", "first": True, "key": None, **choices(), **values}
-    return show("inbox.html", status, views=views, mine=mine, **shown)
+    return show("inbox.html", status, views=views, view_counts=view_counts, mine=mine, **shown)
 
 
 @page("/inbox/first-key", "admin", method="POST")
@@ -138,7 +143,7 @@ def _topics(projects: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def asked() -> list[tuple[str, str]]:
     """The filter in this request's address; fields a form left empty are none."""
     given = parse_qsl(request.query_string.decode("utf-8", "replace"))
-    return [(name, value) for name, value in given if name != "cursor"]
+    return chosen_time.said([(name, value) for name, value in given if name != "cursor"])
 
 
 def _joined(given: Sequence[tuple[str, str]], **more: str) -> str:
@@ -154,6 +159,12 @@ def fresh() -> ResponseReturnValue:
     more = count == MOST_NEW
     said = _("%(count)s new", count=f"{count}+" if more else count)
     return Response(dumps({"count": count, "say": said}), content_type="application/json")
+
+
+@page("/inbox/counts", "viewer", seen=False)
+def view_counts() -> ResponseReturnValue:
+    """How many records each view has now: JSON, for the page to ask once it has changed some."""
+    return Response(dumps(counts.of_views(text for _name, text in VIEWS)), content_type="application/json")
 
 
 @page("/inbox/bulk", "triager", method="POST")

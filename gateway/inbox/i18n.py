@@ -79,7 +79,7 @@ def ago(value: str | int | None) -> Markup:
         return Markup("")
     since = datetime.now(UTC) - at
     seconds = since.total_seconds()
-    if 0 <= seconds < 60:
+    if -360 < seconds < 60:  # also what a clock says that is a little ahead
         said = _("now")
     elif 0 <= seconds < 6 * 86_400:
         said = format_timedelta(-since, add_direction=True, format="narrow", locale=g.locale)

@@ -16,7 +16,7 @@ from gateway.core.ids import now_ms
 from gateway.http.request import request_id
 from gateway.inbox import oidc
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import local, page
+from gateway.inbox.pages import START, local, page
 from gateway.inbox.session import as_inbound, cookie_name, keep_cookie, seen_url, settings
 from gateway.inbox.sign_in import sign_in_page, signed_in
 from gateway.rate_limits import auth_failures
@@ -53,7 +53,7 @@ def back() -> ResponseReturnValue:
 
 def _came_address() -> Response:
     config, asked = _config(), as_inbound()
-    then, name = "/inbox", config.oidc_name
+    then, name = START, config.oidc_name
     auth_failures.check(asked)
     try:
         ticket = oidc.opened(request.cookies.get(cookie_name(ELSEWHERE), ""))

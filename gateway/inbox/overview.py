@@ -19,6 +19,7 @@ from gateway.core.config import learning_off
 from gateway.core.ids import now_ms
 from gateway.inbox import charts
 from gateway.inbox.api_calls import ask, has
+from gateway.inbox.chosen_time import asked_for
 from gateway.inbox.feedback_list import asked, choices
 from gateway.inbox.i18n import _, day, moment
 from gateway.inbox.pages import page, show, url
@@ -52,8 +53,8 @@ class Span:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """The filter with the period."""
-        return {**self.given, "since": iso(self.since) or ""}
+        """The filter with the period, and which time that is about."""
+        return {**self.given, "since": iso(self.since) or "", "time": asked_for([*self.given.items()])}
 
     @property
     def times(self) -> range:

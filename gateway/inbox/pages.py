@@ -54,6 +54,7 @@ OWNS = (
     "/unsubscribe",
 )
 
+START = "/inbox?status=open"  # where people begin
 UNDO = ("undo", "changes", "merged")  # of what a session keeps: what its last change can be undone with
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 262_144
@@ -279,6 +280,8 @@ def mount(app: Flask, config: Config) -> None:
         elsewhere=config.oidc_issuer and config.oidc_name, passwords=config.passwords == "on"
     )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
-    templates.globals.update(_=_, asset=static_files.address, url=url, unproven_host=unproven_host)
+    templates.globals.update(
+        _=_, asset=static_files.address, url=url, unproven_host=unproven_host, START=START
+    )
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

@@ -14,7 +14,7 @@ from gateway.access import audit_log, users
 from gateway.core import mail
 from gateway.core.rate import Rate
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import local, page, show
+from gateway.inbox.pages import START, local, page, show
 from gateway.inbox.session import LAST, SIGNED_IN, NotAllowed, as_inbound, cookie_name, keep_cookie, passwords
 from gateway.rate_limits import auth_failures
 from models.database.base import writing
@@ -24,12 +24,12 @@ TRIES = Rate.parse("10/hour")  # wrong passwords for one user from one address
 
 @page("/", None)
 def start() -> ResponseReturnValue:
-    return redirect("/inbox", 303)
+    return redirect(START, 303)
 
 
 @page("/sign-in", None)
 def sign_in() -> ResponseReturnValue:
-    then = local(request.args.get("then", ""))
+    then = local(request.args.get("then") or START)
     return redirect(then, 303) if g.session else sign_in_page(then)
 
 
@@ -39,7 +39,7 @@ def signing_in() -> ResponseReturnValue:
 
     A form that was sent when the session had ended is sent now, by the page that answers.
     """
-    then, email = local(request.form.get("then", "")), request.form.get("email", "")[:300]
+    then, email = local(request.form.get("then") or START), request.form.get("email", "")[:300]
     if not passwords():
         return sign_in_page(then, email, _("Nobody gets in with a password here."), 403)
     try:
@@ -152,7 +152,7 @@ def welcomed() -> ResponseReturnValue:
         if users.link_of(token) is None:
             auth_failures.note(asked)
         return _welcome_page(token, error)
-    return signed_in(user["id"], "/inbox")
+    return signed_in(user["id"], START)
 
 
 def _welcome_page(token: str, error: users.PeopleError | None = None) -> ResponseReturnValue:

@@ -10,12 +10,11 @@ from gateway.transfer.record_markdown import records_as_markdown
 from models.database.base import dumps
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
-from models.queries.ordering import Position
+from models.queries.ordering import OLDEST_BY, Position
 from models.tables import asset, feedback
 
 FIRST, PAGE = 50, 500  # records read at once: at first, and at most
 AT_HAND = 2_000_000  # characters of their texts, about
-OLDEST = "received_at"
 FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}  # that can be imported again
 SHOWN_AS = {**FORMATS, "md": "text/markdown; charset=utf-8"}
 FIELDS = (*feedback.SHOWN, "author", "attachments")
@@ -29,9 +28,13 @@ def documents(
     chosen: Filter,
     after: Position | None = None,
     *,
-    sort: str = OLDEST,
+    sort: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The records that a filter means as the API shows them, in this order from after a position."""
+    """The records that a filter means as the API shows them, in this order from after a position.
+
+    Without `sort` the oldest come first, by the time that the filter goes by.
+    """
+    sort = sort or OLDEST_BY[chosen.time]
     limit = min(FIRST, PAGE)
     while True:
         page, after = feedback_query.page(

@@ -11,9 +11,20 @@ from peewee import SQL, Expression
 
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
-from models.queries import bounded_pages, full_text, partial_indexes
+from models.queries import bounded_pages, full_text, partial_indexes, priority
 from models.queries.answered import answered
-from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, doubt_of, ordered
+from models.queries.ordering import (
+    BY_OCCURRED,
+    INDEXES,
+    NEWEST_BY,
+    OCCURRED,
+    RECEIVED,
+    SORTS,
+    Position,
+    doubt_of,
+    moment,
+    ordered,
+)
 from models.queries.topics import about
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
@@ -29,7 +40,9 @@ class Filter:
     how subject.page begins, `theme` the id of one. `any_confidence_below` is about category and sentiment.
     `merged` says whether records that another one stands for are meant: not, with the others (WITH) or alone
     (ONLY); `merged_into` is that of one record, and is of these alone.
-    Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
+    Times are milliseconds UTC: `since` is within, `until` is not. They bound when records were received, or
+    when what they tell of occurred, as `time` says (models.queries.ordering.TIMES). `arrived_before` is
+    always about the former, and for nobody to ask for.
     """
 
     source: tuple[str, ...] = ()
@@ -42,6 +55,7 @@ class Filter:
     status: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
+    priority: str | None = None
     min_impact: int | None = None
     max_impact: int | None = None
     confidence_below: float | None = None
@@ -60,6 +74,8 @@ class Filter:
     merged_into: str | None = None
     since: int | None = None
     until: int | None = None
+    time: str = RECEIVED
+    arrived_before: int | None = None
     q: Query | None = None
 
 
@@ -70,6 +86,8 @@ _ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentime
 ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
 # Of these the columns that have an index with the workspace, feedback_NAME.
 SEEKING = {"source": "source", "status": "status", "project": "project_id", "topic": "topic"}
+# Orders whose index is read only where many rows are meant, since it leads to none that are rare.
+_SEEKING_FEW = ("-doubt", "-occurred_at", "occurred_at")
 # The indexes of what few records have alike.
 _NAMED = {
     "trace_id": "feedback_trace",
@@ -100,6 +118,8 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.alert_group == chosen.alert_group)
     if chosen.external_id is not None:
         found.append(_same("external_id", [chosen.external_id]))
+    if chosen.priority is not None:
+        found.append(priority.condition(chosen.priority))
     if chosen.min_impact is not None:
         found.append(Feedback.impact >= chosen.min_impact)
     if chosen.max_impact is not None:
@@ -114,9 +134,11 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append(Feedback.merged_into.is_null(chosen.merged != ONLY))
     found += partial_indexes.conditions(chosen)
     if chosen.since is not None:
-        found.append(Feedback.received_at >= chosen.since)
+        found.append(moment(chosen.time) >= chosen.since)
     if chosen.until is not None:
-        found.append(Feedback.received_at < chosen.until)
+        found.append(moment(chosen.time) < chosen.until)
+    if chosen.arrived_before is not None:
+        found.append(Feedback.received_at < chosen.arrived_before)
     if chosen.author:
         found.append(_same("author_id", chosen.author) | _same("author_email", chosen.author))
     if chosen.trace_id is not None:
@@ -134,6 +156,13 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
     return found
 
 
+def as_of(chosen: Filter, at: int) -> Filter:
+    """The filter without what is received from a time on (milliseconds UTC)."""
+    if chosen.time == RECEIVED:
+        return replace(chosen, until=at if chosen.until is None else min(chosen.until, at))
+    return replace(chosen, arrived_before=at)
+
+
 def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
     """The columns whose values are a position in the list of a filter."""
     return full_text.place_columns(sort) if chosen.q is not None and chosen.q.positive else SORTS[sort][0]
@@ -144,6 +173,9 @@ def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
     columns = place_columns(chosen, sort)
     if "doubt" in columns:
         row = {**row, "doubt": doubt_of(row["id"])}
+    if row.get("occurred") is None:
+        occurred = row["received_at"] if row["occurred_at"] is None else row["occurred_at"]
+        row = {**row, "occurred": occurred}
     return [full_text.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
 
 
@@ -153,7 +185,7 @@ def page(
     chosen: Filter,
     *,
     limit: int,
-    sort: str = NEWEST,
+    sort: str | None = None,
     after: Position | None = None,
 ) -> tuple[list[dict[str, Any]], Position | None]:
     """At most `limit` of the rows that are meant, and the position to go on after (None: there are no more).
@@ -161,19 +193,22 @@ def page(
     There are fewer when their texts are long (models.queries.bounded_pages).
 
     A position names a place in the order and not a number of rows: rows that come, go or change
-    elsewhere move nobody's page. `sort` is one of SORTS, `after` has a value for each of place_columns.
+    elsewhere move nobody's page. `sort` is one of SORTS, the newest first when not given; `after` has a value
+    for each of place_columns.
     """
+    sort = sort or NEWEST_BY[chosen.time]
     tests = [_tagged(group) for group in chosen.tags]
     if chosen.q is not None and chosen.q.positive:
         some = _meant(workspace_id, project_id, replace(chosen, q=None, tags=())).where(*tests)
         few = _few(workspace_id, chosen)
         if few == PRIMARY and chosen.author:
             some = database.obj.written_by(some, workspace_id, chosen.author)
-        limits = full_text.Limits(chosen.since, chosen.until, few)
+        period = (chosen.since, chosen.until) if chosen.time == RECEIVED else (None, chosen.arrived_before)
+        limits = full_text.Limits(*period, few)
         page = full_text.find(some, workspace_id, chosen.q, limits, sort=sort, after=after, limit=limit + 1)
     elif chosen.author:
         some = _meant(workspace_id, project_id, replace(chosen, author=()))
-        page = _written(some, chosen.author, sort, after, limit + 1)
+        page = _written(some, workspace_id, chosen, sort, after, limit + 1)
     elif tests and not database.obj.EMBEDDED:
         some = _meant(workspace_id, project_id, replace(chosen, tags=()))
         page = full_text.by_index_of_server(some, tests, sort, after, limit + 1)
@@ -192,7 +227,7 @@ def narrowed(
     workspace_id: str,
     project_id: str | None,
     chosen: Filter,
-    sort: str = NEWEST,
+    sort: str | None = None,
     index: str | None = None,
 ) -> Any:
     """A query that reads the rows it means through the index that finds them with the least work.
@@ -208,8 +243,11 @@ def narrowed(
             return database.obj.through(some.where(SQL(*few)), PRIMARY)
     if _rare_page(workspace_id, chosen):
         return database.obj.through(some, "feedback_page")
+    if chosen.priority == priority.HIGH and (likely := priority.few(workspace_id, chosen.status)) is not None:
+        return database.obj.through(some.where(SQL(*likely)), PRIMARY)
     if chosen.q is not None and (found := full_text.if_few(some, workspace_id, chosen.q)) is not None:
         return found
+    sort = sort or NEWEST_BY[chosen.time]
     return database.obj.through(some, index or _index(workspace_id, project_id, chosen, sort))
 
 
@@ -218,13 +256,19 @@ def _meant(workspace_id: str, project_id: str | None, chosen: Filter) -> Any:
 
 
 def _written(
-    some: Any, authors: Sequence[str], sort: str, after: Position | None, limit: int
+    some: Any, workspace_id: str, chosen: Filter, sort: str, after: Position | None, limit: int
 ) -> list[dict[str, Any]]:
-    """The first rows of what these people wrote, of each by the index in the order of the list."""
+    """The first rows of what these people wrote, of each by the index in the order of the list.
+
+    In other orders than by arrival what somebody wrote is sorted, unless that is much.
+    """
     found: dict[str, dict[str, Any]] = {}
     for column, index in AUTHORS.items():
-        for author in authors:
-            mine = database.obj.through(some.where(_same(column, [author])), index)
+        for author in chosen.author:
+            test, values = database.obj.same(column, [author])
+            much = sort in INDEXES and database.obj.EMBEDDED
+            much = much and not database.obj.few(workspace_id, test, values, index)
+            mine = database.obj.through(some.where(SQL(test, values)), INDEXES[sort] if much else index)
             found |= {row["id"]: row for row in rows(ordered(mine, sort, after).limit(limit))}
     names, falling = SORTS[sort]
     return sorted(found.values(), key=itemgetter(*names), reverse=falling)[:limit]
@@ -266,8 +310,10 @@ def _few_merged(workspace_id: str) -> bool:
 
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
     """The index to read rows through: one of what is rare, else one in the order of the list."""
-    if sort == "-doubt" and (few := _few(workspace_id, chosen)):
+    if sort in _SEEKING_FEW and (few := _few(workspace_id, chosen) or _few_of_kind(workspace_id, chosen)):
         return few  # what is left to look at among all that is done
+    if sort in INDEXES and _short_period(workspace_id, chosen):
+        return BY_OCCURRED
     if few := partial_indexes.few(workspace_id, chosen):
         return few
     if chosen.merged == ONLY and (sort not in INDEXES or _few_merged(workspace_id)):
@@ -295,6 +341,24 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
     if chosen.min_impact is not None and database.obj.few(workspace_id, "impact >= ?", [chosen.min_impact]):
         return "feedback_impact"
     return "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
+
+
+def _few_of_kind(workspace_id: str, chosen: Filter) -> str | None:
+    """The index of rows so few, by their type or impact, that any order will do."""
+    if partial_indexes.unusual(chosen, "type") and partial_indexes.is_few(workspace_id, chosen, "type"):
+        return "feedback_type"
+    least = chosen.min_impact
+    if least is not None and database.obj.few(workspace_id, "impact >= ?", [least], "feedback_impact"):
+        return "feedback_impact"
+    return None
+
+
+def _short_period(workspace_id: str, chosen: Filter) -> bool:
+    """Whether few records occurred in the period that a filter names."""
+    if chosen.time != OCCURRED or (chosen.since is None and chosen.until is None):
+        return False
+    since, until = chosen.since or 0, full_text.LARGEST if chosen.until is None else chosen.until
+    return bool(database.obj.few(workspace_id, "occurred >= ? AND occurred < ?", [since, until], BY_OCCURRED))
 
 
 def _member(name: str) -> str:

@@ -154,7 +154,7 @@ class Visit:
         self.page.fill("[name=email]", f"{role}@example.test")
         self.page.fill("[name=password]", PASSWORD)
         self.page.click("main button")
-        self.page.wait_for_url("**/inbox")
+        self.page.wait_for_url("**/inbox*")
 
 
 @pytest.fixture(name="visit")

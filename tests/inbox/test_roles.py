@@ -66,6 +66,7 @@ PAGES: dict[str, str | None] = {
     "GET /themes": "viewer",
     "GET /themes/<theme_id>": "viewer",
     "GET /themes/<theme_id>/quotes.md": "viewer",
+    "GET /inbox/counts": "viewer",
     "POST /inbox/views": "viewer",
     "POST /inbox/bulk": "triager",
     "POST /inbox/undo": "triager",

@@ -13,8 +13,8 @@ from gateway.api.feedback_detail import EXPANSIONS, MOST_SIMILAR
 from gateway.api.feedback_list import FIELDS
 from gateway.api.outcomes import OUTCOME_COLUMNS
 from gateway.api.pagination import LONGEST_PAGE, PAGE
-from gateway.transfer.file_export import OLDEST, SHOWN_AS
-from models.queries import feedback_query, ordering
+from gateway.transfer.file_export import SHOWN_AS
+from models.queries import feedback_query, ordering, priority
 from models.queries.statistics import DIMENSIONS
 
 
@@ -64,6 +64,13 @@ def _filter(name: str) -> fields.Field[Any]:
         return whole(minimum=0, maximum=14)
     if name in ("confidence_below", "any_confidence_below"):
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
+    if name == "time":
+        about = "Which time since, until, days and hours are about, and the order unless sort names another."
+        return fields.String(
+            metadata={"enum": list(ordering.TIMES), "default": ordering.RECEIVED, "description": about}
+        )
+    if name == "priority":
+        return text(*priority.PRIORITIES)
     if name == "replied":
         return text(*filters.YES_OR_NO)
     if name == "merged":
@@ -92,7 +99,7 @@ class StatsQuery(FilterQuery):  # type: ignore[valid-type, misc]
 
 class ExportQuery(FilterQuery):  # type: ignore[valid-type, misc]
     format = text(*SHOWN_AS)
-    sort = fields.String(metadata={"enum": list(ordering.SORTS), "default": OLDEST})
+    sort = fields.String(metadata={"enum": list(ordering.SORTS), "default": "received_at"})
     fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
     bom = fields.String(metadata={"enum": ["0", "1"], "description": "1: a CSV begins with Excel's mark."})
     header = fields.String(metadata={"enum": ["0", "1"], "description": "0: a CSV without its first line."})

@@ -38,6 +38,7 @@ const send = async (set, chosen) => {
     if (told.left) return location.reload();  // somebody else was quicker: what stands there now
     for (const row of chosen) { one("[name=seen]", row).value = `${row.dataset.id}:${set.split(":")[1]}`; delete row.undo; }
     tell(told);
+    recount();
   } catch {
     chosen.forEach(unmark);
     tell({ say: bulk.dataset.failed, bad: true });
