@@ -9,7 +9,9 @@ from __future__ import annotations
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
     attachments,
+    bulk,
     callbacks,
+    commands,
     delivery_log,
     destinations,
     digest,

@@ -1,7 +1,7 @@
 """What keys do: the one list of it. Pages, the help, the command bar and docs/inbox.md are made of it.
 
-A key presses the element of a page that is marked with `{{ pressed_by("NAME") }}`, or does what the script has under
-its name (static/script/keys.js).
+A key presses the element of a page that is marked with `{{ pressed_by("NAME") }}`, or does what the script
+has under its name (static/script/keys.js).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SHORTCUTS = (
     Shortcut("open", ("Enter",), "open", (LIST,), scripted=(LIST,)),
     Shortcut("back", ("u",), "back to the list", (RECORD,)),
     Shortcut("choose", ("x",), "choose", (LIST,), "triager", (LIST,)),
-    Shortcut("choose_range", ("X",), "choose all from the last chosen one to here", (LIST,), "triager", (LIST,)),
+    Shortcut("choose_range", ("X",), "choose all from the last one to here", (LIST,), "triager", (LIST,)),
     Shortcut("choose_next", ("J",), "choose this one and the next", (LIST,), "triager", (LIST,)),
     Shortcut("choose_previous", ("K",), "choose this one and the previous", (LIST,), "triager", (LIST,)),
     Shortcut("choose_all", ("A",), "choose all shown, then all that match", (LIST,), "triager", (LIST,)),

@@ -130,6 +130,15 @@ def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
     return [full_text.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
 
 
+def place(
+    workspace_id: str, project_id: str | None, feedback_id: str, chosen: Filter, sort: str
+) -> Position | None:
+    """The position of a record in the list of a filter, which need not mean it; None for no record."""
+    found = _meant(workspace_id, project_id, Filter()).where(Feedback.id == feedback_id)
+    row = next(iter(rows(database.obj.through(found, PRIMARY))), None)
+    return None if row is None else place_of(row, chosen, sort)
+
+
 def page(
     workspace_id: str,
     project_id: str | None,
@@ -244,7 +253,7 @@ def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
 
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
     """The index to read rows through: one of what is rare, else one in the order of the list."""
-    if sort == "-doubt" and (few := _few(workspace_id, chosen)):
+    if sort in ("-doubt", "doubt") and (few := _few(workspace_id, chosen)):
         return few  # what is left to look at among all that is done
     if few := partial_indexes.few(workspace_id, chosen):
         return few
@@ -252,7 +261,7 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
         return "feedback_topic"
     less_sure = partial_indexes.less_sure(chosen)
     if sort in INDEXES:
-        doubtful = sort == "-doubt" and "feedback_doubtful" in less_sure
+        doubtful = sort in ("-doubt", "doubt") and "feedback_doubtful" in less_sure
         return "feedback_doubtful" if doubtful else INDEXES[sort]
     if "feedback_unsure" in less_sure:
         return "feedback_unsure"

@@ -15,12 +15,24 @@ SORTS: dict[str, tuple[tuple[str, ...], bool]] = {
     "-received_at": (("received_at", "id"), True),
     "received_at": (("received_at", "id"), False),
     "-impact": (("impact", "received_at", "id"), True),
+    "impact": (("impact", "received_at", "id"), False),
     "-doubt": (("doubt", "received_at", "id"), True),
+    "doubt": (("doubt", "received_at", "id"), False),
 }
 # The index that has the order of a sort that is not by time.
-INDEXES = {"-impact": "feedback_impact", "-doubt": "feedback_doubt"}
+INDEXES = {
+    "-impact": "feedback_impact",
+    "impact": "feedback_impact",
+    "-doubt": "feedback_doubt",
+    "doubt": "feedback_doubt",
+}
 NEWEST = "-received_at"
 Position = Sequence[Any]  # of a row in a list: its values of the columns that decide
+
+
+def reversed_sort(sort: str) -> str:
+    """The same order from its other end."""
+    return sort[1:] if sort.startswith("-") else f"-{sort}"
 
 
 def ordered(found: Any, sort: str, after: Position | None) -> Any:

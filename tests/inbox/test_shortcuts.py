@@ -48,7 +48,10 @@ def test_each_key_has_what_it_presses(reader: Make, call: Call) -> None:
     last = call("POST", "/gateway/v1/feedback", json={"text": "The newest"}).json["id"]
     ben = reader("triager")
     ben.post("/inbox/bulk", {"set": "status:acknowledged", "id": [last]})
-    pages = {shortcuts.LIST: ben.get("/inbox").text, shortcuts.RECORD: ben.get(f"/records/{made[-1]}?from=").text}
+    pages = {
+        shortcuts.LIST: ben.get("/inbox").text,
+        shortcuts.RECORD: ben.get(f"/records/{made[-1]}?from=").text,
+    }
     ben.post("/inbox/bulk", {"set": "status:acknowledged", "id": made[:1]})
     pages[shortcuts.LIST] += ben.get("/inbox").text
     script = "".join((STATIC / "script" / f"{part}.js").read_text() for part in ("keys", "list"))
