@@ -132,8 +132,7 @@ def _change(form: Any) -> dict[str, Any]:
     """What a form of the list sets; empty when it says nothing."""
     name, _colon, value = form.get("set", "").partition(":")
     if name == "tags":
-        edit = {each: _tags(form.get(f"tags-{each}", "")) for each in ("add", "remove")}
-        return {"tags": edit} if any(edit.values()) else {}
+        return changing.tags_in(form)
     if name == "topic":
         value = form.get("topic", "")
         return {"topic": None if value == filters.NONE else value} if value else {}
@@ -141,10 +140,6 @@ def _change(form: Any) -> dict[str, Any]:
         note = form.get("note", "").strip().replace("\r\n", "\n")
         return {"note": note} if note else {}
     return {name: value}
-
-
-def _tags(text: str) -> list[str]:
-    return [tag for each in text.split(",") if (tag := each.strip())]
 
 
 def _said(count: int, sent: Mapping[str, Any]) -> str:

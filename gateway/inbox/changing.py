@@ -149,3 +149,12 @@ def chosen_in(form: Any) -> dict[str, dict[str, str]]:
         }
         for record_id in form.getlist("id")
     }
+
+
+def tags_in(form: Any) -> dict[str, Any]:
+    """The change of tags that a form says, each field's with commas between them; empty for none."""
+    edit = {
+        name: [tag for each in form.get(f"tags-{name}", "").split(",") if (tag := each.strip())]
+        for name in ("add", "remove")
+    }
+    return {"tags": edit} if any(edit.values()) else {}

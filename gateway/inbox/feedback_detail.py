@@ -87,7 +87,7 @@ def opened(feedback_id: str, reading: Reading, show: Callable[..., Shown]) -> Sh
 
 @page("/records/<feedback_id>", "triager", method="POST")
 def correct(feedback_id: str) -> ResponseReturnValue:
-    """One change: a label or the status, with a way back, or a note. A status leads on to the next record."""
+    """One change: a label, tags or a status, with a way back, or a note. A status leads on."""
     reading = Reading.asked()
     if "seen-status" in request.form:
         reading = replace(reading, stay="then" not in request.form)
@@ -102,6 +102,8 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     if note := request.form.get("note", "").strip():
         ask(CHANGE, feedback_id=feedback_id, body={"note": note.replace("\r\n", "\n")})
         return go(f"{back}#notes", _("Noted."))
+    if tags := changing.tags_in(request.form):
+        return changing.answer(back, _("Tags changed."), changing.change({feedback_id: {}}, tags))
     if not sent:
         return go(back)
     shown = {name: changing.seen_of(request.form, name) for name in sent}

@@ -41,7 +41,7 @@ def test_templates_know_no_other_key() -> None:
 def test_each_key_has_what_it_presses(reader: Make, call: Call) -> None:
     """On each page that a shortcut names there is one element that it presses, or the script has it."""
     made = [call("POST", "/gateway/v1/feedback", json={"text": f"Report {n}"}).json["id"] for n in range(3)]
-    project = call("GET", "/gateway/v1/projects").json["data"][0]["id"]
+    project = call("GET", "/gateway/v1/projects").json["data"][0]["project_id"]
     call("POST", f"/gateway/v1/projects/{project}/topics", json={"name": "Bills", "description": "invoices"})
     author = {"author": {"email": "anna@example.test"}, "subject": {"email_followup_opted_in": True}}
     made.append(call("POST", "/gateway/v1/feedback", json={"text": "Mended?", **author}).json["id"])
