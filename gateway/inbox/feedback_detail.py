@@ -108,7 +108,7 @@ def correct(feedback_id: str) -> ResponseReturnValue:
         return go(back)
     shown = {name: changing.seen_of(request.form, name) for name in sent}
     seen = {name: value for name, value in shown.items() if value is not None}
-    leads_on = "status" in sent and reading.query is not None and not reading.stay
+    leads_on = sent.get("status", "open") != "open" and reading.query is not None and not reading.stay
     near = reading.neighbours(feedback_id) if leads_on else None  # as the list is before the change
     done = changing.change({feedback_id: seen}, sent)
     if done.stale:

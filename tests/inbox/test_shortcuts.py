@@ -59,7 +59,7 @@ def test_each_key_has_what_it_presses(reader: Make, call: Call) -> None:
         for place in one.where:
             if place in one.scripted:
                 assert f"{one.name}:" in script or f"{one.name}(" in script, one.name
-            elif one.name != "undo":
+            elif one.name not in ("undo", "reply"):  # after a change; where authors can be answered
                 assert set(one.keys) <= pressed_on(pages[place]), (one.name, place)
     assert "z" in pressed_on(pages[shortcuts.LIST])
 

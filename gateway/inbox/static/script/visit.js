@@ -8,7 +8,7 @@ const put = (next, stays) => {
   document.body.replaceWith(document.adoptNode(next.body));
   scrollTo(0, top);
   start();
-  const heading = one("#pane article header :is(h1, h2)") ?? (one(".row.here") ? null : one("main h1"));
+  const heading = one("#pane article header h1") ?? (one(".row.here") ? null : one("main h1"));
   if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
 };
 const visit = async (address, { body, back } = {}) => {
