@@ -40,6 +40,10 @@ PAGES: dict[str, Callable[[int], str]] = {
     "list, an author": lambda n: f"/inbox?author=u{n}",
     "list, an author of one in twenty": lambda n: f"/inbox?author={BUSY}&category={WORDS[n % 5]}",
     "one record": lambda n: f"/records/{IDS[n % len(IDS)]}",
+    "one record of a list": lambda n: f"/records/{IDS[n % len(IDS)]}?from=status%3Dopen",
+    "one record of a list by impact": lambda n: f"/records/{IDS[n % len(IDS)]}?from=sort%3D-impact",
+    "one record beside its list": lambda n: f"/inbox?status=open&open={IDS[n % len(IDS)]}",
+    "how many match": lambda n: f"/inbox/matching?category={WORDS[n % 5]}&status=open",
     **{f"overview, {name}": lambda n, name=name: f"/overview?period={name}" for name in PERIODS},
     "overview, 7d of one category": lambda n: f"/overview?category={WORDS[n % 5]}",
 }

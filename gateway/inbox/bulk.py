@@ -94,34 +94,33 @@ def _all_that_match(back: str, query: str, sent: Mapping[str, Any]) -> ResponseR
         return go(back, _("The filter is not understood."), bad=True)
     if not found.query:
         return go(back, _("Choose records first."), bad=True)
-    total, before = _whole(form.get("total", "")) or found.count, _whole(form.get("done", ""))
+    total = _whole(form.get("total", "")) or found.count
     fields = [(name, value) for name, value in form.items(multi=True) if name not in _OF_STEPS]
     fields += [("until", str(found.until - 1)), ("total", str(total)), ("sure", "1")]
-    many = total > AT_ONCE
-    if many and not form.get("sure"):
+    if total > AT_ONCE and not form.get("sure"):
         return show(
             "bulk.html", fields=fields, back=back, what=_said(min(total, MOST), sent), more=total > MOST
         )
     after = position_of(form.get("cursor", ""), OLDEST, feedback_query.place_columns(found.chosen, OLDEST))
     done = changing.change({}, sent, Meant(caller(), chosen=found.chosen, after=after, most=AT_ONCE))
-    now = before + len(done.changes)
-    step = _whole(form.get("step", "")) + 1
-    if not many:
-        return changing.answer(back, _said(now, sent), done)
-    if done.next_cursor is None or step * AT_ONCE >= MOST:
+    if after is None and done.next_cursor is None:
+        return changing.answer(back, _said(len(done.changes), sent), done)
+    now = _whole(form.get("done", "")) + len(done.changes)
+    reached = _whole(form.get("reached", "")) + done.matched
+    if done.next_cursor is None or reached >= MOST:
         return go(back, " ".join((_said(now, sent), _("That many cannot be undone at once."))))
-    fields += [("cursor", done.next_cursor), ("done", str(now)), ("step", str(step))]
+    fields += [("cursor", done.next_cursor), ("done", str(now)), ("reached", str(reached))]
     return show(
         "bulk.html",
         fields=fields,
         back=back,
         what=_said(now, sent),
-        reached=step * AT_ONCE,
+        reached=reached,
         total=min(total, MOST),
     )
 
 
-_OF_STEPS = ("until", "total", "sure", "cursor", "done", "step", "id", "seen")
+_OF_STEPS = ("until", "total", "sure", "cursor", "done", "reached", "id", "seen")
 
 
 def _whole(text: str) -> int:

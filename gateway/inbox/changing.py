@@ -35,12 +35,13 @@ class Outcome:
     """What became of a change: by record what was and what was made of it, and those left as they are.
 
     `stale` has what each of these is now, `gone` how many are there no more. Of a change by a filter that
-    is done in steps `next_cursor` is where the next one begins.
+    is done in steps `matched` is how many this step meant, `next_cursor` where the next one begins.
     """
 
     changes: list[tuple[str, Row, Row]] = field(default_factory=list)
     stale: dict[str, Row] = field(default_factory=dict)
     gone: int = 0
+    matched: int = 0
     next_cursor: str | None = None
 
 
@@ -73,7 +74,7 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any, meant: Meant | None
 
     if meant is not None:
         with concurrency.long(who.workspace_id):
-            in_turns(meant, act)
+            done.matched = in_turns(meant, act)[0]
         done.next_cursor = meant.next_cursor
         return done
     matched, _acted = in_turns(Meant(who, ids=list(seen)), act)

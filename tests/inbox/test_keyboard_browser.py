@@ -329,6 +329,20 @@ def test_the_command_bar(visit: Open, site: Site) -> None:
     page.wait_for_url("**/settings/model")
 
 
+def test_no_single_keys(visit: Open, site: Site) -> None:
+    """Who takes the mark away in the help is not surprised by single keys, also on the next page."""
+    page = listed(visit, site, "single", 2)
+    page.keyboard.press("?")
+    page.get_by_label("Single keys do something").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    keys(page, "je")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#commands")).to_be_visible()
+
+    assert statuses(site, "single") == ["open"] * 2
+
+
 def test_the_list_of_keys(visit: Open) -> None:
     """The keys, views and pages are a page of their own, also without scripts."""
     who = visit("viewer", java_script_enabled=False)

@@ -59,10 +59,18 @@ const typing = (element) => element.closest?.("input:not([type=checkbox]), texta
 addEventListener("keydown", (event) => {
   const held = event.metaKey || event.ctrlKey;
   if (held && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k" && one("#commands")) { event.preventDefault(); return scripted.commands(); }
-  if (held || event.altKey || event.defaultPrevented || one("dialog[open]")) return;
+  if (held || event.altKey || event.defaultPrevented || one("dialog[open]") || !single()) return;
   if (typing(event.target)) { if (event.key === "Escape") event.target.blur(); return; }
   if (going) { if (event.key.length === 1 || event.key === "Enter" || event.key === "Escape") { typed.push([event.key]); event.preventDefault(); } return; }
   if (event.key === "Enter" && event.target !== document.body) return;  // what has the focus is pressed
   if (pressed(event.key)) event.preventDefault();
+});
+const single = () => localStorage.getItem("keys") !== "off";  // WCAG 2.1.4
+onPage(() => {
+  const mark = one("[data-single]");
+  if (!mark) return;
+  show(mark);
+  one("input", mark).checked = single();
+  one("input", mark).addEventListener("change", (event) => localStorage.setItem("keys", event.target.checked ? "on" : "off"));
 });
 onPage(() => { for (const button of all("[data-help]")) { show(button); button.addEventListener("click", help); } });
