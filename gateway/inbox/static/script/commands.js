@@ -4,8 +4,8 @@ const verbs = () => [...names()].flatMap(([key, name]) => {
   const told = one(`#keys dt[data-name="${name}"] + dd`).dataset.label, marked = all("[data-key]").filter((one) => one.dataset.key === key && !one.disabled);
   if (name === "commands" || (!scripted[name] && !marked.length)) return [];
   if (scripted[name] && document.body.dataset.page !== "inbox" && !marked.length && name !== "help") return [];
-  const several = one(`#keys dt[data-name="${name}"]`).dataset.keys.includes(" ");
-  return [{ label: several ? `${told}: ${marked[0].textContent.trim()}` : told, key, act: () => pressed(key) }];
+  const entry = one(`#keys dt[data-name="${name}"]`), several = entry.dataset.keys.includes(" ");
+  return [{ label: several ? `${told}: ${marked[0].textContent.trim()}` : told, cap: several ? key : one("kbd", entry).textContent, act: () => pressed(key) }];
 });
 const found = (text) => {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -24,10 +24,10 @@ const commands = () => {
   };
   const fill = () => {
     shown = found(field.value);
-    list.replaceChildren(...shown.map(({ label, key }, number) => {
+    list.replaceChildren(...shown.map(({ label, cap }, number) => {
       const option = document.createElement("li");
       Object.assign(option, { id: `command-${number}`, role: "option", textContent: label });
-      if (key) option.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+      if (cap) option.append(Object.assign(document.createElement("kbd"), { textContent: cap }));
       option.addEventListener("click", () => act(number));
       return option;
     }));
