@@ -378,6 +378,10 @@ class Walk:
             for path in ("/inbox", "/inbox/fresh", "/overview"):
                 more = f"&after={known['fb']}" if path == "/inbox/fresh" else ""
                 assert self.reader.get(f"{path}?{query}{more}").status_code < 400, (path, query)
+            for more in (f"?{query}&open={known['fb']}", f"/matching?{query}", f"?{query}&all=1"):
+                assert self.reader.get(f"/inbox{more}").status_code < 400, (more, query)
+            form = {"set": "status:resolved", "filter": query}
+            assert self.reader.post("/inbox/bulk", data=form).status_code < 400, query
 
     def works(self) -> None:
         """Every kind of background work, with something to do for it."""

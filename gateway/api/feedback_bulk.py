@@ -67,16 +67,17 @@ class Meant:
     chosen: Filter = EVERY
     after: Position | None = None
     next_cursor: str | None = None
+    most: int | None = None
     begun: set[str] = field(default_factory=set)  # stay meant: a part of their history is gone
 
     def chunks(self) -> Iterator[list[str]]:
-        """The ids, some at a time, until there are MOST; where the others begin is then `next_cursor`."""
+        """The ids, some at a time, `most` (else MOST) of them; where others begin is then `next_cursor`."""
         if self.ids is not None:
             for start in range(0, len(self.ids), TOGETHER):
                 yield self.ids[start : start + TOGETHER]
             return
         after = self.after
-        for _ in range(MOST // TOGETHER):
+        for _ in range((self.most or MOST) // TOGETHER):
             found, after = feedback_query.page(*self._where(), limit=TOGETHER, sort=self.sort, after=after)
             yield [row["id"] for row in found]
             if after is None:

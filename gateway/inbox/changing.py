@@ -13,8 +13,10 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from adapters.contract import Problem, Refused
+from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api import feedback_change
 from gateway.api.feedback_bulk import Meant, in_turns
+from gateway.core import concurrency
 from gateway.core.ids import new_id
 from gateway.inbox.api_calls import caller
 from gateway.inbox.i18n import _
@@ -24,24 +26,31 @@ from models.tables.feedback import STATUSES
 
 Row = dict[str, Any]
 
+# The fields that a row of the list says that it showed, in this order, with their values.
+SEEN: dict[str, Sequence[str]] = {"status": STATUSES, "category": CATEGORIES, "sentiment": SENTIMENTS}
+
 
 @dataclass
 class Outcome:
     """What became of a change: by record what was and what was made of it, and those left as they are.
 
-    `stale` has what each of these is now, `gone` how many are there no more.
+    `stale` has what each of these is now, `gone` how many are there no more. Of a change by a filter that
+    is done in steps `matched` is how many this step meant, `next_cursor` where the next one begins.
     """
 
     changes: list[tuple[str, Row, Row]] = field(default_factory=list)
     stale: dict[str, Row] = field(default_factory=dict)
     gone: int = 0
+    matched: int = 0
+    next_cursor: str | None = None
 
 
-def change(seen: Mapping[str, Mapping[str, str]], sent: Any) -> Outcome:
+def change(seen: Mapping[str, Mapping[str, str]], sent: Any, meant: Meant | None = None) -> Outcome:
     """Makes one change to records, those aside that are no longer what a page showed of them.
 
-    `seen` has the records' ids, each with what was shown of the fields that change. Raises Refused (400),
-    and 404 when a single record is not the reader's.
+    `seen` has the records' ids, each with what was shown of the fields that change. With `meant` all that
+    a filter means are changed instead, which are those that it means then. Raises Refused (400), and 404
+    when a single record is not the reader's.
     """
     who, asked, done = caller(), as_inbound(), Outcome()
     wanted = feedback_change.read_change(sent)
@@ -50,11 +59,10 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any) -> Outcome:
     def act(rows: list[Row]) -> int:
         fresh = []
         for row in rows:
-            said = {name: value for name, value in seen[row["id"]].items() if name in wanted}
-            if row["impact_origin"] != "corrected":
-                said.pop(
-                    "impact", None
-                )  # nobody said that: it follows from labels and from how many report it
+            shown = seen.get(row["id"], {})
+            said = {name: value for name, value in shown.items() if name in wanted}
+            if row["impact_origin"] != "corrected":  # nobody said it: it follows from labels and reports
+                said.pop("impact", None)
             if any(_shown(row[name]) != value for name, value in said.items()):
                 done.stale[row["id"]] = row
             else:
@@ -67,6 +75,11 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any) -> Outcome:
                 done.changes.append((row["id"], {name: row[name] for name in made}, made))
         return len(fresh)
 
+    if meant is not None:
+        with concurrency.long(who.workspace_id):
+            done.matched = in_turns(meant, act)[0]
+        done.next_cursor = meant.next_cursor
+        return done
     matched, _acted = in_turns(Meant(who, ids=list(seen)), act)
     done.gone = len(seen) - matched
     if done.gone and len(seen) == 1:
@@ -86,8 +99,11 @@ def answer(back: str, said: str, done: Outcome) -> ResponseReturnValue:
     if done.stale:
         words.append(_("%(n)s left as they are: somebody else changed them meanwhile.", n=len(done.stale)))
     if not done.changes:
-        return go(back, " ".join(words), bad=True, left=len(done.stale)) if words else go(back)
+        return go(back, " ".join(words) or _("Nothing to change."), bad=bool(words), left=len(done.stale))
     kept = [[record_id, *_undoable(was, made)] for record_id, was, made in done.changes]
+    kept = [one for one in kept if one[1]]  # a note is no change that could be taken back
+    if not kept:
+        return go(back, " ".join(words), left=len(done.stale))
     return go(back, " ".join(words), undo=new_id("undo"), changes=kept, left=len(done.stale))
 
 
@@ -126,10 +142,23 @@ def _shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def statuses_seen(form: Any) -> dict[str, dict[str, str]]:
-    """What a list showed of the records that were chosen in it: "fb_...:open" for each of its rows."""
-    shown = dict(text.partition(":")[::2] for text in form.getlist("seen"))
+def chosen_in(form: Any) -> dict[str, dict[str, str]]:
+    """What a list showed of the chosen records: "fb_...:open:bug:neutral" of each of its rows."""
+    shown = {text.partition(":")[0]: text.split(":")[1:] for text in form.getlist("seen")}
     return {
-        record_id: {"status": shown[record_id]} if shown.get(record_id) in STATUSES else {}
+        record_id: {
+            name: value
+            for (name, values), value in zip(SEEN.items(), shown.get(record_id, ()), strict=False)
+            if value in values
+        }
         for record_id in form.getlist("id")
     }
+
+
+def tags_in(form: Any) -> dict[str, Any]:
+    """The change of tags that a form says, each field's with commas between them; empty for none."""
+    edit = {
+        name: [tag for each in form.get(f"tags-{name}", "").split(",") if (tag := each.strip())]
+        for name in ("add", "remove")
+    }
+    return {"tags": edit} if any(edit.values()) else {}

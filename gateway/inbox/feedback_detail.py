@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
@@ -17,12 +19,12 @@ from gateway.background.second_reading import EVENT as SECOND_READING
 from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.attachments import attachments_of
-from gateway.inbox.feedback_list import ONE
 from gateway.inbox.field_names import field_name
 from gateway.inbox.github_issue import issue_url
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marks_of
-from gateway.inbox.pages import go, local, page, show
+from gateway.inbox.pages import go, page, show
+from gateway.inbox.reading import ONE, Reading
 from gateway.inbox.reasons import as_written
 from gateway.inbox.session import base_url
 from gateway.inbox.web_link import link
@@ -37,11 +39,17 @@ CHANGE = "PATCH /gateway/v1/feedback/<feedback_id>"
 EVENTS = "GET /gateway/v1/feedback/<feedback_id>/events"
 REPLIES = "GET /gateway/v1/feedback/<feedback_id>/replies"
 MOST_EVENTS = 100
+Shown = TypeVar("Shown")
 LONGEST_RAW = 100_000  # characters of a payload on the page; all of it is in the API
 
 
 @page("/records/<feedback_id>", "viewer")
 def record(feedback_id: str) -> ResponseReturnValue:
+    return opened(feedback_id, Reading.asked(), partial(show, "record.html"))
+
+
+def opened(feedback_id: str, reading: Reading, show: Callable[..., Shown]) -> Shown:
+    """A record as `show` makes it of what a page needs to know. Raises Refused (404)."""
     row = ask(ONE, "explain=1&expand=similar,related,merged", feedback_id=feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     replies = ask(REPLIES, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
@@ -53,7 +61,10 @@ def record(feedback_id: str) -> ResponseReturnValue:
     topics = {item["id"]: item["name"] for item in topic.used(row["project_id"])}
     address = f"{base_url()}/records/{row['id']}"
     return show(
-        "record.html",
+        reading=reading,
+        near=reading.neighbours(feedback_id),
+        here=reading.record(feedback_id, reading.at),
+        back=reading.list_path(),
         replies={
             **replies,
             "data": [{**item, "who": names.get(item["key_id"], item["key_id"])} for item in replies["data"]],
@@ -71,7 +82,6 @@ def record(feedback_id: str) -> ResponseReturnValue:
         project=project.get("name"),
         markdown=markdown(row, address=address),
         issue=issue_url(row, project.get("repository"), address),
-        back=local(f"/inbox?{request.args['from']}") if request.args.get("from") else "/inbox",
         categories=CATEGORIES,
         sentiments=SENTIMENTS,
         statuses=STATUSES,
@@ -81,8 +91,11 @@ def record(feedback_id: str) -> ResponseReturnValue:
 
 @page("/records/<feedback_id>", "triager", method="POST")
 def correct(feedback_id: str) -> ResponseReturnValue:
-    """One change: a label or the status, with a way back, or a note."""
-    back = local(request.full_path.rstrip("?"))
+    """One change: a label, tags or a status, with a way back, or a note. A status leads on."""
+    reading = Reading.asked()
+    if "seen-status" in request.form:
+        reading = replace(reading, stay="then" not in request.form)
+    back = reading.path(feedback_id, reading.place(feedback_id))
     sent: dict[str, Any] = {
         name: request.form[name] for name in ("category", "sentiment", "status") if request.form.get(name)
     }
@@ -93,15 +106,21 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     if note := request.form.get("note", "").strip():
         ask(CHANGE, feedback_id=feedback_id, body={"note": note.replace("\r\n", "\n")})
         return go(f"{back}#notes", _("Noted."))
+    if tags := changing.tags_in(request.form):
+        return changing.answer(back, _("Tags changed."), changing.change({feedback_id: {}}, tags))
     if not sent:
         return go(back)
     shown = {name: changing.seen_of(request.form, name) for name in sent}
     seen = {name: value for name, value in shown.items() if value is not None}
+    leads_on = sent.get("status", "open") != "open" and reading.query is not None and not reading.stay
+    near = reading.neighbours(feedback_id) if leads_on else None  # as the list is before the change
     done = changing.change({feedback_id: seen}, sent)
     if done.stale:
         said = _meanwhile(done.stale[feedback_id], seen, sent)
         return go(back, _("Somebody else was quicker, nothing was changed: %(what)s.", what=said), bad=True)
     words = _in_words(sent)
+    if near is not None:
+        back = reading.path(near.next) if near.next else reading.list_path()
     return changing.answer(back, ", ".join(f"{_(name)}: {value}" for name, value in words.items()), done)
 
 

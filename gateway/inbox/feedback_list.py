@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, g, request
+from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 import adapters
 from adapters.common.tags import SECRET
 from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.api.feedback_bulk import MOST
 from gateway.api.filters import NONE
 from gateway.core.ids import new_id
-from gateway.inbox import changing, chosen_time, counts
+from gateway.inbox import chosen_time, counts
 from gateway.inbox.api_calls import ask
+from gateway.inbox.bulk import Matching, counted
+from gateway.inbox.feedback_detail import opened
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import START, go, hand_over, handed_over, local, page, show
+from gateway.inbox.reading import LIST, OF_PAGES, Reading
 from gateway.inbox.session import base_url
 from models.database.base import dumps, writing
 from models.queries.top_pages import sources
@@ -28,8 +33,6 @@ from models.tables.feedback import STATUSES
 from models.tables.user import SavedView, views_of
 from models.tables.workspace import list_projects
 
-LIST = "GET /gateway/v1/feedback"
-ONE = "GET /gateway/v1/feedback/<feedback_id>"
 PAGE = 50
 MOST_OFFERED = 60  # topics of all projects in the list of them
 MOST_NEW = 50  # that the bar counts; more are "50+"
@@ -62,8 +65,15 @@ def inbox_list() -> ResponseReturnValue:
             raise
         faults = refused.problem.faults
     query = urlencode(given)
+    reading = Reading(_joined(given, cursor=cursor), request.args.get("at", ""), True, "stay" in request.args)
+    every = None if faults or "all" not in request.args or not query else Matching.read(query)
     return _list_page(
         400 if faults else 200,
+        reading=replace(reading, at="", beside=False),
+        open=request.args.get("open", ""),
+        pane=_pane(request.args.get("open", ""), reading),
+        every=every,
+        count=every and every.count,
         rows=rows,
         faults=faults,
         given=dict(given),
@@ -77,6 +87,20 @@ def inbox_list() -> ResponseReturnValue:
     )
 
 
+def _pane(feedback_id: str, reading: Reading) -> Markup | None:
+    """The record that is read beside the list, if there is such."""
+    if not feedback_id:
+        return None
+    try:
+        return opened(
+            feedback_id, reading, lambda **values: Markup(render_template("record-main.html", **values))
+        )
+    except Refused as refused:
+        if refused.problem.status != 404:
+            raise
+        return None
+
+
 def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
     views = [(_(name), text) for name, text in VIEWS]
     view_counts = counts.of_views(text for _name, text in VIEWS)
@@ -88,6 +112,10 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
         "query": "",
         "older": None,
         "later": False,
+        "pane": None,
+        "every": None,
+        "counted": counted,
+        "bound": MOST,
     }
     mine = views_of(g.session["user_id"])
     shown = {**nothing, "newest": "", "first": True, "key": None, **choices(), **values}
@@ -143,7 +171,7 @@ def _topics(projects: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def asked() -> list[tuple[str, str]]:
     """The filter in this request's address; fields a form left empty are none."""
     given = parse_qsl(request.query_string.decode("utf-8", "replace"))
-    return chosen_time.said([(name, value) for name, value in given if name != "cursor"])
+    return chosen_time.said([one for one in given if one[0] not in (*OF_PAGES, "cursor")])
 
 
 def _joined(given: Sequence[tuple[str, str]], **more: str) -> str:
@@ -165,19 +193,6 @@ def fresh() -> ResponseReturnValue:
 def view_counts() -> ResponseReturnValue:
     """How many records each view has now: JSON, for the page to ask once it has changed some."""
     return Response(dumps(counts.of_views(text for _name, text in VIEWS)), content_type="application/json")
-
-
-@page("/inbox/bulk", "triager", method="POST")
-def bulk() -> ResponseReturnValue:
-    """One change to every chosen record; what each had before is kept for Undo."""
-    back = local(request.form.get("back", ""))
-    name, _colon, value = request.form.get("set", "").partition(":")
-    chosen = dict(islice(changing.statuses_seen(request.form).items(), 4 * PAGE))
-    if not chosen:
-        return go(back, _("Choose records first."), bad=True)
-    done = changing.change(chosen, {name: value})
-    said = _("%(count)s changed to %(value)s", count=len(done.changes), value=_(value))
-    return changing.answer(back, said, done)
 
 
 @page("/inbox/views", "viewer", method="POST")

@@ -22,12 +22,15 @@ PARTS = {
         f"style/{part}.css"
         for part in (
             *("tokens", "page", "controls", "list", "record", "settings", "overview"),
-            *("alerts", "themes", "counts"),
+            *("alerts", "themes", "counts", "flow"),
         )
     ),
     "inbox.js": tuple(
         f"script/{part}.js"
-        for part in ("page", "counts", "forms", "list", "changes", "keys", "live", "alerts", "charts")
+        for part in (
+            *("page", "counts", "forms", "list", "changes", "visit", "keys", "live"),
+            *("commands", "alerts", "charts"),
+        )
     ),
 }
 # The parts of the script share what they name, with nobody else.

@@ -14,10 +14,10 @@ from gateway.core.config import learning_off
 from gateway.core.ids import now_ms
 from gateway.inbox import charts
 from gateway.inbox.api_calls import ask, reply_of
-from gateway.inbox.feedback_list import LIST
 from gateway.inbox.i18n import _, language, number
 from gateway.inbox.overview import DAY, Span, label
 from gateway.inbox.pages import page, sent_on, show
+from gateway.inbox.reading import LIST
 from gateway.inbox.session import base_url
 from models.tables.feedback import iso
 from models.tables.workspace import list_projects

@@ -87,7 +87,7 @@ ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": 
 # Of these the columns that have an index with the workspace, feedback_NAME.
 SEEKING = {"source": "source", "status": "status", "project": "project_id", "topic": "topic"}
 # Orders whose index is read only where many rows are meant, since it leads to none that are rare.
-_SEEKING_FEW = ("-doubt", "-occurred_at", "occurred_at")
+_SEEKING_FEW = ("-doubt", "doubt", "-occurred_at", "occurred_at")
 # The indexes of what few records have alike.
 _NAMED = {
     "trace_id": "feedback_trace",
@@ -177,6 +177,15 @@ def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
         occurred = row["received_at"] if row["occurred_at"] is None else row["occurred_at"]
         row = {**row, "occurred": occurred}
     return [full_text.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
+
+
+def place(
+    workspace_id: str, project_id: str | None, feedback_id: str, chosen: Filter, sort: str
+) -> Position | None:
+    """The position of a record in the list of a filter, which need not mean it; None for no record."""
+    found = _meant(workspace_id, project_id, Filter(merged=WITH)).where(Feedback.id == feedback_id)
+    row = next(iter(rows(database.obj.through(found, PRIMARY))), None)
+    return None if row is None else place_of(row, chosen, sort)
 
 
 def page(
@@ -322,7 +331,7 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
         return "feedback_topic"
     less_sure = partial_indexes.less_sure(chosen)
     if sort in INDEXES:
-        doubtful = sort == "-doubt" and "feedback_doubtful" in less_sure
+        doubtful = sort in ("-doubt", "doubt") and "feedback_doubtful" in less_sure
         return "feedback_doubtful" if doubtful else INDEXES[sort]
     if "feedback_unsure" in less_sure:
         return "feedback_unsure"

@@ -19,7 +19,9 @@ SORTS: dict[str, tuple[tuple[str, ...], bool]] = {
     "-occurred_at": (("occurred", "id"), True),
     "occurred_at": (("occurred", "id"), False),
     "-impact": (("impact", "received_at", "id"), True),
+    "impact": (("impact", "received_at", "id"), False),
     "-doubt": (("doubt", "received_at", "id"), True),
+    "doubt": (("doubt", "received_at", "id"), False),
 }
 BY_OCCURRED = "feedback_occurred"
 # The index that has the order of a sort that is not by when records came.
@@ -27,7 +29,9 @@ INDEXES = {
     "-occurred_at": BY_OCCURRED,
     "occurred_at": BY_OCCURRED,
     "-impact": "feedback_impact",
+    "impact": "feedback_impact",
     "-doubt": "feedback_doubt",
+    "doubt": "feedback_doubt",
 }
 NEWEST = "-received_at"
 # By each time: the newest first, and the oldest.
@@ -45,6 +49,11 @@ def time_of(sort: str) -> str | None:
 def moment(time: str) -> Any:
     """The column of one of TIMES. What has no time of its own occurred when it was received."""
     return Feedback.received_at if time == RECEIVED else SQL(database.obj.OCCURRED)
+
+
+def reversed_sort(sort: str) -> str:
+    """The same order from its other end."""
+    return sort[1:] if sort.startswith("-") else f"-{sort}"
 
 
 def ordered(found: Any, sort: str, after: Position | None) -> Any:

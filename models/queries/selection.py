@@ -35,9 +35,16 @@ def ids_of(workspace_id: str, project_id: str | None, chosen: Filter, ids: Seque
     return {row["id"] for row in rows(_found(workspace_id, project_id, chosen, ids).select(Feedback.id))}
 
 
-def count(workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str] | None = None) -> int:
-    """How many records a filter means, of these ids when some are given."""
-    return int(_found(workspace_id, project_id, chosen, ids).count())
+def count(
+    workspace_id: str,
+    project_id: str | None,
+    chosen: Filter,
+    ids: Sequence[str] | None = None,
+    *,
+    most: int | None = None,
+) -> int:
+    """How many records a filter means, of these ids when some are given; none are counted beyond `most`."""
+    return int(_found(workspace_id, project_id, chosen, ids).limit(most).count())
 
 
 def newest(

@@ -32,6 +32,7 @@ MORE: list[tuple[str, str, Any]] = [
     ("GET", f"{FB}?topic={{top}}", None),
     ("GET", f"{FB}?cursor={{fb}}", None),
     ("GET", f"{FB}?cursor={{cursor}}", None),
+    ("GET", f"{FB}?after={{fb}}", None),
     ("GET", f"{FB}?expand=similar&cursor={{cursor}}", None),
     ("GET", "/gateway/v1/export?cursor={fb}", None),
     ("GET", "/gateway/v1/export?project={prj}&format=csv", None),

@@ -20,7 +20,7 @@ from models import Feedback
 from models.database.base import database
 from models.database.query_dialects import _after
 from models.queries.feedback_query import Filter
-from models.queries.ordering import SORTS, ordered
+from models.queries.ordering import SORTS, ordered, reversed_sort
 from tests.conftest import Call, Tenant
 
 PATH = "/gateway/v1/feedback"
@@ -124,6 +124,7 @@ FOUND = {
     "any_confidence_below=0.92": [5, 4, 3, 2, 1, 0],
     "any_confidence_below=0.6&status=open&sort=-doubt": [4, 2],
     "sort=-doubt": [4, 2, 5, 0, 1, 3],
+    "sort=doubt": [3, 1, 0, 5, 2, 4],
     "sort=-doubt&category=bug": [4, 5, 0],
     "q=-nothing&sort=-doubt": [4, 2, 5, 0, 1, 3],
     "q=on&sort=-doubt": [5],
@@ -135,6 +136,8 @@ FOUND = {
     "since=9000w&until=0m": [5, 4, 3, 2, 1, 0],
     "sort=received_at&category=bug": [0, 4, 5],
     "sort=-impact&category=bug": [5, 4, 0],
+    "sort=impact&category=bug": [0, 4, 5],
+    "q=-nothing&sort=impact": [3, 1, 2, 0, 4, 5],
     "sort=-impact&min_impact=3": [5, 4, 0, 2],
     "source=%F0%9F%98%80": [],
     "q=invoices": [0],
@@ -172,6 +175,25 @@ def test_filters(call: Call, ids: list[str]) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.parametrize("sort", SORTS)
+def test_behind_a_record(call: Call, ids: list[str], sort: str) -> None:
+    """A list begins behind any record, meant or not, and the other sort is the list before it."""
+    for query in ("", "category=bug", "q=-nothing", "author=u1,u2", "tag=beta", "q=on"):
+        every = numbers(call, ids, f"sort={sort}")
+        meant = numbers(call, ids, f"{query}&sort={sort}")
+
+        for place, number in enumerate(every):
+            behind = [one for one in every[place + 1 :] if one in meant]
+            before = [one for one in every[:place][::-1] if one in meant]
+            asked = f"{query}&after={ids[number]}"
+            assert numbers(call, ids, f"{asked}&sort={sort}") == behind, (asked, sort)
+            assert numbers(call, ids, f"{asked}&sort={reversed_sort(sort)}") == before, asked
+    wrong = call("GET", "/gateway/v1/feedback?after=fb_1&cursor=x").json["errors"]
+
+    assert {fault["field"] for fault in wrong} == {"after", "cursor"}
+
+
+@pytest.mark.both
 @pytest.mark.parametrize(
     ("query", "index"),
     [
@@ -186,7 +208,9 @@ def test_filters(call: Call, ids: list[str]) -> None:
         ("any_confidence_below=0.6", "feedback_doubtful"),
         ("any_confidence_below=0.6&sort=-impact", "feedback_doubtful"),
         ("any_confidence_below=0.6&sort=-doubt", "feedback_doubtful"),
+        ("any_confidence_below=0.6&sort=doubt", "feedback_doubtful"),
         ("any_confidence_below=0.7&sort=-doubt", "feedback_doubt"),
+        ("sort=impact", "feedback_impact"),
         ("category_origin=second_reader", "feedback_category_origin"),
         ("category_origin=declared,corrected&sort=-impact", "feedback_category_origin"),
         ("category_origin=predicted", "feedback_list"),
@@ -264,7 +288,7 @@ BAD = {
     "page=": "page",
     "source=" + "x" * 501: "source",
     "author=" + ",".join(map(str, range(51))): "author",
-    "sort=impact": "sort",
+    "sort=severity": "sort",
     "limit=0": "limit",
     "limit=201&fields=id,colour": "fields limit",
     "fields=": "fields",

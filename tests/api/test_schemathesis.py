@@ -76,7 +76,7 @@ DEPENDS = {
     "GET /api/v1/technique-runs": "the same",
     "POST /api/v1/techniques/{technique_id}/runs": "inputs are those of the technique, an address is public",
     "POST /api/v1/runs/technique": "inputs are those of the technique",
-    "GET /gateway/v1/feedback": "since is before until, and a cursor is one that was given",
+    "GET /gateway/v1/feedback": "since is before until, a cursor is one that was given, after a record's id",
     "POST /gateway/v1/alert-groups/mute": "until is to come",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
     "GET /gateway/v1/changes": "existing is for the beginning, and a cursor is one that was given",

@@ -19,6 +19,7 @@ from gateway.inbox import (
     reasons,
     refusals,
     settings,
+    shortcuts,
 )
 from gateway.intake.outcomes import OUTCOMES
 from gateway.replies.channels import CHANNELS
@@ -56,6 +57,7 @@ WORDS = {
     *users.ROLES,
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
+    *(one.label for one in shortcuts.SHORTCUTS),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("merged", "unmerged"),
     *erasure.COUNTS,

@@ -70,6 +70,8 @@ PAGES: dict[str, str | None] = {
     "POST /inbox/views": "viewer",
     "POST /inbox/bulk": "triager",
     "POST /inbox/undo": "triager",
+    "GET /inbox/matching": "triager",
+    "GET /inbox/keys": "viewer",
     "POST /inbox/first-key": "admin",
     "GET /records/<feedback_id>": "viewer",
     "POST /records/<feedback_id>": "triager",

@@ -91,6 +91,7 @@ FilterQuery = Schema.from_dict({name: _filter(name) for name in filters.NAMES}, 
 class ListQuery(FilterQuery, PageQuery):  # type: ignore[valid-type, misc]
     sort = fields.String(metadata={"enum": list(ordering.SORTS), "default": ordering.NEWEST})
     fields_ = fields.List(fields.String(metadata={"enum": list(FIELDS)}), data_key="fields")
+    after = Text(metadata={"description": "The id of a record: the list begins behind its place."})
 
 
 class StatsQuery(FilterQuery):  # type: ignore[valid-type, misc]

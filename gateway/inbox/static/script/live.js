@@ -1,25 +1,22 @@
 // Live: a quiet line says how many are new; a list that is empty shows the first by itself
-const page = document.body.dataset;
 const every_ms = 5000;
-if (page.page === "inbox") {
-  const arrived = one("#arrived");
-  const look = async () => {
-    if (document.hidden) return;
-    const query = new URLSearchParams(page.query);
-    query.set("after", page.newest);
-    try {
-      const answer = await fetch(`/inbox/fresh?${query}`, { headers: { accept: "application/json" } });
-      if (!answer.ok) return;
-      const { count, say } = await answer.json();
-      if (count && !rows.length && one(".teach")) { location.assign("/inbox"); return; }
-      arrived.hidden = !count;
-      if (one("a", arrived).textContent !== say) one("a", arrived).textContent = say;
-      document.title = document.title.replace(/^(\(\d+\+?\) )?/, count ? `(${say.split(" ")[0]}) ` : "");
-    } catch { /* away for a moment: asked again */ }
-  };
-  if (!new URLSearchParams(location.search).has("cursor")) setInterval(look, every_ms);
-  document.addEventListener("visibilitychange", look);
-}
+const look = async () => {
+  const arrived = one("#arrived"), page = document.body.dataset;
+  if (page.page !== "inbox" || document.hidden || new URLSearchParams(location.search).has("cursor")) return;
+  const query = new URLSearchParams(page.query);
+  query.set("after", page.newest);
+  try {
+    const answer = await fetch(`/inbox/fresh?${query}`, { headers: { accept: "application/json" } });
+    if (!answer.ok) return;
+    const { count, say } = await answer.json();
+    if (count && !rows.length && one(".teach")) { location.assign("/inbox"); return; }
+    arrived.hidden = !count;
+    if (one("a", arrived).textContent !== say) one("a", arrived).textContent = say;
+    document.title = document.title.replace(/^(\(\d+\+?\) )?/, count ? `(${say.split(" ")[0]}) ` : "");
+  } catch { /* away for a moment: asked again */ }
+};
+setInterval(look, every_ms);
+document.addEventListener("visibilitychange", look);
 
 
 // A training: how it goes, and the page anew when it has ended

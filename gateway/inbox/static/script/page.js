@@ -2,6 +2,10 @@
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const one = (selector, within = document) => within.querySelector(selector);
 const show = (element) => { if (element) element.hidden = false; };
+const starts = [];  // done on each page, also on one that came without being loaded (visit.js)
+const onPage = (act) => starts.push(act);
+const start = () => { for (const act of starts) act(); };
+addEventListener("DOMContentLoaded", start);
 
 // Times are shown in this zone from the next page on, unless the account says otherwise.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -10,7 +14,7 @@ if (zone && !document.cookie.includes("zone=")) {
 }
 
 // Filters apply as they are chosen; empty ones stay out of the address.
-for (const form of all("form[data-auto]")) {
+onPage(() => { for (const form of all("form[data-auto]")) {
   let typed = false;  // an arrow key changes a list, too, and must not lead away (WCAG 3.2.2)
   form.addEventListener("keydown", (event) => {
     typed = true;
@@ -21,11 +25,11 @@ for (const form of all("form[data-auto]")) {
   form.addEventListener("submit", () => {
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   });
-}
+} });
 addEventListener("pageshow", () => { for (const field of all("[data-auto] :disabled")) field.disabled = false; });
 
 // Copying
-for (const button of all("[data-copy]")) {
+onPage(() => { for (const button of all("[data-copy]")) {
   show(button);
   const said = button.textContent;
   button.addEventListener("click", async () => {
@@ -35,7 +39,7 @@ for (const button of all("[data-copy]")) {
     button.textContent = "✓";
     setTimeout(() => { button.textContent = said; }, 1500);
   });
-}
+} });
 function select(element) {
   const range = document.createRange();
   range.selectNodeContents(element);
