@@ -55,6 +55,9 @@ VALUES = {
     "category_origin": "second_reader",
     "sentiment_origin": "corrected",
     "status": "open",
+    "assignee": "{user}",
+    "mentioned": "{user}",
+    "snoozed": "only",
     "project": "{prj}",
     "language": "en",
     "min_impact": "6",
@@ -86,6 +89,8 @@ MORE = (
     "category_origin=declared,second_reader",
     "tag=a&tag=b",
     "tag=a,b",
+    "assignee=none",
+    "status=open&snoozed=without",
 )
 EACH = 3  # fixtures of a dialect that a short walk sends
 

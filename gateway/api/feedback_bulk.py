@@ -113,6 +113,7 @@ def change_many(caller: Caller, inbound: Inbound) -> Reply:
     try:
         change = feedback_change.read_change(sent["change"])
         feedback_change.check_topic(caller, change)
+        feedback_change.check_assignee(caller, change)
     except Refused as refused:
         faults += [Fault(_within(fault.field), fault.message) for fault in refused.problem.faults]
     if faults:
@@ -236,7 +237,7 @@ def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault], now: int) 
         faults.append(Fault("filter", "Must not be empty: it would mean everything"))
     else:
         try:
-            chosen = filters.parse(text)
+            chosen = filters.parse(text, me=caller.person)
             meant.chosen = replace(chosen, until=min(chosen.until or now + 1, now + 1))
         except Refused as refused:
             faults += [Fault(f"filter.{fault.field}", fault.message) for fault in refused.problem.faults]

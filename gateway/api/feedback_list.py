@@ -22,7 +22,8 @@ FIELDS = (*feedback.SHOWN, "author")
 def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     """Records that a filter means, newest first or as `sort` says. Bad parameters are named, all of them."""
     faults: list[Fault] = []
-    asked = filters.read(inbound.query_string, ("sort", "limit", "cursor", "fields"), faults)
+    own = ("sort", "limit", "cursor", "fields")
+    asked = filters.read(inbound.query_string, own, faults, me=caller.person)
     sort = asked.rest.get("sort", NEWEST)
     names = asked.rest.get("fields", ",".join(FIELDS)).split(",")
     after, page = None, PAGE

@@ -19,7 +19,16 @@ from models.queries.feedback_query import Filter
 from models.tables import destination, event, outbox, outgoing
 
 BY = "send"  # who acts in the audit trail
-_TOLD = (outbox.RELABELLED, outbox.STATUS_CHANGED, outbox.TAGGED, outbox.NOTED)  # what history says more of
+# What history says more of.
+_TOLD = (
+    outbox.RELABELLED,
+    outbox.STATUS_CHANGED,
+    outbox.TAGGED,
+    outbox.NOTED,
+    outbox.ASSIGNED,
+    outbox.SNOOZED,
+    outbox.WOKEN,
+)
 
 Row = Mapping[str, Any]
 

@@ -46,6 +46,7 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any) -> Outcome:
     who, asked, done = caller(), as_inbound(), Outcome()
     wanted = feedback_change.read_change(sent)
     feedback_change.check_topic(who, wanted)
+    feedback_change.check_assignee(who, wanted)
 
     def act(rows: list[Row]) -> int:
         fresh = []

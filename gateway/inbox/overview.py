@@ -68,7 +68,12 @@ def overview() -> ResponseReturnValue:
         volume_rows=list(zip(labels, *series.values(), strict=True)),
         **_mood(groups, unit, times, labels),
         **_impact(chosen),
-        pages=pages(g.session["user_workspace"], filters.parse(urlencode(chosen)), newest=NEWEST, limit=TOP),
+        pages=pages(
+            g.session["user_workspace"],
+            filters.parse(urlencode(chosen), me=g.session["user_id"]),
+            newest=NEWEST,
+            limit=TOP,
+        ),
         by_source=_sources(groups),
         outcomes=_outcomes(chosen["since"] or ""),
         themes=_themes(chosen, given),
@@ -140,7 +145,9 @@ def _mood(rows: Sequence[dict[str, Any]], unit: str, times: range, labels: Seque
 
 
 def _impact(chosen: dict[str, Any]) -> dict[str, Any]:
-    counts = impacts(g.session["user_workspace"], None, filters.parse(urlencode(chosen)))
+    counts = impacts(
+        g.session["user_workspace"], None, filters.parse(urlencode(chosen), me=g.session["user_id"])
+    )
     labels = [str(level) for level in range(len(counts))]
     high = sum(counts[9:])
     told = _("%(high)s of %(all)s have an impact of 9 or more.", high=high, all=sum(counts))

@@ -12,7 +12,7 @@ from typing import Any
 from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.attached import Attached
 from models.intake.telling import Telling, Told
-from models.tables import dedupe, outbox
+from models.tables import dedupe, outbox, snoozes
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 
@@ -157,6 +157,8 @@ def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
 
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:
+    if known["wakes_on_delivery"]:
+        changed = snoozes.woken(known, changed, snoozes.DELIVERY, write.event["at"])
     update(Feedback, known["id"], changed)
     insert(Event, {**write.event, "feedback": known["id"], "type": kind})
     told = outbox.RETRACTED if kind == "retracted" else told_as(known, changed)

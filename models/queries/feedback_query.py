@@ -11,7 +11,7 @@ from peewee import SQL, Expression
 
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
-from models.queries import bounded_pages, full_text, partial_indexes
+from models.queries import assigned, bounded_pages, full_text, partial_indexes
 from models.queries.answered import answered
 from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
 from models.queries.topics import about
@@ -25,7 +25,8 @@ class Filter:
     """Which records of a workspace are meant; without anything, all of them.
 
     A field with several values is any of them. `tags` are groups: one tag of each; of `without_tags`
-    there is none. `topic` has None for records without one. `author` is an id or an email address, `page`
+    there is none. `topic` and `assignee` have None for records without one. `assignee` and `mentioned` are
+    ids of users; `snoozed` is whether a record is. `author` is an id or an email address, `page`
     how subject.page begins, `theme` the id of one. `any_confidence_below` is about category and sentiment.
     Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
     """
@@ -38,6 +39,9 @@ class Filter:
     sentiment_origin: tuple[str, ...] = ()
     topic: tuple[str | None, ...] = ()
     status: tuple[str, ...] = ()
+    assignee: tuple[str | None, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    snoozed: bool | None = None
     project: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
     min_impact: int | None = None
@@ -62,7 +66,8 @@ class Filter:
 _ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentiment_origin")
 ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
 # Of these the columns that have an index with the workspace, feedback_NAME.
-SEEKING = {"source": "source", "status": "status", "project": "project_id", "topic": "topic"}
+SEEKING = {"source": "source", "status": "status", "project": "project_id"}
+SEEKING |= {"topic": "topic", "assignee": "assignee"}
 # The indexes of what few records have alike.
 _NAMED = {
     "trace_id": "feedback_trace",
@@ -85,6 +90,7 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
             found.append(field == values[0] if len(values) == 1 else field.in_(values))
     if chosen.topic:
         found.append(about(chosen.topic))
+    found += assigned.conditions(chosen)
     if chosen.incident_key is not None:
         found.append(Feedback.incident_key == chosen.incident_key)
     if chosen.external_id is not None:
@@ -220,7 +226,7 @@ def _named(chosen: Filter) -> str | None:
             return index
     if chosen.theme is not None and database.obj.EMBEDDED and count_members(chosen.theme, FEW) < FEW:
         return PRIMARY
-    return None
+    return PRIMARY if chosen.mentioned and assigned.names_few(chosen) else None
 
 
 def _few(workspace_id: str, chosen: Filter) -> str | None:
@@ -233,7 +239,7 @@ def _few(workspace_id: str, chosen: Filter) -> str | None:
         values = getattr(chosen, name)
         if None not in values and _seldom(workspace_id, column, values):
             return f"feedback_{name}"
-    return partial_indexes.few(workspace_id, chosen)
+    return assigned.few(workspace_id, chosen) or partial_indexes.few(workspace_id, chosen)
 
 
 def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
@@ -248,6 +254,8 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
         return few  # what is left to look at among all that is done
     if few := partial_indexes.few(workspace_id, chosen):
         return few
+    if index := assigned.index(workspace_id, chosen, in_order=sort not in INDEXES):
+        return index
     if (sort in INDEXES or len(chosen.topic) > 1) and _rare_topic(workspace_id, chosen):
         return "feedback_topic"
     less_sure = partial_indexes.less_sure(chosen)

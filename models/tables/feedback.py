@@ -23,6 +23,8 @@ class Feedback(Table):
     told (models.intake.incident_merge). `words` is what is searched (models.tables.search_words).
     `sentiment_confidence` is not known of records that were labelled before it was kept. `topic` is the id of
     one of the project's own (models.tables.topic); without `topic_origin` nobody has looked for one yet.
+    `assignee` is the user who takes care of it. While it is snoozed `wakes_on_delivery` is 0 or 1, else null;
+    `snoozed_until` is the time at which it wakes by itself, null for one that only a delivery wakes.
     """
 
     id = TextField(primary_key=True)
@@ -54,6 +56,9 @@ class Feedback(Table):
     author_email = TextField(null=True)
     tags = JSONText()
     status = TextField()
+    assignee = TextField(null=True)
+    snoozed_until = BigIntegerField(null=True)
+    wakes_on_delivery = IntegerField(null=True)
     incident_key = TextField(null=True)
     occurrences = IntegerField()
     votes = IntegerField()
@@ -80,6 +85,7 @@ TIMES = (
     "last_seen_at",
     "resolved_at",
     "retracted_at",
+    "snoozed_until",
     "occurred_at",
     "received_at",
     "updated_at",
@@ -115,11 +121,18 @@ def is_id(text: str) -> bool:
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it: the author in one object, times in ISO 8601."""
     shown = dict(zip(SHOWN, _show(row), strict=True))
-    for name in TIMES:
+    for name in (*TIMES, "wakes_on_delivery"):
         if shown[name] is not None:
-            shown[name] = iso(shown[name])
+            shown[name] = told(name, shown[name])
     shown["author"] = {"id": row["author_id"], "name": row["author_name"], "email": row["author_email"]}
     return shown
+
+
+def told(name: str, value: Any) -> Any:
+    """A column's value as the API shows it."""
+    if value is not None and name == "wakes_on_delivery":
+        return bool(value)
+    return iso(value) if name in TIMES else value
 
 
 def version(row: Mapping[str, Any]) -> str:

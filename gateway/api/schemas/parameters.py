@@ -56,6 +56,10 @@ def _filter(name: str) -> fields.Field[Any]:
         return whole(minimum=0, maximum=14)
     if name in ("confidence_below", "any_confidence_below"):
         return fields.Float(metadata={"minimum": 0, "maximum": 1})
+    if name == "snoozed":
+        return text(*filters.SNOOZED)
+    if name in filters.PEOPLE:
+        return some_of(about="Ids or email addresses of people, or `me` for who is signed in.")
     if name == "replied":
         return text(*filters.YES_OR_NO)
     if name == "tag!":
