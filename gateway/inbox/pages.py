@@ -21,7 +21,7 @@ from gateway.core.ids import now_ms
 from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
-from gateway.inbox import csrf, i18n, static_files
+from gateway.inbox import csrf, i18n, shortcuts, static_files
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
 from gateway.inbox.reasons import reason
@@ -265,5 +265,7 @@ def mount(app: Flask, config: Config) -> None:
     )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
     templates.globals.update(_=_, asset=static_files.address, url=url, unproven_host=unproven_host)
+    templates.globals.update(pressed_by=shortcuts.pressed_by, caps=shortcuts.caps)
+    templates.globals.update(shortcuts=shortcuts.SHORTCUTS, verbs=shortcuts.OF_STATUS)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)
