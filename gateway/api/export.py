@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -14,10 +13,10 @@ from adapters.contract import Fault, Inbound, Reply, invalid
 from gateway.access.caller import Caller
 from gateway.api import filters
 from gateway.core import log
-from gateway.transfer.file_export import AT_HAND, BOM, FIELDS, FORMATS, OLDEST, documents, lines
+from gateway.transfer.file_export import AT_HAND, BOM, FIELDS, FORMATS, documents, lines
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
-from models.queries.ordering import Position
+from models.queries.ordering import OLDEST_BY, Position
 from models.tables import feedback
 
 TOGETHER = 50  # lines sent in one piece
@@ -49,8 +48,7 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
     after = _position(caller, asked.chosen, asked.rest.get("cursor"), faults)
     if faults:
         raise invalid(*faults)
-    until = inbound.received_at + 1
-    chosen = replace(asked.chosen, until=min(asked.chosen.until or until, until))
+    chosen = feedback_query.as_of(asked.chosen, inbound.received_at + 1)
     shown = documents(caller.workspace_id, caller.project_id, chosen, after)
     text = lines(islice(shown, None if limit is None else int(limit)), form, fields)
     if asked.rest.get("header") == "0":
@@ -95,4 +93,4 @@ def _position(caller: Caller, chosen: Filter, cursor: str | None, faults: list[F
     if row is None:
         faults.append(Fault("cursor", "Must be the id of a record that is here"))
         return None
-    return feedback_query.place_of(row, chosen, OLDEST)
+    return feedback_query.place_of(row, chosen, OLDEST_BY[chosen.time])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,13 +27,12 @@ from gateway.files import removal
 from models.database.base import writing
 from models.queries import feedback_query, selection
 from models.queries.feedback_query import Filter
-from models.queries.ordering import Position
+from models.queries.ordering import OLDEST_BY, Position
 from models.tables import event, feedback
 
 TOGETHER = 50  # records looked at together
 MOST = 10_000  # records of one request
 FEW = 200  # of them hold a thread for no long time
-OLDEST = "received_at"  # first
 SAMPLE = 5  # records that a dry run shows
 
 Row = dict[str, Any]
@@ -77,12 +76,17 @@ class Meant:
             return
         after = self.after
         for _ in range(MOST // TOGETHER):
-            found, after = feedback_query.page(*self._where(), limit=TOGETHER, sort=OLDEST, after=after)
+            found, after = feedback_query.page(*self._where(), limit=TOGETHER, sort=self.sort, after=after)
             yield [row["id"] for row in found]
             if after is None:
                 return
         assert after is not None, "there are more"
-        self.next_cursor = cursor_of(after, OLDEST)
+        self.next_cursor = cursor_of(after, self.sort)
+
+    @property
+    def sort(self) -> str:
+        """The order in which they are taken: the oldest first."""
+        return OLDEST_BY[self.chosen.time]
 
     def rows(self, ids: list[str]) -> list[Row]:
         """Those of the ids that are still meant, to be changed within the open transaction."""
@@ -238,11 +242,13 @@ def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault], now: int) 
     else:
         try:
             chosen = filters.parse(text, me=caller.person)
-            meant.chosen = replace(chosen, until=min(chosen.until or now + 1, now + 1))
+            if chosen == Filter(time=chosen.time):
+                faults.append(Fault("filter", "Must not mean everything"))
+            meant.chosen = feedback_query.as_of(chosen, now + 1)
         except Refused as refused:
             faults += [Fault(f"filter.{fault.field}", fault.message) for fault in refused.problem.faults]
     if cursor is not None:
-        meant.after = position_of(cursor, OLDEST, feedback_query.place_columns(meant.chosen, OLDEST))
+        meant.after = position_of(cursor, meant.sort, feedback_query.place_columns(meant.chosen, meant.sort))
         if ids is not None or meant.after is None:
             faults.append(Fault("cursor", "Invalid cursor"))
     return meant

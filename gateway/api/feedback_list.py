@@ -11,7 +11,7 @@ from gateway.access.caller import Caller
 from gateway.api import filters, pagination
 from gateway.api.query_parameters import whole_of
 from models.queries import feedback_query
-from models.queries.ordering import NEWEST, SORTS, Position
+from models.queries.ordering import Position
 from models.tables import feedback
 
 PAGE = 50  # rows when the caller names no limit
@@ -24,25 +24,23 @@ def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     faults: list[Fault] = []
     own = ("sort", "limit", "cursor", "fields")
     asked = filters.read(inbound.query_string, own, faults, me=caller.person)
-    sort = asked.rest.get("sort", NEWEST)
+    chosen, sort = filters.in_order(asked, faults)
     names = asked.rest.get("fields", ",".join(FIELDS)).split(",")
     after, page = None, PAGE
-    if sort not in SORTS:
-        faults.append(Fault("sort", f"Must be one of {', '.join(SORTS)}"))
     if not set(names) <= set(FIELDS):
         faults.append(Fault("fields", f"Must be some of {', '.join(FIELDS)}"))
     try:
         page = whole_of(asked.rest.get("limit", str(PAGE)), 1, LONGEST_PAGE)
     except ValueError as error:
         faults.append(Fault("limit", str(error)))
-    if "cursor" in asked.rest and sort in SORTS:
-        after = position_of(asked.rest["cursor"], sort, feedback_query.place_columns(asked.chosen, sort))
+    if "cursor" in asked.rest and asked.rest.get("sort", sort) == sort:
+        after = position_of(asked.rest["cursor"], sort, feedback_query.place_columns(chosen, sort))
         if after is None:
             faults.append(Fault("cursor", "Invalid cursor, or one of another sort"))
     if faults:
         raise invalid(*faults)
     rows, last = feedback_query.page(
-        caller.workspace_id, caller.project_id, asked.chosen, limit=page, sort=sort, after=after
+        caller.workspace_id, caller.project_id, chosen, limit=page, sort=sort, after=after
     )
     shown = [feedback.document(row) for row in rows]
     if "fields" in asked.rest:

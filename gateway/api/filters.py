@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +13,7 @@ from adapters.contract.record import CATEGORIES, ORIGINS, SENTIMENTS, TYPES
 from gateway.api.query_parameters import moment_of, share_of, whole_of
 from gateway.core.ids import now_ms
 from models.queries.feedback_query import ANY_OF, Filter
+from models.queries.ordering import NEWEST_BY, SORTS, TIMES, time_of
 from models.tables import topic
 from models.tables.feedback import STATUSES
 from models.tables.search_words import read_query
@@ -45,10 +46,11 @@ _BARE_OFFSET = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)$")
 
 @dataclass(frozen=True)
 class Asked:
-    """A query string, read: the filter in it, and its other parameters."""
+    """A query string, read: the filter in it, its other parameters, and the names of all that it gives."""
 
     chosen: Filter
     rest: dict[str, str] = field(default_factory=dict)
+    given: Collection[str] = ()
 
 
 def parse(
@@ -96,7 +98,23 @@ def read(
         least, most = getattr(chosen, low), getattr(chosen, high)
         if least is not None and most is not None and least > most:
             faults.append(Fault(high, f"Must not be below {low}"))
-    return Asked(chosen, rest)
+    return Asked(chosen, rest, given.keys())
+
+
+def in_order(asked: Asked, faults: list[Fault]) -> tuple[Filter, str]:
+    """The filter of a list, and its order: `sort`, without one the newest first.
+
+    A sort by one of the two times says which one `since` and `until` are about, too. What is wrong is added
+    to `faults`.
+    """
+    sort = asked.rest.get("sort", NEWEST_BY[asked.chosen.time])
+    if sort not in SORTS:
+        faults.append(Fault("sort", f"Must be one of {', '.join(SORTS)}"))
+        return asked.chosen, NEWEST_BY[asked.chosen.time]
+    time = time_of(sort) or asked.chosen.time
+    if "time" in asked.given and time != asked.chosen.time:
+        faults.append(Fault("sort", f"Must not go by another time than {asked.chosen.time}, which time says"))
+    return replace(asked.chosen, time=time), sort
 
 
 def _field(name: str, values: list[str], now: int, me: str | None) -> Any:
@@ -170,6 +188,12 @@ def _yes_or_no(text: str, now: int) -> bool:
     return text == "yes"
 
 
+def _time(text: str, now: int) -> str:
+    if text not in TIMES:
+        raise ValueError(f"Must be one of {', '.join(TIMES)}")
+    return text
+
+
 def _impact(text: str, now: int) -> int:
     return whole_of(text, 0, 14)
 
@@ -186,9 +210,11 @@ _READ: Mapping[str, Callable[[str, int], Any]] = {
     **dict.fromkeys(("confidence_below", "any_confidence_below"), lambda text, now: share_of(text)),
     "since": _when,
     "until": _when,
+    "time": _time,
     "replied": _yes_or_no,
     "snoozed": _snoozed,
     "q": lambda text, now: read_query(_text(text)),
     **dict.fromkeys(("page", "trace_id", "incident_key", "external_id", "theme"), _text),
 }
-NAMES = tuple(SHORT.get(item.name, item.name) for item in fields(Filter))
+_UNASKED = ("arrived_before",)  # what nobody's query says
+NAMES = tuple(SHORT.get(item.name, item.name) for item in fields(Filter) if item.name not in _UNASKED)

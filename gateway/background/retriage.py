@@ -23,11 +23,10 @@ from gateway.triage.second_reader import Layer, Reading, unpack
 from gateway.triage.stored import record_of, relabelled, to_label
 from models.queries import feedback_query, relabelling
 from models.queries.feedback_query import Filter
-from models.queries.ordering import Position
+from models.queries.ordering import OLDEST_BY, Position
 from models.tables import feedback, meaning
 
 EVENT = "relabelled"
-OLDEST = "received_at"  # first
 TOGETHER = 50  # records read and labelled together
 TRIES = 5  # times that a record which others change meanwhile is labelled
 SECOND = "second_reader"
@@ -124,7 +123,7 @@ def retriage(
     while True:
         began = time.monotonic()
         page, following = feedback_query.page(
-            workspace_id, project_id, chosen, limit=TOGETHER, sort=OLDEST, after=position
+            workspace_id, project_id, chosen, limit=TOGETHER, sort=OLDEST_BY[chosen.time], after=position
         )
         if page:
             # What a page leaves out was deleted while it was read.
@@ -152,7 +151,7 @@ class _Run:
     def page(self, page: Sequence[Row], progress: Progress, end: Position | None) -> Progress:
         """Labels some records; `end` is where the last of them is, where that is known."""
         found, done = self._labelled(page), 0
-        end = end or feedback_query.place_of(page[-1], self.chosen, OLDEST)
+        end = end or feedback_query.place_of(page[-1], self.chosen, OLDEST_BY[self.chosen.time])
         while done < len(found):
             upto = done + self._to_write(found[done:])
             some = found[done:upto]
@@ -232,7 +231,7 @@ class _Run:
         return {one: Reading(said["category"], said["sentiment"]) for one, said in pairs}
 
     def _place(self, row: Row) -> Position:
-        return feedback_query.place_of(row, self.chosen, OLDEST)
+        return feedback_query.place_of(row, self.chosen, OLDEST_BY[self.chosen.time])
 
 
 def _told(row: Row, labels: Mapping[str, Any]) -> _Told:

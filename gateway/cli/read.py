@@ -30,13 +30,13 @@ from gateway.cli.errors import Failure, NotHere
 from gateway.core.ids import now_ms
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
-from models.queries.ordering import NEWEST, SORTS
+from models.queries.ordering import NEWEST, OCCURRED, SORTS, time_of
 from models.tables import event, feedback
 
 reads = click.Group()
 
 LATE = 60_000  # milliseconds that a record may need from its arrival until others see it
-COLUMNS = ("received_at", "id", "source", "category", "sentiment", "impact", "status", "title")
+COLUMNS = ("id", "source", "category", "sentiment", "impact", "status", "title")
 _filter = click.argument("query", metavar="[FILTER]", default="")
 _project = click.option("--project", "project_id", default=None, help="Only this project.")
 _workspace = click.option("--workspace", default=None, help="Workspace id [default: the first].")
@@ -148,6 +148,8 @@ def tail(
             told = [change["type"], *_words(shown)]
             printed(json.dumps(change) if as_json else "  ".join(told))
         return
+    if chosen.time == OCCURRED:
+        raise Failure("time: tail tells records as they are received, whenever they occurred")
     since, seen = now_ms(), dict[str, int]()
     while True:
         # Some become visible after others that came later: the last minute is read again.
@@ -196,10 +198,11 @@ def _listed(
     workspace_id, project_id = place_of(workspace, project_id)
     rows, last = feedback_query.page(workspace_id, project_id, chosen, limit=limit, sort=sort)
     shown = [feedback.document(row) for row in rows]
+    at = f"{time_of(sort) or chosen.time}_at"
     more = "" if last is None else " (there are more)"
     if _as_json():
         return {"data": shown, "more": last is not None}, f"{len(shown)} records{more}"
-    return {}, _drawn(_table(COLUMNS, shown)) + f"{len(shown)} records{more}"
+    return {}, _drawn(_table((at, *COLUMNS), shown)) + f"{len(shown)} records{more}"
 
 
 def _asked(query: str, limit: int, sort: str) -> tuple[Filter, int, str]:
@@ -210,17 +213,21 @@ def _asked(query: str, limit: int, sort: str) -> tuple[Filter, int, str]:
     faults: list[Fault] = []
     asked = filters.read(query, BESIDE, faults)
     values: dict[str, Any] = {"limit": limit, "sort": sort}
+    in_command = click.get_current_context().get_parameter_source
     for name, text in asked.rest.items():
         try:
             value = BESIDE[name].convert(text, None, None)
         except click.BadParameter as error:
             faults.append(Fault(name, error.message))
             continue
-        if click.get_current_context().get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if in_command(name) is not ParameterSource.COMMANDLINE:
             values[name] = value
+    if "sort" in asked.rest or in_command("sort") is ParameterSource.COMMANDLINE:
+        asked.rest["sort"] = values["sort"]
+    chosen, order = filters.in_order(asked, faults)
     if faults:
         raise Failure(invalid(*faults).problem.message)
-    return asked.chosen, values["limit"], values["sort"]
+    return chosen, values["limit"], order
 
 
 def _read(query: str) -> Filter:

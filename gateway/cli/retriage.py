@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from gateway.core.ids import now_ms
 from gateway.triage import active_model
 from gateway.triage.second_reader import Layer
 from models.queries import selection
-from models.queries.feedback_query import Filter
+from models.queries.feedback_query import Filter, as_of
 
 retriage = click.Group()
 
@@ -32,7 +31,7 @@ def label_stored(
     """Label stored records anew with the model in use; what people or senders said stays."""
     workspace_id, project_id = place_of(workspace, project_id)
     now = now_ms() + 1
-    chosen = replace(chosen, until=min(chosen.until or now, now))
+    chosen = as_of(chosen, now)
     model_path = Config.from_env().model_path
     active_model.connect(model_path)
     total, told = selection.count(workspace_id, project_id, chosen), Progress()

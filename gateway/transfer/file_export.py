@@ -9,12 +9,11 @@ from gateway.transfer.csv_cells import csv_lines
 from models.database.base import dumps
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
-from models.queries.ordering import Position
+from models.queries.ordering import OLDEST_BY, Position
 from models.tables import asset, feedback
 
 FIRST, PAGE = 50, 500  # records read at once: at first, and at most
 AT_HAND = 2_000_000  # characters of their texts, about
-OLDEST = "received_at"
 FORMATS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 FIELDS = (*feedback.SHOWN, "author", "attachments")
 AUTHOR = ("author.id", "author.name", "author.email")
@@ -28,7 +27,7 @@ def documents(
     limit = min(FIRST, PAGE)
     while True:
         page, after = feedback_query.page(
-            workspace_id, project_id, chosen, limit=limit, sort=OLDEST, after=after
+            workspace_id, project_id, chosen, limit=limit, sort=OLDEST_BY[chosen.time], after=after
         )
         yield from _with_files(page)
         if after is None:

@@ -19,6 +19,8 @@ DOUBT = (
     'CAST(ROUND("t1"."impact" * (1 - CASE WHEN "t1"."sentiment_confidence" < "t1"."category_confidence" '
     'THEN "t1"."sentiment_confidence" ELSE "t1"."category_confidence" END) * 1000) AS BIGINT)'
 )
+# When it happened, as far as that is known: in the words of migration 0037.
+OCCURRED = 'COALESCE("t1"."occurred_at", "t1"."received_at")'
 AUTHORS = {"author_id": "feedback_author", "author_email": "feedback_email"}  # columns and their indexes
 
 
@@ -34,7 +36,7 @@ class SqliteFinding:
     """What models.queries.feedback_query and models.queries.full_text ask of the embedded database."""
 
     EMBEDDED = True
-    DOUBT = '"t1"."doubt"'  # a generated column
+    DOUBT, OCCURRED = '"t1"."doubt"', '"t1"."occurred"'  # generated columns
     FIND = "INSTR"  # the place of one text in another, 0 for none
 
     def member(self: Any, column: str, name: str) -> str:
@@ -106,7 +108,7 @@ class PostgresFinding:
     """What models.queries.feedback_query and models.queries.full_text ask of a server."""
 
     EMBEDDED = False
-    DOUBT = DOUBT
+    DOUBT, OCCURRED = DOUBT, OCCURRED
     FIND = "STRPOS"  # the place of one text in another, 0 for none
     # What the index feedback_search is of: a record's words and, as one of them, its workspace.
     DOCUMENT = "array_to_tsvector(array_remove(string_to_array(workspace_id || words, ' '), ''))"

@@ -10,7 +10,7 @@ from typing import Any
 from peewee import SQL, Case, fn
 
 from models.database.base import rows
-from models.database.query_dialects import DOUBT
+from models.database.query_dialects import DOUBT, OCCURRED
 from models.tables.feedback import Feedback
 
 INLINE = 8_192  # characters of a row's text and subject that are read with it; longer ones by themselves
@@ -25,11 +25,13 @@ COLUMNS = (
     *(Case(None, [(_WEIGHT <= INLINE, field)]).alias(field.name) for field in _LONG),
     _WEIGHT.alias("weight"),
     SQL(DOUBT).alias("doubt"),
+    SQL(OCCURRED).alias("occurred"),
 )
 AGAIN = (
     *Feedback._meta.sorted_fields,
     SQL('"t1"."weight"'),
     SQL('"t1"."doubt"'),
+    SQL('"t1"."occurred"'),
 )  # the same, of a query that selected them
 
 
@@ -54,7 +56,7 @@ def filled(page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in page:
         if isinstance(row["subject"], str):  # as it is stored
             row["subject"] = json.loads(row["subject"])
-        del row["weight"], row["doubt"]
+        del row["weight"], row["doubt"], row["occurred"]
         if row["text"] is not None or row["id"] in long:
             made.append(row | long.get(row["id"], {}))
     return made

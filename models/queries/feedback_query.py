@@ -13,7 +13,17 @@ from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
 from models.queries import assigned, bounded_pages, full_text, partial_indexes
 from models.queries.answered import answered
-from models.queries.ordering import INDEXES, NEWEST, SORTS, Position, ordered
+from models.queries.ordering import (
+    BY_OCCURRED,
+    INDEXES,
+    NEWEST_BY,
+    OCCURRED,
+    RECEIVED,
+    SORTS,
+    Position,
+    moment,
+    ordered,
+)
 from models.queries.topics import about
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
@@ -28,7 +38,9 @@ class Filter:
     there is none. `topic` and `assignee` have None for records without one. `assignee` and `mentioned` are
     ids of users; `snoozed` is whether a record is. `author` is an id or an email address, `page`
     how subject.page begins, `theme` the id of one. `any_confidence_below` is about category and sentiment.
-    Times are milliseconds UTC and bound received_at: `since` is within, `until` is not.
+    Times are milliseconds UTC: `since` is within, `until` is not. They bound when records were received, or
+    when what they tell of occurred, as `time` says (models.queries.ordering.TIMES). `arrived_before` is
+    always about the former, and for nobody to ask for.
     """
 
     source: tuple[str, ...] = ()
@@ -59,6 +71,8 @@ class Filter:
     replied: bool | None = None
     since: int | None = None
     until: int | None = None
+    time: str = RECEIVED
+    arrived_before: int | None = None
     q: Query | None = None
 
 
@@ -68,6 +82,8 @@ ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": 
 # Of these the columns that have an index with the workspace, feedback_NAME.
 SEEKING = {"source": "source", "status": "status", "project": "project_id"}
 SEEKING |= {"topic": "topic", "assignee": "assignee"}
+# Orders whose index is read only where many rows are meant, since it leads to none that are rare.
+_SEEKING_FEW = ("-doubt", "-occurred_at", "occurred_at")
 # The indexes of what few records have alike.
 _NAMED = {
     "trace_id": "feedback_trace",
@@ -105,9 +121,11 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append((Feedback.category_confidence < least) | (Feedback.sentiment_confidence < least))
     found += partial_indexes.conditions(chosen)
     if chosen.since is not None:
-        found.append(Feedback.received_at >= chosen.since)
+        found.append(moment(chosen.time) >= chosen.since)
     if chosen.until is not None:
-        found.append(Feedback.received_at < chosen.until)
+        found.append(moment(chosen.time) < chosen.until)
+    if chosen.arrived_before is not None:
+        found.append(Feedback.received_at < chosen.arrived_before)
     if chosen.author:
         found.append(_same("author_id", chosen.author) | _same("author_email", chosen.author))
     if chosen.trace_id is not None:
@@ -125,6 +143,13 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
     return found
 
 
+def as_of(chosen: Filter, at: int) -> Filter:
+    """The filter without what is received from a time on (milliseconds UTC)."""
+    if chosen.time == RECEIVED:
+        return replace(chosen, until=at if chosen.until is None else min(chosen.until, at))
+    return replace(chosen, arrived_before=at)
+
+
 def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
     """The columns whose values are a position in the list of a filter."""
     return full_text.place_columns(sort) if chosen.q is not None and chosen.q.positive else SORTS[sort][0]
@@ -133,6 +158,9 @@ def place_columns(chosen: Filter, sort: str) -> tuple[str, ...]:
 def place_of(row: Mapping[str, Any], chosen: Filter, sort: str) -> Position:
     """The position of a row in the list of a filter."""
     columns = place_columns(chosen, sort)
+    if row.get("occurred") is None:
+        occurred = row["received_at"] if row["occurred_at"] is None else row["occurred_at"]
+        row = {**row, "occurred": occurred}
     return [full_text.docid(row["id"])] if columns == ("docid",) else [row[name] for name in columns]
 
 
@@ -142,7 +170,7 @@ def page(
     chosen: Filter,
     *,
     limit: int,
-    sort: str = NEWEST,
+    sort: str | None = None,
     after: Position | None = None,
 ) -> tuple[list[dict[str, Any]], Position | None]:
     """At most `limit` of the rows that are meant, and the position to go on after (None: there are no more).
@@ -150,19 +178,22 @@ def page(
     There are fewer when their texts are long (models.queries.bounded_pages).
 
     A position names a place in the order and not a number of rows: rows that come, go or change
-    elsewhere move nobody's page. `sort` is one of SORTS, `after` has a value for each of place_columns.
+    elsewhere move nobody's page. `sort` is one of SORTS, the newest first when not given; `after` has a value
+    for each of place_columns.
     """
+    sort = sort or NEWEST_BY[chosen.time]
     tests = [_tagged(group) for group in chosen.tags]
     if chosen.q is not None and chosen.q.positive:
         some = _meant(workspace_id, project_id, replace(chosen, q=None, tags=())).where(*tests)
         few = _few(workspace_id, chosen)
         if few == PRIMARY and chosen.author:
             some = database.obj.written_by(some, workspace_id, chosen.author)
-        limits = full_text.Limits(chosen.since, chosen.until, few)
+        period = (chosen.since, chosen.until) if chosen.time == RECEIVED else (None, chosen.arrived_before)
+        limits = full_text.Limits(*period, few)
         page = full_text.find(some, workspace_id, chosen.q, limits, sort=sort, after=after, limit=limit + 1)
     elif chosen.author:
         some = _meant(workspace_id, project_id, replace(chosen, author=()))
-        page = _written(some, chosen.author, sort, after, limit + 1)
+        page = _written(some, workspace_id, chosen, sort, after, limit + 1)
     elif tests and not database.obj.EMBEDDED:
         some = _meant(workspace_id, project_id, replace(chosen, tags=()))
         page = full_text.by_index_of_server(some, tests, sort, after, limit + 1)
@@ -181,7 +212,7 @@ def narrowed(
     workspace_id: str,
     project_id: str | None,
     chosen: Filter,
-    sort: str = NEWEST,
+    sort: str | None = None,
     index: str | None = None,
 ) -> Any:
     """A query that reads the rows it means through the index that finds them with the least work.
@@ -199,6 +230,7 @@ def narrowed(
         return database.obj.through(some, "feedback_page")
     if chosen.q is not None and (found := full_text.if_few(some, workspace_id, chosen.q)) is not None:
         return found
+    sort = sort or NEWEST_BY[chosen.time]
     return database.obj.through(some, index or _index(workspace_id, project_id, chosen, sort))
 
 
@@ -207,13 +239,19 @@ def _meant(workspace_id: str, project_id: str | None, chosen: Filter) -> Any:
 
 
 def _written(
-    some: Any, authors: Sequence[str], sort: str, after: Position | None, limit: int
+    some: Any, workspace_id: str, chosen: Filter, sort: str, after: Position | None, limit: int
 ) -> list[dict[str, Any]]:
-    """The first rows of what these people wrote, of each by the index in the order of the list."""
+    """The first rows of what these people wrote, of each by the index in the order of the list.
+
+    In other orders than by arrival what somebody wrote is sorted, unless that is much.
+    """
     found: dict[str, dict[str, Any]] = {}
     for column, index in AUTHORS.items():
-        for author in authors:
-            mine = database.obj.through(some.where(_same(column, [author])), index)
+        for author in chosen.author:
+            test, values = database.obj.same(column, [author])
+            much = sort in INDEXES and database.obj.EMBEDDED
+            much = much and not database.obj.few(workspace_id, test, values, index)
+            mine = database.obj.through(some.where(SQL(test, values)), INDEXES[sort] if much else index)
             found |= {row["id"]: row for row in rows(ordered(mine, sort, after).limit(limit))}
     names, falling = SORTS[sort]
     return sorted(found.values(), key=itemgetter(*names), reverse=falling)[:limit]
@@ -250,8 +288,10 @@ def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
 
 def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str) -> str:
     """The index to read rows through: one of what is rare, else one in the order of the list."""
-    if sort == "-doubt" and (few := _few(workspace_id, chosen)):
+    if sort in _SEEKING_FEW and (few := _few(workspace_id, chosen) or _few_of_kind(workspace_id, chosen)):
         return few  # what is left to look at among all that is done
+    if sort in INDEXES and _short_period(workspace_id, chosen):
+        return BY_OCCURRED
     if few := partial_indexes.few(workspace_id, chosen):
         return few
     if index := assigned.index(workspace_id, chosen, in_order=sort not in INDEXES):
@@ -279,6 +319,24 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
     if chosen.min_impact is not None and database.obj.few(workspace_id, "impact >= ?", [chosen.min_impact]):
         return "feedback_impact"
     return "feedback_list" if project_id is None and len(chosen.project) != 1 else "feedback_project"
+
+
+def _few_of_kind(workspace_id: str, chosen: Filter) -> str | None:
+    """The index of rows so few, by their type or impact, that any order will do."""
+    if partial_indexes.unusual(chosen, "type") and partial_indexes.is_few(workspace_id, chosen, "type"):
+        return "feedback_type"
+    least = chosen.min_impact
+    if least is not None and database.obj.few(workspace_id, "impact >= ?", [least], "feedback_impact"):
+        return "feedback_impact"
+    return None
+
+
+def _short_period(workspace_id: str, chosen: Filter) -> bool:
+    """Whether few records occurred in the period that a filter names."""
+    if chosen.time != OCCURRED or (chosen.since is None and chosen.until is None):
+        return False
+    since, until = chosen.since or 0, full_text.LARGEST if chosen.until is None else chosen.until
+    return bool(database.obj.few(workspace_id, "occurred >= ? AND occurred < ?", [since, until], BY_OCCURRED))
 
 
 def _member(name: str) -> str:

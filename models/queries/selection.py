@@ -8,7 +8,7 @@ from typing import Any
 from models.database.base import database, kept, locked, rows
 from models.database.query_dialects import PRIMARY
 from models.queries.feedback_query import Filter, conditions, narrowed
-from models.queries.ordering import NEWEST, ordered
+from models.queries.ordering import NEWEST_BY, ordered
 from models.tables import outbox
 from models.tables.feedback import Feedback
 
@@ -44,7 +44,8 @@ def newest(
     workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str] | None, *, limit: int
 ) -> list[dict[str, Any]]:
     """The newest records that a filter means, of these ids when some are given."""
-    return rows(ordered(_found(workspace_id, project_id, chosen, ids), NEWEST, None).limit(limit))
+    found = _found(workspace_id, project_id, chosen, ids)
+    return rows(ordered(found, NEWEST_BY[chosen.time], None).limit(limit))
 
 
 def _found(workspace_id: str, project_id: str | None, chosen: Filter, ids: Sequence[str] | None) -> Any:

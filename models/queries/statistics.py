@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from peewee import SQL, fn
+from peewee import OP, SQL, Expression, fn
 
 from models.queries.feedback_query import ANY_OF, Filter, conditions, narrowed
-from models.tables.daily_count import DAY, LEVELS, Rollup
+from models.queries.ordering import INDEXES, NEWEST_BY, OCCURRED, moment
+from models.tables.daily_count import DAY, LEVELS, OccurredRollup, Rollup
 from models.tables.feedback import Feedback
 
 HOUR = 3_600_000  # milliseconds
@@ -66,13 +67,15 @@ def impacts(workspace_id: str, project_id: str | None, chosen: Filter) -> list[i
             # Each impact by name, so that its records of the period are next to each other in the index.
             named = Feedback.impact.in_(list(range(len(LEVELS))))
             query = each.where(named, *conditions(workspace_id, project_id, part))
-            query = narrowed(query, workspace_id, project_id, part, index="feedback_impact")
+            index = INDEXES.get(NEWEST_BY[part.time], "feedback_impact")
+            query = narrowed(query, workspace_id, project_id, part, index=index)
             for impact, records in query.group_by(Feedback.impact).tuples():
                 found[impact] += records
         else:
-            days: Any = Rollup.select(*(fn.SUM(SQL(name)) for name in LEVELS))
-            (counted,) = days.where(*_days(workspace_id, project_id, chosen, part)).tuples()
-            found = [one + int(other or 0) for one, other in zip(found, counted, strict=True)]
+            for table in _tables(chosen):
+                days: Any = table.select(*(fn.SUM(SQL(name)) for name in LEVELS))
+                (counted,) = days.where(*_days(table, workspace_id, project_id, chosen, part)).tuples()
+                found = [one + int(other or 0) for one, other in zip(found, counted, strict=True)]
     return found
 
 
@@ -82,12 +85,13 @@ def _queries(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
         if isinstance(part, Filter):
             yield _counted(workspace_id, project_id, part, by)
         else:
-            yield _summed(workspace_id, project_id, chosen, by, part)
+            for table in _tables(chosen):
+                yield _summed(table, workspace_id, project_id, chosen, by, part)
 
 
 def _parts(chosen: Filter, by: Sequence[str] = ()) -> Iterator[range | Filter]:
     """The days whose counts say it, and what is to be counted from records: all of it by the hour."""
-    plain = Filter(**{name: getattr(chosen, name) for name in (*ROLLED, "since", "until")})
+    plain = Filter(**{name: getattr(chosen, name) for name in (*ROLLED, "since", "until", "time")})
     since, until = chosen.since or 0, _NEVER if chosen.until is None else chosen.until
     days = range(-(-since // DAY), until // DAY)
     if chosen != plain or not days or not {*ROLLED, "day"}.issuperset(by):
@@ -105,7 +109,7 @@ def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
     groups: list[Any] = []
     for name in by:
         if name in TIMES:
-            groups.append(Feedback.received_at / TIMES[name] * TIMES[name])  # of whole numbers
+            groups.append(_begin(moment(chosen.time), TIMES[name]))
         else:
             column = getattr(Feedback, ANY_OF.get(name, name))
             groups.append(fn.COALESCE(column, "") if name == "language" else column)
@@ -116,20 +120,40 @@ def _counted(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequ
     return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
 
 
-def _summed(workspace_id: str, project_id: str | None, chosen: Filter, by: Sequence[str], days: range) -> Any:
-    """A query of the rollup for some days."""
-    groups = [Rollup.day * DAY if name == "day" else getattr(Rollup, ROLLED[name]) for name in by]
-    measured = (fn.SUM(Rollup.records), fn.SUM(Rollup.impact), fn.SUM(Rollup.score))
-    query = Rollup.select(*groups, *measured).where(*_days(workspace_id, project_id, chosen, days))
+def _begin(at: Any, length: int) -> Any:
+    """SQL for when the day or hour of a time begins."""
+    return Expression(Expression(at, OP.DIV, length), OP.MUL, length)  # of whole numbers
+
+
+def _tables(chosen: Filter) -> tuple[type[Rollup], ...]:
+    """What is counted by day: what came, and how that differs from what occurred."""
+    return (Rollup, OccurredRollup) if chosen.time == OCCURRED else (Rollup,)
+
+
+def _summed(
+    table: type[Rollup],
+    workspace_id: str,
+    project_id: str | None,
+    chosen: Filter,
+    by: Sequence[str],
+    days: range,
+) -> Any:
+    """A query of a rollup for some days."""
+    groups = [table.day * DAY if name == "day" else getattr(table, ROLLED[name]) for name in by]
+    measured = (fn.SUM(table.records), fn.SUM(table.impact), fn.SUM(table.score))
+    query = table.select(*groups, *measured)
+    query = query.where(*_days(table, workspace_id, project_id, chosen, days))
     return query.group_by(*(SQL(str(place + 1)) for place in range(len(by)))) if by else query
 
 
-def _days(workspace_id: str, project_id: str | None, chosen: Filter, days: range) -> list[Any]:
-    """Which rows of the rollup a filter means on some days."""
-    found = [Rollup.workspace_id == workspace_id, Rollup.day >= days.start, Rollup.day < days.stop]
+def _days(
+    table: type[Rollup], workspace_id: str, project_id: str | None, chosen: Filter, days: range
+) -> list[Any]:
+    """Which rows of a rollup a filter means on some days."""
+    found = [table.workspace_id == workspace_id, table.day >= days.start, table.day < days.stop]
     if project_id is not None:
-        found.append(Rollup.project_id == project_id)
+        found.append(table.project_id == project_id)
     for name, column in ROLLED.items():
         if values := getattr(chosen, name):
-            found.append(getattr(Rollup, column).in_(values))
+            found.append(getattr(table, column).in_(values))
     return found

@@ -6,7 +6,7 @@ from peewee import SQL, Select, fn
 
 from models.database.base import database, rows
 from models.queries.feedback_query import Filter, conditions
-from models.queries.ordering import NEWEST, ordered
+from models.queries.ordering import INDEXES, NEWEST_BY, ordered
 from models.tables.feedback import Feedback
 
 
@@ -15,7 +15,8 @@ def pages(workspace_id: str, chosen: Filter, *, newest: int, limit: int) -> list
     page, url = (database.obj.member("subject", name) for name in ("page", "url"))
     named = SQL(f"COALESCE(NULLIF({page}, ''), {url})").alias("page")
     found = Feedback.select(named).where(*conditions(workspace_id, None, chosen))
-    some = ordered(database.obj.through(found, "feedback_list"), NEWEST, None).limit(newest)
+    sort = NEWEST_BY[chosen.time]
+    some = ordered(database.obj.through(found, INDEXES.get(sort, "feedback_list")), sort, None).limit(newest)
     counted = Feedback.select(SQL("page"), fn.COUNT(SQL("1")).alias("records")).from_(some.alias("some"))
     counted = counted.where(SQL("page <> ''")).group_by(SQL("page"))
     most = counted.order_by(SQL("records").desc(), SQL("page")).limit(limit)

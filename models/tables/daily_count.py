@@ -50,3 +50,14 @@ class Rollup(Table):
 
 for _name in LEVELS:
     Rollup._meta.add_field(_name, BigIntegerField())
+
+
+class OccurredRollup(Rollup):
+    """By how much a day's counts differ when records count on the day they occurred.
+
+    A record that occurred on the day it was received is in none of these. Another one adds one on the day it
+    occurred, and takes one away on the day it was received.
+    """
+
+    class Meta:
+        table_name = "rollup_occurred"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from adapters.contract import Fault, Refused
@@ -12,6 +11,7 @@ from gateway.runs.technique import Input, Output, Outputs, Result, Task
 from gateway.runs.technique import Technique as Kind
 from gateway.transfer.file_export import FIELDS, FORMATS, documents, lines
 from models.queries import selection
+from models.queries.feedback_query import as_of
 
 TOGETHER = 500  # lines in a piece, about
 FILTER, FORMAT, CHOSEN = "filter", "format", "fields"
@@ -35,7 +35,7 @@ def act(task: Task) -> Outputs:
     """Writes the records that were there when the run was started; begun anew it writes the same file."""
     form, began = _format(task.inputs), task.run["created_at"]
     chosen = filters.parse(task.inputs.get(FILTER, ""), now=began)
-    chosen = replace(chosen, until=min(chosen.until or began + 1, began + 1))
+    chosen = as_of(chosen, began + 1)
     place = task.workspace_id, task.run["project_id"]
     name = f"feedback-{datetime.fromtimestamp(began / 1000, UTC):%Y%m%d}.{form}"
 

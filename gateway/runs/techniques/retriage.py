@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from adapters.contract import Fault, Refused
 from gateway.api import filters
@@ -15,6 +14,7 @@ from gateway.triage import active_model
 from gateway.triage.second_reader import Layer
 from models.database.base import dumps
 from models.queries import selection
+from models.queries.feedback_query import as_of
 
 FILTER, DRY_RUN = "filter", "dry_run"
 YES_OR_NO = ("true", "false")
@@ -39,7 +39,7 @@ def act(task: Task) -> Outputs:
     """
     began, dry_run = task.run["created_at"] + 1, task.inputs.get(DRY_RUN) == YES_OR_NO[0]
     chosen = filters.parse(task.inputs[FILTER], now=began)
-    chosen = replace(chosen, until=min(chosen.until or began, began))
+    chosen = as_of(chosen, began)
     model_path = Config.from_env().model_path
     active_model.keep_up(model_path)
     place = task.workspace_id, task.run["project_id"]
