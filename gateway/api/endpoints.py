@@ -68,6 +68,7 @@ from gateway.api.schemas.quarantine import Preview
 from gateway.api.stats import show_stats
 from gateway.api.themes import list_themes
 from gateway.api.topic_endpoints import TOPICS
+from gateway.api.view_endpoints import VIEWS
 from gateway.transfer.file_export import FORMATS
 
 ENDPOINTS = (
@@ -229,6 +230,7 @@ ENDPOINTS = (
     *DESTINATIONS,
     *CHANGES,
     *REPLIES,
+    *VIEWS,
     *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(

@@ -35,6 +35,7 @@ WORDS: Mapping[str, Collection[str]] = {
 }
 PEOPLE = ("assignee", "mentioned")
 _SEVERAL = ("author", "tag", "tag!", "topic", *PEOPLE)
+BESIDE_FILTER = ("sort", "limit", "cursor", "fields")  # what a list's query has that is no filter
 YES_OR_NO = ("yes", "no")
 LONGEST = 500  # characters of a value
 MOST = 50  # values of a field

@@ -14,6 +14,7 @@ from gateway.api import filters
 from gateway.core.ids import now_ms
 from gateway.destinations import deliveries, found_kinds, gathering, notifying, subscription
 from gateway.destinations.deliveries import change_of
+from gateway.destinations.shared_view import filter_of
 from models.queries import selection
 from models.queries.feedback_query import Filter
 from models.tables import destination, event, outbox, outgoing
@@ -111,7 +112,7 @@ def _of_stories(
 def _chosen(one: Row, now: int) -> Filter | None:
     """A destination's filter; one that cannot be read disables it."""
     try:
-        return filters.parse(one["filter"], now=now)
+        return filters.parse(filter_of(one["workspace_id"], one["filter"]), now=now)
     except Refused as refused:  # a later version may understand other words
         if one["state"] != destination.DISABLED:
             faults = "; ".join(f"{fault.field}: {fault.message}" for fault in refused.problem.faults)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from adapters.contract import Fault, invalid
+from adapters.contract import Fault, Refused, invalid
 from gateway.access import audit_log, signing_secrets
 from gateway.api import filters
 from gateway.core import encryption, outbound
@@ -16,6 +16,7 @@ from gateway.core.outbound import Forbidden
 from gateway.core.pacing import Pace
 from gateway.destinations import found_kinds, own_headers, subscription
 from gateway.destinations.sender import NAME
+from gateway.destinations.shared_view import filter_of
 from models.database.base import dumps, writing
 from models.tables import destination, job, outbox, outgoing
 from models.tables.feedback import iso
@@ -41,7 +42,7 @@ def create(
     names every bad field.
     """
     kinds = found_kinds.load()
-    faults = _faults(kind, {**sent, "url": url})
+    faults = _faults(workspace_id, kind, {**sent, "url": url})
     if kind not in kinds:
         faults.append(Fault("kind", f"Must be one of {', '.join(kinds)}"))
     if faults:
@@ -80,7 +81,7 @@ def change(row: Row, sent: Row, *, by: str) -> dict[str, Any]:
     """
     if "subscription" in sent:
         sent = {**sent, "subscription": subscription.merged(row["subscription"], sent["subscription"])}
-    if faults := _faults(row["kind"], sent):
+    if faults := _faults(row["workspace_id"], row["kind"], sent):
         raise invalid(*faults)
     now = now_ms()
     columns = {**sent, **_sealed({name: sent[name] for name in _SEALED if name in sent})}
@@ -248,7 +249,7 @@ def _noted(row: Row, by: str, action: str, count: int) -> None:
         job.ask(NAME, None)
 
 
-def _faults(kind: str, sent: Row) -> list[Fault]:
+def _faults(workspace_id: str, kind: str, sent: Row) -> list[Fault]:
     """What is wrong with the fields that are there."""
     faults: list[Fault] = []
     if "url" in sent:
@@ -259,7 +260,10 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
             faults.append(Fault("url", str(error)))
     if "filter" in sent:
         wrong: list[Fault] = []
-        filters.read(sent["filter"], (), wrong)
+        try:
+            filters.read(filter_of(workspace_id, sent["filter"]), (), wrong)
+        except Refused as refused:
+            wrong += refused.problem.faults
         faults += [Fault(f"filter.{fault.field}", fault.message) for fault in wrong]
     if "headers" in sent:
         faults += own_headers.faults(sent["headers"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
+    assigning,
     attachments,
     callbacks,
     delivery_log,
@@ -29,6 +30,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     sign_in,
     topics,
     unsubscribe,
+    views,
 )
 from gateway.inbox.api_calls import reader
 from gateway.inbox.pages import mount, owns, told

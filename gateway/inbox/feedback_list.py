@@ -15,17 +15,17 @@ from adapters.common.tags import SECRET
 from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
-from gateway.core.ids import new_id
 from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, hand_over, handed_over, local, page, show
 from gateway.inbox.session import base_url
-from models.database.base import dumps, writing
+from gateway.inbox.team import AWAKE
+from models.database.base import dumps
 from models.queries.top_pages import sources
 from models.tables import topic
 from models.tables.feedback import STATUSES
-from models.tables.user import SavedView, views_of
+from models.tables.user import views_of
 from models.tables.workspace import list_projects
 
 LIST = "GET /gateway/v1/feedback"
@@ -37,10 +37,11 @@ MOST_NEW = 50  # that the bar counts; more are "50+"
 # What people look for most: a name and the query that finds it.
 VIEWS = (
     ("All", ""),
-    ("High impact", "min_impact=9&status=open"),
-    ("Unsure", "any_confidence_below=0.6&status=open&sort=-doubt"),
-    ("Alerts open", "type=alert&status=open"),
-    ("Questions", "category=question&status=open"),
+    ("Open", AWAKE),
+    ("High impact", f"min_impact=9&{AWAKE}"),
+    ("Unsure", f"any_confidence_below=0.6&{AWAKE}&sort=-doubt"),
+    ("Alerts open", f"type=alert&{AWAKE}"),
+    ("Questions", f"category=question&{AWAKE}"),
     ("Praise", "category=praise"),
     ("For everybody", urlencode({"tag!": ",".join(SECRET)})),
 )
@@ -167,23 +168,3 @@ def bulk() -> ResponseReturnValue:
     done = changing.change(chosen, {name: value})
     said = _("%(count)s changed to %(value)s", count=len(done.changes), value=_(value))
     return changing.answer(back, said, done)
-
-
-@page("/inbox/views", "viewer", method="POST")
-def save_view() -> ResponseReturnValue:
-    """Keeps the list's query under a name, or forgets one."""
-    back = local(request.form.get("back", ""))
-    forget, user_id = request.form.get("forget", ""), g.session["user_id"]
-    if forget:
-        with writing():
-            SavedView.delete().where((SavedView.id == forget) & (SavedView.user == user_id)).execute()
-        return go(back, _("Forgotten."))
-    name = "".join(mark for mark in request.form.get("name", "") if mark.isprintable()).strip()[:40]
-    query = urlencode(parse_qsl(request.form.get("query", "")[:2000].replace("\0", "")))
-    if not name or not query or len(views_of(user_id)) >= 20:
-        return go(back, _("A view needs a name and a filter."), bad=True)
-    with writing():
-        SavedView.create(
-            id=new_id("view"), user=user_id, name=name, query=query, created_at=g.session["seen_at"]
-        )
-    return go(f"/inbox?{query}", _("Saved."))

@@ -21,7 +21,7 @@ from gateway.core.ids import now_ms
 from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
-from gateway.inbox import csrf, i18n, shortcuts, static_files
+from gateway.inbox import csrf, i18n, shortcuts, static_files, team
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
 from gateway.inbox.reasons import reason
@@ -267,5 +267,6 @@ def mount(app: Flask, config: Config) -> None:
     templates.globals.update(_=_, asset=static_files.address, url=url, unproven_host=unproven_host)
     templates.globals.update(pressed_by=shortcuts.pressed_by, caps=shortcuts.caps)
     templates.globals.update(shortcuts=shortcuts.SHORTCUTS, verbs=shortcuts.OF_STATUS)
+    templates.globals.update(team=team)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

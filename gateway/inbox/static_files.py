@@ -20,9 +20,11 @@ PARTS = {
     "icon.svg": ("icon.svg",),
     "inbox.css": tuple(
         f"style/{part}.css"
-        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview")
+        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview", "assign")
     ),
-    "inbox.js": tuple(f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live")),
+    "inbox.js": tuple(
+        f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live", "assign")
+    ),
 }
 # The parts of the script share what they name, with nobody else.
 _AROUND = {"inbox.js": (b'"use strict";\n(() => {\n', b"})();\n")}
