@@ -15,13 +15,14 @@ from models.queries.actor_names import called
 from models.tables import mention, presence, saved_view
 
 AWAKE = "status=open&snoozed=without"
-# Whose work it is: a name and the query that finds it.
+# Whose work it is: a name and the query that finds it. Those that one waits for are counted.
 VIEWS = (
     ("Mine", "assignee=me&status=open,acknowledged&snoozed=without"),
     ("Nobody's", f"assignee=none&{AWAKE}"),
     ("Mentions", "mentioned=me"),
     ("Snoozed", "snoozed=only"),
 )
+COUNTED = ("Mine", "Mentions")
 # For how long a record is put aside; a day is told beside.
 SNOOZES = {
     "1h": "For an hour",
@@ -67,12 +68,13 @@ def initials(name: str) -> str:
 
 def views() -> list[View]:
     """Views of whose work it is, and those that the workspace shares, with how many records each has."""
-    known = [View(_(name), query, "") for name, query in VIEWS]
-    known += [
-        View(row["name"], row["query"], "", row["id"])
-        for row in saved_view.shared_in(g.session["user_workspace"])
-    ]
-    return [view._replace(records=counts.said(counts.total(view.query))) for view in known]
+    shared = saved_view.shared_in(g.session["user_workspace"])
+    known = [View(_(name), query, _count(query) if name in COUNTED else "") for name, query in VIEWS]
+    return known + [View(row["name"], row["query"], _count(row["query"]), row["id"]) for row in shared]
+
+
+def _count(query: str) -> str:
+    return counts.said(counts.total(query))
 
 
 def unread() -> str:

@@ -10,7 +10,7 @@ from jinja2.ext import babel_extract
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
-from gateway.inbox import destination_form, feedback_list, reasons, refusals, settings, shortcuts
+from gateway.inbox import destination_form, feedback_list, reasons, refusals, settings, shortcuts, team
 from gateway.intake.outcomes import OUTCOMES
 from gateway.replies.channels import CHANNELS
 from gateway.runs import registry
@@ -41,6 +41,9 @@ WORDS = {
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
     *(one.label for one in shortcuts.SHORTCUTS),
+    *(name for name, _ in team.VIEWS),
+    *team.SNOOZES.values(),
+    *("assigned", "snoozed", "woken", "assignee", "snoozed_until", "wakes_on_delivery"),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags", "attached", "detached"),
