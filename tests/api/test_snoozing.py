@@ -71,7 +71,7 @@ def test_until_a_time(call: Call) -> None:
 @pytest.mark.both
 @pytest.mark.parametrize("wakes", [True, False])
 def test_by_a_delivery(call: Call, wakes: bool) -> None:
-    """Something new wakes it in the delivery's own transaction, unless it sleeps until a time whatever comes."""
+    """Something new wakes it in the delivery's own transaction, unless it sleeps whatever comes."""
     record = deliver(call)
     sleep = {"until": later(days=1), "wakes_on_delivery": wakes}
     call("PATCH", f"{PATH}/{record}", json={"snooze": sleep})
@@ -144,7 +144,7 @@ ACTS = st.lists(
 @given(acts=ACTS)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order(call: Call, acts: list[str]) -> None:
-    """Whatever is done in whichever order: it sleeps exactly while nothing has woken it, and says when it woke."""
+    """In whichever order: it sleeps exactly while nothing has woken it, and says when it woke."""
     with writing():
         Feedback.delete().execute()
     name = new_id("x")
