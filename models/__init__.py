@@ -15,11 +15,13 @@ from models.tables.fetch import Fetch
 from models.tables.hook import HookRow
 from models.tables.job import Job
 from models.tables.meaning import Meaning
+from models.tables.mention import Mention
 from models.tables.merge import Merge, MergeDismissal
 from models.tables.notification import Notification, Quote
 from models.tables.outbox import Outbox
 from models.tables.outcome import Outcome
 from models.tables.outgoing import Attempt, Outgoing
+from models.tables.presence import Presence
 from models.tables.project_head import ProjectHead, Unlearnt
 from models.tables.quarantine import Quarantine
 from models.tables.reply import Reply, Unsubscribed
@@ -78,6 +80,8 @@ TABLES = (
     Merge,
     MergeDismissal,
     AlertMute,
+    Mention,
+    Presence,
 )
 
 __all__ = [
@@ -105,10 +109,12 @@ __all__ = [
     "Meaning",
     "Merge",
     "MergeDismissal",
+    "Mention",
     "Notification",
     "Outbox",
     "Outcome",
     "Outgoing",
+    "Presence",
     "Project",
     "ProjectHead",
     "Quarantine",

@@ -57,6 +57,7 @@ MANY = {
     r"FROM dedupe WHERE expires_at <= .* LIMIT": "what has expired, some at a time",
     r'FROM "(asset|delivery|outgoing)" AS "t1" WHERE .* ORDER BY "t1"."id" (DESC )?LIMIT': "some by pages",
     r'FROM "feed_change" AS "t1" .* ORDER BY "t1"."seq" LIMIT': "changes by pages, in the order of an index",
+    r'FROM "presence" AS "t1" .* ORDER BY "t1"."until" LIMIT': "those that have ended, by pages",
     r'FROM "reply" AS "t1" WHERE .* ORDER BY "t1"."id" LIMIT': "the same",
     r'^SELECT "t1"."sha256" FROM "unclaimed_file" .* ORDER BY "t1"."at" LIMIT': "bytes left, by pages",
     r'FROM "(asset|unclaimed_file)" .*"(sha256|thumbnail)" > \?.* LIMIT': "the whole store by pages, hourly",

@@ -20,6 +20,7 @@ TOP = 8  # modules directly in gateway/
 SHARED = {
     "alert_groups": "alerts that are alike: counted, in the API, and what that answers",
     "alerts": "alerts: how monitoring sends them, their commands and their page",
+    "assigning": "who takes care of records: its commands and its forms",
     "attachments": "files of records: kept, in the API, and on their page",
     "audit_log": "who did what to the gateway: its notes, and its page of the API",
     "callbacks": "what tells callers of the end of their runs: sent, and shown",
@@ -62,6 +63,7 @@ SHARED = {
     "triage": "labels: the classifier, and its commands",
     "workspace": "a tenant: its commands and its table",
     "user": "who may use the inbox: the command and the table",
+    "views": "lists under a name: kept and shared, what they take and answer, and their forms",
 }
 
 

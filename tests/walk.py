@@ -55,6 +55,9 @@ VALUES = {
     "category_origin": "second_reader",
     "sentiment_origin": "corrected",
     "status": "open",
+    "assignee": "{user}",
+    "mentioned": "{user}",
+    "snoozed": "only",
     "project": "{prj}",
     "language": "en",
     "priority": "high",
@@ -96,6 +99,8 @@ MORE = (
     "time=occurred&author=ann",
     "priority=high&status=open",
     "priority=normal",
+    "assignee=none",
+    "status=open&snoozed=without",
 )
 EACH = 3  # fixtures of a dialect that a short walk sends
 

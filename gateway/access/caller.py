@@ -10,6 +10,7 @@ from typing import Any, Self
 from gateway.core.area_rules import LearntHead, ProjectRules, Rules, areas_of, names_of
 from models.tables.project_head import head_of, rules_of_projects
 
+PERSON = "usr_"  # what ids of people begin with
 HOOK_RATE = "1000/minute"  # alerts come in storms, and most of their senders never send again
 
 
@@ -65,6 +66,11 @@ class Caller:
         """Who stores records from within the gateway: an import, a replay, background work."""
         scopes, rules = frozenset({"ingest"}), rules_in(workspace_id)
         return cls(key_id, workspace_id, project_id, default_project_id, scopes, rules=rules)
+
+    @property
+    def person(self) -> str | None:
+        """The user's id when it is a person at the inbox, else None."""
+        return self.key_id if self.key_id.startswith(PERSON) else None
 
     def rules_for(self, project_ref: str | None) -> Rules:
         """The areas, and what people taught, of the project that a record lands in which names this one

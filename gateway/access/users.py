@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -14,7 +15,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.access import audit_log
 from gateway.core.ids import new_id, now_ms
+from gateway.core.pacing import Pace
 from models.database.base import first, serialise, writing
+from models.tables import assignment
 from models.tables.user import Invite, Session, User, admins, find_session, user_by_email, user_of
 
 ROLES = ("viewer", "triager", "admin")
@@ -230,9 +233,17 @@ def first_link(workspace_id: str) -> str | None:
 
 
 def change_user(
-    workspace_id: str, user_id: str, *, role: str | None = None, disabled: bool | None = None
+    workspace_id: str,
+    user_id: str,
+    *,
+    role: str | None = None,
+    disabled: bool | None = None,
+    by: str = audit_log.COMMAND_LINE,
 ) -> None:
-    """Gives a user another role, or takes or gives back access. Raises PeopleError; the last admin stays."""
+    """Gives a user another role, or takes or gives back access. Raises PeopleError; the last admin stays.
+
+    Records that are assigned to who may not change them any more are nobody's then; `by` is who acts.
+    """
     if role is not None and role not in ROLES:
         raise PeopleError(f"role must be one of {', '.join(ROLES)}", "role")
     with writing():
@@ -249,6 +260,8 @@ def change_user(
         User.update(changes).where(User.id == user_id).execute()
         if disabled:
             sign_out_everywhere(user_id)
+    if disabled or (role is not None and "triage" not in SCOPES[role]):
+        Pace().until_none(partial(assignment.release, workspace_id, user_id, by, now_ms()))
 
 
 def digest(token: str) -> str:

@@ -71,6 +71,7 @@ from gateway.api.schemas.quarantine import Preview
 from gateway.api.stats import show_stats
 from gateway.api.theme_endpoints import THEMES
 from gateway.api.topic_endpoints import TOPICS
+from gateway.api.view_endpoints import VIEWS
 from gateway.transfer.file_export import SHOWN_AS
 
 ENDPOINTS = (
@@ -232,6 +233,7 @@ ENDPOINTS = (
     *CHANGES,
     *MERGES,
     *REPLIES,
+    *VIEWS,
     *ATTACHMENTS,
     Endpoint("/gateway/v1/model", model.show_model, Shape(answers={200: TriageModel})),
     Endpoint(

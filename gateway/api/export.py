@@ -33,7 +33,7 @@ def export_feedback(caller: Caller, inbound: Inbound) -> Reply:
     by that one's id as `cursor`. Raises Refused (400) with every bad parameter.
     """
     faults: list[Fault] = []
-    asked = filters.read(inbound.query_string, _OWN, faults)
+    asked = filters.read(inbound.query_string, _OWN, faults, me=caller.person)
     form = asked.rest.get("format", "ndjson")
     fields = asked.rest.get("fields", ",".join(FIELDS)).split(",")
     limit = asked.rest.get("limit")

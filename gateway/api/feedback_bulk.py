@@ -119,6 +119,7 @@ def change_many(caller: Caller, inbound: Inbound) -> Reply:
     try:
         change = feedback_change.read_change(sent["change"])
         feedback_change.check_topic(caller, change)
+        feedback_change.check_assignee(caller, change)
     except Refused as refused:
         faults += [Fault(_within(fault.field), fault.message) for fault in refused.problem.faults]
     if faults:
@@ -242,7 +243,7 @@ def _meant(caller: Caller, sent: dict[str, Any], faults: list[Fault], now: int) 
         faults.append(Fault("filter", "Must not be empty: it would mean everything"))
     else:
         try:
-            chosen = filters.parse(text)
+            chosen = filters.parse(text, me=caller.person)
             if chosen == Filter(time=chosen.time):
                 faults.append(Fault("filter", "Must not mean everything"))
             meant.chosen = feedback_query.as_of(chosen, now + 1)

@@ -23,27 +23,36 @@ from adapters.common.schemas import (
 )
 from adapters.contract import Fault, Inbound, Problem, Refused, Reply, invalid
 from adapters.contract.record import CATEGORIES, SENTIMENTS
+from gateway.access import assignees, mentions
 from gateway.access.caller import Caller, rules_in
+from gateway.api.snoozing import Snooze, snooze_of
 from gateway.core.area_rules import Rules
 from gateway.core.ids import new_id
 from gateway.http import entity_tags
 from gateway.triage.stored import reconsidered
 from models.database.base import insert_all, values, writing
-from models.tables import feedback, outbox, topic
+from models.tables import feedback, mention, outbox, topic
 from models.tables.event import Event
-from models.tables.feedback import STATUSES, Feedback
+from models.tables.feedback import STATUSES, Feedback, told
 
 TOLD = {
     "relabelled": outbox.RELABELLED,
     "status": outbox.STATUS_CHANGED,
     "tagged": outbox.TAGGED,
     "note": outbox.NOTED,
+    "assigned": outbox.ASSIGNED,
+    "snoozed": outbox.SNOOZED,
+    "woken": outbox.WOKEN,
 }
+SNOOZE = ("snoozed_until", "wakes_on_delivery")
+DONE = ("resolved", "ignored")  # what is done with sleeps no more
+ME = "me"  # as an assignee: the person who asks
 LABELS = ("category", "sentiment", "impact")
 WEIGHED = {"category", "sentiment"}  # labels that the impact follows
 SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person does not say how much
 LONGEST_TAG = 200  # characters, as at the doors
 MOST_TAGS = 100
+LONGEST_ASSIGNEE = 320  # characters of an id or email address
 LONGEST_NOTE = 10_000  # characters
 
 
@@ -92,6 +101,8 @@ class Change(Strict):
     topic = Text(allow_none=True)
     impact = Number(_impact)
     status = Text(one_of(STATUSES))
+    assignee = Text(every(not_blank, length(most=LONGEST_ASSIGNEE)), allow_none=True)
+    snooze = fields.Nested(Snooze, allow_none=True)
     tags = Tags(error_messages={"null": "Expected array or object, received null"})
     note = Text(every(not_blank, length(most=LONGEST_NOTE)))
 
@@ -103,6 +114,8 @@ def read_change(sent: Any) -> dict[str, Any]:
         raise invalid(Fault("body", f"Must have one of {', '.join(Change().fields)}"))
     if "impact" in change:
         change["impact"] = int(change["impact"])
+    if "snooze" in change:
+        change["snooze"] = snooze_of(change["snooze"])
     return change
 
 
@@ -121,6 +134,7 @@ def change_feedback(caller: Caller, inbound: Inbound) -> Reply:
             raise Refused(Problem(404, "not_found", "No such feedback."))
         check_match(inbound, row)
         check_topic(caller, change, row["project_id"])
+        check_assignee(caller, change)
         row |= apply([row], change, caller=caller, at=inbound.received_at, request_id=inbound.request_id)[0]
     return shown(row)
 
@@ -152,6 +166,21 @@ def check_topic(caller: Caller, change: Mapping[str, Any], project_id: str | Non
         )
 
 
+def check_assignee(caller: Caller, change: dict[str, Any]) -> None:
+    """Puts the user's id in the place of a change's assignee.
+
+    Raises Refused (400) unless that is one of the workspace's people who may change records.
+    """
+    if (who := change.get("assignee")) is None:
+        return
+    if who == ME and caller.person is None:
+        raise invalid(Fault("assignee", "me is a person at the inbox: name an email address"))
+    found = assignees.find(caller.workspace_id, caller.person or "" if who == ME else who)
+    if found is None:
+        raise invalid(Fault("assignee", "Nobody here has this address and may change records"))
+    change["assignee"] = found
+
+
 def apply(
     rows: list[dict[str, Any]], change: Mapping[str, Any], *, caller: Caller, at: int, request_id: str
 ) -> list[dict[str, Any]]:
@@ -165,6 +194,8 @@ def apply(
         of_it = kept and kept["project"]
     else:
         of_it = None
+    if change.get("assignee") and not assignees.stays(caller.workspace_id, change["assignee"]):
+        return [{} for _ in rows]
     rules = rules_in(caller.workspace_id) if WEIGHED & change.keys() else {}
     changed: list[dict[str, Any]] = []
     events: list[tuple[dict[str, Any], str, dict[str, Any]]] = []
@@ -191,8 +222,8 @@ def restore(
     """Takes a change back within the open transaction: columns are again what each `was`.
 
     Nothing happens, and False is returned, when one of them is no longer what the change `made` of it, or
-    the topic that it had is gone. What people said of other labels stays, and an impact that only followed
-    from a label follows from what that is again.
+    the topic that it had is gone, or who took care of it. What people said of other labels stays, and an
+    impact that only followed from a label follows from what that is again.
     """
     followed = {"impact_reasons", *(() if "impact_origin" in was else ("impact",))} & was.keys()
     columns = {
@@ -203,6 +234,8 @@ def restore(
     if columns.get("topic") and not topic.find(
         caller.workspace_id, row["project_id"], columns["topic"], to_keep=True
     ):
+        return False
+    if columns.get("assignee") and not assignees.stays(caller.workspace_id, columns["assignee"]):
         return False
     if "overruled" in was:
         before, labels = was["overruled"] or {}, [name for name in LABELS if name in columns]
@@ -216,7 +249,8 @@ def restore(
         else:  # as others report it, say
             rules = rules_in(caller.workspace_id).get(row["project_id"])
             columns |= reconsidered({**row, **columns}, rules)
-    new = {name: columns[name] for name in (*LABELS, "topic", "status", "tags") if name in columns}
+    told = (*LABELS, "topic", "status", "tags", "assignee", *SNOOZE)
+    new = {name: columns[name] for name in told if name in columns}
     if "impact" in followed and new.get("impact") == row["impact"]:
         del new["impact"]
     columns["updated_at"] = max(at, row["updated_at"] + 1)
@@ -232,19 +266,47 @@ def _write_events(
     """Stores what happened to rows, each with its type and detail, and notes it for destinations."""
     events: list[list[Any]] = []
     noted: list[tuple[str, dict[str, Any], int, str | None]] = []
+    named: list[dict[str, Any]] = []
+    people = None
     for row, kind, detail in told:
         detail |= {"key_id": caller.key_id, "request_id": request_id}
         event = {"id": new_id("ev"), "feedback": row["id"], "type": kind, "at": at}
         events.append(values(Event, {**event, "detail": detail, "payload": None, "delivery_id": None}))
         noted.append((TOLD[kind], row, at, event["id"]))
+        if kind == "note" and mentions.MARK in detail["text"]:
+            people = mentions.people_of(caller.workspace_id) if people is None else people
+            named += [
+                {
+                    "id": f"{event['id']}:{user_id}",
+                    "workspace_id": row["workspace_id"],
+                    "user": user_id,
+                    "feedback": row["id"],
+                    "at": at,
+                }
+                for user_id in mentions.mentioned(detail["text"], people)
+                if user_id != caller.key_id
+            ]
     insert_all(Event, events)
+    mention.add_all(named)
     outbox.note_all(noted)
 
 
 def _events_of(row: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events, by type, of new values that a row is given."""
-    for kind, names in (("relabelled", (*LABELS, "topic")), ("status", ("status",)), ("tagged", ("tags",))):
-        changes = {name: {"from": row[name], "to": new[name]} for name in names if name in new}
+    sleep = "woken" if new.get("wakes_on_delivery", 0) is None else "snoozed"
+    kinds: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("relabelled", (*LABELS, "topic")),
+        ("status", ("status",)),
+        ("tagged", ("tags",)),
+        ("assigned", ("assignee",)),
+        (sleep, SNOOZE),
+    )
+    for kind, names in kinds:
+        changes = {
+            name: {"from": told(name, row[name]), "to": told(name, new[name])}
+            for name in names
+            if name in new
+        }
         if changes:
             yield kind, {"changes": changes}
 
@@ -253,7 +315,11 @@ def _planned(
     row: Mapping[str, Any], change: Mapping[str, Any], at: int, rules: Rules
 ) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
     """The columns that a change gives a row, and its events by type; both empty when nothing changes."""
-    wanted = {name: value for name, value in change.items() if name not in ("tags", "note")}
+    wanted = {name: value for name, value in change.items() if name not in ("tags", "note", "snooze")}
+    if "snooze" in change:
+        wanted |= zip(SNOOZE, change["snooze"], strict=True)
+    elif change.get("status") in DONE:
+        wanted |= dict.fromkeys(SNOOZE)
     if "tags" in change:
         wanted["tags"] = list(_tagged(row["tags"], change["tags"]))
     new = {name: value for name, value in wanted.items() if row[name] != value}

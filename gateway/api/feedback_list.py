@@ -23,7 +23,7 @@ _OWN = ("sort", "limit", "cursor", "after", "fields")  # parameters beside the f
 def list_feedback(caller: Caller, inbound: Inbound) -> Reply:
     """Records that a filter means, newest first or as `sort` says. Bad parameters are named, all of them."""
     faults: list[Fault] = []
-    asked = filters.read(inbound.query_string, _OWN, faults)
+    asked = filters.read(inbound.query_string, _OWN, faults, me=caller.person)
     chosen, sort = filters.in_order(asked, faults)
     names = asked.rest.get("fields", ",".join(FIELDS)).split(",")
     after, page = None, PAGE

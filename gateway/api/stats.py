@@ -19,7 +19,7 @@ MOST = 3  # dimensions of one table
 def show_stats(caller: Caller, inbound: Inbound) -> Reply:
     """Counts and means by the dimensions that `by` names, of the records that a filter means."""
     faults: list[Fault] = []
-    asked = filters.read(inbound.query_string, ("by",), faults)
+    asked = filters.read(inbound.query_string, ("by",), faults, me=caller.person)
     by, bad = read_by(asked.rest.get("by"))
     faults += bad
     if faults:

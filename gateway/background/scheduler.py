@@ -36,6 +36,7 @@ from gateway.background import (
     feed_expiry,
     fetching,
     file_sweep,
+    handing_back,
     project_learning,
     retention,
     retraining,
@@ -45,6 +46,7 @@ from gateway.background import (
     themes,
     thumbnails,
     topics,
+    waking,
 )
 from gateway.background.lease import CarryOut, Work, run_once
 from gateway.core import encryption, log, mail, outbound, storage
@@ -83,6 +85,8 @@ WORKS: tuple[Work, ...] = (
     topics.GIVE,
     file_sweep.SWEEP,
     thumbnails.MAKE,
+    waking.WAKE,
+    handing_back.HAND_BACK,
     *runs.WORKS,
     callbacks.SEND,
     sender.SEND,

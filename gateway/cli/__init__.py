@@ -10,6 +10,7 @@ import adapters
 from gateway import __version__
 from gateway.access import bootstrap, hooks, users
 from gateway.cli.alerts import alerts
+from gateway.cli.assigning import assigning
 from gateway.cli.author import authors
 from gateway.cli.command import command, name_option, open_database
 from gateway.cli.copying import copying
@@ -30,6 +31,7 @@ from gateway.cli.run import run, technique
 from gateway.cli.topic import topic
 from gateway.cli.triage import evaluate, train, triage
 from gateway.cli.user import link_url, user
+from gateway.cli.view import view
 from gateway.cli.workspace import workspace as of_workspace
 from gateway.core import storage
 from gateway.core.config import Config
@@ -167,6 +169,8 @@ for _command in (
     destination,
     mail,
     user,
+    view,
+    *assigning.commands.values(),
     *imports.commands.values(),
     *exports.commands.values(),
     *reads.commands.values(),

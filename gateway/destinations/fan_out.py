@@ -15,12 +15,22 @@ from gateway.api import filters
 from gateway.core.ids import now_ms
 from gateway.destinations import deliveries, found_kinds, gathering, notifying, subscription
 from gateway.destinations.deliveries import change_of
+from gateway.destinations.shared_view import filter_of
 from models.queries import selection
 from models.queries.feedback_query import Filter
 from models.tables import destination, event, outbox, outgoing
 
 BY = "send"  # who acts in the audit trail
-_TOLD = (outbox.RELABELLED, outbox.STATUS_CHANGED, outbox.TAGGED, outbox.NOTED)  # what history says more of
+# What history says more of.
+_TOLD = (
+    outbox.RELABELLED,
+    outbox.STATUS_CHANGED,
+    outbox.TAGGED,
+    outbox.NOTED,
+    outbox.ASSIGNED,
+    outbox.SNOOZED,
+    outbox.WOKEN,
+)
 
 Row = Mapping[str, Any]
 
@@ -116,7 +126,7 @@ def _of_stories(
 def _chosen(one: Row, now: int) -> Filter | None:
     """A destination's filter; one that cannot be read disables it."""
     try:
-        return filters.parse(one["filter"], now=now)
+        return filters.parse(filter_of(one["workspace_id"], one["filter"]), now=now)
     except Refused as refused:  # a later version may understand other words
         if one["state"] != destination.DISABLED:
             faults = "; ".join(f"{fault.field}: {fault.message}" for fault in refused.problem.faults)

@@ -16,6 +16,7 @@ from gateway.core.outbound import Forbidden
 from gateway.core.pacing import Pace
 from gateway.destinations import found_kinds, own_headers, subscription
 from gateway.destinations.sender import NAME
+from gateway.destinations.shared_view import filter_of
 from models.database.base import dumps, writing
 from models.tables import destination, job, outbox, outgoing
 from models.tables.feedback import iso
@@ -41,7 +42,7 @@ def create(
     names every bad field.
     """
     kinds = found_kinds.load()
-    faults = _faults(kind, {**sent, "url": url})
+    faults = _faults(workspace_id, kind, {**sent, "url": url})
     if kind not in kinds:
         faults.append(Fault("kind", f"Must be one of {', '.join(kinds)}"))
     if faults:
@@ -81,7 +82,7 @@ def change(
     may refuse the row as it is then; what it is afterwards is answered. What waits is held while it is
     paused. Raises Refused: 400 that names every bad field, 404 when it was deleted meanwhile.
     """
-    if faults := _faults(row["kind"], _merged(row, sent)):
+    if faults := _faults(row["workspace_id"], row["kind"], _merged(row, sent)):
         raise invalid(*faults)
     sealed = _sealed({name: sent[name] for name in _SEALED if name in sent})
     with writing():
@@ -269,7 +270,7 @@ def _noted(row: Row, by: str, action: str, count: int) -> None:
         job.ask(NAME, None)
 
 
-def _faults(kind: str, sent: Row) -> list[Fault]:
+def _faults(workspace_id: str, kind: str, sent: Row) -> list[Fault]:
     """What is wrong with the fields that are there."""
     faults: list[Fault] = []
     if "url" in sent:
@@ -280,7 +281,10 @@ def _faults(kind: str, sent: Row) -> list[Fault]:
             faults.append(Fault("url", str(error)))
     if "filter" in sent:
         wrong: list[Fault] = []
-        filters.read(sent["filter"], (), wrong)
+        try:
+            filters.read(filter_of(workspace_id, sent["filter"]), (), wrong)
+        except Refused as refused:
+            wrong += refused.problem.faults
         faults += [Fault(f"filter.{fault.field}", fault.message) for fault in wrong]
     if "headers" in sent:
         faults += own_headers.faults(sent["headers"])
@@ -297,7 +301,7 @@ def _sealed(sent: Row) -> dict[str, str]:
     return {name: encryption.encrypt(text) for name, text in texts.items()}
 
 
-def more_faults(kind: str, sent: Any, named: Collection[str]) -> list[Fault]:
+def more_faults(workspace_id: str, kind: str, sent: Any, named: Collection[str]) -> list[Fault]:
     """What is wrong with the address and the filter of a body whose schema refuses fields as `named`.
 
     So that whoever sends it hears of all faults at once.
@@ -309,4 +313,4 @@ def more_faults(kind: str, sent: Any, named: Collection[str]) -> list[Fault]:
         for name in ("url", "filter")
         if isinstance(sent.get(name), str) and name not in named
     }
-    return _faults(kind, left)
+    return _faults(workspace_id, kind, left)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.contract import Fault, invalid
+from adapters.contract import Fault, Refused, invalid
 from gateway.api import filters
 from gateway.core.ids import new_id, now_ms
 from gateway.destinations import digests, links, messages, subscription
@@ -14,6 +14,7 @@ from gateway.destinations.deliveries import change_of
 from gateway.destinations.kind import Change, Kind
 from gateway.destinations.message import Message
 from gateway.destinations.notifying import MOST_SHOWN
+from gateway.destinations.shared_view import filter_of
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
 from models.tables import outbox
@@ -42,7 +43,7 @@ def preview(kind: Kind, workspace_id: str, project_id: str | None, sent: Row) ->
     """
     one: dict[str, Any] = {"id": new_id("dst"), "workspace_id": workspace_id, "project_id": project_id}
     one |= {"thin": bool(sent.get("thin")), "subscription": sent.get("subscription") or {}}
-    found, chosen = subscription.of(one), _filter(sent.get("filter", ""))
+    found, chosen = subscription.of(one), _filter(workspace_id, sent.get("filter", ""))
     if kind.is_for_people and found.content == subscription.DIGEST:
         made = digests.of_subscription(one, now_ms())
         return None if made is None else _of_message(kind, made[0], None)
@@ -73,9 +74,12 @@ def _together(changes: Sequence[Change], told: str, filter_: str, named: bool) -
     return messages.of_many(highest, count, url, now_ms(), follows=False, include_author=named)
 
 
-def _filter(text: str) -> Filter:
+def _filter(workspace_id: str, text: str) -> Filter:
     wrong: list[Fault] = []
-    asked = filters.read(text, (), wrong)
+    try:
+        asked = filters.read(filter_of(workspace_id, text), (), wrong)
+    except Refused as refused:
+        wrong += refused.problem.faults
     if wrong:
         raise invalid(*(Fault(f"filter.{fault.field}", fault.message) for fault in wrong))
     return asked.chosen

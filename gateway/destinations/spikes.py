@@ -14,6 +14,7 @@ from gateway.destinations import links, messages, subscription
 from gateway.destinations.alarm import Alarm
 from gateway.destinations.deliveries import change_of
 from gateway.destinations.kind import Change
+from gateway.destinations.shared_view import filter_of
 from models.queries import feedback_query, selection
 from models.queries.feedback_query import Filter
 from models.tables import outbox
@@ -46,7 +47,8 @@ def of(one: Row, now: int) -> Iterator[Alarm]:
     if outbox.SPIKE not in one["events"] or one["alarms"].get(outbox.SPIKE, 0) > now - COOLDOWN:
         return
     try:
-        chosen = replace(filters.parse(one["filter"], now=now), status=())
+        text = filter_of(one["workspace_id"], one["filter"])
+        chosen = replace(filters.parse(text, now=now), status=())
     except Refused:  # whoever tells of records disables it
         return
     place, zone = (one["workspace_id"], one["project_id"]), subscription.of(one).zone

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway.inbox import (  # noqa: F401  # each adds its pages
     account,
     alerts,
+    assigning,
     attachments,
     authors,
     bulk,
@@ -36,6 +37,7 @@ from gateway.inbox import (  # noqa: F401  # each adds its pages
     themes,
     topics,
     unsubscribe,
+    views,
 )
 from gateway.inbox.api_calls import reader
 from gateway.inbox.pages import mount, owns, told

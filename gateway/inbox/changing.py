@@ -55,6 +55,7 @@ def change(seen: Mapping[str, Mapping[str, str]], sent: Any, meant: Meant | None
     who, asked, done = caller(), as_inbound(), Outcome()
     wanted = feedback_change.read_change(sent)
     feedback_change.check_topic(who, wanted)
+    feedback_change.check_assignee(who, wanted)
 
     def act(rows: list[Row]) -> int:
         fresh = []

@@ -70,6 +70,6 @@ def _meant(query: str) -> str:
 
 def _filter(query: str) -> Filter | None:
     try:
-        return filters.parse(query)
+        return filters.parse(query, me=g.session["user_id"])
     except Refused:
         return None

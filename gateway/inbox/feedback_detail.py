@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.background.second_reading import EVENT as SECOND_READING
-from gateway.inbox import changing
+from gateway.inbox import changing, team
 from gateway.inbox.api_calls import ask
 from gateway.inbox.attachments import attachments_of
 from gateway.inbox.field_names import field_name
@@ -51,6 +51,7 @@ def record(feedback_id: str) -> ResponseReturnValue:
 def opened(feedback_id: str, reading: Reading, show: Callable[..., Shown]) -> Shown:
     """A record as `show` makes it of what a page needs to know. Raises Refused (404)."""
     row = ask(ONE, "explain=1&expand=similar,related,merged", feedback_id=feedback_id)
+    team.read(feedback_id)
     events = ask(EVENTS, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     replies = ask(REPLIES, f"limit={MOST_EVENTS}", feedback_id=feedback_id)
     by = [event["detail"].get("key_id", "") for event in events["data"]]
@@ -153,6 +154,9 @@ def _told(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     changes = detail.get("changes", {})
     if "topic" in changes:
         changes = {**changes, "topic": _named(changes["topic"])}
+    if "assignee" in changes:
+        both = changes["assignee"]
+        changes = {**changes, "assignee": {place: team.name_of(who) for place, who in both.items()}}
     return {**event, "who": names.get(who, who), "changes": changes, "said": said}
 
 

@@ -17,20 +17,20 @@ from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.feedback_bulk import MOST
 from gateway.api.filters import NONE
-from gateway.core.ids import new_id
 from gateway.inbox import chosen_time, counts
 from gateway.inbox.api_calls import ask
 from gateway.inbox.bulk import Matching, counted
 from gateway.inbox.feedback_detail import opened
 from gateway.inbox.i18n import _
-from gateway.inbox.pages import START, go, hand_over, handed_over, local, page, show
+from gateway.inbox.pages import START, hand_over, handed_over, page, show
 from gateway.inbox.reading import LIST, OF_PAGES, Reading
 from gateway.inbox.session import base_url
-from models.database.base import dumps, writing
+from gateway.inbox.team import AWAKE
+from models.database.base import dumps
 from models.queries.top_pages import sources
 from models.tables import topic
 from models.tables.feedback import STATUSES
-from models.tables.user import SavedView, views_of
+from models.tables.user import views_of
 from models.tables.workspace import list_projects
 
 PAGE = 50
@@ -39,11 +39,11 @@ MOST_NEW = 50  # that the bar counts; more are "50+"
 
 # What people look for most: a name and the query that finds it.
 VIEWS = (
-    ("Open", "status=open"),
-    ("High impact", "priority=high&status=open"),
-    ("Unsure", "any_confidence_below=0.6&status=open&sort=-doubt"),
-    ("Alerts open", "type=alert&status=open"),
-    ("Questions", "category=question&status=open"),
+    ("Open", AWAKE),
+    ("High impact", f"priority=high&{AWAKE}"),
+    ("Unsure", f"any_confidence_below=0.6&{AWAKE}&sort=-doubt"),
+    ("Alerts open", f"type=alert&{AWAKE}"),
+    ("Questions", f"category=question&{AWAKE}"),
     ("Praise", "category=praise"),
     ("For everybody", urlencode({"tag!": ",".join(SECRET)})),
     ("Resolved", "status=resolved"),
@@ -193,23 +193,3 @@ def fresh() -> ResponseReturnValue:
 def view_counts() -> ResponseReturnValue:
     """How many records each view has now: JSON, for the page to ask once it has changed some."""
     return Response(dumps(counts.of_views(text for _name, text in VIEWS)), content_type="application/json")
-
-
-@page("/inbox/views", "viewer", method="POST")
-def save_view() -> ResponseReturnValue:
-    """Keeps the list's query under a name, or forgets one."""
-    back = local(request.form.get("back", ""))
-    forget, user_id = request.form.get("forget", ""), g.session["user_id"]
-    if forget:
-        with writing():
-            SavedView.delete().where((SavedView.id == forget) & (SavedView.user == user_id)).execute()
-        return go(back, _("Forgotten."))
-    name = "".join(mark for mark in request.form.get("name", "") if mark.isprintable()).strip()[:40]
-    query = urlencode(parse_qsl(request.form.get("query", "")[:2000].replace("\0", "")))
-    if not name or not query or len(views_of(user_id)) >= 20:
-        return go(back, _("A view needs a name and a filter."), bad=True)
-    with writing():
-        SavedView.create(
-            id=new_id("view"), user=user_id, name=name, query=query, created_at=g.session["seen_at"]
-        )
-    return go(f"/inbox?{query}", _("Saved."))

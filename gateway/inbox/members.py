@@ -71,7 +71,7 @@ def change_user(user_id: str) -> ResponseReturnValue:
     role = request.form.get("role", "") if act == "role" else None
     disabled = {"off": True, "on": False}.get(act)
     try:
-        doors.change_user(user["workspace"], user_id, role=role, disabled=disabled)
+        doors.change_user(user["workspace"], user_id, role=role, disabled=disabled, by=g.session["user_id"])
     except doors.PeopleError as error:
         return _people_page(fault=_(str(error)))
     note("user.role_changed", user_id, role=role or ("none" if disabled else user["role"]))

@@ -14,6 +14,7 @@ from gateway.inbox import changing
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, local, page, say
+from gateway.inbox.reading import Reading
 from gateway.inbox.refusals import refusal
 
 MERGE = "POST /gateway/v1/feedback/<feedback_id>/merge"
@@ -36,7 +37,7 @@ def merge_chosen() -> ResponseReturnValue:
 @page("/records/<feedback_id>/merge", "triager", method="POST")
 def merge(feedback_id: str) -> ResponseReturnValue:
     """Merges records into this one, or says that one of them is not the same."""
-    back = f"/records/{feedback_id}#similar"
+    back = Reading.asked().path(feedback_id)
     others = [one.strip().rpartition("/")[2] for one in islice(request.form.getlist("id"), MOST)]
     others = [one for one in others if one]
     if not others:
@@ -51,13 +52,13 @@ def merge(feedback_id: str) -> ResponseReturnValue:
         done = changing.change({one: {} for one in (feedback_id, *others)}, {"status": "resolved"})
         said = _("%(count)s changed to %(value)s", count=len(done.changes), value=_("resolved"))
         return changing.answer(back, said, done)
-    return _merged(feedback_id, others, f"/records/{feedback_id}#merged")
+    return _merged(feedback_id, others, back)
 
 
 @page("/records/<feedback_id>/unmerge", "triager", method="POST")
 def unmerge(feedback_id: str) -> ResponseReturnValue:
     """Takes records out of what this one stands for."""
-    back = f"/records/{feedback_id}#merged"
+    back = Reading.asked().path(feedback_id)
     try:
         ask(UNMERGE, feedback_id=feedback_id, body={"ids": request.form.getlist("id")[:MOST]})
     except Refused as refused:

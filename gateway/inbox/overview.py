@@ -105,7 +105,12 @@ def overview() -> ResponseReturnValue:
         lists=lists,
         **_mood(groups, unit, times, labels, lists),
         **_impact(span),
-        pages=pages(g.session["user_workspace"], filters.parse(urlencode(chosen)), newest=NEWEST, limit=TOP),
+        pages=pages(
+            g.session["user_workspace"],
+            filters.parse(urlencode(chosen), me=g.session["user_id"]),
+            newest=NEWEST,
+            limit=TOP,
+        ),
         by_source=_sources(groups),
         outcomes=_outcomes(chosen["since"]),
         themes=_themes(chosen, given),
@@ -183,7 +188,8 @@ def _mood(
 
 
 def _impact(span: Span) -> dict[str, Any]:
-    counts = impacts(g.session["user_workspace"], None, filters.parse(urlencode(span.chosen)))
+    chosen = filters.parse(urlencode(span.chosen), me=g.session["user_id"])
+    counts = impacts(g.session["user_workspace"], None, chosen)
     labels = [str(level) for level in range(len(counts))]
     high = sum(counts[9:])
     told = _("%(high)s of %(all)s have an impact of 9 or more.", high=high, all=sum(counts))

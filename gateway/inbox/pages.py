@@ -22,7 +22,7 @@ from gateway.core.ids import now_ms
 from gateway.destinations.ladder import FAILING_FOR
 from gateway.http.request import request_id
 from gateway.http.responses import problem_of
-from gateway.inbox import csrf, i18n, shortcuts, static_files
+from gateway.inbox import csrf, i18n, shortcuts, static_files, team
 from gateway.inbox.audit_words import action
 from gateway.inbox.i18n import _
 from gateway.inbox.marked import marked
@@ -54,7 +54,7 @@ OWNS = (
     "/unsubscribe",
 )
 
-START = "/inbox?status=open"  # where people begin
+START = f"/inbox?{team.AWAKE}"  # where people begin
 UNDO = ("undo", "changes", "merged")  # of what a session keeps: what its last change can be undone with
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 262_144
@@ -285,5 +285,6 @@ def mount(app: Flask, config: Config) -> None:
     )
     templates.globals.update(pressed_by=shortcuts.pressed_by, caps=shortcuts.caps)
     templates.globals.update(shortcuts=shortcuts.SHORTCUTS, verbs=shortcuts.OF_STATUS)
+    templates.globals.update(team=team)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

@@ -49,6 +49,8 @@ SHORTCUTS = (
     Shortcut("sentiment", ("6", "7", "8"), "set the sentiment", role="triager"),
     Shortcut("topic", ("t",), "set the topic", role="triager"),
     Shortcut("tags", ("g",), "add or remove tags", role="triager"),
+    Shortcut("assign", ("a",), "assign to somebody: Enter takes it oneself", role="triager"),
+    Shortcut("snooze", ("b",), "snooze", role="triager"),
     Shortcut("impact", ("m",), "set the impact", (RECORD,), "triager"),
     Shortcut("note", ("n",), "write a note", role="triager"),
     Shortcut("reply", ("r",), "answer the author", (RECORD,), "triager"),

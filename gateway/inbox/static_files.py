@@ -22,14 +22,14 @@ PARTS = {
         f"style/{part}.css"
         for part in (
             *("tokens", "page", "controls", "list", "record", "settings", "overview"),
-            *("alerts", "themes", "counts", "flow"),
+            *("alerts", "themes", "counts", "flow", "assign"),
         )
     ),
     "inbox.js": tuple(
         f"script/{part}.js"
         for part in (
             *("page", "counts", "forms", "list", "changes", "visit", "keys", "live"),
-            *("commands", "alerts", "charts"),
+            *("commands", "alerts", "charts", "assign"),
         )
     ),
 }

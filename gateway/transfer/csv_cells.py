@@ -25,6 +25,7 @@ AS_JSON = (
     "impact",
     "occurrences",
     "votes",
+    "wakes_on_delivery",
 )
 # What a spreadsheet takes for the beginning of a formula, also in full width.
 _SIGN = "[-=+@\uff0d\uff1d\uff0b\uff20\ufe63\ufe66\ufe62\ufe6b]"

@@ -12,7 +12,7 @@ from typing import Any
 from models.database.base import database, insert, locked, rows, to_change, update
 from models.intake.attached import Attached
 from models.intake.telling import Telling, Told, stated
-from models.tables import dedupe, merging, outbox
+from models.tables import dedupe, merging, outbox, snoozes
 from models.tables.event import Event
 from models.tables.feedback import Feedback
 from models.tables.impact_reasons import impact_of
@@ -159,6 +159,8 @@ def add(row: Mapping[str, Any], reach: Reach, now: int) -> Mapping[str, Any]:
 
 
 def change(write: Write, known: Mapping[str, Any], changed: dict[str, Any], kind: str) -> Stored:
+    if known["wakes_on_delivery"]:
+        changed = snoozes.woken(known, changed, snoozes.DELIVERY, write.event["at"])
     update(Feedback, known["id"], changed)
     merging.touched(known, changed, write.event["at"])
     insert(Event, {**write.event, "feedback": known["id"], "type": kind})

@@ -11,7 +11,7 @@ from peewee import SQL, Expression
 
 from models.database.base import database, rows
 from models.database.query_dialects import AUTHORS, FEW, PRIMARY
-from models.queries import bounded_pages, full_text, partial_indexes, priority
+from models.queries import assigned, bounded_pages, full_text, partial_indexes, priority
 from models.queries.answered import answered
 from models.queries.ordering import (
     BY_OCCURRED,
@@ -36,7 +36,8 @@ class Filter:
     """Which records of a workspace are meant; without anything, all of them.
 
     A field with several values is any of them. `tags` are groups: one tag of each; of `without_tags`
-    there is none. `topic` has None for records without one. `author` is an id or an email address, `page`
+    there is none. `topic` and `assignee` have None for records without one. `assignee` and `mentioned` are
+    ids of users; `snoozed` is whether a record is. `author` is an id or an email address, `page`
     how subject.page begins, `theme` the id of one. `any_confidence_below` is about category and sentiment.
     `merged` says whether records that another one stands for are meant: not, with the others (WITH) or alone
     (ONLY); `merged_into` is that of one record, and is of these alone.
@@ -53,6 +54,9 @@ class Filter:
     sentiment_origin: tuple[str, ...] = ()
     topic: tuple[str | None, ...] = ()
     status: tuple[str, ...] = ()
+    assignee: tuple[str | None, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    snoozed: bool | None = None
     project: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
     priority: str | None = None
@@ -85,7 +89,8 @@ MERGED_OF = "feedback_merged_of"  # the index of a workspace's merged records
 _ALIKE = ("source", "type", "category", "sentiment", "category_origin", "sentiment_origin")
 ANY_OF = {name: name for name in (*_ALIKE, "status", "language")} | {"project": "project_id"}
 # Of these the columns that have an index with the workspace, feedback_NAME.
-SEEKING = {"source": "source", "status": "status", "project": "project_id", "topic": "topic"}
+SEEKING = {"source": "source", "status": "status", "project": "project_id"}
+SEEKING |= {"topic": "topic", "assignee": "assignee"}
 # Orders whose index is read only where many rows are meant, since it leads to none that are rare.
 _SEEKING_FEW = ("-doubt", "doubt", "-occurred_at", "occurred_at")
 # The indexes of what few records have alike.
@@ -112,6 +117,7 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
             found.append(field == values[0] if len(values) == 1 else field.in_(values))
     if chosen.topic:
         found.append(about(chosen.topic))
+    found += assigned.conditions(chosen)
     if chosen.incident_key is not None:
         found.append(Feedback.incident_key == chosen.incident_key)
     if chosen.alert_group is not None:
@@ -290,7 +296,7 @@ def _named(chosen: Filter) -> str | None:
             return index
     if chosen.theme is not None and database.obj.EMBEDDED and count_members(chosen.theme, FEW) < FEW:
         return PRIMARY
-    return None
+    return PRIMARY if chosen.mentioned and assigned.names_few(chosen) else None
 
 
 def _few(workspace_id: str, chosen: Filter) -> str | None:
@@ -303,7 +309,7 @@ def _few(workspace_id: str, chosen: Filter) -> str | None:
         values = getattr(chosen, name)
         if None not in values and _seldom(workspace_id, column, values):
             return f"feedback_{name}"
-    return partial_indexes.few(workspace_id, chosen)
+    return assigned.few(workspace_id, chosen) or partial_indexes.few(workspace_id, chosen)
 
 
 def _seldom(workspace_id: str, column: str, values: Sequence[str]) -> bool:
@@ -327,6 +333,8 @@ def _index(workspace_id: str, project_id: str | None, chosen: Filter, sort: str)
         return few
     if chosen.merged == ONLY and (sort not in INDEXES or _few_merged(workspace_id)):
         return MERGED_OF
+    if index := assigned.index(workspace_id, chosen, in_order=sort not in INDEXES):
+        return index
     if (sort in INDEXES or len(chosen.topic) > 1) and _rare_topic(workspace_id, chosen):
         return "feedback_topic"
     less_sure = partial_indexes.less_sure(chosen)

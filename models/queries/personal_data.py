@@ -189,7 +189,7 @@ def by_id(table: Any, workspace_id: str) -> Iterator[list[Row]]:
 def views(workspace_id: str) -> list[Row]:
     """The filters that a workspace's people have saved."""
     users = User.select(User.id).where(User.workspace == workspace_id)
-    return _rows(SavedView.select().where(SavedView.user.in_(users)))
+    return _rows(SavedView.select().where(SavedView.user.in_(users) | (SavedView.shared_in == workspace_id)))
 
 
 def change(table: type[Table], row: Row, columns: Row) -> None:

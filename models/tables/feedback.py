@@ -26,6 +26,8 @@ class Feedback(Table):
     `merged_into` is the record that stands for it, `people` how many distinct authors those that are merged
     into it and it have (models.tables.merge); both are null of most.
     `alert_group` is what an alert is counted with (models.tables.alert_group).
+    `assignee` is the user who takes care of it. While it is snoozed `wakes_on_delivery` is 0 or 1, else null;
+    `snoozed_until` is the time at which it wakes by itself, null for one that only a delivery wakes.
     """
 
     id = TextField(primary_key=True)
@@ -57,6 +59,9 @@ class Feedback(Table):
     author_email = TextField(null=True)
     tags = JSONText()
     status = TextField()
+    assignee = TextField(null=True)
+    snoozed_until = BigIntegerField(null=True)
+    wakes_on_delivery = IntegerField(null=True)
     incident_key = TextField(null=True)
     occurrences = IntegerField()
     votes = IntegerField()
@@ -86,6 +91,7 @@ TIMES = (
     "last_seen_at",
     "resolved_at",
     "retracted_at",
+    "snoozed_until",
     "occurred_at",
     "received_at",
     "updated_at",
@@ -121,11 +127,18 @@ def is_id(text: str) -> bool:
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it: the author in one object, times in ISO 8601."""
     shown = dict(zip(SHOWN, _show(row), strict=True))
-    for name in TIMES:
+    for name in (*TIMES, "wakes_on_delivery"):
         if shown[name] is not None:
-            shown[name] = iso(shown[name])
+            shown[name] = told(name, shown[name])
     shown["author"] = {"id": row["author_id"], "name": row["author_name"], "email": row["author_email"]}
     return shown
+
+
+def told(name: str, value: Any) -> Any:
+    """A column's value as the API shows it."""
+    if value is not None and name == "wakes_on_delivery":
+        return bool(value)
+    return iso(value) if name in TIMES else value
 
 
 def version(row: Mapping[str, Any]) -> str:

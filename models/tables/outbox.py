@@ -29,6 +29,7 @@ COLUMNS = (
 
 CREATED, UPDATED, RELABELLED = "feedback.created", "feedback.updated", "feedback.relabelled"
 STATUS_CHANGED, TAGGED, NOTED = "feedback.status_changed", "feedback.tagged", "feedback.noted"
+ASSIGNED, SNOOZED, WOKEN = "feedback.assigned", "feedback.snoozed", "feedback.woken"
 REPLIED = "feedback.replied"
 MERGED, UNMERGED = "feedback.merged", "feedback.unmerged"
 RETRACTED, DELETED, ERASED = "feedback.retracted", "feedback.deleted", "feedback.erased"
@@ -37,8 +38,8 @@ HELD, EXPIRING = "quarantine.held", "key.expiring"
 COMPLETED, FAILED = "run.completed", "run.failed"
 SPIKE, SILENT = ALARMS = ("spike.started", "hook.silent")  # raised for each who listens: noted for nobody
 RECORDS = (
-    *(CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, REPLIED, MERGED, UNMERGED),
-    *(RETRACTED, DELETED, ERASED),
+    *(CREATED, UPDATED, RELABELLED, STATUS_CHANGED, TAGGED, NOTED, ASSIGNED, SNOOZED, WOKEN),
+    *(REPLIED, MERGED, UNMERGED, RETRACTED, DELETED, ERASED),
 )
 GONE = (DELETED, ERASED)  # told by the record's id alone
 TYPES = (*RECORDS, HELD, COMPLETED, FAILED, EXPIRING, *ALARMS, DISABLED, TEST)

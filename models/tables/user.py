@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from peewee import BigIntegerField, ForeignKeyField, TextField, fn
+from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField, fn
 
 from models.database.base import JSONText, Table, first, rows
 from models.tables.workspace import Workspace
@@ -59,13 +60,19 @@ class Invite(Table):
 
 
 class SavedView(Table):
-    """A list's query that a user keeps under a name."""
+    """A list's query that a user keeps under a name.
+
+    A shared one is everybody's in the workspace `shared_in`, in the order of `position`; `user` is who made
+    it, None for a key.
+    """
 
     id = TextField(primary_key=True)
-    user = ForeignKeyField(User, backref="views", on_delete="CASCADE")
+    user = ForeignKeyField(User, null=True, backref="views", on_delete="CASCADE")
     name = TextField()
     query = TextField()
     created_at = BigIntegerField()
+    shared_in = TextField(null=True)
+    position = IntegerField(null=True)
 
 
 def find_session(digest: str) -> dict[str, Any] | None:
@@ -99,6 +106,13 @@ def user_by_email(email: str) -> dict[str, Any] | None:
     return first(User.select().where(User.email == email))
 
 
+def ids_of(emails: Iterable[str]) -> dict[str, str]:
+    """The ids of users of whatever workspace, by their addresses."""
+    wanted = sorted(set(emails))
+    found = User.select(User.id, User.email).where(User.email.in_(wanted))
+    return {row["email"]: row["id"] for row in rows(found)} if wanted else {}
+
+
 def newest_link(user_id: str) -> int:
     """When the newest link that gives a user a new password was made, milliseconds UTC; 0 without one."""
     return int(Invite.select(fn.MAX(Invite.created_at)).where(Invite.user == user_id).scalar() or 0)
@@ -118,8 +132,9 @@ def admins(workspace_id: str) -> int:
 
 
 def views_of(user_id: str) -> list[dict[str, Any]]:
-    """A user's saved views in the order they were saved."""
-    return rows(SavedView.select().where(SavedView.user == user_id).order_by(SavedView.id))
+    """A user's own saved views in the order they were saved, without those that are shared."""
+    mine = (SavedView.user == user_id) & SavedView.shared_in.is_null()
+    return rows(SavedView.select().where(mine).order_by(SavedView.id))
 
 
 def open_invite(email: str, now: int) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 import adapters
-from gateway.access import bootstrap, hooks, topics
+from gateway.access import bootstrap, hooks, topics, users
 from gateway.core.ids import now_ms
 from gateway.destinations import managing
 from gateway.runs import lifecycle, registry
@@ -196,6 +196,11 @@ ROUTES |= {
         None,
         404,
     ),
+    "GET /gateway/v1/views": ("/gateway/v1/views", None, 200),
+    "POST /gateway/v1/views": ("/gateway/v1/views", {"name": "", "query": "q=x"}, 400),
+    "PATCH /gateway/v1/views/<view_id>": ("/gateway/v1/views/{view}", {"name": "mine"}, 404),
+    "DELETE /gateway/v1/views/<view_id>": ("/gateway/v1/views/{view}", None, 404),
+    "GET /gateway/v1/people": ("/gateway/v1/people", None, 200),
     "GET /gateway/v1/changes": ("/gateway/v1/changes", None, 200),
     "GET /gateway/v1/destinations": ("/gateway/v1/destinations", None, 200),
     "POST /gateway/v1/destinations": (
@@ -330,6 +335,9 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
     with writing():
         export, of = registry.load()["export-feedback"], {"filter": "q=topsecret"}
         run, _ = lifecycle.start(export, of, other.workspace_id, "key", idempotency_key="topsecret")
+    view = {"name": "topsecret", "query": "q=topsecret", "shared": True}
+    shared = call("POST", "/gateway/v1/views", json=view, headers=other.headers).json
+    users.create_user(other.workspace_id, "topsecret@example.test", "topsecret", "admin")
     answer = answered(other, record.id)
     return {
         "{rpl}": answer["reply_id"],
@@ -342,6 +350,7 @@ def _theirs(call: Call, other: Tenant) -> dict[str, str]:
         "{qr}": Quarantine.get().id,
         "{top}": topic["id"],
         "{dst}": destination["id"],
+        "{view}": shared["view_id"],
         "{run}": run["id"],
         "{asset}": sent.json["data"][0]["id"],
     }

@@ -34,6 +34,7 @@ from tests.mail_server import configured
 from tests.replies.conftest import answered
 from tests.signing import VENDORS, Vendor
 
+NEW_VIEW = {"name": "Maps", "query": "q=map", "shared": True}
 HOOKED = re.compile("{(hook_id|project_number|org)}|^/api/embed/")
 UPLOADED = re.compile("/assets/{asset_id}/")  # whose routes follow one upon the other: tests/api/flora
 HOW = """
@@ -264,6 +265,7 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
         "name": "start.js",
         "destination_id": made_destination(tenant),
         "topic_id": topics.create(tenant.workspace_id, tenant.project_id, "Maps", "", 1)["id"],
+        "view_id": call("POST", "/gateway/v1/views", json=NEW_VIEW).json["view_id"],
         **answered(tenant, record["id"]),
     }
     for number in range(2):  # the records that examples name

@@ -18,13 +18,14 @@ from flask.testing import FlaskClient
 
 import adapters
 from gateway.access import hooks
+from gateway.access.users import create_user
 from gateway.background.lease import Work, run_once
 from gateway.cli import main
 from gateway.core.config import Config
 from gateway.core.ids import now_ms
 from gateway.intake import auth
 from gateway.runs import worker
-from models import ApiKey, Dedupe, Feedback, HookRow, Invite, Project, Run
+from models import ApiKey, Dedupe, Feedback, HookRow, Invite, Project, Run, SavedView
 from models.database.base import close, database
 from models.tables import run as tables
 from tests.access.test_hooks import FIXTURES, body_of
@@ -346,6 +347,44 @@ def groups_of_alerts(site: Site, folder: Path) -> None:
 def _in_days(days: int) -> str:
     """A time to come."""
     return datetime.fromtimestamp(now_ms() / 1000 + days * 86_400, UTC).isoformat()
+
+
+@uses("snooze", "--until", "--only-time")
+@uses("view list", "--workspace")
+@uses("view create", "--position", "--workspace")
+@uses("view share", "--position")
+def work_of_people(site: Site, folder: Path) -> None:
+    """Records are given to people and put aside, views shared; what cannot be is told in a line."""
+    workspace, run = site.tenant.workspace_id, CliRunner().invoke
+    user_id = create_user(workspace, "team@example.test", "Ada", "triager")
+    site.post("/api/feedback", b'{"sentiment": "sad", "message": "m"}', **site.tenant.headers)
+    record = Feedback.get().id
+    assert site.run("assign", "team@example.test", record)["data"][0]["assignee"] == user_id
+    asleep = site.run("snooze", record, "--until", "3d", "--only-time")["data"][0]
+    assert asleep["wakes_on_delivery"] is False and asleep["snoozed_until"]
+    assert site.run("snooze", record)["data"][0]["snoozed_until"] is None
+    assert site.run("wake", record)["data"][0]["wakes_on_delivery"] is None
+    assert site.run("assign", "none", record)["data"][0]["assignee"] is None
+
+    bugs = site.run("view", "create", "Bugs", "category=bug", "--position", "4", "--workspace", workspace)
+    assert (bugs["position"], bugs["shared"], bugs["owner"]) == (4, True, None)
+    own = SavedView.create(id="view_own", user=user_id, name="Own", query="q=own", created_at=1)
+    moved = site.run("view", "share", own.id, "--position", "0")
+    assert (moved["owner"], moved["position"]) == (user_id, 0)
+    assert site.run("view", "list", "--workspace", workspace) == {"views": [moved, bugs]}
+    for refused in (
+        ["assign", "stranger@example.test", record],
+        ["assign", "team@example.test", "fb_none"],
+        ["snooze", record, "--until", "yesterday"],
+        ["snooze", record, "--only-time"],
+        ["view", "create", " ", "q=x"],
+        ["view", "create", "x", "color=red"],
+        ["view", "share", "view_none"],
+        ["view", "delete", "view_none"],
+    ):
+        done = run(main, refused)
+        assert done.exit_code and "Traceback" not in done.output, refused
+    assert site.run("view", "delete", bugs["view_id"]) == {"view_id": bugs["view_id"], "deleted": True}
 
 
 @uses("topic create", "--description")

@@ -15,6 +15,7 @@ import pytest
 from peewee import OperationalError
 
 from gateway.access import topics as stored
+from gateway.access.users import create_user
 from gateway.background import (
     encoding,
     fetching,
@@ -49,6 +50,7 @@ from models import (
     ThemeRun,
     Topic,
     Unlearnt,
+    User,
 )
 from models.database.base import database, writing
 from models.database.sqlite import Sqlite
@@ -384,6 +386,18 @@ def nothing(bench: Bench) -> None:
 
 
 # A work that is not here has not said how it writes much.
+def snoozing(bench: Bench) -> None:
+    """Many records whose time has come."""
+    Feedback.update(snoozed_until=1, wakes_on_delivery=1).execute()
+
+
+def assigning(bench: Bench) -> None:
+    """Many records of somebody who lost access."""
+    gone = create_user(bench.tenant.workspace_id, "gone@example.test", "Gone", "triager")
+    User.update(disabled_at=1).where(User.id == gone).execute()
+    Feedback.update(assignee=gone).execute()
+
+
 WORKS: dict[str, Callable[[Bench], None]] = {
     "similar": signing,
     "themes": grouping,
@@ -406,6 +420,8 @@ WORKS: dict[str, Callable[[Bench], None]] = {
     "alarms": nothing,
     "feeds": following,
     "replies": answering,
+    "waking": snoozing,
+    "handing_back": assigning,
 }
 SECOND = second_reading.work(Reader(reading()), second_reading.Limits(1.0, seconds=1e9, together=MANY))
 ENCODE = encoding.work(without_numbers, encoding.Limits(1.0, seconds=1e9, together=MANY))

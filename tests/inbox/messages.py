@@ -20,6 +20,7 @@ from gateway.inbox import (
     refusals,
     settings,
     shortcuts,
+    team,
 )
 from gateway.intake.outcomes import OUTCOMES
 from gateway.replies.channels import CHANNELS
@@ -58,6 +59,9 @@ WORDS = {
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
     *(one.label for one in shortcuts.SHORTCUTS),
+    *(name for name, _ in team.VIEWS),
+    *team.SNOOZES.values(),
+    *("assigned", "snoozed", "woken", "assignee", "snoozed_until", "wakes_on_delivery"),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("merged", "unmerged"),
     *erasure.COUNTS,

@@ -17,7 +17,7 @@ from models import TABLES, Feedback, Job
 from models.database import planner_statistics as parts
 from models.database import query_dialects
 from models.database.base import database
-from models.queries import feedback_query, full_text
+from models.queries import assigned, feedback_query, full_text
 from tests import plans
 from tests.conftest import Tenant
 from tests.walk import TEXT, Ear, Walk, groups_of
@@ -42,7 +42,7 @@ def _walk(app: Flask, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Callab
                 unread.update(finds(few.heard))
             for step in (steps.programs, steps.pages, steps.works, steps.filters):
                 step()
-        for module in (query_dialects, feedback_query, full_text):
+        for module in (query_dialects, feedback_query, full_text, assigned):
             monkeypatch.setattr(module, "FEW", 0)
         with many.listening():
             steps.filters(many)

@@ -26,7 +26,7 @@ def list_destinations(caller: Caller, inbound: Inbound) -> Reply:
 
 def create_destination(caller: Caller, inbound: Inbound) -> Reply:
     """A new destination; its secret is in this answer only. Raises Refused (400)."""
-    sent = _checked(NewDestination, inbound)
+    sent = _checked(NewDestination, caller, inbound)
     project_id = project_of(caller, sent)
     kind, url = sent["kind"], sent["url"]
     made = managing.create(caller.workspace_id, project_id, kind, url, sent, by=caller.key_id)
@@ -44,7 +44,7 @@ def change_destination(caller: Caller, inbound: Inbound) -> Reply:
     With If-Match it is changed only while it still has that ETag. Raises Refused (400, 404, 412).
     """
     row = _found(caller, inbound)
-    sent = _checked(DestinationChange, inbound, row["kind"])
+    sent = _checked(DestinationChange, caller, inbound, row["kind"])
     if not sent:
         raise invalid(Fault("body", f"Must have one of {', '.join(DestinationChange().fields)}"))
 
@@ -102,14 +102,16 @@ def chosen_deliveries(schema: type[Strict], sent: Any) -> dict[str, Any]:
     return chosen | {name: moment_of(chosen[name]) for name in ("since", "until") if name in chosen}
 
 
-def _checked(schema: type[Strict], inbound: Inbound, kind: str = "") -> dict[str, Any]:
+def _checked(schema: type[Strict], caller: Caller, inbound: Inbound, kind: str = "") -> dict[str, Any]:
     """A body as its schema reads it. Raises Refused (400) with the faults of its address and filter, too."""
     try:
         return dict(schema.of(inbound))
     except Refused as refused:
         found, sent = refused.problem.faults, inbound.json
         kind = kind or (str(sent.get("kind", "")) if isinstance(sent, dict) else "")
-        raise invalid(*found, *managing.more_faults(kind, sent, [fault.field for fault in found])) from None
+        raise invalid(
+            *found, *managing.more_faults(caller.workspace_id, kind, sent, [fault.field for fault in found])
+        ) from None
 
 
 def _shown(row: Mapping[str, Any]) -> Reply:

@@ -71,6 +71,10 @@ def _filter(name: str) -> fields.Field[Any]:
         )
     if name == "priority":
         return text(*priority.PRIORITIES)
+    if name == "snoozed":
+        return text(*filters.SNOOZED)
+    if name in filters.PEOPLE:
+        return some_of(about="Ids or email addresses of people, or `me` for who is signed in.")
     if name == "replied":
         return text(*filters.YES_OR_NO)
     if name == "merged":
