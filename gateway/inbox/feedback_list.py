@@ -16,8 +16,9 @@ from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.filters import NONE
 from gateway.core.ids import new_id
-from gateway.inbox import changing
+from gateway.inbox import active_filters, changing
 from gateway.inbox.api_calls import ask
+from gateway.inbox.density import density
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, hand_over, handed_over, local, page, show
 from gateway.inbox.session import base_url
@@ -51,10 +52,10 @@ def inbox_list() -> ResponseReturnValue:
     given, cursor = asked(), request.args.get("cursor", "")
     rows: list[dict[str, Any]] = []
     faults: tuple[Fault, ...] = ()
-    older = None
+    older = total = None
     try:
         answer = ask(LIST, _joined(given, limit=str(PAGE), cursor=cursor))
-        rows, older = answer["data"], answer["next_cursor"]
+        rows, older, total = answer["data"], answer["next_cursor"], answer.get("total")
     except Refused as refused:
         if refused.problem.status != 400:
             raise
@@ -65,6 +66,8 @@ def inbox_list() -> ResponseReturnValue:
         rows=rows,
         faults=faults,
         given=dict(given),
+        asked_for=given,
+        counted=active_filters.counted(rows, total, more=bool(older), later=bool(cursor)),
         query=query,
         older=older and _joined(given, cursor=older),
         later=bool(cursor),
@@ -80,13 +83,27 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
         "rows": (),
         "faults": (),
         "given": {},
+        "asked_for": (),
+        "counted": "",
         "query": "",
         "older": None,
         "later": False,
     }
     mine = views_of(g.session["user_id"])
     shown = {**nothing, "newest": "", "first": True, "key": None, **choices(), **values}
-    return show("inbox.html", status, views=views, mine=mine, **shown)
+    kept = [(view["name"], view["query"]) for view in mine]
+    return show(
+        "inbox.html",
+        status,
+        views=views,
+        mine=mine,
+        heading=active_filters.heading(shown["query"], [*views, *kept]),
+        chips=active_filters.chips(
+            shown["asked_for"], {"project": shown["projects"], "topic": shown["topics"]}
+        ),
+        density=density(),
+        **shown,
+    )
 
 
 @page("/inbox/first-key", "admin", method="POST")

@@ -23,6 +23,7 @@ from gateway.http.request import request_id
 from gateway.http.responses import problem_of
 from gateway.inbox import csrf, i18n, static_files
 from gateway.inbox.i18n import _
+from gateway.inbox.icons import icon, source_icon
 from gateway.inbox.marked import marked
 from gateway.inbox.reasons import reason
 from gateway.inbox.refusals import refusal
@@ -265,5 +266,6 @@ def mount(app: Flask, config: Config) -> None:
     )
     # Ours and not Jinja's own `_`, which takes a translated text for markup, also one that a sender wrote.
     templates.globals.update(_=_, asset=static_files.address, url=url, unproven_host=unproven_host)
+    templates.globals.update(icon=icon, source_icon=source_icon)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

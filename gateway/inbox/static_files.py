@@ -18,9 +18,10 @@ STATIC = Path(__file__).parent / "static"
 # What pages ask for, and the files that it is made of, in this order: one of each kind travels once.
 PARTS = {
     "icon.svg": ("icon.svg",),
+    "icons.svg": ("icons.svg",),
     "inbox.css": tuple(
         f"style/{part}.css"
-        for part in ("tokens", "page", "controls", "list", "record", "settings", "overview")
+        for part in ("tokens", "page", "controls", "list", "filters", "record", "settings", "overview")
     ),
     "inbox.js": tuple(f"script/{part}.js" for part in ("page", "forms", "list", "changes", "keys", "live")),
 }

@@ -10,7 +10,8 @@ from jinja2.ext import babel_extract
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
-from gateway.inbox import destination_form, feedback_list, reasons, refusals, settings
+from gateway.api.filters import YES_OR_NO
+from gateway.inbox import active_filters, destination_form, feedback_list, reasons, refusals, settings
 from gateway.intake.outcomes import OUTCOMES
 from gateway.replies.channels import CHANNELS
 from gateway.runs import registry
@@ -40,6 +41,9 @@ WORDS = {
     *users.ROLES,
     *(title for _, title, _ in settings.SECTIONS),
     *(name for name, _ in feedback_list.VIEWS),
+    *active_filters.NAMES.values(),
+    *active_filters.SORTED.values(),
+    *YES_OR_NO,
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("predicted", "declared", "corrected", "second_reader", "second_reading"),
     *("received", "repeated", "relabelled", "note", "updated", "tags", "attached", "detached"),

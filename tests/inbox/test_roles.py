@@ -62,6 +62,7 @@ PAGES: dict[str, str | None] = {
     "GET /inbox": "viewer",
     "GET /inbox/fresh": "viewer",
     "POST /inbox/views": "viewer",
+    "POST /inbox/density": "viewer",
     "POST /inbox/bulk": "triager",
     "POST /inbox/undo": "triager",
     "POST /inbox/first-key": "admin",
