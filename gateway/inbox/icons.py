@@ -47,9 +47,10 @@ def icon(name: str) -> Markup:
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>').format(address)
 
 
-def source_icon(source: str) -> Markup:
-    """The drawing of a source, with its name for those who cannot see it or rest the pointer on it."""
+def source_icon(source: str, *, words: bool = False) -> Markup:
+    """The drawing of a source and its name, which is for ears and the pointer unless `words` are wanted."""
     drawing = icon(SOURCES.get(source, OTHER))
-    return Markup('<span class="source" title="{0}">{1}<span class="sr">{0}</span></span>').format(
-        source, drawing
-    )
+    if words:
+        return Markup('<span class="source">{} {}</span>').format(drawing, source)
+    named = Markup('<span class="source" title="{0}">{1}<span class="sr">{0}</span></span>')
+    return named.format(source, drawing)

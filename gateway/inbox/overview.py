@@ -86,7 +86,8 @@ def _only_project(given: dict[str, str]) -> str | None:
 def _page(status: int, period: str, given: Any, query: str, **values: Any) -> ResponseReturnValue:
     shown = {"total": None, "faults": (), **choices(), **values}
     links = {name: urlencode({**given, "period": name}) for name in PERIODS}
-    return show("overview.html", status, period=period, periods=links, given=given, query=query, **shown)
+    template = "overview.html" if shown["total"] is None or shown["total"]["count"] else "overview-empty.html"
+    return show(template, status, period=period, periods=links, given=given, query=query, **shown)
 
 
 def _label(at: int, unit: str) -> str:
