@@ -129,7 +129,7 @@ def _theme(lasting_id: str) -> str:
 def _time(value: str) -> str:
     """A day or a time in the reader's zone; how long ago stays as it was said."""
     try:
-        at = moment(value)
+        at = moment(value) if "T" in value else None  # a day is a day in any zone
     except ValueError:
         return value
     return value if at is None else f"{at:%Y-%m-%d %H:%M}".removesuffix(" 00:00")

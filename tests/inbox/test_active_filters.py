@@ -53,6 +53,8 @@ def test_everything_that_filters_has_a_name() -> None:
         ("page", "/reports", "Page: /reports"),
         ("since", "7d", "Since: 7d"),
         ("since", "2026-11-01T00:00:00.000Z", "Since: 2026-11-01"),
+        ("since", "2026-11-01", "Since: 2026-11-01"),
+        ("since", "yesterTday", "Since: yesterTday"),
         ("until", "2026-11-01T12:30:00.000Z", "Until: 2026-11-01 12:30"),
         ("replied", "no", "Answered: no"),
         ("sort", "-impact", "Sorted by: impact"),
