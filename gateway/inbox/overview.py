@@ -86,7 +86,8 @@ def _only_project(given: dict[str, str]) -> str | None:
 def _page(status: int, period: str, given: Any, query: str, **values: Any) -> ResponseReturnValue:
     shown = {"total": None, "faults": (), **choices(), **values}
     links = {name: urlencode({**given, "period": name}) for name in PERIODS}
-    template = "overview.html" if shown["total"] is None or shown["total"]["count"] else "overview-empty.html"
+    nothing = not query and shown["total"] is not None and not shown["total"]["count"]
+    template = "overview-empty.html" if nothing else "overview.html"
     return show(template, status, period=period, periods=links, given=given, query=query, **shown)
 
 

@@ -91,6 +91,7 @@ def test_themes(reader: Make, call: Call, tenant: Tenant) -> None:
     assert call("GET", f"{PATH}?theme=").status_code == 400
 
 
+@pytest.mark.usefixtures("sent")
 def test_no_themes_yet(reader: Make) -> None:
     """Before the worker has found any, the page says so."""
     assert "computed in the background" in reader("viewer").get("/overview").text
@@ -111,11 +112,15 @@ def test_filters(reader: Make) -> None:
 
 
 def test_nothing_yet(reader: Make) -> None:
-    """An overview of nothing is a page, too."""
-    page = reader("viewer").get("/overview")
+    """An overview of nothing says what it will show and how to begin; with a filter, that there are none."""
+    ann, ben = reader("viewer"), reader("admin")
+    page = ann.get("/overview?period=24h").text
 
-    assert page.status_code == 200
-    assert "No records." in page.text
+    assert "When feedback comes in, this page answers:" in page
+    assert '<svg class="chart' not in page
+    assert "/overview?period=90d" in page
+    assert "/settings/hooks" not in page and "/settings/hooks" in ben.get("/overview").text
+    assert "No records." in ann.get("/overview?category=bug").text
 
 
 def test_charts_say_what_they_show() -> None:
