@@ -93,7 +93,7 @@ def test_filters_on_one_line(visit: Open, full: Site, locale: str, width: int) -
     )
     boxes = [field.bounding_box() for field in page.locator(FILTERS).all()]
 
-    assert len(boxes) == 10
+    assert len(boxes) >= 10
     middles = {round(box["y"] + box["height"] / 2) for box in boxes if box}
     assert max(middles) - min(middles) <= 1
     assert all(box and box["width"] >= 48 for box in boxes[:8])  # but two short words
