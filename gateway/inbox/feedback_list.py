@@ -17,9 +17,10 @@ from adapters.contract import Fault, Refused
 from adapters.contract.record import CATEGORIES, SENTIMENTS
 from gateway.api.feedback_bulk import MOST
 from gateway.api.filters import NONE
-from gateway.inbox import chosen_time, counts
+from gateway.inbox import active_filters, chosen_time, counts, team
 from gateway.inbox.api_calls import ask
 from gateway.inbox.bulk import Matching, counted
+from gateway.inbox.density import density
 from gateway.inbox.feedback_detail import opened
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import START, hand_over, handed_over, page, show
@@ -77,6 +78,8 @@ def inbox_list() -> ResponseReturnValue:
         rows=rows,
         faults=faults,
         given=dict(given),
+        asked_for=given,
+        list_count="" if faults else counts.said(counts.total(query)),
         query=query,
         at=f"{chosen_time.beside(given)}_at",
         older=older and _joined(given, cursor=older),
@@ -109,6 +112,8 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
         "at": "received_at",
         "faults": (),
         "given": {},
+        "asked_for": (),
+        "list_count": "",
         "query": "",
         "older": None,
         "later": False,
@@ -119,7 +124,23 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
     }
     mine = views_of(g.session["user_id"])
     shown = {**nothing, "newest": "", "first": True, "key": None, **choices(), **values}
-    return show("inbox.html", status, views=views, view_counts=view_counts, mine=mine, **shown)
+    kept = [(view["name"], view["query"]) for view in mine]
+    names = {
+        "project": shown["projects"],
+        "topic": shown["topics"],
+        **dict.fromkeys(active_filters.PEOPLE, team.called_by_id()),
+    }
+    return show(
+        "inbox.html",
+        status,
+        views=views,
+        view_counts=view_counts,
+        mine=mine,
+        heading=active_filters.heading(shown["query"], [*views, *kept]),
+        chips=active_filters.chips(shown["asked_for"], names),
+        density=density(),
+        **shown,
+    )
 
 
 @page("/inbox/first-key", "admin", method="POST")

@@ -129,9 +129,9 @@ def _page(status: int, period: str, given: Any, query: str, **values: Any) -> Re
     shown = {"total": None, "faults": (), **choices(), **values}
     links = {name: urlencode({**given, "period": name}) for name in PERIODS}
     kept = {"period": period, "project": given.get("project", "")}
-    return show(
-        "overview.html", status, period=period, periods=links, given=given, query=query, kept=kept, **shown
-    )
+    shown |= {"period": period, "periods": links, "given": given, "query": query, "kept": kept}
+    nothing = not query and shown["total"] is not None and not shown["total"]["count"]
+    return show("overview-empty.html" if nothing else "overview.html", status, **shown)
 
 
 def label(at: int, unit: str) -> str:

@@ -25,6 +25,7 @@ from gateway.http.responses import problem_of
 from gateway.inbox import csrf, i18n, shortcuts, static_files, team
 from gateway.inbox.audit_words import action
 from gateway.inbox.i18n import _
+from gateway.inbox.icons import icon, source_icon
 from gateway.inbox.marked import marked
 from gateway.inbox.reasons import part, reason
 from gateway.inbox.refusals import faults, refusal
@@ -285,6 +286,6 @@ def mount(app: Flask, config: Config) -> None:
     )
     templates.globals.update(pressed_by=shortcuts.pressed_by, caps=shortcuts.caps)
     templates.globals.update(shortcuts=shortcuts.SHORTCUTS, verbs=shortcuts.OF_STATUS)
-    templates.globals.update(team=team)
+    templates.globals.update(team=team, icon=icon, source_icon=source_icon)
     templates.trim_blocks = templates.lstrip_blocks = True
     app.register_blueprint(inbox)

@@ -18,10 +18,11 @@ STATIC = Path(__file__).parent / "static"
 # What pages ask for, and the files that it is made of, in this order: one of each kind travels once.
 PARTS = {
     "icon.svg": ("icon.svg",),
+    "icons.svg": ("icons.svg",),
     "inbox.css": tuple(
         f"style/{part}.css"
         for part in (
-            *("tokens", "page", "controls", "list", "record", "settings", "overview"),
+            *("tokens", "page", "controls", "list", "filters", "record", "settings", "overview"),
             *("alerts", "themes", "counts", "flow", "assign"),
         )
     ),

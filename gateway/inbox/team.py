@@ -60,6 +60,11 @@ def name_of(user_id: str | None) -> str:
     return str(known.get(user_id, user_id))
 
 
+def called_by_id() -> dict[str, str]:
+    """What people are called by what a filter names them by."""
+    return {**{one["id"]: one["name"] for one in people()}, "me": _("Me"), "none": _("Nobody")}
+
+
 def initials(name: str) -> str:
     """Up to two letters for a name."""
     words = [word for word in name.split() if word[0].isalnum()] or [name]

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from gateway.access import users
 from models.database.base import close, connect
-from tests.conftest import Server, Tenant, running
+from tests.conftest import Call, Server, Tenant, running
 
 PASSWORD = "correct horse battery"
 # What a browser says of a form that is not sent by a page of the gateway at http://localhost.
@@ -68,6 +68,12 @@ def _reader(app: Flask, tenant: Tenant) -> Callable[..., Reader]:
 def _stranger(app: Flask) -> Reader:
     """Somebody who is not signed in."""
     return Reader(app.test_client())
+
+
+def report(call: Call, text: str) -> str:
+    """Somebody's feedback; its id."""
+    made: str = call("POST", "/gateway/v1/feedback", json={"text": text}).json["id"]
+    return made
 
 
 CHROMIUM = "/usr/bin/chromium"

@@ -10,7 +10,9 @@ from jinja2.ext import babel_extract
 
 from adapters.contract.record import CATEGORIES, SENTIMENTS, TYPES
 from gateway.access import users
+from gateway.api.filters import YES_OR_NO
 from gateway.inbox import (
+    active_filters,
     audit_words,
     destination_form,
     feedback_list,
@@ -62,6 +64,10 @@ WORDS = {
     *(name for name, _ in team.VIEWS),
     *team.SNOOZES.values(),
     *("assigned", "snoozed", "woken", "assignee", "snoozed_until", "wakes_on_delivery"),
+    *active_filters.NAMES.values(),
+    *active_filters.SORTED.values(),
+    *YES_OR_NO,
+    *("only", "with", "without", "high", "normal", "occurred"),
     *("severity", "sentiment", "reach", "area", "category", "impact", "status", "topic"),
     *("merged", "unmerged"),
     *erasure.COUNTS,

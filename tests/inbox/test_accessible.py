@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
 from models.database.base import close, connect
-from tests.inbox.conftest import Site, Visit
+from tests.conftest import run_command, running
+from tests.inbox.conftest import PASSWORD, Site, Visit
 from tests.inbox.scenes import send_all
 from tests.replies.conftest import theme_of
 
@@ -105,6 +109,27 @@ def test_the_way_in(visit: Callable[..., Visit]) -> None:
     who.page.wait_for_selector("[role=alert]")
 
     assert Axe().run(who.page, options=RULES).response["violations"] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_before_the_first_record(chromium: Browser, tmp_path: Path, scheme: Literal["light", "dark"]) -> None:
+    """A list and an overview of nothing break no rule, and neither does what a phone's drawer has."""
+    with running(tmp_path) as server:
+        link = run_command(server.environ, "init")["link"].partition("/welcome")[2]
+        context = chromium.new_context(color_scheme=scheme, bypass_csp=True)
+        page = context.new_page()
+        page.goto(f"{server.url}/welcome{link}")
+        page.get_by_label("Email").fill("noor@example.test")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.locator("main button").click()
+        for path, width in (("/inbox", 1280), ("/overview", 1280), ("/overview", 320), ("/inbox?tag=a", 320)):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(server.url + path)
+            for summary in page.locator(".drawer summary:visible").all():
+                summary.click()
+            assert Axe().run(page, options=RULES).response["violations"] == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        context.close()
 
 
 def test_the_order_of_focus(visit: Callable[..., Visit], site: Site) -> None:

@@ -121,6 +121,7 @@ def test_bars_lead_to_what_they_count(reader: Make, period: str) -> None:
     assert "since=" in reports and "category=bug%2Cquestion" in reports
 
 
+@pytest.mark.usefixtures("sent")
 def test_no_themes_yet(reader: Make) -> None:
     """Before the worker has found any, the page says so."""
     assert "computed in the background" in reader("viewer").get("/overview").text
@@ -141,11 +142,15 @@ def test_filters(reader: Make) -> None:
 
 
 def test_nothing_yet(reader: Make) -> None:
-    """An overview of nothing is a page, too."""
-    page = reader("viewer").get("/overview")
+    """An overview of nothing says what it will show and how to begin; with a filter, that there are none."""
+    ann, ben = reader("viewer"), reader("admin")
+    page = ann.get("/overview?period=24h").text
 
-    assert page.status_code == 200
-    assert "No records." in page.text
+    assert "When feedback comes in, this page answers:" in page
+    assert '<svg class="chart' not in page
+    assert "/overview?period=90d" in page
+    assert "/settings/hooks" not in page and "/settings/hooks" in ben.get("/overview").text
+    assert "No records." in ann.get("/overview?category=bug").text
 
 
 def test_charts_say_what_they_show() -> None:

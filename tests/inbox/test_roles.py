@@ -68,6 +68,7 @@ PAGES: dict[str, str | None] = {
     "GET /themes/<theme_id>/quotes.md": "viewer",
     "GET /inbox/counts": "viewer",
     "POST /inbox/views": "viewer",
+    "POST /inbox/density": "viewer",
     "POST /inbox/bulk": "triager",
     "POST /inbox/assign": "triager",
     "POST /inbox/snooze": "triager",
