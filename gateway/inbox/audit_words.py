@@ -5,6 +5,9 @@ from __future__ import annotations
 from gateway.inbox.i18n import _
 
 ACTIONS = {
+    "alerts.acknowledged": "acknowledged a group of alerts",
+    "alerts.muted": "muted a group of alerts",
+    "alerts.unmuted": "unmuted a group of alerts",
     "attachment.deleted": "deleted a file",
     "author.erased": "erased an author",
     "author.exported": "exported all that is held about an author",
@@ -57,6 +60,8 @@ ACTIONS = {
     "user.tied": "an account was tied to the provider",
     "user.untied": "untied an account from the provider",
     "workspace.changed": "changed the workspace",
+    "view.deleted": "deleted a view",
+    "view.shared": "shared a view",
 }
 
 

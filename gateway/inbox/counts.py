@@ -70,6 +70,9 @@ def _meant(query: str) -> str:
 
 def _filter(query: str) -> Filter | None:
     try:
-        return filters.parse(query, me=g.session["user_id"])
+        chosen = filters.parse(query, me=g.session["user_id"])
     except Refused:
         return None
+    if "any_merged" not in g:
+        g.any_merged = counting.any_merged(g.session["user_workspace"])
+    return chosen if g.any_merged else counting.plain(chosen)

@@ -78,8 +78,7 @@ def inbox_list() -> ResponseReturnValue:
         rows=rows,
         faults=faults,
         given=dict(given),
-        asked_for=given,
-        list_count="" if faults else counts.said(counts.total(query)),
+        asked_for=_address(),
         query=query,
         at=f"{chosen_time.beside(given)}_at",
         older=older and _joined(given, cursor=older),
@@ -113,7 +112,6 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
         "faults": (),
         "given": {},
         "asked_for": (),
-        "list_count": "",
         "query": "",
         "older": None,
         "later": False,
@@ -139,6 +137,7 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
         heading=active_filters.heading(shown["query"], [*views, *kept]),
         chips=active_filters.chips(shown["asked_for"], names),
         density=density(),
+        list_count="" if shown["faults"] else counts.said(counts.total(shown["query"])),
         **shown,
     )
 
@@ -191,8 +190,13 @@ def _topics(projects: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 def asked() -> list[tuple[str, str]]:
     """The filter in this request's address; fields a form left empty are none."""
+    return chosen_time.said(_address())
+
+
+def _address() -> list[tuple[str, str]]:
+    """What of this request's address is about the list."""
     given = parse_qsl(request.query_string.decode("utf-8", "replace"))
-    return chosen_time.said([one for one in given if one[0] not in (*OF_PAGES, "cursor")])
+    return [one for one in given if one[0] not in (*OF_PAGES, "cursor")]
 
 
 def _joined(given: Sequence[tuple[str, str]], **more: str) -> str:

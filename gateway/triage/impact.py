@@ -192,7 +192,7 @@ def area(
         known = _of_pages(tuple(pages))
         rules = [one for one in rules if one.name in named or one.name in known] if named or known else ()
     for rule in rules:
-        if rule.name not in off:
+        if rule.points > best.points and rule.name not in off:
             best = _hotter(best, rule, pages, names, named.get(rule.name, ""))
     return best
 

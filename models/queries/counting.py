@@ -33,9 +33,20 @@ def any_record(workspace_id: str) -> bool:
     return bool(database.obj.through(mine, "feedback_list").limit(1).tuples().first())
 
 
+def any_merged(workspace_id: str) -> bool:
+    """Whether any record of a workspace is merged into another one."""
+    merged: Any = Feedback.select(SQL("1")).where(Feedback.workspace_id == workspace_id)
+    merged = merged.where(Feedback.merged_into.is_null(False))
+    return bool(database.obj.through(merged, MERGED_OF).limit(1).tuples().first())
+
+
+def plain(chosen: Filter) -> Filter:
+    """A filter as it is counted from indexes alone in a workspace without a merged record."""
+    return chosen if chosen.merged or chosen.merged_into else replace(chosen, merged=WITH)
+
+
 def count(workspace_id: str, project_id: str | None, chosen: Filter) -> Count:
     """How many records a filter means, up to MOST, found with the least work."""
-    chosen = _without_merged(workspace_id, [chosen])[0]
     if _indexes(project_id, chosen) is None and _names_few(chosen):
         some = narrowed(_meant(workspace_id, project_id, chosen), workspace_id, project_id, chosen)
         counted: Any = Feedback.select(fn.COUNT(SQL("1"))).from_(some.limit(MOST + 1).alias("met"))
@@ -49,7 +60,6 @@ def counts(workspace_id: str, project_id: str | None, every: Sequence[Filter]) -
 
     Where no index leads to them, they are looked for among the LOOKED_AT newest of the workspace.
     """
-    every = _without_merged(workspace_id, every)
     asked, values = [], list[Any]()
     old, given = _oldest(workspace_id).sql()
     values += given
@@ -67,16 +77,6 @@ def counts(workspace_id: str, project_id: str | None, every: Sequence[Filter]) -
         f"{known} SELECT {', '.join(asked)}, at FROM oldest", values
     ).fetchone()
     return [_told(number, at > 0 and not has) for number, has in zip(numbers, indexed, strict=True)]
-
-
-def _without_merged(workspace_id: str, every: Sequence[Filter]) -> list[Filter]:
-    """The filters as they can be counted from indexes alone, where a workspace has no merged record."""
-    merged: Any = Feedback.select(SQL("1")).where(Feedback.workspace_id == workspace_id)
-    merged = merged.where(Feedback.merged_into.is_null(False))
-    if database.obj.through(merged, MERGED_OF).limit(1).tuples().first():
-        return [*every]
-    plain = (None, None)
-    return [replace(one, merged=WITH) if (one.merged, one.merged_into) == plain else one for one in every]
 
 
 def _told(number: int, more: bool = False) -> Count:

@@ -127,9 +127,11 @@ def is_id(text: str) -> bool:
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the API shows it: the author in one object, times in ISO 8601."""
     shown = dict(zip(SHOWN, _show(row), strict=True))
-    for name in (*TIMES, "wakes_on_delivery"):
+    for name in TIMES:
         if shown[name] is not None:
-            shown[name] = told(name, shown[name])
+            shown[name] = iso(shown[name])
+    if shown["wakes_on_delivery"] is not None:
+        shown["wakes_on_delivery"] = bool(shown["wakes_on_delivery"])
     shown["author"] = {"id": row["author_id"], "name": row["author_name"], "email": row["author_email"]}
     return shown
 

@@ -49,17 +49,11 @@ def forget(now: int, limit: int) -> int:
 
 def others(workspace_id: str, feedback_id: str, user_id: str, now: int) -> list[str]:
     """The names of the workspace's other people who look at a record now, by name."""
-    found = (
-        User.select(User.id, User.name)
-        .join(Session, on=Session.user == User.id)
-        .join(Presence, on=Presence.session == Session.digest)
-        .where(
-            (Presence.feedback == feedback_id)
-            & (Presence.until >= now)
-            & (Session.expires_at > now)
-            & (User.workspace == workspace_id)
-            & (User.id != user_id)
-            & User.disabled_at.is_null()
-        )
-    )
-    return sorted({row["id"]: row["name"] for row in rows(found.distinct())}.values())
+    here = Presence.select(Presence.session).where(Presence.feedback == feedback_id, Presence.until >= now)
+    digests = [row["session"] for row in rows(here)]
+    if not digests:
+        return []
+    theirs = Session.select(Session.user).where(Session.digest.in_(digests), Session.expires_at > now)
+    ids = {row["user"] for row in rows(theirs)} - {user_id}
+    people = User.select(User.name).where(User.id.in_(sorted(ids)), User.workspace == workspace_id)
+    return sorted(row["name"] for row in rows(people.where(User.disabled_at.is_null())))

@@ -136,7 +136,7 @@ def test_markdown(call: Call, ids: list[str]) -> None:
         ("limit=x&status=done&color=red", {"limit", "status", "color"}),
         ("cursor=fb_00000000000000000000000000", {"cursor"}),
         ("cursor=%00", {"cursor"}),
-        ("sort=impact", {"sort"}),
+        ("sort=colour", {"sort"}),
     ],
 )
 @pytest.mark.both(long=True)

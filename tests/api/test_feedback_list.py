@@ -390,8 +390,8 @@ def test_walk_while_writers_insert(call: Call, tenant: Tenant, app: Any) -> None
             seen: list[str] = []
             cursor: str | None = ""
             pages = 0
-            while cursor is not None and pages < 200:
-                query = {"sort": sort, "limit": 10} | ({"cursor": cursor} if cursor else {})
+            while cursor is not None and pages < 400:
+                query = {"sort": sort, "limit": 50} | ({"cursor": cursor} if cursor else {})
                 page = call("GET", f"{PATH}?{urlencode(query)}").json
                 seen += [record["id"] for record in page["data"]]
                 cursor = page["next_cursor"]

@@ -168,6 +168,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("project", "create"): ("App",),
     ("project", "list"): (),
     ("project", "learning"): ("prj_1",),
+    ("project", "areas"): ("prj_1",),
     ("project", "learn"): ("prj_1",),
     ("project", "unlearn"): ("prj_1",),
     ("alerts", "mute"): ("s:Disk", "--more", "1"),

@@ -14,6 +14,7 @@ from peewee import OperationalError
 from werkzeug.test import TestResponse
 
 from gateway.core.config import Config
+from gateway.inbox.pages import START
 from tests.conftest import Call, Tenant
 
 PATHS = {
@@ -116,7 +117,7 @@ def test_unknown_path(client: FlaskClient, method: str, path: str, dialect: str)
 
 def test_the_root_is_a_persons(client: FlaskClient) -> None:
     """`/` leads a browser to the inbox, and tells a sender that posts there so in JSON."""
-    assert client.get("/").location == "/inbox"
+    assert client.get("/").location == START
     check(client.post("/", json={"text": "lost"}), "native", 405)
 
 

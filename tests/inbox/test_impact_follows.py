@@ -167,6 +167,8 @@ def test_a_later_delivery(overruled: dict[str, str], category: str | None, sent:
         "sentiment": "negative",
         "overruled": overruled,
         "impact_reasons": reasons("a question", "negative"),
+        "impact_origin": "predicted",
+        "people": None,
     }
     given = {"category": category} if category else {}
     changed = unless_overruled(known, {**given, "impact_reasons": reasons(sent, "neutral"), "impact": 3})
