@@ -19,7 +19,7 @@ from gateway.intake.redaction import request_of
 from models.database.base import dumps
 from models.intake import commit
 from models.tables import impact_reasons
-from models.tables.alert_group import group_of
+from models.tables.alert_group import TYPES, group_of
 from models.tables.feedback import document, iso
 from models.tables.search_words import words_of
 from models.tables.workspace import is_workspace, workspace_of
@@ -171,7 +171,8 @@ def write_of(
         "model_version": label.model_version,
         "fingerprint": repeat_reports.fingerprint(record),
     }
-    row["words"], row["alert_group"] = words_of(row), group_of(row)
+    row["words"] = words_of(row)
+    row["alert_group"] = group_of(row) if row["type"] in TYPES else None
     files = attached_of(adapter, inbound, record, row) if record.files else ()
     event = {
         "id": f"ev_{ulid}",

@@ -79,6 +79,8 @@ DEPENDS = {
     "GET /gateway/v1/feedback": "since is before until, a cursor is one that was given, after a record's id",
     "POST /gateway/v1/alert-groups/mute": "until is to come",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
+    "GET /gateway/v1/merge-suggestions": "a cursor is one that was given",
+    "GET /gateway/v1/authors/summary": "an author is one who wrote",
     "GET /gateway/v1/changes": "existing is for the beginning, and a cursor is one that was given",
     "GET /gateway/v1/themes": "since is before until",
     "GET /gateway/v1/themes/{theme_id}": "since is before until",

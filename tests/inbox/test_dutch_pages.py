@@ -80,6 +80,7 @@ def _filled(deliver: Any, call: Call, tenant: Tenant, ids: dict[str, str]) -> di
     for row in Feedback.select(Feedback.id, Feedback.subject).dicts():
         subject = dict.fromkeys(row["subject"], "w")
         Feedback.update(**words, subject=subject).where(Feedback.id == row["id"]).execute()
+    Feedback.update(alert_group="bron:woorden").where(Feedback.alert_group.is_null(False)).execute()
     ApiKey.update(name="sleutel").execute()
     Asset.update(name="woorden.txt").execute()
     return ids

@@ -1,5 +1,5 @@
 // Menus to assign and snooze: where they open the keyboard is, and Enter does it
-for (const menu of all("details.menu")) {
+onPage(() => { for (const menu of all("details.menu")) {
   menu.addEventListener("toggle", () => { if (menu.open) one("select", menu)?.focus(); });
   menu.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { menu.open = false; one("summary", menu).focus(); event.preventDefault(); }
@@ -7,33 +7,31 @@ for (const menu of all("details.menu")) {
     event.preventDefault();
     one("button", menu).click();
   });
-}
+} });
 // Without a chosen record the one that is here is meant
-for (const button of all("#bulk button[formaction]")) {
+onPage(() => { for (const button of all("#bulk button[formaction]")) {
   button.addEventListener("click", () => {
     if (!boxes.some((box) => box.checked) && boxes.length) boxes[Math.max(at, 0)].checked = true;
   });
-}
+} });
 
 // Who else looks at a record
-const looking = one("[data-presence]");
-if (looking) {
-  const say = async (body) => {
-    if (document.hidden && !body) return;
-    try {
-      const answer = await fetch(looking.dataset.presence, { method: "POST", body: new URLSearchParams(body), keepalive: true, headers: { accept: "application/json" } });
-      const told = answer.ok ? (await answer.json()).say : "";
-      if (looking.textContent !== told) looking.textContent = told;
-    } catch { /* away for a while: what was told stands */ }
-  };
-  say();
-  setInterval(say, 20_000);
-  document.addEventListener("visibilitychange", () => say());
-  addEventListener("pagehide", () => say({ gone: "1" }));
-}
+const say_here = async (body) => {
+  const looking = one("[data-presence]");
+  if (!looking || (document.hidden && !body)) return;
+  try {
+    const answer = await fetch(looking.dataset.presence, { method: "POST", body: new URLSearchParams(body), keepalive: true, headers: { accept: "application/json" } });
+    const told = answer.ok ? (await answer.json()).say : "";
+    if (looking.textContent !== told) looking.textContent = told;
+  } catch { /* away for a while: what was told stands */ }
+};
+onPage(() => { say_here(); });
+setInterval(say_here, 20_000);
+document.addEventListener("visibilitychange", () => say_here());
+addEventListener("pagehide", () => say_here({ gone: "1" }));
 
 // Names in a note: @ and the first letters
-for (const field of all("textarea[data-names]")) {
+onPage(() => { for (const field of all("textarea[data-names]")) {
   const names = JSON.parse(field.dataset.names);
   const list = document.createElement("ul");
   Object.assign(list, { className: "names", id: `${field.id}-names`, hidden: true });
@@ -83,4 +81,4 @@ for (const field of all("textarea[data-names]")) {
     mark();
   });
   field.addEventListener("blur", close);
-}
+} });

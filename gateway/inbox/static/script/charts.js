@@ -1,5 +1,5 @@
 // A chart is one stop for Tab; the arrow keys go from bar to bar.
-for (const chart of all("svg.chart")) {
+onPage(() => { for (const chart of all("svg.chart")) {
   const bars = all("a", chart);
   if (!bars.length) continue;
   const stop = (bar) => { for (const each of bars) each.setAttribute("tabindex", each === bar ? "0" : "-1"); };
@@ -12,4 +12,4 @@ for (const chart of all("svg.chart")) {
     stop(bars[next]);
     bars[next].focus();
   });
-}
+} });

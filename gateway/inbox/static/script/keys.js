@@ -3,12 +3,16 @@ const press = (key) => {
   const usable = (element) => element.dataset.key === key && !element.disabled && !element.hidden;
   const target = [...all("#pane [data-key]"), ...all("[data-key]")].find(usable);
   if (!target) return false;
-  for (let around = target.closest("details:not([open])"); around; around = around.parentElement.closest("details:not([open])")) {
+  const menu = target.matches("summary") ? target.parentElement.parentElement : target;
+  for (let around = menu.closest("details:not([open])"); around; around = around.parentElement.closest("details:not([open])")) {
     if (!target.matches("button")) around.open = true;
   }
   if (target.matches("input:not([type=file])")) { target.focus(); target.select(); }
   else if (target.matches("textarea, select")) target.focus();
-  else target.click();
+  else {
+    target.click();  // a menu that opens is used by what is typed next
+    if (target.matches("details[open] > summary")) one("select, textarea, button, input:not([type=hidden])", target.parentElement)?.focus();
+  }
   return true;
 };
 const verdict = (key) => {  // of the chosen ones, else of the record that is read, else of the row where one is
