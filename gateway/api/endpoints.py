@@ -249,7 +249,12 @@ ENDPOINTS = (
     Endpoint(
         "/gateway/v1/authors/summary",
         show_author,
-        Shape(query=AuthorQuery, answers={200: AuthorSummary}, asked={"author": "anna@example.org"}),
+        Shape(
+            query=AuthorQuery,
+            answers={200: AuthorSummary},
+            refusals=(404,),
+            asked={"author": "anna@example.org"},
+        ),
     ),
     Endpoint(
         "/gateway/v1/authors/erase",

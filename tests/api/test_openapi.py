@@ -268,9 +268,10 @@ def _ids(app: Flask, call: Call, tenant: Tenant) -> Iterator[dict[str, str]]:
         "view_id": call("POST", "/gateway/v1/views", json=NEW_VIEW).json["view_id"],
         **answered(tenant, record["id"]),
     }
-    for number in range(2):  # the records that examples name
+    for number in range(2):  # the records and the author that examples name
         row = first(Feedback.select().where(Feedback.id == record["id"]))
-        insert(Feedback, {**(row or {}), "id": f"fb_01JZ{number:022}"})
+        named = {"id": f"fb_01JZ{number:022}", "author_email": "anna@example.org"}
+        insert(Feedback, {**(row or {}), **named})
     with configured(1):  # which nobody speaks to
         yield found
 
