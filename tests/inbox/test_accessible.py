@@ -138,7 +138,7 @@ def test_the_order_of_focus(visit: Callable[..., Visit], site: Site) -> None:
     page = visit("triager").page
     page.goto(f"{site.url}/inbox")
     seen = []
-    for _ in range(40):
+    for _ in range(80):
         page.keyboard.press("Tab")
         name, outlined = page.evaluate(
             "(at => [at.className || at.name || at.textContent, getComputedStyle(at).outlineStyle !== 'none'"
