@@ -54,6 +54,7 @@ OPEN = {
     ("table", ("class", "tabindex")),  # the groups in quarantine
     ("button", ("class", "data-sure", "formaction")),
     ("li", ("class", "title")),
+    ("p", ("class", "data-chosen", "data-matching")),  # when there is more than a page shows
     ("li", ("title",)),
     ("a", ("href", "rel")),
     ("a", ("href",)),
