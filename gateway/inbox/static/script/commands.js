@@ -26,7 +26,8 @@ const commands = () => {
     shown = found(field.value);
     list.replaceChildren(...shown.map(({ label, cap }, number) => {
       const option = document.createElement("li");
-      Object.assign(option, { id: `command-${number}`, role: "option", textContent: label });
+      Object.assign(option, { id: `command-${number}`, role: "option" });
+      option.append(Object.assign(document.createElement("span"), { textContent: label }));
       if (cap) option.append(Object.assign(document.createElement("kbd"), { textContent: cap }));
       option.addEventListener("click", () => act(number));
       return option;

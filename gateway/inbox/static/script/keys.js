@@ -16,7 +16,7 @@ const press = (key) => {
   return true;
 };
 const verdict = (key) => {  // of the chosen ones, else of the record that is read, else of the row where one is
-  const button = one(`#bulk button[data-key="${key}"]`), chosen = chosen_rows();
+  const button = one(`#bulk button[name=set][data-key="${key}"]`), chosen = chosen_rows();
   if (!button || matching() || (one("#pane") && !chosen.length)) return press(key);
   if (!chosen.length && !rows.length) return false;
   change(chosen.length ? chosen : [rows[Math.max(at, 0)]], button);
@@ -57,18 +57,28 @@ const pressed = (key) => {
   if (typing(document.activeElement)) return key.length === 1 && document.execCommand("insertText", false, key);  // it waited
   const name = names().get(key);
   if (scripted[name]) return scripted[name]();
-  return one(`#bulk button[data-key="${CSS.escape(key)}"]`) ? verdict(key) : press(key);
+  return one(`#bulk button[name=set][data-key="${CSS.escape(key)}"]`) ? verdict(key) : press(key);
 };
 const typing = (element) => element.closest?.("input:not([type=checkbox]), textarea, select");
 addEventListener("keydown", (event) => {
   const held = event.metaKey || event.ctrlKey;
   if (held && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k" && one("#commands")) { event.preventDefault(); return scripted.commands(); }
   if (held || event.altKey || event.defaultPrevented || one("dialog[open]") || !single()) return;
-  if (typing(event.target)) { if (event.key === "Escape") event.target.blur(); return; }
+  if (typing(event.target)) { if (event.key === "Escape") leave(event.target); return; }
   if (going) { if (event.key.length === 1 || event.key === "Enter" || event.key === "Escape") { typed.push([event.key]); event.preventDefault(); } return; }
   if (event.key === "Enter" && event.target !== document.body) return;  // what has the focus is pressed
   if (pressed(event.key)) event.preventDefault();
 });
+// What lies over a page goes away with Esc, and with a click elsewhere
+const OVER = ".tools details[open], .save[open], .me[open], .mute[open]";
+const leave = (field) => {
+  const menu = field.closest(OVER);
+  field.blur();
+  if (!menu) return;
+  menu.open = false;
+  if (rows[at]) go(at); else one("summary", menu).focus();
+};
+addEventListener("click", (event) => { for (const menu of all(OVER)) if (!menu.contains(event.target)) menu.open = false; });
 const single = () => localStorage.getItem("keys") !== "off";  // WCAG 2.1.4
 onPage(() => {
   const mark = one("[data-single]");
