@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ def test_what_they_said(reader: Make, call: Call, ids: list[str]) -> None:
     for known in ("u-anna", ANNA):
         page = ann.get(f"/authors?author={known}").text
         assert "<h1>Anna Berg</h1>" in page
+        assert re.search(r'aria-current="page">Inbox<', page)  # the menu says where one is
         assert all(f"/records/{each}" in page for each in ids[:3])
         assert ids[3] not in page
         assert "All 3 in the list" in page

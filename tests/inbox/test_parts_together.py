@@ -130,3 +130,20 @@ def test_sheets_on_the_page(listed: Page, width: int) -> None:
         listed.keyboard.press("Escape")
     listed.locator("body").press("?")
     expect(listed.locator("#keys-title")).to_be_in_viewport()
+
+
+def test_the_menu_is_one_line_on_a_phone(visit: Open) -> None:
+    """In Dutch, too, whose words are longer: all of it is beside the account, none of it under another."""
+    who = visit("viewer", locale="nl-NL")
+    who.page.set_viewport_size({"width": 360, "height": 740})
+    links = who.page.locator(".bar nav a")
+    boxes = [box for box in (links.nth(n).bounding_box() for n in range(links.count())) if box]
+    account = who.page.locator(".me").bounding_box()
+    assert len({(box["y"], box["height"]) for box in boxes}) == 1 and account
+    one_line = """all => all.every((one) => {
+        const range = document.createRange();
+        range.selectNodeContents(one);
+        return range.getClientRects().length === 1;
+    })"""
+    assert links.evaluate_all(one_line)
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= account["x"]

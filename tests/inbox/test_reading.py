@@ -126,3 +126,13 @@ def test_a_label_that_moves_it(reader: Make, ids: list[str]) -> None:
     leads = ben.post(moved, {"status": "resolved", "seen-status": "open", "then": "next"}).location
 
     assert ids[0] in leads
+
+
+def test_a_record_says_the_time_that_its_list_says(reader: Make, call: Call) -> None:
+    """What happened long before it came in says both, as the list goes by when things occurred."""
+    sent = {"text": "The export is empty", "occurred_at": "2020-03-01T10:00:00Z"}
+    ann, made = reader("viewer"), call("POST", PATH, json=sent).json["id"]
+    listed = re.search(r'<div class="when">(<time.*?</time>)', ann.get("/inbox").text)
+    header = ann.get(f"/records/{made}").text.partition("<header>")[2].partition("</header>")[0]
+    assert listed and f"<span>{listed[1]}</span>" in header
+    assert "received now" in re.sub("<[^>]+>", " ", header).replace("  ", " ")
