@@ -123,6 +123,7 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
     mine = views_of(g.session["user_id"])
     shown = {**nothing, "newest": "", "first": True, "key": None, **choices(), **values}
     kept = [(view["name"], view["query"]) for view in mine]
+    teams = team.views()
     names = {
         "project": shown["projects"],
         "topic": shown["topics"],
@@ -134,7 +135,10 @@ def _list_page(status: int = 200, **values: Any) -> ResponseReturnValue:
         views=views,
         view_counts=view_counts,
         mine=mine,
-        heading=active_filters.heading(shown["query"], [*views, *kept]),
+        teams=teams,
+        heading=active_filters.heading(
+            shown["query"], [*views, *((one.name, one.query) for one in teams), *kept]
+        ),
         chips=active_filters.chips(shown["asked_for"], names),
         density=density(),
         list_count="" if shown["faults"] else counts.said(counts.total(shown["query"])),

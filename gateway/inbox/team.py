@@ -17,7 +17,7 @@ from models.tables import mention, presence, saved_view
 AWAKE = "status=open&snoozed=without"
 # Whose work it is: a name and the query that finds it. Those that one waits for are counted.
 VIEWS = (
-    ("Mine", "assignee=me&status=open,acknowledged&snoozed=without"),
+    ("Mine", "assignee=me&status=open%2Cacknowledged&snoozed=without"),
     ("Nobody's", f"assignee=none&{AWAKE}"),
     ("Mentions", "mentioned=me"),
     ("Snoozed", "snoozed=only"),

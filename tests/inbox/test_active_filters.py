@@ -121,3 +121,15 @@ def test_how_many(reader: Make, call: Call) -> None:
     assert heading(ann) == "All 51"
     assert heading(ann, "min_impact=14") == "Filtered 0"
     assert "All 51" in re.sub("<.*?>", "", ann.get(unescape(older[1])).text)
+
+
+@pytest.mark.parametrize("name", ["Mine", "Nobody&#39;s", "Mentions", "Snoozed"])
+def test_views_of_whose_work_it_is_are_named(reader: Callable[..., Reader], call: Call, name: str) -> None:
+    """The list that one of them leads to has its name, and it is marked as where one is."""
+    call("POST", "/gateway/v1/feedback", json={"text": "The export is empty"})
+    ann = reader("triager")
+    led = re.search(rf'<a href="/inbox\?([^"]*)">{name}', ann.get("/inbox").text)
+    assert led
+    page = ann.get(f"/inbox?{unescape(led[1])}").text
+    assert f"<h1>{name}" in page
+    assert re.search(rf'aria-current="page">{name}', page)
