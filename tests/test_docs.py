@@ -14,6 +14,7 @@ import yaml
 import adapters
 from adapters.contract import Problem
 from gateway import __version__
+from gateway.api import filters
 from gateway.cli import main
 from gateway.core.config import Config
 from gateway.destinations import found_kinds
@@ -121,6 +122,14 @@ def test_links_lead_to_headings() -> None:
             target = (page.parent / path) if path else page
             headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
             assert anchor in map(slug, headings), f"{page.name}: {path}#{anchor}"
+
+
+def test_filters_are_documented() -> None:
+    """docs/reading.md has every parameter of a filter in its table, and no other."""
+    table = (ROOT / "docs/reading.md").read_text().partition("| parameter |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in re.findall("`([^`]+)`", row.split("|")[1:2][0])}
+
+    assert named == set(filters.NAMES)
 
 
 def test_fields_are_documented() -> None:

@@ -27,14 +27,14 @@ from gateway.core.rate import RETRY_AFTER
 from gateway.destinations import alarms, gathering, notifying, silences, spikes
 from gateway.destinations.subscription import LONGEST_WINDOW, Subscription
 from gateway.inbox import oidc, overview, sign_in
-from gateway.intake import auth, batch, repeat_reports
+from gateway.intake import auth, batch
 from gateway.rate_limits import redis_counter
 from gateway.server import admission, companion, connection, gevent_worker, gunicorn_app, streamed_body
 from gateway.triage import features, second_reader, tokenizer
 from models.database import group_commit, postgres_connections
 from models.intake import commit
 from models.queries import bounded_pages
-from models.tables import feed, job, similarity, trained_model
+from models.tables import feed, impact_reasons, job, similarity, trained_model
 from tests.conftest import LONG_SECONDS, ROOT, Server
 from tests.server.test_serve import connection as opened
 from tests.server.test_serve import response_of
@@ -71,7 +71,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"holds up intake for some {pacing.HELD * 1000:.0f} ms",
         f"keys and hooks with their project's rules, for {word(auth.REMEMBERED)} seconds",
         f"for each {batch.PART} items",
-        f"from {', '.join(map(str, repeat_reports.STEPS[:2]))} and {repeat_reports.STEPS[2]} people",
+        f"from {', '.join(map(str, impact_reasons.STEPS[:2]))} and {impact_reasons.STEPS[2]} people",
     ),
     "docs/notifications.md": (
         f"minutes between two messages, {Subscription().window} by default, {LONGEST_WINDOW} at most",

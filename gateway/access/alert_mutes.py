@@ -32,16 +32,16 @@ class Mute:
     def group(self) -> str:
         return str(self.row["alert_group"])
 
-    def covers(self, workspace_id: str, project_id: str, group: str | None) -> bool:
-        """Whether a record of this place and group is muted by it, while it lasts."""
-        here = self.row["workspace"] == workspace_id and self.row["project"] in (None, project_id)
-        return here and self.group == group
+
+def lasting(workspace_ids: Iterable[str], now: int) -> list[Row]:
+    """The rows of the mutes of some workspaces that last at a time, milliseconds UTC."""
+    return [row for row in alert_mute.of_workspaces(workspace_ids) if _end_of(row, now) is None]
 
 
-def active(workspace_ids: Iterable[str], now: int) -> list[Mute]:
-    """The mutes of some workspaces that last at a time, milliseconds UTC."""
-    found = (_as_of(row, now) for row in alert_mute.of_workspaces(workspace_ids))
-    return [mute for mute in found if mute.ended_at is None]
+def covers(row: Mapping[str, Any], workspace_id: str, project_id: str, group: str | None) -> bool:
+    """Whether a record of this place and group is muted by a mute that lasts."""
+    here = row["workspace"] == workspace_id and row["project"] in (None, project_id)
+    return bool(here and row["alert_group"] == group)
 
 
 def known(workspace_id: str, project_id: str | None, now: int) -> dict[str, Mute]:
@@ -78,11 +78,11 @@ def mute(
         return None
     serialise([("mutes", workspace_id)])
     alert_mute.forget(workspace_id, now - TOLD)
-    lasting = active([workspace_id], now)
-    before = [mute for mute in lasting if mute.group == group and mute.row["project"] == project_id]
-    if len(lasting) - len(before) >= MOST:
+    others = lasting([workspace_id], now)
+    before = [row for row in others if row["alert_group"] == group and row["project"] == project_id]
+    if len(others) - len(before) >= MOST:
         raise invalid(Fault("group", f"A workspace has at most {MOST} muted groups"))
-    alert_mute.end([mute.row["id"] for mute in before], now)
+    alert_mute.end([row["id"] for row in before], now)
     row: Row = {
         "id": new_id("mute"),
         "workspace": workspace_id,
@@ -108,26 +108,31 @@ def unmute(
     """
     serialise([("mutes", workspace_id)])
     mine = [
-        mute
-        for mute in active([workspace_id], now)
-        if mute.group == group and project_id in (None, mute.row["project"])
+        row
+        for row in lasting([workspace_id], now)
+        if row["alert_group"] == group and project_id in (None, row["project"])
     ]
     if not mine:
         return None
-    alert_mute.end([mute.row["id"] for mute in mine], now)
-    audit_log.note(workspace_id, by, "alerts.unmuted", mine[-1].row["id"], group=group, project_id=project_id)
-    return Mute({**mine[-1].row, "ended_at": now}, mine[-1].came, now)
+    alert_mute.end([row["id"] for row in mine], now)
+    audit_log.note(workspace_id, by, "alerts.unmuted", mine[-1]["id"], group=group, project_id=project_id)
+    return Mute({**mine[-1], "ended_at": now}, _as_of(mine[-1], now).came, now)
 
 
 def _as_of(row: Mapping[str, Any], now: int, project_id: str | None = None) -> Mute:
     """A mute as it is at a time; what came is counted in its own project, or in this one of all."""
-    ends = [at for at in (row["until"], row["ended_at"]) if at is not None and at <= now]
-    end = min(ends, default=None)
-    place = (row["workspace"], row["project"], row["alert_group"], row["created_at"])
+    end, shown = _end_of(row, now), row["project"] or project_id
     last = now + 1 if end is None else end
-    if row["more"] is not None and end is None:
-        came = alert_groups.came(*place, last, row["more"] + 1)
-        if came > row["more"]:  # it ended with the one that was too many
-            end = last = alert_groups.nth_of(*place, row["more"])
-    shown = row["project"] or project_id
-    return Mute(row, alert_groups.came(place[0], shown, place[2], place[3], last), end)
+    came = alert_groups.came(row["workspace"], shown, row["alert_group"], row["created_at"], last)
+    return Mute(row, came, end)
+
+
+def _end_of(row: Mapping[str, Any], now: int) -> int | None:
+    """When a mute ended that has ended at a time, both milliseconds UTC."""
+    ends = [at for at in (row["until"], row["ended_at"]) if at is not None and at <= now]
+    if ends or row["more"] is None:
+        return min(ends, default=None)
+    place = (row["workspace"], row["project"], row["alert_group"], row["created_at"])
+    if alert_groups.came(*place, now + 1, row["more"] + 1) > row["more"]:
+        return alert_groups.nth_of(*place, row["more"])  # it ended with the one that was too many
+    return None

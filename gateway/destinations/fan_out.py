@@ -10,7 +10,6 @@ from typing import Any
 
 from adapters.contract import Refused
 from gateway.access import alert_mutes, audit_log
-from gateway.access.alert_mutes import Mute
 from gateway.api import filters
 from gateway.core.ids import now_ms
 from gateway.destinations import deliveries, found_kinds, gathering, notifying, subscription
@@ -46,7 +45,7 @@ def fan_out(limit: int) -> int:
     details = event.details([(one["feedback_id"], one["event_id"]) for one in taken if one["type"] in _TOLD])
     order = itemgetter("workspace_id")
     by_workspace = {name: list(some) for name, some in groupby(sorted(taken, key=order), order)}
-    mutes = alert_mutes.active(list(by_workspace), now) if taken else []
+    mutes = alert_mutes.lasting(list(by_workspace), now) if taken else []
     made: list[dict[str, Any]] = []
     for one in destination.of_workspaces(list(by_workspace)) if taken else []:
         wanted = [change for change in by_workspace[one["workspace_id"]] if _is_for(one, change)]
@@ -99,14 +98,14 @@ def _delivery(one: Row, change: Row, row: Row | None, detail: Row, now: int) -> 
     return deliveries.of_change(one, change_of(one, change, row, detail), record, now)
 
 
-def _heard(changes: Sequence[Row], known: Mapping[str, Row], mutes: Sequence[Mute]) -> list[Row]:
+def _heard(changes: Sequence[Row], known: Mapping[str, Row], mutes: Sequence[Row]) -> list[Row]:
     """The changes but for those of alerts in a group that is muted: people are not told of them."""
 
     def is_muted(row: Row | None) -> bool:
         if row is None or row["alert_group"] is None:
             return False
         where = row["workspace_id"], row["project_id"], row["alert_group"]
-        return any(mute.covers(*where) for mute in mutes)
+        return any(alert_mutes.covers(mute, *where) for mute in mutes)
 
     return [change for change in changes if not is_muted(known.get(change["feedback_id"] or ""))]
 

@@ -15,6 +15,7 @@ from gateway.core.ids import now_ms
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _
 from gateway.inbox.pages import go, local, page, show
+from gateway.inbox.settings import told
 from models.database.base import dumps
 from models.tables.feedback import iso
 
@@ -82,13 +83,7 @@ def mute() -> ResponseReturnValue:
     try:
         ask(_post("mute"), body={**sent, **_end()})
     except Refused as refused:
-        if refused.problem.status == 404:
-            raise
-        return go(
-            _back(),
-            "; ".join(f"{fault.field}: {fault.message}" for fault in refused.problem.faults),
-            bad=True,
-        )
+        return go(_back(), "; ".join(told(refused)), bad=True)
     return go(_back(), _("Muted. Nobody is told of it until then."))
 
 

@@ -32,7 +32,7 @@ def assign() -> ResponseReturnValue:
 @page("/records/<feedback_id>/assign", "triager", method="POST")
 def assign_one(feedback_id: str) -> ResponseReturnValue:
     """Gives a record to somebody, or to nobody."""
-    return _assigned(_back(feedback_id), {feedback_id: _had().get(feedback_id, {})})
+    return _assigned(Reading.asked().back(feedback_id), {feedback_id: _had().get(feedback_id, {})})
 
 
 @page("/inbox/snooze", "triager", method="POST")
@@ -44,7 +44,7 @@ def snooze() -> ResponseReturnValue:
 @page("/records/<feedback_id>/snooze", "triager", method="POST")
 def snooze_one(feedback_id: str) -> ResponseReturnValue:
     """Puts a record aside, or has it back."""
-    return _snoozed(_back(feedback_id), {feedback_id: {}})
+    return _snoozed(Reading.asked().back(feedback_id), {feedback_id: {}})
 
 
 @page("/records/<feedback_id>/presence", "viewer", method="POST", seen=False)
@@ -114,8 +114,3 @@ def _had() -> dict[str, dict[str, str]]:
     """Who took care of records as a page showed it: "fb_...:usr_..." for each of them."""
     shown = (text.partition(":") for text in request.form.getlist("had"))
     return {record_id: {"assignee": user_id} for record_id, _colon, user_id in shown}
-
-
-def _back(feedback_id: str) -> str:
-    """Where the record is read: alone, or beside its list."""
-    return Reading.asked().path(feedback_id)

@@ -13,6 +13,7 @@ from gateway.files.store import largest_upload
 from gateway.inbox.api_calls import ask, ask_with_form
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page
+from gateway.inbox.reading import Reading
 from gateway.inbox.refusals import refusal
 from gateway.inbox.web_link import link
 
@@ -34,14 +35,14 @@ def add(feedback_id: str) -> ResponseReturnValue:
     said = ask_with_form(ADD, pieces, feedback_id=feedback_id)
     words = [_("%(n)s added", n=number(len(said["data"])))]
     words += [f"{file['name']} {refusal(file['reason'])}" for file in said["refused"]]
-    return go(f"/records/{feedback_id}#files", ". ".join(words))
+    return go(f"{Reading.asked().back(feedback_id)}#files", ". ".join(words))
 
 
 @page("/records/<feedback_id>/files/<asset_id>/delete", "triager", method="POST")
 def delete(feedback_id: str, asset_id: str) -> ResponseReturnValue:
     """Deletes a file with its bytes."""
     ask(DELETE, feedback_id=feedback_id, asset_id=asset_id)
-    return go(f"/records/{feedback_id}#files", _("Deleted."))
+    return go(f"{Reading.asked().back(feedback_id)}#files", _("Deleted."))
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

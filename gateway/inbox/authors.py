@@ -12,6 +12,7 @@ from gateway.api.feedback_list import PAGE
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page, show, url
+from gateway.inbox.reading import Reading
 from gateway.inbox.refusals import refusal
 from gateway.transfer.erasure import MODES
 from models.database.base import dumps
@@ -75,7 +76,7 @@ def erase() -> ResponseReturnValue:
 def delete_record(feedback_id: str) -> ResponseReturnValue:
     """Deletes one record with its history, for good."""
     ask(DELETE, feedback_id=feedback_id)
-    return go("/inbox", _("Deleted."))
+    return go(Reading.asked().list_path(), _("Deleted."))
 
 
 def _person(who: str) -> dict[str, str]:

@@ -96,7 +96,7 @@ def correct(feedback_id: str) -> ResponseReturnValue:
     reading = Reading.asked()
     if "seen-status" in request.form:
         reading = replace(reading, stay="then" not in request.form)
-    back = reading.path(feedback_id, reading.place(feedback_id))
+    back = reading.back(feedback_id)
     sent: dict[str, Any] = {
         name: request.form[name] for name in ("category", "sentiment", "status") if request.form.get(name)
     }

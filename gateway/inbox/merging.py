@@ -37,7 +37,7 @@ def merge_chosen() -> ResponseReturnValue:
 @page("/records/<feedback_id>/merge", "triager", method="POST")
 def merge(feedback_id: str) -> ResponseReturnValue:
     """Merges records into this one, or says that one of them is not the same."""
-    back = Reading.asked().path(feedback_id)
+    back = Reading.asked().back(feedback_id)
     others = [one.strip().rpartition("/")[2] for one in islice(request.form.getlist("id"), MOST)]
     others = [one for one in others if one]
     if not others:
@@ -58,7 +58,7 @@ def merge(feedback_id: str) -> ResponseReturnValue:
 @page("/records/<feedback_id>/unmerge", "triager", method="POST")
 def unmerge(feedback_id: str) -> ResponseReturnValue:
     """Takes records out of what this one stands for."""
-    back = Reading.asked().path(feedback_id)
+    back = Reading.asked().back(feedback_id)
     try:
         ask(UNMERGE, feedback_id=feedback_id, body={"ids": request.form.getlist("id")[:MOST]})
     except Refused as refused:

@@ -61,6 +61,10 @@ class Reading:
             return self.list_path(open=feedback_id, at=at, stay=self.stay and "1", **more)
         return self.record(feedback_id, at, **more)
 
+    def back(self, feedback_id: str) -> str:
+        """Where somebody goes on who changes a record: to it, at its place in the list before the change."""
+        return self.path(feedback_id, self.place(feedback_id))
+
     def record(self, feedback_id: str, at: str = "", **more: str) -> str:
         """The address of a record's own page, which changes are sent to."""
         given = {"at": at, "beside": self.beside and "1", "stay": self.stay and "1", **more}

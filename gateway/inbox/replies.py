@@ -11,6 +11,7 @@ from adapters.contract import Refused
 from gateway.inbox.api_calls import ask
 from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, page, show
+from gateway.inbox.reading import Reading
 from gateway.inbox.refusals import refusal
 from gateway.replies.to_all import MOST_A_DAY
 from gateway.replies.writing import LONGEST_TEXT, UNDO
@@ -25,7 +26,7 @@ DRY = {"text": "-", "dry_run": True}  # who would be told, whatever they are tol
 @page("/records/<feedback_id>/replies", "triager", method="POST")
 def reply(feedback_id: str) -> ResponseReturnValue:
     """Sends an answer in a moment; one that cannot be taken is in the form again, with why."""
-    back, text = f"/records/{feedback_id}#replies", _text()
+    back, text = f"{Reading.asked().back(feedback_id)}#replies", _text()
     sent = {"text": text, **({"channel": request.form["channel"]} if request.form.get("channel") else {})}
     try:
         ask(f"POST {ALL}", feedback_id=feedback_id, body=sent)
@@ -39,7 +40,7 @@ def reply(feedback_id: str) -> ResponseReturnValue:
 @page("/records/<feedback_id>/replies/<reply_id>/delete", "triager", method="POST")
 def take_back(feedback_id: str, reply_id: str) -> ResponseReturnValue:
     """Takes an answer back; its words are in the form again."""
-    back = f"/records/{feedback_id}#replies"
+    back = f"{Reading.asked().back(feedback_id)}#replies"
     text = request.form.get("text", "")[:LONGEST_TEXT]
     try:
         ask(f"DELETE {ALL}/<reply_id>", feedback_id=feedback_id, reply_id=reply_id)

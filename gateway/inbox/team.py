@@ -51,13 +51,14 @@ def people() -> list[dict[str, Any]]:
 
 
 def name_of(user_id: str | None) -> str:
-    """What somebody is called; of who is gone the id."""
+    """What somebody is called, who may be gone, asked for once a page; of who is not known the id."""
     if user_id is None:
         return str(_("Nobody"))
-    known = {one["id"]: one["name"] for one in people()}
-    if user_id not in known:
-        known |= called(g.session["user_workspace"], [user_id])
-    return str(known.get(user_id, user_id))
+    if "team_names" not in g:
+        g.team_names = {one["id"]: one["name"] for one in people()}
+    if user_id not in g.team_names:
+        g.team_names[user_id] = called(g.session["user_workspace"], [user_id]).get(user_id, user_id)
+    return str(g.team_names[user_id])
 
 
 def called_by_id() -> dict[str, str]:

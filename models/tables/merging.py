@@ -12,7 +12,17 @@ from typing import Any
 
 from peewee import Case
 
-from models.database.base import AT_ONCE, database, locked, rows, serialise, to_change, update
+from models.database.base import (
+    AT_ONCE,
+    database,
+    insert_all,
+    locked,
+    rows,
+    serialise,
+    to_change,
+    update,
+    values,
+)
 from models.database.query_dialects import PRIMARY
 from models.tables import merge
 from models.tables.feedback import Feedback
@@ -44,8 +54,8 @@ def root_of(row: Mapping[str, Any]) -> str:
 
 def put_together(root_id: str, others: Sequence[str], key_id: str, now: int) -> None:
     """Merges records, which stand for themselves, with all that is merged into them into another such one."""
-    for other in others:
-        Merge.insert(feedback=other, into=root_id, key_id=key_id, at=now).execute()
+    edge = {"into": root_id, "key_id": key_id, "at": now}
+    insert_all(Merge, [values(Merge, {"feedback": other, **edge}) for other in others])
     groups = rows(Feedback.select(Feedback.id).where(Feedback.id.in_(list(others)), Feedback.people > 0))
     _belongs([*others, *merge.below(others)], root_id, now)
     for group in groups:  # which stand for nobody any more
@@ -62,13 +72,14 @@ def take_apart(root_id: str, some: Sequence[str], now: int) -> None:
     for record_id, into in edges.items():
         under.setdefault(into, []).append(record_id)
     Merge.delete().where(Merge.feedback.in_(list(some))).execute()
-    for one in some:
-        with_it = list(under.get(one, ()))
+    _belongs(some, None, now)
+    heads = [one for one in some if one in under]  # which stand for others again
+    for one in heads:
+        with_it = list(under[one])
         for record_id in with_it:  # which grows by what is merged into each
             with_it += under.get(record_id, ())
-        _belongs([one], None, now)
         _belongs(with_it, one, now)
-    for one in (*some, root_id):
+    for one in (*heads, root_id):
         recount(one, now)
 
 

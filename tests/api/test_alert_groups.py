@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from playhouse.test_utils import count_queries
 
+from gateway.access import alert_mutes
+from gateway.core.ids import now_ms
 from models import AlertMute, Audit, Event, Feedback, Project
 from models.tables.alert_group import group_of, pattern
 from tests.conftest import Call, Tenant
@@ -314,3 +317,16 @@ def test_of_a_project(call: Call, tenant: Tenant, new_key: Callable[..., str], f
     call("POST", f"{PATH}/mute", json=sent, headers=key)
     Project.delete().where(Project.id == aside).execute()
     assert [mute.project_id for mute in AlertMute.select()] == [None]
+
+
+def test_mutes_that_last(call: Call, tenant: Tenant, fire: Alerts) -> None:
+    """Whether mutes last until a time is known without a look at what came: who is told waits for that."""
+    asked = []
+    for name in ("one", "two", "three"):
+        fire(name)
+        do(call, "mute", group=f"alertmanager:{name}", until=at(5))
+        with count_queries() as counted:
+            found = alert_mutes.lasting([tenant.workspace_id], now_ms())
+        asked.append((counted.count, len(found)))
+
+    assert asked == [(1, 1), (1, 2), (1, 3)]

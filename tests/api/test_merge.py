@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from playhouse.test_utils import count_queries
 
 from gateway.background import similar
 from gateway.background.lease import run_once
@@ -250,3 +251,21 @@ def test_any_sequence(
         else:
             make(f"new {rest[0]}", text=words)
         recounted()
+
+
+def test_many_at_once(call: Call) -> None:
+    """Many are merged or taken apart by few statements: whoever else writes waits for them."""
+    items = [{"text": f"The export stops {n}"} for n in range(40)]
+    ids = [row["id"] for row in call("POST", f"{PATH}/batch", json=items).json["data"]]
+    asked = []
+    for many in (3, 39):
+        with count_queries() as together:
+            merged(call, *ids[: many + 1])
+        with count_queries() as apart:
+            answer = call("POST", f"{PATH}/{ids[0]}/unmerge", json={"ids": ids[1 : many + 1]})
+        assert answer.status_code == 200
+        recounted()
+        asked.append((together.count, apart.count))
+
+    few, many = map(sum, asked)
+    assert 0 < many <= few + 10  # which tell what was done, some rows at a time

@@ -222,3 +222,15 @@ def test_hooks_tell_their_deliveries(site: Site, visit: Callable[..., Visit]) ->
     assert row.locator("time").count() == 2 and "none yet" not in row.inner_text()
     row.locator("a.negative").click()
     assert "/settings/quarantine?source=grafana" in who.page.url
+
+
+def test_what_cannot_be_in_dutch(reader: Make, call: Call) -> None:
+    """It is told in the reader's language, as a filter that is none is over the list and the overview."""
+    call("POST", "/gateway/v1/feedback", json={"text": "Disk is full", "title": "Disk", "type": "alert"})
+    ann, dutch = reader("triager"), {"Accept-Language": "nl"}
+    headers = {**dutch, "Sec-Fetch-Site": "same-origin"}
+    ann.post("/alerts/mute", {"group": "native:Disk", "for": "more", "more": "0"}, headers=headers)
+    assert "more: Moet een geheel getal van 1 tot" in ann.get("/alerts", headers=dutch).text
+
+    for path in ("/inbox", "/overview"):
+        assert "Moet een zijn van" in ann.get(f"{path}?category=nonsense", headers=dutch).text

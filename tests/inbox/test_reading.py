@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from io import BytesIO
 
 import pytest
 
@@ -136,3 +137,39 @@ def test_a_record_says_the_time_that_its_list_says(reader: Make, call: Call) -> 
     header = ann.get(f"/records/{made}").text.partition("<header>")[2].partition("</header>")[0]
     assert listed and f"<span>{listed[1]}</span>" in header
     assert "received now" in re.sub("<[^>]+>", " ", header).replace("  ", " ")
+
+
+@pytest.mark.parametrize(
+    ("form", "sent", "anchor"),
+    [
+        ("assign", {"assignee": "me"}, ""),
+        ("snooze", {"snooze": "delivery"}, ""),
+        ("merge", {"id": "nobody"}, ""),
+        ("unmerge", {"id": "nobody"}, ""),
+        ("replies", {"text": "Thanks."}, "#replies"),
+    ],
+)
+def test_every_form_leads_back(
+    reader: Make, ids: list[str], form: str, sent: dict[str, str], anchor: str
+) -> None:
+    """Whatever is changed on a page that was opened from a list: it is read on there, at its place."""
+    ben = reader("triager")
+    moved = ben.post(f"/records/{ids[4]}?from=sort%3D-impact&beside=1", {"impact": "0"}).location
+    page = unescape(ben.get(moved).text)
+    (action,) = set(re.findall(r'<form method="post" action="(/records/[^"]+/assign[^"]*)"', page))
+    answer = ben.post(action.replace("/assign", f"/{form}"), sent)
+    assert answer.location == moved + anchor
+
+    assert place(ben.get(answer.location).text, ids)[:2] == (5, 0)
+
+
+def test_files_and_the_end_lead_back(reader: Make, ids: list[str]) -> None:
+    """Who adds a file reads on beside the list, and who deletes the record is in the list again."""
+    ann = reader("admin")
+    page = unescape(ann.get(f"/inbox?tag=six&open={ids[3]}").text)
+    (add,) = set(re.findall(r'action="(/records/[^"]+/files[^"]*)"', page))
+    (delete,) = set(re.findall(r'action="(/records/\w+/delete[^"]*)"', page))
+    added = ann.post(add, {"file": (BytesIO(b"words"), "a.txt")}, content_type="multipart/form-data")
+    assert added.location == f"/inbox?tag=six&open={ids[3]}#files"
+
+    assert ann.post(delete).location == "/inbox?tag=six"

@@ -9,11 +9,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from playhouse.test_utils import count_queries
 
 from gateway.access import mentions, users
 from gateway.core.ids import now_ms
 from gateway.inbox.assigning import until_of
-from models import Feedback, Mention, Presence, Session
+from models import Feedback, Mention, Presence, Session, User
 from models.tables import presence
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
@@ -191,3 +192,21 @@ def test_by_keys_alone(visit: Callable[..., Visit], site: Site) -> None:
     ben.page.locator(".names [role=option]", has_text="Admin").wait_for()
     note.press("Enter")
     assert note.input_value() == "@Admin "
+
+
+def test_who_is_gone_is_looked_up_once(reader: Make, call: Call, record_id: str) -> None:
+    """However often the history names somebody who lost access, the page asks once what they are called."""
+    bob, ann = reader("triager", email="bob@example.test"), reader("admin")
+    asked = []
+    for times in (1, 5):
+        for _ in range(times):
+            User.update(disabled_at=None).execute()
+            for who in (bob.user_id, None):
+                assert call("PATCH", f"{PATH}/{record_id}", json={"assignee": who}).status_code == 200
+        User.update(disabled_at=1).where(User.id == bob.user_id).execute()
+        ann.get(f"/records/{record_id}")
+        with count_queries() as counted:
+            assert "Triager" in ann.get(f"/records/{record_id}").text
+        asked.append(counted.count)
+
+    assert asked[0] == asked[1]
