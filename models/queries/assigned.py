@@ -11,6 +11,7 @@ from peewee import SQL
 
 from models.database.base import database
 from models.database.query_dialects import FEW
+from models.queries.rare_columns import lacks
 from models.tables.feedback import Feedback
 from models.tables.mention import Mention
 
@@ -36,7 +37,7 @@ def conditions(chosen: Asked) -> list[Any]:
     if chosen.mentioned:
         found.append(Feedback.id.in_(_noted(chosen)))
     if chosen.snoozed is not None:
-        found.append(SQL(_SNOOZED if chosen.snoozed else "wakes_on_delivery IS NULL"))
+        found.append(SQL(_SNOOZED) if chosen.snoozed else lacks(Feedback.wakes_on_delivery, -1, 0))
     return found
 
 

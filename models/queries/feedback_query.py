@@ -25,6 +25,7 @@ from models.queries.ordering import (
     moment,
     ordered,
 )
+from models.queries.rare_columns import lacks
 from models.queries.topics import about
 from models.tables.feedback import Feedback
 from models.tables.search_words import Query
@@ -136,8 +137,10 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
         found.append((Feedback.category_confidence < least) | (Feedback.sentiment_confidence < least))
     if chosen.merged_into is not None:
         found.append(Feedback.merged_into == chosen.merged_into)
+    elif chosen.merged == ONLY:
+        found.append(Feedback.merged_into.is_null(False))
     elif chosen.merged != WITH:
-        found.append(Feedback.merged_into.is_null(chosen.merged != ONLY))
+        found.append(lacks(Feedback.merged_into, "", "f"))
     found += partial_indexes.conditions(chosen)
     if chosen.since is not None:
         found.append(moment(chosen.time) >= chosen.since)
