@@ -13,7 +13,7 @@ import pytest
 from gateway.access import mentions, users
 from gateway.core.ids import now_ms
 from gateway.inbox.assigning import until_of
-from models import Feedback, Mention, Presence, Session
+from models import Feedback, Mention, Presence, Session, User
 from models.tables import presence
 from tests.conftest import Call, Tenant
 from tests.inbox.conftest import Reader, Site, Visit
@@ -67,6 +67,16 @@ def test_put_aside_and_back(reader: Make, record_id: str, how: str) -> None:
 def test_no_such_time(reader: Make, record_id: str, how: str) -> None:
     """What is no time, or is over, is refused and puts nothing aside."""
     assert reader("triager").post(f"/records/{record_id}/snooze", {"snooze": how}).status_code == 400
+    assert Feedback.get().wakes_on_delivery is None
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_no_such_day(reader: Make, record_id: str, day: str, zone: str) -> None:
+    """The first and the last day of all are refused in every zone, though they may have none in UTC."""
+    ben = reader("triager")
+    User.update(zone=zone).execute()
+    assert ben.post(f"/records/{record_id}/snooze", {"day": day}).status_code == 400
     assert Feedback.get().wakes_on_delivery is None
 
 
