@@ -52,6 +52,26 @@ def test_from_the_list(reader: Make, ids: list[str]) -> None:
     assert "Choose at least two records" in one
 
 
+def test_undo_takes_apart_its_own_alone(reader: Make, ids: list[str]) -> None:
+    """Undo of a merge leaves a colleague's, though the same records were chosen, and groups as they were."""
+    ben, eve = reader("triager"), reader("admin")
+    eve.post("/inbox/merge", {"id": ids[:2]})
+    page = ben.get(ben.post("/inbox/merge", {"id": ids[:3]}).location).text  # a list from before
+    ben.post("/inbox/unmerge", undo_form(page))
+    assert into() == {ids[1]: ids[0]}
+
+    page = ben.get(ben.post("/inbox/merge", {"id": ids[1:3]}).location).text
+    assert into() == {ids[1]: ids[0], ids[2]: ids[0]}
+    ben.post("/inbox/unmerge", undo_form(page))
+    assert into() == {ids[1]: ids[0]}
+
+    eve.post(f"/records/{ids[2]}/merge", {"id": ids[3]})
+    page = ben.get(ben.post(f"/records/{ids[0]}/merge", {"id": ids[3]}).location).text
+    assert into() == dict.fromkeys(ids[1:], ids[0])
+    ben.post("/inbox/unmerge", undo_form(page))
+    assert into() == {ids[1]: ids[0], ids[3]: ids[2]}
+
+
 def test_from_a_record(reader: Make, ids: list[str]) -> None:
     """What is alike stands beside it: merged one by one or at once, taken out, or told apart."""
     ben = reader("triager")
