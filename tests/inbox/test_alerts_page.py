@@ -195,7 +195,9 @@ def test_what_cannot_be(reader: Make, call: Call, form: dict[str, str], said: st
 
 
 @pytest.mark.parametrize("hours", [1, 4])
-@pytest.mark.parametrize("at", ["2026-03-29T01:30", "2026-03-29T00:10", "2026-10-25T02:30", "2026-10-25T00:10"])
+@pytest.mark.parametrize(
+    "at", ["2026-03-29T01:30", "2026-03-29T00:10", "2026-10-25T02:30", "2026-10-25T00:10"]
+)
 def test_hours_where_clocks_change(at: str, hours: int) -> None:
     """An hour is an hour, also in the night in which the reader's clock changes."""
     now = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/Amsterdam"))
