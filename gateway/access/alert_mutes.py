@@ -39,8 +39,15 @@ class Mute:
 
 
 def active(workspace_ids: Iterable[str], now: int) -> list[Mute]:
-    """The mutes of some workspaces that last at a time, milliseconds UTC."""
-    found = (_as_of(row, now) for row in alert_mute.of_workspaces(workspace_ids))
+    """The mutes of some workspaces that last at a time (ms UTC), within the open transaction.
+
+    The end of one that ended because more came than it is for is kept: what came may be deleted, by retention
+    too, and it must not begin again.
+    """
+    found = [_as_of(row, now) for row in alert_mute.of_workspaces(workspace_ids)]
+    for mute in found:
+        if mute.ended_at not in (None, mute.row["until"]):
+            alert_mute.end([mute.row["id"]], mute.ended_at)
     return [mute for mute in found if mute.ended_at is None]
 
 
