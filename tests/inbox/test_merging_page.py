@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from gateway.background import similar
 from gateway.background.lease import run_once
 from models import Feedback
 from tests.conftest import Call
-from tests.inbox.conftest import Reader
+from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.test_two_people import undo_form
 
 PATH = "/gateway/v1/feedback"
@@ -118,3 +119,17 @@ def test_viewers_see_and_do_nothing(reader: Make, call: Call, ids: list[str]) ->
     assert "Said by 3 people" in page
     assert "Take out" not in page
     assert "Merge" not in page
+
+
+def test_from_the_keyboard(site: Site, visit: Callable[..., Visit]) -> None:
+    """In a browser with a script `d` merges the chosen ones of the list."""
+    ids = [
+        site.send(text=f"Invoice {number} stops", author={"id": f"u{number}"})["id"] for number in range(3)
+    ]
+    page = visit("triager").page
+    page.goto(f"{site.url}/inbox?status=open")
+    page.keyboard.press("A")
+    page.keyboard.press("d")
+    expect(page.locator("[role=status]").first).to_contain_text("3 people say the same")
+    expect(page.locator(f'[data-id="{ids[0]}"]')).to_be_visible()
+    expect(page.locator(f'[data-id="{ids[1]}"]')).to_have_count(0)

@@ -1,10 +1,10 @@
 // On fire: what resolved by itself is told as it does, and the groups are shown anew while nobody is at work in them
-if (page.page === "alerts") {
+if (document.body.dataset.page === "alerts") {
   const told = one("#resolved");
   const look = async () => {
     const groups = one("#alerts");
     if (document.hidden) return;
-    const query = new URLSearchParams({ since: page.since, changed: groups.dataset.changed });
+    const query = new URLSearchParams({ since: document.body.dataset.since, changed: groups.dataset.changed });
     try {
       const answer = await fetch(`/alerts/fresh?${query}`, { headers: { accept: "application/json" } });
       if (!answer.ok) return;

@@ -13,7 +13,7 @@ const press = (key) => {
 };
 const verdict = (key) => {  // of the chosen ones, else of the record that is read, else of the row where one is
   const button = one(`#bulk button[data-key="${key}"]`), chosen = chosen_rows();
-  if (!button || matching() || (one("#pane") && !chosen.length)) return press(key);
+  if (button?.name !== "set" || matching() || (one("#pane") && !chosen.length)) return press(key);
   if (!chosen.length && !rows.length) return false;
   change(chosen.length ? chosen : [rows[Math.max(at, 0)]], button);
   if (!chosen.length) go(Math.max(at, 0) + (button.value.startsWith("status") ? 1 : 0));

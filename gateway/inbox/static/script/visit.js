@@ -51,9 +51,10 @@ addEventListener("click", (event) => {
 addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
   if (event.defaultPrevented || form.method !== "post" || form.enctype !== "application/x-www-form-urlencoded") return;
-  if (!document.body.dataset.page || !/^\/(records|inbox)\//.test(new URL(form.action).pathname)) return;
+  const action = submitter?.hasAttribute("formaction") ? submitter.formAction : form.action;
+  if (!document.body.dataset.page || !/^\/(records|inbox)\//.test(new URL(action).pathname)) return;
   event.preventDefault();
-  visit(form.action, { body: new URLSearchParams(new FormData(form, submitter)) });
+  visit(action, { body: new URLSearchParams(new FormData(form, submitter)) });
 });
 addEventListener("popstate", () => {
   if (location.pathname + location.search !== here) visit(location.href, { back: true });
