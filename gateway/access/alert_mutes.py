@@ -34,8 +34,19 @@ class Mute:
 
 
 def lasting(workspace_ids: Iterable[str], now: int) -> list[Row]:
-    """The rows of the mutes of some workspaces that last at a time, milliseconds UTC."""
-    return [row for row in alert_mute.of_workspaces(workspace_ids) if _end_of(row, now) is None]
+    """The rows of the mutes of some workspaces that last at a time (ms UTC), within the open transaction.
+
+    The end of one that ended because more came than it is for is kept: what came may be deleted, by retention
+    too, and it must not begin again.
+    """
+    found = []
+    for row in alert_mute.of_workspaces(workspace_ids):
+        ended_at = _end_of(row, now)
+        if ended_at is None:
+            found.append(row)
+        elif ended_at != row["until"]:
+            alert_mute.end([row["id"]], ended_at)
+    return found
 
 
 def covers(row: Mapping[str, Any], workspace_id: str, project_id: str, group: str | None) -> bool:

@@ -22,7 +22,7 @@ from gateway.api import feedback_change, filters
 from gateway.api.feedback_list import cursor_of, position_of
 from gateway.api.pagination import PAGE
 from gateway.core import concurrency
-from gateway.core.pacing import Pace
+from gateway.core.pacing import Pace, transact
 from gateway.files import removal
 from models.database.base import writing
 from models.queries import feedback_query, selection
@@ -178,8 +178,7 @@ def delete_feedback(caller: Caller, inbound: Inbound) -> Reply:
             found()
         decided = True  # whatever becomes of it now: a record must not be left with half its history
         Pace().until_none(partial(event.delete_some, wanted, None))
-    with writing():
-        act()
+    transact(act)  # again where it collides with a merge
     removal.release_now()
     return Reply(204)
 

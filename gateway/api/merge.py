@@ -21,6 +21,7 @@ from gateway.api.feedback_list import cursor_of, position_of
 from gateway.api.merged import MOST_SHOWN
 from gateway.background import similar
 from gateway.core.ids import new_id
+from gateway.core.pacing import transact
 from models.database.base import insert_all, values, writing
 from models.queries import feedback_query
 from models.queries.feedback_query import Filter
@@ -93,7 +94,8 @@ def put_together(
     that is named before anything is done. Raises Refused: 400 for records of several projects, 404 for those
     that are not there, 409 when they are one already or one would stand for too many.
     """
-    with writing():
+
+    def work() -> Row:
         root, rows = _meant(who, record_id, ids, check)
         roots = [name for name in dict.fromkeys(map(merging.root_of, rows)) if name != root["id"]]
         if not roots:
@@ -104,6 +106,8 @@ def put_together(
         merging.put_together(root["id"], roots, who.key_id, who.at)
         return _told(who, "merged", root, roots)
 
+    return transact(work)  # again where it collides with who has some of them already, such as a deletion
+
 
 def take_apart(
     who: Actor, record_id: str, ids: Sequence[str], check: Callable[[Row], None] | None = None
@@ -112,13 +116,16 @@ def take_apart(
 
     Raises Refused: 400 for records that it does not stand for, 404 for those that are not there.
     """
-    with writing():
+
+    def work() -> Row:
         root, rows = _meant(who, record_id, ids, check)
         if root["id"] in ids or any(row["merged_into"] != root["id"] for row in rows):
             raise invalid(Fault("ids", "Each must be merged into this record"))
         apart = [row["id"] for row in rows]
         merging.take_apart(root["id"], apart, who.at)
         return _told(who, "unmerged", root, apart)
+
+    return transact(work)
 
 
 def _done(act: Callable[..., Row], caller: Caller, inbound: Inbound, ids: Sequence[str]) -> Reply:

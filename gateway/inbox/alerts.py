@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -24,12 +25,13 @@ MOST = 200  # groups that are asked for
 SCREEN = 6  # groups of a screen: the others are folded
 FOLDED = 60  # of the others, and of those that are muted
 MORNING = 9  # hour of the reader's day at which a mute ends that ends at a day
+WHOLE = re.compile("[0-9]{1,9}")
 SPARK = 20  # height of the line of hours
 
 # How long a group can be muted, in the order of the choice: its name, and when it ends for somebody.
 ENDS: Mapping[str, Callable[[datetime], datetime]] = {
-    "1h": lambda now: now + timedelta(hours=1),
-    "4h": lambda now: now + timedelta(hours=4),
+    "1h": lambda now: now.astimezone(UTC) + timedelta(hours=1),  # by its own zone it would be the clock's
+    "4h": lambda now: now.astimezone(UTC) + timedelta(hours=4),
     "tomorrow": lambda now: _morning(now.date() + timedelta(days=1)),
     "week": lambda now: now + timedelta(days=7),
     "date": lambda now: _morning(_date()),
@@ -111,11 +113,14 @@ def _end() -> dict[str, Any]:
     chosen = request.form.get("for", "")
     if chosen == "more":
         number = request.form.get("more", "")
-        return {"more": int(number) if number.isascii() and number.isdigit() else 0}
+        return {"more": int(number) if WHOLE.fullmatch(number) else 0}
     if chosen not in ENDS:
         raise invalid(Fault("for", _("Choose how long.")))
-    at = ENDS[chosen](datetime.now(g.zone))
-    return {"until": at.astimezone(UTC).isoformat(timespec="seconds")}
+    try:
+        at = ENDS[chosen](datetime.now(g.zone)).astimezone(UTC)
+    except OverflowError:  # the first or last day there is, which is another one in UTC
+        raise invalid(Fault("date", _("Choose a day."))) from None
+    return {"until": at.isoformat(timespec="seconds")}
 
 
 def _date() -> date:

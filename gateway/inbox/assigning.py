@@ -99,9 +99,9 @@ def until_of(how: str, now: datetime) -> str | None:
     days = {"tomorrow": 1, "monday": (MONDAY - now.weekday() - 1) % 7 + 1}
     try:
         day = now.date() + timedelta(days=days[how]) if how in days else date.fromisoformat(how)
-    except ValueError:
+        return datetime.combine(day, NINE, now.tzinfo).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):  # the first and last day there are may be others in UTC
         return how
-    return datetime.combine(day, NINE, now.tzinfo).astimezone(UTC).isoformat()
 
 
 def _chosen() -> dict[str, dict[str, str]]:

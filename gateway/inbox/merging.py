@@ -16,6 +16,8 @@ from gateway.inbox.i18n import _, number
 from gateway.inbox.pages import go, local, page, say
 from gateway.inbox.reading import Reading
 from gateway.inbox.refusals import refusal
+from gateway.inbox.session import as_inbound
+from models.tables import event
 
 MERGE = "POST /gateway/v1/feedback/<feedback_id>/merge"
 UNMERGE = "POST /gateway/v1/feedback/<feedback_id>/unmerge"
@@ -87,14 +89,12 @@ def _merged(into: str, others: list[str], back: str) -> ResponseReturnValue:
     except Refused as refused:
         return _not(refused, back)
     said = _("Merged: %(n)s people say the same.", n=number(row["people"]))
-    if row["id"] not in (into, *others):  # what stands for one of them already
+    made = event.last_detail(row["id"], "merged")
+    mine = made.get("request_id") == as_inbound().request_id
+    if not mine or made["records"] > len(made["ids"]):  # a colleague was quicker, or more than an event names
         return go(back, said)
-    return go(
-        back,
-        said,
-        undo=new_id("undo"),
-        merged=[row["id"], [one for one in (into, *others) if one != row["id"]]],
-    )
+    # Of those named some may have been one before, and of some what stands for them was merged.
+    return go(back, said, undo=new_id("undo"), merged=[row["id"], made["ids"]])
 
 
 def _not(refused: Refused, back: str) -> ResponseReturnValue:

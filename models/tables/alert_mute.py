@@ -18,7 +18,7 @@ class AlertMute(Table):
     """A group that is muted: `until` a time, or until `more` alerts have come since, whichever is first.
 
     Without a project it is muted in all of them. `key_id` is who did it, `ended_at` when somebody took it
-    back. Times are milliseconds UTC.
+    back, or one too many came. Times are milliseconds UTC.
     """
 
     id = TextField(primary_key=True)
@@ -55,7 +55,7 @@ def add(row: dict[str, Any]) -> None:
 
 
 def end(ids: Iterable[str], at: int) -> None:
-    """Takes mutes back within the open transaction."""
+    """Ends mutes within the open transaction."""
     AlertMute.update(ended_at=at).where(AlertMute.id.in_(list(ids))).execute()
 
 

@@ -12,6 +12,7 @@ from playhouse.test_utils import count_queries
 from gateway.access import alert_mutes
 from gateway.core.ids import now_ms
 from models import AlertMute, Audit, Event, Feedback, Project
+from models.database.base import writing
 from models.tables.alert_group import group_of, pattern
 from tests.conftest import Call, Tenant
 
@@ -234,6 +235,24 @@ def test_muted_until_more(call: Call, fire: Alerts) -> None:
     muted = groups(call)[0]["muted"]
 
     assert muted["ended_at"] and muted["came"] == 3
+
+
+def test_an_end_is_kept(call: Call, tenant: Tenant, fire: Alerts) -> None:
+    """A mute that ended because more came does not begin again when what came is deleted."""
+
+    def lasting() -> int:
+        with writing():  # as whoever tells people of changes does
+            return len(alert_mutes.active([tenant.workspace_id], now_ms() + 1))
+
+    fire("DiskFull")
+    do(call, "mute", group="alertmanager:DiskFull", more=1)
+    assert lasting() == 1
+    fire("DiskFull", 4)
+    assert lasting() == 0
+    ended = AlertMute.get().ended_at
+    call("DELETE", "/gateway/v1/feedback", json={"filter": "type=alert"})
+    assert lasting() == 0
+    assert AlertMute.get().ended_at == ended <= now_ms()
 
 
 def test_unmuted(call: Call, fire: Alerts) -> None:

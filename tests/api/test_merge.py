@@ -15,9 +15,10 @@ from playhouse.test_utils import count_queries
 from gateway.background import similar
 from gateway.background.lease import run_once
 from models import Event, Feedback, Merge, Outbox
-from models.database.base import rows
+from models.database.base import database, rows, to_change, writing
+from models.tables import merging
 from models.tables.impact_reasons import points
-from tests.conftest import Call, Tenant
+from tests.conftest import Call, Tenant, until
 
 pytestmark = pytest.mark.both
 
@@ -215,6 +216,33 @@ def test_into_each_other_at_once(app: Flask, tenant: Tenant, make: Callable[...,
             codes = list(threads.map(send, (one, two), (two, one)))
         assert sorted(codes) == [200, 409]
     recounted()
+
+
+def test_while_one_is_deleted(
+    kind: str, app: Flask, tenant: Tenant, call: Call, make: Callable[..., list[str]]
+) -> None:
+    """A merge and a deletion that wait for each other both come through."""
+    if kind == "sqlite":
+        pytest.skip("has one writer at a time")
+    one, two, three = make("ann", "bob", "eve")
+    merged(call, two, three)
+    waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+    def send() -> int:
+        client = app.test_client()
+        ids = {"ids": [two]}
+        return client.post(f"{PATH}/{one}/merge", json=ids, headers=tenant.headers).status_code
+
+    with ThreadPoolExecutor(1) as threads:
+        with writing():
+            database.execute_sql("SET LOCAL deadlock_timeout = '1h'")  # it is the merge that gives way
+            to_change(Feedback, two)
+            answer = threads.submit(send)
+            until(lambda: database.execute_sql(waits).fetchone())
+            merging.delete([two])
+        assert answer.result() == 404  # it is gone
+    recounted()
+    assert merged(call, one, three)["people"] == 2
 
 
 OPERATIONS = st.one_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from gateway.inbox import alerts
-from models import AlertMute
+from models import AlertMute, User
 from tests.conftest import Call
 from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.test_accessible import RULES
@@ -178,15 +179,30 @@ def test_how_long(reader: Make, call: Call, form: dict[str, str], hours: tuple[f
         ({"for": "never"}, "Choose how long."),
         ({"for": "more", "more": "-1"}, "more: Must be a whole number"),
         ({"for": "more", "more": "9" * 30}, "more: Must be a whole number"),
+        ({"for": "more", "more": "9" * 5_000}, "more: Must be a whole number"),
+        ({"for": "date", "date": "0001-01-01"}, "Choose a day."),
+        ({"for": "date", "date": "9999-12-31"}, "until: Must be to come"),
     ],
 )
 def test_what_cannot_be(reader: Make, call: Call, form: dict[str, str], said: str) -> None:
     """What a form says wrong is told, and mutes nothing."""
     call("POST", "/gateway/v1/feedback", json={"text": "Disk is full", "title": "Disk", "type": "alert"})
     ann = reader("triager")
+    User.update(zone="Asia/Tokyo").execute()  # where the first day of all begins before that in UTC
     ann.post("/alerts/mute", {"group": "native:Disk", **form})
 
     assert said in ann.get("/alerts").text and AlertMute.select().count() == 0
+
+
+@pytest.mark.parametrize("hours", [1, 4])
+@pytest.mark.parametrize(
+    "at", ["2026-03-29T01:30", "2026-03-29T00:10", "2026-10-25T02:30", "2026-10-25T00:10"]
+)
+def test_hours_where_clocks_change(at: str, hours: int) -> None:
+    """An hour is an hour, also in the night in which the reader's clock changes."""
+    now = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/Amsterdam"))
+    lasts = alerts.ENDS[f"{hours}h"](now).astimezone(UTC) - now.astimezone(UTC)
+    assert lasts == timedelta(hours=hours)
 
 
 def test_until_more_and_back(reader: Make, call: Call) -> None:

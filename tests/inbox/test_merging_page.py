@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from gateway.background import similar
 from gateway.background.lease import run_once
 from models import Feedback
 from tests.conftest import Call
-from tests.inbox.conftest import Reader
+from tests.inbox.conftest import Reader, Site, Visit
 from tests.inbox.test_two_people import undo_form
 
 PATH = "/gateway/v1/feedback"
@@ -50,6 +51,26 @@ def test_from_the_list(reader: Make, ids: list[str]) -> None:
     assert "That cannot be undone any more." in again
     one = ben.get(ben.post("/inbox/merge", {"id": ids[0], "back": "/inbox"}).location).text
     assert "Choose at least two records" in one
+
+
+def test_undo_takes_apart_its_own_alone(reader: Make, ids: list[str]) -> None:
+    """Undo of a merge leaves a colleague's, though the same records were chosen, and groups as they were."""
+    ben, eve = reader("triager"), reader("admin")
+    eve.post("/inbox/merge", {"id": ids[:2]})
+    page = ben.get(ben.post("/inbox/merge", {"id": ids[:3]}).location).text  # a list from before
+    ben.post("/inbox/unmerge", undo_form(page))
+    assert into() == {ids[1]: ids[0]}
+
+    page = ben.get(ben.post("/inbox/merge", {"id": ids[1:3]}).location).text
+    assert into() == {ids[1]: ids[0], ids[2]: ids[0]}
+    ben.post("/inbox/unmerge", undo_form(page))
+    assert into() == {ids[1]: ids[0]}
+
+    eve.post(f"/records/{ids[2]}/merge", {"id": ids[3]})
+    page = ben.get(ben.post(f"/records/{ids[0]}/merge", {"id": ids[3]}).location).text
+    assert into() == dict.fromkeys(ids[1:], ids[0])
+    ben.post("/inbox/unmerge", undo_form(page))
+    assert into() == {ids[1]: ids[0], ids[3]: ids[2]}
 
 
 def test_from_a_record(reader: Make, ids: list[str]) -> None:
@@ -98,3 +119,17 @@ def test_viewers_see_and_do_nothing(reader: Make, call: Call, ids: list[str]) ->
     assert "Said by 3 people" in page
     assert "Take out" not in page
     assert "Merge" not in page
+
+
+def test_from_the_keyboard(site: Site, visit: Callable[..., Visit]) -> None:
+    """In a browser with a script `d` merges the chosen ones of the list."""
+    ids = [
+        site.send(text=f"Invoice {number} stops", author={"id": f"u{number}"})["id"] for number in range(3)
+    ]
+    page = visit("triager").page
+    page.goto(f"{site.url}/inbox?status=open")
+    page.keyboard.press("A")
+    page.keyboard.press("d")
+    expect(page.locator("[role=status]").first).to_contain_text("3 people say the same")
+    expect(page.locator(f'[data-id="{ids[0]}"]')).to_be_visible()
+    expect(page.locator(f'[data-id="{ids[1]}"]')).to_have_count(0)

@@ -71,6 +71,16 @@ def test_no_such_time(reader: Make, record_id: str, how: str) -> None:
     assert Feedback.get().wakes_on_delivery is None
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_no_such_day(reader: Make, record_id: str, day: str, zone: str) -> None:
+    """The first and the last day of all are refused in every zone, though they may have none in UTC."""
+    ben = reader("triager")
+    User.update(zone=zone).execute()
+    assert ben.post(f"/records/{record_id}/snooze", {"day": day}).status_code == 400
+    assert Feedback.get().wakes_on_delivery is None
+
+
 @pytest.mark.parametrize(
     ("how", "day", "at"),
     [
