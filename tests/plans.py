@@ -19,7 +19,7 @@ def name_of(table: Any) -> str:
 # Tables with a few rows for each customer, project, person or kind of work, however much feedback comes.
 SMALL = {"workspace", "project", "api_key", "hook", "user", "session", "invite", "saved_view"}
 SMALL |= {"job", "learnt_model", "project_head", "theme_run", "theme", "topic", "callback_secret", "fetch"}
-SMALL |= {"destination", "outbox", "feed", "alert_mute"}
+SMALL |= {"presence", "destination", "outbox", "feed", "alert_mute"}
 GROWING = {name_of(table) for table in TABLES} - SMALL | {"search_doc", "feedback_tag"}
 # Columns that say little: who has them alone has a part of a workspace, however large that is.
 COMMON = {"workspace_id", "project_id", "source", "type", "status", "category", "sentiment", "language"}

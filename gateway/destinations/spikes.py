@@ -16,7 +16,7 @@ from gateway.destinations.deliveries import change_of
 from gateway.destinations.kind import Change
 from gateway.destinations.shared_view import filter_of
 from models.queries import feedback_query, selection
-from models.queries.feedback_query import Filter
+from models.queries.feedback_query import WITH, Filter
 from models.tables import outbox
 from models.tables.feedback import iso
 
@@ -57,7 +57,7 @@ def of(one: Row, now: int) -> Iterator[Alarm]:
     def count(until: int) -> int:
         return selection.count(*place, replace(chosen, since=until - HOUR, until=until))
 
-    first, _ = feedback_query.page(*place, Filter(), sort="received_at", limit=1)
+    first, _ = feedback_query.page(*place, Filter(merged=WITH), sort="received_at", limit=1)
     if not first or (counted := count(end)) < LEAST:
         return
     ends = [subscription.earlier(end, week, zone) for week in range(1, WEEKS + 1)]

@@ -37,7 +37,7 @@ def conditions(chosen: Asked) -> list[Any]:
     if chosen.mentioned:
         found.append(Feedback.id.in_(_noted(chosen)))
     if chosen.snoozed is not None:
-        found.append(SQL(_SNOOZED) if chosen.snoozed else lacks(Feedback.wakes_on_delivery, -1, 0))
+        found.append(SQL(_SNOOZED) if chosen.snoozed else lacks(Feedback.wakes_on_delivery))
     return found
 
 

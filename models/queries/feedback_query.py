@@ -140,7 +140,7 @@ def conditions(workspace_id: str, project_id: str | None, chosen: Filter) -> lis
     elif chosen.merged == ONLY:
         found.append(Feedback.merged_into.is_null(False))
     elif chosen.merged != WITH:
-        found.append(lacks(Feedback.merged_into, "", "f"))
+        found.append(lacks(Feedback.merged_into))
     found += partial_indexes.conditions(chosen)
     if chosen.since is not None:
         found.append(moment(chosen.time) >= chosen.since)
