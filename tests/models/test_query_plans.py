@@ -226,6 +226,7 @@ def grow() -> None:
         "sentiment_confidence": "0.7 + MOD(n, 30) / 100.0",
         "fingerprint": "md5(n::text)",
         "received_at": "received_at - n * 1000",
+        "occurred_at": "NULL",
     }
     columns = [field.column_name for field in Feedback._meta.sorted_fields]
     picked = ", ".join(fresh.get(column, column) for column in columns)
