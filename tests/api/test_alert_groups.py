@@ -242,7 +242,7 @@ def test_an_end_is_kept(call: Call, tenant: Tenant, fire: Alerts) -> None:
 
     def lasting() -> int:
         with writing():  # as whoever tells people of changes does
-            return len(alert_mutes.active([tenant.workspace_id], now_ms() + 1))
+            return len(alert_mutes.lasting([tenant.workspace_id], now_ms() + 1))
 
     fire("DiskFull")
     do(call, "mute", group="alertmanager:DiskFull", more=1)

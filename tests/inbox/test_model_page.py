@@ -149,13 +149,13 @@ def test_from_corrections_to_another_model_and_back(chromium: Browser, tmp_path:
         visit = Visit(page, server.url)
         visit.sign_in("admin")
         visit.go("/settings/model")
-        shipped = page.locator("main code").first.inner_text()
+        shipped = page.locator("main code").first.text_content() or ""
         page.get_by_role("button", name="Learn from corrections").click()
         learnt = page.get_by_role("status").filter(has_text="Learnt:")
         if not scripts:
             until(lambda: (page.reload(), learnt.count())[1], 120)
         expect(learnt).to_be_visible(timeout=120_000)
-        version = page.locator("table code").first.inner_text()
+        version = page.locator("table code").first.text_content() or ""
         assert version != shipped
         until(lambda: _in_use(server) == {version})
         assert site.send(text=LIKE_THEM[0])["category"] == "feature"
