@@ -35,7 +35,7 @@ class Picture(NamedTuple):
 
 # Each page in light and dark, and on a phone.
 PAGES = {
-    "inbox": "/inbox",
+    "inbox": "/inbox?status=open&snoozed=without",
     "record": "/records/{record}",
     "overview": "/overview?period=30d",
     "settings": "/settings/keys",
@@ -44,7 +44,7 @@ PAGES = {
 }
 ONCE = (
     Picture("inbox-filtered", "/inbox?status=open&category=bug&sort=-impact"),
-    Picture("inbox-beside", "/inbox?status=open&open={record}", WIDER),
+    Picture("inbox-beside", "/inbox?status=open&snoozed=without&open={record}", WIDER),
 )
 
 
@@ -93,7 +93,7 @@ def _welcome(page: Page, url: str, link: str) -> None:
     page.fill("[name=email]", "noor@example.test")
     page.fill("[name=password]", PASSWORD)
     page.click("main button")
-    page.wait_for_url("**/inbox")
+    page.wait_for_url("**/inbox*")
 
 
 def _work(page: Page, url: str, record: str) -> None:
