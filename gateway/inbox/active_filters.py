@@ -69,7 +69,8 @@ _BOUNDS = {
 }
 LONGEST = 60  # characters of a value
 PEOPLE = ("assignee", "mentioned")
-YES_OR_WORDS = ("replied", "snoozed", "priority", "time", "merged")  # whose values are words of ours
+YES_OR_WORDS = ("replied", "snoozed", "priority", "merged")  # whose values are words of ours
+TIMES = {"occurred": "when it occurred", "received": "when it was received"}
 USUAL = ("snoozed", "without")  # what every view of open records has
 
 
@@ -122,6 +123,8 @@ def _said(name: str, value: str, names: Mapping[str, str]) -> str:
         said = _theme(value)
     elif name in ("since", "until"):
         said = _time(value)
+    elif name == "time":
+        said = _(TIMES.get(value, value))
     elif name in YES_OR_WORDS:
         said = _(value)
     else:
