@@ -30,7 +30,7 @@ ELSEWHERE = "feedback-elsewhere"  # the sealed ticket of a sign-in that is under
 def leave() -> ResponseReturnValue:
     """Sends the browser to the provider; what it must bring back goes with it, sealed."""
     config, asked = _config(), as_inbound()
-    then, link = local(request.args.get("then", "")), request.args.get("link", "")[:200]
+    then, link = local(request.args.get("then") or START), request.args.get("link", "")[:200]
     if g.session:
         return redirect(then, 303)
     auth_failures.check(asked)

@@ -78,6 +78,7 @@ DEPENDS = {
     "POST /api/v1/runs/technique": "inputs are those of the technique",
     "GET /gateway/v1/feedback": "since is before until, a cursor is one that was given, after a record's id",
     "POST /gateway/v1/alert-groups/mute": "until is to come",
+    "GET /gateway/v1/alert-groups": "since is in the years that are kept",
     "GET /gateway/v1/export": "the same, and bom and header are for CSV",
     "GET /gateway/v1/merge-suggestions": "a cursor is one that was given",
     "GET /gateway/v1/authors/summary": "an author is one who wrote",

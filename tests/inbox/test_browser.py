@@ -40,6 +40,7 @@ def test_from_the_first_link_to_the_first_feedback(chromium: Browser, tmp_path: 
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Set the password").click()
         page.get_by_role("button", name="Put a fresh key").click()
+        expect(page.locator("#first-curl")).to_contain_text("sk_live_")
         command = page.locator("#first-curl").inner_text()
         done = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
         assert json.loads(done.stdout)["id"].startswith("fb_")
