@@ -50,7 +50,7 @@ class MergeIds(Strict):
     ids = TextList(every(not_blank), required=True, validate=_some)
 
 
-@means(minItems=2, maxItems=2)
+@means(minItems=2, maxItems=2, uniqueItems=True)
 def _two(value: list[str]) -> None:
     if len(set(value)) != 2 or len(value) != 2:
         raise ValidationError("Array must contain exactly 2 different element(s)")

@@ -46,7 +46,7 @@ MERGES = (
     Endpoint(
         "/gateway/v1/merge-suggestions/dismiss",
         merge.dismiss_suggestion,
-        Shape(body=merge.NotAlike, answers={204: None}, example={"ids": _PAIR}),
+        Shape(body=merge.NotAlike, answers={204: None}, refusals=(404,), example={"ids": _PAIR}),
         "POST",
         "triage",
     ),

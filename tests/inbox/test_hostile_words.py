@@ -45,6 +45,7 @@ def record(words: str) -> dict[str, Any]:
 
 # What depends on the labels, how many weights there are and of which class, and a link to a further page.
 MORE = {("li", ("class", "title")), ("li", ("title",)), ("a", ("href", "rel")), ("mark", ("title",))}
+MORE |= {("p", ("class", "data-chosen", "data-matching"))}  # of lists that have more than a page
 
 
 class Shape(HTMLParser):
