@@ -70,6 +70,7 @@ def names(who: Visit) -> list[str]:
     return who.page.locator(".burning h2 a").all_inner_texts()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scripted", [True, False])
 def test_a_storm_is_a_few_groups(visit: Callable[..., Visit], storm: Storm, scripted: bool) -> None:
     """Of 500 alerts at most six groups are shown, the worst first, without a typed address."""
@@ -86,6 +87,7 @@ def test_a_storm_is_a_few_groups(visit: Callable[..., Visit], storm: Storm, scri
     assert who.page.locator("a.title").count() == 2
 
 
+@pytest.mark.long
 def test_what_ends_is_told(visit: Callable[..., Visit], storm: Storm) -> None:
     """A page that stands there tells what has resolved by itself, and shows the groups as they are now."""
     who = visit("viewer")
@@ -101,6 +103,7 @@ def test_what_ends_is_told(visit: Callable[..., Visit], storm: Storm) -> None:
     assert "12 resolved by themselves" in who.page.locator(".burning li", has_text="QueueStuck").inner_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scripted", [True, False])
 def test_two_people(visit: Callable[..., Visit], storm: Storm, scripted: bool) -> None:
     """What one mutes another sees folded, with until when and by whom; either takes it back."""
@@ -124,6 +127,7 @@ def test_two_people(visit: Callable[..., Visit], storm: Storm, scripted: bool) -
     assert "NodeDown" in names(ann)
 
 
+@pytest.mark.long
 def test_acknowledged_at_once(visit: Callable[..., Visit], storm: Storm) -> None:
     """A click acknowledges all of a group."""
     ann = visit("triager")
@@ -134,6 +138,7 @@ def test_acknowledged_at_once(visit: Callable[..., Visit], storm: Storm) -> None
     assert ann.page.get_by_role("button", name="Acknowledge all of DatabaseDown").count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390), ("light", 320)])
 def test_everybody_can_use_it(visit: Callable[..., Visit], storm: Storm, scheme: str, width: int) -> None:
     """axe-core finds nothing, unfolded too; nothing is wider than a phone; the page is small."""
@@ -223,6 +228,7 @@ def test_until_more_and_back(reader: Make, call: Call) -> None:
     assert ann.get("/alerts?group=native:Disk").status_code == 200
 
 
+@pytest.mark.long
 def test_hooks_tell_their_deliveries(site: Site, visit: Callable[..., Visit]) -> None:
     """The list of hooks tells of each its last delivery and what is held, and leads there."""
     headers = site.server.headers

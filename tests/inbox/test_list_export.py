@@ -108,6 +108,7 @@ def test_how_it_is_sent(reader: Make, stranger: Reader, ids: list[str], call: Ca
     assert len(ids) == 9
 
 
+@pytest.mark.long
 def test_taken_along(visit: Callable[..., Visit], site: Site) -> None:
     """Without a script, too: a click on a format brings the file of the list that is looked at."""
     mine = site.send(text="Take this along, please", tags=["along"])["id"]

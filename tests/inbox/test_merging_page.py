@@ -121,6 +121,7 @@ def test_viewers_see_and_do_nothing(reader: Make, call: Call, ids: list[str]) ->
     assert "Merge" not in page
 
 
+@pytest.mark.long
 def test_from_the_keyboard(site: Site, visit: Callable[..., Visit]) -> None:
     """In a browser with a script `d` merges the chosen ones of the list."""
     ids = [

@@ -181,6 +181,7 @@ def test_views_that_are_shared(reader: Make, other: Tenant, record_id: str) -> N
     assert vic.post("/inbox/views", {"name": "Mine", "query": "q=x", "shared": "1"}).status_code == 403
 
 
+@pytest.mark.long
 def test_by_keys_alone(visit: Callable[..., Visit], site: Site) -> None:
     """a and Enter take a record, b and Enter put it aside; a colleague is seen to look at it."""
     made = site.send(text="Nobody can pay with a giro card")["id"]

@@ -13,6 +13,8 @@ from models.database.base import close, connect, writing
 from tests.inbox.conftest import Site, Visit
 from tests.inbox.test_theme_pages import SAID, ended, themed
 
+pytestmark = pytest.mark.long
+
 Open = Callable[..., Visit]
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False])
 
